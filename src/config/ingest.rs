@@ -1,0 +1,21 @@
+//! `[ingest]`: what an event may look like.
+
+use serde::Deserialize;
+
+/// What an event may look like. Every key is explained in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ingest {
+    /// `ingest.event_bytes_max`.
+    pub event_bytes_max: usize,
+    /// `ingest.batch_events_max`.
+    pub batch_events_max: usize,
+    /// `ingest.past_days_max`.
+    pub past_days_max: u64,
+    /// `ingest.future_minutes_max`.
+    pub future_minutes_max: u64,
+    /// `ingest.session_minutes`.
+    pub session_minutes: u64,
+    /// `ingest.query_keys_kept`.
+    pub query_keys_kept: Vec<String>,
+}

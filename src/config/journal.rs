@@ -1,0 +1,19 @@
+//! `[journal]`: the durable log in front of the warehouse.
+
+use serde::Deserialize;
+
+/// The durable log in front of the warehouse. Every key is explained in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// `journal.segment_bytes`.
+    pub segment_bytes: u64,
+    /// `journal.disk_bytes_max`.
+    pub disk_bytes_max: u64,
+    /// `journal.disk_free_bytes_min`.
+    pub disk_free_bytes_min: u64,
+    /// `journal.append_timeout_ms`.
+    pub append_timeout_ms: u64,
+    /// `journal.pending_bytes_max`.
+    pub pending_bytes_max: usize,
+}

@@ -1,0 +1,24 @@
+//! `[server]`: how the service listens and what it accepts.
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// How the service listens and what it accepts. Every key is explained in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// `server.listen`.
+    pub listen: String,
+    /// `server.metrics_listen`.
+    pub metrics_listen: String,
+    /// `server.public_url`.
+    pub public_url: String,
+    /// `server.trusted_proxies`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `server.body_bytes_max`.
+    pub body_bytes_max: usize,
+    /// `server.decompression_ratio_max`.
+    pub decompression_ratio_max: usize,
+    /// `server.shutdown_ms`.
+    pub shutdown_ms: u64,
+}

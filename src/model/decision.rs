@@ -1,0 +1,96 @@
+//! What the decision engine answers for one slot.
+
+use serde_json::{Map, Value};
+
+use super::ItemId;
+
+/// Texts of an offer by name.
+pub type Content = Map<String, Value>;
+
+/// The answer for one slot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The slot asked for.
+    pub slot: String,
+    /// The offer shown, if one was.
+    pub offer: Option<String>,
+    /// The experiment's arm, if the visitor is in one.
+    pub variant: Option<String>,
+    /// What to show besides items.
+    pub content: Content,
+    /// Items to show, best first.
+    pub items: Vec<Ranked>,
+    /// In one word, why this.
+    pub reason: Reason,
+    /// In detail, why this; shown to `server` and `admin` keys only.
+    pub explanation: Vec<String>,
+}
+
+/// Why a slot shows what it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A marketer's offer whose rule holds.
+    Offer,
+    /// An experiment's arm.
+    Experiment,
+    /// Items picked for this visitor.
+    Recommendation,
+    /// Nothing is known of the visitor yet: what is popular.
+    Fallback,
+    /// The visitor is held back to measure the effect.
+    Control,
+}
+
+impl Reason {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Experiment => "experiment",
+            Self::Recommendation => "recommendation",
+            Self::Fallback => "fallback",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// One recommended item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked {
+    /// The item.
+    pub id: ItemId,
+    /// Its score; comparable within one answer only.
+    pub score: f32,
+    /// Which model put it here.
+    pub why: Why,
+}
+
+/// The model that put an item on a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// Seen by the same people as what the visitor looks at.
+    ViewedTogether,
+    /// From a category the visitor prefers.
+    Affinity,
+    /// Popular now.
+    Trending,
+    /// The visitor looked at it lately.
+    RecentlyViewed,
+    /// New in the catalogue.
+    New,
+}
+
+impl Why {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ViewedTogether => "viewed_together",
+            Self::Affinity => "affinity",
+            Self::Trending => "trending",
+            Self::RecentlyViewed => "recently_viewed",
+            Self::New => "new",
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Identifiers. Each is a type of its own, so that a site can never be taken for a visitor.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// A site, numbered from 1 by the control database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SiteId(pub u32);
+
+impl fmt::Display for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A browser or device on one site: 128 random bits, written as 32 lowercase hexadecimal digits.
+/// Knowing it is the right to use it, so it never appears in logs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct VisitorId(pub u128);
+
+impl VisitorId {
+    /// The visitor of events that may not be tied to anybody (no consent).
+    pub const NOBODY: Self = Self(0);
+
+    /// Whether events under this id may be tied together.
+    #[must_use]
+    pub const fn is_somebody(self) -> bool {
+        self.0 != 0
+    }
+}
+
+impl fmt::Display for VisitorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for VisitorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VisitorId({:04x}…)", self.0 >> 112)
+    }
+}
+
+/// Why a text is not a visitor id.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a visitor id is 32 hexadecimal digits, not all zero")]
+pub struct NotAVisitorId;
+
+impl FromStr for VisitorId {
+    type Err = NotAVisitorId;
+
+    /// Takes 32 hexadecimal digits, dashes of a UUID allowed; the all-zero id is refused.
+    fn from_str(text: &str) -> Result<Self, NotAVisitorId> {
+        let mut value: u128 = 0;
+        let mut digits = 0;
+        for byte in text.bytes().filter(|b| *b != b'-') {
+            let digit = (byte as char).to_digit(16).ok_or(NotAVisitorId)?;
+            digits += 1;
+            if digits > 32 {
+                return Err(NotAVisitorId);
+            }
+            value = value << 4 | u128::from(digit);
+        }
+        if digits == 32 && value != 0 { Ok(Self(value)) } else { Err(NotAVisitorId) }
+    }
+}
+
+/// Identity of one message: 128 bits of BLAKE3 over (site, message id). Equal hash, same message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct MessageHash(pub u128);
+
+impl MessageHash {
+    /// Hashes a message id within its site; the same id on another site is another message.
+    #[must_use]
+    pub fn of(site: SiteId, message_id: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&site.0.to_le_bytes());
+        hasher.update(message_id);
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        Self(u128::from_le_bytes(bytes))
+    }
+}
+
+/// Place of one record in the journal: 0 for the first ever written, then one more for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// The position `n` records further on.
+    #[must_use]
+    pub const fn plus(self, n: u64) -> Self {
+        Self(self.0 + n)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An item of a shop's catalogue, as the shop calls it. Cheap to clone.
+pub type ItemId = Arc<str>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visitor_ids_are_32_hex_digits_and_never_zero() {
+        let id: VisitorId = "00112233445566778899aabbccddeeff".parse().unwrap();
+        assert_eq!(id.to_string(), "00112233445566778899aabbccddeeff");
+        assert_eq!("00112233-4455-6677-8899-AABBCCDDEEFF".parse(), Ok(id));
+        for bad in [
+            "",
+            "1",
+            "00000000000000000000000000000000",
+            "zz112233445566778899aabbccddeeff",
+            "00112233445566778899aabbccddeeff0",
+        ] {
+            assert_eq!(bad.parse::<VisitorId>(), Err(NotAVisitorId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_message_id_is_another_message_on_another_site() {
+        assert_ne!(MessageHash::of(SiteId(1), b"m"), MessageHash::of(SiteId(2), b"m"));
+        assert_eq!(MessageHash::of(SiteId(1), b"m"), MessageHash::of(SiteId(1), b"m"));
+    }
+}

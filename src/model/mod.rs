@@ -1,0 +1,24 @@
+//! The nouns of the house, without any IO: what an event, a visitor, a profile, an item, an offer is.
+//!
+//! Every room speaks in these words. This room must never read a clock, a file or the network, and
+//! never derives public JSON (that is `wire`).
+
+pub mod decision;
+pub mod event;
+pub mod ids;
+pub mod item;
+pub mod money;
+pub mod offer;
+pub mod profile;
+pub mod site;
+pub mod time;
+
+pub use decision::{Content, Decision, Ranked, Reason, Why};
+pub use event::{Action, Channel, Device, DeviceClass, Event, Kind, Page, Place, Traffic};
+pub use ids::{ItemId, MessageHash, Position, SiteId, VisitorId};
+pub use item::Item;
+pub use money::{Currency, Money};
+pub use offer::{Offer, Op, Rule};
+pub use profile::{Profile, ProfileEvent};
+pub use site::{ConsentDefault, RobotsPolicy, Site};
+pub use time::Timestamp;

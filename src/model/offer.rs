@@ -1,0 +1,138 @@
+//! Offers: what a marketer shows to whom.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Timestamp;
+
+/// Something to show in one slot to the visitors a rule picks. Stored and edited as JSON in this form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// Chosen by the marketer; letters, digits, `-`, `_`.
+    pub id: String,
+    /// Name shown to marketers.
+    #[serde(default)]
+    pub name: String,
+    /// The slot it is for.
+    pub slot: String,
+    /// The highest eligible one is shown; equal ones by id.
+    #[serde(default)]
+    pub priority: i32,
+    /// Switched on.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Who sees it; `{}` is everyone.
+    #[serde(default)]
+    pub when: Rule,
+    /// What is shown: `title`, `text`, `url`, `image`, `cta` and the like; values are plain text.
+    #[serde(default)]
+    pub content: Map<String, Value>,
+    /// Not before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    pub starts_at: Option<Timestamp>,
+    /// Not from this moment on.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    pub ends_at: Option<Timestamp>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A condition on a visitor. Nesting is bounded when it is compiled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Rule {
+    /// Every one holds.
+    All {
+        /// The rules.
+        all: Vec<Rule>,
+    },
+    /// At least one holds.
+    Any {
+        /// The rules.
+        any: Vec<Rule>,
+    },
+    /// It does not hold.
+    Not {
+        /// The rule.
+        not: Box<Rule>,
+    },
+    /// A field compared with a value.
+    Test {
+        /// Which field of profile or context.
+        field: String,
+        /// How it is compared.
+        op: Op,
+        /// With what; absent for `exists`.
+        #[serde(default)]
+        value: Value,
+    },
+    /// Holds for everyone.
+    Everyone {},
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self::Everyone {}
+    }
+}
+
+/// Comparisons, shared by offers' rules and by funnels' conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Gte,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Lte,
+    /// Text contains text.
+    Contains,
+    /// Text begins with text.
+    StartsWith,
+    /// Equal to one of a list.
+    In,
+    /// Present and not empty.
+    Exists,
+}
+
+mod moment {
+    //! Moments of an offer are RFC 3339 texts.
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::Timestamp;
+
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub fn serialize<S: Serializer>(value: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(|t| t.to_string()).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|t| Timestamp::parse_rfc3339(&t).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_read_as_marketers_write_them() {
+        let rule: Rule =
+            serde_json::from_str(r#"{"all":[{"field":"affinity","op":"eq","value":"Coffee"},{"not":{"any":[]}}]}"#)
+                .unwrap();
+        assert!(matches!(&rule, Rule::All { all } if all.len() == 2));
+        assert_eq!(serde_json::from_str::<Rule>("{}").unwrap(), Rule::Everyone {});
+        assert!(serde_json::from_str::<Rule>(r#"{"al":[]}"#).is_err());
+    }
+}

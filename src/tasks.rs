@@ -1,0 +1,76 @@
+//! Background tasks: the only place that spawns, so that each has a name and none outlives a stop.
+
+use std::{future::Future, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet};
+
+/// The background tasks of one running service.
+#[derive(Debug)]
+pub struct Tasks {
+    running: JoinSet<&'static str>,
+    stop: watch::Sender<bool>,
+}
+
+/// Tells a task when to stop.
+#[derive(Debug, Clone)]
+pub struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Whether stopping has begun.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until stopping begins.
+    pub async fn wait(&mut self) {
+        // The sender lives as long as `Tasks`; its loss means the service is gone, which is a stop.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+
+    /// Sleeps, but wakes at once when stopping begins. True when the sleep was cut short.
+    pub async fn sleep(&mut self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => false,
+            () = self.wait() => true,
+        }
+    }
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self { running: JoinSet::new(), stop: watch::Sender::new(false) }
+    }
+}
+
+impl Tasks {
+    /// A handle for a task's loop.
+    #[must_use]
+    pub fn stopping(&self) -> Stopping {
+        Stopping(self.stop.subscribe())
+    }
+
+    /// Starts a named task.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.running.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    /// Tells every task to stop and waits at most `limit`; names those that did not make it.
+    pub async fn stop(mut self, limit: Duration) {
+        self.stop.send_replace(true);
+        let all = async {
+            while let Some(ended) = self.running.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a background task failed");
+                }
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("background tasks did not stop in time and are abandoned");
+        }
+    }
+}
