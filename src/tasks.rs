@@ -51,7 +51,6 @@ impl Tasks {
     }
 
     /// Starts a named task.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.running.spawn(async move {
             task.await;

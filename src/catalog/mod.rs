@@ -1,0 +1,1 @@
+//! Sites, items and offers, compiled to an immutable snapshot that is swapped atomically.

@@ -1,0 +1,1 @@
+//! PURE: profile, snapshot, index and context in, decision and explanation out.

@@ -1,0 +1,1 @@
+//! Moves the journal into the warehouse, exactly once.

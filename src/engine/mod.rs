@@ -1,0 +1,1 @@
+//! The embedded ClickHouse engine, run in a child process of our own binary.

@@ -1,0 +1,1 @@
+//! PURE: one wire event in, one verdict out.

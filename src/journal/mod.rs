@@ -1,0 +1,1 @@
+//! The durable log in front of the warehouse: record bytes in, position out. Knows no event.

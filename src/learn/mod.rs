@@ -1,0 +1,1 @@
+//! Reads the warehouse in the background and builds the recommendation index.

@@ -1,0 +1,1 @@
+//! The marketers' questions as typed functions.

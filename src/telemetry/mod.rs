@@ -1,0 +1,1 @@
+//! Counters, the two conservation laws, and the log.

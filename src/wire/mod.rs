@@ -1,0 +1,1 @@
+//! The JSON that crosses the network; nothing else derives public JSON.
