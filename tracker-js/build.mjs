@@ -1,0 +1,45 @@
+// Builds dist/: the script for the page (esbuild bundles, terser squeezes), its compressed
+// forms, the ES module and the inline style.
+import { build, transform } from 'esbuild';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { minify } from 'terser';
+
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+const common = {
+  bundle: true,
+  write: false,
+  target: 'es2020',
+  define: { VERSION: JSON.stringify(version) },
+};
+
+async function bundle(entry, format) {
+  const { outputFiles } = await build({ ...common, entryPoints: [entry], format });
+  return outputFiles[0].text;
+}
+
+async function squeeze(code, module) {
+  const options = { module, ecma: 2020, compress: { passes: 4, unsafe_arrows: true, pure_getters: true } };
+  return (await minify(code, options)).code;
+}
+
+await rm('dist', { recursive: true, force: true });
+await mkdir('dist');
+
+const script = await squeeze(await bundle('src/script.ts', 'iife'), false);
+await writeFile('dist/t.js', script);
+await writeFile('dist/t.js.gz', gzipSync(script, { level: 9 }));
+await writeFile(
+  'dist/t.js.br',
+  brotliCompressSync(script, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+      [constants.BROTLI_PARAM_SIZE_HINT]: script.length,
+    },
+  }),
+);
+await writeFile('dist/ashna.mjs', await bundle('src/index.ts', 'esm'));
+
+const style = await transform(await readFile('src/snippet.css', 'utf8'), { loader: 'css', minify: true });
+await writeFile('dist/snippet.css.txt', style.code.trim() + '\n');

@@ -1,0 +1,90 @@
+// Fills the page's `data-ashna-slot` elements: one request for all that are new, and content
+// only while the visitor cannot have seen the default yet. The attribute `data-ashna-state`
+// says that a slot is settled; until then the page's inline style may hide it.
+import { decide } from './decide';
+import { guard, on } from './guard';
+import { prerendering } from './page';
+import { watch } from './impressions';
+import { render } from './render';
+import { settings } from './settings';
+import { track } from './events';
+import type { Decision, SlotOutcome } from './types';
+
+// Slots that a framework inserts one by one still make one request.
+const GATHER_MS = 20;
+const PARSE_WAIT_MS = 50;
+
+const asked = new WeakSet<Element>();
+
+const slots = (filter = ''): HTMLElement[] => [
+  ...document.querySelectorAll<HTMLElement>('[data-ashna-slot]' + filter),
+];
+
+const nameOf = (slot: HTMLElement): string => slot.dataset.ashnaSlot!;
+
+const namesOf = (some: HTMLElement[]): string[] => [...new Set(some.map(nameOf))];
+
+export const slotNames = (): string[] => namesOf(slots());
+
+/** Shows the slot with the decision in it or, where there is none to show, as it is. */
+function settle(slot: HTMLElement, decision: Decision | false | undefined, late: boolean): void {
+  // A slot that was given up, or that the page settled itself, is not touched again.
+  const open = !slot.dataset.ashnaState;
+  const filled = open && !late && decision && guard(render)(slot, decision);
+  if (open) slot.dataset.ashnaState = filled ? 'filled' : 'default';
+  const detail: SlotOutcome = {
+    slot: nameOf(slot),
+    state: filled ? 'filled' : 'default',
+    decision: decision || undefined,
+    late: late || !open,
+  };
+  // A control group sees the default, and is counted: without it there is no comparison.
+  if (decision && !detail.late) watch(slot, decision);
+  slot.dispatchEvent(new CustomEvent('ashna:decision', { bubbles: true, detail }));
+}
+
+/** Decides the slots that nobody has asked for yet, if it can be done by `since` + deadline. */
+async function fill(since: number): Promise<void> {
+  const left = () => since + settings.deadline - performance.now();
+  const fresh = slots(':not([data-ashna-state])').filter((slot) => !asked.has(slot));
+  if (!fresh[0]) return;
+  for (const slot of fresh) asked.add(slot);
+  const giveUp = setTimeout(() => {
+    for (const slot of fresh) slot.dataset.ashnaState ||= 'default';
+  }, left());
+  const inTime = () => left() > 0 || prerendering();
+  const answer = inTime() && (await decide(namesOf(fresh)));
+  const late = !inTime();
+  clearTimeout(giveUp);
+  for (const slot of fresh) settle(slot, answer && answer.decisions[nameOf(slot)], late);
+  if (late) track('Decision Late', { slots: namesOf(fresh), late_ms: Math.round(-left()) });
+}
+
+/** Slots that come later, by client-side navigation or otherwise, have a deadline of their own. */
+function watchDocument(): void {
+  let gathering = false;
+  const added = guard((records: MutationRecord[]) => {
+    if (gathering || !records.some(({ addedNodes }) => addedNodes[0])) return;
+    gathering = true;
+    const since = performance.now();
+    setTimeout(() => {
+      gathering = false;
+      fill(since);
+    }, GATHER_MS);
+  });
+  new MutationObserver(added).observe(document, { childList: true, subtree: true });
+}
+
+export function startSlots(): void {
+  // The page's own slots count from navigation start, which is zero on this clock.
+  const fillPage = () => fill(0);
+  const parsed = () => {
+    fillPage();
+    watchDocument();
+  };
+  if (document.readyState === 'loading') {
+    on(document, 'DOMContentLoaded', parsed);
+    // A document that is long in coming must not cost its first slots their deadline.
+    setTimeout(fillPage, PARSE_WAIT_MS);
+  } else parsed();
+}

@@ -1,0 +1,55 @@
+// Puts the tracker together. The order matters: consent before the first event, the first
+// page view before the page's own events, the page's context before the first decision.
+import { startClicks } from './clicks';
+import { choose, startConsent } from './consent';
+import { addContext, decide } from './decide';
+import { capture, track } from './events';
+import { guard } from './guard';
+import { startPages } from './page';
+import { startQueue } from './queue';
+import { configure } from './settings';
+import { slotNames, startSlots } from './slots';
+import type { Ashna, Call, Options } from './types';
+import { forget, sender } from './visitor';
+
+const calls: Omit<Ashna, 'push' | 'decide'> = {
+  track,
+  page: (name, properties = {}) => capture('page', { name, properties }),
+  identify: (userId, traits = {}, signature) => capture('identify', { userId, traits, signature }),
+  group: (groupId, traits = {}) => capture('group', { groupId, traits }),
+  alias: (userId, previousId = sender('analytics').visitor) => capture('alias', { userId, previousId }),
+  reset: forget,
+  consent: choose,
+  context: addContext,
+};
+
+function perform(ashna: Ashna, call: Call): void {
+  if (typeof call === 'function') call(ashna);
+  else {
+    const [name, ...rest] = Array.from(call) as [keyof Ashna, ...unknown[]];
+    (ashna[name] as (...args: unknown[]) => void)(...rest);
+  }
+}
+
+const isSetting = (call: Call): boolean => /^con(sent|text)$/.test((call as ArrayLike<string>)[0]!);
+
+/** Starts the one tracker of this page; `earlier` are the calls that did not wait for it. */
+export function start(options: Options, earlier: Call[] = []): Ashna {
+  configure(options);
+  startConsent();
+  const ashna = {
+    decide: (slots = slotNames(), context) => decide(slots, context),
+    push: (...more) => more.forEach(guard((call) => perform(ashna, call))),
+  } as Ashna;
+  for (const name in calls) {
+    const call = calls[name as keyof typeof calls] as (...args: unknown[]) => void;
+    ashna[name as 'track'] = guard(call) as Ashna['track'];
+  }
+  ashna.push(...earlier.filter(isSetting));
+  startQueue();
+  startPages();
+  ashna.push(...earlier.filter((call) => !isSetting(call)));
+  startClicks();
+  startSlots();
+  return ashna;
+}

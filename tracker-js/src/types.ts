@@ -1,0 +1,78 @@
+// The words that a page and the tracker share. Types only: this file weighs nothing in t.js.
+
+/** Properties of an event or traits of a visitor: whatever JSON can hold. */
+export type Properties = Record<string, unknown>;
+
+export interface Consent {
+  analytics: boolean;
+  personalization: boolean;
+}
+
+export interface Options {
+  /** The site's write key. */
+  key: string;
+  /** Where the service listens, without a slash at the end, e.g. `https://ashna.example.org`. */
+  api: string;
+  /** What holds until the visitor says otherwise. Default `granted`. */
+  consent?: 'granted' | 'denied';
+  /** Milliseconds after which a slot keeps its default content. Default 300. */
+  deadline?: number;
+}
+
+/** What a decision may be made from, besides what the service knows of the visitor. */
+export interface DecisionContext extends Properties {
+  url?: string;
+  item?: string;
+  cart?: string[];
+}
+
+export interface Item extends Properties {
+  id: string;
+  title?: string;
+  url?: string;
+  image?: string;
+  price_minor?: number;
+  currency?: string;
+}
+
+export interface Decision {
+  offer?: string | null;
+  variant?: string | null;
+  content?: Properties | null;
+  items?: Item[];
+  reason?: string;
+}
+
+export interface Decisions {
+  visitor?: string;
+  decisions: Record<string, Decision>;
+  /** True when the service could not use all it knows, or could not be asked at all. */
+  degraded: boolean;
+}
+
+/** The detail of the `ashna:decision` event that is dispatched on a slot. */
+export interface SlotOutcome {
+  slot: string;
+  state: 'filled' | 'default';
+  decision?: Decision | undefined;
+  late: boolean;
+}
+
+export interface Ashna {
+  track(name: string, properties?: Properties): void;
+  page(name?: string, properties?: Properties): void;
+  identify(userId: string, traits?: Properties, signature?: string): void;
+  group(groupId: string, traits?: Properties): void;
+  alias(userId: string, previousId?: string): void;
+  /** A new, unknown visitor from here on; for the moment of logging out. */
+  reset(): void;
+  consent(choice: Partial<Consent>): void;
+  /** Adds to what every later decision is made from. */
+  context(more: DecisionContext): void;
+  /** Asks without drawing anything; never rejects. Without `slots`, those on the page. */
+  decide(slots?: string[], context?: DecisionContext): Promise<Decisions>;
+  /** `push(['track', 'Signed Up', {}])` or `push(ashna => …)`: works before and after loading. */
+  push(...calls: Call[]): void;
+}
+
+export type Call = ArrayLike<unknown> | ((ashna: Ashna) => void);

@@ -1,0 +1,100 @@
+// A small site on a port of its own: serves a page with the tracker's tag, records what is
+// posted to /e and answers it, and /v1/decide, as the test says.
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+
+const built = (file) => readFileSync(new URL(`../dist/${file}`, import.meta.url), 'utf8');
+const script = built('t.js');
+const style = built('snippet.css.txt');
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+async function bodyOf(request) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+export class Site {
+  /** What each route answers; a test replaces what it needs. */
+  pages = {};
+  collect = () => ({ status: 204 });
+  decide = () => ({ decisions: {} });
+  decideDelayMs = 0;
+  scriptServed = true;
+  posts = [];
+  asked = [];
+
+  static async open() {
+    const site = new Site();
+    site.server = createServer((request, response) => {
+      site.answer(request, response).catch(() => response.destroy());
+    });
+    await new Promise((listening) => site.server.listen(0, '127.0.0.1', listening));
+    site.port = site.server.address().port;
+    site.url = `http://127.0.0.1:${site.port}`;
+    return site;
+  }
+
+  close() {
+    this.server.closeAllConnections();
+    return new Promise((closed) => this.server.close(closed));
+  }
+
+  async answer(request, response) {
+    const { pathname } = new URL(request.url, this.url);
+    const send = (status, type, body, headers = {}) =>
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', ...headers }).end(body);
+    if (pathname === '/e') {
+      const body = await bodyOf(request);
+      const post = { at: Date.now(), type: request.headers['content-type'], size: Buffer.byteLength(body), ...JSON.parse(body) };
+      const { status, headers, answer, drop } = this.collect(post, this.posts.length);
+      this.posts.push({ ...post, status: drop ? 0 : status });
+      if (drop) return response.destroy();
+      return send(status, 'application/json', answer && JSON.stringify(answer), headers);
+    }
+    if (pathname === '/v1/decide') {
+      const question = JSON.parse(await bodyOf(request));
+      this.asked.push(question);
+      await pause(this.decideDelayMs);
+      return send(200, 'application/json', JSON.stringify({ visitor: question.visitor, degraded: false, ...this.decide(question) }));
+    }
+    if (pathname === '/t.js') {
+      return this.scriptServed ? send(200, 'text/javascript', script) : response.destroy();
+    }
+    if (pathname in this.pages) return send(200, 'text/html', this.pages[pathname]);
+    return send(404, 'text/plain', 'no such page');
+  }
+
+  /** Adds a page with the inline style, the tag and the given body. */
+  page(path, { body = '', head = '', tag = '', title = 'A page' } = {}) {
+    this.pages[path] = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title>
+<style>${style}</style>${head}
+<script async src="/t.js" data-key="k1" ${tag}></script></head><body>${body}</body></html>`;
+    return this;
+  }
+
+  /** Acknowledged events in the order of arrival. */
+  get events() {
+    return this.posts
+      .filter(({ status }) => status >= 200 && status < 300)
+      .flatMap((post) => post.events.map((event) => ({ ...event, page: event.context?.page ?? post.context.page })));
+  }
+
+  named(name) {
+    return this.events.filter(({ event, type }) => event === name || type === name);
+  }
+}
+
+/** Waits for what must come; the limit is there only to end a failing test. */
+export async function until(what, holds, limitMs = 8000) {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const value = await holds();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await pause(20);
+  }
+}
+
+export { pause };
