@@ -29,11 +29,11 @@ export function addToCart(item, quantity) {
     toast('The basket holds no more of these.');
     return;
   }
-  track('Product Added', product(item, added));
+  track('Product Added', product(item, { quantity: added }));
   toast(`${item.title} is in your basket. `, h('a', { href: '/demo/cart' }, 'See the basket'));
 }
 
 export function removeFromCart(item, quantity) {
   const removed = -put(item, quantityOf(item) - quantity);
-  if (removed > 0) track('Product Removed', product(item, removed));
+  if (removed > 0) track('Product Removed', product(item, { quantity: removed }));
 }

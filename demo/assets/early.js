@@ -19,15 +19,30 @@
   if (route === 'product') {
     document.title = `${words(id.slice(id.indexOf('-') + 1))} · Hojreh`;
     const meta = document.createElement('meta');
-    meta.setAttribute('property', 'ashna:item');
     meta.name = 'ashna:item';
     meta.content = id;
     document.head.append(meta);
   }
   if (TITLES[route]) document.title = `${TITLES[route]} · Hojreh`;
 
-  // Decisions can arrive before the drawer that shows them does.
+  // Slots of other routes leave as soon as they are parsed, so that nobody asks for them to be decided.
+  new MutationObserver((records) => {
+    for (const node of records.flatMap(({ addedNodes }) => [...addedNodes])) {
+      if (node.dataset?.only && node.dataset.only !== route) node.remove();
+    }
+  }).observe(document, { childList: true, subtree: true });
+
+  // What is in the basket goes with the first decision; the catalogue would come too late to check it here.
   window.ashna = window.ashna || [];
+  try {
+    const cart = JSON.parse(localStorage.getItem('hojreh.cart')) ?? [];
+    const ids = cart.slice(0, 30).map((line) => line.id).filter((known) => typeof known === 'string' && known.length <= 100);
+    window.ashna.push(['context', { cart: ids }]);
+  } catch {
+    // No storage, or something else in it: an unknown basket.
+  }
+
+  // Decisions can arrive before the drawer that shows them does.
   window.hojrehDecisions = [];
   document.addEventListener('ashna:decision', (event) => window.hojrehDecisions.push(event.detail), true);
 })();

@@ -6,15 +6,22 @@ const LOG_KEY = 'hojreh.log';
 const LOG_MAX = 40;
 const ashna = () => (window.ashna = window.ashna || []);
 
-/** An item as e-commerce events name it. */
-export function product(item, quantity) {
+/** An item as one line of a list, a basket or an order. */
+export function line(item, more = {}) {
   return {
     product_id: item.id,
     name: item.title,
     category: item.categories[0],
     brand: item.brand,
     price: item.price_minor / 100,
-    ...(quantity ? { quantity } : {}),
+    ...more,
+  };
+}
+
+/** An item as the subject of an event of its own. */
+export function product(item, more) {
+  return {
+    ...line(item, more),
     currency: item.currency,
     image_url: new URL(item.image, location.origin).href,
     url: new URL(item.url, location.origin).href,

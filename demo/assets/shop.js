@@ -5,19 +5,20 @@ import { items } from './catalogue.js';
 import { startDrawer } from './drawer.js';
 import { describeCart } from './events.js';
 import { h } from './dom.js';
-import { account, person } from './views/account.js';
-import { cart } from './views/cart.js';
-import { category } from './views/category.js';
-import { checkout, thanks } from './views/checkout.js';
-import { home } from './views/home.js';
-import { product } from './views/product.js';
-import { search } from './views/search.js';
+import { person } from './person.js';
 
-const VIEWS = { home, category, product, search, cart, checkout, thanks, account, missing };
+// One module a view, fetched alone: what the page does not show must not compete with the tracker.
+const VIEWS = {
+  home: './views/home.js', category: './views/category.js', product: './views/product.js',
+  search: './views/search.js', cart: './views/cart.js', checkout: './views/checkout.js',
+  thanks: './views/checkout.js', account: './views/account.js',
+};
 const route = document.documentElement.dataset.route;
+const views = { missing, ...(VIEWS[route] ? await import(VIEWS[route]) : {}) };
 const place = document.getElementById('view');
 
 function missing() {
+  for (const shelf of document.querySelectorAll('[data-only]')) shelf.remove();
   return {
     title: 'Not found',
     nodes: [h('h1', {}, 'This shelf is empty'),
@@ -27,9 +28,10 @@ function missing() {
 
 function draw() {
   const id = location.pathname.split('/')[3] ?? '';
-  const view = VIEWS[route]({ id, query: new URLSearchParams(location.search), redraw: draw }) ?? missing();
+  const view = views[route]({ id, query: new URLSearchParams(location.search), redraw: draw }) ?? missing();
   place.replaceChildren(...view.nodes);
   if (view.title) document.title = `${view.title} · Hojreh`;
+  document.documentElement.dataset.drawn = '';
   for (const [slot, picks] of Object.entries(view.defaults ?? {})) fillDefault(slot, picks);
 }
 

@@ -1,17 +1,8 @@
 // An invented log-in: a name and an e-mail address, kept in this browser, that
 // let Ashna recognise the same person again. There is no password to steal.
-import { h, store, stored, toast } from '../dom.js';
+import { h, toast } from '../dom.js';
 import { forget, identify, track } from '../events.js';
-
-const KEY = 'hojreh.person';
-const TEXT_MAX = 80;
-
-/** Who is logged in: `{name, email}`, or null. */
-export function person() {
-  const kept = stored(localStorage, KEY, null);
-  const fits = (text) => typeof text === 'string' && text.length > 0 && text.length <= TEXT_MAX;
-  return fits(kept?.name) && fits(kept?.email) ? { name: kept.name, email: kept.email } : null;
-}
+import { become, person, TEXT_MAX } from '../person.js';
 
 export function account({ redraw }) {
   const known = person();
@@ -25,10 +16,9 @@ function door(redraw) {
     const name = String(form.get('name')).trim().slice(0, TEXT_MAX);
     const email = String(form.get('email')).trim().toLowerCase().slice(0, TEXT_MAX);
     if (!name || !email) return;
-    store(localStorage, KEY, { name, email });
+    become({ name, email });
     identify(email, { name, email });
     track('Signed In', { method: 'demo' });
-    dispatchEvent(new CustomEvent('shop:person'));
     redraw();
     toast(`Welcome, ${name}.`);
   };
@@ -44,13 +34,8 @@ function door(redraw) {
 
 function inside(known, redraw) {
   const leave = () => {
-    try {
-      localStorage.removeItem(KEY);
-    } catch {
-      // A browser without storage has nobody to forget.
-    }
+    become(null);
     forget();
-    dispatchEvent(new CustomEvent('shop:person'));
     redraw();
   };
   return [h('h1', {}, `Salaam, ${known.name}`),

@@ -3,7 +3,7 @@ import { addToCart, removeFromCart } from '../cards.js';
 import { lines, QUANTITY_MAX, totals } from '../cart.js';
 import { similar, tagged } from '../catalogue.js';
 import { h, money } from '../dom.js';
-import { product, track } from '../events.js';
+import { line, track } from '../events.js';
 
 let told = false;
 
@@ -12,7 +12,7 @@ export function cart({ redraw }) {
   // Redrawing after a change is not another look at the basket.
   if (!told) {
     told = true;
-    track('Cart Viewed', { products: inside.map(({ item, quantity }) => product(item, quantity)) });
+    track('Cart Viewed', { products: inside.map(({ item, quantity }) => line(item, { quantity })) });
   }
   const defaults = { 'cart-recs': inside.length > 0 ? similar(inside[0].item, 8) : tagged('best-seller').slice(0, 8) };
   if (inside.length === 0) {
@@ -26,7 +26,7 @@ export function cart({ redraw }) {
     title: 'Your basket', defaults,
     nodes: [h('h1', {}, 'Your basket'),
       h('div', { class: 'cart' },
-        h('ul', { class: 'cart-lines' }, inside.map((line) => cartLine(line, redraw))),
+        h('ul', { class: 'cart-lines' }, inside.map((one) => cartLine(one, redraw))),
         h('aside', { class: 'summary', 'aria-label': 'Summary' },
           summary(inside), h('a', { class: 'button button-wide', href: '/demo/checkout' }, 'Go to checkout')))],
   };

@@ -2,7 +2,7 @@
 import { grid } from '../cards.js';
 import { CATEGORIES, inCategory } from '../catalogue.js';
 import { h } from '../dom.js';
-import { product, track } from '../events.js';
+import { line, track } from '../events.js';
 
 const SORTS = {
   featured: ['Featured', (a, b) => b.tags.includes('best-seller') - a.tags.includes('best-seller')],
@@ -19,7 +19,7 @@ export function category({ id, query }) {
   track('Product List Viewed', {
     list_id: shown.slug,
     category: shown.name,
-    products: items.slice(0, 12).map((item, n) => ({ ...product(item), position: n + 1 })),
+    products: items.slice(0, 12).map((item, n) => line(item, { position: n + 1 })),
   });
   return {
     title: shown.name,

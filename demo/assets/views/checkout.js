@@ -4,8 +4,8 @@ import { empty, lines, totals } from '../cart.js';
 import { find, tagged } from '../catalogue.js';
 import { grid } from '../cards.js';
 import { h, money, store, stored } from '../dom.js';
-import { product, track } from '../events.js';
-import { person } from './account.js';
+import { line, track } from '../events.js';
+import { person } from '../person.js';
 import { summary } from './cart.js';
 
 const ORDER_KEY = 'hojreh.order';
@@ -19,7 +19,7 @@ export function checkout() {
   const { goods, delivery, total } = totals(inside);
   track('Checkout Started', {
     value: total / 100, revenue: goods / 100, shipping: delivery / 100, currency: 'EUR',
-    products: inside.map(({ item, quantity }) => product(item, quantity)),
+    products: inside.map(({ item, quantity }) => line(item, { quantity })),
   });
   const known = person();
   return {
@@ -75,7 +75,7 @@ export function thanks() {
     store(sessionStorage, ORDER_KEY, { ...order, reported: true });
     track('Order Completed', {
       order_id: order.id, revenue: order.goods / 100, shipping: order.delivery / 100, total: order.total / 100,
-      currency: 'EUR', products: bought.map(({ item, quantity }) => product(item, quantity)),
+      currency: 'EUR', products: bought.map(({ item, quantity }) => line(item, { quantity })),
     });
   }
   return {
