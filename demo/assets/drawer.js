@@ -22,8 +22,8 @@ export function startDrawer(items) {
   titles = new Map(items.map((item) => [item.id, item.title]));
   panel = h('section', { class: 'drawer', id: 'drawer', hidden: true, 'aria-label': 'What Ashna knows' });
   button = h('button', {
-    class: 'drawer-button', type: 'button', 'aria-expanded': 'false', 'aria-controls': 'drawer', onclick: toggle,
-  }, h('span', { class: 'drawer-dot', 'aria-hidden': 'true' }), 'What Ashna knows');
+    class: 'drawer-button', type: 'button', 'aria-expanded': 'false', 'aria-controls': 'drawer', 'aria-label': 'What Ashna knows', onclick: toggle,
+  }, h('span', { class: 'drawer-dot' }), h('span', {}, h('span', { class: 'drawer-word' }, 'What '), 'Ashna', h('span', { class: 'drawer-word' }, ' knows')));
   document.body.append(button, panel);
   for (const detail of window.hojrehDecisions ?? []) take(detail);
   document.addEventListener('ashna:decision', (event) => { take(event.detail); refresh(); }, true);
