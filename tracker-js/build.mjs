@@ -9,7 +9,8 @@ const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 const common = {
   bundle: true,
   write: false,
-  target: 'es2020',
+  minifySyntax: true,
+  target: 'es2021',
   define: { VERSION: JSON.stringify(version) },
 };
 

@@ -6,8 +6,8 @@ import type { Consent } from './types';
 
 let choice: Consent;
 
-const objected = () =>
-  (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl || navigator.doNotTrack === '1';
+const free = (): boolean =>
+  !(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl && navigator.doNotTrack !== '1';
 
 export function startConsent(): void {
   const byDefault = settings.consent !== 'denied';
@@ -15,18 +15,18 @@ export function startConsent(): void {
 }
 
 /** What holds now, the browser's objection included. */
-export function consented(): Consent {
-  const free = !objected();
-  return { analytics: free && choice.analytics, personalization: free && choice.personalization };
-}
+export const consented = (): Consent => ({
+  analytics: free() && choice.analytics,
+  personalization: free() && choice.personalization,
+});
 
 /** The choice itself may be kept even when it is a refusal, or it would be asked for ever. */
-export function mayStore(name: string): boolean {
-  return !objected() && (name === 'consent' || choice.analytics || choice.personalization);
-}
+export const mayStore = (name: string): boolean =>
+  free() && (name === 'consent' || choice.analytics || choice.personalization);
 
 export function choose(part: Partial<Consent>): void {
-  choice = { ...choice, ...part };
-  if (!choice.analytics && !choice.personalization) names().concat('id', 'session').forEach(erase);
+  const next = { ...choice, ...part };
+  if (!next.analytics && !next.personalization) names('').forEach(erase);
+  choice = next;
   write('consent', choice);
 }

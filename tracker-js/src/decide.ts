@@ -2,7 +2,7 @@
 // page simply keeps what it has.
 import { settings } from './settings';
 import type { DecisionContext, Decisions } from './types';
-import { adopt, sender } from './visitor';
+import { adopt, sender, visitorFor } from './visitor';
 
 let known: DecisionContext = {};
 
@@ -17,7 +17,7 @@ const itemOfPage = (): string | undefined =>
 
 export async function decide(slots: string[], context?: DecisionContext): Promise<Decisions> {
   try {
-    const head = sender('personalization');
+    const head = sender(visitorFor('personalization'));
     const response = await fetch(settings.api + '/v1/decide', {
       method: 'POST',
       body: JSON.stringify({

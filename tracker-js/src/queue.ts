@@ -7,7 +7,7 @@ import { on } from './guard';
 import { page, prerendering } from './page';
 import { settings } from './settings';
 import { erase, names, read, write } from './storage';
-import { adopt, randomId, sender, session } from './visitor';
+import { adopt, randomId, sender, session, visitorFor, type Sender } from './visitor';
 
 const IDLE_MS = 400;
 const BATCH_EVENTS = 20;
@@ -16,16 +16,19 @@ const EVENT_BYTES_MAX = 32_768;
 // A browser lets 64 KiB be under way to outlive the page; the rest is for the batch's head.
 const BATCH_BYTES_MAX = 59_000;
 const ANSWER_WAIT_MAX_MS = 30_000;
-const BACKOFF_MAX_MS = 5 * 60_000;
-const RETRY_AFTER_MAX_MS = 60 * 60_000;
+const RETRY_FIRST_MS = 1000;
+const RETRY_DOUBLINGS_MAX = 8;
+const RETRY_AFTER_MAX_S = 60 * 60;
 // The server remembers message ids for a day: what it may have seen is not sent after that.
 const RETRY_AGE_MAX_MS = 23 * 60 * 60_000;
 
 interface Entry {
   event: Event;
-  bytes: number;
+  /** The visitor at that time: who was here before a reset or without consent stays so. */
+  visitor?: string | undefined;
   /** When it was first sent, if ever. */
   tried?: number;
+  bytes?: number;
 }
 
 let queue: Entry[] = [];
@@ -37,10 +40,13 @@ let timer: ReturnType<typeof setTimeout>;
 
 const box = 'queue.' + randomId();
 
+function add(entry: Entry): void {
+  entry.bytes = new Blob([JSON.stringify(entry.event)]).size;
+  if (entry.bytes < EVENT_BYTES_MAX) queue = queue.concat(entry).slice(-QUEUE_EVENTS_MAX);
+}
+
 export function enqueue(event: Event): void {
-  const { size: bytes } = new Blob([JSON.stringify(event)]);
-  if (bytes > EVENT_BYTES_MAX) return;
-  queue = queue.concat({ event, bytes }).slice(-QUEUE_EVENTS_MAX);
+  add({ event, visitor: visitorFor('analytics') });
   schedule(queue.length < BATCH_EVENTS ? IDLE_MS : 0);
 }
 
@@ -49,19 +55,21 @@ function schedule(wait: number): void {
   timer = setTimeout(send, Math.max(wait, notBefore - Date.now()));
 }
 
-/** The oldest events that fit into one body; they stay in the queue. */
+/** The oldest events that fit into one body and are one visitor's; they stay in the queue. */
 function nextBatch(): Entry[] {
   const now = Date.now();
   let bytes = 0;
   queue = queue.filter(({ tried }) => !(now - tried! > RETRY_AGE_MAX_MS));
-  const count = queue.findIndex((entry) => (bytes += entry.bytes) > BATCH_BYTES_MAX);
-  const batch = count < 0 ? queue : queue.slice(0, count);
-  for (const entry of batch) entry.tried ??= now;
+  const end = queue.findIndex(
+    (entry) => (bytes += entry.bytes!) > BATCH_BYTES_MAX || entry.visitor !== queue[0]!.visitor,
+  );
+  const batch = end < 0 ? queue : queue.slice(0, end);
+  for (const entry of batch) entry.tried ||= now;
   return batch;
 }
 
 /** What most events share is said once, in the batch's own context. */
-function bodyOf(batch: Entry[], head = sender('analytics')): string {
+function bodyOf(batch: Entry[], head: Sender): string {
   page.title = document.title;
   return JSON.stringify({
     ...head,
@@ -83,12 +91,15 @@ function bodyOf(batch: Entry[], head = sender('analytics')): string {
 
 const address = () => settings.api + '/e';
 
+/** Of those who may not be told apart any more, nobody's id is sent, whatever held before. */
+const headOf = ([entry]: Entry[]): Sender => sender(visitorFor('analytics') && entry!.visitor);
+
 export async function send(): Promise<void> {
   if (flying[0] || prerendering()) return;
   flying = nextBatch();
   if (!flying[0]) return;
   queue = queue.slice(flying.length);
-  const head = sender('analytics');
+  const head = headOf(flying);
   let response: Response | undefined;
   try {
     response = await fetch(address(), {
@@ -99,21 +110,20 @@ export async function send(): Promise<void> {
       signal: AbortSignal.timeout?.(ANSWER_WAIT_MAX_MS) ?? null,
     });
   } catch {}
-  if (response && response.status < 500 && response.status !== 429) {
-    failures = notBefore = 0;
-  } else {
+  if (response && response.status < 500 && response.status !== 429) failures = notBefore = 0;
+  else {
     queue = flying.concat(queue).slice(-QUEUE_EVENTS_MAX);
     backOff(response);
   }
   flying = [];
   save(failures);
   if (queue[0]) schedule(IDLE_MS);
-  if (response?.ok) adopt(head, await response.json().catch(() => ({})));
+  if (response?.ok) adopt(head, await response.json().catch(() => {}));
 }
 
 function backOff(response?: Response): void {
-  retryAfter = Math.min(1000 * +(response?.headers.get('Retry-After') || 0), RETRY_AFTER_MAX_MS) || 0;
-  const patience = Math.min(1000 * 2 ** failures++, BACKOFF_MAX_MS);
+  retryAfter = Math.min(+response?.headers.get('Retry-After')!, RETRY_AFTER_MAX_S) * 1000 || 0;
+  const patience = RETRY_FIRST_MS * 2 ** Math.min(failures++, RETRY_DOUBLINGS_MAX);
   // Never sooner than asked; spread, so that all the visitors do not come back at once.
   notBefore = Date.now() + Math.max(retryAfter, patience / 2) + (Math.random() * patience) / 2;
 }
@@ -125,14 +135,14 @@ function save(needed: unknown): void {
   else erase(box);
 }
 
-/** The page may be going away, and nothing says whether it comes back. */
-function leave(): void {
+/** Hands everything over now: the page, or its visitor, may be about to go. */
+export function handOver(): void {
   const trouble = failures || !navigator.onLine;
   // In trouble a beacon is only a second chance beside the saved copy, and none at all while
   // the server has asked us to wait.
   while (queue[0] && !(failures && retryAfter)) {
     const batch = nextBatch();
-    if (!batch[0] || !navigator.sendBeacon?.(address(), bodyOf(batch)) || trouble) break;
+    if (!batch[0] || !navigator.sendBeacon?.(address(), bodyOf(batch, headOf(batch))) || trouble) break;
     queue = queue.slice(batch.length);
   }
   if (!trouble) send();
@@ -140,16 +150,15 @@ function leave(): void {
 }
 
 export function startQueue(): void {
-  for (const name of names().filter((name) => name.startsWith('queue.'))) {
+  for (const name of names('queue.')) {
     const left: unknown = read(name);
     erase(name);
-    if (Array.isArray(left)) queue = queue.concat(left.filter((entry) => entry?.event?.messageId));
+    if (Array.isArray(left)) for (const entry of left) if (entry?.event?.messageId) add(entry);
   }
-  queue = queue.slice(-QUEUE_EVENTS_MAX);
   on(document, 'visibilitychange', () => {
-    if (document.hidden) leave();
+    if (document.hidden) handOver();
   });
-  on(window, 'pagehide', leave);
+  on(window, 'pagehide', handOver);
   on(window, 'online', () => {
     notBefore = 0;
     schedule(0);

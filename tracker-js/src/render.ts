@@ -35,13 +35,17 @@ const fields: Record<string, Field> = {
   money: (element, value, scope) => (element.textContent = money(value, scope.currency)),
 };
 
-/** A value that is missing, or that can't be shown, leaves the element as the template has it. */
+/**
+ * A value that is missing, or that can't be shown, leaves the element as the template has it.
+ * The marks go, so that what belongs to an item is not filled again from the slot's content.
+ */
 function fillFields(root: ParentNode, scope: Properties): void {
   for (const kind in fields) {
     const mark = 'data-ashna-' + kind;
     for (const element of root.querySelectorAll(`[${mark}]`)) {
       const name = element.getAttribute(mark)!;
       const value = scope[kind === 'money' ? name + '_minor' : name];
+      element.removeAttribute(mark);
       try {
         if (value != null) fields[kind]!(element, value, scope);
       } catch {}
@@ -49,40 +53,29 @@ function fillFields(root: ParentNode, scope: Properties): void {
   }
 }
 
+/** One copy of the model an item; its position says later which one was clicked. */
 function repeat(model: Element, items: Item[]): void {
-  const copies = items.map((item, index) => {
-    const holder = document.createDocumentFragment();
-    const copy = model.cloneNode(true) as Element;
-    // Says later which item was clicked, and where in the row it stood.
-    copy.setAttribute('data-ashna-position', '' + (index + 1));
-    holder.append(copy);
+  items.forEach((item, index) => {
+    const holder = new DocumentFragment();
+    holder.append(model.cloneNode(true));
+    holder.firstElementChild!.setAttribute('data-ashna-position', '' + (index + 1));
     fillFields(holder, item);
-    return holder;
+    model.before(holder);
   });
-  model.replaceWith(...copies);
+  model.remove();
 }
 
 /** True if there was something to show. */
 export function render(slot: HTMLElement, { content, items = [] }: Decision): boolean {
-  const scope = content || {};
-  if (!Object.keys(scope)[0] && !items[0]) return false;
+  const { html, title } = content || {};
   const template = slot.querySelector('template');
-  if (template) {
+  if (template && (items[0] || Object.keys(content || {})[0])) {
     const filled = document.importNode(template.content, true);
-    // The slot's own fields first, so that an item's are not filled from the slot's content.
-    const models = [...filled.querySelectorAll('[data-ashna-each]')].map((model) => {
-      const holder = document.createComment('');
-      model.replaceWith(holder);
-      return [holder, model] as const;
-    });
-    fillFields(filled, scope);
-    for (const [holder, model] of models) {
-      holder.replaceWith(model);
-      repeat(model, items);
-    }
+    for (const model of filled.querySelectorAll('[data-ashna-each]')) repeat(model, items);
+    fillFields(filled, content || {});
     slot.replaceChildren(template, filled);
-  } else if (scope.html != null) slot.innerHTML = '' + scope.html;
-  else if (scope.title != null) slot.textContent = '' + scope.title;
+  } else if (html != null) slot.innerHTML = '' + html;
+  else if (title != null) slot.textContent = '' + title;
   else return false;
   return true;
 }

@@ -39,7 +39,7 @@ function settle(slot: HTMLElement, decision: Decision | false | undefined, late:
     late: late || !open,
   };
   // A control group sees the default, and is counted: without it there is no comparison.
-  if (decision && !detail.late) watch(slot, decision);
+  if (decision && (filled || (open && !late && decision.reason === 'control'))) watch(slot, decision);
   slot.dispatchEvent(new CustomEvent('ashna:decision', { bubbles: true, detail }));
 }
 

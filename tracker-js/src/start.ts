@@ -6,19 +6,22 @@ import { addContext, decide } from './decide';
 import { capture, track } from './events';
 import { guard } from './guard';
 import { startPages } from './page';
-import { startQueue } from './queue';
+import { handOver, startQueue } from './queue';
 import { configure } from './settings';
 import { slotNames, startSlots } from './slots';
 import type { Ashna, Call, Options } from './types';
-import { forget, sender } from './visitor';
+import { forget, visitorFor } from './visitor';
 
 const calls: Omit<Ashna, 'push' | 'decide'> = {
   track,
   page: (name, properties = {}) => capture('page', { name, properties }),
   identify: (userId, traits = {}, signature) => capture('identify', { userId, traits, signature }),
   group: (groupId, traits = {}) => capture('group', { groupId, traits }),
-  alias: (userId, previousId = sender('analytics').visitor) => capture('alias', { userId, previousId }),
-  reset: forget,
+  alias: (userId, previousId = visitorFor('analytics')) => capture('alias', { userId, previousId }),
+  reset() {
+    handOver();
+    forget();
+  },
   consent: choose,
   context: addContext,
 };

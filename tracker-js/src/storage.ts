@@ -3,45 +3,42 @@
 import { mayStore } from './consent';
 import { settings } from './settings';
 
-const memory = new Map<string, string>();
+const memory: Record<string, string> = {};
 
-const place = (name: string) => `ashna.${settings.key}.${name}`;
-
-/** The names under which something of this site is stored, by any of its tabs. */
-export function names(): string[] {
+function store(name: string): Record<string, string> {
   try {
-    const start = place('');
-    return Object.keys(localStorage)
-      .filter((name) => name.startsWith(start))
-      .map((name) => name.slice(start.length));
-  } catch {
-    return [];
-  }
+    if (mayStore(name)) return localStorage;
+  } catch {}
+  return memory;
 }
+
+const keyOf = (name: string) => `ashna.${settings.key}.${name}`;
+
+/** What is stored of this site under a name that starts so, by any of its tabs. */
+export const names = (start: string): string[] =>
+  Object.keys(store(start))
+    .filter((key) => key.startsWith(keyOf(start)))
+    .map((key) => key.slice(keyOf('').length));
 
 /** What was written, unchecked: another script, or a person, may have changed it meanwhile. */
 export function read(name: string): any {
-  let text: string | null | undefined;
+  const key = keyOf(name);
   try {
-    // The stored one first: another tab may have written it after this one did.
-    text = mayStore(name) ? localStorage.getItem(place(name)) : null;
-  } catch {}
-  try {
-    return JSON.parse(text ?? memory.get(name)!);
+    return JSON.parse(store(name)[key] ?? memory[key]!);
   } catch {}
 }
 
 export function write(name: string, value: unknown): void {
   const text = JSON.stringify(value);
-  memory.set(name, text);
   try {
-    if (mayStore(name)) localStorage.setItem(place(name), text);
-  } catch {}
+    store(name)[keyOf(name)] = text;
+  } catch {
+    // It is full: then for as long as the page lives.
+    memory[keyOf(name)] = text;
+  }
 }
 
 export function erase(name: string): void {
-  memory.delete(name);
-  try {
-    localStorage.removeItem(place(name));
-  } catch {}
+  delete memory[keyOf(name)];
+  delete store(name)[keyOf(name)];
 }

@@ -7,38 +7,40 @@ import type { Consent } from './types';
 
 const SESSION_IDLE_MAX_MS = 30 * 60_000;
 
-const hex128 = /^[0-9a-f]{32}$/;
+const isId = (value: unknown): boolean => /^[0-9a-f]{32}$/.test(value as string);
 
 /** 128 random bits as hex: guessing one is hopeless, and so are collisions. */
-export function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    (byte + 256).toString(16).slice(1),
-  ).join('');
+export const randomId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join('');
+
+/** The visitor's id, if using it for `purpose` was consented to. */
+export function visitorFor(purpose: keyof Consent): string | undefined {
+  if (!consented()[purpose]) return;
+  let id = read('id');
+  if (!isId(id)) write('id', (id = randomId()));
+  return id;
 }
 
 export interface Sender {
   key: string;
   consent: Consent;
-  visitor?: string | undefined;
-  reset?: true | undefined;
+  visitor: string | undefined;
+  reset?: true;
 }
 
-/** The head of every request; the id is in it only if `purpose` was consented to. */
-export function sender(purpose: keyof Consent): Sender {
-  const consent = consented();
-  let visitor: string | undefined;
-  if (consent[purpose]) {
-    visitor = read('id');
-    if (!hex128.test(visitor!)) write('id', (visitor = randomId()));
-  }
-  return { key: settings.key, visitor, consent, reset: read('reset') };
-}
+/** The head of every request. */
+export const sender = (visitor: string | undefined): Sender => ({
+  key: settings.key,
+  visitor,
+  consent: consented(),
+  reset: read('reset'),
+});
 
 /** Takes the id that the server settled on, unless a reset came between question and answer. */
-export function adopt(sent: Sender, answer: { visitor?: string } | null): void {
+export function adopt(sent: Sender, answer: { visitor?: string } | undefined): void {
   if (sent.visitor && sent.visitor === read('id')) {
     erase('reset');
-    if (hex128.test(answer?.visitor!)) write('id', answer!.visitor);
+    if (isId(answer?.visitor)) write('id', answer!.visitor);
   }
 }
 
@@ -57,6 +59,6 @@ export interface Session {
 export const session = (): Session | undefined => (consented().analytics ? read('session') : undefined);
 
 export function touchSession(now: number): void {
-  const { start, last } = read('session') || {};
-  write('session', { start: now - last < SESSION_IDLE_MAX_MS ? start : now, last: now });
+  const { start, last } = session() || ({} as Partial<Session>);
+  write('session', { start: now - last! < SESSION_IDLE_MAX_MS ? start : now, last: now });
 }

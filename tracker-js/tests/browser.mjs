@@ -1,5 +1,6 @@
 // One Chromium a test file; every test gets a fresh profile and a site of its own.
-import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { Site } from './site.mjs';
 
@@ -18,36 +19,47 @@ const ARGUMENTS = [
   '--enable-features=BackForwardCache',
 ];
 
-let browser;
+// Most of a scene is waiting; more than this on two cores and the pages become slow.
+const CONCURRENT = 3;
+const LIMIT_MS = 25_000;
 
-export function useBrowser() {
-  before(async () => {
-    browser = await chromium.launch({
-      executablePath: EXECUTABLE,
-      args: ARGUMENTS,
-      ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    });
-  });
-  after(() => browser?.close());
+let browser;
+const scenes = [];
+
+/** `scenario({ site, context, page })`; `prepare` runs in every page before its own scripts. */
+export function scene(name, scenario, { prepare } = {}) {
+  scenes.push({ name, scenario, prepare });
 }
 
-/** `scenario({ site, context, page, errors })`; `errors` are what the page saw thrown. */
-export function scene(name, scenario, { prepare } = {}) {
-  test(name, { timeout: 25_000 }, async () => {
-    const site = await Site.open();
-    const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1000, height: 700 } });
-    const errors = [];
-    await context.addInitScript(() => {
-      Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });
+/** Runs the scenes of this file in one Chromium. */
+export function play() {
+  describe('in Chromium', { concurrency: CONCURRENT }, () => {
+    before(async () => {
+      browser = await chromium.launch({
+        executablePath: EXECUTABLE,
+        args: ARGUMENTS,
+        ignoreDefaultArgs: ['--disable-back-forward-cache'],
+      });
     });
-    if (prepare) await context.addInitScript(prepare);
-    context.on('weberror', (error) => errors.push(error.error().message));
-    try {
-      await scenario({ site, context, page: await context.newPage(), errors });
-      if (errors.length) throw new Error(`thrown into the page: ${errors.join('; ')}`);
-    } finally {
-      await context.close();
-      await site.close();
-    }
+    after(() => browser?.close());
+    for (const { name, ...rest } of scenes) test(name, { timeout: LIMIT_MS }, () => run(rest));
   });
+}
+
+async function run({ scenario, prepare }) {
+  const site = await Site.open();
+  const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1000, height: 700 } });
+  const errors = [];
+  await context.addInitScript(() => {
+    Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });
+  });
+  if (prepare) await context.addInitScript(prepare);
+  context.on('weberror', (error) => errors.push(error.error().message));
+  try {
+    await scenario({ site, context, page: await context.newPage() });
+    assert.deepEqual(errors, [], 'nothing is thrown into the page');
+  } finally {
+    await context.close();
+    await site.close();
+  }
 }

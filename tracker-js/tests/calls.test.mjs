@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { scene, useBrowser } from './browser.mjs';
+import { play, scene } from './browser.mjs';
 import { pause, until } from './site.mjs';
-
-useBrowser();
 
 const ready = async ({ site, page }, parts) => {
   site.page('/', parts);
@@ -179,3 +177,5 @@ for (const [signal, value] of [
     },
   );
 }
+
+play();

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { scene, useBrowser } from './browser.mjs';
+import { play, scene } from './browser.mjs';
 import { pause, until } from './site.mjs';
-
-useBrowser();
 
 scene('the first page view goes promptly and says where and on what', async ({ site, page }) => {
   site.page('/', { title: 'Home' });
@@ -120,3 +118,5 @@ scene('a prerendered page is viewed only when it is shown', async ({ site, page 
   await page.evaluate(() => window.show());
   await until('the view', () => site.named('page').length === 1);
 });
+
+play();
