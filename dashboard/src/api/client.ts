@@ -1,0 +1,107 @@
+import type * as T from './types';
+
+/** Every failure of a request: what the server said, or status 0 when it could not be reached. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** Seconds the server asked us to wait. */
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
+type Options = { body?: unknown; signal?: AbortSignal };
+
+async function request(method: string, path: string, { body, signal }: Options = {}): Promise<Response> {
+  const init: RequestInit = { method, credentials: 'same-origin', headers: { Accept: 'application/json' } };
+  if (signal) init.signal = signal;
+  if (body !== undefined) {
+    init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, init);
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, 'unreachable', 'unreachable');
+  }
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  const seconds = Number(response.headers.get('Retry-After'));
+  const retryAfter = Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 60) : undefined;
+  try {
+    const body = (await response.json()) as { code?: string; message?: string };
+    return new ApiError(response.status, body.code ?? 'error', body.message ?? response.statusText, retryAfter);
+  } catch {
+    return new ApiError(response.status, 'error', response.statusText || `HTTP ${response.status}`, retryAfter);
+  }
+}
+
+async function json<R>(method: string, path: string, options?: Options): Promise<R> {
+  const response = await request(method, path, options);
+  return (response.status === 204 ? undefined : await response.json()) as R;
+}
+
+const get = <R>(path: string, signal?: AbortSignal) => json<R>('GET', path, signal ? { signal } : {});
+const post = <R>(path: string, body: unknown, signal?: AbortSignal) =>
+  json<R>('POST', path, signal ? { body, signal } : { body });
+
+const id = encodeURIComponent;
+
+export const account = {
+  setupNeeded: () => get<{ needed: boolean }>('/setup'),
+  setup: (setup: T.Setup) => post<T.Session>('/setup', setup),
+  login: (email: string, password: string) => post<T.Session>('/session', { email, password }),
+  session: () => get<T.Session>('/session'),
+  logout: () => json<void>('DELETE', '/session'),
+  addSite: (name: string, origins: string[]) => post<T.Site>('/sites', { name, origins }),
+};
+
+export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel';
+type Signal = AbortSignal | undefined;
+
+/** All requests about one site. */
+export function siteApi(siteId: number) {
+  const base = `/sites/${siteId}`;
+  const report = <R>(name: string, question: unknown, signal?: Signal) =>
+    post<R>(`${base}/reports/${name}`, question, signal);
+  return {
+    change: (change: T.SiteChange) => json<T.Site>('PATCH', base, { body: change }),
+    schema: (signal?: Signal) => get<T.Schema>(`${base}/schema?days=30`, signal),
+
+    overview: (q: T.Period & { interval: T.Interval }, s?: Signal) => report<T.Overview>('overview', q, s),
+    realtime: (s?: Signal) => report<T.Realtime>('realtime', {}, s),
+    pages: (q: T.Period & { limit: number; search?: string }, s?: Signal) => report<T.Pages>('pages', q, s),
+    sources: (q: T.Period & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
+    visitors: (q: T.Period & { by: T.VisitorBy; limit: number }, s?: Signal) => report<T.Visitors>('visitors', q, s),
+    funnel: (q: T.Period & T.FunnelQuestion, s?: Signal) => report<T.FunnelAnswer>('funnel', q, s),
+    dropped: (handle: string, limit: number, s?: Signal) =>
+      get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
+    quality: (q: Partial<Pick<T.Period, 'from' | 'to'>>, s?: Signal) => report<T.Quality>('quality', q, s),
+    csv: async (name: ReportName, question: unknown) =>
+      (await request('POST', `${base}/reports/${name}?format=csv`, { body: question })).blob(),
+
+    visitor: (visitor: string, s?: Signal) => get<T.Profile>(`${base}/visitors/${id(visitor)}`, s),
+
+    funnels: (s?: Signal) => get<T.SavedFunnel[]>(`${base}/funnels`, s),
+    addFunnel: (name: string, question: T.FunnelQuestion) =>
+      post<T.SavedFunnel>(`${base}/funnels`, { name, question }),
+    saveFunnel: (funnel: number, name: string, question: T.FunnelQuestion) =>
+      json<T.SavedFunnel>('PUT', `${base}/funnels/${funnel}`, { body: { name, question } }),
+    deleteFunnel: (funnel: number) => json<void>('DELETE', `${base}/funnels/${funnel}`),
+
+    offers: (s?: Signal) => get<T.Offer[]>(`${base}/offers`, s),
+    addOffer: (offer: T.Offer) => post<T.Offer>(`${base}/offers`, offer),
+    saveOffer: (offerId: string, offer: T.Offer) =>
+      json<T.Offer>('PUT', `${base}/offers/${id(offerId)}`, { body: offer }),
+    deleteOffer: (offer: string) => json<void>('DELETE', `${base}/offers/${id(offer)}`),
+  };
+}
+export type SiteApi = ReturnType<typeof siteApi>;

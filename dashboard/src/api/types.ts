@@ -1,0 +1,178 @@
+/** The JSON of the private API, as the server sends it. Times are RFC 3339 in UTC, money is in minor units. */
+
+export type Role = 'owner' | 'marketer' | 'viewer';
+export type User = { id: number; email: string; role: Role };
+
+export type Site = {
+  id: number;
+  name: string;
+  origins: string[];
+  write_key: string;
+  currency: string;
+  timezone: string;
+  demo: boolean;
+  created_at: string;
+  robots?: 'drop' | 'keep';
+  consent_default?: 'granted' | 'denied';
+};
+export type SiteChange = Partial<
+  Pick<Site, 'name' | 'origins' | 'currency' | 'timezone' | 'robots' | 'consent_default'>
+>;
+export type Session = { user: User; sites: Site[] };
+export type Setup = { token: string; email: string; password: string; site_name?: string; origin?: string };
+
+export type EventSchema = { name: string; count: number; properties: string[] };
+export type Schema = { events: EventSchema[] };
+
+export type Period = { from: string; to: string; timezone: string };
+export type Interval = 'hour' | 'day' | 'week' | 'month';
+
+export type Totals = {
+  events: number;
+  pageviews: number;
+  visitors: number;
+  sessions: number;
+  bounce_rate: number;
+  revenue_minor: number;
+  orders: number;
+};
+export type SeriesPoint = { at: string } & Omit<Totals, 'bounce_rate'>;
+export type Overview = { totals: Totals; previous: Totals; currency: string; series: SeriesPoint[] };
+
+export type RecentEvent = {
+  at: string;
+  visitor: string;
+  event: string;
+  path: string;
+  country: string;
+  device: string;
+  item?: string | null;
+};
+export type Realtime = {
+  visitors: number;
+  minutes: { at: string; visitors: number; pageviews: number }[];
+  pages: { path: string; title: string; visitors: number }[];
+  sources: { channel: string; source: string; visitors: number }[];
+  countries: { country: string; visitors: number }[];
+  recent: RecentEvent[];
+};
+
+export type PageRow = {
+  path: string;
+  title: string;
+  pageviews: number;
+  visitors: number;
+  entries: number;
+  exits: number;
+};
+export type Pages = { rows: PageRow[]; total: number };
+
+export type SourceBy = 'channel' | 'source' | 'referrer' | 'campaign';
+export type SourceRow = {
+  value: string;
+  visitors: number;
+  sessions: number;
+  pageviews: number;
+  orders: number;
+  revenue_minor: number;
+};
+export type Sources = { rows: SourceRow[] };
+
+export type VisitorBy = 'country' | 'device' | 'browser' | 'os' | 'language';
+export type VisitorRow = { value: string; visitors: number; sessions: number; pageviews: number };
+export type Visitors = { rows: VisitorRow[] };
+
+export type FunnelOp = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'contains' | 'starts_with' | 'in' | 'exists';
+export type Scalar = string | number | boolean;
+export type Condition = { property: string; op: FunnelOp; value?: Scalar | Scalar[] };
+export type FunnelStep = { event: string; where?: Condition[] };
+export type FunnelOrder = 'sequential' | 'strict' | 'any';
+export type FunnelQuestion = {
+  steps: FunnelStep[];
+  order: FunnelOrder;
+  window_ms: number;
+  exclude?: FunnelStep[];
+  breakdown?: string;
+};
+export type StepAnswer = {
+  reached: number;
+  rate_of_first: number;
+  rate_of_previous: number;
+  median_ms: number | null;
+  p90_ms: number | null;
+  dropped_list?: string | null;
+};
+export type FunnelAnswer = {
+  steps: StepAnswer[];
+  breakdown?: Record<string, { steps: StepAnswer[] }>;
+  took_ms?: number;
+};
+export type SavedFunnel = { id: number; name: string; question: FunnelQuestion; updated_at: string };
+export type DroppedVisitor = {
+  visitor: string;
+  last_at: string;
+  user_id: string | null;
+  country: string;
+  device: string;
+};
+export type Dropped = { step: number; visitors: DroppedVisitor[]; total: number };
+
+export type Quality = {
+  since: string;
+  received: number;
+  kept: number;
+  dropped: Record<string, number>;
+  rejected: Record<string, number>;
+  inserted: number;
+  quarantined: number;
+  waiting: number;
+  robots_by_name?: { name: string; events: number }[];
+};
+
+export type RuleOp = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'in' | 'contains' | 'starts_with' | 'exists';
+export type FieldRule = { field: string; op: RuleOp; value?: Scalar | Scalar[] };
+/** `{}` means everyone. */
+export type Rule = { all: Rule[] } | { any: Rule[] } | { not: Rule } | FieldRule | Record<string, never>;
+export type OfferContent = Record<string, string>;
+export type Offer = {
+  id: string;
+  name: string;
+  slot: string;
+  priority: number;
+  enabled: boolean;
+  when: Rule;
+  content: OfferContent;
+  starts_at?: string | null;
+  ends_at?: string | null;
+};
+
+export type ItemRef = {
+  id?: string;
+  item?: string;
+  title?: string;
+  image?: string;
+  price_minor?: number;
+  currency?: string;
+  quantity?: number;
+};
+export type TimelineEntry = {
+  at: string;
+  event: string;
+  path: string;
+  item?: string | null;
+  properties?: Record<string, unknown>;
+};
+export type Profile = {
+  visitor: string;
+  first_seen: string;
+  last_seen: string;
+  user_id: string | null;
+  country: string;
+  device: string;
+  affinities: { category: string; score: number }[];
+  recent_items: (string | ItemRef)[];
+  cart: (string | ItemRef)[];
+  orders: number;
+  revenue_minor: number;
+  timeline: TimelineEntry[];
+};

@@ -1,0 +1,106 @@
+import { preferences } from '../state/preferences.svelte';
+import { t } from './index.svelte';
+
+/** Numbers, money, times and names as the reader writes them. Formatters are dear to build, so they are kept. */
+
+const kept = new Map<string, unknown>();
+
+function keep<F>(kind: string, build: (locale: string) => F, options: object = {}): F {
+  const id = `${preferences.locale}/${kind}/${JSON.stringify(options)}`;
+  let formatter = kept.get(id) as F | undefined;
+  if (!formatter) {
+    formatter = build(preferences.locale);
+    kept.set(id, formatter);
+  }
+  return formatter;
+}
+
+const numbers = (options: Intl.NumberFormatOptions) =>
+  keep('number', (locale) => new Intl.NumberFormat(locale, options), options);
+const dates = (options: Intl.DateTimeFormatOptions) =>
+  keep('date', (locale) => new Intl.DateTimeFormat(locale, options), options);
+
+export const number = (value: number): string => numbers({ maximumFractionDigits: 2 }).format(value);
+export const compact = (value: number): string =>
+  numbers({ notation: 'compact', maximumFractionDigits: 1 }).format(value);
+
+export function percent(rate: number): string {
+  const small = rate !== 0 && Math.abs(rate) < 0.1;
+  return numbers({ style: 'percent', maximumFractionDigits: small ? 1 : 0 }).format(rate);
+}
+
+/** ISO 4217 exponents other than 2; Intl follows another list for some of them, so it is not asked. */
+const EXPONENTS: Record<number, string> = {
+  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
+  3: 'BHD IQD JOD KWD LYD OMR TND',
+  4: 'CLF UYW',
+};
+
+export function exponent(currency: string): number {
+  const found = Object.entries(EXPONENTS).find(([, codes]) => codes.split(' ').includes(currency));
+  return found ? Number(found[0]) : 2;
+}
+
+export function money(minor: number, currency: string, options: Intl.NumberFormatOptions = {}): string {
+  const digits = exponent(currency);
+  const major = minor / 10 ** digits;
+  const fraction = Math.abs(major) >= 10_000 || Number.isInteger(major) ? 0 : digits;
+  const fractions = options.notation ? {} : { minimumFractionDigits: fraction, maximumFractionDigits: fraction };
+  // ISO 4217's code for no currency: the amount alone.
+  if (currency === 'XXX') return numbers({ ...fractions, ...options }).format(major);
+  try {
+    return numbers({ style: 'currency', currency, ...fractions, ...options }).format(major);
+  } catch {
+    return `${number(major)} ${currency}`;
+  }
+}
+
+export const compactMoney = (minor: number, currency: string): string =>
+  money(minor, currency, { notation: 'compact', maximumFractionDigits: 1 });
+
+/** How long something took, in its two largest useful units at most. */
+export function duration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 60) return unit(Math.max(seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds), 0), 'second');
+  if (seconds < 3600) return pair(seconds / 60, 'minute', 60, 'second', 10);
+  if (seconds < 86_400) return pair(seconds / 3600, 'hour', 60, 'minute', 10);
+  return pair(seconds / 86_400, 'day', 24, 'hour', 7);
+}
+
+function pair(value: number, large: string, ratio: number, small: string, smallBelow: number): string {
+  const whole = Math.floor(value);
+  const rest = Math.round((value - whole) * ratio);
+  if (value >= smallBelow || rest === 0) return unit(Math.round(value), large);
+  return rest === ratio ? unit(whole + 1, large) : `${unit(whole, large)} ${unit(rest, small)}`;
+}
+
+const unit = (value: number, name: string): string =>
+  numbers({ style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: 1 }).format(value);
+
+export const day = (at: string | Date, timeZone?: string): string =>
+  dates({ day: 'numeric', month: 'short', year: 'numeric', timeZone }).format(new Date(at));
+export const dayAndMonth = (at: string | Date, timeZone?: string): string =>
+  dates({ day: 'numeric', month: 'short', timeZone }).format(new Date(at));
+export const dayAndTime = (at: string | Date): string =>
+  dates({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
+export const time = (at: string | Date, timeZone?: string): string =>
+  dates({ hour: '2-digit', minute: '2-digit', timeZone }).format(new Date(at));
+export const clock = (at: string | Date): string =>
+  dates({ hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(at));
+
+export function dayRange(start: Date, end: Date, timeZone: string): string {
+  return dates({ day: 'numeric', month: 'short', year: 'numeric', timeZone }).formatRange(start, end);
+}
+
+function displayName(kind: 'region' | 'language', code: string): string {
+  if (!code) return t('value.unknown');
+  try {
+    const names = keep(kind, (locale) => new Intl.DisplayNames(locale, { type: kind }));
+    return names.of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
+
+export const country = (code: string): string => displayName('region', code);
+export const language = (code: string): string => displayName('language', code);

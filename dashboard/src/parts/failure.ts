@@ -1,0 +1,12 @@
+import { ApiError } from '../api/client';
+import { t } from '../i18n/index.svelte';
+
+/** One clear line for anything that went wrong: ours where we know the case, else what the server said. */
+export function failureText(error: unknown): string {
+  if (!(error instanceof ApiError)) return String(error);
+  if (error.status === 0) return t('failure.unreachable');
+  if (error.code === 'bad_credentials') return t('failure.bad_credentials');
+  if (error.status === 429) return t('failure.too_many', { seconds: error.retryAfter ?? 30 });
+  if (error.status === 503) return t('failure.warming_text');
+  return error.message;
+}

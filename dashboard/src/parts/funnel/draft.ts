@@ -1,0 +1,100 @@
+import type { Condition, FunnelOp, FunnelOrder, FunnelQuestion, FunnelStep, Scalar, Schema } from '../../api/types';
+
+/** A funnel while it is being edited: every input holds text, every row a key of its own. */
+export type DraftCondition = { key: number; property: string; op: FunnelOp; value: string };
+export type DraftStep = { key: number; event: string; where: DraftCondition[] };
+export type Draft = {
+  name: string;
+  steps: DraftStep[];
+  order: FunnelOrder;
+  windowCount: number;
+  windowUnit: Unit;
+  exclude: DraftStep[];
+  breakdown: string;
+};
+
+export const UNIT_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+export type Unit = keyof typeof UNIT_MS;
+export const UNITS = Object.keys(UNIT_MS) as Unit[];
+export const OPS: FunnelOp[] = ['eq', 'ne', 'contains', 'starts_with', 'gt', 'gte', 'lt', 'lte', 'in', 'exists'];
+export const COLUMNS = [
+  '$path', '$host', '$title', '$referrer_host', '$channel', '$source', '$medium', '$campaign', '$device', '$os',
+  '$browser', '$country', '$city', '$language', '$item', '$category', '$user_id',
+];
+export const STEPS_MAX = 12;
+
+let lastKey = 0;
+export const newStep = (event = ''): DraftStep => ({ key: ++lastKey, event, where: [] });
+export const newCondition = (): DraftCondition => ({ key: ++lastKey, property: '', op: 'eq', value: '' });
+
+const SHOP = ['Product Viewed', 'Product Added', 'Checkout Started', 'Order Completed'];
+
+/** What a newcomer sees first: the way through a shop, as far as this site sends its events. */
+export function firstDraft(schema: Schema | undefined, name: string): Draft {
+  const known = SHOP.filter((event) => schema?.events.some((other) => other.name === event && other.count > 0));
+  const events = known.length >= 2 ? known : ['page', ''];
+  return {
+    name, steps: events.map(newStep), order: 'sequential', windowCount: 7, windowUnit: 'day', exclude: [], breakdown: '',
+  };
+}
+
+export function draftOf(name: string, question: FunnelQuestion): Draft {
+  const unit = [...UNITS].reverse().find((candidate) => question.window_ms % UNIT_MS[candidate] === 0) ?? 'minute';
+  const step = (from: FunnelStep): DraftStep => ({ ...newStep(from.event), where: (from.where ?? []).map(condition) });
+  return {
+    name,
+    steps: question.steps.map(step),
+    order: question.order,
+    windowCount: Math.max(1, Math.round(question.window_ms / UNIT_MS[unit])),
+    windowUnit: unit,
+    exclude: (question.exclude ?? []).map(step),
+    breakdown: question.breakdown ?? '',
+  };
+}
+
+const condition = ({ property, op, value }: Condition): DraftCondition => ({
+  ...newCondition(),
+  property,
+  op,
+  value: Array.isArray(value) ? value.join(', ') : String(value ?? ''),
+});
+
+/** The question as far as it is complete; undefined while there are fewer than two steps to count. */
+export function questionOf(draft: Draft): FunnelQuestion | undefined {
+  const steps = draft.steps.map(stepOf).filter((step) => step !== undefined);
+  const window_ms = Math.round(draft.windowCount * UNIT_MS[draft.windowUnit]);
+  if (steps.length < 2 || !(window_ms > 0)) return undefined;
+  const exclude = draft.exclude.map(stepOf).filter((step) => step !== undefined);
+  const question: FunnelQuestion = { steps, order: draft.order, window_ms };
+  if (exclude.length > 0) question.exclude = exclude;
+  if (draft.breakdown.trim()) question.breakdown = draft.breakdown.trim();
+  return question;
+}
+
+function stepOf({ event, where }: DraftStep): FunnelStep | undefined {
+  if (!event.trim()) return undefined;
+  const conditions = where.map(conditionOf).filter((condition) => condition !== undefined);
+  return conditions.length > 0 ? { event: event.trim(), where: conditions } : { event: event.trim() };
+}
+
+function conditionOf({ property, op, value }: DraftCondition): Condition | undefined {
+  const name = property.trim();
+  if (!name || (op !== 'exists' && !value.trim())) return undefined;
+  if (op === 'exists') return { property: name, op };
+  if (op === 'in') return { property: name, op, value: value.split(/[,،]/).map((part) => scalar(name, part)) };
+  return { property: name, op, value: op === 'contains' || op === 'starts_with' ? value : scalar(name, value) };
+}
+
+/** Columns are text; in properties what reads as a number is meant as one. */
+function scalar(property: string, text: string): Scalar {
+  const trimmed = text.trim();
+  if (property.startsWith('$') || trimmed === '' || !Number.isFinite(Number(trimmed))) return trimmed;
+  return Number(trimmed);
+}
+
+export function moved<I>(list: I[], from: number, to: number): I[] {
+  const result = [...list];
+  const [item] = result.splice(from, 1);
+  if (item !== undefined) result.splice(to, 0, item);
+  return result;
+}

@@ -1,0 +1,26 @@
+import type { FieldRule, Rule } from '../../api/types';
+import { t } from '../../i18n/index.svelte';
+import * as format from '../../i18n/format';
+import { type Field, FIELDS } from './rule';
+
+/** A rule as a sentence for people who never see its JSON. */
+export function ruleText(rule: Rule, currency: string): string {
+  if ('all' in rule) return joined(rule.all as Rule[], t('rule.and'), currency);
+  if ('any' in rule) return joined(rule.any as Rule[], t('rule.or'), currency);
+  if ('not' in rule) return t('rule.not', { rule: ruleText(rule.not as Rule, currency) });
+  return 'field' in rule ? fieldText(rule as FieldRule, currency) : t('rule.everyone');
+}
+
+function joined(rules: Rule[], word: string, currency: string): string {
+  const text = (inner: Rule) => ('all' in inner || 'any' in inner ? `(${ruleText(inner, currency)})` : ruleText(inner, currency));
+  return rules.map(text).join(` ${word} `) || t('rule.everyone');
+}
+
+function fieldText({ field, op, value }: FieldRule, currency: string): string {
+  const known = field in FIELDS ? (field as Field) : undefined;
+  const name = known ? t(`field.${known}`) : field;
+  if (op === 'exists') return `${name} ${t('op.exists')}`;
+  if (known === 'new_visitor') return `${name}: ${value === false ? t('rule.no') : t('rule.yes')}`;
+  const shown = (one: unknown) => (known === 'cart_value_minor' ? format.money(Number(one), currency) : String(one));
+  return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(', ') : shown(value)}`;
+}

@@ -1,0 +1,28 @@
+import type { Component } from 'svelte';
+import type { Site } from './api/types';
+import type { Key } from './i18n/en';
+import type { IconName } from './parts/Icon.svelte';
+
+export type PageProps = { site: Site; rest: string | undefined };
+type SitePage = {
+  page: string;
+  title: Key;
+  /** Absent for pages that are reached from others only. */
+  icon?: IconName;
+  /** Whether the page asks about the chosen period. */
+  period?: boolean;
+  load: () => Promise<{ default: Component<PageProps> }>;
+};
+
+/** Everything below `/dashboard/sites/ID/`, in the order of the menu. */
+export const SITE_PAGES: SitePage[] = [
+  { page: 'overview', title: 'nav.overview', icon: 'overview', period: true, load: () => import('./pages/Overview.svelte') },
+  { page: 'realtime', title: 'nav.realtime', icon: 'realtime', load: () => import('./pages/Realtime.svelte') },
+  { page: 'pages', title: 'nav.pages', icon: 'pages', period: true, load: () => import('./pages/Pages.svelte') },
+  { page: 'sources', title: 'nav.sources', icon: 'sources', period: true, load: () => import('./pages/Sources.svelte') },
+  { page: 'funnel', title: 'nav.funnel', icon: 'funnel', period: true, load: () => import('./pages/Funnel.svelte') },
+  { page: 'offers', title: 'nav.offers', icon: 'offers', load: () => import('./pages/Offers.svelte') },
+  { page: 'quality', title: 'nav.quality', icon: 'quality', load: () => import('./pages/Quality.svelte') },
+  { page: 'install', title: 'nav.install', icon: 'install', load: () => import('./pages/Install.svelte') },
+  { page: 'visitors', title: 'nav.visitor', load: () => import('./pages/Visitor.svelte') },
+];

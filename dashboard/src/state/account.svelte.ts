@@ -1,0 +1,67 @@
+import { ApiError, account as api } from '../api/client';
+import type { Session, Site, User } from '../api/types';
+import { router } from './router.svelte';
+
+const LAST_SITE = 'ashna.site';
+
+/** Who is logged in, and the sites they see. */
+class Account {
+  user = $state.raw<User | undefined>();
+  sites = $state.raw<Site[]>([]);
+  status = $state<'loading' | 'out' | 'in' | 'setup' | 'unreachable'>('loading');
+  readonly owner = $derived(this.user?.role === 'owner');
+  readonly canEdit = $derived(this.user !== undefined && this.user.role !== 'viewer');
+
+  async start(): Promise<void> {
+    try {
+      this.take(await api.session());
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.status = (await this.#setupNeeded()) ? 'setup' : 'out';
+      else this.status = 'unreachable';
+    }
+  }
+
+  async #setupNeeded(): Promise<boolean> {
+    try {
+      return (await api.setupNeeded()).needed;
+    } catch {
+      return false;
+    }
+  }
+
+  take(session: Session): void {
+    this.user = session.user;
+    this.sites = session.sites;
+    this.status = 'in';
+  }
+
+  async logout(): Promise<void> {
+    await api.logout().catch(() => undefined);
+    this.expired();
+  }
+
+  /** The server no longer knows our cookie. */
+  expired(): void {
+    this.user = undefined;
+    this.sites = [];
+    this.status = 'out';
+    router.go('/login', { replace: true });
+  }
+
+  putSite(site: Site): void {
+    const known = this.sites.some((other) => other.id === site.id);
+    this.sites = known ? this.sites.map((other) => (other.id === site.id ? site : other)) : [...this.sites, site];
+  }
+
+  /** The site to show first: the one last looked at, if it is still there. */
+  firstSite(): Site | undefined {
+    const last = Number(localStorage.getItem(LAST_SITE));
+    return this.sites.find((site) => site.id === last) ?? this.sites[0];
+  }
+
+  remember(site: Site): void {
+    localStorage.setItem(LAST_SITE, String(site.id));
+  }
+}
+
+export const account = new Account();
