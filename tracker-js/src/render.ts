@@ -3,12 +3,6 @@
 // end, so that a failure half-way leaves the default untouched.
 import type { Decision, Item, Properties } from './types';
 
-/** The address, if following it can do no more than fetch: never `javascript:` or `data:`. */
-function webAddress(value: unknown): string | undefined {
-  const { protocol } = new URL('' + value, document.baseURI);
-  return /^https?:$/.test(protocol) ? '' + value : undefined;
-}
-
 /** Minor units as the reader writes money; how many digits they have is the currency's own. */
 function money(minor: unknown, currency: unknown): string {
   const format = new Intl.NumberFormat(document.documentElement.lang || undefined, {
@@ -18,36 +12,31 @@ function money(minor: unknown, currency: unknown): string {
   return format.format(+minor! / 10 ** format.resolvedOptions().maximumFractionDigits!);
 }
 
-type Field = (element: Element, value: unknown, scope: Properties) => void;
+const kinds = ['text', 'money', 'href', 'src', 'alt'];
 
-const attribute =
-  (name: string, checked = webAddress): Field =>
-  (element, value) => {
-    const safe = checked(value);
-    if (safe != null) element.setAttribute(name, safe);
-  };
-
-const fields: Record<string, Field> = {
-  text: (element, value) => (element.textContent = '' + value),
-  href: attribute('href'),
-  src: attribute('src'),
-  alt: attribute('alt', String),
-  money: (element, value, scope) => (element.textContent = money(value, scope.currency)),
-};
+function show(element: Element, kind: string, value: unknown, { currency }: Properties): void {
+  const text = '' + value;
+  if (kind === 'text') element.textContent = text;
+  else if (kind === 'money') element.textContent = money(value, currency);
+  // An address must do no more than fetch when it is followed: no `javascript:`, no `data:`.
+  else if (kind === 'alt' || /^https?:$/.test(new URL(text, document.baseURI).protocol)) {
+    element.setAttribute(kind, text);
+  }
+}
 
 /**
  * A value that is missing, or that can't be shown, leaves the element as the template has it.
  * The marks go, so that what belongs to an item is not filled again from the slot's content.
  */
 function fillFields(root: ParentNode, scope: Properties): void {
-  for (const kind in fields) {
+  for (const kind of kinds) {
     const mark = 'data-ashna-' + kind;
     for (const element of root.querySelectorAll(`[${mark}]`)) {
       const name = element.getAttribute(mark)!;
       const value = scope[kind === 'money' ? name + '_minor' : name];
       element.removeAttribute(mark);
       try {
-        if (value != null) fields[kind]!(element, value, scope);
+        if (value != null) show(element, kind, value, scope);
       } catch {}
     }
   }

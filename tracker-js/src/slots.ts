@@ -3,7 +3,6 @@
 // says that a slot is settled; until then the page's inline style may hide it.
 import { decide } from './decide';
 import { guard, on } from './guard';
-import { prerendering } from './page';
 import { watch } from './impressions';
 import { render } from './render';
 import { settings } from './settings';
@@ -26,20 +25,15 @@ const namesOf = (some: HTMLElement[]): string[] => [...new Set(some.map(nameOf))
 
 export const slotNames = (): string[] => namesOf(slots());
 
-/** Shows the slot with the decision in it or, where there is none to show, as it is. */
-function settle(slot: HTMLElement, decision: Decision | false | undefined, late: boolean): void {
-  // A slot that was given up, or that the page settled itself, is not touched again.
-  const open = !slot.dataset.ashnaState;
-  const filled = open && !late && decision && guard(render)(slot, decision);
-  if (open) slot.dataset.ashnaState = filled ? 'filled' : 'default';
-  const detail: SlotOutcome = {
-    slot: nameOf(slot),
-    state: filled ? 'filled' : 'default',
-    decision: decision || undefined,
-    late: late || !open,
-  };
+/** Shows the slot with the decision in it or, where there is none to show in time, as it is. */
+function settle(slot: HTMLElement, decision: Decision | undefined, late: boolean): void {
+  const data = slot.dataset;
+  // What the page settled itself in the meantime is not touched.
+  const filled = !late && decision && !data.ashnaState && guard(render)(slot, decision);
+  data.ashnaState ||= filled ? 'filled' : 'default';
   // A control group sees the default, and is counted: without it there is no comparison.
-  if (decision && (filled || (open && !late && decision.reason === 'control'))) watch(slot, decision);
+  if (filled || (!late && decision?.reason === 'control')) watch(slot, decision!);
+  const detail: SlotOutcome = { slot: nameOf(slot), state: data.ashnaState as SlotOutcome['state'], decision, late };
   slot.dispatchEvent(new CustomEvent('ashna:decision', { bubbles: true, detail }));
 }
 
@@ -49,15 +43,15 @@ async function fill(since: number): Promise<void> {
   const fresh = slots(':not([data-ashna-state])').filter((slot) => !asked.has(slot));
   if (!fresh[0]) return;
   for (const slot of fresh) asked.add(slot);
-  const giveUp = setTimeout(() => {
-    for (const slot of fresh) slot.dataset.ashnaState ||= 'default';
-  }, left());
-  const inTime = () => left() > 0 || prerendering();
-  const answer = inTime() && (await decide(namesOf(fresh)));
-  const late = !inTime();
-  clearTimeout(giveUp);
-  for (const slot of fresh) settle(slot, answer && answer.decisions[nameOf(slot)], late);
-  if (late) track('Decision Late', { slots: namesOf(fresh), late_ms: Math.round(-left()) });
+  const names = namesOf(fresh);
+  const answering = decide(names);
+  const answer = await Promise.race([answering, new Promise<void>((giveUp) => setTimeout(giveUp, left()))]);
+  const late = !answer || left() < 0;
+  for (const slot of fresh) settle(slot, answer?.decisions[nameOf(slot)], late);
+  if (late) {
+    await answering;
+    track('Decision Late', { slots: names, late_ms: Math.round(-left()) });
+  }
 }
 
 /** Slots that come later, by client-side navigation or otherwise, have a deadline of their own. */

@@ -12,7 +12,7 @@ import { slotNames, startSlots } from './slots';
 import type { Ashna, Call, Options } from './types';
 import { forget, visitorFor } from './visitor';
 
-const calls: Omit<Ashna, 'push' | 'decide'> = {
+const calls: Omit<Ashna, 'push'> = {
   track,
   page: (name, properties = {}) => capture('page', { name, properties }),
   identify: (userId, traits = {}, signature) => capture('identify', { userId, traits, signature }),
@@ -24,6 +24,7 @@ const calls: Omit<Ashna, 'push' | 'decide'> = {
   },
   consent: choose,
   context: addContext,
+  decide: (slots = slotNames(), context) => decide(slots, context),
 };
 
 function perform(ashna: Ashna, call: Call): void {
@@ -41,13 +42,9 @@ export function start(options: Options, earlier: Call[] = []): Ashna {
   configure(options);
   startConsent();
   const ashna = {
-    decide: (slots = slotNames(), context) => decide(slots, context),
     push: (...more) => more.forEach(guard((call) => perform(ashna, call))),
   } as Ashna;
-  for (const name in calls) {
-    const call = calls[name as keyof typeof calls] as (...args: unknown[]) => void;
-    ashna[name as 'track'] = guard(call) as Ashna['track'];
-  }
+  for (const name in calls) ashna[name as 'track'] = guard(calls[name as 'track']);
   ashna.push(...earlier.filter(isSetting));
   startQueue();
   startPages();
