@@ -26,11 +26,13 @@
   if (TITLES[route]) document.title = `${TITLES[route]} · Hojreh`;
 
   // Slots of other routes leave as soon as they are parsed, so that nobody asks for them to be decided.
-  new MutationObserver((records) => {
+  const parsing = new MutationObserver((records) => {
     for (const node of records.flatMap(({ addedNodes }) => [...addedNodes])) {
       if (node.dataset?.only && node.dataset.only !== route) node.remove();
     }
-  }).observe(document, { childList: true, subtree: true });
+  });
+  parsing.observe(document, { childList: true, subtree: true });
+  document.addEventListener('DOMContentLoaded', () => parsing.disconnect());
 
   // What is in the basket goes with the first decision; the catalogue would come too late to check it here.
   window.ashna = window.ashna || [];
