@@ -19,15 +19,16 @@ async function bundle(entry, format) {
   return outputFiles[0].text;
 }
 
-async function squeeze(code, module) {
-  const options = { module, ecma: 2020, compress: { passes: 4, unsafe_arrows: true, pure_getters: true } };
+async function squeeze(code) {
+  const compress = { passes: 4, unsafe_arrows: true, pure_getters: true, hoist_funs: true };
+  const options = { ecma: 2020, compress };
   return (await minify(code, options)).code;
 }
 
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist');
 
-const script = await squeeze(await bundle('src/script.ts', 'iife'), false);
+const script = await squeeze(await bundle('src/script.ts', 'iife'));
 await writeFile('dist/t.js', script);
 await writeFile('dist/t.js.gz', gzipSync(script, { level: 9 }));
 await writeFile(

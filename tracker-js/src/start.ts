@@ -12,12 +12,15 @@ import { slotNames, startSlots } from './slots';
 import type { Ashna, Call, Options } from './types';
 import { forget, visitorFor } from './visitor';
 
+// Shops number their customers; ids are text all the same.
+const text = (id: unknown): string | undefined => (id == null ? undefined : '' + id);
+
 const calls: Omit<Ashna, 'push'> = {
   track,
   page: (name, properties = {}) => capture('page', { name, properties }),
-  identify: (userId, traits = {}, signature) => capture('identify', { userId, traits, signature }),
-  group: (groupId, traits = {}) => capture('group', { groupId, traits }),
-  alias: (userId, previousId = visitorFor('analytics')) => capture('alias', { userId, previousId }),
+  identify: (userId, traits = {}, signature) => capture('identify', { userId: text(userId), traits, signature }),
+  group: (groupId, traits = {}) => capture('group', { groupId: text(groupId), traits }),
+  alias: (userId, previousId = visitorFor('analytics')) => capture('alias', { userId: text(userId), previousId }),
   reset() {
     handOver();
     forget();
