@@ -1,8 +1,10 @@
 //! Changes, each checked and compiled before it is stored.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::{Catalog, CatalogError, compile, is_origin, stored_items, stored_offers};
+use super::{Catalog, CatalogError, SiteSnapshot, compile, is_origin, snapshot::Items, stored_items, stored_offers};
 use crate::{
     access::new_secret,
     control::NewSite,
@@ -48,14 +50,14 @@ impl Catalog {
         let _turn = self.editing.lock().await;
         let keys = NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret(""), demo };
         let site = self.control.add_site(&keys).await?;
-        self.publish(compiled(site.clone(), Vec::new(), Vec::new())?);
+        self.publish(compiled(Arc::new(site.clone()), Arc::default(), &[])?);
         Ok(site)
     }
 
     /// Changes a site's settings.
     pub async fn change_site(&self, id: SiteId, change: Change) -> Result<Site, CatalogError> {
         let _turn = self.editing.lock().await;
-        let mut site = self.site(id)?.site.clone();
+        let mut site = (*self.site(id)?.site).clone();
         if let Some(name) = change.name {
             site.name = checked_name(&name)?;
         }
@@ -109,14 +111,14 @@ impl Catalog {
         }
         upserted.stored = rows.len();
         self.control.put_items(id, &rows).await?;
-        self.recompile(site.site.clone()).await?;
+        self.recompile(Arc::clone(&site.site)).await?;
         Ok(upserted)
     }
 
     /// Removes an item. False when there was none.
     pub async fn delete_item(&self, id: SiteId, item: &str) -> Result<bool, CatalogError> {
         let _turn = self.editing.lock().await;
-        let site = self.site(id)?.site.clone();
+        let site = Arc::clone(&self.site(id)?.site);
         let existed = self.control.delete_item(id, item).await?;
         self.recompile(site).await?;
         Ok(existed)
@@ -131,12 +133,11 @@ impl Catalog {
     /// Stores an offer, replacing the one with the same id.
     pub async fn put_offer(&self, id: SiteId, offer: Offer) -> Result<(), CatalogError> {
         let _turn = self.editing.lock().await;
-        let site = self.site(id)?.site.clone();
+        let site = self.site(id)?;
         let mut offers = stored_offers(&self.control, id).await?;
         offers.retain(|o| o.id != offer.id);
         offers.push(offer.clone());
-        let items = stored_items(&self.control, id).await?;
-        let compiled = compiled(site, items, offers)?;
+        let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers)?;
         self.control.put_offer(id, &offer.id, &as_json(&offer)?).await?;
         self.publish(compiled);
         Ok(())
@@ -145,25 +146,23 @@ impl Catalog {
     /// Removes an offer. False when there was none.
     pub async fn delete_offer(&self, id: SiteId, offer: &str) -> Result<bool, CatalogError> {
         let _turn = self.editing.lock().await;
-        let site = self.site(id)?.site.clone();
+        let site = Arc::clone(&self.site(id)?.site);
         let existed = self.control.delete_offer(id, offer).await?;
         self.recompile(site).await?;
         Ok(existed)
     }
 
-    async fn recompile(&self, site: Site) -> Result<(), CatalogError> {
+    /// Compiles a site anew from what is stored.
+    async fn recompile(&self, site: impl Into<Arc<Site>>) -> Result<(), CatalogError> {
+        let site = site.into();
         let items = stored_items(&self.control, site.id).await?;
         let offers = stored_offers(&self.control, site.id).await?;
-        self.publish(compiled(site, items, offers)?);
+        self.publish(compiled(site, items, &offers)?);
         Ok(())
     }
 }
 
-fn compiled(
-    site: Site,
-    items: Vec<crate::model::Item>,
-    offers: Vec<Offer>,
-) -> Result<super::SiteSnapshot, CatalogError> {
+fn compiled(site: Arc<Site>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CatalogError> {
     compile::compile(site, items, offers).map_err(|e| CatalogError::Invalid(e.to_string()))
 }
 

@@ -6,20 +6,22 @@
 
 mod edit;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use crate::{
     control::{Control, ControlError},
-    model::{Item, Offer, SiteId},
+    model::{Offer, SiteId},
     wire::item::ItemBody,
 };
 
 pub mod compile;
+pub mod condition;
 pub mod snapshot;
 
 pub use edit::{Change, Upserted};
+use snapshot::Items;
 pub use snapshot::{SiteSnapshot, Snapshot};
 
 /// The current snapshot and the way to change it.
@@ -49,22 +51,20 @@ impl Catalog {
     /// Reads everything and compiles it. A stored offer or item that no longer compiles is left out
     /// with a warning, so that one bad document cannot keep the service from starting.
     pub async fn load(control: Control) -> Result<Self, CatalogError> {
-        let mut snapshot = Snapshot::default();
+        let mut sites = Vec::new();
         for site in control.sites().await? {
             let items = stored_items(&control, site.id).await?;
-            let offers = stored_offers(&control, site.id).await?;
-            let compiled = compile::compile(site.clone(), items.clone(), offers).or_else(|error| {
-                tracing::warn!(site = %site.id, %error, "the site's offers are switched off until this is mended");
-                compile::compile(site, items, Vec::new())
+            let mut offers = stored_offers(&control, site.id).await?;
+            offers.retain(|offer| {
+                let compiled = compile::compile_offer(offer);
+                compiled.inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is left out")).is_ok()
             });
-            match compiled {
-                Ok(compiled) => insert(&mut snapshot, compiled),
-                Err(error) => return Err(CatalogError::Invalid(error.to_string())),
-            }
+            let compiled = compile::compile(site, items, &offers);
+            sites.push(Arc::new(compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?));
         }
         Ok(Self {
             control,
-            current: Arc::new(ArcSwap::from_pointee(snapshot)),
+            current: Arc::new(ArcSwap::from_pointee(Snapshot::of(sites))),
             editing: tokio::sync::Mutex::default(),
         })
     }
@@ -89,25 +89,18 @@ impl Catalog {
     /// Swaps in a newly compiled site.
     fn publish(&self, compiled: SiteSnapshot) {
         let old = self.current.load();
-        let mut next = Snapshot { sites: old.sites.clone(), by_write_key: old.by_write_key.clone() };
-        insert(&mut next, compiled);
-        self.current.store(Arc::new(next));
+        let others = old.sites.values().filter(|s| s.site.id != compiled.site.id).cloned();
+        self.current.store(Arc::new(Snapshot::of(others.chain([Arc::new(compiled)]))));
     }
 }
 
-fn insert(snapshot: &mut Snapshot, compiled: SiteSnapshot) {
-    let id = compiled.site.id;
-    snapshot.by_write_key.insert(compiled.site.write_key.as_str().into(), id);
-    snapshot.sites.insert(id, Arc::new(compiled));
-}
-
-async fn stored_items(control: &Control, site: SiteId) -> Result<Vec<Item>, CatalogError> {
+async fn stored_items(control: &Control, site: SiteId) -> Result<Arc<Items>, CatalogError> {
     let bodies = control.items(site).await?;
     let read = |body: &String| {
         let parsed = serde_json::from_str::<ItemBody>(body).map_err(|e| e.to_string()).and_then(ItemBody::check);
         parsed.inspect_err(|error| tracing::warn!(%site, error, "a stored item is left out")).ok()
     };
-    Ok(bodies.iter().filter_map(read).collect())
+    Ok(Arc::new(Items::new(bodies.iter().filter_map(read).collect())))
 }
 
 async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, CatalogError> {
@@ -130,6 +123,7 @@ fn is_origin(text: &str) -> bool {
 /// The sites of a snapshot by number.
 #[must_use]
 pub fn by_number(snapshot: &Snapshot) -> Vec<Arc<SiteSnapshot>> {
-    let sorted: std::collections::BTreeMap<_, _> = snapshot.sites.iter().collect::<HashMap<_, _>>().into_iter().collect();
-    sorted.into_values().cloned().collect()
+    let mut sites: Vec<_> = snapshot.sites.values().cloned().collect();
+    sites.sort_by_key(|s| s.site.id);
+    sites
 }
