@@ -62,7 +62,7 @@ pub async fn items(
         .collect();
     found.sort_by(|a, b| a.id.cmp(&b.id));
     let limit = query.limit.unwrap_or(100).min(1000);
-    let items = found.iter().skip(query.offset).take(limit).map(|item| ItemBody::from(&***item)).collect();
+    let items = found.iter().skip(query.offset).take(limit).map(|item| ItemBody::from(*item)).collect();
     Ok(Json(ItemPage { items, total: found.len() }))
 }
 
