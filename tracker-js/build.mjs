@@ -1,5 +1,5 @@
 // Builds dist/: the script for the page (esbuild bundles, terser squeezes), its compressed
-// forms, the ES module and the inline style.
+// forms, the ES module with its types, and the inline style.
 import { build, transform } from 'esbuild';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -42,6 +42,7 @@ await writeFile(
   }),
 );
 await writeFile('dist/ashna.mjs', await bundle('src/index.ts', 'esm'));
+await writeFile('dist/index.d.ts', (await readFile('src/types.ts', 'utf8')) + '\nexport declare const start: Start;\n');
 
 const style = await transform(await readFile('src/snippet.css', 'utf8'), { loader: 'css', minify: true });
 await writeFile('dist/snippet.css.txt', style.code.trim() + '\n');
