@@ -25,8 +25,11 @@ export const compact = (value: number): string =>
   numbers({ notation: 'compact', maximumFractionDigits: 1 }).format(value);
 
 export function percent(rate: number): string {
-  const small = rate !== 0 && Math.abs(rate) < 0.1;
-  return numbers({ style: 'percent', maximumFractionDigits: small ? 1 : 0 }).format(rate);
+  // Few must not read as none, and nearly all not as all.
+  if (rate > 0 && rate < 0.0005) return `<${percent(0.001)}`;
+  const fine = rate !== 0 && (Math.abs(rate) < 0.1 || (rate > 0.99 && rate < 1));
+  const shown = rate < 1 ? Math.min(rate, 0.999) : rate;
+  return numbers({ style: 'percent', maximumFractionDigits: fine ? 1 : 0 }).format(shown);
 }
 
 /** ISO 4217 exponents other than 2; Intl follows another list for some of them, so it is not asked. */

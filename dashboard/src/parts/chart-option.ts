@@ -55,6 +55,8 @@ export function chartOption({ rtl, categories, lines, format, colours, max }: Dr
       show: lines.length > 1,
       top: 0,
       // The switch to a table sits at the end of this line.
+      type: 'scroll',
+      width: '84%',
       ...(rtl ? { right: 0, align: 'right' } : { left: 0 }),
       itemWidth: 18,
       itemHeight: 9,
