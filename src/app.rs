@@ -200,8 +200,8 @@ fn warehouse_at(
     program: Option<PathBuf>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(Option<Engine>, watch::Receiver<Endpoint>)> {
-    if !config.clickhouse.url.is_empty() {
-        let (_, endpoint) = watch::channel(config.clickhouse.endpoint());
+    if let Some(endpoint) = config.clickhouse.endpoint() {
+        let (_, endpoint) = watch::channel(endpoint);
         return Ok((None, endpoint));
     }
     let options =

@@ -89,7 +89,8 @@ impl Catalog {
     /// Swaps in a newly compiled site.
     fn publish(&self, compiled: SiteSnapshot) {
         let old = self.current.load();
-        let others = old.sites.values().filter(|s| s.site.id != compiled.site.id).cloned();
+        let changed = compiled.site.id;
+        let others = old.sites.values().filter(|s| s.site.id != changed).cloned();
         self.current.store(Arc::new(Snapshot::of(others.chain([Arc::new(compiled)]))));
     }
 }
