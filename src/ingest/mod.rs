@@ -1,1 +1,173 @@
 //! PURE: one wire event in, one verdict out.
+//!
+//! The room knows no clock, no randomness and no IO: time, entropy and the place of an address come in
+//! with the [`Setting`]. Steps named `reject_*` and `drop_*` may end an event, `put_*` only add to it.
+//! The address is reduced to a place here and goes no further.
+//! Example: `{"type":"page"}` from a browser on `/cart?mail=a@b.c` becomes a page view of `/cart`.
+
+mod clock;
+pub mod consent;
+pub mod enrich;
+#[cfg(test)]
+mod fixture;
+pub mod identify;
+pub mod limits;
+mod properties;
+pub mod robots;
+pub mod session;
+mod shop;
+#[cfg(test)]
+mod tests;
+mod text;
+mod validate;
+mod verdict;
+mod who;
+
+use std::{borrow::Cow, net::IpAddr};
+
+pub use consent::Consent;
+pub use identify::{Identity, Origin};
+use serde_json::value::RawValue;
+pub use session::{Session, Sessions};
+pub use verdict::{DropReason, RejectReason, Verdict};
+
+use crate::{
+    config,
+    model::{
+        Action, Currency, Device, Event, Kind, MessageHash, Page, Place, Site, Timestamp, Traffic, VisitorId,
+    },
+    wire::collect::{self, Batch},
+};
+
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The visitor's browser: `/e`, `/px.gif`, and calls with a browser's `Origin`.
+    Browser,
+    /// A server or an app of the site's owner: only `context.userAgent` and `context.ip` tell of the visitor.
+    Server,
+    /// A line of a log or file: user agent and address are the line's.
+    Import,
+}
+
+/// What is known besides the event itself; the same for all events of a request.
+#[derive(Clone, Copy)]
+pub struct Setting<'s> {
+    /// The site and its rules.
+    pub site: &'s Site,
+    /// Who is at the other end.
+    pub sender: Sender,
+    /// User agent of the connection or the imported line; empty when absent.
+    pub user_agent: &'s str,
+    /// Address of the visitor by the connection or the imported line.
+    pub address: Option<IpAddr>,
+    /// The visitor of the request, by [`identify::settle`]. One that is `Fresh` gives way to ids in the events.
+    pub identity: Identity,
+    /// Whether the request came with a key of scope `server`: its user ids are believed.
+    pub server_key: bool,
+    /// What the visitor agreed to, by [`consent::settle`].
+    pub consent: Consent,
+    /// The time of arrival.
+    pub now: Timestamp,
+    /// 128 random bits of this request, for messages without an id.
+    pub entropy: u128,
+    /// The owner's limits.
+    pub limits: &'s config::Ingest,
+    /// User agents seen lately.
+    pub agents: &'s enrich::user_agent::Cache,
+    /// The session a visitor's live profile tells of.
+    pub session_of: &'s dyn Fn(VisitorId) -> Option<Session>,
+    /// Where an address lies.
+    pub place: &'s dyn Fn(IpAddr) -> Place,
+}
+
+/// How far a request got: fresh at its first event, and handed from one event to the next. Afterwards it
+/// tells where each visitor's session stands, for the cookie.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Sessions of the visitors met so far.
+    pub sessions: Sessions,
+    /// Messages without an id so far.
+    unnamed: u64,
+}
+
+/// Takes one event of a batch through all steps.
+pub fn run<'a>(
+    setting: &Setting<'_>,
+    batch: &Batch<'a>,
+    progress: &mut Progress,
+    raw: &'a RawValue,
+) -> Verdict<'a> {
+    take(setting, batch, progress, raw).unwrap_or_else(|ended| ended)
+}
+
+fn take<'a>(
+    setting: &Setting<'_>,
+    batch: &Batch<'a>,
+    progress: &mut Progress,
+    raw: &'a RawValue,
+) -> Result<Verdict<'a>, Verdict<'a>> {
+    let call = &validate::reject_unreadable(setting, raw)?;
+    let kind = validate::reject_unknown_type(batch, call)?;
+    let mut event = Box::new(blank(setting, kind));
+
+    validate::reject_unfit(&mut event, call)?;
+    validate::put_message(&mut event, setting, call, progress);
+    properties::reject_bad_properties(&mut event, call)?;
+    clock::reject_bad_time(&mut event, setting, batch, call)?;
+    consent::drop_identity_without_consent(&event, setting)?;
+    let agent = robots::drop_robot(&mut event, setting, batch, call)?;
+
+    who::reject_nobody_in_particular(&mut event, setting, call)?;
+    who::put_user(&mut event, setting, call);
+    who::put_session(&mut event, setting, batch, &mut progress.sessions);
+
+    let way = enrich::page::put_page(&mut event, setting, batch, call);
+    enrich::traffic::put_traffic(&mut event, setting, way);
+    enrich::user_agent::put_device(&mut event, &agent, batch, call);
+    enrich::visitor::put_tastes(&mut event, batch, call);
+    shop::put_shop(&mut event, setting, call);
+    enrich::visitor::put_place(&mut event, setting, batch, call);
+    Ok(Verdict::Keep(event))
+}
+
+fn blank<'a>(setting: &Setting<'_>, kind: Kind) -> Event<'a> {
+    Event {
+        site: setting.site.id,
+        message: MessageHash::default(),
+        kind,
+        name: Cow::Borrowed(""),
+        action: Action::Other,
+        occurred_at: setting.now,
+        received_at: setting.now,
+        visitor: VisitorId::NOBODY,
+        user_id: Cow::Borrowed(""),
+        user_verified: false,
+        session_start: Timestamp::default(),
+        robot: "",
+        page: Page::default(),
+        traffic: Traffic::default(),
+        device: Device::default(),
+        place: Place::default(),
+        language: Cow::Borrowed(""),
+        timezone: Cow::Borrowed(""),
+        screen_width: 0,
+        screen_height: 0,
+        items: Vec::new(),
+        category: Cow::Borrowed(""),
+        amount_minor: 0,
+        currency: Currency::NONE,
+        order_id: Cow::Borrowed(""),
+        properties: Cow::Borrowed("{}"),
+        library: Cow::Borrowed(""),
+    }
+}
+
+/// A text of the event's own context, or the batch's.
+fn own_or_shared<'t, 'a>(
+    call: &'t collect::Event<'a>,
+    batch: &'t Batch<'a>,
+    pick: impl Fn(&'t collect::Context<'a>) -> &'t collect::Text<'a>,
+) -> &'t Cow<'a, str> {
+    &pick(&call.context).or(pick(&batch.context)).0
+}

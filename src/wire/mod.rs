@@ -3,5 +3,6 @@
 //! Shapes only: no IO, no decisions. What arrives is bounded and checked by the room that uses it.
 
 pub mod admin;
+pub mod collect;
 pub mod decide;
 pub mod item;

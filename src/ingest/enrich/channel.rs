@@ -1,0 +1,116 @@
+//! Class of traffic by the rules of GA4's default channel group, with AI assistants beside it.
+
+use super::sources::{Category, of_name};
+use crate::model::Channel;
+
+/// The channel of a campaign or an external referrer. The order of the rules is Google's.
+#[must_use]
+pub fn of_campaign(source: &str, medium: &str, campaign: &str) -> Channel {
+    let medium = &medium.trim().to_ascii_lowercase();
+    let campaign = &campaign.to_ascii_lowercase();
+    let source = &source.trim().to_ascii_lowercase();
+    let category = of_name(source).map(|known| known.category);
+    let shopping = category == Some(Category::Shopping) || is_shopping(campaign);
+
+    let any = |words: &[&str], text: &str| words.contains(&text);
+    let mails = ["email", "e-mail", "e_mail", "e mail"];
+
+    if is_paid(medium) && (shopping || matches!(category, Some(Category::Search | Category::Social | Category::Video))) {
+        match category {
+            _ if shopping => Channel::PaidShopping,
+            Some(Category::Search) => Channel::PaidSearch,
+            Some(Category::Social) => Channel::PaidSocial,
+            _ => Channel::PaidVideo,
+        }
+    } else if any(&["display", "banner", "expandable", "interstitial", "cpm"], medium) {
+        Channel::Display
+    } else if is_paid(medium) || campaign.contains("cross-network") {
+        Channel::PaidOther
+    } else if category == Some(Category::Ai) {
+        Channel::AiAssistant
+    } else if shopping {
+        Channel::OrganicShopping
+    } else if category == Some(Category::Social)
+        || any(&["social", "social-network", "social-media", "sm", "social network", "social media"], medium)
+    {
+        Channel::OrganicSocial
+    } else if category == Some(Category::Video) || medium.contains("video") {
+        Channel::OrganicVideo
+    } else if category == Some(Category::Search) || medium == "organic" {
+        Channel::OrganicSearch
+    } else if any(&["referral", "app", "link"], medium) {
+        Channel::Referral
+    } else if any(&mails, source) || any(&mails, medium) {
+        Channel::Email
+    } else if any(&["affiliate", "affiliates"], medium) {
+        Channel::Affiliates
+    } else if medium == "audio" {
+        Channel::Audio
+    } else if source == "sms" || medium == "sms" {
+        Channel::Sms
+    } else if medium.ends_with("push")
+        || medium.contains("mobile")
+        || medium.contains("notification")
+        || source == "firebase"
+    {
+        Channel::Push
+    } else {
+        Channel::Unassigned
+    }
+}
+
+/// Google's expression is `^(.*cp.*|ppc|retargeting|paid.*)$`.
+fn is_paid(medium: &str) -> bool {
+    medium.contains("cp") || matches!(medium, "ppc" | "retargeting") || medium.starts_with("paid")
+}
+
+/// Google's expression is `^(.*(([^a-df-z]|^)shop|shopping).*)$`: "shop" after no other letter than "e".
+fn is_shopping(campaign: &str) -> bool {
+    campaign.contains("shopping")
+        || campaign.match_indices("shop").any(|(at, _)| {
+            let before = campaign[..at].bytes().next_back();
+            before.is_none_or(|b| b == b'e' || !b.is_ascii_lowercase())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn campaigns_fall_into_googles_channels() {
+        let check = |source: &str, medium: &str, campaign: &str, expected: Channel| {
+            assert_eq!(of_campaign(source, medium, campaign), expected, "{source} / {medium} / {campaign}");
+        };
+        check("google", "cpc", "spring", Channel::PaidSearch);
+        check("Google", "CPC", "spring", Channel::PaidSearch);
+        check("google", "cpc", "eshop-sale", Channel::PaidShopping);
+        check("google", "cpc", "workshop", Channel::PaidSearch);
+        check("google", "organic", "", Channel::OrganicSearch);
+        check("facebook", "paid_social", "", Channel::PaidSocial);
+        check("facebook", "paidsocial", "", Channel::PaidSocial);
+        check("youtube", "cpv", "", Channel::OrganicVideo);
+        check("youtube", "ppc", "", Channel::PaidVideo);
+        check("partner", "cpm", "", Channel::Display);
+        check("google", "cpm", "", Channel::PaidSearch);
+        check("google", "display", "", Channel::Display);
+        check("partner", "cpa-cpc", "", Channel::PaidOther);
+        check("google", "", "cross-network", Channel::PaidOther);
+        check("amazon", "referral", "", Channel::OrganicShopping);
+        check("facebook", "referral", "", Channel::OrganicSocial);
+        check("buffer", "social", "", Channel::OrganicSocial);
+        check("newsletter", "email", "", Channel::Email);
+        check("e-mail", "", "", Channel::Email);
+        check("partner", "affiliate", "", Channel::Affiliates);
+        check("spotify", "audio", "", Channel::Audio);
+        check("sms", "", "", Channel::Sms);
+        check("app", "web_push", "", Channel::Push);
+        check("firebase", "", "", Channel::Push);
+        check("blog.example", "referral", "", Channel::Referral);
+        check("chatgpt.com", "", "", Channel::AiAssistant);
+        check("chatgpt.com", "referral", "", Channel::AiAssistant);
+        check("chatgpt.com", "cpc", "", Channel::PaidOther);
+        check("flyer", "qr", "", Channel::Unassigned);
+        check("", "", "summer", Channel::Unassigned);
+    }
+}

@@ -1,0 +1,179 @@
+//! The page an event happened on, and what its address tells of the way there.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+use url::Url;
+
+use super::{mask::mask, traffic::Marks};
+use crate::{
+    ingest::{Setting, limits, text},
+    model::{Event, Kind},
+    wire::collect::{self, Batch, Text},
+};
+
+/// What an address and a referrer tell besides the page.
+#[derive(Debug, Default)]
+pub(crate) struct Way<'a> {
+    /// Campaign marks and click ids of the address.
+    pub(crate) marks: Marks,
+    /// The whole address of the page before.
+    pub(crate) referrer: Option<Url>,
+    /// Whether anything of a page was told at all.
+    pub(crate) page_known: bool,
+    /// Campaign marks that the client took from the address itself.
+    pub(crate) told: collect::Campaign<'a>,
+}
+
+pub(crate) fn put_page<'a>(
+    event: &mut Event<'a>,
+    setting: &Setting<'_>,
+    batch: &Batch<'a>,
+    call: &collect::Event<'a>,
+) -> Way<'a> {
+    let of_properties = page_in_properties(event.kind, call);
+    let page = match &of_properties {
+        _ if is_told(&call.context.page) => &call.context.page,
+        Some(page) if is_told(page) => page,
+        _ => &batch.context.page,
+    };
+    let mut way = Way { page_known: is_told(page), ..Way::default() };
+    if let Some(url) = address(page.url.as_str(), page) {
+        event.page.host = host(&url);
+        event.page.path = path(url.path());
+        event.page.query = way.marks.read(url.query().unwrap_or_default(), &setting.limits.query_keys_kept);
+    } else if !page.path.is_empty() {
+        event.page.path = path(page.path.as_str());
+        let query = page.search.as_str().trim_start_matches('?');
+        event.page.query = way.marks.read(query, &setting.limits.query_keys_kept);
+    }
+    event.page.title = mask(text::clean(&page.title.0, limits::TITLE));
+    if event.page.title.len() > limits::TITLE {
+        event.page.title = Cow::Owned(text::cut(&event.page.title, limits::TITLE).to_owned());
+    }
+    if let Some(referrer) = address(page.referrer.as_str(), &collect::Page::default()) {
+        event.page.referrer_host = match host(&referrer) {
+            host if host.starts_with("www.") => Cow::Owned(host["www.".len()..].to_owned()),
+            host => host,
+        };
+        event.page.referrer_path = path(referrer.path());
+        way.referrer = Some(referrer);
+    }
+    let own = &call.context.campaign;
+    let told = if own.source.is_empty() && own.medium.is_empty() && own.name.is_empty() {
+        &batch.context.campaign
+    } else {
+        own
+    };
+    way.told = told.clone();
+    way
+}
+
+fn is_told(page: &collect::Page<'_>) -> bool {
+    !page.url.is_empty() || !page.path.is_empty() || !page.referrer.is_empty()
+}
+
+/// Segment's `page` calls tell the page in their properties.
+fn page_in_properties<'a>(kind: Kind, call: &collect::Event<'a>) -> Option<collect::Page<'a>> {
+    let properties = call.properties.filter(|_| kind == Kind::Page && !is_told(&call.context.page))?;
+    serde_json::from_str(properties.get()).ok()
+}
+
+/// Reads an address as people and programs write it: whole, without a scheme, or the path alone.
+fn address(text: &str, page: &collect::Page<'_>) -> Option<Url> {
+    let text = text::cut(text.trim(), limits::URL);
+    if text.is_empty() || text == "-" {
+        return None;
+    }
+    let whole = Url::parse(text).ok().filter(|url| url.has_host());
+    whole.or_else(|| {
+        let Text(path) = &page.path;
+        let relative = if text.starts_with('/') || text.starts_with('?') { text } else { path };
+        let without_scheme = text.split(['/', '?', '#']).next().is_some_and(|host| host.contains('.'));
+        if without_scheme && !text.contains("://") && !text.starts_with('/') {
+            return Url::parse(&format!("https://{text}")).ok();
+        }
+        // The host is unknown; `.invalid` is reserved for such and never stored.
+        Url::parse(NO_HOST).ok()?.join(relative.trim_start_matches('/')).ok().filter(|_| !relative.is_empty())
+    })
+}
+
+const NO_HOST: &str = "https://host.invalid/";
+
+fn host<'a>(url: &Url) -> Cow<'a, str> {
+    match url.host_str() {
+        Some("host.invalid") | None => Cow::Borrowed(""),
+        Some(host) => Cow::Owned(text::cut(host.trim_end_matches('.'), limits::HOST).to_ascii_lowercase()),
+    }
+}
+
+/// A path as people read it: letters of all scripts unescaped, personal data masked, bounded.
+fn path<'a>(escaped: &str) -> Cow<'a, str> {
+    let cleaned = text::clean_borrowed(escaped, limits::URL);
+    let readable = mask(unescape_letters(&cleaned));
+    let bounded = text::clean_borrowed(&readable, limits::PATH - 1);
+    Cow::Owned(if bounded.starts_with('/') { bounded.into_owned() } else { format!("/{bounded}") })
+}
+
+/// Unescapes what is not ASCII; escaped ASCII stays, so that `%2F` and `/` remain two things.
+fn unescape_letters(escaped: &str) -> Cow<'_, str> {
+    let has_letters = memchr::memchr_iter(b'%', escaped.as_bytes())
+        .any(|i| matches!(escaped.as_bytes().get(i + 1), Some(b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f')));
+    if !has_letters {
+        return Cow::Borrowed(escaped);
+    }
+    let mut bytes = Vec::with_capacity(escaped.len());
+    let mut rest = escaped.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let letter = (*first == b'%')
+            .then(|| rest.get(..3))
+            .flatten()
+            .and_then(|three| percent_decode(three).next())
+            .filter(|byte| *byte >= 0x80);
+        bytes.push(letter.unwrap_or(*first));
+        rest = if letter.is_some() { &rest[3..] } else { after };
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains(char::is_control) => Cow::Owned(text),
+        _ => Cow::Borrowed(escaped),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_readable_and_bounded() {
+        let check = |escaped: &str, expected: &str| assert_eq!(path(escaped), expected, "{escaped}");
+        check("/p/coffee", "/p/coffee");
+        check("/%D9%82%D9%87%D9%88%D9%87", "/قهوه");
+        check("/a%2Fb%20c", "/a%2Fb%20c");
+        check("/bad%FF%FE", "/bad%FF%FE");
+        check("/cut%D9", "/cut%D9");
+        check("/100%", "/100%");
+        check("", "/");
+        check("cart", "/cart");
+        assert!(path(&"/é".repeat(3000)).len() <= limits::PATH);
+    }
+
+    #[test]
+    fn addresses_are_taken_as_they_come() {
+        let check = |text: &str, expected: Option<(&str, &str)>| {
+            let url = address(text, &collect::Page::default());
+            let seen = url.as_ref().map(|url| (host(url), path(url.path())));
+            assert_eq!(seen.as_ref().map(|(host, path)| (&**host, &**path)), expected, "{text}");
+        };
+        check("https://Shop.Example:8443/p/1?x#y", Some(("shop.example", "/p/1")));
+        check("shop.example/p/1", Some(("shop.example", "/p/1")));
+        check("/p/1?x=1", Some(("", "/p/1")));
+        check("//cdn.example/x", Some(("", "/cdn.example/x")));
+        check("android-app://com.google.android.gm/", Some(("com.google.android.gm", "/")));
+        check("https://[::1]/x", Some(("[::1]", "/x")));
+        check("https://münchen.example/", Some(("xn--mnchen-3ya.example", "/")));
+        check("https://", None);
+        check("about:blank", None);
+        check("-", None);
+        check("", None);
+    }
+}

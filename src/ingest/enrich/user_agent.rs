@@ -1,0 +1,168 @@
+//! What a user agent tells: device class, system, browser, and whether it is a robot's.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    hash::BuildHasher,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ahash::RandomState;
+
+use crate::{
+    ingest::{
+        limits, own_or_shared,
+        robots::{self, Robot},
+        text,
+    },
+    model::{Device, DeviceClass, Event},
+    wire::collect::{self, Batch},
+};
+
+/// What one user agent tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Agent {
+    /// The device.
+    pub device: Device<'static>,
+    /// Why it is a robot's, if it is.
+    pub robot: Option<Robot>,
+}
+
+impl Agent {
+    /// Reads a user agent; an empty one tells nothing.
+    #[must_use]
+    pub fn of(user_agent: &str) -> Self {
+        let user_agent = text::cut(user_agent.trim(), limits::USER_AGENT);
+        if user_agent.is_empty() || user_agent == "-" {
+            return Self::default();
+        }
+        let read = woothee::parser::Parser::new().parse(user_agent).unwrap_or_default();
+        let class = match read.category {
+            "pc" => DeviceClass::Desktop,
+            // Android's tablets are those that do not call themselves mobile.
+            "smartphone" if read.os == "iPad" || (read.os == "Android" && !user_agent.contains("Mobile")) => {
+                DeviceClass::Tablet
+            }
+            "smartphone" | "mobilephone" => DeviceClass::Mobile,
+            "appliance" => DeviceClass::Appliance,
+            _ => DeviceClass::Unknown,
+        };
+        let robot = robots::of_user_agent(user_agent, read.category == "crawler");
+        let device = Device {
+            class: if robot.is_some() { DeviceClass::Unknown } else { class },
+            os: known(read.os),
+            os_version: version(&read.os_version),
+            browser: known(read.name),
+            browser_version: version(read.version),
+        };
+        Self { device, robot }
+    }
+}
+
+fn known(name: &str) -> Cow<'static, str> {
+    if name == "UNKNOWN" { Cow::Borrowed("") } else { Cow::Owned(name.to_owned()) }
+}
+
+/// The first two numbers of a version: the rest tells builds apart, not browsers.
+fn version(full: &str) -> Cow<'static, str> {
+    if full == "UNKNOWN" {
+        return Cow::Borrowed("");
+    }
+    let end = full.match_indices(['.', '_']).nth(1).map_or(full.len(), |(at, _)| at);
+    Cow::Owned(text::clean_borrowed(&full[..end], limits::VERSION).into_owned())
+}
+
+pub(crate) fn put_device<'a>(event: &mut Event<'a>, agent: &Agent, batch: &Batch<'a>, call: &collect::Event<'a>) {
+    event.device = agent.device.clone();
+    if event.device.os.is_empty() {
+        let named = |pick: fn(&'_ collect::Named<'a>) -> Cow<'a, str>| {
+            let own = pick(&call.context.os);
+            if own.is_empty() { pick(&batch.context.os) } else { own }
+        };
+        event.device.os = text::clean(&named(|os| os.name.0.clone()), limits::LIBRARY);
+        event.device.os_version = text::clean(&named(|os| os.version.0.clone()), limits::VERSION);
+    }
+    if event.device.class == DeviceClass::Unknown && agent.robot.is_none() {
+        event.device.class = class_of_app(own_or_shared(call, batch, |context| &context.device.kind));
+    }
+}
+
+fn class_of_app(device_type: &str) -> DeviceClass {
+    let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(device_type));
+    if is(&["ios", "android", "mobile", "phone", "handset", "smartphone"]) {
+        DeviceClass::Mobile
+    } else if is(&["tablet", "ipad", "ipados"]) {
+        DeviceClass::Tablet
+    } else if is(&["desktop", "pc", "macos", "windows", "linux"]) {
+        DeviceClass::Desktop
+    } else if is(&["tv", "smarttv", "tvos", "console"]) {
+        DeviceClass::Appliance
+    } else {
+        DeviceClass::Unknown
+    }
+}
+
+const SHARDS: usize = 16;
+
+/// User agents read lately: reading one takes microseconds, and a few hundred are all of the traffic.
+/// Bounded: a shard keeps two generations and forgets the older one when the younger is full.
+#[derive(Debug)]
+pub struct Cache {
+    shards: [Mutex<Shard>; SHARDS],
+    shard_agents_max: usize,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    young: HashMap<Box<str>, Arc<Agent>, RandomState>,
+    old: HashMap<Box<str>, Arc<Agent>, RandomState>,
+}
+
+impl Cache {
+    /// A cache of at most about `agents_max` user agents.
+    #[must_use]
+    pub fn new(agents_max: usize) -> Self {
+        Self {
+            shards: Default::default(),
+            shard_agents_max: (agents_max / (2 * SHARDS)).max(1),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// What a user agent tells.
+    pub fn read(&self, user_agent: &str) -> Arc<Agent> {
+        let user_agent = text::cut(user_agent.trim(), limits::USER_AGENT);
+        let shard = &self.shards[(self.hasher.hash_one(user_agent) % SHARDS as u64) as usize];
+        {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(agent) = shard.young.get(user_agent) {
+                return Arc::clone(agent);
+            }
+            if let Some((key, agent)) = shard.old.remove_entry(user_agent) {
+                shard.keep(key, Arc::clone(&agent), self.shard_agents_max);
+                return agent;
+            }
+        }
+        // Read without the lock; two may read the same one at once, with the same result.
+        let agent = Arc::new(Agent::of(user_agent));
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.keep(user_agent.into(), Arc::clone(&agent), self.shard_agents_max);
+        agent
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self::new(4096)
+    }
+}
+
+impl Shard {
+    fn keep(&mut self, user_agent: Box<str>, agent: Arc<Agent>, agents_max: usize) {
+        if self.young.len() >= agents_max {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(user_agent, agent);
+    }
+}

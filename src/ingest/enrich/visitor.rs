@@ -1,0 +1,82 @@
+//! What the visitor's device tells of the visitor: language, time zone, screen, place.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use crate::{
+    ingest::{Sender, Setting, limits, own_or_shared, text},
+    model::{Event, Place},
+    wire::collect::{self, Batch},
+};
+
+pub(crate) fn put_tastes<'a>(event: &mut Event<'a>, batch: &Batch<'a>, call: &collect::Event<'a>) {
+    event.language = language(own_or_shared(call, batch, |context| &context.locale));
+    let timezone = text::clean(own_or_shared(call, batch, |context| &context.timezone), limits::TIMEZONE);
+    let plausible = timezone.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
+    event.timezone = if plausible { timezone } else { Cow::Borrowed("") };
+    event.screen_width = pixels(own_or_shared(call, batch, |context| &context.screen.width));
+    event.screen_height = pixels(own_or_shared(call, batch, |context| &context.screen.height));
+    event.library = library(call, batch);
+}
+
+/// Puts where it happened; dearest of all steps, so it comes last. Without consent the country is enough.
+pub(crate) fn put_place<'a>(event: &mut Event<'a>, setting: &Setting<'_>, batch: &Batch<'a>, call: &collect::Event<'a>) {
+    let address: Option<IpAddr> = match setting.sender {
+        Sender::Browser | Sender::Import => setting.address,
+        Sender::Server => own_or_shared(call, batch, |context| &context.ip).trim().parse().ok(),
+    };
+    let Some(address) = address else { return };
+    let place = (setting.place)(address);
+    event.place = if setting.consent.analytics { place } else { Place { country: place.country, ..Place::default() } };
+}
+
+/// A language tag with dashes, or nothing when it is none.
+fn language<'a>(locale: &Cow<'a, str>) -> Cow<'a, str> {
+    let tag = text::clean(locale, limits::LANGUAGE);
+    if !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        return Cow::Borrowed("");
+    }
+    if tag.contains('_') { Cow::Owned(tag.replace('_', "-")) } else { tag }
+}
+
+fn pixels(number: &str) -> u16 {
+    let whole = number.split_once('.').map_or(number, |(whole, _)| whole);
+    whole.trim().parse().unwrap_or(0)
+}
+
+fn library<'a>(call: &collect::Event<'a>, batch: &Batch<'a>) -> Cow<'a, str> {
+    let name = own_or_shared(call, batch, |context| &context.library.name);
+    let version = own_or_shared(call, batch, |context| &context.library.version);
+    if name.is_empty() || version.is_empty() {
+        return text::clean(name, limits::LIBRARY);
+    }
+    let mut both = String::with_capacity(name.len().min(64) + 1 + version.len().min(64));
+    both.push_str(text::cut(name, limits::LIBRARY));
+    both.push('/');
+    both.push_str(text::cut(version, limits::LIBRARY));
+    text::clean(&Cow::Owned(both), limits::LIBRARY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_are_tags_or_nothing() {
+        let check = |locale: &'static str, expected| assert_eq!(language(&Cow::Borrowed(locale)), expected);
+        check("en-GB", "en-GB");
+        check("fa_IR", "fa-IR");
+        check(" de ", "de");
+        check("<script>", "");
+        check("", "");
+    }
+
+    #[test]
+    fn screens_are_whole_pixels() {
+        let check = |number, expected| assert_eq!(pixels(number), expected);
+        check("1440", 1440);
+        check("1440.5", 1440);
+        check("70000", 0);
+        check("-1", 0);
+        check("wide", 0);
+    }
+}

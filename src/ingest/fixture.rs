@@ -1,0 +1,51 @@
+//! A site and a setting for the tests of this room.
+
+use crate::{
+    config,
+    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
+};
+
+use super::{Consent, Identity, Origin, Sender, Setting, enrich::user_agent::Cache};
+
+pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
+pub(crate) const CHROME: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
+pub(crate) fn site() -> Site {
+    Site {
+        id: SiteId(1),
+        name: "Shop".into(),
+        origins: vec!["https://shop.example".into(), "https://www.shop.example".into()],
+        write_key: "key".into(),
+        secret: "secret".into(),
+        currency: Currency(*b"EUR"),
+        timezone: "UTC".into(),
+        robots: RobotsPolicy::Drop,
+        consent_default: ConsentDefault::Granted,
+        honour_gpc: true,
+        demo: false,
+        created_at: Timestamp(0),
+    }
+}
+
+pub(crate) fn identity(visitor: u128, from: Origin) -> Identity {
+    Identity { visitor: VisitorId(visitor), from, session: None }
+}
+
+pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'s Cache) -> Setting<'s> {
+    Setting {
+        site,
+        sender: Sender::Browser,
+        user_agent: CHROME,
+        address: Some([81, 2, 69, 142].into()),
+        identity: identity(7, Origin::Proposal),
+        server_key: false,
+        consent: Consent::FULL,
+        now: NOW,
+        entropy: 99,
+        limits,
+        agents,
+        session_of: &|_| None,
+        place: &|_| Place { country: "GB".into(), region: "England".into(), city: "London".into() },
+    }
+}

@@ -1,0 +1,43 @@
+//! How long each text of an event may be. What is longer is cut, except where cutting would change
+//! who or what is meant: those events are rejected.
+
+/// Characters of an event's name; longer is rejected.
+pub const NAME_CHARS: usize = 200;
+/// Characters of a message id; longer is rejected.
+pub const MESSAGE_ID_CHARS: usize = 100;
+/// Characters of a user id; longer is rejected.
+pub const USER_ID_CHARS: usize = 256;
+/// Levels of arrays and objects in properties; deeper is rejected.
+pub const PROPERTIES_DEPTH: usize = 16;
+
+/// Items of one event; the rest is not kept.
+pub const ITEMS: usize = 100;
+
+/// Bytes of a host.
+pub const HOST: usize = 253;
+/// Bytes of a path.
+pub const PATH: usize = 1024;
+/// Bytes of a query.
+pub const QUERY: usize = 1024;
+/// Bytes of a title.
+pub const TITLE: usize = 512;
+/// Bytes of each campaign text.
+pub const CAMPAIGN: usize = 256;
+/// Bytes of a language tag.
+pub const LANGUAGE: usize = 35;
+/// Bytes of a time zone's name.
+pub const TIMEZONE: usize = 64;
+/// Bytes of an item's id.
+pub const ITEM_ID: usize = 128;
+/// Bytes of a category.
+pub const CATEGORY: usize = 256;
+/// Bytes of an order number.
+pub const ORDER_ID: usize = 128;
+/// Bytes of a library's name and version.
+pub const LIBRARY: usize = 64;
+/// Bytes of a browser's or system's version.
+pub const VERSION: usize = 16;
+/// Bytes of an address that are looked at; the rest is cut before it is parsed.
+pub const URL: usize = 4096;
+/// Bytes of a user agent that are looked at.
+pub const USER_AGENT: usize = 512;

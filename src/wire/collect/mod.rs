@@ -1,0 +1,319 @@
+//! What clients send: the tracker's batches and the calls of Segment's HTTP Tracking API, in one form.
+//!
+//! A body is read once, without copying its texts. Only its outer shape can make it unreadable; each
+//! event stays raw until `ingest` reads it, so that a bad one fails alone.
+//! Example: `parse(br#"{"key":"k","events":[{"type":"page"}]}"#)` is a batch of one event.
+
+mod text;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+pub use text::{Moment, Text};
+use text::lenient;
+
+use crate::model::Kind;
+
+/// A body that cannot be read at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The body is not UTF-8.
+    #[error("the body is not UTF-8")]
+    NotUtf8,
+    /// The body is no JSON object of the expected shape.
+    #[error("the body is not a JSON object with a list of events: {0}")]
+    NotJson(String),
+}
+
+/// One request's events and what they share.
+#[derive(Debug, Clone, Default)]
+pub struct Batch<'a> {
+    /// The site's write key, if the body carries one.
+    pub key: Text<'a>,
+    /// The visitor id the tracker proposes.
+    pub visitor: Text<'a>,
+    /// When the batch left the client, by its clock.
+    pub sent_at: Moment,
+    /// The tracker's idea of the session.
+    pub session: SessionHint,
+    /// What the visitor agreed to.
+    pub consent: Consent,
+    /// What all events share unless they say otherwise.
+    pub context: Context<'a>,
+    /// The call of the route, for bodies that are one event; its `type` field is then not needed.
+    pub call: Option<Kind>,
+    /// The events, not yet read.
+    pub events: Vec<&'a RawValue>,
+}
+
+/// The tracker's idea of the session.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub struct SessionHint {
+    /// When it began.
+    pub start: Moment,
+    /// Its last activity before this batch.
+    pub last: Moment,
+}
+
+/// What the visitor agreed to; `None` where nothing was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct Consent {
+    /// Being counted under an id.
+    pub analytics: Option<bool>,
+    /// Being answered personally.
+    pub personalization: Option<bool>,
+}
+
+/// One call of the Segment specification.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Event<'a> {
+    /// `track`, `page`, `screen`, `identify`, `group` or `alias`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    /// Name of a `track` call.
+    #[serde(borrow)]
+    pub event: Text<'a>,
+    /// Name of a page or screen.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Category of a page or screen.
+    #[serde(borrow)]
+    pub category: Text<'a>,
+    /// Identity of the message.
+    #[serde(borrow)]
+    pub message_id: Text<'a>,
+    /// When it happened, by the client's clock.
+    pub timestamp: Moment,
+    /// The same in older libraries.
+    pub original_timestamp: Moment,
+    /// When it left the client.
+    pub sent_at: Moment,
+    /// The client's own id of the visitor.
+    #[serde(borrow)]
+    pub anonymous_id: Text<'a>,
+    /// The site's id of the person.
+    #[serde(borrow)]
+    pub user_id: Text<'a>,
+    /// HMAC of the user id with the site's secret.
+    #[serde(borrow)]
+    pub signature: Text<'a>,
+    /// The id before an `alias`.
+    #[serde(borrow)]
+    pub previous_id: Text<'a>,
+    /// The group of a `group` call.
+    #[serde(borrow)]
+    pub group_id: Text<'a>,
+    /// What is told of the event.
+    #[serde(borrow)]
+    pub properties: Option<&'a RawValue>,
+    /// What is told of the person or group.
+    #[serde(borrow)]
+    pub traits: Option<&'a RawValue>,
+    /// Where it happened.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub context: Context<'a>,
+}
+
+/// Where and with what an event happened; Segment's names.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Context<'a> {
+    /// The web page.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub page: Page<'a>,
+    /// The visitor's user agent, when the caller is a server.
+    #[serde(borrow)]
+    pub user_agent: Text<'a>,
+    /// The visitor's address, when the caller is a server.
+    #[serde(borrow)]
+    pub ip: Text<'a>,
+    /// Language tag.
+    #[serde(borrow)]
+    pub locale: Text<'a>,
+    /// IANA time zone.
+    #[serde(borrow)]
+    pub timezone: Text<'a>,
+    /// Campaign marks already taken from the address.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub campaign: Campaign<'a>,
+    /// The screen.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub screen: Screen<'a>,
+    /// The sending library.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub library: Named<'a>,
+    /// The device of an app.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub device: AppDevice<'a>,
+    /// The operating system of an app.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub os: Named<'a>,
+    /// Traits sent along with any call.
+    #[serde(borrow)]
+    pub traits: Option<&'a RawValue>,
+}
+
+/// The web page of an event.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Page<'a> {
+    /// Full address.
+    #[serde(borrow)]
+    pub url: Text<'a>,
+    /// Path alone.
+    #[serde(borrow)]
+    pub path: Text<'a>,
+    /// Query with its question mark.
+    #[serde(borrow)]
+    pub search: Text<'a>,
+    /// Title.
+    #[serde(borrow)]
+    pub title: Text<'a>,
+    /// Address of the page before.
+    #[serde(borrow)]
+    pub referrer: Text<'a>,
+}
+
+/// Campaign marks.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Campaign<'a> {
+    /// `utm_source`.
+    #[serde(borrow)]
+    pub source: Text<'a>,
+    /// `utm_medium`.
+    #[serde(borrow)]
+    pub medium: Text<'a>,
+    /// `utm_campaign`.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// `utm_term`.
+    #[serde(borrow)]
+    pub term: Text<'a>,
+    /// `utm_content`.
+    #[serde(borrow)]
+    pub content: Text<'a>,
+}
+
+/// A screen in CSS pixels.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Screen<'a> {
+    /// Width.
+    #[serde(borrow)]
+    pub width: Text<'a>,
+    /// Height.
+    #[serde(borrow)]
+    pub height: Text<'a>,
+}
+
+/// Something with a name and a version.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Named<'a> {
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Version.
+    #[serde(borrow)]
+    pub version: Text<'a>,
+}
+
+/// The device of an app.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AppDevice<'a> {
+    /// Such as `ios`, `android`, `phone`, `tablet`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+}
+
+/// The outer shape of every body; a batch has `events` or `batch`, a single call neither.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(borrow)]
+    key: Text<'a>,
+    #[serde(borrow)]
+    write_key: Text<'a>,
+    #[serde(borrow)]
+    visitor: Text<'a>,
+    sent_at: Moment,
+    #[serde(deserialize_with = "lenient")]
+    session: SessionHint,
+    #[serde(deserialize_with = "lenient")]
+    consent: Consent,
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow)]
+    events: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    batch: Option<Vec<&'a RawValue>>,
+}
+
+/// Reads a batch: the tracker's (`events`) or Segment's (`batch`).
+///
+/// # Errors
+/// When the body is no UTF-8 or no JSON object with a list of events.
+pub fn parse(body: &[u8]) -> Result<Batch<'_>, Unreadable> {
+    let mut body: Body<'_> = read(body)?;
+    let mut events = match (body.events.take(), body.batch.take()) {
+        (None, None) => return Err(Unreadable::NotJson("neither `events` nor `batch` is there".into())),
+        (Some(events), None) | (None, Some(events)) => events,
+        (Some(mut events), Some(batch)) => {
+            events.extend(batch);
+            events
+        }
+    };
+    events.shrink_to_fit();
+    let context = body.context.map(|raw| serde_json::from_str(raw.get()).unwrap_or_default()).unwrap_or_default();
+    Ok(Batch { context, events, ..shared(body) })
+}
+
+/// Reads the body of a single call; the route tells which one.
+///
+/// # Errors
+/// When the body is no UTF-8 or no JSON object.
+pub fn parse_call(body: &[u8], call: Kind) -> Result<Batch<'_>, Unreadable> {
+    let whole: &RawValue = read(body)?;
+    let header: Body<'_> = serde_json::from_str(whole.get()).map_err(|e| Unreadable::NotJson(e.to_string()))?;
+    Ok(Batch { call: Some(call), events: vec![whole], ..shared(header) })
+}
+
+fn shared(body: Body<'_>) -> Batch<'_> {
+    Batch {
+        key: if body.key.is_empty() { body.write_key } else { body.key },
+        visitor: body.visitor,
+        sent_at: body.sent_at,
+        session: body.session,
+        consent: body.consent,
+        ..Batch::default()
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable::NotUtf8)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // serde would take an array as the fields in order; nobody means that.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(Unreadable::NotJson("it does not begin with `{`".into()));
+    }
+    serde_json::from_str(text).map_err(|e| Unreadable::NotJson(e.to_string()))
+}
+
+/// Reads one event of a batch.
+///
+/// # Errors
+/// When it is no JSON object, or names a field twice.
+pub fn event(raw: &RawValue) -> Result<Event<'_>, serde_json::Error> {
+    // A JSON array would be read as the fields in order: that is not what anybody means.
+    if !raw.get().starts_with('{') {
+        return Err(serde::de::Error::custom("an event is a JSON object"));
+    }
+    serde_json::from_str(raw.get())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+use super::*;
+
+#[test]
+fn the_trackers_and_segments_batches_are_one_form() {
+    let tracker = br#"{"key":"k","visitor":"v","sentAt":5,"session":{"start":1,"last":2},
+        "consent":{"analytics":true},"context":{"locale":"en-GB"},"events":[{"type":"page"},{"type":"track"}]}"#;
+    let batch = parse(tracker).unwrap();
+    assert_eq!((batch.key.as_str(), batch.visitor.as_str(), batch.events.len()), ("k", "v", 2));
+    assert_eq!(batch.consent.analytics, Some(true));
+    assert_eq!(batch.context.locale.as_str(), "en-GB");
+    let segment = br#"{"batch":[{"type":"identify","userId":7}],"writeKey":"w","sentAt":"2025-11-22T08:00:00Z"}"#;
+    let batch = parse(segment).unwrap();
+    assert_eq!((batch.key.as_str(), batch.events.len()), ("w", 1));
+    assert_eq!(event(batch.events[0]).unwrap().user_id.as_str(), "7");
+    assert!(batch.sent_at.known().is_some());
+}
+
+#[test]
+fn a_single_call_is_a_batch_of_itself() {
+    let batch = parse_call(br#"{"writeKey":"w","event":"Signed Up","context":{"ip":"1.2.3.4"}}"#, Kind::Track).unwrap();
+    assert_eq!((batch.call, batch.key.as_str()), (Some(Kind::Track), "w"));
+    let event = event(batch.events[0]).unwrap();
+    assert_eq!((event.event.as_str(), event.context.ip.as_str()), ("Signed Up", "1.2.3.4"));
+}
+
+#[test]
+fn only_the_outer_shape_makes_a_body_unreadable() {
+    for bad in [&b""[..], b"{", b"[]", b"{}", b"\xff", br#"{"events":{}}"#, br#"{"events":[{]}"#, b"null"] {
+        assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+    }
+    assert!(parse_call(b"[1]", Kind::Page).is_err());
+    let odd = br#"{"events":[1,{"type":"page","type":"page"},[],{"type":"page","context":7}],
+        "context":"none","session":[1],"consent":"yes","unknown":{"deep":[[[]]]}}"#;
+    let batch = parse(odd).unwrap();
+    let readable: Vec<bool> = batch.events.iter().map(|raw| event(raw).is_ok()).collect();
+    assert_eq!(readable, [false, false, false, true]);
+}

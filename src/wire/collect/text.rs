@@ -1,0 +1,195 @@
+//! Scalars as clients really send them: an id as a number, a time as milliseconds or as text, an emoji cut in half.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::model::Timestamp;
+
+/// A text that borrows from the body unless it holds escapes. A number or a boolean is its own
+/// text; null, arrays and objects are empty. Half a surrogate pair becomes the replacement character.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The text of one JSON value.
+    #[must_use]
+    pub fn of_json(raw: &'a RawValue) -> Self {
+        let json = raw.get();
+        Self(match json.as_bytes().first() {
+            Some(b'"') => {
+                let inner = json.get(1..json.len() - 1).unwrap_or_default();
+                if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+                    Cow::Borrowed(inner)
+                } else {
+                    Cow::Owned(serde_json::from_str::<Unescaped>(json).map_or_else(|_| String::new(), |text| text.0))
+                }
+            }
+            Some(b'{' | b'[' | b'n') | None => Cow::Borrowed(""),
+            Some(_) => Cow::Borrowed(json),
+        })
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text itself, or `other` when nothing was sent.
+    #[must_use]
+    pub fn or<'t>(&'t self, other: &'t Self) -> &'t Self {
+        if self.is_empty() { other } else { self }
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&'de RawValue>::deserialize(deserializer).map(Self::of_json)
+    }
+}
+
+/// A JSON string without its escapes; read as bytes because only so are lone surrogates let through.
+struct Unescaped(String);
+
+impl<'de> Deserialize<'de> for Unescaped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Unescaped;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Unescaped, E> {
+                Ok(Unescaped(String::from_utf8_lossy(bytes).into_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Unescaped, A::Error> {
+                Err(A::Error::custom("a string is expected"))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// A moment as a client gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Moment {
+    /// None was sent.
+    #[default]
+    Absent,
+    /// RFC 3339 text or milliseconds since 1970.
+    At(Timestamp),
+    /// Something was sent that is no moment.
+    Unreadable,
+}
+
+impl Moment {
+    /// Reads RFC 3339, a date and time without offset (taken as UTC), or epoch milliseconds.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() {
+            return Self::Absent;
+        }
+        let milliseconds = text.split_once('.').map_or(text, |(whole, _)| whole);
+        if let Ok(ms) = milliseconds.parse::<i64>() {
+            return Self::At(Timestamp(ms));
+        }
+        Timestamp::parse_rfc3339(text)
+            .or_else(|| {
+                let civil: jiff::civil::DateTime = text.contains(':').then(|| text.parse().ok())??;
+                Some(Timestamp(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
+            })
+            .map_or(Self::Unreadable, Self::At)
+    }
+
+    /// The moment, if one was sent and understood.
+    #[must_use]
+    pub const fn known(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        let structured = raw.get().starts_with(['{', '[', 't', 'f']);
+        Ok(if structured { Self::Unreadable } else { Self::parse(Text::of_json(raw).as_str()) })
+    }
+}
+
+/// Reads a value, or its default when it has another shape than expected: a wrong `context.screen`
+/// is no reason to lose an order.
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_taken_from_any_scalar() {
+        let check = |json: &str, expected: &str| {
+            let text: Text<'_> = serde_json::from_str(json).unwrap();
+            assert_eq!(text.as_str(), expected, "{json}");
+        };
+        check(r#""plain""#, "plain");
+        check(r#""a\"b\né""#, "a\"b\né");
+        check(r#""cut \ud83d""#, "cut \u{fffd}\u{fffd}\u{fffd}");
+        check(r#""nul \u0000""#, "nul \0");
+        check("12345678901234567890123", "12345678901234567890123");
+        check("true", "true");
+        check("null", "");
+        check(r#"{"a":1}"#, "");
+        check("[1]", "");
+    }
+
+    #[test]
+    fn plain_texts_are_not_copied() {
+        let text: Text<'_> = serde_json::from_str(r#""plain""#).unwrap();
+        assert!(matches!(text.0, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn moments_are_text_or_milliseconds() {
+        let check = |json: &str, expected: Moment| {
+            assert_eq!(serde_json::from_str::<Moment>(json).unwrap(), expected, "{json}");
+        };
+        let at = Moment::At(Timestamp(1_763_798_400_250));
+        check("1763798400250", at);
+        check("1763798400250.75", at);
+        check(r#""1763798400250""#, at);
+        check(r#""2025-11-22T08:00:00.250Z""#, at);
+        check(r#""2025-11-22T11:30:00.250+03:30""#, at);
+        check(r#""2025-11-22T08:00:00.250""#, at);
+        check("null", Moment::Absent);
+        check(r#""""#, Moment::Absent);
+        check(r#""yesterday""#, Moment::Unreadable);
+        check(r#""2025-11-22""#, Moment::Unreadable);
+        check("{}", Moment::Unreadable);
+        check("1e3", Moment::Unreadable);
+    }
+}
