@@ -1,1 +1,3 @@
 //! The marketers' questions as typed functions.
+
+pub mod funnel;
