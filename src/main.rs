@@ -1,1 +1,11 @@
-fn main() {}
+//! The program `ashna`: thin on purpose, everything is in the library.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    ashna::engine::child::run_if_child();
+    ashna::cli::main()
+}

@@ -1,5 +1,5 @@
 // Builds dist/: the script for the page (esbuild bundles, terser squeezes), its compressed
-// forms, the ES module and the inline style.
+// forms, the ES module with its types, and the inline style.
 import { build, transform } from 'esbuild';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -19,15 +19,16 @@ async function bundle(entry, format) {
   return outputFiles[0].text;
 }
 
-async function squeeze(code, module) {
-  const options = { module, ecma: 2020, compress: { passes: 4, unsafe_arrows: true, pure_getters: true } };
+async function squeeze(code) {
+  const compress = { passes: 4, unsafe_arrows: true, pure_getters: true, hoist_funs: true };
+  const options = { ecma: 2020, compress };
   return (await minify(code, options)).code;
 }
 
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist');
 
-const script = await squeeze(await bundle('src/script.ts', 'iife'), false);
+const script = await squeeze(await bundle('src/script.ts', 'iife'));
 await writeFile('dist/t.js', script);
 await writeFile('dist/t.js.gz', gzipSync(script, { level: 9 }));
 await writeFile(
@@ -41,6 +42,7 @@ await writeFile(
   }),
 );
 await writeFile('dist/ashna.mjs', await bundle('src/index.ts', 'esm'));
+await writeFile('dist/index.d.ts', (await readFile('src/types.ts', 'utf8')) + '\nexport declare const start: Start;\n');
 
 const style = await transform(await readFile('src/snippet.css', 'utf8'), { loader: 'css', minify: true });
 await writeFile('dist/snippet.css.txt', style.code.trim() + '\n');

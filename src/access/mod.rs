@@ -164,6 +164,11 @@ impl Access {
         Ok(self.control.key_by_hash(&hash(key)).await?)
     }
 
+    /// Notes who did what.
+    pub async fn audit(&self, who: &str, action: &str, subject: &str) -> Result<(), AccessError> {
+        Ok(self.control.audit(who, action, subject).await?)
+    }
+
     async fn open_login(&self, user: UserRow) -> Result<Login, AccessError> {
         let token = new_secret("");
         let seconds = self.settings.session_hours * 3600;

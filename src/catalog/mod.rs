@@ -1,1 +1,129 @@
-//! Sites, items and offers, compiled to an immutable snapshot that is swapped atomically.
+//! Sites, items and offers: edited here, compiled to an immutable [`Snapshot`], swapped atomically.
+//!
+//! A change is checked, stored in the control database, compiled, and visible to the very next
+//! request; a change that does not compile is refused before it is stored. Requests never wait for
+//! an edit. Example: `catalog.put_offer(site, offer).await?` and the next decision may show it.
+
+mod edit;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    control::{Control, ControlError},
+    model::{Offer, SiteId},
+    wire::item::ItemBody,
+};
+
+pub mod compile;
+pub mod condition;
+pub mod snapshot;
+
+pub use edit::{Change, Upserted};
+use snapshot::Items;
+pub use snapshot::{SiteSnapshot, Snapshot};
+
+/// The current snapshot and the way to change it.
+#[derive(Debug)]
+pub struct Catalog {
+    control: Control,
+    current: Arc<ArcSwap<Snapshot>>,
+    /// One edit at a time: each compiles from what the one before stored.
+    editing: tokio::sync::Mutex<()>,
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// No site with that number.
+    #[error("there is no site {0}")]
+    NoSuchSite(SiteId),
+    /// It cannot be used; the message says what to mend.
+    #[error("{0}")]
+    Invalid(String),
+    /// The control database failed.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl Catalog {
+    /// Reads everything and compiles it. A stored offer or item that no longer compiles is left out
+    /// with a warning, so that one bad document cannot keep the service from starting.
+    pub async fn load(control: Control) -> Result<Self, CatalogError> {
+        let mut sites = Vec::new();
+        for site in control.sites().await? {
+            let items = stored_items(&control, site.id).await?;
+            let mut offers = stored_offers(&control, site.id).await?;
+            offers.retain(|offer| {
+                let compiled = compile::compile_offer(offer);
+                compiled.inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is left out")).is_ok()
+            });
+            let compiled = compile::compile(site, items, &offers);
+            sites.push(Arc::new(compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?));
+        }
+        Ok(Self {
+            control,
+            current: Arc::new(ArcSwap::from_pointee(Snapshot::of(sites))),
+            editing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// What holds now. Cheap.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The cell that always holds the current snapshot, for those who read it on every request.
+    #[must_use]
+    pub fn cell(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.current)
+    }
+
+    /// One site as it is now.
+    pub fn site(&self, id: SiteId) -> Result<Arc<SiteSnapshot>, CatalogError> {
+        self.current.load().sites.get(&id).cloned().ok_or(CatalogError::NoSuchSite(id))
+    }
+
+    /// Swaps in a newly compiled site.
+    fn publish(&self, compiled: SiteSnapshot) {
+        let old = self.current.load();
+        let others = old.sites.values().filter(|s| s.site.id != compiled.site.id).cloned();
+        self.current.store(Arc::new(Snapshot::of(others.chain([Arc::new(compiled)]))));
+    }
+}
+
+async fn stored_items(control: &Control, site: SiteId) -> Result<Arc<Items>, CatalogError> {
+    let bodies = control.items(site).await?;
+    let read = |body: &String| {
+        let parsed = serde_json::from_str::<ItemBody>(body).map_err(|e| e.to_string()).and_then(ItemBody::check);
+        parsed.inspect_err(|error| tracing::warn!(%site, error, "a stored item is left out")).ok()
+    };
+    Ok(Arc::new(Items::new(bodies.iter().filter_map(read).collect())))
+}
+
+async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, CatalogError> {
+    let bodies = control.offers(site).await?;
+    let read = |body: &String| {
+        serde_json::from_str::<Offer>(body)
+            .inspect_err(|error| tracing::warn!(%site, %error, "a stored offer is left out"))
+            .ok()
+    };
+    Ok(bodies.iter().filter_map(read).collect())
+}
+
+/// Whether a text is an origin as browsers send it: scheme and host, no path.
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text && text.len() <= 300
+    })
+}
+
+/// The sites of a snapshot by number.
+#[must_use]
+pub fn by_number(snapshot: &Snapshot) -> Vec<Arc<SiteSnapshot>> {
+    let mut sites: Vec<_> = snapshot.sites.values().cloned().collect();
+    sites.sort_by_key(|s| s.site.id);
+    sites
+}

@@ -22,7 +22,7 @@ pub struct FunnelRow {
 impl Control {
     /// The bodies of all items of a site, by id.
     pub async fn items(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
-        Ok(sqlx::query_scalar("SELECT body FROM items WHERE site_id = ? ORDER BY id")
+        Ok(sqlx::query_scalar("SELECT body FROM items WHERE site_id = ? ORDER BY rowid")
             .bind(site.0)
             .fetch_all(&self.pool)
             .await?)

@@ -1,1 +1,120 @@
-//! The only room that speaks axum.
+//! The only room that speaks axum: one route table, extractors, error mapping, thin handlers.
+//!
+//! Handlers read a request, ask one story, and write the answer; they never see the journal or the
+//! warehouse. Example: `GET /readyz` is [`ops::ready`], `POST /e` is [`collect::tracker`].
+
+pub mod admin;
+pub mod assets;
+pub mod body;
+pub mod caller;
+pub mod collect;
+pub mod connection;
+pub mod cors;
+pub mod decide;
+pub mod error;
+pub mod extract;
+pub mod local;
+pub mod ops;
+pub mod serve;
+pub mod state;
+pub mod visitor;
+
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    middleware,
+    routing::{any, get, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    admin::{catalog, funnels, reports, session, sites},
+    error::ApiError,
+    state::Doors,
+};
+
+#[derive(OpenApi)]
+#[openapi(info(title = "Ashna", description = "Know your visitors and answer each of them personally."))]
+struct Description;
+
+/// Every route of the service, in one table.
+pub fn router(doors: Doors) -> Router {
+    let (private, _) = private().split_for_parts();
+    Router::new()
+        .merge(public())
+        .merge(private.layer(CompressionLayer::new()))
+        .merge(pages())
+        .route("/healthz", get(ops::alive))
+        .route("/readyz", get(ops::ready))
+        .route("/metrics", get(ops::metrics))
+        .fallback(|| async { ApiError::NotFound })
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(CatchPanicLayer::new())
+        .with_state(doors)
+}
+
+/// The routes of `--metrics-listen`.
+pub fn metrics_router(doors: Doors) -> Router {
+    Router::new().route("/metrics", get(ops::open_metrics)).route("/healthz", get(ops::alive)).with_state(doors)
+}
+
+/// The description of the private side, as `openapi.json`.
+#[must_use]
+pub fn openapi() -> String {
+    let (_, description) = private().split_for_parts();
+    let mut text = serde_json::to_string_pretty(&description).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// What pages and SDKs use: readable from other origins.
+fn public() -> Router<Doors> {
+    Router::new()
+        .route("/e", post(collect::tracker).options(ops::alive))
+        .route("/px.gif", get(collect::pixel))
+        .route("/v1/decide", post(decide::decide).options(ops::alive))
+        .route("/v1/recommend", get(decide::recommend).options(ops::alive))
+        .route("/v1/{call}", post(collect::segment).options(ops::alive))
+        .layer(middleware::from_fn(cors::public))
+        .route("/t.js", get(assets::tracker))
+        .route("/t/{name}", get(assets::pinned_tracker))
+}
+
+/// What the dashboard and owners' programs use.
+fn private() -> OpenApiRouter<Doors> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(session::setup_state, session::set_up))
+        .routes(routes!(session::session, session::log_in, session::log_out))
+        .routes(routes!(sites::list, sites::add))
+        .routes(routes!(sites::one, sites::change))
+        .routes(routes!(sites::add_key))
+        .routes(routes!(catalog::items, catalog::put_items))
+        .routes(routes!(catalog::delete_item))
+        .routes(routes!(catalog::offers, catalog::add_offer))
+        .routes(routes!(catalog::put_offer, catalog::delete_offer))
+        .routes(routes!(funnels::list, funnels::add))
+        .routes(routes!(funnels::change, funnels::delete))
+        .routes(routes!(reports::schema))
+        .routes(routes!(reports::report))
+        .routes(routes!(reports::dropped))
+        .routes(routes!(reports::visitor))
+        .route("/api/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi()) }))
+        .route("/api/{*rest}", any(|| async { ApiError::NotFound }))
+}
+
+/// Pages for people.
+fn pages() -> Router<Doors> {
+    Router::new()
+        .route("/", get(assets::front_door))
+        .route("/dashboard", get(assets::front_door))
+        .route("/dashboard/", get(assets::dashboard))
+        .route("/dashboard/{*path}", get(assets::dashboard))
+        .route("/demo", get(assets::demo))
+        .route("/demo/", get(assets::demo))
+        .route("/demo/{*path}", get(assets::demo))
+}

@@ -1,6 +1,8 @@
 //! What is known of one visitor right now, and the small part of an event that changes it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::Value;
 
 use super::{Action, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
 
@@ -8,6 +10,8 @@ use super::{Action, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
 /// store and read back from it afterwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileEvent {
+    /// The journal that gave the position: positions of two journals cannot be compared.
+    pub journal: u64,
     /// Journal position: order of arrival, and identity when memory and store are merged.
     pub position: Position,
     /// When it happened.
@@ -42,6 +46,8 @@ pub struct ProfileEvent {
     pub device: &'static str,
     /// Slot of a `Slot Viewed` or `Slot Clicked`; empty otherwise.
     pub slot: Box<str>,
+    /// Traits of an `identify`: one JSON object; empty otherwise.
+    pub traits: Box<str>,
 }
 
 /// Everything the decision engine knows of a visitor. Bounded: lists keep their newest entries.
@@ -75,12 +81,16 @@ pub struct Profile {
     pub bought_categories: Vec<Box<str>>,
     /// Orders ever.
     pub orders: u32,
+    /// When the last order was placed; nothing from before it returns to the cart.
+    pub ordered_at: Option<Timestamp>,
     /// Revenue of them, in minor units of the site's currency.
     pub revenue_minor: i64,
     /// The person's id as the site gave it; empty when unknown. Only a verified one may widen decisions.
     pub user_id: Box<str>,
     /// Whether `user_id` was proved.
     pub user_verified: bool,
+    /// What the site told of the person with `identify`, at most [`Profile::TRAITS_MAX`] plain values.
+    pub traits: BTreeMap<Box<str>, Value>,
     /// Channel of the current visit.
     pub channel: Box<str>,
     /// Source of the current visit.
@@ -91,7 +101,7 @@ pub struct Profile {
     pub country: Box<str>,
     /// Device class of the last event that had one.
     pub device: Box<str>,
-    /// The highest journal position folded in; `None` before the first.
+    /// The highest position of the service's own journal folded in; `None` before the first.
     pub folded: Option<Position>,
 }
 
@@ -111,6 +121,8 @@ impl Profile {
     pub const CATEGORIES_MAX: usize = 32;
     /// Recent and bought items kept.
     pub const RECENT_MAX: usize = 64;
+    /// Traits kept.
+    pub const TRAITS_MAX: usize = 64;
     /// Lines of a cart kept.
     pub const CART_MAX: usize = 64;
 
@@ -132,9 +144,11 @@ impl Profile {
             bought_items: VecDeque::new(),
             bought_categories: Vec::new(),
             orders: 0,
+            ordered_at: None,
             revenue_minor: 0,
             user_id: Box::default(),
             user_verified: false,
+            traits: BTreeMap::new(),
             channel: Box::default(),
             source: Box::default(),
             campaign: Box::default(),

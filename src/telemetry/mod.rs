@@ -118,19 +118,20 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts one dropped event.
-    pub fn drop_one(&self, reason: &'static str) {
-        self.dropped.get_or_create(&Reason { reason }).inc();
-    }
-
-    /// Counts one rejected event.
-    pub fn reject_one(&self, reason: &'static str) {
-        self.rejected.get_or_create(&Reason { reason }).inc();
-    }
-
     /// Counts one body refused unread.
     pub fn refuse_body(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Adds the outcome of one request.
+    pub fn count(&self, outcome: &Outcome) {
+        self.received.inc_by(outcome.kept + outcome.dropped_total() + outcome.rejected_total());
+        self.kept.inc_by(outcome.kept);
+        for (family, counts) in [(&self.dropped, &outcome.dropped), (&self.rejected, &outcome.rejected)] {
+            for (reason, n) in counts {
+                family.get_or_create(&Reason { reason }).inc_by(*n);
+            }
+        }
     }
 
     /// Everything, in the text format of `OpenMetrics`.
@@ -168,6 +169,18 @@ impl Outcome {
     #[must_use]
     pub fn rejected_total(&self) -> u64 {
         self.rejected.values().sum()
+    }
+
+    /// Counts one event left out on purpose.
+    pub fn count_dropped(&mut self, reason: &'static str) {
+        self.received += 1;
+        *self.dropped.entry(reason).or_default() += 1;
+    }
+
+    /// Counts one event that cannot be used.
+    pub fn count_rejected(&mut self, reason: &'static str) {
+        self.received += 1;
+        *self.rejected.entry(reason).or_default() += 1;
     }
 
     /// Adds the counts of another request.
@@ -223,8 +236,9 @@ mod tests {
     #[test]
     fn metrics_render_with_their_reasons() {
         let metrics = Metrics::default();
-        metrics.drop_one("robot");
-        metrics.received.inc();
+        let mut outcome = Outcome::default();
+        outcome.count_dropped("robot");
+        metrics.count(&outcome);
         let text = metrics.render();
         assert!(text.contains("ashna_events_dropped_total{reason=\"robot\"} 1"), "{text}");
         assert!(text.contains("ashna_events_received_total 1"), "{text}");

@@ -1,1 +1,7 @@
 //! The JSON that crosses the network; nothing else derives public JSON.
+//!
+//! Shapes only: no IO, no decisions. What arrives is bounded and checked by the room that uses it.
+
+pub mod admin;
+pub mod decide;
+pub mod item;

@@ -116,7 +116,7 @@ export async function send(): Promise<void> {
     backOff(response);
   }
   flying = [];
-  save(failures);
+  save(failures || document.hidden);
   if (queue[0]) schedule(IDLE_MS);
   if (response?.ok) adopt(head, await response.json().catch(() => {}));
 }

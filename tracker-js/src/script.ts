@@ -16,7 +16,7 @@ guard(() => {
       key,
       api: api || new URL(tag.src).origin,
       consent: consent as NonNullable<Options['consent']>,
-      deadline: +deadline! || 300,
+      deadline: +deadline!,
     },
     earlier,
   );

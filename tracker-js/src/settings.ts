@@ -2,8 +2,8 @@
 // plain module variable and not an object handed from call to call.
 import type { Options } from './types';
 
-export let settings: Required<Options>;
+export let settings: Options & { deadline: number };
 
 export function configure(options: Options): void {
-  settings = { consent: 'granted', deadline: 300, ...options };
+  settings = { ...options, deadline: options.deadline || 300 };
 }

@@ -32,7 +32,7 @@ function settle(slot: HTMLElement, decision: Decision | undefined, late: boolean
   const filled = !late && decision && !data.ashnaState && guard(render)(slot, decision);
   data.ashnaState ||= filled ? 'filled' : 'default';
   // A control group sees the default, and is counted: without it there is no comparison.
-  if (filled || (!late && decision?.reason === 'control')) watch(slot, decision!);
+  if (filled || (!late && decision?.reason === 'control')) guard(watch)(slot, decision!);
   const detail: SlotOutcome = { slot: nameOf(slot), state: data.ashnaState as SlotOutcome['state'], decision, late };
   slot.dispatchEvent(new CustomEvent('ashna:decision', { bubbles: true, detail }));
 }

@@ -9,15 +9,18 @@ import { startPages } from './page';
 import { handOver, startQueue } from './queue';
 import { configure } from './settings';
 import { slotNames, startSlots } from './slots';
-import type { Ashna, Call, Options } from './types';
+import type { Ashna, Call, Start } from './types';
 import { forget, visitorFor } from './visitor';
+
+// Shops number their customers; ids are text all the same.
+const text = (id: unknown): string | undefined => (id == null ? undefined : '' + id);
 
 const calls: Omit<Ashna, 'push'> = {
   track,
   page: (name, properties = {}) => capture('page', { name, properties }),
-  identify: (userId, traits = {}, signature) => capture('identify', { userId, traits, signature }),
-  group: (groupId, traits = {}) => capture('group', { groupId, traits }),
-  alias: (userId, previousId = visitorFor('analytics')) => capture('alias', { userId, previousId }),
+  identify: (userId, traits = {}, signature) => capture('identify', { userId: text(userId), traits, signature }),
+  group: (groupId, traits = {}) => capture('group', { groupId: text(groupId), traits }),
+  alias: (userId, previousId = visitorFor('analytics')) => capture('alias', { userId: text(userId), previousId }),
   reset() {
     handOver();
     forget();
@@ -37,8 +40,7 @@ function perform(ashna: Ashna, call: Call): void {
 
 const isSetting = (call: Call): boolean => /^con(sent|text)$/.test((call as ArrayLike<string>)[0]!);
 
-/** Starts the one tracker of this page; `earlier` are the calls that did not wait for it. */
-export function start(options: Options, earlier: Call[] = []): Ashna {
+export const start: Start = (options, earlier = []) => {
   configure(options);
   startConsent();
   const ashna = {
@@ -52,4 +54,4 @@ export function start(options: Options, earlier: Call[] = []): Ashna {
   startClicks();
   startSlots();
   return ashna;
-}
+};

@@ -1,4 +1,5 @@
-// The words that a page and the tracker share. Types only: this file weighs nothing in t.js.
+// The words that a page and the tracker share. Types only: it weighs nothing in t.js, and it is
+// what the build publishes as the declarations of the module.
 
 /** Properties of an event or traits of a visitor: whatever JSON can hold. */
 export type Properties = Record<string, unknown>;
@@ -76,3 +77,6 @@ export interface Ashna {
 }
 
 export type Call = ArrayLike<unknown> | ((ashna: Ashna) => void);
+
+/** Starts the one tracker of the page; `earlier` are calls that did not wait for it. */
+export type Start = (options: Options, earlier?: Call[]) => Ashna;

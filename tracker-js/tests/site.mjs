@@ -48,8 +48,9 @@ export class Site {
     if (pathname === '/e') {
       const body = await bodyOf(request);
       const post = { at: Date.now(), type: request.headers['content-type'], size: Buffer.byteLength(body), ...JSON.parse(body) };
-      const { status, headers, answer, drop } = this.collect(post, this.posts.length);
-      this.posts.push({ ...post, status: drop ? 0 : status });
+      const { status, headers, answer, drop, hang } = this.collect(post, this.posts.length);
+      this.posts.push({ ...post, status: drop || hang ? 0 : status });
+      if (hang) return undefined;
       if (drop) return response.destroy();
       return send(status, 'application/json', answer && JSON.stringify(answer), headers);
     }

@@ -30,7 +30,11 @@ export function palette(dark: boolean): Palette {
   return colours;
 }
 
+/** First-strong isolates: a canvas has one direction, its texts have their own. */
+const isolated = (text: string) => `\u2068${text}\u2069`;
+
 type Drawing = {
+  rtl: boolean;
   categories: string[];
   lines: Line[];
   format: (value: number) => string;
@@ -38,7 +42,7 @@ type Drawing = {
   max?: number | undefined;
 };
 
-export function chartOption({ categories, lines, format, colours, max }: Drawing): EChartsCoreOption {
+export function chartOption({ rtl, categories, lines, format, colours, max }: Drawing): EChartsCoreOption {
   const text = { color: colours.soft, fontFamily: colours.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
   return {
@@ -47,7 +51,15 @@ export function chartOption({ categories, lines, format, colours, max }: Drawing
     textStyle: { fontFamily: colours.font },
     aria: { enabled: true },
     grid: { left: 4, right: 12, top: lines.length > 1 ? 44 : 16, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
-    legend: { show: lines.length > 1, top: 0, left: 0, right: 44, type: 'plain', itemWidth: 18, itemHeight: 9, textStyle: text },
+    legend: {
+      show: lines.length > 1,
+      top: 0,
+      // The switch to a table sits at the end of this line.
+      ...(rtl ? { right: 0, align: 'right' } : { left: 0 }),
+      itemWidth: 18,
+      itemHeight: 9,
+      textStyle: text,
+    },
     tooltip: {
       trigger: 'axis',
       confine: true,
@@ -59,7 +71,9 @@ export function chartOption({ categories, lines, format, colours, max }: Drawing
     },
     xAxis: {
       type: 'category',
-      data: categories,
+      data: categories.map(isolated),
+      // Time runs as clocks do everywhere; steps are read in the direction of the page.
+      inverse: rtl && bars,
       boundaryGap: bars,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: colours.line } },
@@ -67,6 +81,7 @@ export function chartOption({ categories, lines, format, colours, max }: Drawing
     },
     yAxis: {
       type: 'value',
+      position: rtl && bars ? 'right' : 'left',
       minInterval: max === 1 ? undefined : 1,
       max,
       axisLabel: { ...text, formatter: format },
@@ -77,7 +92,7 @@ export function chartOption({ categories, lines, format, colours, max }: Drawing
 }
 
 function series(line: Line, index: number, colours: Palette): Record<string, unknown> {
-  const base = { name: line.name, data: line.values };
+  const base = { name: isolated(line.name), data: line.values };
   if (line.kind === 'bar') return { ...base, type: 'bar', barMaxWidth: 40, itemStyle: { borderRadius: [4, 4, 0, 0] } };
   const colour = line.dashed ? colours.soft : colours.series[index % colours.series.length];
   return {

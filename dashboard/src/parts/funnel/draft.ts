@@ -1,4 +1,5 @@
 import type { Condition, FunnelOp, FunnelOrder, FunnelQuestion, FunnelStep, Scalar, Schema } from '../../api/types';
+import { latinDigits } from '../../i18n/digits';
 
 /** A funnel while it is being edited: every input holds text, every row a key of its own. */
 export type DraftCondition = { key: number; property: string; op: FunnelOp; value: string };
@@ -88,8 +89,8 @@ function conditionOf({ property, op, value }: DraftCondition): Condition | undef
 /** Columns are text; in properties what reads as a number is meant as one. */
 function scalar(property: string, text: string): Scalar {
   const trimmed = text.trim();
-  if (property.startsWith('$') || trimmed === '' || !Number.isFinite(Number(trimmed))) return trimmed;
-  return Number(trimmed);
+  const number = Number(latinDigits(trimmed));
+  return property.startsWith('$') || trimmed === '' || !Number.isFinite(number) ? trimmed : number;
 }
 
 export function moved<I>(list: I[], from: number, to: number): I[] {

@@ -1,4 +1,5 @@
 import type { FieldRule, Rule, RuleOp, Scalar } from '../../api/types';
+import { latinDigits } from '../../i18n/digits';
 import { exponent } from '../../i18n/format';
 
 /** A rule while it is being edited: a tree of groups whose leaves compare one field. */
@@ -95,7 +96,7 @@ function fieldRuleOf(leaf: Leaf, currency: string): FieldRule | undefined {
 function scalar(field: Field, text: string, currency: string): Scalar | undefined {
   const kind: FieldKind = FIELDS[field];
   if (kind === 'text') return text;
-  const number = Number(text);
+  const number = Number(latinDigits(text));
   if (!Number.isFinite(number)) return undefined;
   return kind === 'money' ? Math.round(number * 10 ** exponent(currency)) : number;
 }

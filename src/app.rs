@@ -1,0 +1,294 @@
+//! The composition root: opens every room, joins the stories with channels, and stops them in order.
+
+mod demo;
+mod lock;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::sync::watch;
+
+use crate::{
+    access::Access,
+    catalog::Catalog,
+    collect::Collector,
+    config::{Config, Endpoint},
+    control::Control,
+    dedup::Dedup,
+    delivery::{self, Delivery},
+    engine::{self, Engine},
+    geo::Geo,
+    http::state::{Doors, Rooms},
+    ingest::identify::Keys,
+    journal::{Journal, ReadError, Recovery},
+    learn::Learn,
+    model::Position,
+    personalize::Personalizer,
+    profiles::{self, Profiles},
+    reports::Reports,
+    store::{Store, rows},
+    tasks::{Stopping, Tasks},
+    telemetry::Metrics,
+};
+
+/// A running service without its listeners.
+pub struct App {
+    /// What the handlers reach.
+    pub doors: Doors,
+    /// The token of the one-time set-up link, while there is no user.
+    pub setup_token: Option<String>,
+    /// The embedded engine, unless a server is used instead.
+    pub engine: Option<Engine>,
+    /// Listeners run among these, and are stopped first.
+    pub front: Tasks,
+    /// True once the warehouse's tables are up to date.
+    pub warehouse: watch::Receiver<bool>,
+    back: Tasks,
+    engine_tasks: Tasks,
+    journal: Arc<Journal>,
+    dedup: Arc<Dedup>,
+    control: Control,
+    shutdown: Duration,
+    _lock: lock::DataLock,
+}
+
+/// How a service is started.
+#[derive(Debug, Default, Clone)]
+pub struct Start {
+    /// With the demo shop, reached at these origins.
+    pub demo_origins: Option<Vec<String>>,
+    /// The program that runs the engine; this one when `None`.
+    pub engine_program: Option<PathBuf>,
+}
+
+impl App {
+    /// Opens everything in `data_dir`. Returns when events can be taken; the warehouse may still be starting.
+    pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+        let lock = lock::DataLock::take(data_dir)?;
+        let metrics = Arc::new(Metrics::default());
+
+        let control = Control::open(data_dir).await?;
+        let catalog = Arc::new(Catalog::load(control.clone()).await?);
+        let access = Access::new(control.clone(), config.access.clone());
+        let cookie_keys = cookie_keys(&control).await?;
+        let setup_token = access.open_setup().await?;
+        if let Some(origins) = &start.demo_origins {
+            demo::install(&catalog, origins).await?;
+        }
+
+        let mut engine_tasks = Tasks::default();
+        let (engine, endpoint) = warehouse_at(config, data_dir, start.engine_program, &mut engine_tasks)?;
+        let store = Store::connect(endpoint, &config.clickhouse);
+
+        let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
+        report_recovery(&recovery);
+        let journal = Arc::new(journal);
+        let dedup = Arc::new(Dedup::open(&data_dir.join("dedup"), &config.dedup)?);
+        remember_messages(&journal, &dedup)?;
+        let delivery = Delivery::open(data_dir, &config.delivery, Arc::clone(&journal), Arc::clone(&dedup), store.clone())?;
+        let profiles = Profiles::new(&config.profiles, store.clone(), config.ingest.session_minutes);
+        fold_undelivered(&journal, &profiles, delivery.delivered())?;
+
+        let learn = Learn::new(store.clone(), &config.learn, catalog.cell());
+        let geo = Arc::new(Geo::open(&config.geo)?);
+        let collector = Collector::new(
+            config.ingest.clone(),
+            Arc::clone(&journal),
+            Arc::clone(&dedup),
+            profiles.clone(),
+            geo,
+            Arc::clone(&metrics),
+        );
+        let personalizer = Personalizer::new(
+            profiles.clone(),
+            learn.indexes(),
+            &config.decide,
+            &config.profiles,
+            Arc::clone(&metrics),
+        );
+        let reports = Reports::new(store.clone(), config.ingest.session_minutes);
+
+        let counts = delivery.counts();
+        let ready = watch::Sender::new(false);
+        let warehouse = ready.subscribe();
+        let mut back = Tasks::default();
+        let mut delivered = delivery.delivered_watch();
+        let follower = profiles.clone();
+        let mut stopping = back.stopping();
+        back.spawn("profiles", async move {
+            loop {
+                tokio::select! {
+                    moved = delivered.changed() => if moved.is_err() { return },
+                    () = stopping.wait() => return,
+                }
+                follower.delivered(*delivered.borrow_and_update());
+            }
+        });
+        back.spawn("warehouse", keep_warehouse(store.clone(), delivery, ready, back.stopping()));
+        back.spawn("learn", learn.run(back.stopping()));
+
+        let doors = Doors::from(Rooms {
+            server: config.server.clone(),
+            access,
+            catalog,
+            collector,
+            personalizer,
+            reports,
+            control: control.clone(),
+            cookie_keys,
+            not_ready: Box::new(|| None),
+            reports_ready: {
+                let warehouse = warehouse.clone();
+                Box::new(move || *warehouse.borrow())
+            },
+            waiting: {
+                let (journal, counts) = (Arc::clone(&journal), counts.clone());
+                Box::new(move || waiting(&journal, &counts))
+            },
+            refresh_gauges: {
+                let (metrics, journal) = (Arc::clone(&metrics), Arc::clone(&journal));
+                let warehouse = warehouse.clone();
+                Box::new(move || refresh(&metrics, &journal, &counts, &profiles, *warehouse.borrow()))
+            },
+            metrics,
+        });
+        Ok(Self {
+            doors,
+            setup_token,
+            engine,
+            front: Tasks::default(),
+            warehouse,
+            back,
+            engine_tasks,
+            journal,
+            dedup,
+            control,
+            shutdown: Duration::from_millis(config.server.shutdown_ms),
+            _lock: lock,
+        })
+    }
+
+    /// Stops in the order of the path: no more requests, everything durable, everything delivered that
+    /// can be within `server.shutdown_ms`, then the engine. What is left waits in the journal.
+    pub async fn stop(self) {
+        let half = self.shutdown / 2;
+        self.front.stop(half).await;
+        self.back.stop(half).await;
+        let (journal, dedup) = (self.journal, self.dedup);
+        // Closing waits for the disk.
+        let closed = tokio::task::spawn_blocking(move || {
+            journal.close();
+            dedup.sync()
+        });
+        if let Ok(Err(error)) = closed.await {
+            tracing::warn!(%error, "message ids are read from the journal again at the next start");
+        }
+        self.control.close().await;
+        self.engine_tasks.stop(Duration::from_secs(5)).await;
+    }
+}
+
+/// The embedded engine, or the server that the owner named.
+fn warehouse_at(
+    config: &Config,
+    data_dir: &Path,
+    program: Option<PathBuf>,
+    tasks: &mut Tasks,
+) -> anyhow::Result<(Option<Engine>, watch::Receiver<Endpoint>)> {
+    if !config.clickhouse.url.is_empty() {
+        let (_, endpoint) = watch::channel(config.clickhouse.endpoint());
+        return Ok((None, endpoint));
+    }
+    let options =
+        engine::Options { engine: &config.engine, data_dir, database: &config.clickhouse.database, program };
+    let engine = Engine::start(&options, tasks)?;
+    let endpoint = engine.endpoint();
+    Ok((Some(engine), endpoint))
+}
+
+/// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it.
+async fn keep_warehouse(store: Store, delivery: Delivery, ready: watch::Sender<bool>, mut stopping: Stopping) {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match store.migrate().await {
+            Ok(_) => break,
+            Err(error) => tracing::debug!(%error, "the warehouse is not there yet"),
+        }
+        if stopping.sleep(pause).await {
+            return;
+        }
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+    ready.send_replace(true);
+    delivery.run(stopping).await;
+}
+
+/// Keys that sign visitor cookies: made once, kept in the control database.
+async fn cookie_keys(control: &Control) -> anyhow::Result<Keys> {
+    let text = control.setting("cookie_keys", || crate::access::new_secret("")).await?;
+    let keys = text.split(',').map(|key| key.as_bytes().into()).collect();
+    Ok(Keys::new(keys))
+}
+
+/// Message ids of records that the files of `dedup` do not cover yet.
+fn remember_messages(journal: &Journal, dedup: &Dedup) -> anyhow::Result<()> {
+    let mut reader = journal.reader(dedup.covered().max(journal.first()));
+    loop {
+        match reader.read(10_000, 16 << 20) {
+            Ok(records) if records.is_empty() => return Ok(()),
+            Ok(records) => records.iter().for_each(|r| dedup.remember(r.position, r.key)),
+            Err(ReadError::Lost(range)) => tracing::error!(?range, "journal records are lost"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Live profiles begin with what the warehouse does not have yet.
+fn fold_undelivered(journal: &Journal, profiles: &Profiles, delivered: Position) -> anyhow::Result<()> {
+    let mut reader = journal.reader(delivered.max(journal.first()));
+    loop {
+        match reader.read(10_000, 16 << 20) {
+            Ok(records) if records.is_empty() => return Ok(()),
+            Ok(records) => {
+                for record in records {
+                    let Ok(event) = rows::decode(&record.payload) else { continue };
+                    if event.visitor.is_somebody() && event.robot.is_empty() {
+                        let folded = profiles::reducer::event_of(&event, record.position);
+                        profiles.apply(event.site, event.visitor, folded);
+                    }
+                }
+            }
+            Err(ReadError::Lost(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn report_recovery(recovery: &Recovery) {
+    tracing::debug!(?recovery, "the journal is open");
+}
+
+fn waiting(journal: &Journal, counts: &delivery::Counts) -> u64 {
+    let kept = journal.next().0;
+    kept.saturating_sub(counts.inserted() + counts.quarantined())
+}
+
+fn refresh(metrics: &Metrics, journal: &Journal, counts: &delivery::Counts, profiles: &Profiles, store_up: bool) {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // Read in this order, so that what is delivered in between never makes the sum too small.
+    let (inserted, quarantined) = (counts.inserted(), counts.quarantined());
+    let kept = journal.next().0;
+    metrics.journal_kept.set(whole(kept));
+    metrics.journal_inserted.set(whole(inserted));
+    metrics.journal_quarantined.set(whole(quarantined));
+    metrics.journal_waiting.set(whole(kept.saturating_sub(inserted + quarantined)));
+    metrics.journal_bytes.set(whole(journal.disk_bytes()));
+    metrics.store_up.set(store_up.into());
+    metrics.profiles_cached.set(whole(profiles.cached()));
+    metrics.profiles_waiting_events.set(whole(profiles.waiting_events()));
+}

@@ -1,0 +1,327 @@
+//! Checks a site's offers and turns them into what decisions read.
+//!
+//! PURE. A rule is refused here, with one line that names the offer, so that deciding cannot fail.
+//! Example: `{"field":"visit","op":"gte","value":3}` is refused with "unknown field `visit`; known
+//! are visits, pageviews, …".
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    condition::{Condition, NumberField, NumberTest, SetField, TextField, TextTest, TraitTest},
+    snapshot::{CompiledOffer, Items, Model, Recommend, SiteSnapshot},
+};
+use crate::model::{Offer, Op, Rule, Site};
+
+/// Rules may be nested this deep.
+pub const DEPTH_MAX: usize = 8;
+/// A rule may have this many parts, the values of its lists included.
+pub const NODES_MAX: usize = 200;
+/// Items an offer may ask for.
+pub const ITEMS_MAX: usize = 50;
+
+/// Why a site cannot be compiled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("offer `{which}`: {message}")]
+pub struct CompileError {
+    /// Id of the offer.
+    pub which: String,
+    /// What is wrong with it, in one line.
+    pub message: String,
+}
+
+/// Compiles a site. Switched-off offers are checked too, so that switching one on cannot fail.
+///
+/// # Errors
+/// Names the first offer that cannot be used, and why.
+pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CompileError> {
+    let mut by_slot: HashMap<Box<str>, Vec<CompiledOffer>> = HashMap::new();
+    for offer in offers {
+        let compiled = compile_offer(offer)?;
+        let competing = by_slot.entry(offer.slot.as_str().into()).or_default();
+        if offer.enabled {
+            competing.push(compiled);
+        }
+    }
+    for competing in by_slot.values_mut() {
+        competing.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
+    }
+    let offers = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
+    Ok(SiteSnapshot { site: site.into(), items, offers })
+}
+
+/// Compiles one offer; `catalog` asks this before it stores one.
+///
+/// # Errors
+/// When its rule, its content or its times cannot be used.
+pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
+    let refuse = |message: String| CompileError { which: offer.id.clone(), message };
+    let mut nodes_left = NODES_MAX;
+    let condition = compile_rule(&offer.when, 1, &mut nodes_left).map_err(refuse)?;
+    if let (Some(start), Some(end)) = (offer.starts_at, offer.ends_at)
+        && end <= start
+    {
+        return Err(refuse(format!("it ends ({end}) before it starts ({start})")));
+    }
+    let mut content = offer.content.clone();
+    let recommend = take_recommend(&mut content).map_err(refuse)?;
+    Ok(CompiledOffer {
+        id: offer.id.as_str().into(),
+        priority: offer.priority,
+        condition,
+        content,
+        recommend,
+        starts_at: offer.starts_at,
+        ends_at: offer.ends_at,
+    })
+}
+
+/// Takes `recommend` and `k` out of the content: they are instructions, not texts for the page.
+fn take_recommend(content: &mut crate::model::Content) -> Result<Option<Recommend>, String> {
+    let Some(word) = content.remove("recommend") else { return Ok(None) };
+    let model = word.as_str().and_then(Model::parse).ok_or_else(|| {
+        let known: Vec<_> = Model::WORDS.iter().map(|(word, _)| *word).collect();
+        format!("`recommend` is {word}; known are {}", known.join(", "))
+    })?;
+    let k = match content.remove("k") {
+        None => Recommend::K_DEFAULT,
+        Some(k) => k
+            .as_u64()
+            .and_then(|k| usize::try_from(k).ok())
+            .filter(|k| (1..=ITEMS_MAX).contains(k))
+            .ok_or_else(|| format!("`k` is {k}; it must be a whole number from 1 to {ITEMS_MAX}"))?,
+    };
+    Ok(Some(Recommend { model, k }))
+}
+
+fn compile_rule(rule: &Rule, depth: usize, nodes_left: &mut usize) -> Result<Condition, String> {
+    if depth > DEPTH_MAX {
+        return Err(format!("its rule is nested deeper than {DEPTH_MAX} levels"));
+    }
+    spend(nodes_left, 1)?;
+    let mut parts = |rules: &[Rule]| -> Result<Vec<Condition>, String> {
+        rules.iter().map(|rule| compile_rule(rule, depth + 1, nodes_left)).collect()
+    };
+    match rule {
+        Rule::Everyone {} => Ok(Condition::Everyone),
+        Rule::All { all } => parts(all).map(Condition::All),
+        Rule::Any { any } => parts(any).map(Condition::Any),
+        Rule::Not { not } => Ok(Condition::Not(Box::new(compile_rule(not, depth + 1, nodes_left)?))),
+        Rule::Test { field, op, value } => {
+            if let Value::Array(list) = value {
+                spend(nodes_left, list.len())?;
+            }
+            compile_test(field, *op, value)
+        }
+    }
+}
+
+fn spend(nodes_left: &mut usize, nodes: usize) -> Result<(), String> {
+    *nodes_left =
+        nodes_left.checked_sub(nodes).ok_or_else(|| format!("its rule has more than {NODES_MAX} parts and values"))?;
+    Ok(())
+}
+
+fn compile_test(name: &str, op: Op, value: &Value) -> Result<Condition, String> {
+    if let Some(field) = lookup(&NumberField::WORDS, name) {
+        return number_test(name, op, value).map(|test| Condition::Number { field, test });
+    }
+    if let Some(field) = lookup(&TextField::WORDS, name) {
+        return text_test(name, op, value).map(|test| Condition::Text { field, test });
+    }
+    if let Some(field) = lookup(&SetField::WORDS, name) {
+        return text_test(name, op, value).map(|test| Condition::Set { field, test });
+    }
+    if name == "new_visitor" {
+        return flag_test(name, op, value).map(Condition::NewVisitor);
+    }
+    if let Some(key) = name.strip_prefix("trait.").filter(|key| !key.is_empty()) {
+        return trait_test(name, op, value).map(|test| Condition::Trait { name: key.into(), test });
+    }
+    let numbers = NumberField::WORDS.iter().map(|(word, _)| *word);
+    let texts = TextField::WORDS.iter().map(|(word, _)| *word);
+    let sets = SetField::WORDS.iter().map(|(word, _)| *word);
+    let known: Vec<_> = numbers.chain(texts).chain(sets).chain(["new_visitor", "trait.NAME"]).collect();
+    Err(format!("unknown field `{}`; known are {}", shown(name), known.join(", ")))
+}
+
+fn lookup<F: Copy>(words: &[(&str, F)], name: &str) -> Option<F> {
+    words.iter().find(|(word, _)| *word == name).map(|(_, field)| *field)
+}
+
+fn number_test(field: &str, op: Op, value: &Value) -> Result<NumberTest, String> {
+    let number = || value.as_f64().ok_or_else(|| format!("`{field}` is compared with a number, not with {value}"));
+    Ok(match op {
+        Op::Eq => NumberTest::Eq(number()?),
+        Op::Ne => NumberTest::Ne(number()?),
+        Op::Gt => NumberTest::Gt(number()?),
+        Op::Gte => NumberTest::Gte(number()?),
+        Op::Lt => NumberTest::Lt(number()?),
+        Op::Lte => NumberTest::Lte(number()?),
+        Op::In => NumberTest::In(
+            list(field, value)?
+                .iter()
+                .map(|v| v.as_f64().ok_or_else(|| format!("`{field}` is compared with numbers, not with {v}")))
+                .collect::<Result<_, _>>()?,
+        ),
+        Op::Exists => NumberTest::Exists,
+        Op::Contains | Op::StartsWith => {
+            return Err(format!("`{field}` is a number: it has no `contains` or `starts_with`"));
+        }
+    })
+}
+
+fn text_test(field: &str, op: Op, value: &Value) -> Result<TextTest, String> {
+    let lower = |value: &Value| {
+        let text = value.as_str().map(str::to_lowercase).map(String::into_boxed_str);
+        text.ok_or_else(|| format!("`{field}` is compared with a text, not with {value}"))
+    };
+    Ok(match op {
+        Op::Eq => TextTest::Eq(lower(value)?),
+        Op::Ne => TextTest::Ne(lower(value)?),
+        Op::Contains => TextTest::Contains(lower(value)?),
+        Op::StartsWith => TextTest::StartsWith(lower(value)?),
+        Op::In => TextTest::In(list(field, value)?.iter().map(lower).collect::<Result<_, _>>()?),
+        Op::Exists => TextTest::Exists,
+        Op::Gt | Op::Gte | Op::Lt | Op::Lte => {
+            return Err(format!("`{field}` is a text: it cannot be greater or less than something"));
+        }
+    })
+}
+
+/// Traits take the type of the value they are compared with.
+fn trait_test(field: &str, op: Op, value: &Value) -> Result<TraitTest, String> {
+    let sample = value.as_array().and_then(|list| list.first()).unwrap_or(value);
+    if matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte) || sample.is_number() {
+        return number_test(field, op, value).map(TraitTest::Number);
+    }
+    match sample {
+        Value::Bool(flag) if op != Op::In => text_test(field, op, &Value::String(flag.to_string())),
+        _ => text_test(field, op, value),
+    }
+    .map(TraitTest::Text)
+}
+
+fn flag_test(field: &str, op: Op, value: &Value) -> Result<bool, String> {
+    match (op, value) {
+        (Op::Exists, _) => Ok(true),
+        (Op::Eq, Value::Bool(flag)) => Ok(*flag),
+        (Op::Ne, Value::Bool(flag)) => Ok(!*flag),
+        (Op::Eq | Op::Ne, _) => Err(format!("`{field}` is compared with true or false, not with {value}")),
+        _ => Err(format!("`{field}` is true or false: compare it with `eq` or `ne`")),
+    }
+}
+
+fn list<'a>(field: &str, value: &'a Value) -> Result<&'a [Value], String> {
+    value.as_array().map(Vec::as_slice).ok_or_else(|| format!("`in` on `{field}` needs a list, not {value}"))
+}
+
+/// A marketer's text, cut so that a message stays one readable line.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn offer(when: Value, content: Value) -> Offer {
+        serde_json::from_value(json!({"id": "o", "slot": "s", "when": when, "content": content})).unwrap()
+    }
+
+    fn message(when: Value, content: Value) -> String {
+        compile_offer(&offer(when, content)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn rules_become_sentences() {
+        let check = |when: Value, expected: &str| {
+            assert_eq!(compile_offer(&offer(when, json!({}))).unwrap().condition.to_string(), expected);
+        };
+        check(json!({}), "everyone");
+        check(json!({"field": "visits", "op": "gte", "value": 3}), "visits ≥ 3");
+        check(
+            json!({"all": [{"field": "affinity", "op": "eq", "value": "Coffee"},
+                           {"any": [{"field": "country", "op": "in", "value": ["DE", "AT"]},
+                                    {"not": {"field": "new_visitor", "op": "eq", "value": true}}]}]}),
+            r#"affinity is “coffee” and (country is one of ["de", "at"] or not (a new visitor))"#,
+        );
+        check(json!({"field": "trait.plan", "op": "exists"}), "trait.plan is known");
+        check(json!({"field": "trait.age", "op": "gt", "value": 30}), "trait.age > 30");
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_asked_is_refused_in_one_line_that_names_the_offer() {
+        let test =
+            |field: &str, op: &str, value: Value| message(json!({"field": field, "op": op, "value": value}), json!({}));
+        assert!(test("visit", "eq", json!(1)).starts_with("offer `o`: unknown field `visit`; known are visits, "));
+        assert!(test("visits", "eq", json!("3")).contains("compared with a number"));
+        assert!(test("visits", "contains", json!(3)).contains("is a number"));
+        assert!(test("country", "gt", json!("DE")).contains("is a text"));
+        assert!(test("country", "in", json!("DE")).contains("needs a list"));
+        assert!(test("new_visitor", "eq", json!("yes")).contains("true or false"));
+        assert!(test("trait.", "eq", json!("yes")).contains("unknown field"));
+        assert!(!test("a\nb", "eq", json!(1)).contains('\n'));
+    }
+
+    #[test]
+    fn deep_and_large_rules_are_refused() {
+        let mut deep = json!({});
+        for _ in 1..DEPTH_MAX {
+            deep = json!({"not": deep});
+        }
+        assert!(compile_offer(&offer(deep.clone(), json!({}))).is_ok());
+        assert!(message(json!({"not": deep}), json!({})).contains("nested deeper than 8"));
+        let wide: Vec<Value> = (0..NODES_MAX).map(|_| json!({})).collect();
+        assert!(message(json!({"any": wide}), json!({})).contains("more than 200"));
+        let list: Vec<String> = (0..NODES_MAX).map(|i| i.to_string()).collect();
+        assert!(message(json!({"field": "source", "op": "in", "value": list}), json!({})).contains("more than 200"));
+    }
+
+    #[test]
+    fn an_offer_says_which_items_it_shows() {
+        let compiled =
+            compile_offer(&offer(json!({}), json!({"recommend": "affinity", "k": 4, "title": "T"}))).unwrap();
+        assert_eq!(compiled.recommend, Some(Recommend { model: Model::Affinity, k: 4 }));
+        assert_eq!(Value::Object(compiled.content), json!({"title": "T"}));
+        assert!(message(json!({}), json!({"recommend": "magic"})).contains("known are auto, trending"));
+        assert!(message(json!({}), json!({"recommend": "auto", "k": 0})).contains("from 1 to 50"));
+    }
+
+    #[test]
+    fn offers_compete_by_priority_then_id_and_times_must_make_sense() {
+        let site = crate::model::Site {
+            id: crate::model::SiteId(1),
+            name: String::new(),
+            origins: Vec::new(),
+            write_key: "k".into(),
+            secret: String::new(),
+            currency: crate::model::Currency::NONE,
+            timezone: "UTC".into(),
+            robots: crate::model::RobotsPolicy::Drop,
+            consent_default: crate::model::ConsentDefault::Granted,
+            honour_gpc: true,
+            demo: false,
+            created_at: crate::model::Timestamp(0),
+        };
+        let with = |id: &str, priority: i32, enabled: bool| Offer {
+            id: id.into(),
+            priority,
+            enabled,
+            ..offer(json!({}), json!({}))
+        };
+        let offers = [with("b", 1, true), with("z", 9, true), with("a", 1, true), with("off", 99, false)];
+        let snapshot = compile(site, Arc::default(), &offers).unwrap();
+        let order: Vec<_> = snapshot.offers_for("s").iter().map(|o| &*o.id).collect();
+        assert_eq!(order, ["z", "a", "b"]);
+        assert!(snapshot.knows_slot("s") && snapshot.knows_slot("any-recs") && !snapshot.knows_slot("other"));
+
+        let mut backwards = offer(json!({}), json!({}));
+        backwards.starts_at = Some(crate::model::Timestamp(5));
+        backwards.ends_at = Some(crate::model::Timestamp(5));
+        assert!(compile_offer(&backwards).unwrap_err().message.contains("before it starts"));
+    }
+}

@@ -1,0 +1,244 @@
+//! The commands of the binary.
+
+mod import;
+mod reach;
+mod serve;
+
+use std::{
+    io::{IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+use crate::{config::Config, import::Format, operate::Operation, telemetry};
+
+/// Ashna lets a website know its visitors and answer each of them personally.
+#[derive(Debug, Parser)]
+#[command(name = "ashna", version)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What goes with every command.
+#[derive(Debug, Args)]
+struct Common {
+    /// Where everything is kept.
+    #[arg(long, global = true, default_value = "./data", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Settings that differ from config.default.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer with one JSON document on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log: error, warn, info, debug, or filters such as `ashna::delivery=debug`.
+    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
+    log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(serve::Options),
+    /// Sites.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// People who use the dashboard.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Keys for programs.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Take a file in; taking it in twice adds nothing.
+    Import(import::Options),
+    /// Bring the warehouse's tables up to date.
+    Migrate,
+    /// Check the settings and print them as they take effect.
+    CheckConfig,
+    /// Print the description of the private API.
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum SiteCommand {
+    /// Add a site.
+    Add {
+        /// Its name.
+        #[arg(long)]
+        name: String,
+        /// An origin of its pages, such as <https://shop.example>; may be given several times.
+        #[arg(long = "origin", required = true)]
+        origins: Vec<String>,
+    },
+    /// List the sites.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Add a user; the password is read from standard input.
+    Add {
+        /// Login name.
+        #[arg(long)]
+        email: String,
+        /// owner, marketer or viewer.
+        #[arg(long)]
+        role: String,
+        /// Required, so that no password ends up in a shell's history.
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key; it is shown this once.
+    Add {
+        /// The site it opens.
+        #[arg(long)]
+        site: u32,
+        /// read, server or admin.
+        #[arg(long)]
+        scope: String,
+    },
+}
+
+/// Runs the command of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start_log(&cli.common.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::from(error)),
+    };
+    let done = runtime.block_on(run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// One clear line on standard error.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let line = format!("{error:#}").replace('\n', " ");
+    // When even standard error is gone there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "ashna: {line}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let config = Config::load(cli.common.config.as_deref())?;
+    let common = &cli.common;
+    match cli.command {
+        Command::Serve(options) => serve::run(config, &common.data_dir, options).await,
+        Command::Import(options) => import::run(&config, common, options).await,
+        Command::Site(SiteCommand::Add { name, origins }) => {
+            let answer = reach::operate(&config, &common.data_dir, Operation::AddSite { name, origins }).await?;
+            let text = format!("site {}, write key {}", answer["site_id"], plain(&answer["write_key"]));
+            tell(common, &answer, &text)
+        }
+        Command::Site(SiteCommand::List) => {
+            let answer = reach::operate(&config, &common.data_dir, Operation::ListSites).await?;
+            let lines: Vec<String> = answer
+                .as_array()
+                .map(|sites| sites.iter().map(|s| format!("{}  {}", s["site_id"], plain(&s["name"]))).collect())
+                .unwrap_or_default();
+            tell(common, &answer, &lines.join("\n"))
+        }
+        Command::User(UserCommand::Add { email, role, password_stdin: _ }) => {
+            let password = read_password()?;
+            let operation = Operation::AddUser { email, role, password };
+            let answer = reach::operate(&config, &common.data_dir, operation).await?;
+            tell(common, &answer, &format!("user {}", answer["user_id"]))
+        }
+        Command::Key(KeyCommand::Add { site, scope }) => {
+            let answer = reach::operate(&config, &common.data_dir, Operation::AddKey { site, scope }).await?;
+            tell(common, &answer, &plain(&answer["key"]))
+        }
+        Command::Migrate => migrate(&config, common).await,
+        Command::CheckConfig => {
+            let text = format!("{config:#?}");
+            tell(common, &Value::from(text.clone()), &text)
+        }
+        Command::Openapi => say(&crate::http::openapi()),
+    }
+}
+
+async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {
+    let app = crate::app::App::start(config, &common.data_dir, crate::app::Start::default()).await?;
+    let mut warehouse = app.warehouse.clone();
+    let limit = std::time::Duration::from_secs(60);
+    let done = tokio::time::timeout(limit, warehouse.wait_for(|ready| *ready)).await.is_ok();
+    app.stop().await;
+    anyhow::ensure!(done, "the warehouse did not answer within a minute");
+    tell(common, &serde_json::json!({ "migrated": true }), "the warehouse is up to date")
+}
+
+/// A text value without its quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The answer, as JSON or in words.
+fn tell(common: &Common, answer: &Value, text: &str) -> anyhow::Result<()> {
+    if common.json { say(&answer.to_string()) } else { say(text) }
+}
+
+/// One text on standard output; a reader that went away is no error.
+fn say(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot write the answer"),
+        _ => Ok(()),
+    }
+}
+
+fn read_password() -> anyhow::Result<String> {
+    let mut text = String::new();
+    if std::io::stdin().is_terminal() {
+        write!(std::io::stderr(), "Password: ")?;
+        std::io::stdin().read_line(&mut text)?;
+    } else {
+        std::io::stdin().take(10_000).read_to_string(&mut text)?;
+    }
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The kind of file an import takes, as a word of the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FormatWord {
+    /// Requests in the combined log format.
+    AccessLog,
+    /// Segment calls, one a line.
+    Events,
+    /// Items of the catalogue, one a line.
+    Items,
+}
+
+impl From<FormatWord> for Format {
+    fn from(word: FormatWord) -> Self {
+        match word {
+            FormatWord::AccessLog => Self::AccessLog,
+            FormatWord::Events => Self::Events,
+            FormatWord::Items => Self::Items,
+        }
+    }
+}
+
+/// Where a file's bytes come from: a path, or standard input for `-`.
+fn open(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,94 @@
+//! Reaching the service: the one that runs on the data directory, or else one started for this command.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, body::Bytes, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use crate::{
+    app::{App, Start},
+    config::Config,
+    http::local::SOCKET,
+    operate::{Operation, Operator},
+};
+
+/// A way to a service.
+pub enum Reach {
+    /// The running one, by its socket.
+    Running(PathBuf),
+    /// One of our own.
+    Own(Box<App>),
+}
+
+/// Carries out one operation.
+pub async fn operate(config: &Config, data_dir: &Path, operation: Operation) -> anyhow::Result<Value> {
+    let reach = Reach::open(config, data_dir).await?;
+    let answer = reach.operate(operation).await;
+    reach.close().await;
+    answer
+}
+
+impl Reach {
+    /// Finds the running service or starts one.
+    pub async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Self> {
+        let socket = data_dir.join(SOCKET);
+        if UnixStream::connect(&socket).await.is_ok() {
+            return Ok(Self::Running(socket));
+        }
+        Ok(Self::Own(Box::new(App::start(config, data_dir, Start::default()).await?)))
+    }
+
+    /// Carries out one operation.
+    pub async fn operate(&self, operation: Operation) -> anyhow::Result<Value> {
+        match self {
+            Self::Running(socket) => ask(socket, &operation).await,
+            Self::Own(app) => {
+                let doors = &app.doors;
+                let operator = Operator {
+                    catalog: &doors.catalog,
+                    access: &doors.access,
+                    collector: &doors.collector,
+                    waiting: &*doors.waiting,
+                };
+                Ok(operator.run(operation).await?)
+            }
+        }
+    }
+
+    /// Ends what was started.
+    pub async fn close(self) {
+        if let Self::Own(app) = self {
+            app.stop().await;
+        }
+    }
+}
+
+async fn ask(socket: &Path, operation: &Operation) -> anyhow::Result<Value> {
+    let stream = UnixStream::connect(socket).await.context("the running service went away")?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::post("/operate")
+        .header(header::HOST, "ashna")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(serde_json::to_vec(operation)?)))?;
+    let exchange = async {
+        let answer = sender.send_request(request).await?;
+        Ok::<_, anyhow::Error>(answer.into_body().collect().await?.to_bytes())
+    };
+    let bytes = tokio::select! {
+        bytes = exchange => bytes?,
+        ended = connection => {
+            ended?;
+            bail!("the running service went away");
+        }
+    };
+    let mut answer: Value = serde_json::from_slice(&bytes)
+        .with_context(|| format!("the running service answered {:?}", String::from_utf8_lossy(&bytes)))?;
+    match answer["error"].as_str() {
+        Some(error) => bail!("{error}"),
+        None => Ok(answer["answer"].take()),
+    }
+}

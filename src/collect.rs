@@ -1,0 +1,211 @@
+//! STORY: what happens to a batch of events.
+//!
+//! Judged by `ingest`, looked up in `dedup`, made durable by `journal`, folded into live profiles,
+//! answered. Nothing is acknowledged before its fsync; an event ends in exactly one counted outcome.
+//! A batch that cannot be made durable is not counted at all: nothing was promised, the sender tries again.
+
+use std::{net::IpAddr, sync::Arc};
+
+use crate::{
+    clock, config,
+    dedup::{Claim, Dedup, Reservation, Waiter},
+    geo::Geo,
+    ingest::{self, Consent, DropReason, Identity, Progress, Sender, Session, Setting, Verdict, enrich::user_agent},
+    journal::{self, AppendError, Journal},
+    model::{Position, ProfileEvent, Site, SiteId, VisitorId},
+    profiles::{self, Profiles},
+    store::rows,
+    telemetry::{Metrics, Outcome},
+    wire::collect::Batch,
+};
+
+/// Takes events for all sites.
+#[derive(Clone)]
+pub struct Collector(Arc<Rooms>);
+
+struct Rooms {
+    limits: config::Ingest,
+    journal: Arc<Journal>,
+    dedup: Arc<Dedup>,
+    profiles: Profiles,
+    geo: Arc<Geo>,
+    agents: user_agent::Cache,
+    metrics: Arc<Metrics>,
+}
+
+/// One request's events and what is known of their sender.
+pub struct Arrival<'r, 'a> {
+    /// The site.
+    pub site: &'r Site,
+    /// The events.
+    pub batch: &'r Batch<'a>,
+    /// Who is at the other end.
+    pub sender: Sender,
+    /// User agent of the connection or the imported line.
+    pub user_agent: &'r str,
+    /// Address of the visitor, if it is known.
+    pub address: Option<IpAddr>,
+    /// Who the visitor is.
+    pub identity: Identity,
+    /// Whether the request came with a `server` key.
+    pub server_key: bool,
+    /// What the visitor agreed to.
+    pub consent: Consent,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Collected {
+    /// The counts.
+    pub outcome: Outcome,
+    /// Where the request's visitor now stands.
+    pub session: Option<Session>,
+}
+
+/// Why nothing can be promised now. The sender keeps its events and tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The journal does not take them.
+    #[error("events cannot be made durable now: {0}")]
+    Journal(#[from] AppendError),
+    /// The first copy of a message could not be made durable, so this one cannot be called a duplicate.
+    #[error("a copy of these events is being written; try again")]
+    FirstCopyLost,
+}
+
+/// A batch between judgement and durability.
+struct Judged {
+    outcome: Outcome,
+    records: journal::Batch,
+    kept: Vec<Kept>,
+    copies: Vec<Waiter>,
+    session: Option<Session>,
+}
+
+/// One event on its way to the disk.
+struct Kept {
+    reservation: Reservation,
+    visitor: VisitorId,
+    folded: Option<ProfileEvent>,
+}
+
+impl Collector {
+    /// Puts the rooms of the path together.
+    #[must_use]
+    pub fn new(
+        limits: config::Ingest,
+        journal: Arc<Journal>,
+        dedup: Arc<Dedup>,
+        profiles: Profiles,
+        geo: Arc<Geo>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, agents: user_agent::Cache::default(), metrics }))
+    }
+
+    /// Takes one request's events; returns when what is kept is on disk.
+    ///
+    /// # Errors
+    /// When that cannot be promised now. Nothing of the request is then counted.
+    pub async fn take(&self, arrival: Arrival<'_, '_>) -> Result<Collected, CollectError> {
+        let Judged { mut outcome, mut records, kept, copies, session } = self.0.judge(&arrival);
+        if !kept.is_empty() {
+            outcome.kept = kept.len() as u64;
+            outcome.received += outcome.kept;
+            // Remembering and counting belong to durability, not to this wait: a client that hangs up,
+            // or an fsync that comes too late for the answer, must not lose them.
+            let rooms = Arc::clone(&self.0);
+            let site = arrival.site.id;
+            records.when_durable(move |range| rooms.remember(site, range.start, kept));
+            self.0.journal.append(records).await?;
+        }
+        for copy in copies {
+            if !copy.durable().await {
+                return Err(CollectError::FirstCopyLost);
+            }
+            outcome.count_dropped(DropReason::Duplicate.as_str());
+        }
+        self.0.metrics.count(&Outcome { kept: 0, ..outcome.clone() });
+        Ok(Collected { outcome, session })
+    }
+
+    /// Counts events whose fate was decided before they could be judged, such as lines of a log that
+    /// are no page views.
+    pub fn count(&self, outcome: &Outcome) {
+        self.0.metrics.count(outcome);
+    }
+
+    /// Counts a body that was refused before its events were.
+    pub fn refuse(&self, reason: &'static str) {
+        self.0.metrics.refuse_body(reason);
+    }
+}
+
+impl Rooms {
+    /// Steps that need no waiting: a verdict for each event, and a place in the journal for each new one.
+    fn judge(&self, arrival: &Arrival<'_, '_>) -> Judged {
+        let now = clock::now();
+        let place = |address| self.geo.place(address);
+        let session_of = |visitor| self.profiles.session_of(arrival.site.id, visitor);
+        let setting = Setting {
+            site: arrival.site,
+            sender: arrival.sender,
+            user_agent: arrival.user_agent,
+            address: arrival.address,
+            identity: arrival.identity,
+            server_key: arrival.server_key,
+            consent: arrival.consent,
+            now,
+            entropy: rand::random(),
+            limits: &self.limits,
+            agents: &self.agents,
+            session_of: &session_of,
+            place: &place,
+        };
+        let mut progress = Progress::default();
+        let mut judged = Judged {
+            outcome: Outcome::default(),
+            records: journal::Batch::default(),
+            kept: Vec::with_capacity(arrival.batch.events.len()),
+            copies: Vec::new(),
+            session: None,
+        };
+        for (index, raw) in arrival.batch.events.iter().enumerate() {
+            if index >= self.limits.batch_events_max {
+                judged.outcome.count_rejected("too_many_events");
+                continue;
+            }
+            match ingest::run(&setting, arrival.batch, &mut progress, raw) {
+                Verdict::Drop(reason) => judged.outcome.count_dropped(reason.as_str()),
+                Verdict::Reject(reason) => judged.outcome.count_rejected(reason.as_str()),
+                Verdict::Keep(event) => match self.dedup.claim(event.message.0, now) {
+                    Claim::Duplicate => {
+                        judged.outcome.count_dropped(DropReason::Duplicate.as_str());
+                    }
+                    Claim::InFlight(waiter) => judged.copies.push(waiter),
+                    Claim::New(reservation) => {
+                        judged.records.push(event.message.0, |out| rows::encode(&event, out));
+                        // Robots and visitors who are nobody have no profile.
+                        let folds = event.visitor.is_somebody() && event.robot.is_empty();
+                        let folded = folds.then(|| profiles::reducer::event_of(&event, Position::default()));
+                        judged.kept.push(Kept { reservation, visitor: event.visitor, folded });
+                    }
+                },
+            }
+        }
+        judged.session = progress.sessions.of(arrival.identity.visitor);
+        judged
+    }
+
+    /// What follows durability: the ids are known from now on, and the very next decision sees the events.
+    fn remember(&self, site: SiteId, first: Position, kept: Vec<Kept>) {
+        self.metrics.count(&Outcome { kept: kept.len() as u64, ..Outcome::default() });
+        for (offset, one) in (0..).zip(kept) {
+            let position = first.plus(offset);
+            one.reservation.keep(position);
+            if let Some(event) = one.folded {
+                self.profiles.apply(site, one.visitor, ProfileEvent { position, ..event });
+            }
+        }
+    }
+}

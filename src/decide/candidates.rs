@@ -1,0 +1,230 @@
+//! Where recommended items come from: three lists with scores from 0 to 1, and their blend.
+//!
+//! Learned items are counted by their number in the index and looked up in the catalogue only when
+//! their turn comes; most candidates never have one.
+
+use std::collections::HashMap;
+
+use super::{
+    eligible::Facts,
+    index::{Index, Number},
+};
+use crate::{
+    catalog::snapshot::{ItemNumber, Model},
+    model::{Item, Why},
+};
+
+/// How much each list weighs in the blend. Items of the same visits say most, the visitor's taste
+/// less, what everybody looks at least; a shop's own clicks are to tune these later.
+const TOGETHER_WEIGHT: f32 = 1.0;
+const AFFINITY_WEIGHT: f32 = 0.5;
+const TRENDING_WEIGHT: f32 = 0.15;
+/// What the visitor looked at already comes back, but behind equals.
+const SEEN_FACTOR: f32 = 0.5;
+
+/// Seeds of "viewed together": the item on the page counts fully, those in the cart half, and those
+/// seen last less with every further one.
+const CART_SEED_WEIGHT: f32 = 0.5;
+const RECENT_SEED_WEIGHT: f32 = 0.6;
+const RECENT_SEED_FADE: f32 = 0.8;
+const CART_SEEDS_MAX: usize = 8;
+const RECENT_SEEDS_MAX: usize = 10;
+
+/// The category of the item on the page counts like this share of all interest.
+const PAGE_CATEGORY_SHARE: f32 = 0.5;
+/// Items drawn from a category and from what is popular; more than any slot shows or excludes at once.
+const CATEGORY_ITEMS_MAX: usize = 40;
+const TRENDING_ITEMS_MAX: usize = 100;
+
+/// An item by whichever list knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key {
+    /// By its number in the index.
+    Learned(Number),
+    /// By its place in the catalogue.
+    Listed(ItemNumber),
+}
+
+/// An item that may be recommended, and what speaks for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    pub(super) key: Key,
+    pub(super) score: f32,
+    pub(super) evidence: Evidence,
+}
+
+/// What speaks most for an item.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Evidence {
+    /// Visitors who looked at this seed looked at it too.
+    Together { seed: Number, support: u32 },
+    /// It is popular in a category the visitor prefers.
+    Category { rank: usize },
+    /// It is popular.
+    Popular,
+    /// The visitor looked at it.
+    Seen,
+    /// It is new.
+    New,
+}
+
+impl Evidence {
+    pub(super) const fn why(self) -> Why {
+        match self {
+            Self::Together { .. } => Why::ViewedTogether,
+            Self::Category { .. } => Why::Affinity,
+            Self::Popular => Why::Trending,
+            Self::Seen => Why::RecentlyViewed,
+            Self::New => Why::New,
+        }
+    }
+}
+
+/// Finds candidates for one visitor on one page.
+#[derive(Debug)]
+pub(super) struct Candidates<'a> {
+    facts: &'a Facts<'a>,
+    pub(super) index: &'a Index,
+    /// Categories drawn from, with their share of the visitor's interest.
+    pub(super) categories: Vec<(&'a str, f32)>,
+}
+
+impl<'a> Candidates<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>, index: &'a Index) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a share, 0 to 1")]
+        let mut categories: Vec<(&str, f32)> =
+            facts.taste.drawn_from().map(|(category, share)| (category, share as f32)).collect();
+        let page = facts.snapshot.items.get(facts.context.item).map_or("", Item::main_category);
+        match categories.iter_mut().find(|(category, _)| *category == page) {
+            Some((_, share)) => *share += PAGE_CATEGORY_SHARE,
+            None if !page.is_empty() => categories.push((page, PAGE_CATEGORY_SHARE)),
+            None => {}
+        }
+        Self { facts, index, categories }
+    }
+
+    /// The candidates of a model, in no particular order, each item once.
+    pub(super) fn of(&self, model: Model) -> Vec<Candidate> {
+        match model {
+            Model::Auto => self.blend(),
+            Model::Trending => self.trending().collect(),
+            Model::ViewedTogether => self.together(&self.narrow_seeds()),
+            Model::Affinity => self.affinity(),
+            Model::RecentlyViewed => self.recently_viewed(),
+        }
+    }
+
+    fn blend(&self) -> Vec<Candidate> {
+        let together = self.together(&self.seeds());
+        let strongest = together.iter().map(|c| c.score).fold(f32::MIN_POSITIVE, f32::max);
+        let mut blended: HashMap<Key, (Candidate, f32), ahash::RandomState> = HashMap::default();
+        let mut add = |candidate: Candidate, part: f32| {
+            let (sum, best_part) = blended.entry(candidate.key).or_insert((Candidate { score: 0.0, ..candidate }, 0.0));
+            sum.score += part;
+            if part > *best_part {
+                (sum.evidence, *best_part) = (candidate.evidence, part);
+            }
+        };
+        together.iter().for_each(|c| add(*c, TOGETHER_WEIGHT * c.score / strongest));
+        self.affinity().iter().for_each(|c| add(*c, AFFINITY_WEIGHT * c.score));
+        self.trending().for_each(|c| add(c, TRENDING_WEIGHT * c.score));
+        for (id, _) in &self.facts.profile.recent_items {
+            if let Some((seen, _)) = self.index.number(id).and_then(|n| blended.get_mut(&Key::Learned(n))) {
+                seen.score *= SEEN_FACTOR;
+            }
+        }
+        blended.into_values().map(|(candidate, _)| candidate).collect()
+    }
+
+    /// What went together with the seeds in other visits.
+    fn together(&self, seeds: &[(Number, f32)]) -> Vec<Candidate> {
+        let mut found: HashMap<Number, (Candidate, f32), ahash::RandomState> = HashMap::default();
+        for (seed, weight) in seeds {
+            for near in self.index.neighbours(*seed) {
+                let part = weight * near.score;
+                let evidence = Evidence::Together { seed: *seed, support: near.support };
+                let candidate = Candidate { key: Key::Learned(near.item), score: 0.0, evidence };
+                let (sum, best_part) = found.entry(near.item).or_insert((candidate, 0.0));
+                sum.score += part;
+                if part > *best_part {
+                    (sum.evidence, *best_part) = (evidence, part);
+                }
+            }
+        }
+        found.into_values().map(|(candidate, _)| candidate).collect()
+    }
+
+    /// Everything the visitor shows interest in, strongest first.
+    fn seeds(&self) -> Vec<(Number, f32)> {
+        let mut seeds: Vec<(Number, f32)> = Vec::with_capacity(1 + CART_SEEDS_MAX + RECENT_SEEDS_MAX);
+        let mut add = |id: &str, weight: f32| {
+            if let Some(number) = self.index.number(id)
+                && seeds.iter().all(|(known, _)| *known != number)
+            {
+                seeds.push((number, weight));
+            }
+        };
+        add(self.facts.context.item, 1.0);
+        self.facts.cart.iter().take(CART_SEEDS_MAX).for_each(|id| add(id, CART_SEED_WEIGHT));
+        let mut weight = RECENT_SEED_WEIGHT;
+        for (id, _) in self.facts.profile.recent_items.iter().take(RECENT_SEEDS_MAX) {
+            add(id, weight);
+            weight *= RECENT_SEED_FADE;
+        }
+        seeds
+    }
+
+    /// The item on the page alone, if others were seen with it: a shelf called "viewed together"
+    /// speaks of that item. Everything else where the page is about none.
+    fn narrow_seeds(&self) -> Vec<(Number, f32)> {
+        match self.index.number(self.facts.context.item) {
+            Some(item) if self.index.neighbours(item).next().is_some() => vec![(item, 1.0)],
+            _ => self.seeds(),
+        }
+    }
+
+    /// Popular items of the visitor's categories; a category nobody looked at yet gives its newest.
+    fn affinity(&self) -> Vec<Candidate> {
+        let mut found: Vec<Candidate> = Vec::with_capacity(self.categories.len() * CATEGORY_ITEMS_MAX);
+        for (rank, (category, share)) in self.categories.iter().enumerate() {
+            let evidence = Evidence::Category { rank };
+            let learned = self.index.trending_in(category);
+            let top = learned.first().map_or(1.0, |n| self.index.popularity(*n)).max(f32::MIN_POSITIVE);
+            found.extend(learned.iter().take(CATEGORY_ITEMS_MAX).map(|n| {
+                // The square root keeps one bestseller from hiding its category.
+                let score = share * (self.index.popularity(*n) / top).sqrt();
+                Candidate { key: Key::Learned(*n), score, evidence }
+            }));
+            if learned.is_empty() {
+                let listed = self.facts.snapshot.items.in_category(category).iter().take(CATEGORY_ITEMS_MAX);
+                found.extend(listed.zip(0_u16..).map(|(n, place)| {
+                    let score = share / f32::from(place + 1).sqrt();
+                    Candidate { key: Key::Listed(*n), score, evidence }
+                }));
+            }
+        }
+        found
+    }
+
+    fn trending(&self) -> impl Iterator<Item = Candidate> {
+        let popular = self.index.trending();
+        let top = popular.first().map_or(1.0, |n| self.index.popularity(*n)).max(f32::MIN_POSITIVE);
+        popular.iter().take(TRENDING_ITEMS_MAX).map(move |n| Candidate {
+            key: Key::Learned(*n),
+            score: self.index.popularity(*n) / top,
+            evidence: Evidence::Popular,
+        })
+    }
+
+    fn recently_viewed(&self) -> Vec<Candidate> {
+        let items = &self.facts.snapshot.items;
+        let seen = self.facts.profile.recent_items.iter().filter_map(|(id, _)| items.number(id));
+        seen.zip(0_u16..)
+            .map(|(n, place)| Candidate {
+                key: Key::Listed(n),
+                score: 1.0 / f32::from(place + 1),
+                evidence: Evidence::Seen,
+            })
+            .collect()
+    }
+}

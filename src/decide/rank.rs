@@ -1,0 +1,290 @@
+//! Picks the items of a slot: the best candidates that may be shown, varied, never twice.
+
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, HashSet},
+};
+
+use super::{
+    candidates::{Candidate, Candidates, Evidence, Key},
+    eligible::Facts,
+};
+use crate::{
+    catalog::snapshot::{ItemNumber, Model, Recommend},
+    model::{Item, Ranked, Reason, Why},
+};
+
+/// The items of one slot, and why these.
+#[derive(Debug)]
+pub(super) struct Picked {
+    pub(super) items: Vec<Ranked>,
+    pub(super) reason: Reason,
+    pub(super) explanation: Vec<String>,
+}
+
+/// Serves all slots of one request; candidates of a model are gathered once.
+#[derive(Debug)]
+pub(super) struct Shelf<'a> {
+    facts: &'a Facts<'a>,
+    candidates: Candidates<'a>,
+    excluded: HashSet<&'a str, ahash::RandomState>,
+    gathered: Vec<(Model, Vec<Candidate>)>,
+}
+
+/// A candidate in the order in which candidates have their turn.
+struct Turn(Candidate);
+
+impl Ord for Turn {
+    /// Higher score first; equal ones by key, so that the same input gives the same answer.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.score.total_cmp(&other.0.score).then_with(|| other.0.key.cmp(&self.0.key))
+    }
+}
+
+impl PartialOrd for Turn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Turn {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Turn {}
+
+impl<'a> Shelf<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>, candidates: Candidates<'a>) -> Self {
+        Self { facts, candidates, excluded: facts.not_to_recommend(), gathered: Vec::new() }
+    }
+
+    /// The best items by a model; `None` when there is nothing to show.
+    pub(super) fn pick(&mut self, recommend: Recommend) -> Option<Picked> {
+        let Recommend { model, k } = recommend;
+        let k = k.min(self.facts.context.settings.items_max);
+        if k == 0 {
+            return None;
+        }
+        let gathered = match self.gathered.iter().position(|(known, _)| *known == model) {
+            Some(known) => known,
+            None => {
+                self.gathered.push((model, self.candidates.of(model)));
+                self.gathered.len() - 1
+            }
+        };
+        let mut turns: BinaryHeap<Turn> = self.gathered[gathered].1.iter().copied().map(Turn).collect();
+        // A page about one item wants more like it; elsewhere a shelf of one category looks broken.
+        let varied = model == Model::Auto && self.facts.context.item.is_empty();
+        let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k });
+        while !chosen.is_full()
+            && let Some(Turn(candidate)) = turns.pop()
+        {
+            if let Some((number, item)) = self.showable(candidate.key) {
+                chosen.offer(number, item, candidate);
+            }
+        }
+        chosen.take_those_set_aside();
+        if matches!(model, Model::Auto | Model::Trending) {
+            self.fill_with_newest(&mut chosen);
+        }
+        self.wrap(&chosen)
+    }
+
+    /// The item behind a key, if it is in the catalogue, available and not excluded.
+    fn showable(&self, key: Key) -> Option<(ItemNumber, &'a Item)> {
+        let items = &self.facts.snapshot.items;
+        let number = match key {
+            Key::Learned(number) => items.number(self.candidates.index.id(number)?)?,
+            Key::Listed(number) => number,
+        };
+        let item = items.at(number).filter(|item| item.available && !self.excluded.contains(&*item.id))?;
+        Some((number, item))
+    }
+
+    fn fill_with_newest(&self, chosen: &mut Chosen<'a>) {
+        for number in self.facts.snapshot.items.newest() {
+            if chosen.is_full() {
+                return;
+            }
+            let key = Key::Listed(*number);
+            if let Some((number, item)) = self.showable(key) {
+                chosen.take(number, item, Candidate { key, score: 0.0, evidence: Evidence::New });
+            }
+        }
+    }
+
+    fn wrap(&self, chosen: &Chosen<'a>) -> Option<Picked> {
+        if chosen.items.is_empty() {
+            return None;
+        }
+        let personal = |why: Why| matches!(why, Why::ViewedTogether | Why::Affinity | Why::RecentlyViewed);
+        let items: Vec<Ranked> = chosen
+            .items
+            .iter()
+            .map(|(_, item, candidate)| Ranked {
+                id: item.id.clone(),
+                score: candidate.score,
+                why: candidate.evidence.why(),
+            })
+            .collect();
+        let reason =
+            if items.iter().any(|item| personal(item.why)) { Reason::Recommendation } else { Reason::Fallback };
+        let explanation = if self.facts.context.explain {
+            chosen.items.iter().map(|(_, item, candidate)| self.explain(item, candidate)).collect()
+        } else {
+            Vec::new()
+        };
+        Some(Picked { items, reason, explanation })
+    }
+
+    fn explain(&self, item: &Item, candidate: &Candidate) -> String {
+        let id = &item.id;
+        match candidate.evidence {
+            Evidence::Together { seed, support } => {
+                let seed = self.candidates.index.id(seed).map_or("", |id| id);
+                format!("`{id}`: viewed together with `{seed}` by {support} visitors")
+            }
+            Evidence::Category { rank } => {
+                let category = self.candidates.categories.get(rank).map_or("", |(category, _)| category);
+                format!("`{id}`: from {category}, which the visitor looks at")
+            }
+            Evidence::Popular => format!("`{id}`: popular now"),
+            Evidence::Seen => format!("`{id}`: the visitor looked at it lately"),
+            Evidence::New => format!("`{id}`: new in the catalogue"),
+        }
+    }
+}
+
+/// Items chosen so far, and those set aside for the sake of variety.
+struct Chosen<'a> {
+    k: usize,
+    per_category: usize,
+    items: Vec<(ItemNumber, &'a Item, Candidate)>,
+    aside: Vec<(ItemNumber, &'a Item, Candidate)>,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(k: usize, per_category: usize) -> Self {
+        Self { k, per_category, items: Vec::with_capacity(k), aside: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.items.len() >= self.k
+    }
+
+    /// Takes an item unless its category has its share already.
+    fn offer(&mut self, number: ItemNumber, item: &'a Item, candidate: Candidate) {
+        let category = item.main_category();
+        let alike = self.items.iter().filter(|(_, other, _)| other.main_category() == category).count();
+        if category.is_empty() || alike < self.per_category {
+            self.take(number, item, candidate);
+        } else if self.aside.len() < self.k {
+            self.aside.push((number, item, candidate));
+        }
+    }
+
+    fn take(&mut self, number: ItemNumber, item: &'a Item, candidate: Candidate) {
+        if !self.is_full() && self.items.iter().all(|(known, ..)| *known != number) {
+            self.items.push((number, item, candidate));
+        }
+    }
+
+    fn take_those_set_aside(&mut self) {
+        for (number, item, candidate) in std::mem::take(&mut self.aside) {
+            self.take(number, item, candidate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::{Context, Index, fixture, run};
+    use crate::model::{Decision, Profile, Reason, SiteId, VisitorId, Why};
+
+    fn decide(
+        profile: &Profile,
+        index: &Index,
+        context: &Context<'_>,
+        offers: &[Value],
+        slot: &str,
+    ) -> Option<Decision> {
+        run(profile, &fixture::snapshot(offers), index, context, &[slot]).pop()
+    }
+
+    fn ids(decision: &Decision) -> Vec<&str> {
+        decision.items.iter().map(|item| &*item.id).collect()
+    }
+
+    #[test]
+    fn a_new_visitor_of_a_new_shop_sees_its_newest_items() {
+        let nobody = Profile::empty(SiteId(1), VisitorId(1));
+        let decision = decide(&nobody, &Index::default(), &fixture::context(), &[], "home-recs").unwrap();
+        assert_eq!(decision.reason, Reason::Fallback);
+        assert_eq!(decision.items.len(), 8);
+        assert!(decision.items.iter().all(|item| item.why == Why::New));
+        assert_eq!(decision.content["title"], "Popular now");
+        assert!(decide(&nobody, &Index::default(), &fixture::context(), &[], "home-hero").is_none());
+    }
+
+    #[test]
+    fn a_page_about_an_item_shows_what_was_viewed_together_with_it() {
+        let nobody = Profile::empty(SiteId(1), VisitorId(1));
+        let context = Context { item: "coffee-1", explain: true, ..fixture::context() };
+        let decision = decide(&nobody, &fixture::index(), &context, &[], "product-recs").unwrap();
+        assert_eq!(ids(&decision)[..2], ["coffee-2", "tea-1"]);
+        assert_eq!((decision.reason, decision.items[0].why), (Reason::Recommendation, Why::ViewedTogether));
+        assert_eq!(decision.explanation[0], "`coffee-2`: viewed together with `coffee-1` by 14 visitors");
+        assert!(!ids(&decision).contains(&"coffee-1"));
+    }
+
+    #[test]
+    fn what_is_in_the_cart_bought_gone_or_unknown_is_not_recommended() {
+        let decision = decide(&fixture::regular(), &fixture::index(), &fixture::context(), &[], "home-recs").unwrap();
+        let shown = ids(&decision);
+        for id in ["coffee-3", "kitchen-1", "gone-1", "not-in-the-catalogue"] {
+            assert!(!shown.contains(&id), "{id} in {shown:?}");
+        }
+        assert_eq!(decision.reason, Reason::Recommendation);
+    }
+
+    #[test]
+    fn a_general_shelf_gives_no_category_more_than_half() {
+        let decision = decide(&fixture::regular(), &fixture::index(), &fixture::context(), &[], "home-recs").unwrap();
+        let coffees = ids(&decision).iter().filter(|id| id.starts_with("coffee")).count();
+        assert!((1..=4).contains(&coffees), "{:?}", ids(&decision));
+        assert_eq!(decision.items.len(), 8);
+    }
+
+    #[test]
+    fn an_offer_turns_its_slot_into_items_and_steps_back_when_it_has_none() {
+        let offers = [
+            json!({"id": "seen", "slot": "hero", "priority": 2,
+                   "content": {"recommend": "recently_viewed", "k": 2, "title": "Again?"}}),
+            json!({"id": "hot", "slot": "hero", "priority": 1, "content": {"recommend": "trending", "k": 3}}),
+        ];
+        let decision = decide(&fixture::regular(), &fixture::index(), &fixture::context(), &offers, "hero").unwrap();
+        assert_eq!((decision.offer.as_deref(), ids(&decision)), (Some("seen"), vec!["coffee-1", "tea-1"]));
+        assert_eq!(Value::Object(decision.content), json!({"title": "Again?"}));
+        assert_eq!(decision.reason, Reason::Recommendation);
+
+        let nobody = Profile::empty(SiteId(1), VisitorId(1));
+        let decision = decide(&nobody, &fixture::index(), &fixture::context(), &offers, "hero").unwrap();
+        assert_eq!((decision.offer.as_deref(), decision.reason), (Some("hot"), Reason::Fallback));
+        assert_eq!(decision.items.len(), 3);
+    }
+
+    #[test]
+    fn the_owner_bounds_slots_and_items() {
+        let mut context = fixture::context();
+        context.settings.items_max = 3;
+        context.settings.slots_max = 2;
+        let slots = ["a-recs", "b-recs", "c-recs"];
+        let decisions = run(&fixture::regular(), &fixture::snapshot(&[]), &fixture::index(), &context, &slots);
+        assert_eq!(decisions.iter().map(|d| d.items.len()).collect::<Vec<_>>(), [3, 3]);
+        assert_eq!(decisions[0].items, decisions[1].items);
+    }
+}

@@ -1,0 +1,101 @@
+//! What the visitor prefers: interest in categories, brought up to date.
+
+use crate::{
+    catalog::snapshot::Items,
+    model::{Profile, Timestamp},
+};
+
+/// Interest weaker than this is no preference, in units of one item view (see `profiles::reducer`).
+/// Two views count for ten days at the shipped half-life of fourteen; a single one never does.
+pub(super) const PREFERRED_SCORE_MIN: f64 = 1.2;
+/// Nor is interest that is less than this share of all.
+pub(super) const PREFERRED_SHARE_MIN: f64 = 0.3;
+/// Categories that recommendations draw from.
+pub(super) const DRAWN_FROM_MAX: usize = 3;
+
+const DAY_MS: f64 = 86_400_000.0;
+
+/// A half-life in milliseconds; never zero, so that it can be divided by.
+pub(super) fn half_life_ms(days: f64) -> f64 {
+    if days.is_finite() && days > 0.0 { days * DAY_MS } else { DAY_MS }
+}
+
+/// Interest in categories at one moment, strongest first.
+#[derive(Debug, Default)]
+pub(super) struct Taste<'a> {
+    pub(super) categories: Vec<(&'a str, f64)>,
+    total: f64,
+}
+
+impl<'a> Taste<'a> {
+    /// Reads it from the profile; a site that sends no categories with its events gets it from the
+    /// catalogue's categories of the items seen last.
+    pub(super) fn of(profile: &'a Profile, items: &'a Items, now: Timestamp, half_life_ms: f64) -> Self {
+        let faded = |score: f64, at: Timestamp| score * (-(now.since(at).max(0) as f64) / half_life_ms).exp2();
+        let mut categories: Vec<(&str, f64)> =
+            profile.affinities.iter().map(|a| (&*a.category, faded(a.score, a.at))).collect();
+        if categories.is_empty() {
+            for (id, at) in &profile.recent_items {
+                let Some(category) = items.get(id).map(crate::model::Item::main_category).filter(|c| !c.is_empty())
+                else {
+                    continue;
+                };
+                let score = faded(1.0, *at);
+                match categories.iter_mut().find(|(known, _)| *known == category) {
+                    Some((_, sum)) => *sum += score,
+                    None => categories.push((category, score)),
+                }
+            }
+        }
+        categories.retain(|(_, score)| *score > 0.0);
+        categories.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        let total = categories.iter().map(|(_, score)| score).sum();
+        Self { categories, total }
+    }
+
+    /// The category the visitor prefers, if there is a clear one.
+    pub(super) fn preferred(&self) -> Option<&'a str> {
+        let (category, score) = self.categories.first()?;
+        (*score >= PREFERRED_SCORE_MIN && *score >= PREFERRED_SHARE_MIN * self.total).then_some(*category)
+    }
+
+    /// The categories to recommend from, with their share of all interest.
+    pub(super) fn drawn_from(&self) -> impl Iterator<Item = (&'a str, f64)> + '_ {
+        self.categories.iter().take(DRAWN_FROM_MAX).map(|(category, score)| (*category, score / self.total))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SiteId, VisitorId, profile::Affinity};
+
+    const HALF_LIFE: f64 = 14.0 * DAY_MS;
+
+    fn preferred(affinities: &[(&str, f64, f64)]) -> Option<String> {
+        let mut profile = Profile::empty(SiteId(1), VisitorId(1));
+        let now = Timestamp(1_763_798_400_000);
+        #[expect(clippy::cast_possible_truncation, reason = "whole days of a test")]
+        profile.affinities.extend(affinities.iter().map(|(category, score, days_ago)| Affinity {
+            category: (*category).into(),
+            score: *score,
+            at: now.plus(-(days_ago * DAY_MS) as i64),
+        }));
+        Taste::of(&profile, &Items::default(), now, HALF_LIFE).preferred().map(str::to_owned)
+    }
+
+    #[test]
+    fn two_looks_make_a_preference_one_does_not_and_it_fades() {
+        let check = |affinities: &[(&str, f64, f64)], expected: Option<&str>| {
+            assert_eq!(preferred(affinities).as_deref(), expected, "{affinities:?}");
+        };
+        check(&[], None);
+        check(&[("Coffee", 1.0, 0.0)], None);
+        check(&[("Coffee", 2.0, 0.0)], Some("Coffee"));
+        check(&[("Coffee", 2.0, 9.0)], Some("Coffee"));
+        check(&[("Coffee", 2.0, 14.0)], None);
+        check(&[("Coffee", 3.0, 28.0), ("Tea", 2.0, 0.0)], Some("Tea"));
+        check(&[("A", 2.0, 0.0), ("B", 2.0, 0.0), ("C", 2.0, 0.0), ("D", 2.0, 0.0)], None);
+        check(&[("B", 2.0, 0.0), ("A", 2.0, 0.0)], Some("A"));
+    }
+}

@@ -1,0 +1,176 @@
+//! Items and offers.
+
+use axum::{
+    Json,
+    extract::{Path, Query, Request, State},
+    http::{StatusCode, header},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    http::{
+        body,
+        caller::Caller,
+        connection,
+        error::ApiError,
+        extract::{JsonBody, SitePath},
+        state::Doors,
+    },
+    model::Offer,
+    wire::{
+        admin::{ItemPage, RejectedLine, UpsertAnswer},
+        item::ItemBody,
+    },
+};
+
+/// Which items to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct ItemQuery {
+    /// Part of an id, title or category.
+    #[serde(default)]
+    search: String,
+    /// At most this many, 100 by default.
+    #[serde(default)]
+    limit: Option<usize>,
+    /// Skip this many.
+    #[serde(default)]
+    offset: usize,
+}
+
+/// The items of a catalogue.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/items", tag = "catalogue",
+    params(("site" = u32, Path), ItemQuery), responses((status = 200, body = ItemPage)))]
+pub async fn items(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    Query(query): Query<ItemQuery>,
+) -> Result<Json<ItemPage>, ApiError> {
+    caller.may_read(id)?;
+    let site = doors.catalog.site(id)?;
+    let wanted = query.search.to_lowercase();
+    let mut found: Vec<_> = site
+        .items
+        .iter()
+        .filter(|item| {
+            wanted.is_empty()
+                || item.id.to_lowercase().contains(&wanted)
+                || item.title.to_lowercase().contains(&wanted)
+                || item.categories.iter().any(|c| c.to_lowercase().contains(&wanted))
+        })
+        .collect();
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    let limit = query.limit.unwrap_or(100).min(1000);
+    let items = found.iter().skip(query.offset).take(limit).map(|item| ItemBody::from(*item)).collect();
+    Ok(Json(ItemPage { items, total: found.len() }))
+}
+
+/// Adds or replaces items: a JSON array, one object, or one object a line.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/items", tag = "catalogue", params(("site" = u32, Path)),
+    request_body = Vec<ItemBody>, responses((status = 200, body = UpsertAnswer)))]
+pub async fn put_items(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    request: Request,
+) -> Result<Json<UpsertAnswer>, ApiError> {
+    caller.may_serve(id)?;
+    let encoding = connection::text(request.headers(), header::CONTENT_ENCODING).to_owned();
+    let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
+    let done = doors.catalog.put_items(id, read_items(&bytes)?).await?;
+    let rejected = done.rejected.into_iter().map(|(line, message)| RejectedLine { line, message }).collect();
+    Ok(Json(UpsertAnswer { upserted: done.stored, rejected }))
+}
+
+fn read_items(bytes: &[u8]) -> Result<Vec<Result<Value, String>>, ApiError> {
+    let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be read: {e}"));
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
+        return Ok(values.into_iter().map(Ok).collect());
+    }
+    if let Ok(one @ Value::Object(_)) = serde_json::from_slice(bytes) {
+        return Ok(vec![Ok(one)]);
+    }
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    Ok(lines.map(|line| serde_json::from_slice(line).map_err(|e| e.to_string())).collect())
+}
+
+/// Removes an item.
+#[utoipa::path(delete, path = "/api/v1/sites/{site}/items/{item}", tag = "catalogue",
+    params(("site" = u32, Path), ("item" = String, Path)), responses((status = 204)))]
+pub async fn delete_item(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    Path((_, item)): Path<(u32, String)>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_serve(id)?;
+    if doors.catalog.delete_item(id, &item).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
+}
+
+/// The offers of a site.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/offers", tag = "catalogue", params(("site" = u32, Path)),
+    responses((status = 200, body = Vec<Object>)))]
+pub async fn offers(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<Vec<Offer>>, ApiError> {
+    caller.may_read(id)?;
+    Ok(Json(doors.catalog.offers(id).await?))
+}
+
+/// Adds an offer.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/offers", tag = "catalogue", params(("site" = u32, Path)),
+    request_body = Object, responses((status = 201, body = Object), (status = 422, description = "a rule cannot be used")))]
+pub async fn add_offer(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(offer): JsonBody<Offer>,
+) -> Result<(StatusCode, Json<Offer>), ApiError> {
+    caller.may_edit(id)?;
+    if doors.catalog.offers(id).await?.iter().any(|o| o.id == offer.id) {
+        return Err(ApiError::Conflict(format!("an offer `{}` exists already", offer.id)));
+    }
+    doors.catalog.put_offer(id, offer.clone()).await?;
+    doors.access.audit(&caller.name(), "add offer", &offer.id).await?;
+    Ok((StatusCode::CREATED, Json(offer)))
+}
+
+/// Changes an offer.
+#[utoipa::path(put, path = "/api/v1/sites/{site}/offers/{offer}", tag = "catalogue",
+    params(("site" = u32, Path), ("offer" = String, Path)), request_body = Object, responses((status = 200, body = Object)))]
+pub async fn put_offer(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    Path((_, name)): Path<(u32, String)>,
+    JsonBody(offer): JsonBody<Offer>,
+) -> Result<Json<Offer>, ApiError> {
+    caller.may_edit(id)?;
+    if offer.id != name {
+        return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
+    }
+    doors.catalog.put_offer(id, offer.clone()).await?;
+    doors.access.audit(&caller.name(), "change offer", &offer.id).await?;
+    Ok(Json(offer))
+}
+
+/// Removes an offer.
+#[utoipa::path(delete, path = "/api/v1/sites/{site}/offers/{offer}", tag = "catalogue",
+    params(("site" = u32, Path), ("offer" = String, Path)), responses((status = 204)))]
+pub async fn delete_offer(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    Path((_, name)): Path<(u32, String)>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_edit(id)?;
+    if !doors.catalog.delete_offer(id, &name).await? {
+        return Err(ApiError::NotFound);
+    }
+    doors.access.audit(&caller.name(), "delete offer", &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

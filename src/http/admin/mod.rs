@@ -1,0 +1,7 @@
+//! The private side, `/api/v1`: what the dashboard and owners' programs use.
+
+pub mod catalog;
+pub mod funnels;
+pub mod reports;
+pub mod session;
+pub mod sites;

@@ -1,0 +1,136 @@
+//! Files compiled into the binary: the tracker, the dashboard, the demo shop. In debug builds they
+//! are read from the source tree, so that a front-end change needs no recompilation.
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use rust_embed::{Embed, EmbeddedFile};
+
+use super::{error::ApiError, state::Doors};
+
+#[derive(Embed)]
+#[folder = "$CARGO_MANIFEST_DIR/tracker-js/dist"]
+#[allow_missing = true]
+struct Tracker;
+
+#[derive(Embed)]
+#[folder = "$CARGO_MANIFEST_DIR/dashboard/dist"]
+#[allow_missing = true]
+struct Dashboard;
+
+#[derive(Embed)]
+#[folder = "$CARGO_MANIFEST_DIR/demo"]
+#[include = "index.html"]
+#[include = "assets/*"]
+#[include = "assets/**/*"]
+struct DemoShop;
+
+const TRACKER_CACHE: &str = "public, max-age=300, stale-while-revalidate=86400";
+const FOREVER: &str = "public, max-age=31536000, immutable";
+const REVALIDATE: &str = "no-cache";
+const AN_HOUR: &str = "public, max-age=3600";
+
+/// The dashboard runs no foreign code, whatever ends up in its data.
+const DASHBOARD_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: http:; \
+     frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+
+/// `GET /t.js`: the tracker, to be asked again after five minutes.
+pub async fn tracker(headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut answer = file::<Tracker>("t.js", &headers, TRACKER_CACHE)
+        .ok_or_else(|| ApiError::Unavailable(60, "the tracker was not built into this binary: run `make build`".into()))?;
+    let anyone = HeaderValue::from_static("*");
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone.clone());
+    answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    answer.headers_mut().insert("timing-allow-origin", anyone);
+    Ok(answer)
+}
+
+/// `GET /t/HASH.js`: exactly this version of the tracker, for ever; the one to pin with SRI.
+pub async fn pinned_tracker(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let current = Tracker::get("t.js").map(|file| format!("{}.js", etag_of(&file)));
+    if current.is_none_or(|current| current != name) {
+        return Err(ApiError::NotFound);
+    }
+    let mut answer = file::<Tracker>("t.js", &headers, FOREVER).ok_or(ApiError::NotFound)?;
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    Ok(answer)
+}
+
+/// `GET /`: the dashboard is the front door.
+pub async fn front_door() -> Redirect {
+    Redirect::temporary("/dashboard/")
+}
+
+/// `GET /dashboard/…`: a file of the dashboard, or its one page, which reads the address itself.
+pub async fn dashboard(path: Option<Path<String>>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let path = path.map(|Path(path)| path).unwrap_or_default();
+    let cache = if path.starts_with("assets/") { FOREVER } else { REVALIDATE };
+    let mut answer = if path.contains('.') {
+        file::<Dashboard>(&path, &headers, cache).ok_or(ApiError::NotFound)?
+    } else {
+        file::<Dashboard>("index.html", &headers, REVALIDATE).ok_or_else(|| {
+            ApiError::Unavailable(60, "the dashboard was not built into this binary: run `make build`".into())
+        })?
+    };
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DASHBOARD_POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    Ok(answer)
+}
+
+/// `GET /demo/…`: a file of the demo shop, or its one page with the demo site's key in it.
+pub async fn demo(
+    State(doors): State<Doors>,
+    path: Option<Path<String>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let path = path.map(|Path(path)| path).unwrap_or_default();
+    if path.starts_with("assets/") {
+        return file::<DemoShop>(&path, &headers, AN_HOUR).ok_or(ApiError::NotFound);
+    }
+    let snapshot = doors.catalog.snapshot();
+    let site = snapshot.sites.values().find(|s| s.site.demo).ok_or(ApiError::NotFound)?;
+    let page = DemoShop::get("index.html").ok_or(ApiError::NotFound)?;
+    let page = String::from_utf8_lossy(&page.data).replace("{{WRITE_KEY}}", &site.site.write_key);
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, REVALIDATE)], page).into_response())
+}
+
+/// One embedded file, compressed if it was precompressed and the browser takes it; 304 if it has it.
+fn file<E: Embed>(path: &str, headers: &HeaderMap, cache: &'static str) -> Option<Response> {
+    let plain = E::get(path)?;
+    let etag = HeaderValue::from_str(&format!("\"{}\"", etag_of(&plain))).ok()?;
+    let accepts = |encoding: &str| {
+        super::connection::text(headers, header::ACCEPT_ENCODING)
+            .split(',')
+            .any(|part| part.split(';').next().is_some_and(|name| name.trim() == encoding))
+    };
+    let packed = [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .filter(|(name, _)| accepts(name))
+        .find_map(|(name, ending)| Some((name, E::get(&format!("{path}.{ending}"))?)));
+    let mut answer = Response::new(Body::empty());
+    if headers.get(header::IF_NONE_MATCH) == Some(&etag) {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        let content_type = HeaderValue::from_str(plain.metadata.mimetype()).ok()?;
+        answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        let (encoding, file) = packed.map_or((None, plain), |(name, file)| (Some(name), file));
+        if let Some(name) = encoding {
+            answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        *answer.body_mut() = Body::from(file.data.into_owned());
+    }
+    let headers = answer.headers_mut();
+    headers.insert(header::ETAG, etag);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    Some(answer)
+}
+
+fn etag_of(file: &EmbeddedFile) -> String {
+    let hash = file.metadata.sha256_hash();
+    hash[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,109 @@
+//! Who is at the other end: the address that counts, and whether a browser may speak for a site.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
+
+use crate::model::Site;
+
+/// The address that counts: the peer's, unless the peer is a trusted proxy; then the rightmost
+/// untrusted one of `X-Forwarded-For`.
+#[must_use]
+pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
+    let mut address = peer.ip().to_canonical();
+    if !is_trusted(address) {
+        return address;
+    }
+    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let Some(parsed) = parse_hop(hop.trim()) else { break };
+        address = parsed.to_canonical();
+        if !is_trusted(address) {
+            break;
+        }
+    }
+    address
+}
+
+/// `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|a| a.ip()))
+        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+}
+
+/// The `Origin` header, if a browser sent one.
+#[must_use]
+pub fn origin(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::ORIGIN).and_then(|v| v.to_str().ok())
+}
+
+/// Whether pages of this origin may speak for the site.
+#[must_use]
+pub fn is_listed(origin: &str, site: &Site) -> bool {
+    site.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+}
+
+/// Whether the browser reached a proxy before us over TLS. Believed of anybody: claiming it only
+/// makes one's own cookie stricter.
+#[must_use]
+pub fn is_https(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
+        || origin(headers).is_some_and(|o| o.starts_with("https://"))
+}
+
+/// A header as text; empty when absent or not text.
+#[must_use]
+pub fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("")
+}
+
+/// The value of one cookie; several `Cookie` headers and odd neighbours are tolerated.
+#[must_use]
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(cookie::Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|c| c.name() == name)
+        .map(|c| c.value().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_may_speak_for_others() {
+        let check = |peer: &str, forwarded: &[&str], trusted: &[&str], expected: &str| {
+            let mut headers = HeaderMap::new();
+            for line in forwarded {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
+            let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+            assert_eq!(client_address(peer, &headers, &trusted), expected.parse::<IpAddr>().unwrap(), "{forwarded:?}");
+        };
+        check("9.9.9.9", &["1.1.1.1"], &[], "9.9.9.9");
+        check("10.0.0.1", &["1.1.1.1"], &["10.0.0.0/8"], "1.1.1.1");
+        check("10.0.0.1", &["6.6.6.6, 1.1.1.1, 10.0.0.2"], &["10.0.0.0/8"], "1.1.1.1");
+        check("10.0.0.1", &["6.6.6.6", "1.1.1.1, 10.0.0.2"], &["10.0.0.0/8"], "1.1.1.1");
+        check("10.0.0.1", &["nonsense"], &["10.0.0.0/8"], "10.0.0.1");
+        check("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.3"], &["10.0.0.0/8"], "10.0.0.3");
+        check("::ffff:10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"], "2001:db8::1");
+        check("10.0.0.1", &[], &["10.0.0.0/8"], "10.0.0.1");
+    }
+
+    #[test]
+    fn one_cookie_is_found_among_odd_neighbours() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", "=; a=1; ashna_1=v1.x; bad".parse().unwrap());
+        assert_eq!(cookie(&headers, "ashna_1").as_deref(), Some("v1.x"));
+        assert_eq!(cookie(&headers, "ashna_2"), None);
+    }
+}

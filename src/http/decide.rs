@@ -1,0 +1,185 @@
+//! Doors for personalization: what to show to this visitor on this page.
+
+use axum::{
+    Json,
+    extract::{Query, Request, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::Map;
+
+use super::{body, caller, collect::KeyQuery, connection, error::ApiError, state::Doors, visitor};
+use crate::{
+    catalog::SiteSnapshot,
+    control::Scope,
+    ingest::{Origin, consent},
+    model::{Currency, Decision, Ranked, VisitorId},
+    personalize::{Answer, Ask},
+    wire::{
+        collect::Consent as Said,
+        decide::{DecideAnswer, DecideRequest, DecisionBody, RecommendAnswer, RecommendQuery, ShownItem},
+    },
+};
+
+const TEXT_MAX: usize = 2000;
+
+/// Decides what fills the slots of a page.
+#[utoipa::path(post, path = "/v1/decide", tag = "personalization", request_body = DecideRequest,
+    responses((status = 200, body = DecideAnswer)))]
+pub async fn decide(
+    State(doors): State<Doors>,
+    Query(query): Query<KeyQuery>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, stream) = request.into_parts();
+    let encoding = connection::text(&parts.headers, header::CONTENT_ENCODING);
+    let bytes = body::read(stream, Some(encoding), &doors.server).await?;
+    let asked: DecideRequest = serde_json::from_slice(&bytes)
+        .map_err(|e| ApiError::Unreadable(format!("the body is not a decision request: {e}")))?;
+    bounded(&asked)?;
+    let snapshot = doors.catalog.snapshot();
+    let key = query.key.as_deref().or(asked.key.as_deref());
+    let (site, explain) = site_of(&doors, &snapshot, &parts.headers, key).await?;
+    let said = asked.consent.map_or_else(Said::default, |c| Said {
+        analytics: c.analytics,
+        personalization: c.personalization,
+    });
+    let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
+    let proposal = asked.visitor.as_deref().unwrap_or("");
+    let identity = visitor::identify(&doors, &parts.headers, &site.site, proposal, consent);
+    let personal = if consent.personalization { identity.visitor } else { VisitorId::NOBODY };
+    let url_path = path_of(&asked.context.url);
+    let answer = doors
+        .personalizer
+        .answer(&Ask {
+            site,
+            visitor: personal,
+            slots: &asked.slots,
+            item: asked.context.item.as_deref().unwrap_or(""),
+            cart: asked.context.cart.as_deref(),
+            url_path: &url_path,
+            explain,
+        })
+        .await;
+    let body = DecideAnswer {
+        visitor: (identity.from != Origin::Nobody).then(|| identity.visitor.to_string()),
+        decisions: bodies(site, &answer.decisions, explain)?,
+        degraded: answer.degraded,
+    };
+    let mut response = Json(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("server-timing", timing(&answer)?);
+    if let Some(cookie) = visitor::renewed_cookie(&doors, &parts.headers, &site.site, identity, None)? {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Recommends items to a visitor, or beside an item.
+#[utoipa::path(get, path = "/v1/recommend", tag = "personalization", params(RecommendQuery),
+    responses((status = 200, body = Object)))]
+pub async fn recommend(
+    State(doors): State<Doors>,
+    Query(query): Query<RecommendQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let snapshot = doors.catalog.snapshot();
+    let (site, explain) = site_of(&doors, &snapshot, &headers, query.key.as_deref()).await?;
+    let visitor = query.visitor.as_deref().unwrap_or("").parse().unwrap_or(VisitorId::NOBODY);
+    let item = query.item.as_deref().unwrap_or("");
+    if item.len() > TEXT_MAX {
+        return Err(ApiError::Invalid("`item` is too long".into()));
+    }
+    // Any slot of this ending shows recommendations.
+    let slots = ["api-recs".to_owned()];
+    let ask = Ask { site, visitor, slots: &slots, item, cart: None, url_path: "", explain };
+    let answer = doors.personalizer.answer(&ask).await;
+    let k = query.k.unwrap_or(usize::MAX);
+    let items = answer.decisions.iter().flat_map(|d| &d.items).take(k).filter_map(|ranked| shown(site, ranked));
+    let mut response = Json(RecommendAnswer { items: items.collect() }).into_response();
+    response.headers_mut().insert("server-timing", timing(&answer)?);
+    Ok(response)
+}
+
+fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
+    let texts = asked.slots.iter().chain(asked.context.cart_or_empty()).all(|text| text.len() <= 200);
+    let fits = asked.slots.len() <= 1000
+        && asked.context.cart_or_empty().len() <= 1000
+        && asked.context.item.as_deref().unwrap_or("").len() <= TEXT_MAX;
+    if texts && fits { Ok(()) } else { Err(ApiError::Invalid("too many or too long slots or items".into())) }
+}
+
+/// The site of the key, and whether the asker may see explanations.
+async fn site_of<'s>(
+    doors: &Doors,
+    snapshot: &'s crate::catalog::Snapshot,
+    headers: &HeaderMap,
+    write_key: Option<&str>,
+) -> Result<(&'s SiteSnapshot, bool), ApiError> {
+    if let Some(secret) = caller::bearer(headers)
+        && let Some(key) = doors.access.key(secret).await?
+    {
+        let site = snapshot.sites.get(&key.site).ok_or(ApiError::Unauthorized)?;
+        return Ok((site, key.scope >= Scope::Server));
+    }
+    let site = write_key.and_then(|key| snapshot.site_of_key(key)).ok_or(ApiError::Unauthorized)?;
+    match connection::origin(headers) {
+        Some(origin) if !connection::is_listed(origin, &site.site) => {
+            doors.collector.refuse("foreign_origin");
+            Err(ApiError::Forbidden("this page's origin is not one of the site's; add it in the dashboard"))
+        }
+        _ => Ok((site, false)),
+    }
+}
+
+fn path_of(url: &str) -> String {
+    if url.len() > TEXT_MAX {
+        return String::new();
+    }
+    url::Url::parse(url).map_or_else(|_| String::new(), |url| url.path().to_owned())
+}
+
+fn bodies(
+    site: &SiteSnapshot,
+    decisions: &[Decision],
+    explain: bool,
+) -> Result<Map<String, serde_json::Value>, ApiError> {
+    decisions
+        .iter()
+        .map(|decision| {
+            let body = DecisionBody {
+                offer: decision.offer.as_deref(),
+                variant: decision.variant.as_deref(),
+                content: &decision.content,
+                items: decision.items.iter().filter_map(|ranked| shown(site, ranked)).collect(),
+                reason: decision.reason.as_str(),
+                explanation: explain.then_some(&decision.explanation[..]),
+            };
+            let value = serde_json::to_value(body).map_err(|e| ApiError::Internal(e.to_string()))?;
+            Ok((decision.slot.clone(), value))
+        })
+        .collect()
+}
+
+fn shown<'s>(site: &'s SiteSnapshot, ranked: &'s Ranked) -> Option<ShownItem<'s>> {
+    let item = site.items.get(&ranked.id)?;
+    Some(ShownItem {
+        id: &item.id,
+        title: &item.title,
+        url: &item.url,
+        image: &item.image,
+        price_minor: item.price_minor,
+        currency: if item.currency == Currency::NONE { "" } else { item.currency.as_str() }.into(),
+        brand: &item.brand,
+        categories: &item.categories,
+        reason: ranked.why.as_str(),
+        score: ranked.score,
+    })
+}
+
+fn timing(answer: &Answer) -> Result<HeaderValue, ApiError> {
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+    let text = format!("profile;dur={:.3}, decide;dur={:.3}", ms(answer.profile), ms(answer.decide));
+    HeaderValue::from_str(&text).map_err(|e| ApiError::Internal(e.to_string()))
+}

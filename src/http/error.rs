@@ -1,0 +1,116 @@
+//! Every error a client can see: one status, one stable code, one clear line.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{access::AccessError, catalog::CatalogError, control::ControlError, wire::admin::ErrorBody};
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub enum ApiError {
+    /// No such thing here.
+    NotFound,
+    /// The body or query cannot be read.
+    Unreadable(String),
+    /// No or wrong key or login.
+    Unauthorized,
+    /// Known, but not allowed.
+    Forbidden(&'static str),
+    /// Understood, but unusable.
+    Invalid(String),
+    /// Exists already.
+    Conflict(String),
+    /// Larger than the limit.
+    TooLarge(&'static str),
+    /// The body did not arrive in time.
+    TooSlow,
+    /// Wrong e-mail address or password.
+    BadCredentials,
+    /// Too often; seconds to wait.
+    TooMany(u64),
+    /// Not now; seconds to wait and why.
+    Unavailable(u64, String),
+    /// Our fault; logged, not told.
+    Internal(String),
+}
+
+impl ApiError {
+    /// Status, stable code and message.
+    fn parts(&self) -> (StatusCode, &'static str, &str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "there is nothing here by that name"),
+            Self::Unreadable(message) => (StatusCode::BAD_REQUEST, "unreadable", message),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "a valid key or login is needed"),
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN, "forbidden", message),
+            Self::Invalid(message) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", message),
+            Self::Conflict(message) => (StatusCode::CONFLICT, "conflict", message),
+            Self::TooLarge(message) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", message),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
+            Self::BadCredentials => (StatusCode::UNAUTHORIZED, "bad_credentials", "wrong e-mail address or password"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many attempts; wait a moment"),
+            Self::Unavailable(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message),
+            Self::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log tells what")
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Internal(cause) = &self {
+            tracing::error!(%cause, "a request failed");
+        }
+        let (status, code, message) = self.parts();
+        let mut answer = (status, Json(ErrorBody { status: status.as_u16(), code, message })).into_response();
+        match &self {
+            Self::TooMany(seconds) | Self::Unavailable(seconds, _) => {
+                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            }
+            Self::Unauthorized => {
+                answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        answer
+    }
+}
+
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Taken(_) => Self::Conflict(error.to_string()),
+            ControlError::Unreadable { .. } | ControlError::Migration(_) | ControlError::Sqlite(_) => {
+                Self::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::NoSuchSite(_) => Self::NotFound,
+            CatalogError::Invalid(message) => Self::Invalid(message),
+            CatalogError::Control(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::BadCredentials => Self::BadCredentials,
+            AccessError::Paused(seconds) => Self::TooMany(seconds),
+            AccessError::SetupClosed => Self::Forbidden(
+                "this set-up link is used up or from an earlier start; the service prints a new one when it starts",
+            ),
+            AccessError::Unusable(message) => Self::Invalid(message.into()),
+            AccessError::Control(error) => error.into(),
+            AccessError::Hashing(cause) => Self::Internal(cause),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the handlers reach: the stories, put together by `app`.
+
+use std::sync::Arc;
+
+use crate::{
+    access::Access, catalog::Catalog, collect::Collector, config, control::Control, ingest::identify::Keys, personalize::Personalizer, reports::Reports,
+    telemetry::Metrics,
+};
+
+/// Cheap to clone; one for each running service.
+#[derive(Clone)]
+pub struct Doors(Arc<Rooms>);
+
+/// The stories behind the doors.
+pub struct Rooms {
+    /// `[server]`.
+    pub server: config::Server,
+    /// People and keys.
+    pub access: Access,
+    /// Sites, items, offers.
+    pub catalog: Arc<Catalog>,
+    /// Taking events.
+    pub collector: Collector,
+    /// Answering visitors.
+    pub personalizer: Personalizer,
+    /// Answering marketers.
+    pub reports: Reports,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Saved funnels and the like.
+    pub control: Control,
+    /// Keys that sign visitor cookies.
+    pub cookie_keys: Keys,
+    /// Why events cannot be taken now; `None` when they can.
+    pub not_ready: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
+    /// Whether reports can be answered.
+    pub reports_ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// How many kept events wait for the warehouse.
+    pub waiting: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Brings the gauges up to date before they are read.
+    pub refresh_gauges: Box<dyn Fn() + Send + Sync>,
+}
+
+impl From<Rooms> for Doors {
+    fn from(rooms: Rooms) -> Self {
+        Self(Arc::new(rooms))
+    }
+}
+
+impl std::ops::Deref for Doors {
+    type Target = Rooms;
+
+    fn deref(&self) -> &Rooms {
+        &self.0
+    }
+}

@@ -1,0 +1,221 @@
+//! Taking files in: access logs, event files, catalogues.
+//!
+//! A file is cut into chunks of lines by the command and understood here, beside the rooms that keep
+//! the events. Every line ends in exactly one of kept, dropped, rejected; a line's message id is a
+//! function of the file, the place and the text, so that a second import adds nothing.
+
+mod access_log;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+};
+
+pub use access_log::{Line, NotAPageView, parse_line};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    catalog::{Catalog, CatalogError, SiteSnapshot},
+    collect::{Arrival, CollectError, Collector},
+    ingest::{Consent, Identity, Sender, identify},
+    model::Site,
+    telemetry::Outcome,
+    wire::collect,
+};
+
+/// A piece of a file: whole lines, in order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Chunk {
+    /// What the file is.
+    pub format: Format,
+    /// Hash of the whole file's content, hexadecimal: part of every line's message id.
+    pub file: String,
+    /// The lines, each with its byte offset in the file.
+    pub lines: Vec<(u64, String)>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Requests in the combined log format.
+    AccessLog,
+    /// Calls of the Segment specification, one a line.
+    Events,
+    /// Items of the catalogue, one a line.
+    Items,
+}
+
+/// What became of the lines; `read = kept + dropped + rejected`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Lines read.
+    pub read: u64,
+    /// Lines stored.
+    pub kept: u64,
+    /// Lines left out on purpose.
+    pub dropped: u64,
+    /// Lines that cannot be used.
+    pub rejected: u64,
+    /// Lines left out, by reason.
+    pub dropped_by: BTreeMap<String, u64>,
+    /// Lines that cannot be used, by reason.
+    pub rejected_by: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds the counts of another piece.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.kept += other.kept;
+        self.dropped += other.dropped;
+        self.rejected += other.rejected;
+        for (mine, theirs) in
+            [(&mut self.dropped_by, &other.dropped_by), (&mut self.rejected_by, &other.rejected_by)]
+        {
+            for (reason, n) in theirs {
+                *mine.entry(reason.clone()).or_default() += n;
+            }
+        }
+    }
+}
+
+impl From<Outcome> for Counts {
+    fn from(outcome: Outcome) -> Self {
+        let named = |by: &BTreeMap<&'static str, u64>| by.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
+        Self {
+            read: outcome.received,
+            kept: outcome.kept,
+            dropped: outcome.dropped_total(),
+            rejected: outcome.rejected_total(),
+            dropped_by: named(&outcome.dropped),
+            rejected_by: named(&outcome.rejected),
+        }
+    }
+}
+
+/// Why a chunk was not taken. The whole chunk can be sent again: what was kept is known.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Events could not be made durable.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// Items could not be stored.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// Takes one chunk.
+pub async fn take(
+    catalog: &Catalog,
+    collector: &Collector,
+    site: &SiteSnapshot,
+    chunk: Chunk,
+) -> Result<Counts, ImportError> {
+    match chunk.format {
+        Format::Items => {
+            let read = chunk.lines.len() as u64;
+            let values = chunk.lines.iter().map(|(_, line)| serde_json::from_str(line).map_err(|e| e.to_string()));
+            let done = catalog.put_items(site.site.id, values.collect()).await?;
+            let rejected = done.rejected.len() as u64;
+            let mut counts = Counts { read, kept: read - rejected, rejected, ..Counts::default() };
+            if rejected > 0 {
+                counts.rejected_by.insert("unusable_item".into(), rejected);
+            }
+            Ok(counts)
+        }
+        Format::Events => Ok(take_events(collector, &site.site, &chunk).await?.into()),
+        Format::AccessLog => Ok(take_requests(collector, &site.site, &chunk).await?.into()),
+    }
+}
+
+/// Segment calls, one a line. A call without a message id gets one from its place in the file.
+async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Result<Outcome, CollectError> {
+    let lines: Vec<String> = chunk.lines.iter().map(|(offset, line)| named_call(&chunk.file, *offset, line)).collect();
+    let body = format!("{{\"batch\":[{}]}}", lines.join(","));
+    let Ok(batch) = collect::parse(body.as_bytes()) else {
+        return Ok(Outcome::default());
+    };
+    let identity = identify::settle(None, "", true, rand::random());
+    let arrival = Arrival {
+        site,
+        batch: &batch,
+        sender: Sender::Server,
+        user_agent: "",
+        address: None,
+        identity,
+        server_key: true,
+        consent: Consent::FULL,
+    };
+    Ok(collector.take(arrival).await?.outcome)
+}
+
+fn named_call(file: &str, offset: u64, line: &str) -> String {
+    let Ok(serde_json::Value::Object(mut call)) = serde_json::from_str::<serde_json::Value>(line) else {
+        // Not a JSON object: sent on as a text, which ingest rejects and counts.
+        return serde_json::Value::from(line).to_string();
+    };
+    if call.get("messageId").and_then(serde_json::Value::as_str).is_none_or(str::is_empty) {
+        call.insert("messageId".into(), message_id(file, offset, line).into());
+    }
+    serde_json::Value::Object(call).to_string()
+}
+
+/// Requests of an access log: page views are taken as events, all else is dropped by reason.
+async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Result<Outcome, CollectError> {
+    let mut total = Outcome::default();
+    let mut waiting = Vec::new();
+    for (offset, text) in &chunk.lines {
+        match parse_line(text) {
+            Err(_) => total.count_rejected("unreadable_line"),
+            Ok(line) => match line.page_view() {
+                Err(reason) => total.count_dropped(reason.as_str()),
+                Ok(()) => {
+                    let event = line.as_event(site, &message_id(&chunk.file, *offset, text));
+                    waiting.push((line.address, line.user_agent.to_owned(), event));
+                }
+            },
+        }
+    }
+    collector.count(&total);
+    // Lines of one chunk share an fsync: they are taken side by side, in order of the file.
+    let taken = waiting.iter().map(|(address, agent, event)| take_view(collector, site, *address, agent, event));
+    for outcome in crate::tasks::join_all(taken).await {
+        total.add(&outcome?);
+    }
+    Ok(total)
+}
+
+async fn take_view(
+    collector: &Collector,
+    site: &Site,
+    address: Option<IpAddr>,
+    user_agent: &str,
+    event: &str,
+) -> Result<Outcome, CollectError> {
+    let Ok(batch) = collect::parse(event.as_bytes()) else { return Ok(Outcome::default()) };
+    // A log knows no cookies: address and user agent together stand for a visitor, hashed with the
+    // site's secret so that the address cannot be guessed back.
+    let known_by = format!("{}\0{}\0{user_agent}", site.secret, address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()));
+    let visitor = identify::visitor_of(site.id, identify::IdKind::User, &known_by);
+    let arrival = Arrival {
+        site,
+        batch: &batch,
+        sender: Sender::Import,
+        user_agent,
+        address,
+        identity: Identity::derived(visitor),
+        server_key: false,
+        consent: Consent::FULL,
+    };
+    Ok(collector.take(arrival).await?.outcome)
+}
+
+/// Identity of a line: file, place and text, so that identical lines count separately.
+fn message_id(file: &str, offset: u64, line: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(file.as_bytes());
+    hasher.update(&offset.to_le_bytes());
+    hasher.update(line.as_bytes());
+    hasher.finalize().to_hex().to_string()
+}

@@ -1,0 +1,125 @@
+//! What an owner does from the command line, carried out by the running service: one typed operation,
+//! one JSON answer. Without a running service the command starts the same rooms itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    access::{Access, AccessError},
+    catalog::{Catalog, CatalogError},
+    collect::Collector,
+    control::{Role, Scope},
+    import::{self, Chunk, ImportError},
+    model::SiteId,
+};
+
+/// One order of the owner.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "snake_case")]
+pub enum Operation {
+    /// Adds a site.
+    AddSite {
+        /// Name.
+        name: String,
+        /// Origins of its pages.
+        origins: Vec<String>,
+    },
+    /// Adds a user.
+    AddUser {
+        /// Login name.
+        email: String,
+        /// owner, marketer or viewer.
+        role: String,
+        /// At least 8 characters.
+        password: String,
+    },
+    /// Makes a program's key.
+    AddKey {
+        /// The site it opens.
+        site: u32,
+        /// read, server or admin.
+        scope: String,
+    },
+    /// Takes a piece of a file.
+    Import {
+        /// The site it belongs to.
+        site: u32,
+        /// The piece.
+        chunk: Chunk,
+    },
+    /// Names the sites.
+    ListSites,
+    /// Waits until everything kept so far is in the warehouse, or `limit_ms` passed.
+    Settle {
+        /// Milliseconds.
+        limit_ms: u64,
+    },
+}
+
+/// Why an order was not carried out; each is one clear line.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// A word that is none of the allowed ones.
+    #[error("{0}")]
+    Unusable(String),
+    /// From the catalogue.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// From the gate.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// A piece of a file could not be taken.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+}
+
+/// The rooms an operation needs.
+pub struct Operator<'r> {
+    /// Sites, items, offers.
+    pub catalog: &'r Catalog,
+    /// People and keys.
+    pub access: &'r Access,
+    /// Events.
+    pub collector: &'r Collector,
+    /// How many journal records wait for the warehouse.
+    pub waiting: &'r (dyn Fn() -> u64 + Send + Sync),
+}
+
+impl Operator<'_> {
+    /// Carries one operation out.
+    pub async fn run(&self, operation: Operation) -> Result<Value, OperateError> {
+        match operation {
+            Operation::AddSite { name, origins } => {
+                let site = self.catalog.add_site(&name, &origins, false).await?;
+                Ok(json!({ "site_id": site.id, "write_key": site.write_key }))
+            }
+            Operation::AddUser { email, role, password } => {
+                let role = Role::from_word(&role)
+                    .ok_or_else(|| OperateError::Unusable("--role must be owner, marketer or viewer".into()))?;
+                Ok(json!({ "user_id": self.access.add_user(&email, role, &password).await? }))
+            }
+            Operation::AddKey { site, scope } => {
+                let scope = Scope::from_word(&scope)
+                    .ok_or_else(|| OperateError::Unusable("--scope must be read, server or admin".into()))?;
+                self.catalog.site(SiteId(site))?;
+                Ok(json!({ "key": self.access.add_key(SiteId(site), scope).await? }))
+            }
+            Operation::Import { site, chunk } => {
+                let site = self.catalog.site(SiteId(site))?;
+                let counts = import::take(self.catalog, self.collector, &site, chunk).await?;
+                Ok(serde_json::to_value(counts).unwrap_or_default())
+            }
+            Operation::ListSites => {
+                let sites = crate::catalog::by_number(&self.catalog.snapshot());
+                Ok(sites.iter().map(|s| json!({ "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo, "write_key": s.site.write_key })).collect())
+            }
+            Operation::Settle { limit_ms } => {
+                let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(limit_ms);
+                while (self.waiting)() > 0 && tokio::time::Instant::now() < deadline {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                Ok(json!({ "waiting": (self.waiting)() }))
+            }
+        }
+    }
+}

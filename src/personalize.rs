@@ -1,0 +1,107 @@
+//! STORY: what happens to a personalization request.
+//!
+//! Identify, consent (at the door), then the live profile under a budget, then one pure decision over
+//! the current catalogue and index. It cannot fail: without profile, index or catalogue the answer is
+//! poorer, never an error, and says so.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    catalog::SiteSnapshot,
+    clock, config,
+    decide::{self, Context, Settings},
+    learn::Indexes,
+    model::{Decision, Profile, VisitorId},
+    profiles::{Freshness, Profiles},
+    telemetry::Metrics,
+};
+
+/// Answers visitors of all sites.
+#[derive(Clone)]
+pub struct Personalizer {
+    profiles: Profiles,
+    indexes: Indexes,
+    settings: Settings,
+    budget: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// One page's question.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// The site.
+    pub site: &'a SiteSnapshot,
+    /// The visitor; nobody without consent to personalization.
+    pub visitor: VisitorId,
+    /// The slots.
+    pub slots: &'a [String],
+    /// The item on the page; empty when none.
+    pub item: &'a str,
+    /// What the page says is in the cart; `None` when it does not say.
+    pub cart: Option<&'a [String]>,
+    /// Path of the page; empty when unknown.
+    pub url_path: &'a str,
+    /// Whether explanations are wanted.
+    pub explain: bool,
+}
+
+/// The answer, with where its time went.
+#[derive(Debug)]
+pub struct Answer {
+    /// By slot.
+    pub decisions: Vec<Decision>,
+    /// True when the stored profile could not be read in time.
+    pub degraded: bool,
+    /// Time until the profile was there.
+    pub profile: Duration,
+    /// Time of the decision itself.
+    pub decide: Duration,
+}
+
+impl Personalizer {
+    /// Puts the rooms of the path together.
+    #[must_use]
+    pub fn new(
+        profiles: Profiles,
+        indexes: Indexes,
+        decide: &config::Decide,
+        settings: &config::Profiles,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let budget = Duration::from_millis(settings.read_budget_ms);
+        Self { profiles, indexes, settings: Settings::new(decide, settings), budget, metrics }
+    }
+
+    /// Decides every slot of a page.
+    pub async fn answer(&self, ask: &Ask<'_>) -> Answer {
+        let begun = Instant::now();
+        let site = ask.site.site.id;
+        let (profile, freshness) = if ask.visitor.is_somebody() {
+            self.profiles.get(site, ask.visitor, self.budget).await
+        } else {
+            (Arc::new(Profile::empty(site, ask.visitor)), Freshness::Live)
+        };
+        let profiled = begun.elapsed();
+        let index = self.indexes.of(site);
+        let context = Context {
+            now: clock::now(),
+            item: ask.item,
+            cart: ask.cart,
+            url_path: ask.url_path,
+            explain: ask.explain,
+            settings: self.settings,
+        };
+        let decisions = decide::run(&profile, ask.site, &index, &context, ask.slots);
+        let total = begun.elapsed();
+        let degraded = freshness == Freshness::Degraded;
+        self.metrics.decisions.inc();
+        if degraded {
+            self.metrics.decisions_degraded.inc();
+        }
+        self.metrics.decision_seconds.observe(total.as_secs_f64());
+        Answer { decisions, degraded, profile: profiled, decide: total.saturating_sub(profiled) }
+    }
+}

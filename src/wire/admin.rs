@@ -1,0 +1,210 @@
+//! The private side: logins, sites, funnels, keys.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::model::{ConsentDefault, RobotsPolicy, Site};
+
+/// Every error answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable word.
+    pub code: &'a str,
+    /// One clear line.
+    pub message: &'a str,
+}
+
+/// Whether the first user has yet to be made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SetupState {
+    /// True until there is a user.
+    pub needed: bool,
+}
+
+/// The first user and, if wished, the first site.
+#[derive(Deserialize, ToSchema)]
+pub struct SetupBody {
+    /// From the one-time link.
+    pub token: String,
+    /// Login name.
+    pub email: String,
+    /// At least 8 characters.
+    pub password: String,
+    /// Name of the first site.
+    #[serde(default)]
+    pub site_name: Option<String>,
+    /// Its origin.
+    #[serde(default)]
+    pub origin: Option<String>,
+}
+
+/// A login.
+#[derive(Deserialize, ToSchema)]
+pub struct LoginBody {
+    /// Login name.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+/// Who is logged in, and what they may see.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionBody {
+    /// The user.
+    pub user: UserBody,
+    /// The sites.
+    pub sites: Vec<SiteBody>,
+}
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserBody {
+    /// Number.
+    pub id: i64,
+    /// Login name.
+    pub email: String,
+    /// owner, marketer or viewer.
+    pub role: &'static str,
+}
+
+/// A site.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SiteBody {
+    /// Number.
+    pub id: u32,
+    /// Name.
+    pub name: String,
+    /// Origins of its pages.
+    pub origins: Vec<String>,
+    /// Public key.
+    pub write_key: String,
+    /// Currency of its reports.
+    pub currency: String,
+    /// Time zone of its reports.
+    pub timezone: String,
+    /// drop or keep.
+    pub robots: &'static str,
+    /// granted or denied.
+    pub consent_default: &'static str,
+    /// Whether Global Privacy Control counts as a refusal.
+    pub honour_gpc: bool,
+    /// Whether it is the invented demo shop.
+    pub demo: bool,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+impl From<&Site> for SiteBody {
+    fn from(site: &Site) -> Self {
+        Self {
+            id: site.id.0,
+            name: site.name.clone(),
+            origins: site.origins.clone(),
+            write_key: site.write_key.clone(),
+            currency: site.currency.as_str().to_owned(),
+            timezone: site.timezone.clone(),
+            robots: match site.robots {
+                RobotsPolicy::Drop => "drop",
+                RobotsPolicy::Keep => "keep",
+            },
+            consent_default: match site.consent_default {
+                ConsentDefault::Granted => "granted",
+                ConsentDefault::Denied => "denied",
+            },
+            honour_gpc: site.honour_gpc,
+            demo: site.demo,
+            created_at: site.created_at.to_string(),
+        }
+    }
+}
+
+/// A new site.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewSiteBody {
+    /// Name.
+    pub name: String,
+    /// Origins of its pages.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+/// Changes of a site; what is absent stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteChange {
+    /// Name.
+    pub name: Option<String>,
+    /// Origins of its pages.
+    pub origins: Option<Vec<String>>,
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+    /// IANA name.
+    pub timezone: Option<String>,
+    /// drop or keep.
+    pub robots: Option<String>,
+    /// granted or denied.
+    pub consent_default: Option<String>,
+    /// Whether Global Privacy Control counts as a refusal.
+    pub honour_gpc: Option<bool>,
+}
+
+/// A funnel to save.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewFunnel {
+    /// Name.
+    pub name: String,
+    /// The question without its period.
+    #[schema(value_type = Object)]
+    pub question: Value,
+}
+
+/// A saved funnel.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FunnelBody {
+    /// Number.
+    pub id: i64,
+    /// Name.
+    pub name: String,
+    /// The question without its period.
+    #[schema(value_type = Object)]
+    pub question: Value,
+    /// RFC 3339.
+    pub updated_at: String,
+}
+
+/// A page of a catalogue.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemPage {
+    /// The items.
+    pub items: Vec<super::item::ItemBody>,
+    /// How many match in all.
+    pub total: usize,
+}
+
+/// What became of an upsert of items.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct UpsertAnswer {
+    /// Items stored.
+    pub upserted: usize,
+    /// Items refused, with the line (or place in the array) counted from 1.
+    pub rejected: Vec<RejectedLine>,
+}
+
+/// One refused item.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RejectedLine {
+    /// Counted from 1.
+    pub line: usize,
+    /// Why.
+    pub message: String,
+}
+
+/// A key to make.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewKey {
+    /// read, server or admin.
+    pub scope: String,
+}

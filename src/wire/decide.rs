@@ -1,0 +1,141 @@
+//! `POST /v1/decide` and `GET /v1/recommend`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// What a page asks.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct DecideRequest {
+    /// The site's write key, unless it is in the query or the `Authorization` header.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The id the tracker proposes.
+    #[serde(default)]
+    pub visitor: Option<String>,
+    /// The slots of the page.
+    #[serde(default)]
+    pub slots: Vec<String>,
+    /// Where the visitor is.
+    #[serde(default)]
+    pub context: PageContext,
+    /// What the visitor agreed to.
+    #[serde(default)]
+    pub consent: Option<ConsentBody>,
+}
+
+/// Where the visitor is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct PageContext {
+    /// Address of the page.
+    #[serde(default)]
+    pub url: String,
+    /// The item shown on the page.
+    #[serde(default)]
+    pub item: Option<String>,
+    /// Items in the cart; absent when the page does not say.
+    #[serde(default)]
+    pub cart: Option<Vec<String>>,
+}
+
+impl PageContext {
+    /// The cart, empty when the page does not say.
+    #[must_use]
+    pub fn cart_or_empty(&self) -> &[String] {
+        self.cart.as_deref().unwrap_or_default()
+    }
+}
+
+/// What a visitor agreed to, by purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct ConsentBody {
+    /// May be measured.
+    #[serde(default)]
+    pub analytics: Option<bool>,
+    /// May be answered personally.
+    #[serde(default)]
+    pub personalization: Option<bool>,
+}
+
+/// The answer for all slots.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DecideAnswer {
+    /// The id to go on with; absent without consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<String>,
+    /// By slot; slots nobody fills are absent.
+    #[schema(value_type = Object)]
+    pub decisions: Map<String, Value>,
+    /// True when the stored profile could not be read in time.
+    pub degraded: bool,
+}
+
+/// The answer for one slot.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DecisionBody<'a> {
+    /// The offer shown.
+    pub offer: Option<&'a str>,
+    /// The experiment's arm.
+    pub variant: Option<&'a str>,
+    /// Texts by name.
+    #[schema(value_type = Object)]
+    pub content: &'a Map<String, Value>,
+    /// Items, best first.
+    pub items: Vec<ShownItem<'a>>,
+    /// offer, experiment, recommendation, fallback or control.
+    pub reason: &'static str,
+    /// Why, in sentences; only to `server` and `admin` keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<&'a [String]>,
+}
+
+/// An item on a page.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShownItem<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Name.
+    pub title: &'a str,
+    /// Page.
+    pub url: &'a str,
+    /// Picture.
+    pub image: &'a str,
+    /// Price in minor units.
+    pub price_minor: i64,
+    /// Currency of the price.
+    pub currency: Cow<'a, str>,
+    /// Maker.
+    pub brand: &'a str,
+    /// Categories.
+    pub categories: &'a [String],
+    /// The model that put it here.
+    pub reason: &'static str,
+    /// Its score; comparable within this answer only.
+    pub score: f32,
+}
+
+/// What `GET /v1/recommend` takes.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct RecommendQuery {
+    /// The site's write key.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The visitor.
+    #[serde(default)]
+    pub visitor: Option<String>,
+    /// The item being looked at.
+    #[serde(default)]
+    pub item: Option<String>,
+    /// How many.
+    #[serde(default)]
+    pub k: Option<usize>,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecommendAnswer<'a> {
+    /// Best first.
+    pub items: Vec<ShownItem<'a>>,
+}
