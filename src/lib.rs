@@ -1,12 +1,45 @@
 //! Ashna: know the visitors of a website and answer each of them personally.
+//!
+//! Two stories run through the house; read them first.
+//!
+//! - [`collect`]: what happens to a batch of events, from the door to the warehouse.
+//! - [`personalize`]: what happens to a personalization request, from the door to the answer.
+//!
+//! The rooms by layer; imports go only downward, and `tests/house.rs` guards it.
+//!
+//! | layer | rooms |
+//! |---|---|
+//! | 5 | [`app`] puts everything together |
+//! | 4 doors | [`http`], [`cli`] |
+//! | 3 stories | [`collect`], [`personalize`], [`delivery`], [`profiles`], [`catalog`], [`learn`], [`reports`], [`access`], [`import`], [`operate`] |
+//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`engine`] |
+//! | 1 thinking, pure | [`ingest`], [`decide`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
+
 pub mod access;
+pub mod app;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
+pub mod collect;
 pub mod config;
 pub mod control;
 pub mod decide;
+pub mod dedup;
+pub mod delivery;
 pub mod engine;
+pub mod geo;
+pub mod http;
+pub mod import;
+pub mod ingest;
+pub mod journal;
+pub mod learn;
 pub mod model;
+pub mod operate;
+pub mod personalize;
+pub mod profiles;
+pub mod reports;
+pub mod store;
 pub mod tasks;
 pub mod telemetry;
 pub mod wire;
