@@ -14,9 +14,10 @@ export type Site = {
   created_at: string;
   robots?: 'drop' | 'keep';
   consent_default?: 'granted' | 'denied';
+  honour_gpc?: boolean;
 };
 export type SiteChange = Partial<
-  Pick<Site, 'name' | 'origins' | 'currency' | 'timezone' | 'robots' | 'consent_default'>
+  Pick<Site, 'name' | 'origins' | 'currency' | 'timezone' | 'robots' | 'consent_default' | 'honour_gpc'>
 >;
 export type Session = { user: User; sites: Site[] };
 export type Setup = { token: string; email: string; password: string; site_name?: string; origin?: string };

@@ -80,6 +80,11 @@ function pair(value: number, large: string, ratio: number, small: string, smallB
 const unit = (value: number, name: string): string =>
   numbers({ style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: 1 }).format(value);
 
+export function monthAndYear(date: Date): string {
+  const parts = dates({ month: 'long', year: 'numeric', timeZone: 'UTC' }).formatToParts(date);
+  return ['month', 'year'].map((type) => parts.find((part) => part.type === type)?.value ?? '').join(' ');
+}
+
 export const day = (at: string | Date, timeZone?: string): string =>
   dates({ day: 'numeric', month: 'short', year: 'numeric', timeZone }).format(new Date(at));
 export const dayAndMonth = (at: string | Date, timeZone?: string): string =>

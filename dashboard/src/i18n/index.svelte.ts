@@ -34,8 +34,9 @@ export function t(key: Key, values?: Values): string {
   return String(message.format(values));
 }
 
-/** The text for a value the server chose, such as a channel; a value unknown to us is shown as it is. */
-export function named(group: string, value: string): string {
+/** The text for a value the server or the site chose, such as a channel; a value unknown to us is shown as it is. */
+export function named(group: 'channel' | 'device' | 'event' | 'property' | 'reason', value: string): string {
   const key = `${group}.${value}`;
-  return shown && key in shown.messages ? shown.messages[key as Key] : value.replaceAll('_', ' ');
+  if (shown && Object.hasOwn(shown.messages, key)) return shown.messages[key as Key];
+  return group === 'reason' ? value.replaceAll('_', ' ') : value;
 }
