@@ -1,0 +1,63 @@
+// Starts the real binary on a free port with a data directory of its own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
+
+async function freePort() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Polls until `check` gives something, or fails with what it was waiting for. */
+export async function until(what, check, limitMs = 30_000) {
+  const end = Date.now() + limitMs;
+  let last;
+  while (Date.now() < end) {
+    try {
+      const found = await check();
+      if (found) return found;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`waited ${limitMs} ms in vain for ${what}${last ? `: ${last.message}` : ''}`);
+}
+
+/** A running service with the demo shop; `stop` ends it and removes its data. */
+export async function startService() {
+  const port = await freePort();
+  const data = await mkdtemp(join(tmpdir(), 'ashna-browser-'));
+  const child = spawn(BINARY, ['serve', '--demo', '--listen', `127.0.0.1:${port}`, '--data-dir', data], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  child.stdout.on('data', (bytes) => (printed += bytes));
+  const base = `http://127.0.0.1:${port}`;
+  const stop = async () => {
+    if (child.exitCode === null) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+    await rm(data, { recursive: true, force: true });
+  };
+  try {
+    await until('the service to be ready', async () => (await fetch(`${base}/readyz`)).ok);
+    const setupLink = (await until('the set-up link', () => printed.match(/http\S+#token=\S+/)))[0];
+    return { base, setupLink, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
