@@ -1,0 +1,45 @@
+// Gives the visitors of visitors.lua a past to decide by: six views of products each, in batches.
+import { readFileSync } from 'node:fs';
+
+const { LOAD_URL, LOAD_KEY, LOAD_ORIGIN } = process.env;
+const VISITORS = 5000;
+const VIEWS = 6;
+const SENDERS = 16;
+const AGENT =
+  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36';
+
+const items = readFileSync(new URL('../demo/items.ndjson', import.meta.url), 'utf8')
+  .split('\n').filter(Boolean).map((line) => JSON.parse(line));
+
+const hex = (number) => (number >>> 0).toString(16).padStart(8, '0');
+const idOf = (n) => hex(n + 0x5eed0000) + hex((n * 40503) % 0xffffffff) + hex(0xa5a5a5a5) + hex(n);
+
+function view(visitor, turn) {
+  // A taste: most views stay near one place of the catalogue.
+  const item = items[(visitor * 7 + turn * (turn % 3 === 2 ? 11 : 1)) % items.length];
+  return {
+    type: 'track', event: 'Product Viewed', messageId: `past-${visitor}-${turn}`,
+    timestamp: Date.now() - (VIEWS - turn) * 60_000,
+    properties: { product_id: item.id, name: item.title, category: item.categories[0], price: item.price_minor / 100 },
+  };
+}
+
+let next = 1;
+async function sender() {
+  while (next <= VISITORS) {
+    const visitor = next++;
+    const answer = await fetch(`${LOAD_URL}/e`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain', origin: LOAD_ORIGIN, 'user-agent': AGENT },
+      body: JSON.stringify({
+        key: LOAD_KEY, visitor: idOf(visitor), sentAt: Date.now(),
+        context: { page: { url: `${LOAD_ORIGIN}/demo/` } },
+        events: Array.from({ length: VIEWS }, (_, turn) => view(visitor, turn)),
+      }),
+    });
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    await answer.arrayBuffer();
+  }
+}
+await Promise.all(Array.from({ length: SENDERS }, sender));
+console.log(`${VISITORS} visitors with ${VIEWS} product views each`);

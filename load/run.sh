@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Load scenarios with thresholds: load/run.sh single|decide|memory|faults|sync [ROUNDS]
+# Starts a release build on a data directory of its own and ends it by its process id.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+binary=${ASHNA_BINARY:-${CARGO_TARGET_DIR:-$root/target}/release/ashna}
+
+# One measurement: rounds, seconds of each, and what may be open at once.
+ROUNDS=${ROUNDS:-5}
+SECONDS_EACH=${SECONDS_EACH:-10}
+CONNECTIONS=64
+THREADS=2
+
+# What a scenario must reach. Ratios are to nginx answering a bare 204 to the same requests in the
+# same run; times in milliseconds, memory in MiB.
+SINGLE_RATIO_MIN=0.30 SINGLE_P99_MAX=60
+DECIDE_RATIO_MIN=0.30 DECIDE_P99_MAX=40
+SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
+
+folder=$(mktemp -d)
+started=()
+finish() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$folder"
+}
+trap finish EXIT
+
+need() {
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || { echo "load: $tool is missing (Debian: apt-get install $tool)" >&2; exit 1; }
+    done
+}
+
+port() {
+    node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+}
+
+# Answers with any status.
+answers() { curl -s -o /dev/null "$1"; }
+
+await() {
+    for _ in $(seq 300); do "$@" && return; sleep 0.1; done
+    echo "load: no success within 30 s: $*" >&2
+    tail -5 "$folder"/*.log >&2 || true
+    exit 1
+}
+
+ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "$LOAD_URL/readyz")" = 200 ]; }
+reports() { curl -s "$LOAD_URL/readyz" | grep -q '"reports":true'; }
+
+start_ashna() {
+    need curl node wrk
+    [ -x "$binary" ] || { echo "load: $binary is missing: run make build" >&2; exit 1; }
+    export LOAD_URL=http://127.0.0.1:$(port) LOAD_FOLDER=$here
+    export LOAD_ORIGIN=$LOAD_URL
+    "$binary" serve --demo --listen "${LOAD_URL#http://}" --data-dir "$folder/data" >"$folder/ashna.log" 2>&1 &
+    service=$!
+    started+=("$service")
+    await ready
+    await reports
+    engine=$(pgrep -P "$service" | head -n 1)
+    LOAD_KEY=$("$binary" site list --json --data-dir "$folder/data" | node -pe \
+        'JSON.parse(require("fs").readFileSync(0)).find((site) => site.demo).write_key')
+    export LOAD_KEY
+}
+
+start_nginx() {
+    need nginx
+    nginx_url=http://127.0.0.1:$(port)
+    sed "s|FOLDER|$folder|g; s|PORT|${nginx_url##*:}|" "$here/nginx.conf" >"$folder/nginx.conf"
+    nginx -e "$folder/nginx.log" -c "$folder/nginx.conf" -g 'daemon off;' &
+    started+=("$!")
+    await answers "$nginx_url/"
+}
+
+# press SCRIPT URL SECONDS: one round; prints its line of JSON.
+press() {
+    wrk -t "$THREADS" -c "$CONNECTIONS" -d "$3s" --timeout 10s -s "$here/$1.lua" "$2" | grep '^{'
+}
+
+# Alternating rounds of both servers, then medians, the ratio, and the thresholds.
+against_nginx() {
+    local script=$1 ratio_min=$2 p99_max=$3
+    press "$script" "$LOAD_URL" 3 >/dev/null
+    for round in $(seq "$ROUNDS"); do
+        press "$script" "$nginx_url" "$SECONDS_EACH" | tee -a "$folder/nginx.json" | sed "s/^/round $round  nginx  /"
+        press "$script" "$LOAD_URL" "$SECONDS_EACH" | tee -a "$folder/ashna.json" | sed "s/^/round $round  ashna  /"
+    done
+    node "$here/medians.mjs" "$script" "$folder/ashna.json" "$folder/nginx.json" "$ratio_min" "$p99_max"
+}
+
+mib() { awk -v field="$2:" '$1 == field { printf "%d", $2 / 1024 }' "/proc/$1/status"; }
+
+memory() {
+    sleep 5
+    local idle_service idle_engine
+    idle_service=$(mib "$service" VmRSS) idle_engine=$(mib "$engine" VmRSS)
+    node "$here/past.mjs"
+    press single "$LOAD_URL" $((SECONDS_EACH * 2))
+    press decide "$LOAD_URL" "$SECONDS_EACH"
+    local peak_service peak_engine
+    peak_service=$(mib "$service" VmHWM) peak_engine=$(mib "$engine" VmHWM)
+    echo "service: idle $idle_service MiB, highest under load $peak_service MiB (at most $SERVICE_MIB_MAX)"
+    echo "engine:  idle $idle_engine MiB, highest under load $peak_engine MiB (at most $ENGINE_MIB_MAX)"
+    [ "$peak_service" -le "$SERVICE_MIB_MAX" ] && [ "$peak_engine" -le "$ENGINE_MIB_MAX" ]
+}
+
+case ${1:-} in
+    single) start_ashna; start_nginx; against_nginx single "$SINGLE_RATIO_MIN" "$SINGLE_P99_MAX" ;;
+    decide) start_ashna; start_nginx; node "$here/past.mjs"; against_nginx decide "$DECIDE_RATIO_MIN" "$DECIDE_P99_MAX" ;;
+    memory) start_ashna; memory ;;
+    faults) cd "$root" && ASHNA_FAULT_ROUNDS=${2:-20} cargo test --locked --test it faults -- --nocapture ;;
+    sync) cd "$root" && cargo test --locked --test it sync -- --nocapture ;;
+    *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
+esac
