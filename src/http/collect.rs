@@ -140,7 +140,7 @@ async fn take_body(doors: &Doors, request: Request) -> Result<(Parts, Bytes), Ap
 fn parse<'a>(doors: &Doors, bytes: &'a [u8], call: Option<Kind>) -> Result<Batch<'a>, ApiError> {
     let parsed = match call {
         None => collect::parse(bytes),
-        Some(kind) => collect::parse_call(kind, bytes),
+        Some(kind) => collect::parse_call(bytes, kind),
     };
     parsed.map_err(|error| refuse(doors, "unreadable", ApiError::Unreadable(error.to_string())))
 }
@@ -157,7 +157,7 @@ async fn from_browser(
     let site = &snapshot.site_of_key(key).ok_or_else(|| refuse(doors, "unknown_key", ApiError::Unauthorized))?.site;
     sender_of(doors, &parts.headers, site)?;
     let consent = consent::settle(site, batch.consent, visitor::refuses(&parts.headers));
-    let identity = visitor::identify(doors, &parts.headers, site, batch.visitor.as_str(), consent);
+    let identity = visitor::identify(doors, &parts.headers, site, batch.visitor.as_str(), batch.reset, consent);
     let arrival = Arrival {
         site,
         batch,

@@ -46,7 +46,7 @@ pub async fn decide(
     });
     let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
     let proposal = asked.visitor.as_deref().unwrap_or("");
-    let identity = visitor::identify(&doors, &parts.headers, &site.site, proposal, consent);
+    let identity = visitor::identify(&doors, &parts.headers, &site.site, proposal, asked.reset, consent);
     let personal = if consent.personalization { identity.visitor } else { VisitorId::NOBODY };
     let url_path = path_of(&asked.context.url);
     let answer = doors

@@ -23,12 +23,18 @@ pub fn refuses(headers: &HeaderMap) -> bool {
     ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
 }
 
-/// Who the visitor is: a valid cookie wins, then the tracker's proposal. Without consent nobody, and
-/// the cookie is not even read.
+/// Who the visitor is: a valid cookie wins, then the tracker's proposal. After a `reset`, and without
+/// consent, the cookie is not even read.
 #[must_use]
-pub fn identify(doors: &Doors, headers: &HeaderMap, site: &Site, proposal: &str, consent: Consent) -> Identity {
-    let cookie = consent
-        .analytics
+pub fn identify(
+    doors: &Doors,
+    headers: &HeaderMap,
+    site: &Site,
+    proposal: &str,
+    reset: bool,
+    consent: Consent,
+) -> Identity {
+    let cookie = (consent.analytics && !reset)
         .then(|| connection::cookie(headers, &name(site)))
         .flatten()
         .and_then(|value| identify::parse(site.id, &doors.cookie_keys, &value));

@@ -15,6 +15,9 @@ pub struct DecideRequest {
     /// The id the tracker proposes.
     #[serde(default)]
     pub visitor: Option<String>,
+    /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
+    #[serde(default)]
+    pub reset: bool,
     /// The slots of the page.
     #[serde(default)]
     pub slots: Vec<String>,

@@ -31,6 +31,8 @@ pub struct Batch<'a> {
     pub key: Text<'a>,
     /// The visitor id the tracker proposes.
     pub visitor: Text<'a>,
+    /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
+    pub reset: bool,
     /// When the batch left the client, by its clock.
     pub sent_at: Moment,
     /// The tracker's idea of the session.
@@ -240,6 +242,8 @@ struct Body<'a> {
     write_key: Text<'a>,
     #[serde(borrow)]
     visitor: Text<'a>,
+    #[serde(deserialize_with = "lenient")]
+    reset: bool,
     sent_at: Moment,
     #[serde(deserialize_with = "lenient")]
     session: SessionHint,
@@ -286,6 +290,7 @@ fn shared(body: Body<'_>) -> Batch<'_> {
     Batch {
         key: if body.key.is_empty() { body.write_key } else { body.key },
         visitor: body.visitor,
+        reset: body.reset,
         sent_at: body.sent_at,
         session: body.session,
         consent: body.consent,
