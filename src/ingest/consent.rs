@@ -30,10 +30,7 @@ pub fn settle(site: &Site, said: collect::Consent, refusal_signal: bool) -> Cons
         ConsentDefault::Granted => !(refusal_signal && site.honour_gpc),
         ConsentDefault::Denied => false,
     };
-    Consent {
-        analytics: said.analytics.unwrap_or(unsaid),
-        personalization: said.personalization.unwrap_or(unsaid),
-    }
+    Consent { analytics: said.analytics.unwrap_or(unsaid), personalization: said.personalization.unwrap_or(unsaid) }
 }
 
 /// Calls that do nothing but tell who somebody is have nothing left without consent; all others stay,

@@ -33,9 +33,7 @@ pub use verdict::{DropReason, RejectReason, Verdict};
 
 use crate::{
     config,
-    model::{
-        Action, Currency, Device, Event, Kind, MessageHash, Page, Place, Site, Timestamp, Traffic, VisitorId,
-    },
+    model::{Action, Currency, Device, Event, Kind, MessageHash, Page, Place, Site, Timestamp, Traffic, VisitorId},
     wire::collect::{self, Batch},
 };
 
@@ -92,12 +90,7 @@ pub struct Progress {
 }
 
 /// Takes one event of a batch through all steps.
-pub fn run<'a>(
-    setting: &Setting<'_>,
-    batch: &Batch<'a>,
-    progress: &mut Progress,
-    raw: &'a RawValue,
-) -> Verdict<'a> {
+pub fn run<'a>(setting: &Setting<'_>, batch: &Batch<'a>, progress: &mut Progress, raw: &'a RawValue) -> Verdict<'a> {
     take(setting, batch, progress, raw).unwrap_or_else(|ended| ended)
 }
 

@@ -1,12 +1,8 @@
 //! Robots: what says so itself, what a program says that is no browser, and what drives a browser.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
-use super::{
-    DropReason, Sender, Setting, Verdict,
-    enrich::user_agent::Agent,
-    own_or_shared,
-};
+use super::{DropReason, Sender, Setting, Verdict, enrich::user_agent::Agent, own_or_shared};
 use crate::{
     model::{Event, RobotsPolicy},
     wire::collect::{self, Batch},

@@ -78,8 +78,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_the_pause_and_not_before() {
         let check = |before: Option<Session>, at: i64, expected_start: i64| {
-            let placed =
-                Sessions::default().place(VisitorId(1), Timestamp(at * MINUTE), PAUSE, || before);
+            let placed = Sessions::default().place(VisitorId(1), Timestamp(at * MINUTE), PAUSE, || before);
             assert_eq!(placed.start, Timestamp(expected_start * MINUTE), "{before:?} at {at}");
         };
         check(None, 5, 5);

@@ -1,8 +1,6 @@
 //! What an event means to a shop: items, category, money, order. Names follow Segment's e-commerce
 //! specification. Amounts go from the sender's digits to minor units without ever being a float.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -112,9 +110,10 @@ impl<'a> Told<'a> {
 fn amount(event: &Event<'_>, told: &Told<'_>, purse: &Purse) -> i64 {
     let first = |texts: [&Text<'_>; 3]| texts.into_iter().find_map(|text| purse.minor(text));
     let of_lines = || {
-        event.items.iter().fold(0_i64, |sum, line| {
-            sum.saturating_add(line.price_minor.saturating_mul(i64::from(line.quantity)))
-        })
+        event
+            .items
+            .iter()
+            .fold(0_i64, |sum, line| sum.saturating_add(line.price_minor.saturating_mul(i64::from(line.quantity))))
     };
     match event.action {
         Action::Ordered | Action::Refunded | Action::CheckoutStarted | Action::CartViewed => {

@@ -31,8 +31,9 @@ pub(super) fn reject_nobody_in_particular<'a>(
             match (anonymous, setting.sender) {
                 (Some(visitor), _) => visitor,
                 (None, Sender::Browser) => setting.identity.visitor,
-                (None, Sender::Server | Sender::Import) => named(IdKind::User, call.user_id.as_str())
-                    .ok_or(Verdict::Reject(RejectReason::IdentityMissing))?,
+                (None, Sender::Server | Sender::Import) => {
+                    named(IdKind::User, call.user_id.as_str()).ok_or(Verdict::Reject(RejectReason::IdentityMissing))?
+                }
             }
         }
     };

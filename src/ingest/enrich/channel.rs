@@ -15,7 +15,8 @@ pub fn of_campaign(source: &str, medium: &str, campaign: &str) -> Channel {
     let any = |words: &[&str], text: &str| words.contains(&text);
     let mails = ["email", "e-mail", "e_mail", "e mail"];
 
-    if is_paid(medium) && (shopping || matches!(category, Some(Category::Search | Category::Social | Category::Video))) {
+    if is_paid(medium) && (shopping || matches!(category, Some(Category::Search | Category::Social | Category::Video)))
+    {
         match category {
             _ if shopping => Channel::PaidShopping,
             Some(Category::Search) => Channel::PaidSearch,

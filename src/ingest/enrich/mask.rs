@@ -98,9 +98,14 @@ struct Run {
 impl Run {
     fn at(bytes: &[u8], begin: usize) -> Self {
         let before = &bytes[..begin];
-        let plus = if before.ends_with(b"+") { 1 } else if before.ends_with(b"%2B") { 3 } else { 0 };
-        let mut run =
-            Self { begin: begin - plus, end: begin, digits: [0; 20], count: 0, international: plus > 0 };
+        let plus = if before.ends_with(b"+") {
+            1
+        } else if before.ends_with(b"%2B") {
+            3
+        } else {
+            0
+        };
+        let mut run = Self { begin: begin - plus, end: begin, digits: [0; 20], count: 0, international: plus > 0 };
         let mut i = begin;
         while i < bytes.len() {
             if bytes[i].is_ascii_digit() {

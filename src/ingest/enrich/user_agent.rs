@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    hash::BuildHasher,
     sync::{Arc, Mutex, PoisonError},
 };
 

@@ -19,7 +19,12 @@ pub(crate) fn put_tastes<'a>(event: &mut Event<'a>, batch: &Batch<'a>, call: &co
 }
 
 /// Puts where it happened; dearest of all steps, so it comes last. Without consent the country is enough.
-pub(crate) fn put_place<'a>(event: &mut Event<'a>, setting: &Setting<'_>, batch: &Batch<'a>, call: &collect::Event<'a>) {
+pub(crate) fn put_place<'a>(
+    event: &mut Event<'a>,
+    setting: &Setting<'_>,
+    batch: &Batch<'a>,
+    call: &collect::Event<'a>,
+) {
     let address: Option<IpAddr> = match setting.sender {
         Sender::Browser | Sender::Import => setting.address,
         Sender::Server => own_or_shared(call, batch, |context| &context.ip).trim().parse().ok(),

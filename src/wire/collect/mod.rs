@@ -8,8 +8,8 @@ mod text;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-pub use text::{Moment, Text};
 use text::lenient;
+pub use text::{Moment, Text};
 
 use crate::model::Kind;
 
