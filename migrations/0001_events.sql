@@ -1,6 +1,6 @@
 -- The warehouse of clickstream: one row an event, in the order funnels and visitors are read.
 -- `position` is the event's place in the journal `journal`; the pair is unique and tells arrival order.
-CREATE TABLE events
+CREATE TABLE IF NOT EXISTS events
 (
     journal         UInt64,
     position        UInt64 CODEC(Delta, ZSTD(1)),
@@ -59,7 +59,7 @@ SETTINGS non_replicated_deduplication_window = 10000,
          fsync_part_directory = 1;
 
 -- The narrow copy a live profile is read back from: all of one visitor in one place.
-CREATE TABLE visitor_events
+CREATE TABLE IF NOT EXISTS visitor_events
 (
     site_id         UInt32,
     visitor         UInt128,
@@ -93,7 +93,7 @@ SETTINGS non_replicated_deduplication_window = 10000,
          fsync_part_directory = 1,
          index_granularity = 1024;
 
-CREATE MATERIALIZED VIEW visitor_events_view TO visitor_events AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS visitor_events_view TO visitor_events AS
 SELECT
     site_id, visitor, occurred_at, journal, position, kind, action, name, session_start,
     items, item_prices, item_quantities, category, amount_minor, user_id, user_verified, path,

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `ashna`: thin on purpose, everything is in the library.
+
+fn main() {
+    ashna::engine::child::run_if_child();
+}

@@ -19,3 +19,35 @@ pub struct Clickhouse {
     /// `clickhouse.query_timeout_ms`.
     pub query_timeout_ms: u64,
 }
+
+/// Where the warehouse is and who asks it. The embedded engine's changes when it is started again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Address of the HTTP interface.
+    pub url: String,
+    /// User.
+    pub user: String,
+    /// Password of the user.
+    pub password: String,
+    /// Database that holds the tables.
+    pub database: String,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Endpoint({} as {}, database {})", self.url, self.user, self.database)
+    }
+}
+
+impl Clickhouse {
+    /// The server to use instead of the embedded engine, if one is named.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        (!self.url.is_empty()).then(|| Endpoint {
+            url: self.url.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+            database: self.database.clone(),
+        })
+    }
+}

@@ -20,7 +20,7 @@ mod server;
 use std::path::Path;
 
 pub use access::Access;
-pub use clickhouse::Clickhouse;
+pub use clickhouse::{Clickhouse, Endpoint};
 pub use decide::Decide;
 pub use dedup::Dedup;
 pub use delivery::Delivery;
@@ -35,6 +35,12 @@ pub use server::Server;
 
 /// The commented defaults, as shipped.
 pub const DEFAULT_TOML: &str = include_str!("../../config.default.toml");
+
+/// The directories in which programs are looked for (`PATH`).
+#[must_use]
+pub fn search_path() -> Vec<std::path::PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
 
 /// All settings, one section a room.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,1 +1,104 @@
-//! The control plane's own small database (SQLite).
+//! The control plane's own small database (SQLite): sites, people, keys, and the documents that
+//! marketers edit. Everything here is small and read into memory by `catalog`; no visitor request
+//! waits for it. It must never hold events.
+//!
+//! Example: `Control::open(dir).await?.sites().await?` lists the sites.
+
+mod documents;
+mod people;
+mod sites;
+
+use std::path::Path;
+
+pub use documents::FunnelRow;
+pub use people::{KeyRow, Role, Scope, UserRow};
+pub use sites::NewSite;
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// A handle on the control database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Control {
+    pool: SqlitePool,
+}
+
+/// Why the control database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Something with that name or id exists already.
+    #[error("{0} exists already")]
+    Taken(&'static str),
+    /// What is stored cannot be understood; a newer version may have written it.
+    #[error("the control database holds an unreadable {what}: {message}")]
+    Unreadable {
+        /// Kind of record.
+        what: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The file's tables could not be brought up to date.
+    #[error("the control database cannot be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// SQLite refused.
+    #[error("the control database failed: {0}")]
+    Sqlite(#[from] sqlx::Error),
+}
+
+impl ControlError {
+    fn unreadable(what: &'static str, message: impl std::fmt::Display) -> Self {
+        Self::Unreadable { what, message: message.to_string() }
+    }
+
+    /// Turns a violated uniqueness into [`ControlError::Taken`].
+    fn taken(error: sqlx::Error, what: &'static str) -> Self {
+        match &error {
+            sqlx::Error::Database(e) if e.is_unique_violation() => Self::Taken(what),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl Control {
+    /// Opens `control.sqlite` in the data directory, creating it and bringing its tables up to date.
+    pub async fn open(data_dir: &Path) -> Result<Self, ControlError> {
+        let options = SqliteConnectOptions::new()
+            .filename(data_dir.join("control.sqlite"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(std::time::Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        sqlx::migrate!("src/control/migrations").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// A named setting that `make` provides the first time it is asked for, such as a signing key.
+    pub async fn setting(&self, name: &str, make: impl FnOnce() -> String + Send) -> Result<String, ControlError> {
+        sqlx::query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(name)
+            .bind(make())
+            .execute(&self.pool)
+            .await?;
+        Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(&self.pool).await?)
+    }
+
+    /// Notes who did what, for the owner to read later.
+    pub async fn audit(&self, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
+        sqlx::query("INSERT INTO audit (at, who, action, subject) VALUES (?, ?, ?, ?)")
+            .bind(crate::clock::now().0)
+            .bind(who)
+            .bind(action)
+            .bind(subject)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes what is still in memory and closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -93,6 +93,22 @@ pub enum Kind {
     Alias = 6,
 }
 
+impl Kind {
+    /// The call with this stored number; `None` for one that a newer version wrote.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Track,
+            2 => Self::Page,
+            3 => Self::Screen,
+            4 => Self::Identify,
+            5 => Self::Group,
+            6 => Self::Alias,
+            _ => return None,
+        })
+    }
+}
+
 /// What an event means to a shop (Segment's e-commerce specification). Numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
@@ -252,6 +268,36 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 20] = [
+        Self::Internal,
+        Self::Direct,
+        Self::OrganicSearch,
+        Self::PaidSearch,
+        Self::OrganicSocial,
+        Self::PaidSocial,
+        Self::OrganicVideo,
+        Self::PaidVideo,
+        Self::OrganicShopping,
+        Self::PaidShopping,
+        Self::PaidOther,
+        Self::Display,
+        Self::Email,
+        Self::Sms,
+        Self::Push,
+        Self::Affiliates,
+        Self::Audio,
+        Self::AiAssistant,
+        Self::Referral,
+        Self::Unassigned,
+    ];
+
+    /// The channel with this stored name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.as_str() == name)
+    }
+
     /// Name as stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -312,6 +358,15 @@ pub enum DeviceClass {
 }
 
 impl DeviceClass {
+    /// Every class.
+    pub const ALL: [Self; 5] = [Self::Unknown, Self::Desktop, Self::Mobile, Self::Tablet, Self::Appliance];
+
+    /// The class with this stored name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+
     /// Name as stored and shown; empty when unknown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

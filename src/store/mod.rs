@@ -1,1 +1,175 @@
-//! The only room that speaks ClickHouse.
+//! The only room that speaks ClickHouse: embedded or a server elsewhere, reached in the same way.
+//!
+//! It knows the schema (`migrations/`), the layout of a stored row ([`rows`]) and what each error
+//! means ([`StoreError::kind`]). It never retries by itself, never invents SQL at run time — one
+//! question is one file with `{name:Type}` parameters — and knows nothing of the journal.
+//!
+//! ```no_run
+//! # async fn example(endpoint: tokio::sync::watch::Receiver<ashna::config::Endpoint>)
+//! # -> Result<(), ashna::store::StoreError> {
+//! # use ashna::{config::Config, store::{Param, Store}};
+//! let store = Store::connect(endpoint, &Config::defaults().clickhouse);
+//! store.migrate().await?;
+//! let counts: Vec<u64> =
+//!     store.query("SELECT count() FROM events WHERE site_id = {site:UInt32}", &[("site", Param::U32(1))]).await?;
+//! # Ok(()) }
+//! ```
+
+mod error;
+mod migrate;
+pub mod read;
+pub mod rows;
+mod write;
+
+use std::time::Duration;
+
+use clickhouse::{Client, RowOwned, RowRead};
+use serde::{Serialize, Serializer};
+use tokio::sync::watch;
+
+pub use error::{ErrorKind, StoreError};
+pub use write::Rows;
+
+use crate::config::{self, Endpoint};
+
+/// The warehouse. Cheap to clone; follows the endpoint when it changes.
+#[derive(Clone)]
+pub struct Store {
+    endpoint: watch::Receiver<Endpoint>,
+    client: Client,
+    insert_timeout: Duration,
+    query_timeout: Duration,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Store").field(&*self.endpoint.borrow()).finish()
+    }
+}
+
+/// A value for a `{name:Type}` parameter of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Param {
+    /// `UInt8`.
+    U8(u8),
+    /// `UInt32`.
+    U32(u32),
+    /// `UInt64`.
+    U64(u64),
+    /// `Int64`.
+    I64(i64),
+    /// `UInt128`.
+    U128(u128),
+    /// `Float64`.
+    F64(f64),
+    /// `Bool`.
+    Bool(bool),
+    /// `String`.
+    Str(String),
+    /// `Array(String)`.
+    ArrayStr(Vec<String>),
+    /// `Array(UInt8)`, `Array(UInt32)` or `Array(UInt64)`.
+    ArrayU64(Vec<u64>),
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+impl Serialize for Param {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::U8(value) => value.serialize(serializer),
+            Self::U32(value) => value.serialize(serializer),
+            Self::U64(value) => value.serialize(serializer),
+            Self::I64(value) => value.serialize(serializer),
+            Self::U128(value) => serializer.collect_str(value),
+            Self::F64(value) => value.serialize(serializer),
+            Self::Bool(value) => value.serialize(serializer),
+            Self::Str(value) => value.serialize(serializer),
+            Self::ArrayStr(value) => value.serialize(serializer),
+            Self::ArrayU64(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl Store {
+    /// A store at this endpoint. Nothing is sent yet.
+    pub fn connect(endpoint: watch::Receiver<Endpoint>, config: &config::Clickhouse) -> Self {
+        Self {
+            endpoint,
+            client: Client::default(),
+            insert_timeout: Duration::from_millis(config.insert_timeout_ms),
+            query_timeout: Duration::from_millis(config.query_timeout_ms),
+        }
+    }
+
+    /// A store at an endpoint that never changes.
+    pub fn connect_to(endpoint: Endpoint, config: &config::Clickhouse) -> Self {
+        Self::connect(watch::channel(endpoint).1, config)
+    }
+
+    /// Asks one question and reads the whole answer; the question itself must bound it.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses, or the answer does not fit `T`.
+    pub async fn query<T>(&self, question: &'static str, params: &[(&str, Param)]) -> Result<Vec<T>, StoreError>
+    where
+        T: RowOwned + RowRead,
+    {
+        let mut query =
+            self.client().query_raw(question).with_setting("max_execution_time", seconds(self.query_timeout));
+        for (name, value) in params {
+            query = query.param(name, value);
+        }
+        self.within(self.query_timeout, query.fetch_all()).await
+    }
+
+    /// Runs one statement that has no answer.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn execute(&self, statement: &str, params: &[(&str, Param)]) -> Result<(), StoreError> {
+        let mut query = self.client().query_raw(statement);
+        for (name, value) in params {
+            query = query.param(name, value);
+        }
+        self.within(self.query_timeout, query.execute()).await
+    }
+
+    /// Whether it answers now.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.query::<u8>("SELECT 1", &[]).await.map(drop)
+    }
+
+    fn client(&self) -> Client {
+        let endpoint = self.endpoint.borrow();
+        self.client_without_database().with_database(&endpoint.database)
+    }
+
+    fn client_without_database(&self) -> Client {
+        let endpoint = self.endpoint.borrow();
+        self.client.clone().with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password)
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, clickhouse::error::Error>>,
+    ) -> Result<T, StoreError> {
+        // The server's own limit comes first and tells more; this one is for a silent server.
+        match tokio::time::timeout(limit + Duration::from_secs(1), work).await {
+            Ok(done) => done.map_err(StoreError::from),
+            Err(_) => Err(StoreError::TimedOut(limit)),
+        }
+    }
+}
+
+fn seconds(limit: Duration) -> String {
+    limit.as_secs_f64().max(0.001).to_string()
+}

@@ -1,1 +1,232 @@
-//! Counters, the two conservation laws, and the log.
+//! Counters for `/metrics`, the two conservation laws, and the log.
+//!
+//! Every parsed event ends in exactly one of kept, dropped, rejected; the law
+//! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
+//! reasons by heart: closed enums elsewhere bring their stable words.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+/// A label set of one stable word.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+pub struct Reason {
+    /// The word.
+    pub reason: &'static str,
+}
+
+/// The service's counters. One instance a process; tests make their own.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Parsed events.
+    pub received: Counter,
+    /// Events made durable.
+    pub kept: Counter,
+    /// Events left out on purpose, by reason.
+    pub dropped: Family<Reason, Counter>,
+    /// Events that cannot be used, by reason.
+    pub rejected: Family<Reason, Counter>,
+    /// Bodies refused before any event could be counted, by reason.
+    pub refused: Family<Reason, Counter>,
+    /// Decision requests.
+    pub decisions: Counter,
+    /// Decision requests answered without the stored profile.
+    pub decisions_degraded: Counter,
+    /// Seconds from a decision request to its answer.
+    pub decision_seconds: Histogram,
+    /// Records ever written to the journal; persisted.
+    pub journal_kept: Gauge,
+    /// Records inserted into the warehouse; persisted.
+    pub journal_inserted: Gauge,
+    /// Records set aside with a reason; persisted.
+    pub journal_quarantined: Gauge,
+    /// Records that wait for the warehouse.
+    pub journal_waiting: Gauge,
+    /// Bytes of journal files.
+    pub journal_bytes: Gauge,
+    /// 1 while the warehouse answers.
+    pub store_up: Gauge,
+    /// Profiles in memory.
+    pub profiles_cached: Gauge,
+    /// Undelivered events held for profiles that are not in memory.
+    pub profiles_waiting_events: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("ashna");
+        let metrics = Self {
+            received: Counter::default(),
+            kept: Counter::default(),
+            dropped: Family::default(),
+            rejected: Family::default(),
+            refused: Family::default(),
+            decisions: Counter::default(),
+            decisions_degraded: Counter::default(),
+            decision_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
+            journal_kept: Gauge::default(),
+            journal_inserted: Gauge::default(),
+            journal_quarantined: Gauge::default(),
+            journal_waiting: Gauge::default(),
+            journal_bytes: Gauge::default(),
+            store_up: Gauge::default(),
+            profiles_cached: Gauge::default(),
+            profiles_waiting_events: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("events_received", "Parsed events since start", metrics.received.clone());
+        registry.register("events_kept", "Events made durable since start", metrics.kept.clone());
+        registry.register("events_dropped", "Events left out on purpose since start", metrics.dropped.clone());
+        registry.register("events_rejected", "Events that cannot be used since start", metrics.rejected.clone());
+        registry.register("bodies_refused", "Bodies refused before events were counted", metrics.refused.clone());
+        registry.register("decisions", "Decision requests since start", metrics.decisions.clone());
+        registry.register(
+            "decisions_degraded",
+            "Decisions made without the stored profile",
+            metrics.decisions_degraded.clone(),
+        );
+        registry.register_with_unit(
+            "decision",
+            "Time from a decision request to its answer",
+            Unit::Seconds,
+            metrics.decision_seconds.clone(),
+        );
+        for (name, help, gauge) in [
+            ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
+            ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),
+            ("journal_records_quarantined", "Records set aside with a reason", &metrics.journal_quarantined),
+            ("journal_records_waiting", "Records that wait for the warehouse", &metrics.journal_waiting),
+            ("journal_bytes", "Size of the journal's files", &metrics.journal_bytes),
+            ("store_up", "1 while the warehouse answers", &metrics.store_up),
+            ("profiles_cached", "Live profiles in memory", &metrics.profiles_cached),
+            ("profiles_waiting_events", "Undelivered events held for profiles", &metrics.profiles_waiting_events),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// Counts one dropped event.
+    pub fn drop_one(&self, reason: &'static str) {
+        self.dropped.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts one rejected event.
+    pub fn reject_one(&self, reason: &'static str) {
+        self.rejected.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts one body refused unread.
+    pub fn refuse_body(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Everything, in the text format of `OpenMetrics`.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(8192);
+        if text::encode(&mut out, &self.registry).is_err() {
+            out.clear();
+        }
+        out
+    }
+}
+
+/// What became of one request's events, for the `Ashna-Outcome` header and the importer's counts.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Events parsed.
+    pub received: u64,
+    /// Events made durable.
+    pub kept: u64,
+    /// Events left out on purpose, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Events that cannot be used, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+}
+
+impl Outcome {
+    /// Dropped events of any reason.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    /// Rejected events of any reason.
+    #[must_use]
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Adds the counts of another request.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.kept += other.kept;
+        for (reason, n) in &other.dropped {
+            *self.dropped.entry(reason).or_default() += n;
+        }
+        for (reason, n) in &other.rejected {
+            *self.rejected.entry(reason).or_default() += n;
+        }
+    }
+
+    /// The header's text: `kept=2, dropped=1 (duplicate=1), rejected=0`.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let mut out = format!("kept={}", self.kept);
+        for (word, total, reasons) in
+            [("dropped", self.dropped_total(), &self.dropped), ("rejected", self.rejected_total(), &self.rejected)]
+        {
+            let _ = write!(out, ", {word}={total}");
+            if total > 0 {
+                let named: Vec<String> = reasons.iter().map(|(reason, n)| format!("{reason}={n}")).collect();
+                let _ = write!(out, " ({})", named.join(" "));
+            }
+        }
+        out
+    }
+}
+
+/// Starts the log on standard error; `RUST_LOG`-style filters, `info` by default.
+pub fn start_log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
+    // A second start, as in tests, keeps the first log.
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_names_every_reason() {
+        let mut outcome = Outcome { received: 4, kept: 2, ..Outcome::default() };
+        assert_eq!(outcome.header(), "kept=2, dropped=0, rejected=0");
+        outcome.dropped.insert("duplicate", 1);
+        outcome.rejected.insert("no_name", 1);
+        assert_eq!(outcome.header(), "kept=2, dropped=1 (duplicate=1), rejected=1 (no_name=1)");
+    }
+
+    #[test]
+    fn metrics_render_with_their_reasons() {
+        let metrics = Metrics::default();
+        metrics.drop_one("robot");
+        metrics.received.inc();
+        let text = metrics.render();
+        assert!(text.contains("ashna_events_dropped_total{reason=\"robot\"} 1"), "{text}");
+        assert!(text.contains("ashna_events_received_total 1"), "{text}");
+    }
+}

@@ -44,7 +44,7 @@ export class Site {
   async answer(request, response) {
     const { pathname } = new URL(request.url, this.url);
     const send = (status, type, body, headers = {}) =>
-      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', ...headers }).end(body);
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-cache', ...headers }).end(body);
     if (pathname === '/e') {
       const body = await bodyOf(request);
       const post = { at: Date.now(), type: request.headers['content-type'], size: Buffer.byteLength(body), ...JSON.parse(body) };
@@ -66,11 +66,14 @@ export class Site {
     return send(404, 'text/plain', 'no such page');
   }
 
-  /** Adds a page with the inline style, the tag and the given body. */
-  page(path, { body = '', head = '', tag = '', title = 'A page' } = {}) {
+  /**
+   * Adds a page with the inline style, the tag and the given body. A test of anything but the
+   * deadline itself gives a long one, and is not hurt by a slow machine.
+   */
+  page(path, { body = '', head = '', tag = '', title = 'A page', deadlineMs = 300 } = {}) {
     this.pages[path] = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title>
-<style>${style}</style>${head}
-<script async src="/t.js" data-key="k1" ${tag}></script></head><body>${body}</body></html>`;
+<style>${style.replace('.3s', `${deadlineMs / 1000}s`)}</style>${head}
+<script async src="/t.js" data-key="k1" data-deadline="${deadlineMs}" ${tag}></script></head><body>${body}</body></html>`;
     return this;
   }
 

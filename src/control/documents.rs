@@ -1,0 +1,148 @@
+//! The documents that marketers edit: items, offers, funnels. Bodies are JSON texts that `catalog`
+//! and `reports` understand; this room only keeps them.
+
+use sqlx::Row;
+
+use super::{Control, ControlError};
+use crate::model::SiteId;
+
+/// A saved funnel.
+#[derive(Debug, Clone)]
+pub struct FunnelRow {
+    /// Number.
+    pub id: i64,
+    /// Name given by the marketer.
+    pub name: String,
+    /// The question, as JSON.
+    pub question: String,
+    /// Last change, milliseconds.
+    pub updated_at: i64,
+}
+
+impl Control {
+    /// The bodies of all items of a site, by id.
+    pub async fn items(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
+        Ok(sqlx::query_scalar("SELECT body FROM items WHERE site_id = ? ORDER BY id")
+            .bind(site.0)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Stores items, each `(id, body)`, replacing those with the same id; all or none.
+    pub async fn put_items(&self, site: SiteId, items: &[(String, String)]) -> Result<(), ControlError> {
+        let now = crate::clock::now().0;
+        let mut transaction = self.pool.begin().await?;
+        for (id, body) in items {
+            sqlx::query(
+                "INSERT INTO items (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
+                 ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+            )
+            .bind(site.0)
+            .bind(id)
+            .bind(body)
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Removes an item. False when there was none.
+    pub async fn delete_item(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
+        let done = sqlx::query("DELETE FROM items WHERE site_id = ? AND id = ?")
+            .bind(site.0)
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The bodies of all offers of a site, by id.
+    pub async fn offers(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
+        Ok(sqlx::query_scalar("SELECT body FROM offers WHERE site_id = ? ORDER BY id")
+            .bind(site.0)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Stores an offer, replacing the one with the same id.
+    pub async fn put_offer(&self, site: SiteId, id: &str, body: &str) -> Result<(), ControlError> {
+        sqlx::query(
+            "INSERT INTO offers (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
+             ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+        )
+        .bind(site.0)
+        .bind(id)
+        .bind(body)
+        .bind(crate::clock::now().0)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Removes an offer. False when there was none.
+    pub async fn delete_offer(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
+        let done = sqlx::query("DELETE FROM offers WHERE site_id = ? AND id = ?")
+            .bind(site.0)
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The saved funnels of a site, by name.
+    pub async fn funnels(&self, site: SiteId) -> Result<Vec<FunnelRow>, ControlError> {
+        let rows =
+            sqlx::query("SELECT id, name, question, updated_at FROM funnels WHERE site_id = ? ORDER BY name, id")
+                .bind(site.0)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(FunnelRow {
+                    id: row.try_get("id")?,
+                    name: row.try_get("name")?,
+                    question: row.try_get("question")?,
+                    updated_at: row.try_get("updated_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Adds a funnel and gives it its number.
+    pub async fn add_funnel(&self, site: SiteId, name: &str, question: &str) -> Result<i64, ControlError> {
+        Ok(sqlx::query_scalar(
+            "INSERT INTO funnels (site_id, name, question, updated_at) VALUES (?, ?, ?, ?) RETURNING id",
+        )
+        .bind(site.0)
+        .bind(name)
+        .bind(question)
+        .bind(crate::clock::now().0)
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// Changes a funnel. False when there is none with this number on this site.
+    pub async fn update_funnel(&self, site: SiteId, id: i64, name: &str, question: &str) -> Result<bool, ControlError> {
+        let done =
+            sqlx::query("UPDATE funnels SET name = ?, question = ?, updated_at = ? WHERE site_id = ? AND id = ?")
+                .bind(name)
+                .bind(question)
+                .bind(crate::clock::now().0)
+                .bind(site.0)
+                .bind(id)
+                .execute(&self.pool)
+                .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Removes a funnel. False when there was none.
+    pub async fn delete_funnel(&self, site: SiteId, id: i64) -> Result<bool, ControlError> {
+        let done = sqlx::query("DELETE FROM funnels WHERE site_id = ? AND id = ?")
+            .bind(site.0)
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}

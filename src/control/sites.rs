@@ -1,0 +1,97 @@
+//! Sites and their settings.
+
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{Control, ControlError};
+use crate::model::{ConsentDefault, Currency, RobotsPolicy, Site, SiteId, Timestamp};
+
+/// What a new site needs; the rest takes defaults.
+#[derive(Debug, Clone)]
+pub struct NewSite {
+    /// Name shown to marketers.
+    pub name: String,
+    /// Origins of its pages.
+    pub origins: Vec<String>,
+    /// Public key.
+    pub write_key: String,
+    /// Signing secret.
+    pub secret: String,
+    /// Whether it is the invented demo shop.
+    pub demo: bool,
+}
+
+impl Control {
+    /// Every site, by number.
+    pub async fn sites(&self) -> Result<Vec<Site>, ControlError> {
+        let rows = sqlx::query("SELECT * FROM sites ORDER BY id").fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Adds a site and gives it its number.
+    pub async fn add_site(&self, new: &NewSite) -> Result<Site, ControlError> {
+        let row = sqlx::query(
+            "INSERT INTO sites (name, origins, write_key, secret, demo, created_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+        )
+        .bind(&new.name)
+        .bind(as_json(&new.origins))
+        .bind(&new.write_key)
+        .bind(&new.secret)
+        .bind(new.demo)
+        .bind(crate::clock::now().0)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| ControlError::taken(e, "a site with that key"))?;
+        read(&row)
+    }
+
+    /// Stores a site's changed settings (its keys stay). False when there is no such site.
+    pub async fn update_site(&self, site: &Site) -> Result<bool, ControlError> {
+        let done = sqlx::query(
+            "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
+             honour_gpc = ? WHERE id = ?",
+        )
+        .bind(&site.name)
+        .bind(as_json(&site.origins))
+        .bind(site.currency.as_str())
+        .bind(&site.timezone)
+        .bind(match site.robots {
+            RobotsPolicy::Drop => "drop",
+            RobotsPolicy::Keep => "keep",
+        })
+        .bind(match site.consent_default {
+            ConsentDefault::Granted => "granted",
+            ConsentDefault::Denied => "denied",
+        })
+        .bind(site.honour_gpc)
+        .bind(site.id.0)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+fn as_json(texts: &[String]) -> String {
+    serde_json::Value::from(texts.to_vec()).to_string()
+}
+
+fn read(row: &SqliteRow) -> Result<Site, ControlError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    Ok(Site {
+        id: SiteId(row.try_get("id")?),
+        name: text("name")?,
+        origins: serde_json::from_str(&text("origins")?).map_err(|e| ControlError::unreadable("site", e))?,
+        write_key: text("write_key")?,
+        secret: text("secret")?,
+        currency: Currency::parse(&text("currency")?).unwrap_or(Currency::NONE),
+        timezone: text("timezone")?,
+        robots: if text("robots")? == "keep" { RobotsPolicy::Keep } else { RobotsPolicy::Drop },
+        consent_default: if text("consent_default")? == "denied" {
+            ConsentDefault::Denied
+        } else {
+            ConsentDefault::Granted
+        },
+        honour_gpc: row.try_get("honour_gpc")?,
+        demo: row.try_get("demo")?,
+        created_at: Timestamp(row.try_get("created_at")?),
+    })
+}

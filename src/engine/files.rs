@@ -1,0 +1,227 @@
+//! What the engine finds in its directory: its settings, its users, the service's secret.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::TcpListener,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::EngineError;
+use crate::config;
+
+/// The service's user in the engine.
+pub const USER: &str = "ashna";
+
+const SECRET_BYTES: usize = 32;
+
+/// The engine's directory, ready for a start.
+#[derive(Debug)]
+pub struct Files {
+    directory: PathBuf,
+    secret: String,
+}
+
+impl Files {
+    /// Makes the directory, the secret (once) and the settings (anew at each start).
+    pub fn prepare(data_dir: &Path, config: &config::Engine) -> Result<Self, EngineError> {
+        let directory = data_dir.join("engine");
+        let prepared = (|| {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+            let directory = directory.canonicalize()?;
+            let secret = secret(&directory)?;
+            write_private(&directory.join("config.xml"), &settings(&directory, config))?;
+            write_private(&directory.join("users.xml"), &users(&secret))?;
+            Ok(Self { directory, secret })
+        })();
+        prepared.map_err(|source| EngineError::Directory { path: directory.display().to_string(), source })
+    }
+
+    /// The engine's directory, absolute.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The password of [`USER`].
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Where the child's standard error goes; begun anew at each start.
+    pub fn stderr(&self) -> io::Result<fs::File> {
+        private().truncate(true).open(self.stderr_path())
+    }
+
+    /// The last line that the child said, to tell why it died.
+    pub fn last_words(&self) -> Option<String> {
+        let text = fs::read(self.stderr_path()).ok()?;
+        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
+        let line = tail.lines().rev().find(|l| !l.trim().is_empty() && !l.starts_with("Logging "))?;
+        Some(line.trim().chars().take(300).collect())
+    }
+
+    fn stderr_path(&self) -> PathBuf {
+        self.directory.join("stderr.log")
+    }
+}
+
+/// The engine's address with this port.
+pub fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// A port of 127.0.0.1 that is free now. Should another program take it before the engine does,
+/// the engine fails, and the next start takes another one.
+pub fn free_port() -> Result<u16, EngineError> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(EngineError::NoPort)?;
+    listener.local_addr().map(|a| a.port()).map_err(EngineError::NoPort)
+}
+
+fn private() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    private().truncate(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn secret(directory: &Path) -> io::Result<String> {
+    let path = directory.join("secret");
+    if let Ok(known) = fs::read_to_string(&path)
+        && known.len() == SECRET_BYTES * 2
+        && known.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        return Ok(known);
+    }
+    let fresh = rand::random::<[u8; SECRET_BYTES]>().iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    write_private(&path, &fresh)?;
+    Ok(fresh)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Modest pools and caches for a small machine; everything on disk below `directory`. Requests are
+/// answered only when they name the service's user, so that nothing on the network can be the
+/// local session, which has no password.
+fn settings(directory: &Path, config: &config::Engine) -> String {
+    let directory = escape(&directory.display().to_string());
+    let memory = match config.memory_bytes_max {
+        0 => "<max_server_memory_usage_to_ram_ratio>0.5</max_server_memory_usage_to_ram_ratio>".to_owned(),
+        bytes => format!("<max_server_memory_usage>{bytes}</max_server_memory_usage>"),
+    };
+    format!(
+        "<clickhouse>
+    <logger>
+        <level>warning</level>
+        <log>{directory}/engine.log</log>
+        <errorlog>{directory}/engine.error.log</errorlog>
+        <size>5M</size>
+        <count>2</count>
+    </logger>
+    <path>{directory}/data/</path>
+    <tmp_path>{directory}/data/tmp/</tmp_path>
+    <user_files_path>{directory}/data/user_files/</user_files_path>
+    <format_schema_path>{directory}/data/format_schemas/</format_schema_path>
+    <listen_host>127.0.0.1</listen_host>
+    {memory}
+    <mark_cache_size>134217728</mark_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <mmap_cache_size>64</mmap_cache_size>
+    <compiled_expression_cache_size>16777216</compiled_expression_cache_size>
+    <max_concurrent_queries>64</max_concurrent_queries>
+    <background_pool_size>2</background_pool_size>
+    <background_schedule_pool_size>4</background_schedule_pool_size>
+    <background_common_pool_size>2</background_common_pool_size>
+    <background_move_pool_size>1</background_move_pool_size>
+    <background_fetches_pool_size>1</background_fetches_pool_size>
+    <merge_tree>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+    </merge_tree>
+    <default_profile>default</default_profile>
+    <users_config>{directory}/users.xml</users_config>
+    <user_directories><users_xml><path>{directory}/users.xml</path></users_xml></user_directories>
+    <http_handlers>
+        <rule>
+            <url>/</url>
+            <methods>GET,POST</methods>
+            <headers><X-ClickHouse-User>{USER}</X-ClickHouse-User></headers>
+            <handler>
+                <type>dynamic_query_handler</type>
+                <query_param_name>query</query_param_name>
+            </handler>
+        </rule>
+    </http_handlers>
+</clickhouse>
+"
+    )
+}
+
+/// Two users: the local session's, which may start listening and wait for its standard input to
+/// close, and the service's.
+fn users(secret: &str) -> String {
+    format!(
+        "<clickhouse>
+    <profiles><default><log_queries>0</log_queries></default></profiles>
+    <quotas><default/></quotas>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <grants>
+                <query>GRANT SYSTEM LISTEN ON *.*</query>
+                <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
+                <query>GRANT READ ON FILE</query>
+            </grants>
+        </default>
+        <{USER}>
+            <password>{secret}</password>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+        </{USER}>
+    </users>
+</clickhouse>
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_and_is_the_owner_s_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let config = config::Config::defaults().engine;
+        let first = Files::prepare(data.path(), &config).unwrap();
+        let second = Files::prepare(data.path(), &config).unwrap();
+        assert_eq!(first.secret(), second.secret());
+        assert_eq!(first.secret().len(), 64);
+        for name in ["secret", "users.xml", "config.xml"] {
+            let mode = fs::metadata(first.directory().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_strange_directory_name_cannot_break_the_settings() {
+        let config = config::Config::defaults().engine;
+        let text = settings(Path::new("/a<b>&c"), &config);
+        assert!(text.contains("/a&lt;b&gt;&amp;c/data/"), "{text}");
+    }
+}

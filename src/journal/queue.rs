@@ -1,0 +1,196 @@
+//! Where batches wait for the next group commit. The lock is held for a copy, never for the disk.
+
+use std::{
+    mem,
+    ops::Range,
+    sync::{Condvar, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    batch::{Batch, Hook},
+    error::AppendError,
+    format::{BLOCK_HEADER, BlockHeader, SEGMENT_HEADER},
+    lock,
+};
+use crate::model::Position;
+
+/// Resolves to a batch's positions, or to why it has none.
+pub(super) type Answer = oneshot::Receiver<Result<Range<Position>, AppendError>>;
+
+/// A buffer that one burst made larger than this is not kept for the next group.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    work: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    group: Group,
+    /// Bytes of the group that is being written: they are held in memory too.
+    writing_bytes: usize,
+    stopping: bool,
+}
+
+/// Batches that are written and synced together: one block.
+#[derive(Default)]
+pub(super) struct Group {
+    /// Room for the block's header, then the frames.
+    bytes: Vec<u8>,
+    records: u32,
+    waiters: Vec<Waiter>,
+}
+
+struct Waiter {
+    /// Its first record's index in the group.
+    index: u32,
+    records: u32,
+    on_durable: Option<Hook>,
+    answer: oneshot::Sender<Result<Range<Position>, AppendError>>,
+}
+
+/// What the writing thread is to do next.
+pub(super) enum Turn {
+    /// The group it handed over is now the one to write.
+    Write,
+    /// Nothing came for the time it wanted to wait at most.
+    Look,
+    /// Nothing more will come.
+    End,
+}
+
+impl Queue {
+    /// Adds a batch unless it would grow the segments by more than `room`, or the memory beyond `pending_max`.
+    pub(super) fn push(&self, batch: Batch, room: u64, pending_max: usize) -> Result<Answer, AppendError> {
+        let (sender, answer) = oneshot::channel();
+        let mut waiting = lock(&self.waiting);
+        if waiting.stopping {
+            return Err(AppendError::Stopping);
+        }
+        let pending = waiting.group.bytes.len() + waiting.writing_bytes + batch.frames.len();
+        if (pending + BLOCK_HEADER + SEGMENT_HEADER) as u64 > room {
+            return Err(AppendError::Full);
+        }
+        if pending > pending_max {
+            return Err(AppendError::Busy);
+        }
+        let was_empty = waiting.group.records == 0;
+        waiting.group.add(batch, sender)?;
+        drop(waiting);
+        if was_empty {
+            self.work.notify_one();
+        }
+        Ok(answer)
+    }
+
+    /// Waits for records and swaps them into `group`, which must be empty. With `at_most` it comes back
+    /// after that time even without any.
+    pub(super) fn next(&self, group: &mut Group, at_most: Option<Duration>) -> Turn {
+        let mut waiting = lock(&self.waiting);
+        waiting.writing_bytes = 0;
+        loop {
+            if waiting.group.records > 0 {
+                mem::swap(&mut waiting.group, group);
+                waiting.writing_bytes = group.bytes.len();
+                return Turn::Write;
+            }
+            if waiting.stopping {
+                return Turn::End;
+            }
+            waiting = match at_most {
+                None => self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(time) => {
+                    let (waiting, timeout) =
+                        self.work.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner);
+                    if timeout.timed_out() && waiting.group.records == 0 && !waiting.stopping {
+                        return Turn::Look;
+                    }
+                    waiting
+                }
+            };
+        }
+    }
+
+    /// Takes nothing more; what waits is still written.
+    pub(super) fn stop(&self) {
+        lock(&self.waiting).stopping = true;
+        self.work.notify_one();
+    }
+
+    /// Takes nothing more and forgets what waits, whose appenders see the thread gone.
+    pub(super) fn abandon(&self) {
+        let mut waiting = lock(&self.waiting);
+        waiting.stopping = true;
+        waiting.group = Group::default();
+    }
+}
+
+impl Group {
+    fn add(
+        &mut self,
+        batch: Batch,
+        answer: oneshot::Sender<Result<Range<Position>, AppendError>>,
+    ) -> Result<(), AppendError> {
+        let records = u32::try_from(batch.len()).map_err(|_| AppendError::Busy)?;
+        let after = self.records.checked_add(records).ok_or(AppendError::Busy)?;
+        if self.bytes.is_empty() {
+            self.bytes.resize(BLOCK_HEADER, 0);
+        }
+        self.bytes.extend_from_slice(&batch.frames);
+        self.waiters.push(Waiter { index: self.records, records, on_durable: batch.on_durable, answer });
+        self.records = after;
+        Ok(())
+    }
+
+    pub(super) fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// The block to write, its header filled in.
+    pub(super) fn block(&mut self, id: u64, first: Position) -> &[u8] {
+        let bytes = (self.bytes.len() - BLOCK_HEADER) as u64;
+        let header = BlockHeader { first, bytes, records: self.records }.encode(id);
+        self.bytes[..BLOCK_HEADER].copy_from_slice(&header);
+        &self.bytes
+    }
+
+    /// Answers every waiter, hooks first, and empties the group.
+    pub(super) fn settle(&mut self, outcome: &Result<Position, AppendError>) {
+        for waiter in &mut self.waiters {
+            if let (Ok(first), Some(hook)) = (outcome, waiter.on_durable.take()) {
+                hook(waiter.range(*first));
+            }
+        }
+        for mut waiter in self.waiters.drain(..) {
+            let answer = outcome.clone().map(|first| waiter.range(first));
+            // Without durability the hook goes before the answer, so that its reservations are free again.
+            waiter.on_durable = None;
+            // A client that hung up does not listen any more.
+            let _ = waiter.answer.send(answer);
+        }
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES_MAX);
+        self.records = 0;
+    }
+}
+
+impl Waiter {
+    fn range(&self, first: Position) -> Range<Position> {
+        let start = first.plus(u64::from(self.index));
+        start..start.plus(u64::from(self.records))
+    }
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group")
+            .field("records", &self.records)
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}

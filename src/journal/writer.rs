@@ -1,0 +1,151 @@
+//! The one thread that writes: takes what waits, one write, one fdatasync, then the answers.
+
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Shared,
+    error::{AppendError, is_no_space},
+    format::{SEGMENT_HEADER, SegmentHeader},
+    lock,
+    queue::{Group, Turn},
+    segments,
+};
+use crate::model::Position;
+
+/// How often at most the disk's free space is asked for.
+const ROOM_CHECK: Duration = Duration::from_millis(250);
+
+/// The segment that is being written.
+#[derive(Debug)]
+pub(super) struct Newest {
+    pub file: File,
+    /// Its length, up to which all is durable.
+    pub end: u64,
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// None after a failure: the next group begins a new segment.
+    newest: Option<Newest>,
+    next: Position,
+    room_checked: Option<Instant>,
+}
+
+/// Starts the thread.
+pub(super) fn start(shared: Arc<Shared>, newest: Option<Newest>, next: Position) -> io::Result<JoinHandle<()>> {
+    let writer = Writer { shared, newest, next, room_checked: None };
+    std::thread::Builder::new().name("journal".into()).spawn(move || writer.run())
+}
+
+/// However the thread ends, nobody is left waiting for it.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+    }
+}
+
+impl Writer {
+    fn run(mut self) {
+        let _ended = Ended(Arc::clone(&self.shared));
+        let mut group = Group::default();
+        loop {
+            let at_most = self.shared.no_room.load(Ordering::Relaxed).then_some(ROOM_CHECK);
+            match self.shared.queue.next(&mut group, at_most) {
+                Turn::Write => {
+                    let outcome = self.commit(&mut group);
+                    group.settle(&outcome);
+                }
+                Turn::Look => {
+                    self.has_room();
+                }
+                Turn::End => return,
+            }
+        }
+    }
+
+    /// Writes and syncs one group; its first position once it is durable.
+    fn commit(&mut self, group: &mut Group) -> Result<Position, AppendError> {
+        if !self.has_room() {
+            return Err(AppendError::Full);
+        }
+        let mut newest = self.segment().map_err(|error| self.failure(error))?;
+        let (first, records) = (self.next, u64::from(group.records()));
+        let block = group.block(self.shared.id, first);
+        if let Err(error) = self.shared.disk.write(&newest.file, block, newest.end) {
+            let cut = newest.file.set_len(newest.end);
+            if is_no_space(&error) && cut.is_ok() {
+                self.newest = Some(newest);
+            }
+            return Err(self.failure(error));
+        }
+        if let Err(error) = self.shared.disk.sync(&newest.file) {
+            // What the page cache holds says nothing about the disk any more. Should the cut fail as well,
+            // the next segment's first position supersedes the tail.
+            let _ = newest.file.set_len(newest.end);
+            return Err(self.failure(error));
+        }
+        newest.end += block.len() as u64;
+        self.next = first.plus(records);
+        self.shared.disk_bytes.fetch_add(block.len() as u64, Ordering::Relaxed);
+        lock(&self.shared.segments).resize_newest(newest.end);
+        self.newest = Some(newest);
+        self.shared.durable.send_replace(self.next);
+        Ok(first)
+    }
+
+    /// The segment to write to, which is a new one when there is none or it is large enough. Once a new one
+    /// was tried the old one is never written again: the new name may be on disk and supersede what follows.
+    fn segment(&mut self) -> io::Result<Newest> {
+        let bytes_max = self.shared.limits.segment_bytes.max(SEGMENT_HEADER as u64 + 1);
+        match self.newest.take() {
+            Some(newest) if newest.end < bytes_max => Ok(newest),
+            _ => self.begin(),
+        }
+    }
+
+    /// Begins a segment at the durable end.
+    fn begin(&self) -> io::Result<Newest> {
+        let header = SegmentHeader { id: self.shared.id, first: self.next }.encode();
+        let file = self.shared.disk.create(&segments::path_of(&self.shared.dir, self.next), &header)?;
+        let mut segments = lock(&self.shared.segments);
+        let end = header.len() as u64;
+        segments.begin(self.next, end);
+        self.shared.disk_bytes.store(segments.bytes(), Ordering::Relaxed);
+        Ok(Newest { file, end })
+    }
+
+    /// What an error means for those who wait.
+    fn failure(&self, error: io::Error) -> AppendError {
+        if is_no_space(&error) {
+            self.shared.no_room.store(true, Ordering::Relaxed);
+            return AppendError::Full;
+        }
+        tracing::error!(%error, "the journal cannot write; nothing of this group was acknowledged");
+        AppendError::Broken(Arc::new(error))
+    }
+
+    /// Whether the disk has the room it must keep, looked at once in a while.
+    fn has_room(&mut self) -> bool {
+        if self.room_checked.is_none_or(|at| at.elapsed() >= ROOM_CHECK) {
+            self.room_checked = Some(Instant::now());
+            match self.shared.disk.free_bytes(&self.shared.dir) {
+                Ok(free) => {
+                    let full = free < self.shared.limits.disk_free_bytes_min;
+                    if self.shared.no_room.swap(full, Ordering::Relaxed) != full {
+                        tracing::warn!(full, free_bytes = free, "room for the journal");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "cannot tell the disk's free space"),
+            }
+        }
+        !self.shared.no_room.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong with the warehouse, and what to do about each.
+
+use std::time::Duration;
+
+/// Why the warehouse did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection, or it broke.
+    #[error("the warehouse cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("the warehouse did not answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// It answered with an error.
+    #[error("the warehouse refused (code {code}): {message}")]
+    Refused {
+        /// ClickHouse's error code.
+        code: u32,
+        /// Its first line.
+        message: String,
+    },
+    /// The answer does not have the expected shape.
+    #[error("the warehouse gave an answer that does not fit the question: {0}")]
+    Misfit(String),
+    /// The database cannot be called so.
+    #[error("clickhouse.database must be a plain name of letters, digits and _, not {0:?}")]
+    BadDatabaseName(String),
+    /// An applied migration is not the one this program has.
+    #[error(
+        "migration {0} was applied with another content: this data was written by another version of the program; \
+         use that version, or a new data directory"
+    )]
+    MigrationChanged(String),
+    /// The warehouse has a migration that this program does not know.
+    #[error("the warehouse was already migrated to {0} by a newer version of the program; use that version")]
+    MigrationFromTheFuture(String),
+    /// A statement of a migration failed.
+    #[error("migration {name} failed: {source}")]
+    MigrationFailed {
+        /// Which.
+        name: String,
+        /// Why.
+        source: Box<StoreError>,
+    },
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The same again later may succeed.
+    Retry,
+    /// The rows are at fault: fewer of them may succeed.
+    Poison(String),
+    /// Nothing will change before a person changes something.
+    Fatal,
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut(_) => ErrorKind::Retry,
+            Self::Refused { code, message } => kind_of_code(*code, message),
+            Self::MigrationFailed { source, .. } => source.kind(),
+            Self::Misfit(_)
+            | Self::BadDatabaseName(_)
+            | Self::MigrationChanged(_)
+            | Self::MigrationFromTheFuture(_) => ErrorKind::Fatal,
+        }
+    }
+
+    fn from_answer(text: &str) -> Self {
+        let code = text
+            .find("Code: ")
+            .map(|at| &text[at + 6..])
+            .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+        let first_line: String = text.lines().next().unwrap_or_default().chars().take(500).collect();
+        match code {
+            Some(code) => Self::Refused { code, message: first_line },
+            // A proxy or another program answered, not the warehouse.
+            None => Self::Unreachable(first_line),
+        }
+    }
+}
+
+/// Codes of ClickHouse's `ErrorCodes`.
+fn kind_of_code(code: u32, message: &str) -> ErrorKind {
+    match code {
+        // TOO_MANY_PARTS is also said of one block that touches too many partitions: fewer rows touch fewer.
+        252 if message.contains("partitions") => ErrorKind::Poison(message.to_owned()),
+        // Data that cannot be read or does not fit: CANNOT_PARSE_*, ATTEMPT_TO_READ_AFTER_EOF,
+        // CANNOT_READ_ALL_DATA, TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND, CANNOT_CONVERT_TYPE, NO_DATA_TO_INSERT,
+        // INCORRECT_DATA, TOO_LARGE_ARRAY_SIZE, TOO_LARGE_STRING_SIZE, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
+        // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT.
+        6 | 25..=27 | 32 | 33 | 38 | 41 | 53 | 69 | 70 | 72 | 108 | 117 | 128 | 130 | 131 | 321 | 349 | 469 => {
+            ErrorKind::Poison(message.to_owned())
+        }
+        // UNKNOWN_TABLE, UNKNOWN_DATABASE, columns, READONLY by the user's settings, users and rights.
+        16 | 20 | 47 | 60 | 62 | 81 | 164 | 192..=195 | 497 | 516 => ErrorKind::Fatal,
+        // Load, memory, disk, network, too many parts, read only for a while, cancelled, and whatever
+        // is not known: rows are never given up for an error that is not about them.
+        _ => ErrorKind::Retry,
+    }
+}
+
+impl From<clickhouse::error::Error> for StoreError {
+    fn from(error: clickhouse::error::Error) -> Self {
+        use clickhouse::error::Error;
+        match error {
+            Error::BadResponse(text) => Self::from_answer(&text),
+            Error::TimedOut => Self::Unreachable("timeout expired".into()),
+            Error::Network(source) => Self::Unreachable(with_causes(source.as_ref())),
+            Error::Compression(_) | Error::Decompression(_) | Error::Other(_) => Self::Unreachable(error.to_string()),
+            other => Self::Misfit(other.to_string()),
+        }
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_says_what_to_do() {
+        let check = |answer: &str, expected: fn(&ErrorKind) -> bool| {
+            let kind = StoreError::from_answer(answer).kind();
+            assert!(expected(&kind), "{answer}: {kind:?}");
+        };
+        check("Code: 241. DB::Exception: Memory limit exceeded", |k| *k == ErrorKind::Retry);
+        check("Code: 252. DB::Exception: Too many parts (300)", |k| *k == ErrorKind::Retry);
+        check("Code: 252. DB::Exception: Too many partitions for single INSERT block", |k| {
+            matches!(k, ErrorKind::Poison(_))
+        });
+        check("Code: 33. DB::Exception: Cannot read all data", |k| matches!(k, ErrorKind::Poison(_)));
+        check("Code: 516. DB::Exception: Authentication failed", |k| *k == ErrorKind::Fatal);
+        check("Code: 60. DB::Exception: Table does not exist", |k| *k == ErrorKind::Fatal);
+        check("Code: 4242. DB::Exception: something new", |k| *k == ErrorKind::Retry);
+        check("<html>502 Bad Gateway</html>", |k| *k == ErrorKind::Retry);
+    }
+}

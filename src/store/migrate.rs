@@ -1,0 +1,140 @@
+//! Bringing the warehouse's schema up to date: numbered SQL files, forward only.
+//!
+//! A file is recorded after its last statement. Its statements say `IF NOT EXISTS`, so one that was
+//! cut short by a crash is run again from its start.
+
+use clickhouse::Row;
+use serde::Deserialize;
+
+use super::{Param, Store, StoreError};
+
+/// Every migration in order: number, name, text.
+const MIGRATIONS: &[(u32, &str, &str)] = &[(1, "0001_events", include_str!("../../migrations/0001_events.sql"))];
+
+const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");
+const APPLIED: &str = include_str!("sql/migration.applied.sql");
+const RECORD: &str = include_str!("sql/migration.record.sql");
+
+#[derive(Row, Deserialize)]
+struct Applied {
+    number: u32,
+    name: String,
+    checksum: String,
+}
+
+impl Store {
+    /// Makes the database if it is not there and applies what is missing; names what it applied.
+    ///
+    /// # Errors
+    /// When the warehouse fails, or holds migrations that are not this program's.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.migrate_with(MIGRATIONS).await
+    }
+
+    async fn migrate_with(&self, migrations: &[(u32, &str, &str)]) -> Result<Vec<String>, StoreError> {
+        self.create_database().await?;
+        self.execute(CREATE_RECORD, &[]).await?;
+        let applied: Vec<Applied> = self.query(APPLIED, &[]).await?;
+        if let Some(future) = applied.iter().find(|a| migrations.iter().all(|(number, ..)| *number != a.number)) {
+            return Err(StoreError::MigrationFromTheFuture(future.name.clone()));
+        }
+        let mut done = Vec::new();
+        for (number, name, text) in migrations {
+            let checksum = blake3::hash(text.as_bytes()).to_hex().to_string();
+            match applied.iter().find(|a| a.number == *number) {
+                Some(known) if known.checksum == checksum => continue,
+                Some(_) => return Err(StoreError::MigrationChanged((*name).to_owned())),
+                None => {}
+            }
+            let failed = |source| StoreError::MigrationFailed { name: (*name).to_owned(), source: Box::new(source) };
+            for statement in statements(text) {
+                self.execute(statement, &[]).await.map_err(failed)?;
+            }
+            let record =
+                [("number", Param::U32(*number)), ("name", (*name).into()), ("checksum", checksum.as_str().into())];
+            self.execute(RECORD, &record).await.map_err(failed)?;
+            tracing::info!(migration = name, "applied");
+            done.push((*name).to_owned());
+        }
+        Ok(done)
+    }
+
+    async fn create_database(&self) -> Result<(), StoreError> {
+        let name = self.endpoint.borrow().database.clone();
+        let plain = !name.is_empty()
+            && name.len() <= 64
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !plain {
+            return Err(StoreError::BadDatabaseName(name));
+        }
+        let query = self
+            .client_without_database()
+            .query_raw("CREATE DATABASE IF NOT EXISTS {database:Identifier}")
+            .param("database", &name);
+        self.within(self.query_timeout, query.execute()).await
+    }
+}
+
+/// The statements of a file: cut at each `;` that stands outside of quotes and comments.
+fn statements(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let (mut found, mut begin, mut at, mut has_code) = (Vec::new(), 0, 0, false);
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'-', Some(b'-')) => at += text[at..].find('\n').unwrap_or(text.len() - at),
+            (b'/', Some(b'*')) => at += text[at..].find("*/").map_or(text.len() - at, |n| n + 2),
+            (quote @ (b'\'' | b'"' | b'`'), _) => {
+                has_code = true;
+                at += 1;
+                while at < bytes.len() && bytes[at] != quote {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            (b';', _) => {
+                if has_code {
+                    found.push(text[begin..at].trim());
+                }
+                (begin, has_code) = (at + 1, false);
+                at += 1;
+            }
+            (byte, _) => {
+                has_code |= !byte.is_ascii_whitespace();
+                at += 1;
+            }
+        }
+    }
+    if has_code {
+        found.push(text[begin..].trim());
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_cut_at_statement_ends_only() {
+        let text = "-- a; comment\nSELECT ';', 'it''s \\' ; x' /* ; */;\nSELECT `a;b`;;\n-- the end;\nSELECT \"ü;\"\n";
+        assert_eq!(
+            statements(text),
+            ["-- a; comment\nSELECT ';', 'it''s \\' ; x' /* ; */", "SELECT `a;b`", "-- the end;\nSELECT \"ü;\""]
+        );
+        assert!(statements("-- nothing;\n/* at all; */ ;").is_empty());
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_embedded_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let embedded: Vec<String> = MIGRATIONS.iter().map(|(_, name, _)| format!("{name}.sql")).collect();
+        assert_eq!(files, embedded);
+        for (number, name, _) in MIGRATIONS {
+            assert!(name.starts_with(&format!("{number:04}_")), "{name}");
+        }
+    }
+}

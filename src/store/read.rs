@@ -1,0 +1,79 @@
+//! Questions that the live side asks; the marketers' are in `reports`.
+
+use clickhouse::Row;
+use serde::Deserialize;
+
+use super::{Param, Store, StoreError};
+use crate::model::{Action, Channel, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId};
+
+const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
+
+#[derive(Row, Deserialize)]
+struct HistoryRow {
+    position: u64,
+    at: i64,
+    kind: u8,
+    action: u8,
+    session: i64,
+    items: Vec<String>,
+    item_prices: Vec<i64>,
+    item_quantities: Vec<u32>,
+    category_text: String,
+    amount_minor: i64,
+    user_id: String,
+    user_verified: bool,
+    path: String,
+    channel_text: String,
+    source_text: String,
+    campaign_text: String,
+    country_text: String,
+    device_text: String,
+    slot_text: String,
+}
+
+impl Store {
+    /// The newest `limit` events of one visitor since a moment, oldest first. A row that this
+    /// version cannot read (of a newer one) is left out.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn visitor_history(
+        &self,
+        site: SiteId,
+        visitor: VisitorId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ProfileEvent>, StoreError> {
+        let params = [
+            ("site", Param::U32(site.0)),
+            ("visitor", Param::U128(visitor.0)),
+            ("since", Param::I64(since.0)),
+            ("limit", Param::U64(limit as u64)),
+        ];
+        let rows: Vec<HistoryRow> = self.query(VISITOR_HISTORY, &params).await?;
+        Ok(rows.into_iter().filter_map(event_of).collect())
+    }
+}
+
+fn event_of(row: HistoryRow) -> Option<ProfileEvent> {
+    let lines = row.items.into_iter().zip(row.item_prices).zip(row.item_quantities);
+    Some(ProfileEvent {
+        position: Position(row.position),
+        occurred_at: Timestamp(row.at),
+        kind: Kind::from_number(row.kind)?,
+        action: Action::from_number(row.action),
+        session_start: Timestamp(row.session),
+        items: lines.map(|((id, price), quantity)| (ItemId::from(id), price, quantity)).collect(),
+        category: row.category_text.into(),
+        amount_minor: row.amount_minor,
+        user_id: row.user_id.into(),
+        user_verified: row.user_verified,
+        path: row.path.into(),
+        channel: Channel::from_name(&row.channel_text).unwrap_or(Channel::Unassigned).as_str(),
+        source: row.source_text.into(),
+        campaign: row.campaign_text.into(),
+        country: row.country_text.into(),
+        device: DeviceClass::from_name(&row.device_text).unwrap_or_default().as_str(),
+        slot: row.slot_text.into(),
+    })
+}

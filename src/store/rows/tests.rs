@@ -1,0 +1,131 @@
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+fn text() -> impl Strategy<Value = Cow<'static, str>> {
+    prop_oneof![Just(String::new()), "\\PC{0,12}", "[a-z]{120,200}"].prop_map(Cow::Owned)
+}
+
+fn page() -> impl Strategy<Value = Page<'static>> {
+    (text(), text(), text(), text(), text(), text()).prop_map(
+        |(host, path, query, title, referrer_host, referrer_path)| Page {
+            host,
+            path,
+            query,
+            title,
+            referrer_host,
+            referrer_path,
+        },
+    )
+}
+
+fn traffic() -> impl Strategy<Value = Traffic<'static>> {
+    let channel = proptest::sample::select(Channel::ALL.to_vec());
+    let click_id = proptest::sample::select(vec!["", "gclid", "fbclid"]);
+    (channel, text(), text(), text(), text(), text(), click_id).prop_map(
+        |(channel, source, medium, campaign, term, content, click_id)| Traffic {
+            channel,
+            source,
+            medium,
+            campaign,
+            term,
+            content,
+            click_id,
+        },
+    )
+}
+
+fn device() -> impl Strategy<Value = Device<'static>> {
+    let class = proptest::sample::select(DeviceClass::ALL.to_vec());
+    (class, text(), text(), text(), text()).prop_map(|(class, os, os_version, browser, browser_version)| Device {
+        class,
+        os,
+        os_version,
+        browser,
+        browser_version,
+    })
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    (text(), text(), text()).prop_map(|(country, region, city)| Place {
+        country: country.into_owned(),
+        region: region.into_owned(),
+        city: city.into_owned(),
+    })
+}
+
+fn items() -> impl Strategy<Value = Vec<ItemLine<'static>>> {
+    vec((text(), any::<i64>(), any::<u32>()), 0..5).prop_map(|lines| {
+        lines.into_iter().map(|(id, price_minor, quantity)| ItemLine { id, price_minor, quantity }).collect()
+    })
+}
+
+/// Any event that `model` allows.
+fn event() -> impl Strategy<Value = Event<'static>> {
+    let head = (any::<u32>(), any::<u128>(), 1..=6_u8, text(), 0..=11_u8, any::<[i64; 3]>(), any::<u128>(), text());
+    let flags = (any::<bool>(), proptest::sample::select(vec!["", "crawler"]), any::<[u16; 2]>(), any::<i64>());
+    let parts = (page(), traffic(), device(), place(), items());
+    let tail = (text(), text(), text(), text(), text(), text());
+    (head, flags, parts, tail).prop_map(|(head, flags, parts, tail)| Event {
+        site: SiteId(head.0),
+        message: MessageHash(head.1),
+        kind: Kind::from_number(head.2).unwrap(),
+        name: head.3,
+        action: Action::from_number(head.4),
+        occurred_at: Timestamp(head.5[0]),
+        received_at: Timestamp(head.5[1]),
+        visitor: VisitorId(head.6),
+        user_id: head.7,
+        user_verified: flags.0,
+        session_start: Timestamp(head.5[2]),
+        robot: flags.1,
+        page: parts.0,
+        traffic: parts.1,
+        device: parts.2,
+        place: parts.3,
+        language: tail.0,
+        timezone: tail.1,
+        screen_width: flags.2[0],
+        screen_height: flags.2[1],
+        items: parts.4,
+        category: tail.2,
+        amount_minor: flags.3,
+        currency: Currency(*b"EUR"),
+        order_id: tail.3,
+        properties: tail.4,
+        library: tail.5,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn an_event_survives_encoding(event in event()) {
+        let mut record = Vec::new();
+        encode(&event, &mut record);
+        prop_assert_eq!(decode(&record), Ok(event));
+    }
+
+    #[test]
+    fn a_cut_record_is_refused_and_never_panics(event in event(), cut in any::<proptest::sample::Index>()) {
+        let mut record = Vec::new();
+        encode(&event, &mut record);
+        record.truncate(cut.index(record.len()));
+        prop_assert!(decode(&record).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_read_but_never_panic(mut bytes in vec(any::<u8>(), 0..400)) {
+        if let Some(first) = bytes.first_mut() {
+            *first = VERSION;
+        }
+        let _ = decode(&bytes);
+    }
+}
+
+#[test]
+fn an_unknown_version_and_trailing_bytes_are_named() {
+    assert_eq!(decode(&[9, 0]), Err(RowError::UnknownVersion(9)));
+    assert_eq!(decode(&[]), Err(RowError::Short));
+}

@@ -1,0 +1,5 @@
+-- Which migrations were applied, in order.
+SELECT number, name, checksum
+FROM ashna_migrations
+ORDER BY number, applied_at
+LIMIT 1 BY number

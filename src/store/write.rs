@@ -1,0 +1,70 @@
+//! Inserting rows exactly once.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{Store, StoreError, rows, seconds};
+use crate::model::Position;
+
+/// Rows ready for the table `events`, and the stretch of the journal they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// Layout they were encoded with.
+    pub version: u8,
+    /// Id of the journal.
+    pub journal: u64,
+    /// All the positions they stand for.
+    pub range: Range<Position>,
+    /// Whole rows in RowBinary, one after the other.
+    pub bytes: Bytes,
+    /// Number of rows.
+    pub count: usize,
+}
+
+impl Rows {
+    /// What makes two inserts the same insert: a function of the journal's stretch and nothing else.
+    #[must_use]
+    pub fn token(&self) -> String {
+        format!("{:016x}-{}-{}-v{}", self.journal, self.range.start, self.range.end, self.version)
+    }
+}
+
+impl Store {
+    /// Inserts these rows; the same rows sent again are recognized by their token and not stored
+    /// twice, neither in `events` nor in what is derived from it.
+    ///
+    /// # Errors
+    /// See [`StoreError::kind`]. After an error that is not a refusal they may or may not be stored:
+    /// send exactly the same again.
+    pub async fn insert(&self, batch: Rows) -> Result<(), StoreError> {
+        let Some(statement) = rows::insert_statement(batch.version) else {
+            return Err(StoreError::Misfit(format!("rows of version {} cannot be stored", batch.version)));
+        };
+        if batch.count == 0 {
+            return Ok(());
+        }
+        let settings = [
+            ("insert_deduplication_token", batch.token()),
+            ("insert_deduplicate", "1".into()),
+            ("deduplicate_blocks_in_dependent_materialized_views", "1".into()),
+            ("async_insert", "0".into()),
+            // One batch is one block: the token is the block's.
+            ("max_insert_threads", "1".into()),
+            ("max_insert_block_size", (batch.count + 1).to_string()),
+            ("min_insert_block_size_rows", "0".into()),
+            ("min_insert_block_size_bytes", "0".into()),
+            ("wait_end_of_query", "1".into()),
+            ("max_execution_time", seconds(self.insert_timeout)),
+        ];
+        let mut insert = self.client().insert_formatted_with(statement);
+        for (name, value) in settings {
+            insert = insert.with_setting(name, value);
+        }
+        self.within(self.insert_timeout, async {
+            insert.send(batch.bytes).await?;
+            insert.end().await
+        })
+        .await
+    }
+}

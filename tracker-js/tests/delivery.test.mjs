@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { scene, useBrowser } from './browser.mjs';
+import { pause, until } from './site.mjs';
+
+useBrowser();
+
+const loaded = async ({ site, page }, path = '/') => {
+  await page.goto(site.url + path);
+  await page.waitForFunction(() => window.ashna?.track);
+};
+
+/** The page and its first view, so that what follows is the test's own. */
+const opened = async ({ site, page }) => {
+  site.page('/');
+  await loaded({ site, page });
+  await until('the first view', () => site.posts.length === 1);
+};
+
+const idsOf = (events) => events.map(({ messageId }) => messageId);
+
+scene('events that come together leave together', async ({ site, page }) => {
+  await opened({ site, page });
+  await page.evaluate(() => {
+    for (let n = 0; n < 5; n++) ashna.track('Step', { n });
+  });
+  await until('the batch', () => site.named('Step').length === 5);
+  assert.equal(site.posts.length, 2);
+  assert.deepEqual(site.named('Step').map(({ properties }) => properties.n), [0, 1, 2, 3, 4]);
+  assert.equal(new Set(idsOf(site.events)).size, 6);
+});
+
+scene('twenty events do not wait for the idle time', async ({ site, page }) => {
+  await opened({ site, page });
+  const took = await page.evaluate(async () => {
+    const before = performance.now();
+    const posted = new Promise((done) => {
+      new PerformanceObserver((list) => list.getEntriesByName(location.origin + '/e')[0] && done()).observe({ type: 'resource' });
+    });
+    for (let n = 0; n < 20; n++) ashna.track('Step', { n });
+    await posted;
+    const [entry] = performance.getEntriesByName(location.origin + '/e').slice(-1);
+    return entry.startTime - before;
+  });
+  assert.ok(took < 300, `left after ${took} ms`);
+  await until('all of them', () => site.named('Step').length === 20);
+});
+
+scene('what is waiting leaves with a beacon when the page goes', async ({ site, page }) => {
+  site.page('/next');
+  await opened({ site, page });
+  await page.evaluate(() => {
+    const send = navigator.sendBeacon.bind(navigator);
+    navigator.sendBeacon = (...args) => (localStorage.beacons = 1 + +(localStorage.beacons || 0)) && send(...args);
+    ashna.track('Left', {});
+    location.href = '/next';
+  });
+  await until('the last event', () => site.named('Left').length === 1);
+  await page.waitForURL('**/next');
+  assert.equal(await page.evaluate(() => localStorage.beacons), '1');
+  await until('the next view', () => site.named('page').length === 2);
+  assert.equal(site.events.length, 3, 'nothing was sent twice');
+});
+
+scene('what is waiting leaves when the tab is closed', async ({ site, page }) => {
+  await opened({ site, page });
+  await page.evaluate(() => ashna.track('Closed', {}));
+  await page.close({ runBeforeUnload: true });
+  await until('the last event', () => site.named('Closed').length === 1);
+});
+
+scene('without beacons a fetch that outlives the page does', async ({ site, page }) => {
+  await opened({ site, page });
+  await page.evaluate(() => {
+    navigator.sendBeacon = undefined;
+    ashna.track('Closed', {});
+  });
+  await page.close({ runBeforeUnload: true });
+  await until('the last event', () => site.named('Closed').length === 1);
+});
+
+scene('a busy server is asked again after the time it named, with the same ids', async ({ site, page }) => {
+  site.collect = (_, nth) => (nth === 0 ? { status: 503, headers: { 'retry-after': '2' } } : { status: 204 });
+  site.page('/');
+  await loaded({ site, page });
+  await until('the retry', () => site.posts.length === 2);
+  const [refused, taken] = site.posts;
+  assert.deepEqual(idsOf(taken.events), idsOf(refused.events));
+  assert.ok(taken.at - refused.at >= 1990, `came back after ${taken.at - refused.at} ms`);
+});
+
+scene('a server that is down loses nothing and gets it all when it is up', async ({ site, page }) => {
+  site.collect = () => ({ drop: true });
+  site.page('/');
+  await loaded({ site, page });
+  await page.evaluate(() => ashna.track('While down', {}));
+  await until('two failed attempts', () => site.posts.length >= 2);
+  const first = site.posts[0].events[0].messageId;
+  site.collect = () => ({ status: 204 });
+  await until('both events', () => site.events.length === 2);
+  assert.ok(idsOf(site.events).includes(first));
+  await until('an empty box', () => page.evaluate(() => !Object.keys(localStorage).some((name) => name.includes('queue'))));
+});
+
+scene('what a page could not send is sent by the next one', async ({ site, page, context }) => {
+  site.collect = () => ({ drop: true });
+  site.page('/');
+  await loaded({ site, page });
+  await page.evaluate(() => ashna.track('Left behind', {}));
+  await until('a failed attempt with it', () => site.posts.some(({ events }) => events.some(({ event }) => event === 'Left behind')));
+  const lost = new Set(site.posts.flatMap(({ events }) => idsOf(events)));
+  await page.close({ runBeforeUnload: true });
+  site.collect = () => ({ status: 204 });
+  site.page('/later');
+  const later = await context.newPage();
+  await loaded({ site, page: later }, '/later');
+  await until('old and new', () => site.events.length >= 3);
+  for (const id of lost) assert.ok(idsOf(site.events).includes(id));
+  const left = site.named('Left behind')[0];
+  assert.equal(left.page.url, site.url + '/', 'it still belongs to the page where it happened');
+});
+
+scene('an answer that is final is not asked again', async ({ site, page }) => {
+  site.collect = () => ({ status: 400 });
+  await opened({ site, page });
+  await page.evaluate(() => ashna.track('Refused', {}));
+  await until('the second post', () => site.posts.length === 2);
+  await pause(2200);
+  assert.equal(site.posts.length, 2);
+});
+
+scene('the queue keeps the newest two hundred and bodies stay small', async ({ site, page }) => {
+  site.collect = () => ({ status: 503, headers: { 'retry-after': '3' } });
+  await opened({ site, page });
+  await page.evaluate(() => {
+    const text = 'ü'.repeat(1000);
+    for (let n = 0; n < 300; n++) ashna.track('Flood', { n, text });
+    ashna.track('Monster', { text: 'x'.repeat(40_000) });
+  });
+  site.collect = () => ({ status: 204 });
+  await until('the flood', () => site.named('Flood').some(({ properties }) => properties.n === 299), 15_000);
+  const numbers = site.named('Flood').map(({ properties }) => properties.n);
+  assert.equal(new Set(numbers).size, numbers.length, 'none twice');
+  assert.equal(numbers.length, 200);
+  assert.equal(Math.min(...numbers), 100);
+  assert.equal(site.named('Monster').length, 0);
+  for (const { size } of site.posts) assert.ok(size <= 61_440, `a body of ${size} bytes`);
+});
+
+scene(
+  'with storage refused everything still arrives',
+  async ({ site, page }) => {
+    await opened({ site, page });
+    await page.evaluate(() => ashna.track('Unstored', {}));
+    await until('the event', () => site.named('Unstored').length === 1);
+    assert.match(site.posts[0].visitor, /^[0-9a-f]{32}$/);
+    assert.equal(site.posts[1].visitor, site.posts[0].visitor, 'one id while the page lives');
+  },
+  {
+    prepare: () =>
+      Object.defineProperty(window, 'localStorage', {
+        get() {
+          throw new DOMException('refused', 'SecurityError');
+        },
+      }),
+  },
+);
+
+scene('the id that the server settles on is the one that is used', async ({ site, page }) => {
+  const settled = 'ab'.repeat(16);
+  site.collect = (_, nth) => (nth === 0 ? { status: 200, answer: { visitor: settled } } : { status: 204 });
+  await opened({ site, page });
+  await until('the adoption', () => page.evaluate((id) => localStorage['ashna.k1.id'] === JSON.stringify(id), settled));
+  await page.evaluate(() => ashna.track('Next', {}));
+  await until('the event', () => site.named('Next').length === 1);
+  assert.equal(site.posts[1].visitor, settled);
+});
