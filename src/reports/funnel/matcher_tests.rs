@@ -53,7 +53,7 @@ fn reference(plan: Plan, events: &[Mark]) -> Option<Found> {
     for (entry, mark) in events.iter().enumerate().filter(|(_, m)| plan.from <= m.at && m.at < plan.to) {
         let firsts = if plan.order == Order::Any { STEP_BITS } else { 1 };
         let mut ends = [i64::MAX; STEPS_MAX];
-        for step in (0..plan.steps).filter(|step| mark.flags & firsts >> step & 1 == 1) {
+        for step in (0..plan.steps).filter(|step| (mark.flags & firsts) >> step & 1 == 1) {
             paths(&plan, events, entry, entry, 1 << step, &mut ends);
         }
         let depth = ends.iter().filter(|end| **end != i64::MAX).count();

@@ -1,0 +1,65 @@
+-- Where did the sessions of a period come from?
+--   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (channel, source, referrer or campaign),
+--   currency String, limit UInt32
+-- A session (see reports.overview_sessions) came from what its first event outside channel Internal says,
+-- else it is Direct, with an empty source, referrer and campaign. All it did counts for that source.
+-- Events of nobody belong to no session: their page views and orders count for what each says itself.
+SELECT
+    value,
+    uniqExactIf(who, who != 0) AS visitors,
+    countIf(who != 0) AS sessions,
+    sum(session_pageviews) AS pageviews,
+    sum(session_orders) AS orders,
+    sum(session_revenue_minor) AS revenue_minor
+FROM
+(
+    SELECT
+        visitor AS who,
+        arrayFirst(event -> event.5, session) AS arrival,
+        if(arrival.5, arrival.6, if({by:String} = 'channel', 'Direct', '')) AS value,
+        toUInt64(arraySum(event -> event.7, session)) AS session_pageviews,
+        toUInt64(arraySum(event -> event.8, session)) AS session_orders,
+        toInt64(arraySum(event -> event.9, session)) AS session_revenue_minor
+    FROM
+    (
+        SELECT
+            visitor,
+            arraySort(groupArray((
+                toUnixTimestamp64Milli(occurred_at), received_at, journal, position,
+                channel != 'Internal',
+                toString(multiIf({by:String} = 'channel', channel, {by:String} = 'source', source,
+                                 {by:String} = 'referrer', referrer_host, campaign)),
+                kind IN (2, 3),
+                action = 7,
+                multiIf(currency != {currency:String}, 0, action = 7, amount_minor, action = 8, -amount_minor, 0)))) AS history,
+            arrayJoin(arraySplit(
+                (event, before) -> event.1 - before.1 > {session_ms:Int64},
+                history,
+                arrayPushFront(arrayPopBack(history), history[1]))) AS session
+        FROM events
+        WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
+          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+        GROUP BY visitor
+    )
+
+    UNION ALL
+
+    SELECT
+        toUInt128(0) AS who,
+        (toInt64(0), toDateTime64(0, 3, 'UTC'), toUInt64(0), toUInt64(0), toUInt8(0), '', toUInt8(0), toUInt8(0), toInt64(0)) AS arrival,
+        toString(multiIf({by:String} = 'channel', channel, {by:String} = 'source', source,
+                         {by:String} = 'referrer', referrer_host, campaign)) AS value,
+        countIf(kind IN (2, 3)) AS session_pageviews,
+        countIf(action = 7) AS session_orders,
+        sumIf(if(action = 7, amount_minor, -amount_minor), action IN (7, 8) AND currency = {currency:String}) AS session_revenue_minor
+    FROM events
+    WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0
+      AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+    GROUP BY value
+    HAVING session_pageviews + session_orders > 0
+)
+GROUP BY value
+ORDER BY visitors DESC, pageviews DESC, value
+LIMIT {limit:UInt32}
