@@ -91,7 +91,9 @@ fn wall(from: &str, to: &str) -> Option<String> {
 fn breaches(file: &File) -> Vec<String> {
     let mut found = Vec::new();
     for named in file.paths() {
-        let Some(to) = named.path.strip_prefix("crate::").filter(|to| !to.starts_with(char::is_uppercase)) else { continue };
+        let Some(to) = named.path.strip_prefix("crate::").filter(|to| !to.starts_with(char::is_uppercase)) else {
+            continue;
+        };
         if let Some(why) = wall(&file.room(), to).filter(|_| !excepted(plan::ACROSS_LAYERS, file, to)) {
             found.push(format!("{}:{}: {} — {why}", file.path, named.line, named.path));
         }
@@ -127,7 +129,10 @@ fn none(found: &[String], advice: &str) {
 #[test]
 fn imports_point_downward() {
     let found: Vec<_> = rooms().iter().flat_map(breaches).collect();
-    none(&found, "Move the code to the room that may know both, or pass the value in from app.rs; an exception needs a reason in tests/house/plan.rs.");
+    none(
+        &found,
+        "Move the code to the room that may know both, or pass the value in from app.rs; an exception needs a reason in tests/house/plan.rs.",
+    );
 }
 
 #[test]
@@ -148,7 +153,10 @@ fn thinking_is_pure() {
         let is_async = source::tokens(&file.text).into_iter().find(|token| token.text == "async");
         found.extend(is_async.map(|token| format!("{}:{}: async", file.path, token.line)));
     }
-    none(&found, "A pure room gets the time, the bytes and the answers as arguments; do the waiting in the story that calls it.");
+    none(
+        &found,
+        "A pure room gets the time, the bytes and the answers as arguments; do the waiting in the story that calls it.",
+    );
 }
 
 #[test]
@@ -206,8 +214,10 @@ fn every_room_says_what_it_is() {
 
 #[test]
 fn nothing_is_left_for_later_and_no_machine_is_named() {
-    let places = ["src", "benches", "tests", "load", "migrations", "tracker-js", "dashboard", "demo", "Makefile", ".ci"];
-    let endings = [".rs", ".sql", ".ts", ".mjs", ".js", ".svelte", ".css", ".html", ".sh", ".lua", ".md", "Makefile", "run"];
+    let places =
+        ["src", "benches", "tests", "load", "migrations", "tracker-js", "dashboard", "demo", "Makefile", ".ci"];
+    let endings =
+        [".rs", ".sql", ".ts", ".mjs", ".js", ".svelte", ".css", ".html", ".sh", ".lua", ".md", "Makefile", "run"];
     let mut found = Vec::new();
     for (name, path) in files(&places, &endings).into_iter().filter(|(name, _)| name != "tests/house/plan.rs") {
         let text = fs::read_to_string(path).unwrap_or_default();

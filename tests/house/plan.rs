@@ -66,8 +66,17 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// What a pure room has no business with.
-pub(crate) const IMPURE: &[&str] =
-    &["crate::clock", "crate::tasks", "tokio", "std::fs", "std::net::TcpStream", "std::thread", "std::env", "std::time::SystemTime", "std::time::Instant"];
+pub(crate) const IMPURE: &[&str] = &[
+    "crate::clock",
+    "crate::tasks",
+    "tokio",
+    "std::fs",
+    "std::net::TcpStream",
+    "std::thread",
+    "std::env",
+    "std::time::SystemTime",
+    "std::time::Instant",
+];
 
 /// A module path, what it may name against the rule, and why.
 pub(crate) struct Exception {

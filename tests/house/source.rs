@@ -165,17 +165,21 @@ mod tests {
 
     #[test]
     fn use_trees_unfold() {
-        names("use crate::{clock, model::{Event, time::*}};", &["journal"], &[
-            "crate::clock",
-            "crate::model::Event",
-            "crate::model::time::*",
-        ]);
+        names(
+            "use crate::{clock, model::{Event, time::*}};",
+            &["journal"],
+            &["crate::clock", "crate::model::Event", "crate::model::time::*"],
+        );
         names("pub use axum as web;", &["x"], &["axum"]);
     }
 
     #[test]
     fn inline_paths_and_attributes_count() {
-        names("fn f() -> crate::store::Store { sqlx::query(1).get::<u8>() }", &["x"], &["crate::store::Store", "sqlx::query"]);
+        names(
+            "fn f() -> crate::store::Store { sqlx::query(1).get::<u8>() }",
+            &["x"],
+            &["crate::store::Store", "sqlx::query"],
+        );
         names("#[derive(clickhouse::Row)] struct A;", &["x"], &["clickhouse::Row"]);
     }
 
@@ -189,12 +193,20 @@ mod tests {
     fn super_and_self_are_resolved_also_inside_inline_modules() {
         names("use super::super::store::Store;", &["profiles", "cache"], &["crate::store::Store"]);
         names("use self::parts::A;", &["profiles"], &["crate::profiles::parts::A"]);
-        names("mod tests { use super::X; } use super::Y;", &["profiles", "cache"], &["crate::profiles::cache::X", "crate::profiles::Y"]);
+        names(
+            "mod tests { use super::X; } use super::Y;",
+            &["profiles", "cache"],
+            &["crate::profiles::cache::X", "crate::profiles::Y"],
+        );
     }
 
     #[test]
     fn a_module_of_the_file_hides_a_crate_of_its_name() {
-        names("mod clickhouse; pub use clickhouse::Clickhouse;", &["config"], &["crate::config::clickhouse::Clickhouse"]);
+        names(
+            "mod clickhouse; pub use clickhouse::Clickhouse;",
+            &["config"],
+            &["crate::config::clickhouse::Clickhouse"],
+        );
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! The whole service from outside: the real binary with the real engine.
+
+mod faults;
+mod service;
+mod sync;

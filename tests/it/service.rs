@@ -1,0 +1,189 @@
+//! The real binary as a process of its own, on a temporary data directory: what a test starts, kills
+//! and asks from outside. Nothing of it outlives the test.
+
+use std::{
+    collections::HashMap,
+    fs,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_ashna");
+const ENGINE_USER: &str = "ashna";
+
+/// How long anything may take before the test gives up: a debug build on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A service and the directory that survives its deaths.
+pub struct Service {
+    data: tempfile::TempDir,
+    ports: [u16; 2],
+    wrapper: Vec<String>,
+    options: Vec<String>,
+    running: Option<Child>,
+}
+
+impl Service {
+    /// A service that is not started yet; `options` go to `serve`.
+    pub fn new(options: &[&str]) -> Self {
+        Self {
+            data: tempfile::tempdir().expect("a temporary directory"),
+            ports: [free_port(), free_port()],
+            wrapper: Vec::new(),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            running: None,
+        }
+    }
+
+    /// Runs the binary under another program, such as strace.
+    pub fn under(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Where it listens; the same through all its lives.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// Starts it without waiting.
+    pub fn start(&mut self) {
+        let [listen, metrics] = self.ports.map(|port| format!("127.0.0.1:{port}"));
+        let words = self.wrapper.iter().map(String::as_str).chain([BINARY]).collect::<Vec<_>>();
+        let child = Command::new(words[0])
+            .args(&words[1..])
+            .args(["serve", "--listen", &listen, "--metrics-listen", &metrics, "--data-dir"])
+            .arg(self.data.path())
+            .args(&self.options)
+            .stdout(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        self.running = Some(child);
+    }
+
+    /// Waits until it takes events; panics when it ended instead.
+    pub async fn ready(&mut self, client: &reqwest::Client) {
+        let (began, url) = (Instant::now(), format!("{}/readyz", self.url()));
+        loop {
+            if client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200) {
+                return;
+            }
+            let ended = self.running.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert!(ended.is_none(), "the service ended with {ended:?} before it was ready");
+            assert!(began.elapsed() < PATIENCE, "the service was not ready within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills it with SIGKILL and waits for its end.
+    pub fn kill(&mut self) {
+        let Some(mut child) = self.running.take() else { return };
+        if !self.wrapper.is_empty() {
+            children(child.id()).into_iter().for_each(kill);
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    /// Process id of the engine's process, if there is one now.
+    pub fn engine(&self) -> Option<u32> {
+        let child = self.running.as_ref()?.id();
+        children(child).into_iter().find(|pid| arguments(*pid).iter().any(|word| word == "engine-child"))
+    }
+
+    /// Carries out a command of the binary beside the running service.
+    pub fn command(&self, words: &[&str]) -> Value {
+        let output = Command::new(BINARY)
+            .args(words)
+            .args(["--json", "--data-dir"])
+            .arg(self.data.path())
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    }
+
+    /// Counters and gauges by name; those with labels are summed.
+    pub async fn metrics(&self, client: &reqwest::Client) -> HashMap<String, u64> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.ports[1]);
+        let text = client.get(url).send().await.expect("metrics").text().await.expect("text");
+        let mut sums = HashMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let Some((name, value)) = line.rsplit_once(' ') else { continue };
+            let name = name.split('{').next().unwrap_or(name);
+            *sums.entry(name.to_owned()).or_default() += value.parse::<u64>().unwrap_or_default();
+        }
+        sums
+    }
+
+    /// Lines of an answer of the engine itself, asked past the service; `None` while it is away.
+    pub async fn ask_engine(&self, client: &reqwest::Client, question: &str) -> Option<Vec<String>> {
+        let secret = fs::read_to_string(self.data.path().join("engine/secret")).ok()?;
+        let port = arguments(self.engine()?).last()?.clone();
+        let answer = client
+            .post(format!("http://127.0.0.1:{port}/"))
+            .header("x-clickhouse-user", ENGINE_USER)
+            .header("x-clickhouse-key", secret.trim())
+            .body(question.to_owned())
+            .send()
+            .await
+            .ok()?;
+        let status = answer.status();
+        let text = answer.text().await.ok()?;
+        assert!(status.is_success(), "{question}: {text}");
+        Some(text.lines().map(str::to_owned).collect())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let engine = self.engine();
+        self.kill();
+        engine.into_iter().for_each(kill);
+    }
+}
+
+/// A line for those who run the test with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "the figures of a campaign")]
+pub fn report(line: &str) {
+    println!("{line}");
+}
+
+/// Kills one process with SIGKILL.
+pub fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Processes started by `parent`.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parent_of = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything; after it come the state and the parent.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+/// A process' command line.
+fn arguments(pid: u32) -> Vec<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    bytes
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|w| String::from_utf8_lossy(w).into_owned())
+        .collect()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
