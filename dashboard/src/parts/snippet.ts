@@ -5,8 +5,17 @@ const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', 
 export const trackerSnippet = (site: Site): string =>
   `<script async src="${location.origin}/t.js" data-key="${escaped(site.write_key)}"></script>`;
 
-/** Keeps personalized places empty until they are decided; the page shows its own content after 300 ms at the latest. */
+/** Hides undecided slots and shows them by itself after 300 ms; the tracker marks a slot it has decided with its state. */
 export const ANTI_FLICKER = `<style>
-  @keyframes ashna-show { to { visibility: visible } }
-  [data-ashna-slot]:not([data-ashna-ready]) { visibility: hidden; animation: ashna-show 0s 300ms forwards }
+  [data-ashna-slot]:not([data-ashna-state]) { visibility: hidden; animation: ashna 0s .3s forwards !important }
+  @keyframes ashna { to { visibility: visible } }
 </style>`;
+
+export const SLOT = `<div data-ashna-slot="home-hero">
+  <p>What shows when nothing is decided.</p>
+  <template>
+    <h2 data-ashna-text="title"></h2>
+    <p data-ashna-text="text"></p>
+    <a data-ashna-href="url" data-ashna-text="cta"></a>
+  </template>
+</div>`;
