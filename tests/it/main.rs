@@ -1,5 +1,10 @@
-//! The whole service from outside: the real binary with the real engine.
+//! The one integration binary: the real router, the real engine, a database of its own for every test;
+//! and the real binary from outside, killed and asked.
 
+mod delivery;
+mod engine;
 mod faults;
 mod service;
+mod store;
+mod support;
 mod sync;
