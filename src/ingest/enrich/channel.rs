@@ -90,7 +90,8 @@ mod tests {
         check("google", "organic", "", Channel::OrganicSearch);
         check("facebook", "paid_social", "", Channel::PaidSocial);
         check("facebook", "paidsocial", "", Channel::PaidSocial);
-        check("youtube", "cpv", "", Channel::OrganicVideo);
+        check("youtube", "cpv", "", Channel::PaidVideo);
+        check("youtube", "referral", "", Channel::OrganicVideo);
         check("youtube", "ppc", "", Channel::PaidVideo);
         check("partner", "cpm", "", Channel::Display);
         check("google", "cpm", "", Channel::PaidSearch);

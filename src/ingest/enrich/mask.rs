@@ -60,10 +60,14 @@ const fn is_domain(byte: u8) -> bool {
 fn mask_numbers(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut masked: Option<String> = None;
-    let (mut copied, mut i) = (0, 0);
+    let (mut copied, mut i, mut inside_word) = (0, 0, false);
     while i < bytes.len() {
-        if !bytes[i].is_ascii_digit() || i.checked_sub(1).is_some_and(|before| is_word(bytes[before])) {
-            i += 1;
+        if is_escape(&bytes[i..]) {
+            (i, inside_word) = (i + 3, false);
+            continue;
+        }
+        if inside_word || !bytes[i].is_ascii_digit() {
+            (inside_word, i) = (is_word(bytes[i]), i + 1);
             continue;
         }
         let run = Run::at(bytes, i);
@@ -73,12 +77,17 @@ fn mask_numbers(text: &str) -> Option<String> {
             out.push_str(NUMBER);
             copied = run.end;
         }
-        i = run.end;
+        (i, inside_word) = (run.end, true);
     }
     masked.map(|mut out| {
         out.push_str(&text[copied..]);
         out
     })
+}
+
+/// Whether this begins with an escaped byte such as `%20`.
+fn is_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 const fn is_word(byte: u8) -> bool {
@@ -179,6 +188,8 @@ mod tests {
         check("/tel/+442079460958", "/tel/[number]");
         check("/tel/%2B98%20912%20345%206789", "/tel/[number]");
         check("Call 0912 345 6789", "Call [number]");
+        check("/x%204111111111111111%20y", "/x%20[number]%20y");
+        check("/v%2012%203456", "/v%2012%203456");
         check("/p/1234567890", "/p/1234567890");
         check("/p/4006381333931-name", "/p/4006381333931-name");
         check("/t/1763798400000", "/t/1763798400000");

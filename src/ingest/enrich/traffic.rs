@@ -90,7 +90,7 @@ pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way:
         campaign: or_told(marks.campaign, told.name.0),
         term: or_told(marks.term, told.term.0),
         content: or_told(marks.content, told.content.0),
-        click_id: marks.click.map_or("", |(name, ..)| name),
+        click_id: marks.click.filter(|_| setting.consent.analytics).map_or("", |(name, ..)| name),
         channel: Channel::Direct,
     };
     let has_campaign = !(traffic.source.is_empty() && traffic.medium.is_empty() && traffic.campaign.is_empty());
