@@ -83,7 +83,8 @@ CREATE TABLE IF NOT EXISTS visitor_events
     campaign        LowCardinality(String),
     country         LowCardinality(String),
     device          LowCardinality(String),
-    slot            LowCardinality(String)
+    slot            LowCardinality(String),
+    traits          String
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(occurred_at)
@@ -98,6 +99,7 @@ SELECT
     site_id, visitor, occurred_at, journal, position, kind, action, name, session_start,
     items, item_prices, item_quantities, category, amount_minor, user_id, user_verified, path,
     channel, source, campaign, country, device,
-    if(action IN (10, 11), JSONExtractString(properties, 'slot'), '') AS slot
+    if(action IN (10, 11), JSONExtractString(properties, 'slot'), '') AS slot,
+    if(kind = 4 AND length(properties) <= 4096, properties, '') AS traits
 FROM events
 WHERE visitor != 0 AND robot = '';

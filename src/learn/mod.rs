@@ -1,1 +1,157 @@
-//! Reads the warehouse in the background and builds the recommendation index.
+//! Learns from everybody's clicks which items are popular and which go together.
+//!
+//! In the background: every few seconds the sites with new item events are read from the store and
+//! their index is built anew on a thread of its own; decisions take the finished one by an atomic swap
+//! and never wait. A site whose events did not change is not read; after a long build the next one
+//! waits in proportion, so that learning never takes more than a small share of the machine.
+
+pub mod build;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use clickhouse::Row;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use self::build::{Builder, ItemEvent, Params};
+use crate::{
+    clock, config,
+    decide::Index,
+    model::{Action, SiteId, Timestamp},
+    store::{Param, Store, StoreError},
+    tasks::Stopping,
+};
+
+/// The newest index of every site.
+pub type Indexes = HashMap<SiteId, Arc<Index>>;
+
+const CHANGES: &str = include_str!("../store/sql/learn.changes.sql");
+const ITEM_EVENTS: &str = include_str!("../store/sql/learn.item_events.sql");
+
+const DAY_MS: i64 = 86_400_000;
+/// After a round the next one waits at least this many times as long as the round took.
+const REST_FACTOR: u32 = 4;
+
+/// Learns, and holds what was learned.
+#[derive(Debug)]
+pub struct Learn {
+    store: Store,
+    refresh: Duration,
+    history_ms: i64,
+    events_max: usize,
+    params: Params,
+    indexes: ArcSwap<Indexes>,
+}
+
+/// What a site's events looked like when they were last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
+struct Change {
+    site_id: u32,
+    events: u64,
+    newest_position: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct EventRow {
+    visitor: u128,
+    at: i64,
+    action: u8,
+    items: Vec<String>,
+    category_text: String,
+}
+
+impl Learn {
+    /// Knows nothing yet. `session_minutes` is the silence that ends a visit.
+    #[must_use]
+    pub fn new(store: Store, config: &config::Learn, session_minutes: u64) -> Self {
+        Self {
+            store,
+            refresh: Duration::from_secs(config.refresh_seconds.max(1)),
+            history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
+            events_max: config.events_max,
+            params: Params::new(config, session_minutes),
+            indexes: ArcSwap::default(),
+        }
+    }
+
+    /// The index of a site, an empty one before its first events.
+    #[must_use]
+    pub fn index(&self, site: SiteId) -> Arc<Index> {
+        self.indexes.load().get(&site).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// The newest index of every site.
+    #[must_use]
+    pub fn indexes(&self) -> Arc<Indexes> {
+        self.indexes.load_full()
+    }
+
+    /// Learns until the service stops.
+    pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
+        let mut known = HashMap::new();
+        loop {
+            let begun = Instant::now();
+            tokio::select! {
+                () = stopping.wait() => return,
+                done = self.refresh(&mut known) => if let Err(error) = done {
+                    tracing::debug!(%error, "nothing was learned this time");
+                },
+            }
+            let rest = begun.elapsed().saturating_mul(REST_FACTOR);
+            if stopping.sleep(self.refresh.saturating_sub(begun.elapsed()).max(rest)).await {
+                return;
+            }
+        }
+    }
+
+    /// Learns once, at once; tools and tests call this.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn learn(&self) -> Result<(), StoreError> {
+        self.refresh(&mut HashMap::new()).await
+    }
+
+    async fn refresh(&self, known: &mut HashMap<SiteId, Change>) -> Result<(), StoreError> {
+        let since = Timestamp(clock::now().0.saturating_sub(self.history_ms));
+        let changes: Vec<Change> = self.store.query(CHANGES, &[("since", Param::I64(since.0))]).await?;
+        for change in changes {
+            let site = SiteId(change.site_id);
+            if known.get(&site) == Some(&change) {
+                continue;
+            }
+            let index = self.build(site, since).await?;
+            tracing::debug!(%site, items = index.len(), pairs = index.pairs(), events = index.events(), "learned");
+            let mut next = Indexes::clone(&self.indexes.load());
+            next.insert(site, Arc::new(index));
+            self.indexes.store(Arc::new(next));
+            known.insert(site, change);
+        }
+        Ok(())
+    }
+
+    async fn build(&self, site: SiteId, since: Timestamp) -> Result<Index, StoreError> {
+        let params = [
+            ("site", Param::U32(site.0)),
+            ("since", Param::I64(since.0)),
+            ("limit", Param::U64(self.events_max as u64)),
+        ];
+        let rows: Vec<EventRow> = self.store.query(ITEM_EVENTS, &params).await?;
+        let (now, params) = (clock::now(), self.params);
+        let built = tokio::task::spawn_blocking(move || {
+            let mut builder = Builder::new(params, now);
+            for row in &rows {
+                builder.add(&ItemEvent {
+                    visitor: row.visitor,
+                    at: Timestamp(row.at),
+                    action: Action::from_number(row.action),
+                    items: &row.items,
+                    category: &row.category_text,
+                });
+            }
+            builder.finish()
+        });
+        built.await.map_err(|error| StoreError::Misfit(format!("the index could not be built: {error}")))
+    }
+}

@@ -5,13 +5,9 @@
 //! of the store returns and what is pending are merged by position. This room knows no store and never
 //! waits; every lock is held for a few map operations.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 use moka::policy::EvictionPolicy;
@@ -30,7 +26,7 @@ const SHARDS: usize = 64;
 pub(super) struct Cache {
     profiles: moka::sync::Cache<Key, Arc<Profile>, ahash::RandomState>,
     shards: Box<[Mutex<Pending>]>,
-    hasher: RandomState,
+    hasher: ahash::RandomState,
     own_journal: u64,
     params: Params,
     pending_max: usize,
@@ -51,7 +47,7 @@ impl Cache {
         Self {
             profiles,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: ahash::RandomState::new(),
             own_journal,
             params,
             pending_max,
@@ -124,6 +120,19 @@ impl Cache {
             let freed = lock(shard).delivered(position, &self.params);
             self.freed(freed);
         }
+    }
+
+    /// The live profile of a visitor that was evicted while its undelivered events, and the profile before
+    /// them, are still here: no store is needed for it.
+    pub(super) fn recall(&self, key: Key) -> Option<Arc<Profile>> {
+        let shard = self.shard(&key);
+        let mut profile = Profile::clone(shard.base(&key)?);
+        for event in shard.events(&key) {
+            reducer::fold(&mut profile, event, &self.params);
+        }
+        let profile = Arc::new(profile);
+        self.profiles.insert(key, Arc::clone(&profile));
+        Some(profile)
     }
 
     /// A read of this visitor begins: its events stay until `finish` or `give_up`.

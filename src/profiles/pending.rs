@@ -98,6 +98,11 @@ impl Pending {
         self.visitors.get(key).map_or(&[], |waiting| &waiting.events)
     }
 
+    /// The live profile without those events, if it is known.
+    pub(super) fn base(&self, key: &Key) -> Option<&Arc<Profile>> {
+        self.visitors.get(key)?.base.as_ref()
+    }
+
     /// Forgets the oldest event here although it was not delivered.
     pub(super) fn let_go_of_oldest(&mut self, params: &Params) -> Option<Freed> {
         let (position, key) = self.arrivals.pop_front()?;

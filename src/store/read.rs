@@ -10,6 +10,7 @@ const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
 
 #[derive(Row, Deserialize)]
 struct HistoryRow {
+    journal: u64,
     position: u64,
     at: i64,
     kind: u8,
@@ -29,6 +30,7 @@ struct HistoryRow {
     country_text: String,
     device_text: String,
     slot_text: String,
+    traits: String,
 }
 
 impl Store {
@@ -58,6 +60,7 @@ impl Store {
 fn event_of(row: HistoryRow) -> Option<ProfileEvent> {
     let lines = row.items.into_iter().zip(row.item_prices).zip(row.item_quantities);
     Some(ProfileEvent {
+        journal: row.journal,
         position: Position(row.position),
         occurred_at: Timestamp(row.at),
         kind: Kind::from_number(row.kind)?,
@@ -75,5 +78,6 @@ fn event_of(row: HistoryRow) -> Option<ProfileEvent> {
         country: row.country_text.into(),
         device: DeviceClass::from_name(&row.device_text).unwrap_or_default().as_str(),
         slot: row.slot_text.into(),
+        traits: row.traits.into(),
     })
 }
