@@ -16,6 +16,7 @@
 //! ```
 
 mod error;
+pub mod funnel;
 mod migrate;
 pub mod read;
 pub mod rows;

@@ -6,3 +6,5 @@ pub mod admin;
 pub mod collect;
 pub mod decide;
 pub mod item;
+
+pub mod reports;

@@ -1,0 +1,18 @@
+-- Which values are the most frequent among the visitors who enter a funnel?
+--   site UInt32, from_ms/to_ms Int64, limit UInt32, and the parameters of the fragments
+-- $ENTERS and $VALUE are fragments that store::funnel chooses from fixed texts: whether an event is an
+-- entry, and its value. The value `other` is left to the group of all others, which bears that name.
+SELECT value
+FROM
+(
+    SELECT visitor, $VALUE AS value
+    FROM events
+    WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
+      AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+      AND ($ENTERS)
+)
+WHERE value != 'other'
+GROUP BY value
+ORDER BY uniqExact(visitor) DESC, value
+LIMIT {limit:UInt32}
