@@ -130,7 +130,7 @@ export const en = {
   'overview.interval': 'Interval',
   'overview.before': 'Period before',
   'overview.pages': 'Top pages',
-  'overview.sources': 'Where from',
+  'overview.sources': 'Sources',
   'overview.visitors': 'Who',
   'chart.as_table': 'Show as table',
   'chart.picture': 'Chart: {label}. The button before it shows the same as a table.',
@@ -162,7 +162,7 @@ export const en = {
   'realtime.minutes': 'Page views, the last 30 minutes',
   'realtime.minute': '{time}: {pageviews, plural, one {# page view} other {# page views}}, {visitors, plural, one {# visitor} other {# visitors}}',
   'realtime.pages': 'Active pages',
-  'realtime.sources': 'Where from',
+  'realtime.sources': 'Sources',
   'realtime.countries': 'Countries',
   'realtime.recent': 'Latest events',
 
