@@ -82,7 +82,7 @@ export function chartOption({ rtl, categories, lines, format, colours, max }: Dr
       boundaryGap: bars,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: colours.line } },
-      axisLabel: { ...text, hideOverlap: true },
+      axisLabel: { ...text, lineHeight: 16, hideOverlap: true },
     },
     yAxis: {
       type: 'value',
