@@ -164,6 +164,13 @@ impl Profiles {
         (Arc::new(self.cache.without_store(key)), Freshness::Degraded)
     }
 
+    /// Start and last event of the session a visitor is in, if memory knows it.
+    #[must_use]
+    pub fn session_of(&self, site: SiteId, visitor: VisitorId) -> Option<(Timestamp, Timestamp)> {
+        let profile = self.cache.hit(&(site, visitor))?;
+        Some((profile.session_start, profile.last_seen))
+    }
+
     /// Joins the read of this visitor, or queues one. `None` when too many are waiting.
     fn ask(&self, key: Key) -> Option<watch::Receiver<Outcome>> {
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
