@@ -19,6 +19,7 @@ const HEADER: usize = 40;
 const KEY: u64 = 16;
 /// Keys in one page; a page is what one question reads, 4 KiB.
 const PAGE_KEYS: u64 = 256;
+const PAGE: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -137,7 +138,7 @@ impl Bucket {
         }
         let Some(page) = self.fences.partition_point(|fence| *fence <= key).checked_sub(1) else { return Ok(false) };
         let first = page as u64 * PAGE_KEYS;
-        let mut bytes = [0; (PAGE_KEYS * KEY) as usize];
+        let mut bytes = [0; PAGE];
         let count = usize::try_from((self.keys - first).min(PAGE_KEYS)).expect("at most a page");
         let bytes = &mut bytes[..count * 16];
         self.file.read_exact_at(bytes, HEADER as u64 + first * KEY)?;

@@ -16,7 +16,9 @@ pub(super) fn i64_at(bytes: &[u8], at: usize) -> i64 {
 
 pub(super) fn crc(parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     hasher.finalize()
 }
 

@@ -74,7 +74,9 @@ mod tests {
         let mut filter = Filter::for_keys(20_000);
         let keys: Vec<u128> = (0..40_000).map(|_| rand::random()).collect();
         let (known, strangers) = keys.split_at(20_000);
-        known.iter().for_each(|key| filter.insert(*key));
+        for key in known {
+            filter.insert(*key);
+        }
         assert!(known.iter().all(|key| filter.may_hold(*key)));
         let let_through = strangers.iter().filter(|key| filter.may_hold(**key)).count();
         assert!(let_through < 600, "{let_through} of 20000");

@@ -53,7 +53,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn complete_is_where_the_first_unsettled_position_is(ranges in prop::collection::vec((0..60_u64, 0..9_u64), 0..40)) {
+        fn complete_is_where_the_first_unsettled_position_is(
+            ranges in prop::collection::vec((0..60_u64, 0..9_u64), 0..40),
+        ) {
             let mut progress = Progress::default();
             let mut settled = [false; 80];
             for (start, length) in ranges {

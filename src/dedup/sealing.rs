@@ -163,7 +163,9 @@ impl Files {
             sealed.iter().cloned().partition(|bucket| now.since(bucket.to()) > self.window);
         if !expired.is_empty() {
             shared.sealed.store(Arc::new(left));
-            expired.iter().for_each(|bucket| delete(bucket));
+            for bucket in expired {
+                delete(&bucket);
+            }
         }
     }
 
@@ -179,7 +181,9 @@ impl Files {
             let merged = Bucket::merge(self.bucket_path(), &sealed[at], &sealed[at + 1])?;
             let old: Vec<_> = sealed.splice(at..=at + 1, [Arc::new(merged)]).collect();
             shared.sealed.store(Arc::new(sealed));
-            old.iter().for_each(|bucket| delete(bucket));
+            for bucket in old {
+                delete(&bucket);
+            }
         }
     }
 }

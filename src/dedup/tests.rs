@@ -1,6 +1,6 @@
 //! The set against a model, with time moving and restarts at any moment.
 
-use std::{collections::HashMap, fs, time::Instant};
+use std::{collections::HashMap, fs};
 
 use proptest::prelude::*;
 
@@ -46,9 +46,9 @@ async fn a_copy_in_flight_waits_for_the_first_and_gets_its_fate() {
         let mut second = std::pin::pin!(second.kept());
         assert!(tokio::time::timeout(std::time::Duration::from_millis(20), &mut second).await.is_err());
         if kept {
-            first.keep(Position(0))
+            first.keep(Position(0));
         } else {
-            drop(first)
+            drop(first);
         }
         assert_eq!((second.await, third.kept().await), (kept, kept));
     }
@@ -213,10 +213,8 @@ fn memory_per_million_ids_is_what_the_front_page_says() {
         dedup.remember(Position(position as u64), *key);
     }
     let (current, _) = dedup.memory_bytes();
-    let started = Instant::now();
     dedup.sync(T).unwrap();
     let (after, sealed) = dedup.memory_bytes();
-    println!("200000 ids: current {current} bytes, sealed {sealed} bytes in {:?}", started.elapsed());
     assert!((19 * 200_000..=39 * 200_000).contains(&current), "{current}");
     assert!(after < 1000 && (130 * 2000..133 * 2000).contains(&sealed), "{after} {sealed}");
     assert!(keys.iter().all(|key| matches!(dedup.claim(*key, T), Claim::Duplicate)));

@@ -133,7 +133,7 @@ async fn a_write_that_fills_the_disk_is_cut_off_and_the_same_file_goes_on_when_t
 #[tokio::test]
 async fn after_a_failed_sync_or_write_the_file_is_left_and_a_fresh_segment_goes_on() {
     for fail in [(|faults: &Faults| faults.fail_next_sync(Errno::IO)) as fn(&Faults), |faults| {
-        faults.fail_next_write(45, Errno::IO)
+        faults.fail_next_write(45, Errno::IO);
     }] {
         let dir = tempfile::tempdir().unwrap();
         let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
