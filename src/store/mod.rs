@@ -87,7 +87,7 @@ impl Serialize for Param {
             Self::U32(value) => value.serialize(serializer),
             Self::U64(value) => value.serialize(serializer),
             Self::I64(value) => value.serialize(serializer),
-            Self::U128(value) => serializer.collect_str(value),
+            Self::U128(value) => value.serialize(serializer),
             Self::F64(value) => value.serialize(serializer),
             Self::Bool(value) => value.serialize(serializer),
             Self::Str(value) => value.serialize(serializer),
@@ -111,6 +111,11 @@ impl Store {
     /// A store at an endpoint that never changes.
     pub fn connect_to(endpoint: Endpoint, config: &config::Clickhouse) -> Self {
         Self::connect(watch::channel(endpoint).1, config)
+    }
+
+    /// Where it is now.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint.borrow().clone()
     }
 
     /// Asks one question and reads the whole answer; the question itself must bound it.

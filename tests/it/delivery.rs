@@ -1,0 +1,190 @@
+//! From the journal into the warehouse: exactly once, whatever breaks.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use ashna::{
+    config::{self, Config},
+    delivery::{Delivery, Progress},
+    journal::{Batch, Journal},
+    model::{Event, Position},
+    store::Store,
+    tasks::Tasks,
+};
+use tokio::sync::watch;
+
+use crate::support::{
+    engine::{OwnEngine, database},
+    events::{event, record},
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A journal with its delivery running.
+struct Line {
+    journal: Arc<Journal>,
+    progress: watch::Receiver<Progress>,
+    quarantine: Arc<ashna::delivery::Quarantine>,
+    tasks: Tasks,
+}
+
+fn quick() -> config::Delivery {
+    let defaults = Config::defaults().delivery;
+    config::Delivery {
+        batch_events_max: 64,
+        flush_interval_ms: 10,
+        retry_backoff_ms: 10,
+        retry_backoff_max_ms: 200,
+        ..defaults
+    }
+}
+
+impl Line {
+    fn open(data: &Path, store: &Store) -> Self {
+        let (journal, _) = Journal::open(&data.join("journal"), &Config::defaults().journal).unwrap();
+        let journal = Arc::new(journal);
+        let delivery =
+            Delivery::open(data, Arc::clone(&journal), store.clone(), &quick(), || Position(u64::MAX)).unwrap();
+        let (progress, quarantine) = (delivery.progress(), delivery.quarantine());
+        let mut tasks = Tasks::default();
+        tasks.spawn("delivery", delivery.run(tasks.stopping()));
+        Self { journal, progress, quarantine, tasks }
+    }
+
+    async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
+        let mut batch = Batch::default();
+        for event in events {
+            batch.push(event.message.0, |payload| payload.extend(record(&event)));
+        }
+        self.journal.append(batch).await.unwrap();
+    }
+
+    async fn delivered(&mut self, position: u64) -> Progress {
+        let reached = self.progress.wait_for(|p| p.delivered.0 >= position);
+        *tokio::time::timeout(LIMIT, reached).await.expect("delivered in time").unwrap()
+    }
+
+    async fn stop(self) {
+        self.tasks.stop(LIMIT).await;
+        self.journal.close();
+    }
+}
+
+/// Rows, distinct positions, rows of the narrow copy.
+async fn stored(store: &Store) -> (u64, u64, u64) {
+    store
+        .query::<(u64, u64, u64)>(
+            "SELECT count(), uniqExact(position), (SELECT count() FROM visitor_events) FROM events",
+            &[],
+        )
+        .await
+        .unwrap()[0]
+}
+
+#[tokio::test]
+async fn what_is_kept_arrives_once_and_counts_hold_across_restarts() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..100).map(event)).await;
+    let progress = line.delivered(100).await;
+    assert_eq!(progress, Progress { delivered: Position(100), inserted: 100, quarantined: 0 });
+    line.stop().await;
+    let mut line = Line::open(data.path(), &store);
+    assert_eq!(*line.progress.borrow(), progress);
+    line.keep((100..150).map(event)).await;
+    line.delivered(150).await;
+    line.stop().await;
+    assert_eq!(stored(&store).await, (150, 150, 150));
+}
+
+#[tokio::test]
+async fn a_stop_delivers_what_is_left_first() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    let line = Line::open(data.path(), &store);
+    line.keep((0..500).map(event)).await;
+    line.stop().await;
+    assert_eq!(stored(&store).await, (500, 500, 500));
+}
+
+#[tokio::test]
+async fn a_crash_between_the_insert_and_the_checkpoint_sends_the_same_again() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..40).map(event)).await;
+    line.delivered(40).await;
+    let id = line.journal.id();
+    line.stop().await;
+    // The checkpoint as it was before the insert was answered.
+    let before =
+        format!(r#"{{"journal":{id},"delivered":0,"pending":[{{"start":0,"end":40}}],"inserted":0,"quarantined":0}}"#);
+    std::fs::write(data.path().join("delivery.json"), before).unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.keep((40..50).map(event)).await;
+    let progress = line.delivered(50).await;
+    assert_eq!((progress.inserted, progress.quarantined), (50, 0));
+    line.stop().await;
+    assert_eq!(stored(&store).await, (50, 50, 50));
+}
+
+#[tokio::test]
+async fn a_bad_row_is_found_and_put_aside_with_its_reason_and_the_others_arrive() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/p/33'", &[]).await.unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..60).map(event)).await;
+    let mut torn = Batch::default();
+    torn.push(1, |payload| payload.extend([1, 2, 3]));
+    torn.push(2, |payload| payload.extend([250, 2, 3]));
+    line.journal.append(torn).await.unwrap();
+    let progress = line.delivered(62).await;
+    assert_eq!(progress, Progress { delivered: Position(62), inserted: 59, quarantined: 3 });
+    let entries = line.quarantine.list(10).unwrap();
+    let mut positions: Vec<u64> = entries.iter().map(|e| e.position.0).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, [33, 60, 61]);
+    let poison = entries.iter().find(|e| e.position.0 == 33).unwrap();
+    assert!(poison.reason.contains("no_poison"), "{}", poison.reason);
+    assert_eq!(poison.bytes().unwrap(), record(&event(33)));
+    line.stop().await;
+    assert_eq!(stored(&store).await, (59, 59, 59));
+}
+
+#[tokio::test]
+async fn a_missing_table_loses_nothing() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    store.execute("RENAME TABLE events TO away", &[]).await.unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..10).map(event)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(line.progress.borrow().delivered, Position(0));
+    store.execute("RENAME TABLE away TO events", &[]).await.unwrap();
+    line.delivered(10).await;
+    line.stop().await;
+    assert_eq!(stored(&store).await.0, 10);
+}
+
+#[tokio::test]
+async fn events_survive_a_dying_engine_without_loss_or_duplicates() {
+    let (data, engine_data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let own = OwnEngine::start(engine_data.path()).await;
+    let store = own.store();
+    store.migrate().await.unwrap();
+    let mut line = Line::open(data.path(), &store);
+    let mut kept = 0;
+    for round in 0..3 {
+        for _ in 0..10 {
+            line.keep((kept..kept + 50).map(event)).await;
+            kept += 50;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        own.kill();
+        line.keep((kept..kept + 50).map(event)).await;
+        kept += 50;
+        tokio::time::sleep(Duration::from_millis(50 * round)).await;
+        own.engine.ready(LIMIT).await.unwrap();
+    }
+    let progress = line.delivered(kept).await;
+    assert_eq!((progress.inserted, progress.quarantined), (kept, 0));
+    assert_eq!(stored(&store).await, (kept, kept, kept));
+    line.stop().await;
+    own.stop().await;
+}

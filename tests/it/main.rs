@@ -1,0 +1,6 @@
+//! The one integration binary: the real engine, a database of its own for every test.
+
+mod delivery;
+mod engine;
+mod store;
+mod support;

@@ -1,0 +1,157 @@
+//! The warehouse: schema, rows, exactly once.
+
+use ashna::{
+    config::{Config, Endpoint},
+    model::{Action, SiteId, Timestamp, VisitorId},
+    store::{Param, Store, StoreError, rows},
+};
+use std::time::Duration;
+
+use crate::support::{
+    engine::{database, endpoint},
+    events::{batch, event, record},
+    fault_proxy::{Fault, FaultProxy},
+};
+
+async fn count(store: &Store, question: &'static str) -> u64 {
+    store.query::<u64>(question, &[]).await.unwrap()[0]
+}
+
+async fn events_and_copies(store: &Store) -> (u64, u64) {
+    (count(store, "SELECT count() FROM events").await, count(store, "SELECT count() FROM visitor_events").await)
+}
+
+#[tokio::test]
+async fn migrating_twice_changes_nothing_and_a_changed_file_is_refused() {
+    let store = Store::connect_to(endpoint().await, &Config::defaults().clickhouse);
+    assert_eq!(store.migrate().await.unwrap(), ["0001_events"]);
+    assert!(store.migrate().await.unwrap().is_empty());
+    // A crash after the last statement and before the record: everything is run again.
+    store.execute("TRUNCATE TABLE ashna_migrations", &[]).await.unwrap();
+    assert_eq!(store.migrate().await.unwrap(), ["0001_events"]);
+    store
+        .execute("ALTER TABLE ashna_migrations UPDATE checksum = 'x' WHERE 1 SETTINGS mutations_sync = 1", &[])
+        .await
+        .unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert!(matches!(&error, StoreError::MigrationChanged(name) if name == "0001_events"), "{error}");
+    store.execute("INSERT INTO ashna_migrations SELECT 9999, '9999_future', 'y', now64(3)", &[]).await.unwrap();
+    assert!(matches!(store.migrate().await.unwrap_err(), StoreError::MigrationFromTheFuture(_)));
+}
+
+#[tokio::test]
+async fn a_database_name_is_a_plain_name() {
+    let endpoint = endpoint().await;
+    for name in ["", "a b", "a`; DROP DATABASE x", "1a"] {
+        let endpoint = Endpoint { database: name.into(), ..endpoint.clone() };
+        let error = Store::connect_to(endpoint, &Config::defaults().clickhouse).migrate().await.unwrap_err();
+        assert!(matches!(error, StoreError::BadDatabaseName(_)), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_comes_back_byte_for_byte_through_the_engine() {
+    let store = database().await;
+    let event = event(3);
+    store.insert(batch(40, std::slice::from_ref(&event))).await.unwrap();
+    // Read back as text of its RowBinary: the same bytes mean every column means the same.
+    let stored: Vec<String> = store
+        .query(
+            "SELECT hex(arrayStringConcat([
+                reinterpretAsString(journal), reinterpretAsString(position)])) || '/' ||
+                toString(site_id) || '/' || toString(message) || '/' || toString(kind) || '/' || name || '/' ||
+                toString(action) || '/' || toString(toUnixTimestamp64Milli(occurred_at)) || '/' ||
+                toString(visitor) || '/' || toString(user_verified) || '/' || path || '/' || title || '/' ||
+                channel || '/' || device || '/' || country || '/' || toString(screen_height) || '/' ||
+                toString(items) || toString(item_prices) || toString(item_quantities) || '/' || category || '/' ||
+                toString(amount_minor) || '/' || currency || '/' || properties || '/' || library
+             FROM events",
+            &[],
+        )
+        .await
+        .unwrap();
+    let expected = format!(
+        "0728/1/{}/1/Product Viewed/1/{}/103/true//p/3/Kaffee ☕/Organic Search/mobile/DE/844/\
+         ['p-3'][1250][2]/Coffee/1250/EUR/{{\"price\":12.5}}/test 1",
+        event.message.0, event.occurred_at.0
+    );
+    assert_eq!(stored, [expected]);
+    assert_eq!(rows::decode(&record(&event)).unwrap(), event);
+}
+
+#[tokio::test]
+async fn three_sends_of_one_batch_leave_one_copy_everywhere() {
+    let store = database().await;
+    // Rows of three months: one block, three parts, one token.
+    let mut events: Vec<_> = (0..30).map(event).collect();
+    for (n, event) in events.iter_mut().enumerate() {
+        event.occurred_at = event.occurred_at.plus(i64::try_from(n % 3).unwrap() * 31 * 86_400_000);
+    }
+    for _ in 0..3 {
+        store.insert(batch(0, &events)).await.unwrap();
+    }
+    assert_eq!(events_and_copies(&store).await, (30, 30));
+    store.insert(batch(30, &events)).await.unwrap();
+    assert_eq!(events_and_copies(&store).await, (60, 60), "the same rows from another stretch are other events");
+}
+
+#[tokio::test]
+async fn an_answer_lost_after_the_insert_does_not_duplicate() {
+    let direct = database().await;
+    let proxied = |url: String| {
+        let mut config = Config::defaults().clickhouse;
+        config.insert_timeout_ms = 1000;
+        (url, config)
+    };
+    let endpoint = direct.endpoint();
+    let proxy = FaultProxy::before(&endpoint.url).await;
+    let (url, config) = proxied(proxy.url());
+    let store = Store::connect_to(Endpoint { url, ..endpoint }, &config);
+    let events: Vec<_> = (0..5).map(event).collect();
+    for fault in [Fault::LoseAnswer, Fault::CutAnswer(20), Fault::Hang] {
+        proxy.set(fault);
+        let error = store.insert(batch(0, &events)).await.expect_err("a broken answer");
+        assert_eq!(error.kind(), ashna::store::ErrorKind::Retry, "{fault:?}: {error}");
+    }
+    proxy.set(Fault::Delay(Duration::from_millis(50)));
+    store.insert(batch(0, &events)).await.unwrap();
+    assert_eq!(events_and_copies(&direct).await, (5, 5));
+}
+
+#[tokio::test]
+async fn a_visitor_s_history_is_read_back_newest_last_and_bounded() {
+    let store = database().await;
+    let events: Vec<_> = (0..40).map(event).collect();
+    store.insert(batch(0, &events)).await.unwrap();
+    let history = store.visitor_history(SiteId(1), VisitorId(105), Timestamp(0), 3).await.unwrap();
+    let positions: Vec<u64> = history.iter().map(|e| e.position.0).collect();
+    assert_eq!(positions, [15, 25, 35]);
+    let last = history.last().unwrap();
+    assert_eq!((last.action, last.channel, last.device), (Action::ItemViewed, "Organic Search", "mobile"));
+    assert_eq!(last.items, [("p-35".into(), 1250, 2)]);
+    let since = store.visitor_history(SiteId(1), VisitorId(105), events[25].occurred_at, 100).await.unwrap();
+    assert_eq!(since.len(), 2);
+    assert!(store.visitor_history(SiteId(2), VisitorId(105), Timestamp(0), 3).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn parameters_of_every_kind_arrive_unchanged() {
+    let store = database().await;
+    let nasty = "'; DROP TABLE events; -- \\ ☕ \t\n {x:String} ?";
+    let texts: Vec<String> = vec![nasty.into(), String::new(), "b".into()];
+    let answer: Vec<(String, Vec<String>, u128, i64, Vec<u64>, bool)> = store
+        .query(
+            "SELECT {a:String}, {b:Array(String)}, {c:UInt128}, {d:Int64}, {e:Array(UInt64)}, {f:Bool}",
+            &[
+                ("a", nasty.into()),
+                ("b", Param::ArrayStr(texts.clone())),
+                ("c", Param::U128(u128::MAX)),
+                ("d", Param::I64(-5)),
+                ("e", Param::ArrayU64(vec![1, u64::MAX])),
+                ("f", Param::Bool(true)),
+            ],
+        )
+        .await
+        .unwrap();
+    assert_eq!(answer, [(nasty.into(), texts, u128::MAX, -5, vec![1, u64::MAX], true)]);
+}

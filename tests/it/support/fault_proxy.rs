@@ -1,0 +1,95 @@
+//! A TCP proxy that breaks connections on purpose, to stand between the store and the engine.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// What happens to the engine's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// The request arrives and is carried out; its answer is lost and the connection closed.
+    LoseAnswer,
+    /// The first bytes of the answer come, then the connection is closed.
+    CutAnswer(usize),
+    /// The answer comes later.
+    Delay(Duration),
+    /// The answer never comes and the connection stays open.
+    Hang,
+}
+
+/// A running proxy; it ends when dropped.
+pub struct FaultProxy {
+    address: SocketAddr,
+    fault: Arc<Mutex<Fault>>,
+    _connections: JoinSet<()>,
+}
+
+impl FaultProxy {
+    /// Listens on a free loopback port and passes everything to `target` (`http://HOST:PORT`).
+    pub async fn before(target: &str) -> Self {
+        let target: SocketAddr = target.trim_start_matches("http://").parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let fault = Arc::new(Mutex::new(Fault::None));
+        let mut connections = JoinSet::new();
+        let current = Arc::clone(&fault);
+        connections.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                open.spawn(pass(client, target, Arc::clone(&current)));
+            }
+        });
+        Self { address, fault, _connections: connections }
+    }
+
+    /// The address to give to the store.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on.
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+}
+
+async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let up = async {
+        let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+        let _ = to_server.shutdown().await;
+    };
+    let down = async {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
+            let fault = *fault.lock().unwrap();
+            let passed = match fault {
+                Fault::None => read,
+                Fault::LoseAnswer => return,
+                Fault::CutAnswer(at) => at.min(read),
+                Fault::Delay(time) => {
+                    tokio::time::sleep(time).await;
+                    read
+                }
+                Fault::Hang => std::future::pending().await,
+            };
+            if to_client.write_all(&bytes[..passed]).await.is_err() || passed < read {
+                return;
+            }
+        }
+    };
+    // Either side's end closes both: what the engine was told by then it has.
+    tokio::select! { () = up => {}, () = down => {} }
+}

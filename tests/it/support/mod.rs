@@ -1,0 +1,5 @@
+//! What the tests stand on.
+
+pub mod engine;
+pub mod events;
+pub mod fault_proxy;
