@@ -2,5 +2,7 @@
 
 mod delivery;
 mod engine;
+mod funnel;
+mod reports;
 mod store;
 mod support;
