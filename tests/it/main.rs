@@ -5,6 +5,8 @@ mod delivery;
 mod engine;
 mod faults;
 mod service;
+mod funnel;
+mod reports;
 mod store;
 mod support;
 mod sync;
