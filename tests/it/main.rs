@@ -2,5 +2,7 @@
 
 mod delivery;
 mod engine;
+mod learn;
+mod profiles;
 mod store;
 mod support;
