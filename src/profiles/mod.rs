@@ -30,16 +30,13 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::{cache::Cache, reducer::Params};
+use self::{cache::Cache, pending::Key, reducer::Params};
 use crate::{
     clock, config,
     model::{Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
     store::Store,
     tasks::Stopping,
 };
-
-/// A visitor of a site.
-type Key = (SiteId, VisitorId);
 
 /// Reads of the store at one time.
 const READS_MAX: usize = 8;
@@ -134,6 +131,13 @@ impl Profiles {
     pub fn apply(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
         if visitor.is_somebody() {
             self.cache.apply((site, visitor), event);
+        }
+    }
+
+    /// Takes notice of a visitor whose id was made this moment: there is no history to read.
+    pub fn begin(&self, site: SiteId, visitor: VisitorId) {
+        if visitor.is_somebody() {
+            self.cache.begin((site, visitor));
         }
     }
 

@@ -7,6 +7,8 @@ mod faults;
 mod service;
 mod funnel;
 mod reports;
+mod learn;
+mod profiles;
 mod store;
 mod support;
 mod sync;
