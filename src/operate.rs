@@ -11,6 +11,7 @@ use crate::{
     control::{Role, Scope},
     import::{self, Chunk, ImportError},
     model::SiteId,
+    wire::admin::JournalCounts,
 };
 
 /// One order of the owner.
@@ -81,8 +82,8 @@ pub struct Operator<'r> {
     pub access: &'r Access,
     /// Events.
     pub collector: &'r Collector,
-    /// How many journal records wait for the warehouse.
-    pub waiting: &'r (dyn Fn() -> u64 + Send + Sync),
+    /// How far the journal's records are.
+    pub delivery: &'r (dyn Fn() -> JournalCounts + Send + Sync),
 }
 
 impl Operator<'_> {
@@ -115,10 +116,10 @@ impl Operator<'_> {
             }
             Operation::Settle { limit_ms } => {
                 let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(limit_ms);
-                while (self.waiting)() > 0 && tokio::time::Instant::now() < deadline {
+                while (self.delivery)().waiting > 0 && tokio::time::Instant::now() < deadline {
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(json!({ "waiting": (self.waiting)() }))
+                Ok(json!({ "waiting": (self.delivery)().waiting }))
             }
         }
     }
