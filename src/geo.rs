@@ -84,7 +84,7 @@ impl Geo {
             return Place::default();
         }
         let found = self.database.as_ref().and_then(|database| database.reader.lookup(address).ok()?.decode().ok()?);
-        found.map_or_else(Place::default, place)
+        found.as_ref().map_or_else(Place::default, place)
     }
 }
 
@@ -145,7 +145,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
     }
 }
 
-fn place(record: Record<'_>) -> Place {
+fn place(record: &Record<'_>) -> Place {
     let code = record.country_code.unwrap_or(record.country.code);
     let is_code = code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic());
     Place {
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn flat_records_are_read_too() {
-        let read = |json: &'static str| place(serde_json::from_str(json).unwrap());
+        let read = |json: &'static str| place(&serde_json::from_str(json).unwrap());
         let flat = read(r#"{"country_code":"ir"}"#);
         assert_eq!((&*flat.country, &*flat.city), ("IR", ""));
         let city = read(r#"{"country_code":"DE","state1":"Berlin","city":"Berlin"}"#);
