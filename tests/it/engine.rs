@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ashna::{engine::Status, store::Param, tasks::Tasks};
+use ashna::{store::Param, tasks::Tasks};
 
 use crate::support::{
     engine::{OwnEngine, eventually, start},
@@ -24,10 +24,8 @@ async fn a_killed_engine_comes_back_and_has_its_rows() {
     let store = own.store();
     store.migrate().await.unwrap();
     store.insert(events::batch(0, &[events::event(0), events::event(1)])).await.unwrap();
-    let mut status = own.engine.status();
     let first = own.engine.pid();
-    own.kill();
-    status.wait_for(|s| matches!(s, Status::Down { .. })).await.unwrap();
+    own.kill().await;
     own.engine.ready(Duration::from_secs(30)).await.unwrap();
     assert_ne!(own.engine.pid(), first);
     let rows: Vec<u64> = store.query("SELECT count() FROM events", &[]).await.unwrap();
@@ -89,12 +87,12 @@ async fn parent_of_an_engine() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let mut tasks = Tasks::default();
     let engine = start(Path::new(&directory), &mut tasks);
-    engine.ready(Duration::from_secs(60)).await.unwrap();
+    engine.ready(Duration::from_mins(1)).await.unwrap();
     #[expect(clippy::print_stdout, reason = "the other test reads it")]
     {
         println!("\nengine is {}", engine.pid().unwrap());
     }
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
 }
 
 /// Whether a process runs; one that ended and waits to be collected does not.
