@@ -19,7 +19,7 @@ use crate::{
     config::{Config, Endpoint},
     control::Control,
     dedup::Dedup,
-    delivery::{self, Delivery},
+    delivery::{Delivery, Progress},
     engine::{self, Engine},
     geo::Geo,
     http::state::{Doors, Rooms},
@@ -28,7 +28,7 @@ use crate::{
     learn::Learn,
     model::Position,
     personalize::Personalizer,
-    profiles::{self, Profiles},
+    profiles::{Profiles, reducer},
     reports::Reports,
     store::{Store, rows},
     tasks::{Stopping, Tasks},
@@ -90,37 +90,42 @@ impl App {
         let journal = Arc::new(journal);
         let dedup = Arc::new(Dedup::open(&data_dir.join("dedup"), &config.dedup)?);
         remember_messages(&journal, &dedup)?;
-        let delivery = Delivery::open(data_dir, &config.delivery, Arc::clone(&journal), Arc::clone(&dedup), store.clone())?;
-        let profiles = Profiles::new(&config.profiles, store.clone(), config.ingest.session_minutes);
-        fold_undelivered(&journal, &profiles, delivery.delivered())?;
+        let delivery = {
+            let dedup = Arc::clone(&dedup);
+            // A record may go once its message id is safe elsewhere.
+            let keep_from = move || dedup.sync().unwrap_or_default();
+            Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
+        };
+        let profiles = Arc::new(Profiles::new(&config.profiles, config.ingest.session_minutes, journal.id(), store.clone()));
+        fold_undelivered(&journal, &profiles, *delivery.delivered().borrow())?;
 
-        let learn = Learn::new(store.clone(), &config.learn, catalog.cell());
-        let geo = Arc::new(Geo::open(&config.geo)?);
+        let learn = Arc::new(Learn::new(store.clone(), &config.learn, config.ingest.session_minutes));
+        let geo = Arc::new(Geo::open((!config.geo.database.is_empty()).then(|| Path::new(&config.geo.database)))?);
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&journal),
             Arc::clone(&dedup),
-            profiles.clone(),
+            Arc::clone(&profiles),
             geo,
             Arc::clone(&metrics),
         );
         let personalizer = Personalizer::new(
-            profiles.clone(),
-            learn.indexes(),
+            Arc::clone(&profiles),
+            Arc::clone(&learn),
             &config.decide,
             &config.profiles,
             Arc::clone(&metrics),
         );
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
-        let counts = delivery.counts();
+        let progress = delivery.progress();
         let ready = watch::Sender::new(false);
         let warehouse = ready.subscribe();
         let mut back = Tasks::default();
-        let mut delivered = delivery.delivered_watch();
-        let follower = profiles.clone();
+        let mut delivered = delivery.delivered();
+        let follower = Arc::clone(&profiles);
         let mut stopping = back.stopping();
-        back.spawn("profiles", async move {
+        back.spawn("profiles follow delivery", async move {
             loop {
                 tokio::select! {
                     moved = delivered.changed() => if moved.is_err() { return },
@@ -130,6 +135,7 @@ impl App {
             }
         });
         back.spawn("warehouse", keep_warehouse(store.clone(), delivery, ready, back.stopping()));
+        back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
         back.spawn("learn", learn.run(back.stopping()));
 
         let doors = Doors::from(Rooms {
@@ -147,13 +153,13 @@ impl App {
                 Box::new(move || *warehouse.borrow())
             },
             waiting: {
-                let (journal, counts) = (Arc::clone(&journal), counts.clone());
-                Box::new(move || waiting(&journal, &counts))
+                let (journal, progress) = (Arc::clone(&journal), progress.clone());
+                Box::new(move || waiting(&journal, *progress.borrow()))
             },
             refresh_gauges: {
                 let (metrics, journal) = (Arc::clone(&metrics), Arc::clone(&journal));
                 let warehouse = warehouse.clone();
-                Box::new(move || refresh(&metrics, &journal, &counts, &profiles, *warehouse.borrow()))
+                Box::new(move || refresh(&metrics, &journal, *progress.borrow(), &profiles, *warehouse.borrow()))
             },
             metrics,
         });
@@ -258,8 +264,8 @@ fn fold_undelivered(journal: &Journal, profiles: &Profiles, delivered: Position)
                 for record in records {
                     let Ok(event) = rows::decode(&record.payload) else { continue };
                     if event.visitor.is_somebody() && event.robot.is_empty() {
-                        let folded = profiles::reducer::event_of(&event, record.position);
-                        profiles.apply(event.site, event.visitor, folded);
+                        let folded = reducer::event_of(&event, journal.id(), record.position);
+                        profiles.apply(event.site, event.visitor, &folded);
                     }
                 }
             }
@@ -273,15 +279,15 @@ fn report_recovery(recovery: &Recovery) {
     tracing::debug!(?recovery, "the journal is open");
 }
 
-fn waiting(journal: &Journal, counts: &delivery::Counts) -> u64 {
+fn waiting(journal: &Journal, progress: Progress) -> u64 {
     let kept = journal.next().0;
-    kept.saturating_sub(counts.inserted() + counts.quarantined())
+    kept.saturating_sub(progress.inserted + progress.quarantined)
 }
 
-fn refresh(metrics: &Metrics, journal: &Journal, counts: &delivery::Counts, profiles: &Profiles, store_up: bool) {
+fn refresh(metrics: &Metrics, journal: &Journal, progress: Progress, profiles: &Profiles, store_up: bool) {
+    let stats = profiles.stats();
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    // Read in this order, so that what is delivered in between never makes the sum too small.
-    let (inserted, quarantined) = (counts.inserted(), counts.quarantined());
+    let Progress { inserted, quarantined, .. } = progress;
     let kept = journal.next().0;
     metrics.journal_kept.set(whole(kept));
     metrics.journal_inserted.set(whole(inserted));
@@ -289,6 +295,6 @@ fn refresh(metrics: &Metrics, journal: &Journal, counts: &delivery::Counts, prof
     metrics.journal_waiting.set(whole(kept.saturating_sub(inserted + quarantined)));
     metrics.journal_bytes.set(whole(journal.disk_bytes()));
     metrics.store_up.set(store_up.into());
-    metrics.profiles_cached.set(whole(profiles.cached()));
-    metrics.profiles_waiting_events.set(whole(profiles.waiting_events()));
+    metrics.profiles_cached.set(whole(stats.cached));
+    metrics.profiles_waiting_events.set(whole(stats.pending_events));
 }

@@ -13,7 +13,7 @@ use crate::{
     ingest::{self, Consent, DropReason, Identity, Progress, Sender, Session, Setting, Verdict, enrich::user_agent},
     journal::{self, AppendError, Journal},
     model::{Position, ProfileEvent, Site, SiteId, VisitorId},
-    profiles::{self, Profiles},
+    profiles::{Profiles, reducer},
     store::rows,
     telemetry::{Metrics, Outcome},
     wire::collect::Batch,
@@ -27,7 +27,7 @@ struct Rooms {
     limits: config::Ingest,
     journal: Arc<Journal>,
     dedup: Arc<Dedup>,
-    profiles: Profiles,
+    profiles: Arc<Profiles>,
     geo: Arc<Geo>,
     agents: user_agent::Cache,
     metrics: Arc<Metrics>,
@@ -96,7 +96,7 @@ impl Collector {
         limits: config::Ingest,
         journal: Arc<Journal>,
         dedup: Arc<Dedup>,
-        profiles: Profiles,
+        profiles: Arc<Profiles>,
         geo: Arc<Geo>,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -146,7 +146,10 @@ impl Rooms {
     fn judge(&self, arrival: &Arrival<'_, '_>) -> Judged {
         let now = clock::now();
         let place = |address| self.geo.place(address);
-        let session_of = |visitor| self.profiles.session_of(arrival.site.id, visitor);
+        let session_of = |visitor| {
+            let (start, last) = self.profiles.session_of(arrival.site.id, visitor)?;
+            Some(Session { start, last })
+        };
         let setting = Setting {
             site: arrival.site,
             sender: arrival.sender,
@@ -187,7 +190,7 @@ impl Rooms {
                         judged.records.push(event.message.0, |out| rows::encode(&event, out));
                         // Robots and visitors who are nobody have no profile.
                         let folds = event.visitor.is_somebody() && event.robot.is_empty();
-                        let folded = folds.then(|| profiles::reducer::event_of(&event, Position::default()));
+                        let folded = folds.then(|| reducer::event_of(&event, self.journal.id(), Position::default()));
                         judged.kept.push(Kept { reservation, visitor: event.visitor, folded });
                     }
                 },
@@ -204,7 +207,7 @@ impl Rooms {
             let position = first.plus(offset);
             one.reservation.keep(position);
             if let Some(event) = one.folded {
-                self.profiles.apply(site, one.visitor, ProfileEvent { position, ..event });
+                self.profiles.apply(site, one.visitor, &ProfileEvent { position, ..event });
             }
         }
     }

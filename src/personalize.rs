@@ -13,8 +13,8 @@ use crate::{
     catalog::SiteSnapshot,
     clock, config,
     decide::{self, Context, Settings},
-    learn::Indexes,
-    model::{Decision, Profile, VisitorId},
+    learn::Learn,
+    model::{Decision, VisitorId},
     profiles::{Freshness, Profiles},
     telemetry::Metrics,
 };
@@ -22,8 +22,8 @@ use crate::{
 /// Answers visitors of all sites.
 #[derive(Clone)]
 pub struct Personalizer {
-    profiles: Profiles,
-    indexes: Indexes,
+    profiles: Arc<Profiles>,
+    learn: Arc<Learn>,
     settings: Settings,
     budget: Duration,
     metrics: Arc<Metrics>,
@@ -65,27 +65,23 @@ impl Personalizer {
     /// Puts the rooms of the path together.
     #[must_use]
     pub fn new(
-        profiles: Profiles,
-        indexes: Indexes,
+        profiles: Arc<Profiles>,
+        learn: Arc<Learn>,
         decide: &config::Decide,
         settings: &config::Profiles,
         metrics: Arc<Metrics>,
     ) -> Self {
         let budget = Duration::from_millis(settings.read_budget_ms);
-        Self { profiles, indexes, settings: Settings::new(decide, settings), budget, metrics }
+        Self { profiles, learn, settings: Settings::new(decide, settings), budget, metrics }
     }
 
     /// Decides every slot of a page.
     pub async fn answer(&self, ask: &Ask<'_>) -> Answer {
         let begun = Instant::now();
         let site = ask.site.site.id;
-        let (profile, freshness) = if ask.visitor.is_somebody() {
-            self.profiles.get(site, ask.visitor, self.budget).await
-        } else {
-            (Arc::new(Profile::empty(site, ask.visitor)), Freshness::Live)
-        };
+        let (profile, freshness) = self.profiles.get(site, ask.visitor, self.budget).await;
         let profiled = begun.elapsed();
-        let index = self.indexes.of(site);
+        let index = self.learn.index(site);
         let context = Context {
             now: clock::now(),
             item: ask.item,

@@ -121,7 +121,7 @@ impl<'a> Facts<'a> {
             TraitTest::Number(test) => value.as_f64().is_some_and(|number| test.passes(number)),
             TraitTest::Text(test) => match value {
                 Value::Null => test.passes(""),
-                Value::String(text) => test.passes(text),
+                Value::String(told) => test.passes(told),
                 other => test.passes(&other.to_string()),
             },
         }

@@ -69,11 +69,14 @@ impl Supervisor {
         let endpoint = self.endpoint.borrow().clone();
         let mut child = self.spawn(&endpoint).map_err(|error| format!("it cannot be started: {error}"))?;
         self.pid.send_replace(child.id());
+        // Taken out because waiting for a child closes its standard input, which would end it.
+        let lifeline = child.stdin.take();
         let why = tokio::select! {
             () = stopping.wait() => None,
             status = child.wait() => Some(self.obituary(status)),
             reason = self.watch(&endpoint) => Some(reason),
         };
+        drop(lifeline);
         end(&mut child).await;
         self.pid.send_replace(None);
         why.map_or(Ok(()), Err)
@@ -138,9 +141,8 @@ impl Supervisor {
     }
 }
 
-/// Closes the child's standard input, waits, and kills it if that was not enough.
+/// Waits for the child, whose standard input is closed, and kills it if that was not enough.
 async fn end(child: &mut Child) {
-    drop(child.stdin.take());
     if timeout(STOP_LIMIT, child.wait()).await.is_err() {
         tracing::warn!("the engine did not end in time and is killed");
         let _ = child.kill().await;

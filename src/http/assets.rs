@@ -12,17 +12,17 @@ use rust_embed::{Embed, EmbeddedFile};
 use super::{error::ApiError, state::Doors};
 
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/tracker-js/dist"]
+#[folder = "tracker-js/dist"]
 #[allow_missing = true]
 struct Tracker;
 
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/dashboard/dist"]
+#[folder = "dashboard/dist"]
 #[allow_missing = true]
 struct Dashboard;
 
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/demo"]
+#[folder = "demo"]
 #[include = "index.html"]
 #[include = "assets/*"]
 #[include = "assets/**/*"]

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -216,7 +217,7 @@ fn basic_user(headers: &HeaderMap) -> Option<String> {
     if !scheme.eq_ignore_ascii_case("basic") || packed.len() > 1000 {
         return None;
     }
-    let plain = data_encoding::BASE64.decode(packed.trim().as_bytes()).ok()?;
+    let plain = STANDARD.decode(packed.trim()).ok()?;
     let text = String::from_utf8(plain).ok()?;
     Some(text.split(':').next().unwrap_or_default().to_owned())
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 pub use access_log::{Line, NotAPageView, parse_line};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -180,7 +181,7 @@ async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Res
     collector.count(&total);
     // Lines of one chunk share an fsync: they are taken side by side, in order of the file.
     let taken = waiting.iter().map(|(address, agent, event)| take_view(collector, site, *address, agent, event));
-    for outcome in crate::tasks::join_all(taken).await {
+    for outcome in join_all(taken).await {
         total.add(&outcome?);
     }
     Ok(total)

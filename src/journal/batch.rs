@@ -51,6 +51,9 @@ impl Batch {
 
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("records", &self.keys.len()).field("bytes", &self.frames.len()).finish()
+        f.debug_struct("Batch")
+            .field("records", &self.keys.len())
+            .field("bytes", &self.frames.len())
+            .finish_non_exhaustive()
     }
 }

@@ -10,8 +10,6 @@ pub mod build;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use clickhouse::Row;
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use self::build::{Builder, ItemEvent, Params};
@@ -19,15 +17,12 @@ use crate::{
     clock, config,
     decide::Index,
     model::{Action, SiteId, Timestamp},
-    store::{Param, Store, StoreError},
+    store::{Store, StoreError, read::ItemChange},
     tasks::Stopping,
 };
 
 /// The newest index of every site.
 pub type Indexes = HashMap<SiteId, Arc<Index>>;
-
-const CHANGES: &str = include_str!("../store/sql/learn.changes.sql");
-const ITEM_EVENTS: &str = include_str!("../store/sql/learn.item_events.sql");
 
 const DAY_MS: i64 = 86_400_000;
 /// After a round the next one waits at least this many times as long as the round took.
@@ -42,23 +37,6 @@ pub struct Learn {
     events_max: usize,
     params: Params,
     indexes: ArcSwap<Indexes>,
-}
-
-/// What a site's events looked like when they were last read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
-struct Change {
-    site_id: u32,
-    events: u64,
-    newest_position: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct EventRow {
-    visitor: u128,
-    at: i64,
-    action: u8,
-    items: Vec<String>,
-    category_text: String,
 }
 
 impl Learn {
@@ -113,10 +91,9 @@ impl Learn {
         self.refresh(&mut HashMap::new()).await
     }
 
-    async fn refresh(&self, known: &mut HashMap<SiteId, Change>) -> Result<(), StoreError> {
+    async fn refresh(&self, known: &mut HashMap<SiteId, ItemChange>) -> Result<(), StoreError> {
         let since = Timestamp(clock::now().0.saturating_sub(self.history_ms));
-        let changes: Vec<Change> = self.store.query(CHANGES, &[("since", Param::I64(since.0))]).await?;
-        for change in changes {
+        for change in self.store.item_changes(since).await? {
             let site = SiteId(change.site_id);
             if known.get(&site) == Some(&change) {
                 continue;
@@ -132,12 +109,7 @@ impl Learn {
     }
 
     async fn build(&self, site: SiteId, since: Timestamp) -> Result<Index, StoreError> {
-        let params = [
-            ("site", Param::U32(site.0)),
-            ("since", Param::I64(since.0)),
-            ("limit", Param::U64(self.events_max as u64)),
-        ];
-        let rows: Vec<EventRow> = self.store.query(ITEM_EVENTS, &params).await?;
+        let rows = self.store.item_events(site, since, self.events_max).await?;
         let (now, params) = (clock::now(), self.params);
         let built = tokio::task::spawn_blocking(move || {
             let mut builder = Builder::new(params, now);

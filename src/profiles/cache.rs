@@ -13,8 +13,7 @@ use std::sync::{
 use moka::policy::EvictionPolicy;
 
 use super::{
-    Key,
-    pending::{Freed, Pending},
+    pending::{Freed, Key, Pending},
     reducer::{self, Params},
 };
 use crate::model::{Position, Profile, ProfileEvent};
@@ -73,6 +72,16 @@ impl Cache {
 
     pub(super) fn let_go(&self) -> u64 {
         self.let_go.load(Relaxed)
+    }
+
+    /// A visitor without a past: what is pending is all there is.
+    pub(super) fn begin(&self, key: Key) {
+        let shard = self.shard(&key);
+        if self.profiles.get(&key).is_none() {
+            let events = shard.events(&key).to_vec();
+            let profile = reducer::rebuild(key.0, key.1, events, self.own_journal, &self.params);
+            self.profiles.insert(key, Arc::new(profile));
+        }
     }
 
     /// Takes an event that was made durable: into the live profile, if there is one, and into memory

@@ -30,16 +30,13 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::{cache::Cache, reducer::Params};
+use self::{cache::Cache, pending::Key, reducer::Params};
 use crate::{
     clock, config,
     model::{Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
     store::Store,
     tasks::Stopping,
 };
-
-/// A visitor of a site.
-type Key = (SiteId, VisitorId);
 
 /// Reads of the store at one time.
 const READS_MAX: usize = 8;
@@ -137,6 +134,13 @@ impl Profiles {
         }
     }
 
+    /// Takes notice of a visitor whose id was made this moment: there is no history to read.
+    pub fn begin(&self, site: SiteId, visitor: VisitorId) {
+        if visitor.is_somebody() {
+            self.cache.begin((site, visitor));
+        }
+    }
+
     /// The store has every event below this position.
     pub fn delivered(&self, position: Position) {
         self.cache.delivered(position);
@@ -162,6 +166,13 @@ impl Profiles {
         }
         self.degraded.fetch_add(1, Relaxed);
         (Arc::new(self.cache.without_store(key)), Freshness::Degraded)
+    }
+
+    /// Start and last event of the session a visitor is in, if memory knows it.
+    #[must_use]
+    pub fn session_of(&self, site: SiteId, visitor: VisitorId) -> Option<(Timestamp, Timestamp)> {
+        let profile = self.cache.hit(&(site, visitor))?;
+        Some((profile.session_start, profile.last_seen))
     }
 
     /// Joins the read of this visitor, or queues one. `None` when too many are waiting.

@@ -9,8 +9,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Key, reducer, reducer::Params};
-use crate::model::{Position, Profile, ProfileEvent};
+use super::{reducer, reducer::Params};
+use crate::model::{Position, Profile, ProfileEvent, SiteId, VisitorId};
+
+/// A visitor of a site.
+pub(super) type Key = (SiteId, VisitorId);
 
 /// One shard.
 #[derive(Debug, Default)]

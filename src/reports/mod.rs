@@ -1,3 +1,109 @@
 //! The marketers' questions as typed functions.
+//!
+//! A question arrives as a struct of [`crate::wire::reports`], is checked here — what the asker must mend is a
+//! [`ReportError::Question`] — and becomes one or a few questions of `store/sql/reports.*.sql`. Nothing is
+//! written, nothing is cached but the lists behind a funnel's `dropped_list`. In every report robots are kept
+//! aside, visitors are those with an id, and sessions are derived from the ordered events of the period.
+//!
+//! ```no_run
+//! # async fn example(store: ashna::store::Store, site: ashna::model::Site)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let reports = ashna::reports::Reports::new(store, 30);
+//! let question = serde_json::from_str(r#"{"from":"2026-11-01T00:00:00Z","to":"2026-11-08T00:00:00Z"}"#)?;
+//! println!("{} visitors", reports.overview(&site, &question).await?.totals.visitors);
+//! # Ok(()) }
+//! ```
 
+mod acquisition;
+pub mod csv;
 pub mod funnel;
+mod overview;
+mod pages;
+mod period;
+mod realtime;
+mod schema;
+mod visitor;
+
+use crate::{
+    model::Timestamp,
+    store::{Param, Store, StoreError},
+};
+
+/// Rows of a report when the question does not say.
+const LIMIT_DEFAULT: u32 = 50;
+/// Rows of a report at most.
+const LIMIT_MAX: u32 = 1000;
+/// Characters of a text in a question.
+const TEXT_MAX: usize = 500;
+
+/// Answers questions. Share it: it holds the lists behind a funnel's handles.
+#[derive(Debug)]
+pub struct Reports {
+    store: Store,
+    session_ms: i64,
+    shelf: funnel::Shelf,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The asker must mend the question.
+    #[error("{0}")]
+    Question(String),
+    /// There is no such thing (any more).
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The warehouse did not answer; its kind says whether to try again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Reports {
+    /// Reports from this store; a session ends after `session_minutes` without an event.
+    #[must_use]
+    pub fn new(store: Store, session_minutes: u64) -> Self {
+        let session_ms = i64::try_from(session_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX);
+        Self { store, session_ms, shelf: funnel::Shelf::default() }
+    }
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, ReportError> {
+    Err(ReportError::Question(message.into()))
+}
+
+fn limit(asked: Option<u32>) -> Result<Param, ReportError> {
+    match asked.unwrap_or(LIMIT_DEFAULT) {
+        limit @ 1..=LIMIT_MAX => Ok(Param::U32(limit)),
+        _ => refuse(["limit must be 1 to ", &LIMIT_MAX.to_string()].concat()),
+    }
+}
+
+/// Refuses texts that are too long or hold control characters, which no stored text does.
+fn check_text(what: &str, text: &str) -> Result<(), ReportError> {
+    if text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
+        return refuse(
+            [what, " must be at most ", &TEXT_MAX.to_string(), " characters without control characters"].concat(),
+        );
+    }
+    Ok(())
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// What an event is called in lists: its name, or what kind of call it was.
+fn event_name(kind: u8, name: String) -> String {
+    match (kind, name.is_empty()) {
+        (2, _) => "page".into(),
+        (3, true) => "screen".into(),
+        (4, true) => "identify".into(),
+        (5, true) => "group".into(),
+        (6, true) => "alias".into(),
+        _ => name,
+    }
+}
+
+const fn moment(ms: i64) -> crate::wire::reports::Moment {
+    crate::wire::reports::Moment(Timestamp(ms))
+}

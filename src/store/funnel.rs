@@ -104,7 +104,8 @@ impl Store {
         let text = text.replace("$MARKS", &marks).replace("$GROUP", &group);
         let mut query = self.client().query_raw(without_header(&text));
         query = query.with_setting("max_execution_time", seconds(self.query_timeout));
-        for (name, value) in texts.params.iter().map(|(n, v)| (n.as_str(), v)).chain(last.iter().map(|(n, v)| (*n, v))) {
+        for (name, value) in texts.params.iter().map(|(n, v)| (n.as_str(), v)).chain(last.iter().map(|(n, v)| (*n, v)))
+        {
             query = query.param(name, value);
         }
         let read = async {
@@ -241,8 +242,15 @@ impl Fragments {
         let key = self.text(name);
         let typed = ["JSONType(properties, ", &key, ")"].concat();
         [
-            "multiIf(", &typed, " = 'String', JSONExtractString(properties, ", &key, "), ",
-            &typed, " = 'Null', '', JSONExtractRaw(properties, ", &key, "))",
+            "multiIf(",
+            &typed,
+            " = 'String', JSONExtractString(properties, ",
+            &key,
+            "), ",
+            &typed,
+            " = 'Null', '', JSONExtractRaw(properties, ",
+            &key,
+            "))",
         ]
         .concat()
     }
@@ -323,7 +331,8 @@ mod tests {
             let condition = Condition { property: property.into(), op, value: Value::from(evil) };
             let step = FunnelStep { event: evil.into(), conditions: vec![condition] };
             let mut texts = Fragments { params: Vec::new() };
-            let sql = [texts.marks(std::slice::from_ref(&step), std::slice::from_ref(&step)), texts.value(evil)].concat();
+            let sql =
+                [texts.marks(std::slice::from_ref(&step), std::slice::from_ref(&step)), texts.value(evil)].concat();
             assert!(!sql.contains("1=1") && !sql.contains("$MARKS") && !sql.contains("--"), "{sql}");
             assert_eq!(sql.matches(":String}").count(), sql.matches("{p").count() - sql.matches(":Array").count());
         }

@@ -24,6 +24,7 @@ mod write;
 
 use std::time::Duration;
 
+pub use clickhouse::Row;
 use clickhouse::{Client, RowOwned, RowRead};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;

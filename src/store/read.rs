@@ -7,6 +7,34 @@ use super::{Param, Store, StoreError};
 use crate::model::{Action, Channel, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId};
 
 const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
+const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
+const LEARN_ITEM_EVENTS: &str = include_str!("sql/learn.item_events.sql");
+
+/// How far the item events of a site go; the same again means that there is nothing new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
+pub struct ItemChange {
+    /// The site.
+    pub site_id: u32,
+    /// Number of item events.
+    pub events: u64,
+    /// The newest one's place in the journal.
+    pub newest_position: u64,
+}
+
+/// An event about items, of whomever.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct ItemEventRow {
+    /// The visitor.
+    pub visitor: u128,
+    /// When, milliseconds.
+    pub at: i64,
+    /// Number of the action.
+    pub action: u8,
+    /// Ids of the items.
+    pub items: Vec<String>,
+    /// Category of the item; empty when unknown.
+    pub category_text: String,
+}
 
 #[derive(Row, Deserialize)]
 struct HistoryRow {
@@ -54,6 +82,30 @@ impl Store {
         ];
         let rows: Vec<HistoryRow> = self.query(VISITOR_HISTORY, &params).await?;
         Ok(rows.into_iter().filter_map(event_of).collect())
+    }
+
+    /// How far the item events of every site since a moment go.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn item_changes(&self, since: Timestamp) -> Result<Vec<ItemChange>, StoreError> {
+        self.query(LEARN_CHANGES, &[("since", Param::I64(since.0))]).await
+    }
+
+    /// The newest `limit` item events of a site since a moment, visitor after visitor and oldest first
+    /// within each.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn item_events(
+        &self,
+        site: SiteId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ItemEventRow>, StoreError> {
+        let params =
+            [("site", Param::U32(site.0)), ("since", Param::I64(since.0)), ("limit", Param::U64(limit as u64))];
+        self.query(LEARN_ITEM_EVENTS, &params).await
     }
 }
 

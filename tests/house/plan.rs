@@ -15,6 +15,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("decide", 1),
     ("seed", 1),
     ("profiles::reducer", 1),
+    ("profiles::interest", 1),
     ("catalog::snapshot", 1),
     ("catalog::compile", 1),
     ("catalog::condition", 1),
@@ -101,7 +102,14 @@ pub(crate) const ACROSS_LAYERS: &[Exception] = &[
 ];
 
 /// Crates away from home.
-pub(crate) const CRATES_ELSEWHERE: &[Exception] = &[];
+pub(crate) const CRATES_ELSEWHERE: &[Exception] = &[
+    Exception {
+        room: "geo",
+        path: "std::env::current_exe",
+        reason: "like the engine's library, the place database is looked for beside the binary",
+    },
+    Exception { room: "geo", path: "std::env::current_dir", reason: "and above the working directory" },
+];
 
 /// No file is longer, its tests included.
 pub(crate) const LINES_MAX: usize = 400;

@@ -73,7 +73,7 @@ impl Line {
 async fn stored(store: &Store) -> (u64, u64, u64) {
     store
         .query::<(u64, u64, u64)>(
-            "SELECT count(), uniqExact(position), (SELECT count() FROM visitor_events) FROM events",
+            "SELECT count(), uniqExact(position), assumeNotNull((SELECT count() FROM visitor_events)) FROM events",
             &[],
         )
         .await
@@ -176,7 +176,7 @@ async fn events_survive_a_dying_engine_without_loss_or_duplicates() {
             kept += 50;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        own.kill();
+        own.kill().await;
         line.keep((kept..kept + 50).map(event)).await;
         kept += 50;
         tokio::time::sleep(Duration::from_millis(50 * round)).await;

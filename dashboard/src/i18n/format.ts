@@ -78,7 +78,7 @@ function pair(value: number, large: string, ratio: number, small: string, smallB
 }
 
 const unit = (value: number, name: string): string =>
-  numbers({ style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: 1 }).format(value);
+  numbers({ style: 'unit', unit: name, unitDisplay: preferences.language === 'fa' ? 'short' : 'narrow', maximumFractionDigits: 1 }).format(value);
 
 export function monthAndYear(date: Date): string {
   const parts = dates({ month: 'long', year: 'numeric', timeZone: 'UTC' }).formatToParts(date);

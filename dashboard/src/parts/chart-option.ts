@@ -33,6 +33,9 @@ export function palette(dark: boolean): Palette {
 /** First-strong isolates: a canvas has one direction, its texts have their own. */
 const isolated = (text: string) => `\u2068${text}\u2069`;
 
+/** The words of a step's name one below the other, its number with the first. */
+const stacked = (text: string) => text.split(/(?<!\.) /).map(isolated).join('\n');
+
 type Drawing = {
   rtl: boolean;
   categories: string[];
@@ -73,13 +76,13 @@ export function chartOption({ rtl, categories, lines, format, colours, max }: Dr
     },
     xAxis: {
       type: 'category',
-      data: categories.map(isolated),
+      data: categories.map(bars ? stacked : isolated),
       // Time runs as clocks do everywhere; steps are read in the direction of the page.
       inverse: rtl && bars,
       boundaryGap: bars,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: colours.line } },
-      axisLabel: { ...text, hideOverlap: true },
+      axisLabel: { ...text, lineHeight: 16, hideOverlap: true },
     },
     yAxis: {
       type: 'value',

@@ -1,6 +1,5 @@
 import { ApiError, account as api } from '../api/client';
 import type { Session, Site, User } from '../api/types';
-import { router } from './router.svelte';
 
 const LAST_SITE = 'ashna.site';
 
@@ -40,12 +39,11 @@ class Account {
     this.expired();
   }
 
-  /** The server no longer knows our cookie. */
+  /** The server no longer knows our cookie. The app then shows the login. */
   expired(): void {
     this.user = undefined;
     this.sites = [];
     this.status = 'out';
-    router.go('/login', { replace: true });
   }
 
   putSite(site: Site): void {

@@ -103,10 +103,11 @@ pub async fn delete_item(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(id): SitePath,
-    Path((_, item)): Path<(u32, String)>,
+    path: Path<(u32, String)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_serve(id)?;
-    if doors.catalog.delete_item(id, &item).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
+    let Path((_, name)) = path;
+    if doors.catalog.delete_item(id, &name).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
 /// The offers of a site.
@@ -146,10 +147,11 @@ pub async fn put_offer(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(id): SitePath,
-    Path((_, name)): Path<(u32, String)>,
+    path: Path<(u32, String)>,
     JsonBody(offer): JsonBody<Offer>,
 ) -> Result<Json<Offer>, ApiError> {
     caller.may_edit(id)?;
+    let Path((_, name)) = path;
     if offer.id != name {
         return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
     }
@@ -165,9 +167,10 @@ pub async fn delete_offer(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(id): SitePath,
-    Path((_, name)): Path<(u32, String)>,
+    path: Path<(u32, String)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
+    let Path((_, name)) = path;
     if !doors.catalog.delete_offer(id, &name).await? {
         return Err(ApiError::NotFound);
     }

@@ -62,15 +62,16 @@ pub async fn change(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(site): SitePath,
-    Path((_, id)): Path<(u32, i64)>,
+    path: Path<(u32, i64)>,
     JsonBody(body): JsonBody<NewFunnel>,
 ) -> Result<Json<FunnelBody>, ApiError> {
     caller.may_edit(site)?;
+    let Path((_, funnel)) = path;
     let question = checked(&body)?;
-    if !doors.control.update_funnel(site, id, body.name.trim(), &question).await? {
+    if !doors.control.update_funnel(site, funnel, body.name.trim(), &question).await? {
         return Err(ApiError::NotFound);
     }
-    Ok(Json(shown(id, body)))
+    Ok(Json(shown(funnel, body)))
 }
 
 /// Removes a funnel.
@@ -80,10 +81,11 @@ pub async fn delete(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(site): SitePath,
-    Path((_, id)): Path<(u32, i64)>,
+    path: Path<(u32, i64)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(site)?;
-    if doors.control.delete_funnel(site, id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
+    let Path((_, funnel)) = path;
+    if doors.control.delete_funnel(site, funnel).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
 /// A saved question must be one that can be asked once a period is added.

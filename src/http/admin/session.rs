@@ -86,7 +86,7 @@ fn logged_in(doors: &Doors, headers: &HeaderMap, login: Login, status: StatusCod
 }
 
 fn describe(doors: &Doors, user: &UserRow) -> SessionBody {
-    let sites = catalog::by_number(&doors.catalog.snapshot()).iter().map(|s| SiteBody::from(&s.site)).collect();
+    let sites = catalog::by_number(&doors.catalog.snapshot()).iter().map(|s| SiteBody::from(&*s.site)).collect();
     SessionBody { user: UserBody { id: user.id, email: user.email.clone(), role: user.role.as_str() }, sites }
 }
 

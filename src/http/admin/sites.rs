@@ -19,7 +19,7 @@ use crate::{
 pub async fn list(State(doors): State<Doors>, caller: Caller) -> Json<Vec<SiteBody>> {
     let snapshot = doors.catalog.snapshot();
     let visible = catalog::by_number(&snapshot).into_iter().filter(|s| caller.may_read(s.site.id).is_ok());
-    Json(visible.map(|s| SiteBody::from(&s.site)).collect())
+    Json(visible.map(|s| SiteBody::from(&*s.site)).collect())
 }
 
 /// Adds a site.
@@ -41,7 +41,7 @@ pub async fn add(
     responses((status = 200, body = SiteBody)))]
 pub async fn one(State(doors): State<Doors>, caller: Caller, SitePath(id): SitePath) -> Result<Json<SiteBody>, ApiError> {
     caller.may_read(id)?;
-    Ok(Json(SiteBody::from(&doors.catalog.site(id)?.site)))
+    Ok(Json(SiteBody::from(&*doors.catalog.site(id)?.site)))
 }
 
 /// Changes a site's settings.

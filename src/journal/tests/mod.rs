@@ -3,10 +3,12 @@
 pub(super) mod faults;
 
 mod appending;
+mod crashing;
+mod failing;
 
 use std::path::Path;
 
-use super::{Batch, Journal, ReadError, Record, Recovery};
+use super::{Batch, Journal, ReadError, Record, Recovery, segments};
 use crate::{
     config::{self, Config},
     model::Position,

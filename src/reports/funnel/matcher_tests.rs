@@ -37,7 +37,8 @@ fn paths(plan: &Plan, events: &[Mark], entry: usize, last: usize, filled: u32, e
             break;
         }
         for step in 0..plan.steps {
-            let fits = plan.order == Order::Any && filled >> step & 1 == 0 || plan.order != Order::Any && step == length;
+            let fits =
+                plan.order == Order::Any && filled >> step & 1 == 0 || plan.order != Order::Any && step == length;
             if fits && events[next].flags >> step & 1 == 1 {
                 paths(plan, events, entry, next, filled | 1 << step, ends);
             }
@@ -161,7 +162,16 @@ fn events() -> impl Strategy<Value = Vec<Mark>> {
     let flags = prop_oneof![6 => 0..8u32, 1 => (0..8u32).prop_map(|f| f | EXCLUDED), 2 => Just(0)];
     prop::collection::vec((0..4i64, flags), 0..10).prop_map(|steps| {
         let mut at = 0;
-        steps.into_iter().map(|(gap, flags)| Mark { at: { at += gap; at }, flags }).collect()
+        steps
+            .into_iter()
+            .map(|(gap, flags)| Mark {
+                at: {
+                    at += gap;
+                    at
+                },
+                flags,
+            })
+            .collect()
     })
 }
 

@@ -1,5 +1,5 @@
 -- Who is this visitor, in one line?
---   site UInt32, visitor String (32 hexadecimal digits), currency String
+--   site UInt32, visitor UInt128, currency String
 -- No row when there is none. Revenue is orders minus refunds in the site's currency.
 SELECT
     toUnixTimestamp64Milli(min(occurred_at)) AS first_ms,
@@ -13,9 +13,9 @@ SELECT
     (
         SELECT sum(if(action = 7, amount_minor, -amount_minor))
         FROM events
-        WHERE site_id = {site:UInt32} AND visitor = reinterpretAsUInt128(reverse(unhex({visitor:String})))
+        WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}
           AND robot = '' AND action IN (7, 8) AND currency = {currency:String}
     ) AS revenue_minor
 FROM visitor_events
-WHERE site_id = {site:UInt32} AND visitor = reinterpretAsUInt128(reverse(unhex({visitor:String})))
+WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}
 HAVING events > 0

@@ -63,11 +63,14 @@ impl OwnEngine {
         Store::connect_to(endpoint, &Config::defaults().clickhouse)
     }
 
-    /// Kills the child as a crash would.
-    pub fn kill(&self) {
+    /// Kills the child as a crash would and waits until that was noticed.
+    pub async fn kill(&self) {
+        let mut status = self.engine.status();
+        status.mark_unchanged();
         let pid = self.engine.pid().expect("a running engine");
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        status.changed().await.unwrap();
     }
 
     /// Ends it in order.

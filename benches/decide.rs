@@ -1,0 +1,151 @@
+//! How long one decision request thinks: a live profile from memory and three slots over a shop of ten
+//! thousand items with an index. No engine is asked; the store behind the profiles is never reached.
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use ashna::{
+    catalog::{
+        compile::compile,
+        snapshot::{Items, SiteSnapshot},
+    },
+    config::{Config, Endpoint},
+    decide::{
+        self, Context, Index, Settings,
+        index::{Neighbour, Parts},
+    },
+    model::{
+        Action, ConsentDefault, Currency, Item, Kind, Position, ProfileEvent, RobotsPolicy, Site, SiteId, Timestamp,
+        VisitorId,
+    },
+    profiles::{Freshness, Profiles},
+    store::Store,
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+const ITEMS: u32 = 10_000;
+const CATEGORIES: u32 = 25;
+const NEIGHBOURS: u32 = 50;
+const NOW: Timestamp = Timestamp(1_763_798_400_000);
+const VISITOR: VisitorId = VisitorId(42);
+const SLOTS: [&str; 3] = ["home-hero", "home-recs", "cart-recs"];
+
+fn category(n: u32) -> String {
+    format!("category-{}", n % CATEGORIES)
+}
+
+fn shop() -> SiteSnapshot {
+    let items = (0..ITEMS).map(|n| Item {
+        id: format!("item-{n}").into(),
+        title: format!("Item {n}"),
+        url: format!("/p/{n}"),
+        image: String::new(),
+        price_minor: 1000,
+        currency: Currency(*b"EUR"),
+        categories: vec![category(n)],
+        brand: String::new(),
+        tags: Vec::new(),
+        available: n % 20 != 0,
+        attributes: serde_json::Map::new(),
+    });
+    let offers: Vec<_> = (0..20)
+        .map(|n| {
+            serde_json::from_value(serde_json::json!({
+                "id": format!("offer-{n}"), "slot": "home-hero", "priority": n,
+                "when": {"all": [{"field": "affinity", "op": "eq", "value": category(n)},
+                                 {"field": "visits", "op": "gte", "value": 1}]},
+                "content": {"title": "A title", "text": "A text", "url": "/c", "cta": "See"}
+            }))
+            .expect("an offer")
+        })
+        .collect();
+    let site = Site {
+        id: SiteId(1),
+        name: "Bench".into(),
+        origins: Vec::new(),
+        write_key: "key".into(),
+        secret: String::new(),
+        currency: Currency(*b"EUR"),
+        timezone: "UTC".into(),
+        robots: RobotsPolicy::Drop,
+        consent_default: ConsentDefault::Granted,
+        honour_gpc: true,
+        demo: false,
+        created_at: NOW,
+    };
+    compile(site, Arc::new(Items::new(items.collect())), &offers).expect("a shop")
+}
+
+/// Every item has its full number of neighbours, far and near.
+fn index() -> Index {
+    let items = (0..ITEMS).map(|n| (format!("item-{n}").into(), category(n).into(), 1000.0 / (n + 1) as f32));
+    let neighbours = (0..ITEMS).map(|n| {
+        let near =
+            (1..=NEIGHBOURS).map(|d| Neighbour { item: (n + d * 37) % ITEMS, score: 1.0 / d as f32, support: 9 });
+        near.collect()
+    });
+    Index::new(Parts { items: items.collect(), neighbours: neighbours.collect(), events: 1_000_000 })
+}
+
+/// A visitor with forty looks at items, a cart and an order.
+fn visit(profiles: &Profiles) {
+    for n in 0..44_u32 {
+        let action = match n {
+            40..=42 => Action::CartAdded,
+            20 => Action::Ordered,
+            _ => Action::ItemViewed,
+        };
+        let event = ProfileEvent {
+            journal: 1,
+            position: Position(n.into()),
+            occurred_at: NOW.plus(i64::from(n) * 1000),
+            kind: Kind::Track,
+            action,
+            session_start: NOW,
+            items: vec![(format!("item-{}", n * 131).into(), 1000, 1)],
+            category: category(n % 4).into(),
+            amount_minor: 1000,
+            user_id: Box::default(),
+            user_verified: false,
+            path: "/p".into(),
+            channel: "Direct",
+            source: Box::default(),
+            campaign: Box::default(),
+            country: "DE".into(),
+            device: "desktop",
+            slot: Box::default(),
+            traits: Box::default(),
+        };
+        profiles.apply(SiteId(1), VISITOR, &event);
+    }
+}
+
+fn decisions(c: &mut Criterion) {
+    let config = Config::defaults();
+    let nowhere = Endpoint {
+        url: "http://127.0.0.1:9".into(),
+        user: "none".into(),
+        password: String::new(),
+        database: "none".into(),
+    };
+    let profiles = Profiles::new(&config.profiles, 30, 1, Store::connect_to(nowhere, &config.clickhouse));
+    profiles.begin(SiteId(1), VISITOR);
+    visit(&profiles);
+    let (snapshot, index) = (shop(), index());
+    let settings = Settings::new(&config.decide, &config.profiles);
+    let context = Context { now: NOW.plus(60_000), item: "", cart: None, url_path: "/", explain: false, settings };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let get = || runtime.block_on(profiles.get(SiteId(1), VISITOR, Duration::ZERO));
+    assert_eq!(get().1, Freshness::Complete, "the profile is in memory");
+
+    c.bench_function("profile hit", |b| b.iter(|| black_box(get())));
+    c.bench_function("profile hit and decide 3 slots, 10k items", |b| {
+        b.iter(|| decide::run(&get().0, &snapshot, &index, black_box(&context), &SLOTS));
+    });
+    let page = Context { item: "item-7", ..context };
+    c.bench_function("profile hit and decide 1 slot of an item page", |b| {
+        b.iter(|| decide::run(&get().0, &snapshot, &index, black_box(&page), &["product-recs"]));
+    });
+}
+
+criterion_group!(benches, decisions);
+criterion_main!(benches);

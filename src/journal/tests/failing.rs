@@ -1,0 +1,189 @@
+//! A disk that is slow, full or broken, and the order of write, sync and answer.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    time::Duration,
+};
+
+use rustix::io::Errno;
+
+use super::{
+    faults::{Faults, Step},
+    *,
+};
+use crate::journal::{AppendError, disk::Disk};
+
+fn on_faults(dir: &Path, settings: &config::Journal) -> (Arc<Journal>, Arc<Faults>) {
+    let faults = Arc::new(Faults::default());
+    let (journal, _) = Journal::open_on(Disk::Faulty(Arc::clone(&faults)), dir, settings).unwrap();
+    faults.steps();
+    (Arc::new(journal), faults)
+}
+
+#[tokio::test]
+async fn a_sync_lies_between_the_write_and_the_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
+    for key in 0..20 {
+        journal.append(batch([key])).await.unwrap();
+        faults.record(Step::Acknowledged);
+        let steps = faults.steps();
+        assert!(matches!(steps[..], [Step::Write(_), Step::Synced, Step::Acknowledged]), "{steps:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_answered_and_nothing_is_readable_while_the_sync_has_not_returned() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &settings());
+    journal.append(batch([1])).await.unwrap();
+    faults.hold_syncs(true);
+    let mut appending = std::pin::pin!(journal.append(batch([2])));
+    assert!(tokio::time::timeout(Duration::from_millis(80), &mut appending).await.is_err());
+    assert_eq!((journal.next().0, read_all(&journal, 0).0), (1, vec![(0, 1)]));
+    faults.hold_syncs(false);
+    assert_eq!(appending.await.unwrap().start.0, 1);
+    assert_eq!(read_all(&journal, 0).0, [(0, 1), (1, 2)]);
+}
+
+#[tokio::test]
+async fn a_wait_too_long_is_given_up_but_the_hook_still_learns_that_the_record_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &config::Journal { append_timeout_ms: 30, ..settings() });
+    faults.hold_syncs(true);
+    let durable = Arc::new(AtomicBool::new(false));
+    let mut slow = batch([1]);
+    let seen = Arc::clone(&durable);
+    slow.when_durable(move |_| seen.store(true, Ordering::SeqCst));
+    assert!(matches!(journal.append(slow).await, Err(AppendError::TooSlow)));
+    assert!(!durable.load(Ordering::SeqCst));
+    faults.hold_syncs(false);
+    journal.durable().wait_for(|end| end.0 == 1).await.unwrap();
+    journal.close();
+    assert!(durable.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn waiting_memory_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = config::Journal { pending_bytes_max: 600, append_timeout_ms: 20, ..settings() };
+    let (journal, faults) = on_faults(dir.path(), &limits);
+    faults.hold_syncs(true);
+    let mut refused = 0;
+    for key in 0..40 {
+        match journal.append(batch([key])).await {
+            Err(AppendError::TooSlow) => {}
+            Err(AppendError::Busy) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((25..39).contains(&refused), "{refused}");
+    faults.hold_syncs(false);
+    journal.durable().wait_for(|end| end.0 == 40 - refused).await.unwrap();
+    journal.append(batch([99])).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_journals_own_limit_refuses_until_something_is_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), &config::Journal { disk_bytes_max: 8000, ..settings() }).unwrap();
+    let mut kept = 0;
+    while let Ok(positions) = journal.append(batch([kept])).await {
+        assert_eq!(positions.start.0, kept);
+        kept += 1;
+    }
+    assert!(journal.disk_bytes() <= 8000 && journal.disk_bytes() > 7000, "{}", journal.disk_bytes());
+    assert!(matches!(journal.append(batch([kept])).await, Err(AppendError::Full)));
+    assert_eq!(read_all(&journal, 0).0.len() as u64, kept);
+    journal.release(Position(kept));
+    assert_eq!(journal.append(batch([kept])).await.unwrap().start.0, kept);
+}
+
+#[tokio::test]
+async fn a_nearly_full_disk_refuses_until_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &config::Journal { disk_free_bytes_min: 1000, ..settings() });
+    faults.set_free_bytes(Some(999));
+    tokio::time::sleep(Duration::from_millis(260)).await;
+    assert!(matches!(journal.append(batch([1])).await, Err(AppendError::Full)));
+    assert!(matches!(journal.append(batch([1])).await, Err(AppendError::Full)));
+    faults.set_free_bytes(Some(1000));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(journal.append(batch([1])).await.unwrap().start.0, 0);
+}
+
+#[tokio::test]
+async fn a_write_that_fills_the_disk_is_cut_off_and_the_same_file_goes_on_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &settings());
+    journal.append(batch([1])).await.unwrap();
+    let before = file_bytes(dir.path());
+    for written in [0, 5, 40, 60] {
+        faults.fail_next_write(written, Errno::NOSPC);
+        assert!(matches!(journal.append(batch([2, 3])).await, Err(AppendError::Full)));
+        assert_eq!(file_bytes(dir.path()), before);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+    assert_eq!(journal.append(batch([4])).await.unwrap().start.0, 1);
+    drop(journal);
+    let (journal, found) = open(dir.path());
+    assert_eq!((found.torn_bytes, found.lost, read_all(&journal, 0).0), (0, vec![], vec![(0, 1), (1, 4)]));
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_or_write_the_file_is_left_and_a_fresh_segment_goes_on() {
+    for fail in [(|faults: &Faults| faults.fail_next_sync(Errno::IO)) as fn(&Faults), |faults| {
+        faults.fail_next_write(45, Errno::IO);
+    }] {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
+        journal.append(batch([1])).await.unwrap();
+        for round in 0..3 {
+            fail(&faults);
+            let mut lost = batch([100 + round]);
+            let called = Arc::new(());
+            let held = Arc::clone(&called);
+            lost.when_durable(move |_| panic!("{held:?} is not durable"));
+            assert!(matches!(journal.append(lost).await, Err(AppendError::Broken(_))));
+            assert_eq!(Arc::strong_count(&called), 1, "the hook is dropped before the answer");
+            // The second failure in a row hits a segment without any record.
+            if round > 0 {
+                assert_eq!(journal.append(batch([round])).await.unwrap().start.0, round);
+            }
+        }
+        let expected = vec![(0, 1), (1, 1), (2, 2)];
+        assert_eq!(read_all(&journal, 0), (expected.clone(), vec![]));
+        drop(journal);
+        let (journal, found) = open(dir.path());
+        assert_eq!((found.records, found.lost), (3, vec![]));
+        assert_eq!(read_all(&journal, 0), (expected, vec![]));
+    }
+}
+
+#[tokio::test]
+async fn a_tail_that_a_newer_segment_supersedes_is_never_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = config::Journal { segment_bytes: 1 << 20, ..settings() };
+    let (journal, faults) = on_faults(dir.path(), &large);
+    journal.append(batch([1])).await.unwrap();
+    let old = segments::path_of(dir.path(), Position(0));
+    faults.fail_next_sync(Errno::IO);
+    assert!(journal.append(batch([2])).await.is_err());
+    assert_eq!(journal.append(batch([3])).await.unwrap().start.0, 1);
+    // Had the cut not reached the disk, the refused block would still be there.
+    let mut refused = batch([2]);
+    let mut bytes = std::fs::read(&old).unwrap();
+    let block =
+        super::super::format::BlockHeader { first: Position(1), bytes: refused.frames.len() as u64, records: 1 };
+    bytes.extend_from_slice(&block.encode(journal.id()));
+    bytes.append(&mut refused.frames);
+    std::fs::write(&old, &bytes).unwrap();
+    assert_eq!(read_all(&journal, 0), (vec![(0, 1), (1, 3)], vec![]));
+    drop(journal);
+    let (journal, _) = open(dir.path());
+    assert_eq!(read_all(&journal, 0), (vec![(0, 1), (1, 3)], vec![]));
+}
+
+fn file_bytes(dir: &Path) -> u64 {
+    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+}

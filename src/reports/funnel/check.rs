@@ -1,0 +1,130 @@
+//! What a funnel's question may ask.
+
+use serde_json::Value;
+
+use super::{
+    super::{ReportError, check_text, refuse},
+    matcher::STEPS_MAX,
+};
+use crate::{
+    model::Op,
+    store::funnel::is_column,
+    wire::reports::{Condition, FunnelQuestion, FunnelStep},
+};
+
+const CONDITIONS_MAX: usize = 20;
+const VALUES_MAX: usize = 100;
+/// Over all steps: a statement has room for so many.
+const CONDITIONS_ALL_MAX: usize = 100;
+const WINDOW_MAX_MS: i64 = 366 * 86_400_000;
+/// Bytes of all texts together, which travel in the address of a request to the warehouse.
+const TEXTS_MAX: usize = 64 * 1024;
+
+pub(super) fn check(question: &FunnelQuestion) -> Result<(), ReportError> {
+    if question.steps.is_empty() || question.steps.len() > STEPS_MAX {
+        return refuse("a funnel has 1 to 20 steps");
+    }
+    if question.exclude.len() > STEPS_MAX {
+        return refuse("a funnel excludes at most 20 events");
+    }
+    if !(0..=WINDOW_MAX_MS).contains(&question.window_ms) {
+        return refuse("window_ms must be 0 to 366 days");
+    }
+    let every = || question.steps.iter().chain(&question.exclude);
+    every().try_for_each(check_step)?;
+    if every().map(|step| step.conditions.len()).sum::<usize>() > CONDITIONS_ALL_MAX {
+        return refuse("a funnel has at most 100 conditions");
+    }
+    if every().map(size).sum::<usize>() > TEXTS_MAX {
+        return refuse("the funnel's texts are too long together");
+    }
+    match question.breakdown.as_deref().map(str::trim) {
+        Some(field) => {
+            check_text("breakdown", field)?;
+            check_field("breakdown", field)
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_step(step: &FunnelStep) -> Result<(), ReportError> {
+    if step.event.is_empty() {
+        return refuse("every step needs an event; `page` is any page view");
+    }
+    check_text("event", &step.event)?;
+    if step.conditions.len() > CONDITIONS_MAX {
+        return refuse("a step has at most 20 conditions");
+    }
+    step.conditions.iter().try_for_each(check_condition)
+}
+
+fn check_condition(condition: &Condition) -> Result<(), ReportError> {
+    if condition.property.is_empty() {
+        return refuse("every condition needs a property");
+    }
+    check_text("property", &condition.property)?;
+    check_field("property", &condition.property)?;
+    match (&condition.op, &condition.value) {
+        (Op::Exists, _) => Ok(()),
+        (Op::In, Value::Array(values)) if !values.is_empty() && values.len() <= VALUES_MAX => {
+            values.iter().try_for_each(check_value)
+        }
+        (Op::In, _) => refuse("`in` takes a list of 1 to 100 values"),
+        (_, value) => check_value(value),
+    }
+}
+
+fn check_value(value: &Value) -> Result<(), ReportError> {
+    match value {
+        Value::String(text) => check_text("value", text),
+        Value::Number(_) | Value::Bool(_) => Ok(()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            refuse("a condition's value is a text, a number, true or false")
+        }
+    }
+}
+
+fn check_field(what: &str, field: &str) -> Result<(), ReportError> {
+    match field.strip_prefix('$') {
+        Some(name) if !is_column(name) => refuse([what, " ", field, " is not known"].concat()),
+        _ => Ok(()),
+    }
+}
+
+fn size(step: &FunnelStep) -> usize {
+    let conditions = step.conditions.iter().map(|c| c.property.len() + c.value.to_string().len());
+    step.event.len() + conditions.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_be_mended_is_said() {
+        let check = |question: &str, expected: Option<&str>| {
+            let text = [r#"{"from":0,"to":1000,"#, question, "}"].concat();
+            let said = match serde_json::from_str(&text) {
+                Ok(question) => super::check(&question).err().map(|error| error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            let fits = match (&said, expected) {
+                (Some(said), Some(part)) => said.contains(part),
+                (None, None) => true,
+                _ => false,
+            };
+            assert!(fits, "{question}: {said:?}");
+        };
+        check(r#""steps":[{"event":"page"},{"event":"Order Completed"}]"#, None);
+        check(r#""steps":[{"event":"a","where":[{"property":"$path","op":"in","value":["/a",1]}]}]"#, None);
+        check(r#""steps":[{"event":"a","where":[{"property":"x","op":"exists"}]}],"breakdown":"device""#, None);
+        check(r#""steps":[]"#, Some("1 to 20 steps"));
+        check(r#""steps":[{"event":""}]"#, Some("event"));
+        check(r#""steps":[{"event":"a","wher":[]}]"#, Some("wher"));
+        check(r#""steps":[{"event":"a","where":[{"property":"$pth","op":"eq","value":1}]}]"#, Some("$pth"));
+        check(r#""steps":[{"event":"a","where":[{"property":"p","op":"eq"}]}]"#, Some("value"));
+        check(r#""steps":[{"event":"a","where":[{"property":"p","op":"in","value":[]}]}]"#, Some("list"));
+        check(r#""steps":[{"event":"a"}],"window_ms":-1"#, Some("window_ms"));
+        check(r#""steps":[{"event":"a"}],"breakdown":"$secret""#, Some("$secret"));
+    }
+}

@@ -1,0 +1,204 @@
+//! The period of a question, checked, and the steps a series has in its time zone.
+
+use jiff::{Timestamp, ToSpan, Zoned, civil::Date, tz::TimeZone};
+
+use super::{ReportError, refuse};
+use crate::{
+    model::{Site, SiteId},
+    store::Param,
+    wire::reports::{Interval, Moment},
+};
+
+/// Five years with their leap days.
+const LENGTH_MAX_MS: i64 = (5 * 365 + 2) * DAY_MS;
+/// Years 1970 to 2100, all that the warehouse's dates take in every time zone.
+const MOMENTS_MS: std::ops::Range<i64> = 0..4_102_444_800_000;
+/// Steps of one series.
+const STEPS_MAX: usize = 10_000;
+const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// A period in a time zone.
+#[derive(Debug)]
+pub(super) struct Period {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    zone: TimeZone,
+    zone_name: String,
+}
+
+impl Period {
+    pub(super) fn check(from: Moment, to: Moment, timezone: Option<&str>, site: &Site) -> Result<Self, ReportError> {
+        let (from, to) = (from.0.0, to.0.0);
+        if !MOMENTS_MS.contains(&from) || !MOMENTS_MS.contains(&to) {
+            return refuse("from and to must lie between 1970 and 2100");
+        }
+        if from >= to {
+            return refuse("from must be before to");
+        }
+        if to - from > LENGTH_MAX_MS {
+            return refuse("the period must not be longer than five years");
+        }
+        let name = timezone.unwrap_or(&site.timezone);
+        // The directory of zones holds other trees too, which the warehouse does not know.
+        let zone = (!name.starts_with("posix/") && !name.starts_with("right/")).then(|| TimeZone::get(name));
+        let Some(Ok(zone)) = zone else {
+            return refuse("timezone must be an IANA name such as Europe/Berlin");
+        };
+        let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
+        Ok(Self { from, to, zone, zone_name })
+    }
+
+    /// The period of equal length before this one.
+    pub(super) fn previous(&self) -> Self {
+        let from = (self.from - (self.to - self.from)).max(0);
+        Self { from, to: self.from, zone: self.zone.clone(), zone_name: self.zone_name.clone() }
+    }
+
+    /// `site`, `from_ms` and `to_ms`, which every question has.
+    pub(super) fn params(&self, site: SiteId) -> Vec<(&'static str, Param)> {
+        vec![("site", Param::U32(site.0)), ("from_ms", Param::I64(self.from)), ("to_ms", Param::I64(self.to))]
+    }
+
+    pub(super) fn timezone(&self) -> Param {
+        Param::Str(self.zone_name.clone())
+    }
+
+    /// The beginning of every step that the period touches, in order.
+    pub(super) fn steps(&self, interval: Interval) -> Result<Vec<i64>, ReportError> {
+        let (first, mut next): (i64, Box<dyn FnMut(i64) -> Option<i64>>) = match interval {
+            Interval::Hour => {
+                let offset_ms = i64::from(self.zoned(self.from)?.offset().seconds()) * 1000;
+                (self.from - (self.from + offset_ms).rem_euclid(HOUR_MS), Box::new(|ms| Some(ms + HOUR_MS)))
+            }
+            Interval::Day => self.dates(|date| Some(date), |date| date.tomorrow().ok())?,
+            Interval::Week => self.dates(
+                |date| date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days()).ok(),
+                |date| date.checked_add(7.days()).ok(),
+            )?,
+            Interval::Month => {
+                self.dates(|date| Some(date.first_of_month()), |date| date.checked_add(1.month()).ok())?
+            }
+        };
+        let mut steps = Vec::new();
+        let mut at = Some(first);
+        while let Some(ms) = at.filter(|ms| *ms < self.to) {
+            if steps.len() == STEPS_MAX {
+                return refuse("the series would have more than 10,000 steps: choose a wider interval");
+            }
+            steps.push(ms);
+            at = next(ms).filter(|following| *following > ms);
+        }
+        Ok(steps)
+    }
+
+    #[expect(clippy::type_complexity, reason = "the first step and how to get to the next are one thing")]
+    fn dates<'a>(
+        &'a self,
+        first: impl Fn(Date) -> Option<Date>,
+        next: impl Fn(Date) -> Option<Date> + 'a,
+    ) -> Result<(i64, Box<dyn FnMut(i64) -> Option<i64> + 'a>), ReportError> {
+        let start = move |date: Date| {
+            // A day begins at its first moment, which is not midnight where the clocks go forward at midnight.
+            let noon = date.at(12, 0, 0, 0).to_zoned(self.zone.clone()).ok()?;
+            Some(noon.start_of_day().ok()?.timestamp().as_millisecond())
+        };
+        let mut date = first(self.zoned(self.from)?.date());
+        let Some(first_ms) = date.and_then(start) else {
+            return refuse("from must lie between 1970 and 2100");
+        };
+        let next = move |_| {
+            date = date.and_then(&next);
+            date.and_then(start)
+        };
+        Ok((first_ms, Box::new(next)))
+    }
+
+    fn zoned(&self, ms: i64) -> Result<Zoned, ReportError> {
+        match Timestamp::from_millisecond(ms) {
+            Ok(moment) => Ok(moment.to_zoned(self.zone.clone())),
+            Err(_) => refuse("from and to must lie between 1970 and 2100"),
+        }
+    }
+}
+
+/// The name of an interval as ClickHouse's `dateTrunc` takes it.
+pub(super) const fn unit(interval: Interval) -> &'static str {
+    match interval {
+        Interval::Hour => "hour",
+        Interval::Day => "day",
+        Interval::Week => "week",
+        Interval::Month => "month",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{ConsentDefault, Currency, RobotsPolicy},
+        wire::reports::Interval,
+    };
+
+    fn site() -> Site {
+        Site {
+            id: SiteId(1),
+            name: "Shop".into(),
+            origins: Vec::new(),
+            write_key: String::new(),
+            secret: String::new(),
+            currency: Currency(*b"EUR"),
+            timezone: "Europe/Berlin".into(),
+            robots: RobotsPolicy::Drop,
+            consent_default: ConsentDefault::Granted,
+            honour_gpc: true,
+            demo: false,
+            created_at: crate::model::Timestamp(0),
+        }
+    }
+
+    fn at(text: &str) -> Moment {
+        Moment(crate::model::Timestamp::parse_rfc3339(text).unwrap())
+    }
+
+    fn steps(from: &str, to: &str, interval: Interval) -> Vec<String> {
+        let period = Period::check(at(from), at(to), None, &site()).unwrap();
+        period.steps(interval).unwrap().iter().map(|ms| crate::model::Timestamp(*ms).to_string()).collect()
+    }
+
+    #[test]
+    fn days_follow_the_clocks_of_the_place() {
+        assert_eq!(
+            steps("2026-03-28T12:00:00Z", "2026-03-29T22:00:01Z", Interval::Day),
+            ["2026-03-27T23:00:00.000Z", "2026-03-28T23:00:00.000Z", "2026-03-29T22:00:00.000Z"]
+        );
+        assert_eq!(steps("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", Interval::Hour).len(), 23);
+        assert_eq!(steps("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", Interval::Hour).len(), 25);
+    }
+
+    #[test]
+    fn weeks_begin_on_monday_and_months_on_the_first() {
+        assert_eq!(
+            steps("2026-03-29T12:00:00Z", "2026-03-30T00:00:00Z", Interval::Week),
+            ["2026-03-22T23:00:00.000Z", "2026-03-29T22:00:00.000Z"]
+        );
+        assert_eq!(
+            steps("2026-10-15T00:00:00Z", "2026-12-01T00:00:00Z", Interval::Month),
+            ["2026-09-30T22:00:00.000Z", "2026-10-31T23:00:00.000Z", "2026-11-30T23:00:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_answered_says_what_to_mend() {
+        let check = |from: &str, to: &str, zone: Option<&str>, part: &str| {
+            let error = Period::check(at(from), at(to), zone, &site()).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        check("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", None, "before");
+        check("2020-01-01T00:00:00Z", "2026-01-02T00:00:00Z", None, "five years");
+        check("1960-01-01T00:00:00Z", "1962-01-02T00:00:00Z", None, "1970");
+        check("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", Some("Mars/Olympus"), "IANA");
+        let long = Period::check(at("2021-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), Some("UTC"), &site()).unwrap();
+        assert!(long.steps(Interval::Hour).unwrap_err().to_string().contains("wider"));
+    }
+}

@@ -1,0 +1,208 @@
+//! Live profiles over the real engine: what was evicted or restarted comes back whole.
+
+use std::{sync::Arc, time::Duration};
+
+use ashna::{
+    config::{Config, Endpoint},
+    model::{Action, Event, Position, Profile, SiteId, VisitorId},
+    profiles::{Freshness, Profiles, reducer::event_of},
+    store::Store,
+    tasks::Tasks,
+};
+
+use crate::support::{
+    engine::{database, endpoint, eventually},
+    events::{batch, event},
+    fault_proxy::{Fault, FaultProxy},
+};
+
+const SITE: SiteId = SiteId(1);
+/// The journal of `support::events`.
+const JOURNAL: u64 = 7;
+const PATIENT: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_millis(40);
+
+/// Profiles with their reads being served, until dropped.
+struct Live {
+    profiles: Arc<Profiles>,
+    _tasks: Tasks,
+}
+
+impl Live {
+    fn over(store: Store, cached_max: usize, undelivered_events_max: usize) -> Self {
+        let mut config = Config::defaults().profiles;
+        (config.cached_max, config.undelivered_events_max) = (cached_max, undelivered_events_max);
+        config.history_days = 100_000;
+        let profiles = Arc::new(Profiles::new(&config, 30, JOURNAL, store));
+        let mut tasks = Tasks::default();
+        tasks.spawn("profiles", Arc::clone(&profiles).run(tasks.stopping()));
+        Self { profiles, _tasks: tasks }
+    }
+
+    fn apply(&self, from: u64, events: &[Event<'_>]) {
+        for (position, event) in (from..).zip(events) {
+            self.profiles.apply(SITE, event.visitor, &event_of(event, JOURNAL, Position(position)));
+        }
+    }
+
+    async fn get(&self, visitor: VisitorId, budget: Duration) -> (Profile, Freshness) {
+        let (profile, freshness) = self.profiles.get(SITE, visitor, budget).await;
+        (Profile::clone(&profile), freshness)
+    }
+}
+
+/// A store where nobody answers.
+fn unreachable() -> Store {
+    let endpoint = Endpoint {
+        url: "http://127.0.0.1:9".into(),
+        user: "default".into(),
+        password: String::new(),
+        database: "none".into(),
+    };
+    Store::connect_to(endpoint, &Config::defaults().clickhouse)
+}
+
+fn visitors() -> impl Iterator<Item = VisitorId> {
+    (100..130).map(VisitorId)
+}
+
+/// `count` events, spread over thirty visitors.
+fn events(count: u64) -> Vec<Event<'static>> {
+    (0..count).map(|n| Event { visitor: VisitorId(100 + u128::from(n % 30)), ..event(n) }).collect()
+}
+
+#[tokio::test]
+async fn the_next_decision_sees_the_click_that_was_just_taken() {
+    let live = Live::over(database().await, 1000, 1000);
+    let visitor = VisitorId(100);
+    let (before, freshness) = live.get(visitor, PATIENT).await;
+    assert_eq!((before.events, freshness), (0, Freshness::Complete));
+    live.apply(0, &events(1));
+    let (after, freshness) = live.get(visitor, SOON).await;
+    assert_eq!((after.events, &*after.recent_items[0].0, freshness), (1, "p-0", Freshness::Complete));
+    let (nobody, freshness) = live.get(VisitorId::NOBODY, SOON).await;
+    assert_eq!((nobody.events, freshness), (0, Freshness::Complete));
+}
+
+#[tokio::test]
+async fn a_restart_between_store_and_journal_counts_nothing_twice_and_loses_nothing() {
+    let store = database().await;
+    let events = events(300);
+    let whole = Live::over(unreachable(), 1000, 1000);
+    whole.apply(0, &events);
+
+    // 200 events are stored, of which the checkpoint knows 120; 180 are replayed from the journal.
+    store.insert(batch(0, &events[..120])).await.unwrap();
+    store.insert(batch(120, &events[120..200])).await.unwrap();
+    let live = Live::over(store, 10, 1000);
+    live.profiles.delivered(Position(120));
+    live.apply(120, &events[120..]);
+    for visitor in visitors() {
+        let (expected, _) = whole.get(visitor, SOON).await;
+        assert_eq!(live.get(visitor, PATIENT).await, (expected, Freshness::Complete));
+    }
+}
+
+#[tokio::test]
+async fn evicted_profiles_come_back_right_while_the_engine_is_away() {
+    // The engine is there at first, then hangs, with room for ten profiles and thirty visitors.
+    let endpoint = endpoint().await;
+    let proxy = FaultProxy::before(&endpoint.url).await;
+    let store = Store::connect_to(Endpoint { url: proxy.url(), ..endpoint }, &Config::defaults().clickhouse);
+    store.migrate().await.unwrap();
+    let events = events(300);
+    let live = Live::over(store.clone(), 10, 1000);
+    for visitor in visitors() {
+        assert_eq!(live.get(visitor, PATIENT).await.1, Freshness::Complete);
+    }
+    proxy.set(Fault::Hang);
+    live.apply(0, &events);
+    for visitor in visitors() {
+        let (profile, freshness) = live.get(visitor, SOON).await;
+        assert_eq!(profile.events, 10, "{freshness:?}");
+        assert_eq!(profile.recent_items.len(), 10);
+    }
+    assert!(live.profiles.stats().degraded > 0);
+
+    // The engine is back and the events are delivered: every profile is whole again.
+    proxy.set(Fault::None);
+    store.insert(batch(0, &events)).await.unwrap();
+    live.profiles.delivered(Position(300));
+    for visitor in visitors() {
+        let mut seen = None;
+        eventually("the profile is whole", PATIENT, async || {
+            let got = live.get(visitor, SOON).await;
+            let complete = got.1 == Freshness::Complete;
+            seen = Some(got.0);
+            complete
+        })
+        .await;
+        let profile = seen.unwrap();
+        assert_eq!((profile.events, profile.recent_items.len()), (10, 10));
+    }
+    assert_eq!(live.profiles.stats().pending_events, 0);
+}
+
+#[tokio::test]
+async fn requests_that_overtake_each_other_change_nothing() {
+    let store = database().await;
+    let visitor = VisitorId(100);
+    let all: Vec<_> = (0..6).map(|n| Event { visitor, ..event(n) }).collect();
+    let mut cart = all.clone();
+    cart[3].action = Action::CartAdded;
+    cart[4].action = Action::Ordered;
+    let in_order = Live::over(store.clone(), 1000, 1000);
+    let overtaken = Live::over(store, 1000, 1000);
+    for live in [&in_order, &overtaken] {
+        live.get(visitor, PATIENT).await;
+    }
+    in_order.apply(0, &cart);
+    for position in [0_usize, 1, 4, 5, 2, 3, 3] {
+        overtaken.apply(position as u64, &cart[position..=position]);
+    }
+    assert_eq!(overtaken.get(visitor, SOON).await, in_order.get(visitor, SOON).await);
+}
+
+#[tokio::test]
+async fn a_crowd_of_unknown_visitors_makes_no_crowd_of_queries() {
+    let endpoint = endpoint().await;
+    let proxy = FaultProxy::before(&endpoint.url).await;
+    let store = Store::connect_to(Endpoint { url: proxy.url(), ..endpoint }, &Config::defaults().clickhouse);
+    store.migrate().await.unwrap();
+    proxy.set(Fault::Hang);
+    let live = Live::over(store, 100_000, 1000);
+    let begun = std::time::Instant::now();
+    let mut crowd = tokio::task::JoinSet::new();
+    for n in 0..5000 {
+        let profiles = Arc::clone(&live.profiles);
+        crowd.spawn(async move { profiles.get(SITE, VisitorId(1000 + n), SOON).await.1 });
+    }
+    while let Some(freshness) = crowd.join_next().await {
+        assert_eq!(freshness.unwrap(), Freshness::Degraded);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    proxy.set(Fault::None);
+    eventually("reads work again", PATIENT, async || live.get(VisitorId(1), SOON).await.1 == Freshness::Complete).await;
+    assert!(live.profiles.stats().reads < 300);
+}
+
+#[tokio::test]
+async fn what_did_not_fit_into_memory_is_told_and_comes_back_with_delivery() {
+    let store = database().await;
+    let events = events(300);
+    let live = Live::over(store.clone(), 1000, 50);
+    live.apply(0, &events);
+    let stats = live.profiles.stats();
+    assert_eq!((stats.pending_events, stats.events_let_go), (50, 250));
+    let mut degraded = 0;
+    for visitor in visitors() {
+        degraded += u32::from(live.get(visitor, PATIENT).await.1 == Freshness::Degraded);
+    }
+    assert!(degraded > 0);
+    store.insert(batch(0, &events)).await.unwrap();
+    live.profiles.delivered(Position(300));
+    for visitor in visitors() {
+        let (profile, freshness) = live.get(visitor, PATIENT).await;
+        assert_eq!((profile.events, freshness), (10, Freshness::Complete));
+    }
+}
