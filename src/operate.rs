@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     access::{Access, AccessError},
     catalog::{Catalog, CatalogError},
+    clock,
     collect::Collector,
     control::{Role, Scope},
     import::{self, Chunk, ImportError},
@@ -50,6 +51,13 @@ pub enum Operation {
     },
     /// Names the sites.
     ListSites,
+    /// Notes that a site gets an invented past, and answers with the one noted first.
+    NoteSeed {
+        /// The site.
+        site: u32,
+        /// What is invented.
+        story: String,
+    },
     /// Waits until everything kept so far is in the warehouse, or `limit_ms` passed.
     Settle {
         /// Milliseconds.
@@ -112,7 +120,20 @@ impl Operator<'_> {
             }
             Operation::ListSites => {
                 let sites = crate::catalog::by_number(&self.catalog.snapshot());
-                Ok(sites.iter().map(|s| json!({ "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo, "write_key": s.site.write_key })).collect())
+                Ok(sites
+                    .iter()
+                    .map(|s| {
+                        json!({
+                            "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo,
+                            "origins": s.site.origins, "write_key": s.site.write_key,
+                        })
+                    })
+                    .collect())
+            }
+            Operation::NoteSeed { site, story } => {
+                let site = self.catalog.site(SiteId(site))?.site.id;
+                let note = json!({ "story": story, "at": clock::now() }).to_string();
+                Ok(serde_json::from_str(&self.catalog.first_seed(site, note).await?).unwrap_or_default())
             }
             Operation::Settle { limit_ms } => {
                 let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(limit_ms);
