@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::{
     Json,
     body::Bytes,
-    extract::{ConnectInfo, Path, Query, Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{body, caller, connection, error::ApiError, state::Doors, visitor};
+use super::{body, caller, connection, error::ApiError, extract::{Path, Query}, state::Doors, visitor};
 use crate::{
     collect::{Arrival, CollectError, Collected},
     control::Scope,

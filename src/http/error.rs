@@ -13,6 +13,8 @@ use crate::{access::AccessError, catalog::CatalogError, control::ControlError, r
 pub enum ApiError {
     /// No such thing here.
     NotFound,
+    /// There is something here, but not for this method.
+    WrongMethod,
     /// The body or query cannot be read.
     Unreadable(String),
     /// No or wrong key or login.
@@ -42,6 +44,11 @@ impl ApiError {
     fn parts(&self) -> (StatusCode, &'static str, &str) {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "there is nothing here by that name"),
+            Self::WrongMethod => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this address does not take that method; `Allow` names those it takes",
+            ),
             Self::Unreadable(message) => (StatusCode::BAD_REQUEST, "unreadable", message),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "a valid key or login is needed"),
             Self::Forbidden(message) => (StatusCode::FORBIDDEN, "forbidden", message),

@@ -1,7 +1,7 @@
 //! Extractors of the private side, with our own one-line errors.
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Path, Request},
+    extract::{self, FromRequest, FromRequestParts, Request},
     http::request::Parts,
 };
 use serde::de::DeserializeOwned;
@@ -25,6 +25,33 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
     }
 }
 
+/// The query of the address, or one clear line on what is wrong with it.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        extract::Query::try_from_uri(&parts.uri)
+            .map(|extract::Query(query)| Self(query))
+            .map_err(|error| ApiError::Unreadable(format!("the query is not usable: {}", error.body_text())))
+    }
+}
+
+/// The variable parts of the path; what cannot be one of ours is not there.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let found = extract::Path::<T>::from_request_parts(parts, state).await;
+        found.map(|extract::Path(found)| Self(found)).map_err(|_| ApiError::NotFound)
+    }
+}
+
 /// The `{site}` of a path, known to exist.
 #[derive(Debug, Clone, Copy)]
 pub struct SitePath(pub SiteId);
@@ -33,9 +60,8 @@ impl FromRequestParts<Doors> for SitePath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, ApiError> {
-        let Path(names) = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, doors)
-            .await
-            .map_err(|_| ApiError::NotFound)?;
+        let Path(names) =
+            Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, doors).await?;
         let number = names.get("site").and_then(|text| text.parse().ok()).ok_or(ApiError::NotFound)?;
         let id = SiteId(number);
         if doors.catalog.snapshot().sites.contains_key(&id) { Ok(Self(id)) } else { Err(ApiError::NotFound) }

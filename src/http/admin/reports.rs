@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use crate::{
         caller::Caller,
         connection,
         error::ApiError,
-        extract::SitePath,
+        extract::{Path, Query, SitePath},
         state::Doors,
     },
     reports::csv::{self, Table},
