@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, Request, State},
+    extract::{Request, State},
     http::{StatusCode, header},
 };
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::{
         caller::Caller,
         connection,
         error::ApiError,
-        extract::{JsonBody, SitePath},
+        extract::{JsonBody, Path, Query, SitePath},
         state::Doors,
     },
     model::Offer,
@@ -78,22 +78,27 @@ pub async fn put_items(
     caller.may_serve(id)?;
     let encoding = connection::text(request.headers(), header::CONTENT_ENCODING).to_owned();
     let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
-    let done = doors.catalog.put_items(id, read_items(&bytes)?).await?;
-    let rejected = done.rejected.into_iter().map(|(line, message)| RejectedLine { line, message }).collect();
-    Ok(Json(UpsertAnswer { upserted: done.stored, rejected }))
+    let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
+    let done = doors.catalog.put_items(id, items).await?;
+    let line_of = |(place, message): (usize, String)| RejectedLine { line: lines[place - 1], message };
+    Ok(Json(UpsertAnswer { upserted: done.stored, rejected: done.rejected.into_iter().map(line_of).collect() }))
 }
 
-fn read_items(bytes: &[u8]) -> Result<Vec<Result<Value, String>>, ApiError> {
+/// Items with the line each stands in, or its place in the array, counted from 1.
+type Numbered = Vec<(usize, Result<Value, String>)>;
+
+fn read_items(bytes: &[u8]) -> Result<Numbered, ApiError> {
     let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be read: {e}"));
     if bytes.trim_ascii_start().starts_with(b"[") {
         let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
-        return Ok(values.into_iter().map(Ok).collect());
+        return Ok((1..).zip(values.into_iter().map(Ok)).collect());
     }
     if let Ok(one @ Value::Object(_)) = serde_json::from_slice(bytes) {
-        return Ok(vec![Ok(one)]);
+        return Ok(vec![(1, Ok(one))]);
     }
-    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    Ok(lines.map(|line| serde_json::from_slice(line).map_err(|e| e.to_string())).collect())
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii));
+    let items = lines.filter(|(_, line)| !line.is_empty());
+    Ok(items.map(|(number, line)| (number, serde_json::from_slice(line).map_err(|e| e.to_string()))).collect())
 }
 
 /// Removes an item.
