@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
 };
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::{
     http::{
         caller::Caller,
         error::ApiError,
-        extract::{JsonBody, SitePath},
+        extract::{JsonBody, Path, SitePath},
         state::Doors,
     },
     model::Timestamp,
@@ -101,5 +101,5 @@ fn checked(body: &NewFunnel) -> Result<String, ApiError> {
 }
 
 fn shown(id: i64, body: NewFunnel) -> FunnelBody {
-    FunnelBody { id, name: body.name, question: body.question, updated_at: crate::clock::now().to_string() }
+    FunnelBody { id, name: body.name.trim().to_owned(), question: body.question, updated_at: crate::clock::now().to_string() }
 }
