@@ -1,14 +1,16 @@
 //! Doors for personalization: what to show to this visitor on this page.
 
+use std::fmt::Display;
+
 use axum::{
     Json,
-    extract::{Query, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use serde_json::Map;
 
-use super::{body, caller, collect::KeyQuery, connection, error::ApiError, state::Doors, visitor};
+use super::{body, caller, collect::KeyQuery, connection, error::ApiError, extract::Query, state::Doors, visitor};
 use crate::{
     catalog::SiteSnapshot,
     control::Scope,
@@ -34,8 +36,7 @@ pub async fn decide(
     let (parts, stream) = request.into_parts();
     let encoding = connection::text(&parts.headers, header::CONTENT_ENCODING);
     let bytes = body::read(stream, Some(encoding), &doors.server).await?;
-    let asked: DecideRequest = serde_json::from_slice(&bytes)
-        .map_err(|e| ApiError::Unreadable(format!("the body is not a decision request: {e}")))?;
+    let asked = parse(&bytes)?;
     bounded(&asked)?;
     let snapshot = doors.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
@@ -86,7 +87,11 @@ pub async fn recommend(
 ) -> Result<Response, ApiError> {
     let snapshot = doors.catalog.snapshot();
     let (site, explain) = site_of(&doors, &snapshot, &headers, query.key.as_deref()).await?;
-    let visitor = query.visitor.as_deref().unwrap_or("").parse().unwrap_or(VisitorId::NOBODY);
+    // A server that names a visitor has settled consent itself; a browser's signal is heard here.
+    let refused = connection::origin(&headers).is_some()
+        && !consent::settle(&site.site, Said::default(), visitor::refuses(&headers)).personalization;
+    let named = query.visitor.as_deref().filter(|_| !refused).unwrap_or("");
+    let visitor = named.parse().unwrap_or(VisitorId::NOBODY);
     let item = query.item.as_deref().unwrap_or("");
     if item.len() > TEXT_MAX {
         return Err(ApiError::Invalid("`item` is too long".into()));
@@ -100,6 +105,15 @@ pub async fn recommend(
     let mut response = Json(RecommendAnswer { items: items.collect() }).into_response();
     response.headers_mut().insert("server-timing", timing(&answer)?);
     Ok(response)
+}
+
+fn parse(bytes: &[u8]) -> Result<DecideRequest, ApiError> {
+    let unreadable = |why: &dyn Display| ApiError::Unreadable(format!("the body is not a decision request: {why}"));
+    // serde would take an array as the fields in order; nobody means that.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(unreadable(&"it does not begin with `{`"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| unreadable(&error))
 }
 
 fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
