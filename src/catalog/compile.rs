@@ -21,6 +21,9 @@ pub const NODES_MAX: usize = 200;
 /// Items an offer may ask for.
 pub const ITEMS_MAX: usize = 50;
 
+/// Bytes of an offer's id and of a slot's name.
+pub const NAME_BYTES_MAX: usize = 100;
+
 /// Why a site cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("offer `{which}`: {message}")]
@@ -56,7 +59,13 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
 /// # Errors
 /// When its rule, its content or its times cannot be used.
 pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
-    let refuse = |message: String| CompileError { which: offer.id.clone(), message };
+    let refuse = |message: String| CompileError { which: shown(&offer.id), message };
+    if !is_id(&offer.id) {
+        return Err(refuse(format!("an id has 1 to {NAME_BYTES_MAX} letters, digits, `-` and `_`")));
+    }
+    if offer.slot.is_empty() || offer.slot.len() > NAME_BYTES_MAX || offer.slot.chars().any(char::is_control) {
+        return Err(refuse(format!("`slot` must have 1 to {NAME_BYTES_MAX} bytes")));
+    }
     let mut nodes_left = NODES_MAX;
     let condition = compile_rule(&offer.when, 1, &mut nodes_left).map_err(refuse)?;
     if let (Some(start), Some(end)) = (offer.starts_at, offer.ends_at)
@@ -75,6 +84,12 @@ pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
         starts_at: offer.starts_at,
         ends_at: offer.ends_at,
     })
+}
+
+/// An id stands in addresses and in reports as it is.
+fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// Takes `recommend` and `k` out of the content: they are instructions, not texts for the page.
