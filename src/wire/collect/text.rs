@@ -77,7 +77,15 @@ impl<'de> Deserialize<'de> for Unescaped {
                 f.write_str("a string")
             }
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Unescaped, E> {
-                Ok(Unescaped(String::from_utf8_lossy(bytes).into_owned()))
+                let mut text = String::with_capacity(bytes.len());
+                for chunk in bytes.utf8_chunks() {
+                    text.push_str(chunk.valid());
+                    // Only lone surrogates are invalid here: three bytes, of which the first is this.
+                    if chunk.invalid().first() == Some(&0xed) {
+                        text.push(char::REPLACEMENT_CHARACTER);
+                    }
+                }
+                Ok(Unescaped(text))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Unescaped, A::Error> {
                 Err(A::Error::custom("a string is expected"))
@@ -158,7 +166,8 @@ mod tests {
         };
         check(r#""plain""#, "plain");
         check(r#""a\"b\né""#, "a\"b\né");
-        check(r#""cut \ud83d""#, "cut \u{fffd}\u{fffd}\u{fffd}");
+        check(r#""cut \ud83d""#, "cut \u{fffd}");
+        check(r#""\udc00\ud83d☕ \ud83d\ude00""#, "\u{fffd}\u{fffd}☕ 😀");
         check(r#""nul \u0000""#, "nul \0");
         check("12345678901234567890123", "12345678901234567890123");
         check("true", "true");
