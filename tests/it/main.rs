@@ -1,14 +1,22 @@
 //! The one integration binary: the real router, the real engine, a database of its own for every test;
 //! and the real binary from outside, killed and asked.
 
+mod admin;
+mod bad_input;
+mod collect;
+mod decide;
 mod delivery;
+mod editing;
 mod engine;
 mod faults;
-mod service;
 mod funnel;
-mod reports;
+mod identity;
+mod import;
 mod learn;
+mod overload;
 mod profiles;
+mod reports;
+mod service;
 mod store;
 mod support;
 mod sync;

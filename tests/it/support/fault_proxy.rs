@@ -37,8 +37,13 @@ pub struct FaultProxy {
 impl FaultProxy {
     /// Listens on a free loopback port and passes everything to `target` (`http://HOST:PORT`).
     pub async fn before(target: &str) -> Self {
+        Self::at("127.0.0.1:0", target).await
+    }
+
+    /// The same at an address of its own, such as one where nobody listened until now.
+    pub async fn at(address: &str, target: &str) -> Self {
         let target: SocketAddr = target.trim_start_matches("http://").parse().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let fault = Arc::new(Mutex::new(Fault::None));
         let mut connections = JoinSet::new();

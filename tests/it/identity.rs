@@ -1,0 +1,194 @@
+//! Who the visitor is: the signed cookie, the tracker's proposal, consent.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{
+    app::TestApp,
+    client::{Answer, TestVisitor},
+};
+
+const VISITORS: &str = "SELECT DISTINCT leftPad(lower(hex(visitor)), 32, '0') AS id FROM events ORDER BY id";
+const NOBODY: &str = "00000000000000000000000000000000";
+
+fn sorted<const N: usize>(mut ids: [&str; N]) -> Vec<String> {
+    ids.sort_unstable();
+    ids.map(str::to_owned).to_vec()
+}
+
+#[tokio::test]
+async fn a_proposal_is_adopted_and_sealed_into_a_cookie() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    let answer = visitor.views("/").await;
+    assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    let cookie = answer.cookie();
+    assert!(cookie.starts_with(&format!("ashna_{}=v1.{}.", app.site.id, visitor.id)), "{cookie}");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("Path=/") && !cookie.contains("Domain"), "{cookie}");
+    assert_eq!(app.stored(VISITORS).await, [visitor.id]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_valid_cookie_wins_over_a_proposal() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    visitor.views("/a").await;
+    let first = std::mem::replace(&mut visitor.id, app.visitor().id);
+    let answer = visitor.views("/b").await;
+    assert_eq!((answer.status, answer.json()), (200, json!({ "visitor": first })));
+    assert_eq!(visitor.decides(&[]).await["visitor"], first, "decisions agree");
+    assert_eq!(app.stored(VISITORS).await, [first]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_forged_foreign_or_torn_cookie_is_no_cookie_and_no_error() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    let good = visitor.cookie.take().unwrap();
+
+    let mut elsewhere = app.visitor();
+    elsewhere.key = app.another_site().await.write_key;
+    elsewhere.views("/").await;
+    let (_, foreign) = elsewhere.cookie.as_deref().unwrap().split_once('=').unwrap();
+    let name = format!("ashna_{}", app.site.id);
+
+    let mut ids = vec![visitor.id.clone(), elsewhere.id.clone()];
+    for bad in [
+        good.replace(&visitor.id, &elsewhere.id),
+        format!("{name}={foreign}"),
+        good[..good.len() - 5].to_owned(),
+        format!("{name}=v1...."),
+        format!("{name}="),
+        "; =;;\"".to_owned(),
+    ] {
+        let mut forger = app.visitor();
+        forger.cookie = Some(bad.clone());
+        let answer = forger.views("/").await;
+        assert_eq!(answer.status, 204, "the proposal counts, not {bad}");
+        assert!(answer.cookie().contains(&forger.id), "{bad} is replaced");
+        ids.push(forger.id);
+    }
+    ids.sort();
+    assert_eq!(app.stored(VISITORS).await, ids);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn without_cookie_and_proposal_the_service_thinks_of_an_id() {
+    let app = TestApp::start().await;
+    for proposal in ["", "mine", NOBODY, "81.2.69.142"] {
+        let mut visitor = app.visitor();
+        visitor.says = json!({ "visitor": proposal });
+        let answer = visitor.views("/").await;
+        let id = answer.json()["visitor"].as_str().unwrap().to_owned();
+        assert!(answer.status == 200 && id.len() == 32 && id != NOBODY, "{proposal}: {id}");
+        assert!(answer.cookie().contains(&id), "{}", answer.cookie());
+    }
+    assert_eq!(app.stored(VISITORS).await.len(), 4, "different ones");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_cookie_travels_from_other_sites_pages_only_in_its_own_partition() {
+    let app = TestApp::start().await;
+    let foreign = app.visitor().views("/").await;
+    for word in ["SameSite=None", "Secure", "Partitioned"] {
+        assert!(foreign.cookie().contains(word), "{word} in {}", foreign.cookie());
+    }
+    let mut at_home = app.visitor();
+    at_home.origin.clone_from(&app.url);
+    let own = at_home.views("/").await;
+    assert!(own.cookie().contains("SameSite=Lax") && !own.cookie().contains("Partitioned"), "{}", own.cookie());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn without_consent_nobody_is_known_and_no_cookie_is_read_or_set() {
+    let app = TestApp::start().await;
+    let mut known = app.visitor();
+    known.views("/").await;
+
+    let refuses_by_signal = |mut visitor: TestVisitor| {
+        visitor.headers.push(("sec-gpc", "1"));
+        visitor
+    };
+    let refuses_in_words = |mut visitor: TestVisitor| {
+        visitor.says = json!({ "consent": { "analytics": false, "personalization": false } });
+        visitor
+    };
+    let with_a_cookie = refuses_by_signal(known.clone());
+    for mut visitor in [refuses_by_signal(app.visitor()), refuses_in_words(app.visitor()), with_a_cookie] {
+        let answer = visitor.views("/").await;
+        assert_eq!((answer.status, answer.cookie(), answer.text.as_str()), (204, "", ""));
+        let told = visitor.sends(json!([{ "type": "identify", "userId": "u-1" }])).await;
+        assert_eq!(told.outcome(), "kept=0, dropped=1 (no_consent=1), rejected=0");
+    }
+    app.changes_site(json!({ "consent_default": "denied" })).await;
+    assert_eq!(app.visitor().views("/").await.cookie(), "", "nothing was said");
+    let mut agrees = app.visitor();
+    agrees.says = json!({ "consent": { "analytics": true } });
+    assert_ne!(agrees.views("/").await.cookie(), "");
+    assert_eq!(app.stored(VISITORS).await, sorted([NOBODY, &known.id, &agrees.id]));
+    assert_eq!(app.stored("SELECT toString(countIf(visitor = 0)) FROM events").await, ["4"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_reset_begins_anew_and_the_old_cookie_does_not_count() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    let old = std::mem::replace(&mut visitor.id, app.visitor().id);
+    visitor.says = json!({ "reset": true });
+    let answer = visitor.views("/").await;
+    assert_eq!(answer.status, 204);
+    assert!(answer.cookie().contains(&visitor.id) && !answer.cookie().contains(&old), "{}", answer.cookie());
+    visitor.says = json!({});
+    visitor.views("/").await;
+    assert_eq!(app.stored(VISITORS).await, sorted([&old, &visitor.id]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn parallel_first_requests_with_one_proposal_agree() {
+    let app = TestApp::start().await;
+    let first = app.visitor();
+    let requests = (0..12).map(|n| {
+        let mut tab = first.clone();
+        async move {
+            if n % 3 == 0 {
+                assert_eq!(tab.decides(&[]).await["visitor"], tab.id);
+            } else {
+                let answer = tab.views(&format!("/{n}")).await;
+                assert!(answer.status == 204 && answer.cookie().contains(&tab.id), "{answer:?}");
+            }
+        }
+    });
+    futures_util::future::join_all(requests).await;
+    assert_eq!(app.stored(VISITORS).await, [first.id]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_active_visitors_cookie_is_not_written_with_every_answer() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    assert_ne!(visitor.views("/a").await.cookie(), "");
+    assert_eq!(visitor.views("/b").await.cookie(), "");
+    assert_eq!(app.stored("SELECT toString(uniq(session_start)) FROM events").await, ["1"], "one session");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_pixel_knows_the_visitor_by_the_same_cookie() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    let path = format!("/px.gif?key={}&url=https%3A%2F%2Fshop.example%2Fplain", app.site.write_key);
+    assert_eq!(Answer::to(visitor.request(Method::GET, &path)).await.status, 200);
+    assert_eq!(app.stored(VISITORS).await, [visitor.id]);
+    app.finish().await;
+}

@@ -1,0 +1,118 @@
+//! When not everything works: a full journal, a warehouse that is away, answers that get lost.
+
+use std::time::Duration;
+
+use ashna::control::Scope;
+use serde_json::json;
+
+use crate::support::{
+    app::{TestApp, these_days},
+    engine::{endpoint, eventually},
+    fault_proxy::{Fault, FaultProxy},
+};
+
+/// An event that takes some room: random, so that nothing can make it smaller.
+fn large_event() -> serde_json::Value {
+    let text: String = (0..500).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
+    json!([{ "type": "track", "event": "Large", "properties": { "text": text } }])
+}
+
+#[tokio::test]
+async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_drained() {
+    let proxy = FaultProxy::before(&endpoint().await.url).await;
+    let url = proxy.url();
+    let app = TestApp::with(|config| {
+        config.clickhouse.url = url;
+        config.clickhouse.insert_timeout_ms = 300;
+        config.journal.disk_bytes_max = 200_000;
+    })
+    .await;
+    proxy.set(Fault::Hang);
+    let mut visitor = app.visitor();
+    let mut taken = 0;
+    let refused = loop {
+        let answer = visitor.sends(large_event()).await;
+        if answer.status != 204 {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken < 100, "a journal of 200 KB took 800 KB");
+    };
+    refused.refuses(503, "unavailable");
+    assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert!(taken >= 10, "it took {taken} events of 8 KB");
+    assert!(app.refused("unavailable").await >= 1);
+    assert_eq!(app.metric("events_received_total").await, taken, "nothing was promised, nothing is counted");
+    visitor.decides(&["home-hero"]).await;
+
+    proxy.set(Fault::None);
+    let mut again = 0;
+    eventually("events are taken again", Duration::from_secs(15), async || {
+        again += u64::from(visitor.sends(large_event()).await.status == 204);
+        again > 0
+    })
+    .await;
+    let stored = app.stored("SELECT toString(count()) FROM events").await;
+    assert_eq!(stored, [(taken + again).to_string()], "every promise is kept, once");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn without_a_warehouse_events_and_decisions_go_on_and_reports_wait() {
+    let engine = endpoint().await;
+    // Where nobody listens until the warehouse comes.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let app = TestApp::without_waiting(|config| config.clickhouse.url = format!("http://{address}")).await;
+    let viewed =
+        json!({ "id": "viewed", "slot": "home-hero", "when": { "field": "pageviews", "op": "gte", "value": 2 } });
+    let admin = app.with_key(Scope::Admin).await;
+    assert_eq!(admin.post(&app.path("offers"), viewed).await.status, 201);
+    assert_eq!(app.door().get("/readyz").await.status, 200, "events can be taken");
+
+    let mut visitor = app.visitor();
+    for n in 0..20 {
+        let answer = visitor.views(&format!("/{n}")).await;
+        assert_eq!((answer.status, answer.outcome()), (204, "kept=1, dropped=0, rejected=0"));
+    }
+    let decided = visitor.decides(&["home-hero"]).await;
+    assert_eq!(decided["decisions"]["home-hero"]["offer"], "viewed", "memory suffices: {decided}");
+    let stranger = app.visitor().decides(&["home-hero"]).await;
+    assert_eq!(stranger["decisions"], json!({}), "nothing is known of a stranger: {stranger}");
+    let report = admin.post(&app.path("reports/overview"), these_days()).await;
+    report.refuses(503, "unavailable");
+    assert!(report.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert_eq!((app.metric("journal_records_waiting").await, app.metric("store_up").await), (20, 0));
+
+    let _proxy = FaultProxy::at(&address, &engine.url).await;
+    assert_eq!(app.stored("SELECT toString(uniqExact(path)) FROM events").await, ["20"]);
+    assert_eq!(app.stored("SELECT toString(count()) FROM visitor_events").await, ["20"], "once");
+    let report = admin.post(&app.path("reports/overview"), these_days()).await;
+    assert_eq!((report.status, &report.json()["totals"]["pageviews"]), (200, &json!(20)));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn lost_answers_of_the_warehouse_double_nothing() {
+    let proxy = FaultProxy::before(&endpoint().await.url).await;
+    let url = proxy.url();
+    let app = TestApp::with(|config| config.clickhouse.url = url).await;
+    let mut visitor = app.visitor();
+    for (n, fault) in [Fault::LoseAnswer, Fault::CutAnswer(7), Fault::LoseAnswer].into_iter().enumerate() {
+        proxy.set(fault);
+        assert_eq!(visitor.views(&format!("/{n}")).await.status, 204);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(app.metric("journal_records_waiting").await > 0, "not acknowledged, so not delivered");
+        proxy.set(Fault::None);
+        app.settled().await;
+    }
+    assert_eq!(app.stored("SELECT path FROM events ORDER BY position").await, ["/0", "/1", "/2"]);
+    assert_eq!(app.stored("SELECT path FROM visitor_events ORDER BY position").await, ["/0", "/1", "/2"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "must end with `finish().await`")]
+async fn a_test_that_forgets_to_check_the_laws_fails() {
+    let app = TestApp::start().await;
+    app.visitor().views("/").await;
+}

@@ -1,0 +1,256 @@
+//! The whole service inside the test's process: the real rooms, the real router on a real port, a data
+//! directory of its own and a database of its own in the shared engine.
+//!
+//! Every test ends with `finish()`, which checks that both laws hold; one that forgets it fails.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ashna::{
+    app::{App, Start},
+    clock,
+    config::Config,
+    control::{Role, Scope},
+    http::{router, serve::serve},
+    import::{Chunk, Format},
+    model::Site,
+    operate::{Operation, Operator},
+    store::Store,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{
+    client::{Door, TestVisitor},
+    engine::endpoint,
+};
+
+/// Where the test site's pages are.
+pub const ORIGIN: &str = "https://shop.example";
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running service with one site.
+pub struct TestApp {
+    app: Option<App>,
+    /// Where it listens.
+    pub url: String,
+    /// A site with the origins [`ORIGIN`] and the service's own.
+    pub site: Site,
+    /// The test's own look at the warehouse.
+    pub store: Store,
+    /// Opens `/metrics`.
+    read_key: String,
+    client: reqwest::Client,
+    data: tempfile::TempDir,
+    finished: bool,
+}
+
+impl TestApp {
+    /// With the settings as shipped, and a warehouse that is ready.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With changed settings, and a warehouse that is ready.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let app = Self::without_waiting(change).await;
+        let mut ready = app.running().warehouse.clone();
+        tokio::time::timeout(PATIENCE, ready.wait_for(|ready| *ready)).await.expect("a warehouse in time").unwrap();
+        app
+    }
+
+    /// With changed settings; whether the warehouse answers is the test's affair.
+    pub async fn without_waiting(change: impl FnOnce(&mut Config)) -> Self {
+        let endpoint = endpoint().await;
+        let mut config = Config::defaults();
+        config.clickhouse.url = endpoint.url.clone();
+        config.clickhouse.user = endpoint.user.clone();
+        config.clickhouse.password = endpoint.password.clone();
+        config.clickhouse.database = endpoint.database.clone();
+        config.delivery.flush_interval_ms = 50;
+        config.geo.database = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/GeoIP2-City-Test.mmdb").into();
+        let store = Store::connect_to(endpoint, &config.clickhouse);
+        change(&mut config);
+
+        let data = tempfile::tempdir().unwrap();
+        let mut app = App::start(&config, data.path(), Start::default()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = serve(listener, router(app.doors.clone()), app.front.stopping(), Duration::from_secs(1));
+        app.front.spawn("http", serving);
+
+        let origins = [ORIGIN.to_owned(), url.clone()];
+        let site = app.doors.catalog.add_site("Test shop", &origins, false).await.unwrap();
+        let read_key = app.doors.access.add_key(site.id, Scope::Read).await.unwrap();
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { app: Some(app), url, site, store, read_key, client, data, finished: false }
+    }
+
+    fn running(&self) -> &App {
+        self.app.as_ref().expect("it runs until it is finished")
+    }
+
+    /// Somebody nobody has seen before, on a page of the site.
+    pub fn visitor(&self) -> TestVisitor {
+        TestVisitor::new(&self.client, &self.url, &self.site.write_key)
+    }
+
+    /// The private side and servers' calls, without any key.
+    pub fn door(&self) -> Door {
+        Door::new(&self.client, &self.url)
+    }
+
+    /// The same with a new key of the site.
+    pub async fn with_key(&self, scope: Scope) -> Door {
+        self.with_key_of(&self.site, scope).await
+    }
+
+    /// The same with a new key of a site.
+    pub async fn with_key_of(&self, site: &Site, scope: Scope) -> Door {
+        let key = self.running().doors.access.add_key(site.id, scope).await.unwrap();
+        self.door().bearing("authorization", format!("Bearer {key}"))
+    }
+
+    /// The same as a person of this role who has just logged in.
+    pub async fn with_login(&self, role: Role) -> Door {
+        let email = format!("{}@shop.example", role.as_str());
+        self.running().doors.access.add_user(&email, role, "long enough").await.unwrap();
+        self.door().logs_in(&email, "long enough").await
+    }
+
+    /// Path of something of the test site's.
+    pub fn path(&self, rest: &str) -> String {
+        format!("/api/v1/sites/{}/{rest}", self.site.id)
+    }
+
+    /// The token of the one-time set-up link.
+    pub fn setup_token(&self) -> String {
+        self.running().setup_token.clone().expect("no user yet")
+    }
+
+    /// Adds another site with the same origins.
+    pub async fn another_site(&self) -> Site {
+        self.running().doors.catalog.add_site("Another shop", &[ORIGIN.to_owned()], false).await.unwrap()
+    }
+
+    /// Changes settings of the test site.
+    pub async fn changes_site(&self, change: Value) {
+        let path = format!("/api/v1/sites/{}", self.site.id);
+        let answer = self.with_key(Scope::Admin).await.patch(&path, change).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    /// Takes the lines of a file in, as the command does.
+    pub async fn imports(&self, format: Format, file: &str, text: &str) -> Value {
+        let mut offset = 0;
+        let mut lines = Vec::new();
+        for line in text.split_inclusive('\n') {
+            lines.push((offset, line.trim_end_matches('\n').to_owned()));
+            offset += line.len() as u64;
+        }
+        let doors = &self.running().doors;
+        let operator = Operator {
+            catalog: &doors.catalog,
+            access: &doors.access,
+            collector: &doors.collector,
+            delivery: &*doors.delivery,
+        };
+        let chunk = Chunk { format, file: file.to_owned(), lines };
+        operator.run(Operation::Import { site: self.site.id.0, chunk }).await.unwrap()
+    }
+
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Counters and gauges of `/metrics`: by name, those with labels summed, and by name with labels.
+    pub async fn metrics(&self) -> HashMap<String, u64> {
+        let door = self.door().bearing("authorization", format!("Bearer {}", self.read_key));
+        let answer = door.get("/metrics").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let mut figures = HashMap::new();
+        for line in answer.text.lines().filter(|line| !line.starts_with('#')) {
+            let Some((name, value)) = line.rsplit_once(' ') else { continue };
+            let Ok(value) = value.parse::<u64>() else { continue };
+            let name = name.trim_start_matches("ashna_");
+            if let Some((bare, _)) = name.split_once('{') {
+                *figures.entry(bare.to_owned()).or_default() += value;
+            }
+            figures.insert(name.to_owned(), value);
+        }
+        figures
+    }
+
+    /// One figure of `/metrics`; 0 while it does not exist.
+    pub async fn metric(&self, name: &str) -> u64 {
+        self.metrics().await.get(name).copied().unwrap_or_default()
+    }
+
+    /// Bodies refused for this reason since start.
+    pub async fn refused(&self, reason: &str) -> u64 {
+        self.metric(&format!("bodies_refused_total{{reason=\"{reason}\"}}")).await
+    }
+
+    /// Waits until nothing waits for the warehouse.
+    pub async fn settled(&self) {
+        let begun = Instant::now();
+        loop {
+            let waiting = self.metric("journal_records_waiting").await;
+            if waiting == 0 {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{waiting} records still wait after {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The texts that a one-column question answers, once everything is delivered.
+    pub async fn stored(&self, question: &'static str) -> Vec<String> {
+        self.settled().await;
+        self.store.query::<String>(question, &[]).await.unwrap()
+    }
+
+    /// Checks both laws, and that the warehouse holds as many rows as were promised; then stops.
+    pub async fn finish(mut self) {
+        self.settled().await;
+        let figures = self.metrics().await;
+        let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
+        assert_eq!(
+            figure("events_received_total"),
+            figure("events_kept_total") + figure("events_dropped_total") + figure("events_rejected_total"),
+            "received = kept + dropped + rejected: {figures:?}"
+        );
+        assert_eq!(
+            figure("journal_records_kept"),
+            figure("journal_records_inserted")
+                + figure("journal_records_quarantined")
+                + figure("journal_records_waiting"),
+            "kept = inserted + quarantined + waiting: {figures:?}"
+        );
+        assert_eq!(figure("events_kept_total"), figure("journal_records_kept"), "kept is what is in the journal");
+        let rows = self.store.query::<u64>("SELECT count() FROM events", &[]).await.unwrap();
+        assert_eq!(rows, [figure("journal_records_inserted")], "inserted is what is in the warehouse");
+        self.finished = true;
+        if let Some(app) = self.app.take() {
+            app.stop().await;
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        assert!(self.finished || std::thread::panicking(), "a test must end with `finish().await`");
+    }
+}
+
+/// The question of a report over the days around now.
+pub fn these_days() -> Value {
+    let now = clock::now();
+    json!({ "from": now.plus(-86_400_000).to_string(), "to": now.plus(86_400_000).to_string() })
+}
