@@ -5,7 +5,10 @@ mod lock;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,7 @@ use tokio::sync::watch;
 use crate::{
     access::Access,
     catalog::Catalog,
+    clock,
     collect::Collector,
     config::{Config, Endpoint},
     control::Control,
@@ -33,6 +37,7 @@ use crate::{
     store::{Store, rows},
     tasks::{Stopping, Tasks},
     telemetry::Metrics,
+    wire::admin::JournalCounts,
 };
 
 /// A running service without its listeners.
@@ -50,7 +55,7 @@ pub struct App {
     back: Tasks,
     engine_tasks: Tasks,
     journal: Arc<Journal>,
-    dedup: Arc<Dedup>,
+    dedup: Dedup,
     control: Control,
     shutdown: Duration,
     _lock: lock::DataLock,
@@ -88,12 +93,13 @@ impl App {
         let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
         report_recovery(&recovery);
         let journal = Arc::new(journal);
-        let dedup = Arc::new(Dedup::open(&data_dir.join("dedup"), &config.dedup)?);
-        remember_messages(&journal, &dedup)?;
+        let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::now())?;
+        remember_messages(&journal, &dedup, opened.complete)?;
+        let ids_safe_below = Arc::new(AtomicU64::new(opened.complete.0));
         let delivery = {
-            let dedup = Arc::clone(&dedup);
+            let safe = Arc::clone(&ids_safe_below);
             // A record may go once its message id is safe elsewhere.
-            let keep_from = move || dedup.sync().unwrap_or_default();
+            let keep_from = move || Position(safe.load(Ordering::Relaxed));
             Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
         };
         let profiles = Arc::new(Profiles::new(&config.profiles, config.ingest.session_minutes, journal.id(), store.clone()));
@@ -104,7 +110,7 @@ impl App {
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&journal),
-            Arc::clone(&dedup),
+            dedup.clone(),
             Arc::clone(&profiles),
             geo,
             Arc::clone(&metrics),
@@ -134,6 +140,7 @@ impl App {
                 follower.delivered(*delivered.borrow_and_update());
             }
         });
+        back.spawn("message ids", keep_message_ids(dedup.clone(), ids_safe_below, back.stopping()));
         back.spawn("warehouse", keep_warehouse(store.clone(), delivery, ready, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
         back.spawn("learn", learn.run(back.stopping()));
@@ -152,9 +159,9 @@ impl App {
                 let warehouse = warehouse.clone();
                 Box::new(move || *warehouse.borrow())
             },
-            waiting: {
+            delivery: {
                 let (journal, progress) = (Arc::clone(&journal), progress.clone());
-                Box::new(move || waiting(&journal, *progress.borrow()))
+                Box::new(move || counts(&journal, *progress.borrow()))
             },
             refresh_gauges: {
                 let (metrics, journal) = (Arc::clone(&metrics), Arc::clone(&journal));
@@ -189,7 +196,7 @@ impl App {
         // Closing waits for the disk.
         let closed = tokio::task::spawn_blocking(move || {
             journal.close();
-            dedup.sync()
+            dedup.sync(clock::now())
         });
         if let Ok(Err(error)) = closed.await {
             tracing::warn!(%error, "message ids are read from the journal again at the next start");
@@ -242,14 +249,36 @@ async fn cookie_keys(control: &Control) -> anyhow::Result<Keys> {
 }
 
 /// Message ids of records that the files of `dedup` do not cover yet.
-fn remember_messages(journal: &Journal, dedup: &Dedup) -> anyhow::Result<()> {
-    let mut reader = journal.reader(dedup.covered().max(journal.first()));
+fn remember_messages(journal: &Journal, dedup: &Dedup, complete: Position) -> anyhow::Result<()> {
+    let mut next = complete.max(journal.first());
+    dedup.skip(complete..next);
+    let mut reader = journal.reader(next);
     loop {
         match reader.read(10_000, 16 << 20) {
             Ok(records) if records.is_empty() => return Ok(()),
-            Ok(records) => records.iter().for_each(|r| dedup.remember(r.position, r.key)),
-            Err(ReadError::Lost(range)) => tracing::error!(?range, "journal records are lost"),
-            Err(error) => return Err(error.into()),
+            Ok(records) => {
+                for record in records {
+                    dedup.remember(record.position, record.key);
+                    next = record.position.plus(1);
+                }
+            }
+            Err(ReadError::Lost(range)) => {
+                tracing::error!(from = %range.start, to = %range.end, "journal records are lost");
+                dedup.skip(range);
+            }
+            Err(error) => return Err(error).context(format!("reading the journal at {next}")),
+        }
+    }
+}
+
+/// Once a second, message ids go to disk; the journal may let go of the records they came with.
+async fn keep_message_ids(dedup: Dedup, safe_below: Arc<AtomicU64>, mut stopping: Stopping) {
+    while !stopping.sleep(Duration::from_secs(1)).await {
+        let dedup = dedup.clone();
+        match tokio::task::spawn_blocking(move || dedup.sync(clock::now())).await {
+            Ok(Ok(position)) => safe_below.store(position.0, Ordering::Relaxed),
+            Ok(Err(error)) => tracing::warn!(%error, "message ids stay in the journal a little longer"),
+            Err(error) => tracing::error!(%error, "writing message ids failed"),
         }
     }
 }
@@ -279,20 +308,19 @@ fn report_recovery(recovery: &Recovery) {
     tracing::debug!(?recovery, "the journal is open");
 }
 
-fn waiting(journal: &Journal, progress: Progress) -> u64 {
+fn counts(journal: &Journal, progress: Progress) -> JournalCounts {
+    let Progress { inserted, quarantined, .. } = progress;
     let kept = journal.next().0;
-    kept.saturating_sub(progress.inserted + progress.quarantined)
+    JournalCounts { kept, inserted, quarantined, waiting: kept.saturating_sub(inserted + quarantined) }
 }
 
 fn refresh(metrics: &Metrics, journal: &Journal, progress: Progress, profiles: &Profiles, store_up: bool) {
-    let stats = profiles.stats();
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let Progress { inserted, quarantined, .. } = progress;
-    let kept = journal.next().0;
-    metrics.journal_kept.set(whole(kept));
-    metrics.journal_inserted.set(whole(inserted));
-    metrics.journal_quarantined.set(whole(quarantined));
-    metrics.journal_waiting.set(whole(kept.saturating_sub(inserted + quarantined)));
+    let (records, stats) = (counts(journal, progress), profiles.stats());
+    metrics.journal_kept.set(whole(records.kept));
+    metrics.journal_inserted.set(whole(records.inserted));
+    metrics.journal_quarantined.set(whole(records.quarantined));
+    metrics.journal_waiting.set(whole(records.waiting));
     metrics.journal_bytes.set(whole(journal.disk_bytes()));
     metrics.store_up.set(store_up.into());
     metrics.profiles_cached.set(whole(stats.cached));

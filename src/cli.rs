@@ -1,7 +1,9 @@
 //! The commands of the binary.
 
 mod import;
+mod intake;
 mod reach;
+mod seed;
 mod serve;
 
 use std::{
@@ -58,6 +60,8 @@ enum Command {
     Key(KeyCommand),
     /// Take a file in; taking it in twice adds nothing.
     Import(import::Options),
+    /// Give the demo shop an invented past: weeks of visitors that never were.
+    Seed(seed::Options),
     /// Bring the warehouse's tables up to date.
     Migrate,
     /// Check the settings and print them as they take effect.
@@ -141,6 +145,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(options) => serve::run(config, &common.data_dir, options).await,
         Command::Import(options) => import::run(&config, common, options).await,
+        Command::Seed(options) => seed::run(&config, common, options).await,
         Command::Site(SiteCommand::Add { name, origins }) => {
             let answer = reach::operate(&config, &common.data_dir, Operation::AddSite { name, origins }).await?;
             let text = format!("site {}, write key {}", answer["site_id"], plain(&answer["write_key"]));

@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     clock, config,
-    dedup::{Claim, Dedup, Reservation, Waiter},
+    dedup::{Claim, Dedup, FirstCopy, Reservation},
     geo::Geo,
     ingest::{self, Consent, DropReason, Identity, Progress, Sender, Session, Setting, Verdict, enrich::user_agent},
     journal::{self, AppendError, Journal},
@@ -26,7 +26,7 @@ pub struct Collector(Arc<Rooms>);
 struct Rooms {
     limits: config::Ingest,
     journal: Arc<Journal>,
-    dedup: Arc<Dedup>,
+    dedup: Dedup,
     profiles: Arc<Profiles>,
     geo: Arc<Geo>,
     agents: user_agent::Cache,
@@ -78,7 +78,7 @@ struct Judged {
     outcome: Outcome,
     records: journal::Batch,
     kept: Vec<Kept>,
-    copies: Vec<Waiter>,
+    copies: Vec<FirstCopy>,
     session: Option<Session>,
 }
 
@@ -95,7 +95,7 @@ impl Collector {
     pub fn new(
         limits: config::Ingest,
         journal: Arc<Journal>,
-        dedup: Arc<Dedup>,
+        dedup: Dedup,
         profiles: Arc<Profiles>,
         geo: Arc<Geo>,
         metrics: Arc<Metrics>,
@@ -120,19 +120,19 @@ impl Collector {
             self.0.journal.append(records).await?;
         }
         for copy in copies {
-            if !copy.durable().await {
+            if !copy.kept().await {
                 return Err(CollectError::FirstCopyLost);
             }
             outcome.count_dropped(DropReason::Duplicate.as_str());
         }
-        self.0.metrics.count(&Outcome { kept: 0, ..outcome.clone() });
+        self.0.metrics.count(arrival.site.id, &Outcome { kept: 0, ..outcome.clone() });
         Ok(Collected { outcome, session })
     }
 
     /// Counts events whose fate was decided before they could be judged, such as lines of a log that
     /// are no page views.
-    pub fn count(&self, outcome: &Outcome) {
-        self.0.metrics.count(outcome);
+    pub fn count(&self, site: SiteId, outcome: &Outcome) {
+        self.0.metrics.count(site, outcome);
     }
 
     /// Counts a body that was refused before its events were.
@@ -202,7 +202,7 @@ impl Rooms {
 
     /// What follows durability: the ids are known from now on, and the very next decision sees the events.
     fn remember(&self, site: SiteId, first: Position, kept: Vec<Kept>) {
-        self.metrics.count(&Outcome { kept: kept.len() as u64, ..Outcome::default() });
+        self.metrics.count(site, &Outcome { kept: kept.len() as u64, ..Outcome::default() });
         for (offset, one) in (0..).zip(kept) {
             let position = first.plus(offset);
             one.reservation.keep(position);

@@ -13,7 +13,7 @@
 //! | 4 doors | [`http`], [`cli`] |
 //! | 3 stories | [`collect`], [`personalize`], [`delivery`], [`profiles`], [`catalog`], [`learn`], [`reports`], [`access`], [`import`], [`operate`] |
 //! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`engine`] |
-//! | 1 thinking, pure | [`ingest`], [`decide`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 1 thinking, pure | [`ingest`], [`decide`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
@@ -39,6 +39,7 @@ pub mod operate;
 pub mod personalize;
 pub mod profiles;
 pub mod reports;
+pub mod seed;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

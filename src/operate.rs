@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use crate::{
     access::{Access, AccessError},
     catalog::{Catalog, CatalogError},
+    clock,
     collect::Collector,
     control::{Role, Scope},
     import::{self, Chunk, ImportError},
     model::SiteId,
+    wire::admin::JournalCounts,
 };
 
 /// One order of the owner.
@@ -49,6 +51,13 @@ pub enum Operation {
     },
     /// Names the sites.
     ListSites,
+    /// Notes that a site gets an invented past, and answers with the one noted first.
+    NoteSeed {
+        /// The site.
+        site: u32,
+        /// What is invented.
+        story: String,
+    },
     /// Waits until everything kept so far is in the warehouse, or `limit_ms` passed.
     Settle {
         /// Milliseconds.
@@ -81,8 +90,8 @@ pub struct Operator<'r> {
     pub access: &'r Access,
     /// Events.
     pub collector: &'r Collector,
-    /// How many journal records wait for the warehouse.
-    pub waiting: &'r (dyn Fn() -> u64 + Send + Sync),
+    /// How far the journal's records are.
+    pub delivery: &'r (dyn Fn() -> JournalCounts + Send + Sync),
 }
 
 impl Operator<'_> {
@@ -111,14 +120,27 @@ impl Operator<'_> {
             }
             Operation::ListSites => {
                 let sites = crate::catalog::by_number(&self.catalog.snapshot());
-                Ok(sites.iter().map(|s| json!({ "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo, "write_key": s.site.write_key })).collect())
+                Ok(sites
+                    .iter()
+                    .map(|s| {
+                        json!({
+                            "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo,
+                            "origins": s.site.origins, "write_key": s.site.write_key,
+                        })
+                    })
+                    .collect())
+            }
+            Operation::NoteSeed { site, story } => {
+                let site = self.catalog.site(SiteId(site))?.site.id;
+                let note = json!({ "story": story, "at": clock::now() }).to_string();
+                Ok(serde_json::from_str(&self.catalog.first_seed(site, note).await?).unwrap_or_default())
             }
             Operation::Settle { limit_ms } => {
                 let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(limit_ms);
-                while (self.waiting)() > 0 && tokio::time::Instant::now() < deadline {
+                while (self.delivery)().waiting > 0 && tokio::time::Instant::now() < deadline {
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(json!({ "waiting": (self.waiting)() }))
+                Ok(json!({ "waiting": (self.delivery)().waiting }))
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     clock, config,
     decide::{self, Context, Settings},
     learn::Learn,
-    model::{Decision, VisitorId},
+    model::{Decision, Profile, SiteId, VisitorId},
     profiles::{Freshness, Profiles},
     telemetry::Metrics,
 };
@@ -73,6 +73,17 @@ impl Personalizer {
     ) -> Self {
         let budget = Duration::from_millis(settings.read_budget_ms);
         Self { profiles, learn, settings: Settings::new(decide, settings), budget, metrics }
+    }
+
+    /// What is known of a visitor right now.
+    pub async fn profile(&self, site: SiteId, visitor: VisitorId) -> Arc<Profile> {
+        self.profiles.get(site, visitor, self.budget).await.0
+    }
+
+    /// A profile's interest in categories as it is now, strongest first.
+    #[must_use]
+    pub fn affinities(&self, profile: &Profile, site: &SiteSnapshot) -> Vec<(String, f64)> {
+        decide::interest(profile, site, clock::now(), &self.settings)
     }
 
     /// Decides every slot of a page.

@@ -86,6 +86,11 @@ impl Catalog {
         self.current.load().sites.get(&id).cloned().ok_or(CatalogError::NoSuchSite(id))
     }
 
+    /// The note on a site's invented past: this one, unless there was one before.
+    pub async fn first_seed(&self, site: SiteId, note: String) -> Result<String, CatalogError> {
+        Ok(self.control.setting(&format!("seed of site {site}"), || note).await?)
+    }
+
     /// Swaps in a newly compiled site.
     fn publish(&self, compiled: SiteSnapshot) {
         let old = self.current.load();

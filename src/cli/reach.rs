@@ -52,7 +52,7 @@ impl Reach {
                     catalog: &doors.catalog,
                     access: &doors.access,
                     collector: &doors.collector,
-                    waiting: &*doors.waiting,
+                    delivery: &*doors.delivery,
                 };
                 Ok(operator.run(operation).await?)
             }

@@ -125,9 +125,15 @@ impl<'a> Candidates<'a> {
                 (sum.evidence, *best_part) = (candidate.evidence, part);
             }
         };
-        together.iter().for_each(|c| add(*c, TOGETHER_WEIGHT * c.score / strongest));
-        self.affinity().iter().for_each(|c| add(*c, AFFINITY_WEIGHT * c.score));
-        self.trending().for_each(|c| add(c, TRENDING_WEIGHT * c.score));
+        for candidate in &together {
+            add(*candidate, TOGETHER_WEIGHT * candidate.score / strongest);
+        }
+        for candidate in self.affinity() {
+            add(candidate, AFFINITY_WEIGHT * candidate.score);
+        }
+        for candidate in self.trending() {
+            add(candidate, TRENDING_WEIGHT * candidate.score);
+        }
         for (id, _) in &self.facts.profile.recent_items {
             if let Some((seen, _)) = self.index.number(id).and_then(|n| blended.get_mut(&Key::Learned(n))) {
                 seen.score *= SEEN_FACTOR;

@@ -86,6 +86,12 @@ pub fn run<S: AsRef<str>>(
     wanted.take(context.settings.slots_max).filter_map(|slot| decide_slot(slot, &facts, &mut shelf)).collect()
 }
 
+/// A visitor's interest in categories at `now`, strongest first, in units of one item view.
+pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
+    let taste = taste::Taste::of(profile, &snapshot.items, now, settings.half_life_ms);
+    taste.categories.into_iter().map(|(category, score)| (category.to_owned(), score)).collect()
+}
+
 fn decide_slot(slot: &str, facts: &Facts<'_>, shelf: &mut Shelf<'_>) -> Option<Decision> {
     let mut passed_over = Vec::new();
     for offer in facts.snapshot.offers_for(slot) {

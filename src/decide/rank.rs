@@ -67,13 +67,11 @@ impl<'a> Shelf<'a> {
         if k == 0 {
             return None;
         }
-        let gathered = match self.gathered.iter().position(|(known, _)| *known == model) {
-            Some(known) => known,
-            None => {
-                self.gathered.push((model, self.candidates.of(model)));
-                self.gathered.len() - 1
-            }
-        };
+        let known = self.gathered.iter().position(|(known, _)| *known == model);
+        let gathered = known.unwrap_or_else(|| {
+            self.gathered.push((model, self.candidates.of(model)));
+            self.gathered.len() - 1
+        });
         let mut turns: BinaryHeap<Turn> = self.gathered[gathered].1.iter().copied().map(Turn).collect();
         // A page about one item wants more like it; elsewhere a shelf of one category looks broken.
         let varied = model == Model::Auto && self.facts.context.item.is_empty();

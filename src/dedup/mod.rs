@@ -16,7 +16,8 @@
 //! The current bucket is sealed at a sync, when it has `bucket_ids_max` ids or is an hour old: first the
 //! bucket's file, then an empty log renamed over the old one. A crash between leaves keys twice, which
 //! harms nothing. A bucket goes when its latest claim is older than the window, so an id is remembered for
-//! the window and at most as much longer as its bucket spans. Beyond 16 sealed buckets the two neighbours
+//! the window and at most as much longer as its bucket spans; ids found in the log at start count as
+//! claimed then. Beyond 16 sealed buckets the two neighbours
 //! in time with the fewest keys are merged. Nothing in the log's torn tail counts; the journal has it.
 //!
 //! # Memory per million ids

@@ -7,7 +7,8 @@ use crate::config;
 /// How much longer to wait for more events; `None` when the batch is due.
 pub fn wait(waiting: u64, oldest: Duration, config: &config::Delivery) -> Option<Duration> {
     let flush = Duration::from_millis(config.flush_interval_ms);
-    if waiting >= config.batch_events_max as u64 || oldest >= flush { None } else { Some(flush - oldest) }
+    let longer = flush.saturating_sub(oldest);
+    (waiting < config.batch_events_max as u64 && !longer.is_zero()).then_some(longer)
 }
 
 /// How many of these records, given as (row version, bytes), make one batch: rows of one version,

@@ -18,7 +18,7 @@ use super::{
 use crate::{clock, config::Endpoint, tasks::Stopping};
 
 /// A start that takes longer is a failed one; a large store is loaded in the background.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const START_POLL: Duration = Duration::from_millis(25);
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 const PING_LIMIT: Duration = Duration::from_secs(5);

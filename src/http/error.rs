@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{access::AccessError, catalog::CatalogError, control::ControlError, wire::admin::ErrorBody};
+use crate::{access::AccessError, catalog::CatalogError, control::ControlError, reports::ReportError, wire::admin::ErrorBody};
 
 /// An answer that is not a success.
 #[derive(Debug)]
@@ -96,6 +96,20 @@ impl From<CatalogError> for ApiError {
             CatalogError::NoSuchSite(_) => Self::NotFound,
             CatalogError::Invalid(message) => Self::Invalid(message),
             CatalogError::Control(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportError> for ApiError {
+    fn from(error: ReportError) -> Self {
+        if error.is_passing() {
+            tracing::info!(%error, "a report must wait");
+            return Self::Unavailable(2, "the warehouse is starting or busy; reports are back in a moment".into());
+        }
+        match error {
+            ReportError::Question(message) => Self::Invalid(message),
+            ReportError::NotFound(_) => Self::NotFound,
+            ReportError::Store(error) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -73,7 +73,7 @@ async fn operate(State(doors): State<Doors>, Json(operation): Json<Operation>) -
         catalog: &doors.catalog,
         access: &doors.access,
         collector: &doors.collector,
-        waiting: &*doors.waiting,
+        delivery: &*doors.delivery,
     };
     Json(match operator.run(operation).await {
         Ok(answer) => json!({ "answer": answer }),

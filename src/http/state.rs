@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     access::Access, catalog::Catalog, collect::Collector, config, control::Control, ingest::identify::Keys, personalize::Personalizer, reports::Reports,
     telemetry::Metrics,
+    wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -35,8 +36,8 @@ pub struct Rooms {
     pub not_ready: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
     /// Whether reports can be answered.
     pub reports_ready: Box<dyn Fn() -> bool + Send + Sync>,
-    /// How many kept events wait for the warehouse.
-    pub waiting: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// How far the journal's records are.
+    pub delivery: Box<dyn Fn() -> JournalCounts + Send + Sync>,
     /// Brings the gauges up to date before they are read.
     pub refresh_gauges: Box<dyn Fn() + Send + Sync>,
 }

@@ -178,7 +178,7 @@ async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Res
             },
         }
     }
-    collector.count(&total);
+    collector.count(site.id, &total);
     // Lines of one chunk share an fsync: they are taken side by side, in order of the file.
     let taken = waiting.iter().map(|(address, agent, event)| take_view(collector, site, *address, agent, event));
     for outcome in join_all(taken).await {

@@ -202,6 +202,8 @@ fn robots_are_dropped_or_kept_by_the_user_agent_that_counts() {
     check(Sender::Browser, "Mozilla/5.0 (X11) HeadlessChrome/120.0", "", "robot");
     check(Sender::Browser, fixture::CHROME, "curl/8.0", "kept");
     check(Sender::Browser, "", "", "kept");
+    check(Sender::Browser, "Zabbix", "", "robot");
+    check(Sender::Server, "", "ShopApp/3.1", "kept");
     check(Sender::Server, "python-requests/2.31", "", "kept");
     check(Sender::Server, "node-fetch/1.0", fixture::CHROME, "kept");
     check(Sender::Server, fixture::CHROME, "Googlebot/2.1 (+http://www.google.com/bot.html)", "robot");

@@ -136,16 +136,15 @@ impl Builder {
             // A category is said of one item; an order's may be that of any of its items.
             let category = if event.items.len() == 1 { event.category } else { "" };
             let number = self.number(id, category);
-            match self.current.iter_mut().find(|(known, _)| *known == number) {
-                Some((_, strongest)) => *strongest = strongest.max(act),
-                None => {
-                    if self.current.len() == VISIT_ITEMS_MAX {
-                        let (first, strongest) = self.current.remove(0);
-                        self.add_popularity(first, strongest, event.at);
-                    }
-                    self.current.push((number, act));
-                }
+            if let Some((_, strongest)) = self.current.iter_mut().find(|(known, _)| *known == number) {
+                *strongest = strongest.max(act);
+                continue;
             }
+            if self.current.len() == VISIT_ITEMS_MAX {
+                let (first, strongest) = self.current.remove(0);
+                self.add_popularity(first, strongest, event.at);
+            }
+            self.current.push((number, act));
         }
     }
 
@@ -224,16 +223,16 @@ impl Builder {
     }
 
     fn neighbours_of(&self, item: Number, visits: &[u32], counter: &mut Counter) -> Vec<Neighbour> {
-        let mut counted = 0.0_f32;
+        let mut weight_read = 0.0_f32;
         for number in visits {
             let visit = &self.visits[*number as usize];
-            counted += visit.weight;
+            weight_read += visit.weight;
             for other in self.members_of(*number).iter().filter(|other| **other != item) {
                 counter.count(*other, visit.visitor, visit.weight);
             }
         }
-        // Of a bestseller only a part of the visits was counted, and they are measured by themselves.
-        let own_weight = if visits.len() < ITEM_VISITS_MAX { self.weights[item as usize] } else { counted };
+        // Of a bestseller only a part of the visits was weight_read, and they are measured by themselves.
+        let own_weight = if visits.len() < ITEM_VISITS_MAX { self.weights[item as usize] } else { weight_read };
         let mut near: Vec<Neighbour> = counter
             .drain()
             .filter(|(_, together, support)| *support >= SUPPORT_MIN && *together > 0.0)

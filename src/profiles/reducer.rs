@@ -103,7 +103,9 @@ pub fn rebuild(
     let (mut own, mut foreign): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| event.journal == own_journal);
     foreign.sort_by_key(|event| (event.occurred_at, event.journal, event.position));
     foreign.dedup_by_key(|event| (event.occurred_at, event.journal, event.position));
-    foreign.iter().for_each(|event| take(&mut profile, event, params));
+    for event in &foreign {
+        take(&mut profile, event, params);
+    }
     own.sort_by_key(|event| event.position);
     for event in &own {
         fold(&mut profile, event, params);

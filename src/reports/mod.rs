@@ -26,7 +26,7 @@ mod visitor;
 
 use crate::{
     model::Timestamp,
-    store::{Param, Store, StoreError},
+    store::{ErrorKind, Param, Store, StoreError},
 };
 
 /// Rows of a report when the question does not say.
@@ -56,6 +56,14 @@ pub enum ReportError {
     /// The warehouse did not answer; its kind says whether to try again.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ReportError {
+    /// Whether the same question may be answered in a moment.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry)
+    }
 }
 
 impl Reports {

@@ -171,12 +171,16 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
     if row.0.is_empty() { Ok(event) } else { Err(RowError::Long(row.0.len())) }
 }
 
+/// LEB128: seven bits a byte, the lowest first, the high bit while more follow.
 fn put_length(out: &mut Vec<u8>, mut length: usize) {
-    while length >= 0x80 {
-        out.push((length & 0x7f) as u8 | 0x80);
+    loop {
+        let low = length.to_le_bytes()[0] & 0x7f;
         length >>= 7;
+        if length == 0 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
     }
-    out.push((length & 0x7f) as u8);
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -184,8 +188,10 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn put_texts<'a, const N: usize>(out: &mut Vec<u8>, texts: [&Cow<'a, str>; N]) {
-    texts.into_iter().for_each(|text| put_text(out, text));
+fn put_texts<const N: usize>(out: &mut Vec<u8>, texts: [&Cow<'_, str>; N]) {
+    for text in texts {
+        put_text(out, text);
+    }
 }
 
 struct Reader<'a>(&'a [u8]);

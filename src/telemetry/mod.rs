@@ -4,7 +4,11 @@
 //! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
 //! reasons by heart: closed enums elsewhere bring their stable words.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    sync::{Mutex, PoisonError},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -15,6 +19,11 @@ use prometheus_client::{
         histogram::{Histogram, exponential_buckets},
     },
     registry::{Registry, Unit},
+};
+
+use crate::{
+    clock,
+    model::{SiteId, Timestamp},
 };
 
 /// A label set of one stable word.
@@ -28,6 +37,8 @@ pub struct Reason {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    started: Timestamp,
+    sites: Mutex<HashMap<SiteId, Outcome>>,
     /// Parsed events.
     pub received: Counter,
     /// Events made durable.
@@ -83,6 +94,8 @@ impl Default for Metrics {
             profiles_cached: Gauge::default(),
             profiles_waiting_events: Gauge::default(),
             registry: Registry::default(),
+            started: clock::now(),
+            sites: Mutex::default(),
         };
         registry.register("events_received", "Parsed events since start", metrics.received.clone());
         registry.register("events_kept", "Events made durable since start", metrics.kept.clone());
@@ -124,7 +137,13 @@ impl Metrics {
     }
 
     /// Adds the outcome of one request.
-    pub fn count(&self, outcome: &Outcome) {
+    pub fn count(&self, site: SiteId, outcome: &Outcome) {
+        {
+            let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_site = sites.entry(site).or_default();
+            of_site.add(outcome);
+            of_site.received = of_site.kept + of_site.dropped_total() + of_site.rejected_total();
+        }
         self.received.inc_by(outcome.kept + outcome.dropped_total() + outcome.rejected_total());
         self.kept.inc_by(outcome.kept);
         for (family, counts) in [(&self.dropped, &outcome.dropped), (&self.rejected, &outcome.rejected)] {
@@ -132,6 +151,18 @@ impl Metrics {
                 family.get_or_create(&Reason { reason }).inc_by(*n);
             }
         }
+    }
+
+    /// What became of one site's events since start.
+    #[must_use]
+    pub fn of_site(&self, site: SiteId) -> Outcome {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(&site).cloned().unwrap_or_default()
+    }
+
+    /// When counting began.
+    #[must_use]
+    pub const fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// Everything, in the text format of `OpenMetrics`.
@@ -238,7 +269,7 @@ mod tests {
         let metrics = Metrics::default();
         let mut outcome = Outcome::default();
         outcome.count_dropped("robot");
-        metrics.count(&outcome);
+        metrics.count(SiteId(1), &outcome);
         let text = metrics.render();
         assert!(text.contains("ashna_events_dropped_total{reason=\"robot\"} 1"), "{text}");
         assert!(text.contains("ashna_events_received_total 1"), "{text}");

@@ -1,10 +1,13 @@
 //! The private side: logins, sites, funnels, keys.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::model::{ConsentDefault, RobotsPolicy, Site};
+use super::reports::VisitorHistory;
+use crate::model::{ConsentDefault, Profile, RobotsPolicy, Site};
 
 /// Every error answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -207,4 +210,70 @@ pub struct RejectedLine {
 pub struct NewKey {
     /// read, server or admin.
     pub scope: String,
+}
+
+/// What became of every event of a site since the service started, and of everything ever kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Quality {
+    /// When the service started; RFC 3339.
+    pub since: String,
+    /// Parsed events; `kept + dropped + rejected`.
+    pub received: u64,
+    /// Events made durable.
+    pub kept: u64,
+    /// Events left out on purpose, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Events that cannot be used, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// The whole service's journal, across restarts.
+    pub journal: JournalCounts,
+}
+
+/// Positions of the journal; `kept = inserted + quarantined + waiting`.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct JournalCounts {
+    /// Ever written.
+    pub kept: u64,
+    /// In the warehouse.
+    pub inserted: u64,
+    /// Set aside with a reason.
+    pub quarantined: u64,
+    /// On their way.
+    pub waiting: u64,
+}
+
+/// One visitor: what was stored, and what the live profile knows.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VisitorBody {
+    /// What was stored.
+    #[serde(flatten)]
+    pub history: VisitorHistory,
+    /// Interest in categories, strongest first.
+    pub affinities: Vec<AffinityBody>,
+    /// Items looked at, newest first.
+    pub recent_items: Vec<String>,
+    /// Items in the cart.
+    pub cart: Vec<String>,
+}
+
+/// Interest in one category.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AffinityBody {
+    /// The category.
+    pub category: String,
+    /// Strength now; a look is 1, and interest halves with time.
+    pub score: f64,
+}
+
+impl VisitorBody {
+    /// Puts both together.
+    #[must_use]
+    pub fn new(history: VisitorHistory, profile: &Profile, affinities: Vec<(String, f64)>) -> Self {
+        Self {
+            history,
+            affinities: affinities.into_iter().map(|(category, score)| AffinityBody { category, score }).collect(),
+            recent_items: profile.recent_items.iter().map(|(id, _)| id.to_string()).collect(),
+            cart: profile.cart.iter().map(|(id, ..)| id.to_string()).collect(),
+        }
+    }
 }

@@ -87,12 +87,12 @@ async fn parent_of_an_engine() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let mut tasks = Tasks::default();
     let engine = start(Path::new(&directory), &mut tasks);
-    engine.ready(Duration::from_secs(60)).await.unwrap();
+    engine.ready(Duration::from_mins(1)).await.unwrap();
     #[expect(clippy::print_stdout, reason = "the other test reads it")]
     {
         println!("\nengine is {}", engine.pid().unwrap());
     }
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
 }
 
 /// Whether a process runs; one that ended and waits to be collected does not.

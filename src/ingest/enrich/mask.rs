@@ -159,11 +159,11 @@ fn is_card(digits: &[u8]) -> bool {
         .rev()
         .enumerate()
         .map(|(i, digit)| {
-            let weighed = u32::from(*digit) * (1 + i as u32 % 2);
+            let weighed = if i % 2 == 0 { u32::from(*digit) } else { 2 * u32::from(*digit) };
             if weighed > 9 { weighed - 9 } else { weighed }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]
@@ -208,7 +208,7 @@ mod tests {
         #[test]
         fn any_text_can_be_masked(text in "[a-z@.%0-9+ é-]{0,60}") {
             let once = mask(Cow::Borrowed(&text)).into_owned();
-            prop_assert!(!mask_emails(&once).is_some_and(|again| again == once));
+            prop_assert_eq!(mask_emails(&once), None);
         }
     }
 }

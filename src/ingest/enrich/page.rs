@@ -85,7 +85,7 @@ fn address(text: &str, page: &collect::Page<'_>) -> Option<Url> {
     if text.is_empty() || text == "-" {
         return None;
     }
-    let whole = Url::parse(text).ok().filter(|url| url.has_host());
+    let whole = Url::parse(text).ok().filter(Url::has_host);
     whole.or_else(|| {
         let Text(path) = &page.path;
         let relative = if text.starts_with('/') || text.starts_with('?') { text } else { path };

@@ -69,7 +69,7 @@ impl Marks {
                 }
             };
             if mark.is_empty() {
-                *mark = bounded(value).into_owned();
+                *mark = bounded(&value).into_owned();
             }
         }
         let mut kept = kept.finish();
@@ -83,13 +83,13 @@ impl Marks {
 
 pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way: Way<'a>) {
     let Way { marks, referrer, page_known, told } = way;
-    let or_told = |mark: String, told: Cow<'a, str>| if mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
+    let or_told = |mark: String, told: &Cow<'a, str>| if mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
     let mut traffic = Traffic {
-        source: or_told(marks.source, told.source.0),
-        medium: or_told(marks.medium, told.medium.0),
-        campaign: or_told(marks.campaign, told.name.0),
-        term: or_told(marks.term, told.term.0),
-        content: or_told(marks.content, told.content.0),
+        source: or_told(marks.source, &told.source.0),
+        medium: or_told(marks.medium, &told.medium.0),
+        campaign: or_told(marks.campaign, &told.name.0),
+        term: or_told(marks.term, &told.term.0),
+        content: or_told(marks.content, &told.content.0),
         click_id: marks.click.filter(|_| setting.consent.analytics).map_or("", |(name, ..)| name),
         channel: Channel::Direct,
     };
@@ -161,13 +161,10 @@ impl PutReferrer for Traffic<'_> {
 
 fn words<'a>(referrer: &Url) -> Cow<'a, str> {
     let found = referrer.query_pairs().find(|(key, value)| WORDS.contains(&&**key) && !value.is_empty());
-    found.map_or(Cow::Borrowed(""), |(_, value)| Cow::Owned(bounded(value).into_owned()))
+    found.map_or(Cow::Borrowed(""), |(_, value)| Cow::Owned(bounded(&value).into_owned()))
 }
 
-fn bounded(mark: Cow<'_, str>) -> Cow<'_, str> {
-    let masked = mask(text::clean(&mark, limits::CAMPAIGN));
-    match masked {
-        Cow::Borrowed(_) => text::clean(&mark, limits::CAMPAIGN),
-        Cow::Owned(masked) => Cow::Owned(text::cut(&masked, limits::CAMPAIGN).to_owned()),
-    }
+fn bounded<'a>(mark: &Cow<'a, str>) -> Cow<'a, str> {
+    let masked = mask(text::clean(mark, limits::CAMPAIGN));
+    if masked.len() <= limits::CAMPAIGN { masked } else { Cow::Owned(text::cut(&masked, limits::CAMPAIGN).to_owned()) }
 }

@@ -25,6 +25,8 @@ pub struct Agent {
     pub device: Device<'static>,
     /// Why it is a robot's, if it is.
     pub robot: Option<Robot>,
+    /// Whether it has not even the form of a browser's, such as `Zabbix` or `MyApp/1.0`.
+    pub foreign: bool,
 }
 
 impl Agent {
@@ -54,7 +56,8 @@ impl Agent {
             browser: known(read.name),
             browser_version: version(read.version),
         };
-        Self { device, robot }
+        let browserlike = ["Mozilla/", "Opera/"].iter().any(|form| user_agent.starts_with(form));
+        Self { device, robot, foreign: class == DeviceClass::Unknown && !browserlike }
     }
 }
 
@@ -132,7 +135,7 @@ impl Cache {
     /// What a user agent tells.
     pub fn read(&self, user_agent: &str) -> Arc<Agent> {
         let user_agent = text::cut(user_agent.trim(), limits::USER_AGENT);
-        let shard = &self.shards[(self.hasher.hash_one(user_agent) % SHARDS as u64) as usize];
+        let shard = &self.shards[usize::from(self.hasher.hash_one(user_agent).to_le_bytes()[7]) % SHARDS];
         {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(agent) = shard.young.get(user_agent) {
@@ -163,5 +166,69 @@ impl Shard {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(user_agent, agent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::fixture;
+
+    #[test]
+    fn user_agents_tell_device_system_and_browser() {
+        let check = |user_agent: &str, class: DeviceClass, expected: [&str; 3]| {
+            let Agent { device, robot, .. } = Agent::of(user_agent);
+            assert_eq!((device.class, robot), (class, None), "{user_agent}");
+            assert_eq!([&*device.os, &*device.browser, &*device.browser_version], expected, "{user_agent}");
+        };
+        check(fixture::CHROME, DeviceClass::Desktop, ["Windows 10", "Chrome", "142.0"]);
+        check(
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
+            DeviceClass::Desktop,
+            ["Mac OSX", "Safari", "18.1"],
+        );
+        check(
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+            DeviceClass::Mobile,
+            ["iPhone", "Safari", "18.1"],
+        );
+        check(
+            "Mozilla/5.0 (iPad; CPU OS 16_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.1 Mobile/15E148 Safari/604.1",
+            DeviceClass::Tablet,
+            ["iPad", "Safari", "16.1"],
+        );
+        check(
+            "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36",
+            DeviceClass::Mobile,
+            ["Android", "Chrome", "142.0"],
+        );
+        check(
+            "Mozilla/5.0 (Linux; Android 13; SM-X700) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+            DeviceClass::Tablet,
+            ["Android", "Chrome", "142.0"],
+        );
+        check(
+            "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+            DeviceClass::Desktop,
+            ["Linux", "Firefox", "145.0"],
+        );
+        check("", DeviceClass::Unknown, ["", "", ""]);
+        check("-", DeviceClass::Unknown, ["", "", ""]);
+    }
+
+    #[test]
+    fn the_cache_answers_as_reading_does_and_stays_small() {
+        let cache = Cache::new(SHARDS * 4);
+        for i in 0..1000 {
+            let user_agent = format!("Mozilla/5.0 (X11; Linux x86_64; rv:{i}.0) Gecko/20100101 Firefox/{i}.0");
+            assert_eq!(*cache.read(&user_agent), Agent::of(&user_agent));
+            assert_eq!(*cache.read(&user_agent), Agent::of(&user_agent));
+        }
+        let held = |shard: &Mutex<Shard>| {
+            let shard = shard.lock().unwrap();
+            shard.young.len() + shard.old.len()
+        };
+        assert!(cache.shards.iter().map(held).sum::<usize>() <= SHARDS * 4);
+        assert_eq!(*cache.read(&"x".repeat(10_000)), Agent::of(&"x".repeat(10_000)));
     }
 }

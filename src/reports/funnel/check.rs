@@ -98,8 +98,6 @@ fn size(step: &FunnelStep) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn what_must_be_mended_is_said() {
         let check = |question: &str, expected: Option<&str>| {

@@ -17,7 +17,7 @@ use ashna::{
     tasks::Tasks,
 };
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 static SHARED: OnceLock<Engine> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);

@@ -1,0 +1,160 @@
+//! Reports: the marketers' questions, each a POST with the question as JSON; `?format=csv` exports.
+
+use axum::{
+    Json,
+    extract::{Path, Query, Request, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    clock,
+    http::{
+        body,
+        caller::Caller,
+        connection,
+        error::ApiError,
+        extract::SitePath,
+        state::Doors,
+    },
+    reports::csv::{self, Table},
+    wire::{
+        admin::{Quality, VisitorBody},
+        reports::{Dropped, RealtimeQuestion, Schema},
+    },
+};
+
+/// How to answer.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Format {
+    /// `csv`, or nothing for JSON.
+    #[serde(default)]
+    format: Option<String>,
+}
+
+/// How far back, or how many.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Extent {
+    /// Days back.
+    #[serde(default)]
+    days: Option<u32>,
+    /// At most this many.
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel or quality.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
+    params(("site" = u32, Path), ("report" = String, Path), Format), request_body = Object,
+    responses((status = 200, body = Object), (status = 422, description = "the question must be mended"),
+        (status = 503, description = "the warehouse is starting")))]
+pub async fn report(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    path: Path<(u32, String)>,
+    Query(format): Query<Format>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    caller.may_read(id)?;
+    let Path((_, name)) = path;
+    let encoding = connection::text(request.headers(), header::CONTENT_ENCODING).to_owned();
+    let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
+    let snapshot = doors.catalog.site(id)?;
+    let (site, reports, now) = (&*snapshot.site, &doors.reports, clock::now());
+    let as_csv = format.format.as_deref() == Some("csv");
+    match name.as_str() {
+        "overview" => table(as_csv, &name, &reports.overview(site, &question(&bytes)?).await?),
+        "pages" => table(as_csv, &name, &reports.pages(site, &question(&bytes)?).await?),
+        "sources" => table(as_csv, &name, &reports.sources(site, &question(&bytes)?).await?),
+        "visitors" => table(as_csv, &name, &reports.visitors(site, &question(&bytes)?).await?),
+        "funnel" => table(as_csv, &name, &reports.funnel(site, &question(&bytes)?, now).await?),
+        "realtime" => {
+            let RealtimeQuestion {} = question(&bytes)?;
+            Ok(Json(reports.realtime(site, now).await?).into_response())
+        }
+        "quality" => Ok(Json(quality(&doors, site.id)).into_response()),
+        _ => Err(ApiError::NotFound),
+    }
+}
+
+/// What events were seen, and their properties.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/schema", tag = "reports", params(("site" = u32, Path), Extent),
+    responses((status = 200, body = Schema)))]
+pub async fn schema(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    Query(extent): Query<Extent>,
+) -> Result<Json<Schema>, ApiError> {
+    caller.may_read(id)?;
+    let site = doors.catalog.site(id)?;
+    Ok(Json(doors.reports.schema(&site.site, extent.days, clock::now()).await?))
+}
+
+/// Those who went no further than a step of a funnel, by the handle in the funnel's answer.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/reports/funnel/dropped/{handle}", tag = "reports",
+    params(("site" = u32, Path), ("handle" = String, Path), Extent), responses((status = 200, body = Dropped)))]
+pub async fn dropped(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    path: Path<(u32, String)>,
+    Query(extent): Query<Extent>,
+) -> Result<Json<Dropped>, ApiError> {
+    caller.may_read(id)?;
+    let Path((_, handle)) = path;
+    let site = doors.catalog.site(id)?;
+    Ok(Json(doors.reports.funnel_dropped(&site.site, &handle, extent.limit, clock::now()).await?))
+}
+
+/// One visitor: what was stored, and what the live profile knows.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/visitors/{visitor}", tag = "reports",
+    params(("site" = u32, Path), ("visitor" = String, Path), Extent), responses((status = 200, body = VisitorBody)))]
+pub async fn visitor(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    path: Path<(u32, String)>,
+    Query(extent): Query<Extent>,
+) -> Result<Json<VisitorBody>, ApiError> {
+    caller.may_read(id)?;
+    let Path((_, visitor)) = path;
+    let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
+    let site = doors.catalog.site(id)?;
+    let history = doors.reports.visitor(&site.site, visitor, extent.limit).await?;
+    let profile = doors.personalizer.profile(id, visitor).await;
+    Ok(Json(VisitorBody::new(history, &profile, doors.personalizer.affinities(&profile, &site))))
+}
+
+/// An empty body stands for a question without words.
+fn question<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|e| ApiError::Invalid(format!("the question cannot be understood: {e}")))
+}
+
+fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<Response, ApiError> {
+    if !as_csv {
+        return Ok(Json(answer).into_response());
+    }
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"ashna-{name}.csv\""))
+        .map_err(|e| ApiError::Internal(e.to_string()))?;
+    let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)], csv::write(answer))
+        .into_response())
+}
+
+/// Both laws, in figures: the site's since start, and the journal's over its whole life.
+fn quality(doors: &Doors, site: crate::model::SiteId) -> Quality {
+    let outcome = doors.metrics.of_site(site);
+    let words = |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
+    Quality {
+        since: doors.metrics.started().to_string(),
+        received: outcome.received,
+        kept: outcome.kept,
+        dropped: words(outcome.dropped),
+        rejected: words(outcome.rejected),
+        journal: (doors.delivery)(),
+    }
+}
