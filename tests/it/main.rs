@@ -4,11 +4,11 @@
 mod delivery;
 mod engine;
 mod faults;
-mod service;
 mod funnel;
-mod reports;
 mod learn;
 mod profiles;
+mod reports;
+mod service;
 mod store;
 mod support;
 mod sync;
