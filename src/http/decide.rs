@@ -40,10 +40,9 @@ pub async fn decide(
     let snapshot = doors.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
     let (site, explain) = site_of(&doors, &snapshot, &parts.headers, key).await?;
-    let said = asked.consent.map_or_else(Said::default, |c| Said {
-        analytics: c.analytics,
-        personalization: c.personalization,
-    });
+    let said = asked
+        .consent
+        .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
     let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
     let proposal = asked.visitor.as_deref().unwrap_or("");
     let identity = visitor::identify(&doors, &parts.headers, &site.site, proposal, asked.reset, consent);

@@ -21,7 +21,9 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
         let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
         // An empty body stands for an empty question.
         let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
-        serde_json::from_slice(bytes).map(Self).map_err(|e| ApiError::Unreadable(format!("the body is not usable JSON: {e}")))
+        serde_json::from_slice(bytes)
+            .map(Self)
+            .map_err(|e| ApiError::Unreadable(format!("the body is not usable JSON: {e}")))
     }
 }
 

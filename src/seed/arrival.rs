@@ -109,7 +109,7 @@ pub(super) fn any(chance: &mut Chance, shop: &Shop, main: usize, first: bool) ->
 
 /// The way of a campaign.
 pub(super) fn by(chance: &mut Chance, campaign: &Campaign) -> Arrival {
-    let Campaign { utm_source, utm_medium, campaign: name, landing, .. } = campaign;
+    let Campaign { utm_source, utm_medium, name, landing, .. } = campaign;
     let mut target = format!("{landing}?utm_source={utm_source}&utm_medium={utm_medium}&utm_campaign={name}");
     let referrer = match (utm_source.as_str(), utm_medium.as_str()) {
         ("google", "cpc") => {

@@ -143,7 +143,7 @@ impl Store {
     }
 }
 
-fn every_step<'a>(question: Question<'a>) -> impl Iterator<Item = &'a FunnelStep> {
+fn every_step(question: Question<'_>) -> impl Iterator<Item = &FunnelStep> {
     question.steps.iter().chain(question.exclude)
 }
 
