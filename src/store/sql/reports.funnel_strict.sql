@@ -26,7 +26,7 @@ FROM
         SELECT
             visitor, position,
             toUInt64(toUnixTimestamp64Milli(occurred_at) - {from_ms:Int64}) AS since_ms,
-            toUInt64(least(greatest(dateDiff('millisecond', occurred_at, received_at) + 300000, 0), 4294967295)) AS delay_ms,
+            toUInt64(least(greatest(toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(occurred_at) + 300000, 0), 4294967295)) AS delay_ms,
             $MARKS AS steps,
             toUInt32(if(steps = 0, 0, bitOr(steps, bitShiftLeft(toUInt32($GROUP), 20)))) AS flags
         FROM events
