@@ -96,16 +96,16 @@ impl<'v> Visit<'v> {
         let wants = self.wants();
         let warm = !self.person.cart.is_empty() && self.person.chance.says(0.4);
         let mut views = if warm { 0 } else { self.views() };
-        let (mut seen, mut shelf): (Option<usize>, Option<Shown>) = (None, None);
+        let (mut seen, mut below): (Option<usize>, Option<Shown>) = (None, None);
         if one_seen {
             views = views.saturating_sub(1);
         }
         for turn in 0..views {
             let item = self.choose(main, seen);
-            if !self.by_shelf(shelf.take(), item) {
+            if !self.by_shelf(below.take(), item) {
                 self.by_list(item, turn == 0);
             }
-            shelf = self.item(item, &self.shop.items[item].url);
+            below = self.item(item, &self.shop.items[item].url);
             if wants && self.shop.items[item].available && self.person.chance.says(0.55) {
                 self.add(item);
             }
@@ -116,7 +116,7 @@ impl<'v> Visit<'v> {
         }
     }
 
-    /// Finds an item by the search, in the list of its category, or by a link on the page.
+    /// Finds an item by the search, in the list of its category, by way of the home page, or by a link.
     fn by_list(&mut self, item: usize, first: bool) {
         if first && self.person.chance.says(0.16) {
             self.search(item);
@@ -126,6 +126,8 @@ impl<'v> Visit<'v> {
             if self.page.url != format!("{}{target}", self.plan.origin) {
                 self.list(category, &target);
             }
+        } else if self.person.chance.says(0.2) {
+            self.home("/demo/", true, self.shop.main_category(item));
         }
     }
 
@@ -228,11 +230,11 @@ impl<'v> Visit<'v> {
     }
 
     /// Follows a shelf of the page to an item, if the shelf has it; returns whether it was so.
-    fn by_shelf(&mut self, shelf: Option<Shown>, item: usize) -> bool {
-        let Some(shelf) = shelf.filter(|_| self.person.chance.says(0.5)) else { return false };
-        let Some(place) = shelf.items.iter().position(|shown| *shown == item) else { return false };
+    fn by_shelf(&mut self, below: Option<Shown>, item: usize) -> bool {
+        let Some(shown) = below.filter(|_| self.person.chance.says(0.5)) else { return false };
+        let Some(place) = shown.items.iter().position(|other| *other == item) else { return false };
         self.passes(2_000, 15_000);
-        self.track("Slot Clicked", shelf.clicked(self.shop, Some(place)));
+        self.track("Slot Clicked", shown.clicked(self.shop, Some(place)));
         true
     }
 
