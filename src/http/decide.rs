@@ -53,6 +53,7 @@ pub async fn decide(
         .answer(&Ask {
             site,
             visitor: personal,
+            is_new: identity.from == Origin::Fresh,
             slots: &asked.slots,
             item: asked.context.item.as_deref().unwrap_or(""),
             cart: asked.context.cart.as_deref(),
@@ -92,7 +93,7 @@ pub async fn recommend(
     }
     // Any slot of this ending shows recommendations.
     let slots = ["api-recs".to_owned()];
-    let ask = Ask { site, visitor, slots: &slots, item, cart: None, url_path: "", explain };
+    let ask = Ask { site, visitor, is_new: false, slots: &slots, item, cart: None, url_path: "", explain };
     let answer = doors.personalizer.answer(&ask).await;
     let k = query.k.unwrap_or(usize::MAX);
     let items = answer.decisions.iter().flat_map(|d| &d.items).take(k).filter_map(|ranked| shown(site, ranked));
