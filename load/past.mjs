@@ -1,4 +1,5 @@
-// Gives the visitors of visitors.lua a past to decide by: six views of products each, in batches.
+// Gives the visitors of visitors.lua a past to decide by: six views of products each, in batches; then
+// asks for a first decision for each until it is made with that past.
 import { readFileSync } from 'node:fs';
 
 const { LOAD_URL, LOAD_KEY, LOAD_ORIGIN } = process.env;
@@ -24,22 +25,40 @@ function view(visitor, turn) {
   };
 }
 
-let next = 1;
-async function sender() {
-  while (next <= VISITORS) {
-    const visitor = next++;
-    const answer = await fetch(`${LOAD_URL}/e`, {
-      method: 'POST',
-      headers: { 'content-type': 'text/plain', origin: LOAD_ORIGIN, 'user-agent': AGENT },
-      body: JSON.stringify({
-        key: LOAD_KEY, visitor: idOf(visitor), sentAt: Date.now(),
-        context: { page: { url: `${LOAD_ORIGIN}/demo/` } },
-        events: Array.from({ length: VIEWS }, (_, turn) => view(visitor, turn)),
-      }),
-    });
-    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
-    await answer.arrayBuffer();
-  }
+async function post(path, body) {
+  const answer = await fetch(LOAD_URL + path, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain', origin: LOAD_ORIGIN, 'user-agent': AGENT },
+    body: JSON.stringify({ key: LOAD_KEY, ...body }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+  return text && JSON.parse(text);
 }
-await Promise.all(Array.from({ length: SENDERS }, sender));
-console.log(`${VISITORS} visitors with ${VIEWS} product views each`);
+
+/** Runs `work` once for each visitor, some at a time. */
+async function each(work) {
+  let next = 1;
+  const sender = async () => {
+    while (next <= VISITORS) await work(next++);
+  };
+  await Promise.all(Array.from({ length: SENDERS }, sender));
+}
+
+await each((visitor) =>
+  post('/e', {
+    visitor: idOf(visitor), sentAt: Date.now(), context: { page: { url: `${LOAD_ORIGIN}/demo/` } },
+    events: Array.from({ length: VIEWS }, (_, turn) => view(visitor, turn)),
+  }));
+
+let late = 0;
+await each(async (visitor) => {
+  for (let tries = 0; ; tries++) {
+    const { degraded } = await post('/v1/decide', { visitor: idOf(visitor), slots: ['home-recs'], context: {} });
+    if (!degraded) return;
+    if (tries === 0) late++;
+    if (tries === 100) throw new Error(`the profile of visitor ${visitor} does not come`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+});
+console.log(`${VISITORS} visitors with ${VIEWS} product views each; the first decision came without them for ${late}`);

@@ -55,7 +55,8 @@ start_ashna() {
     [ -x "$binary" ] || { echo "load: $binary is missing: run make build" >&2; exit 1; }
     export LOAD_URL=http://127.0.0.1:$(port) LOAD_FOLDER=$here
     export LOAD_ORIGIN=$LOAD_URL
-    "$binary" serve --demo --listen "${LOAD_URL#http://}" --data-dir "$folder/data" >"$folder/ashna.log" 2>&1 &
+    metrics_port=$(port)
+    "$binary" serve --demo --listen "${LOAD_URL#http://}" --metrics-listen "127.0.0.1:$metrics_port" --data-dir "$folder/data" >"$folder/ashna.log" 2>&1 &
     service=$!
     started+=("$service")
     await ready
@@ -80,6 +81,11 @@ press() {
     wrk -t "$THREADS" -c "$CONNECTIONS" -d "$3s" --timeout 10s -s "$here/$1.lua" "$2" | grep '^{'
 }
 
+# What became of the requests by the service's own count: dropped or degraded ones would be cheaper.
+counted() {
+    curl -s "http://127.0.0.1:$metrics_port/metrics" | grep -E '^ashna_(events_(kept|dropped|rejected)|decisions(_degraded)?)_total'
+}
+
 # Alternating rounds of both servers, then medians, the ratio, and the thresholds.
 against_nginx() {
     local script=$1 ratio_min=$2 p99_max=$3
@@ -88,6 +94,7 @@ against_nginx() {
         press "$script" "$nginx_url" "$SECONDS_EACH" | tee -a "$folder/nginx.json" | sed "s/^/round $round  nginx  /"
         press "$script" "$LOAD_URL" "$SECONDS_EACH" | tee -a "$folder/ashna.json" | sed "s/^/round $round  ashna  /"
     done
+    counted
     node "$here/medians.mjs" "$script" "$folder/ashna.json" "$folder/nginx.json" "$ratio_min" "$p99_max"
 }
 

@@ -1,7 +1,9 @@
 //! The composition root: opens every room, joins the stories with channels, and stops them in order.
 
+mod background;
 mod demo;
 mod lock;
+mod recover;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,14 +30,14 @@ use crate::{
     geo::Geo,
     http::state::{Doors, Rooms},
     ingest::identify::Keys,
-    journal::{Journal, ReadError, Recovery},
+    journal::Journal,
     learn::Learn,
     model::Position,
     personalize::Personalizer,
-    profiles::{Profiles, reducer},
+    profiles::Profiles,
     reports::Reports,
-    store::{Store, rows},
-    tasks::{Stopping, Tasks},
+    store::Store,
+    tasks::Tasks,
     telemetry::Metrics,
     wire::admin::JournalCounts,
 };
@@ -91,10 +93,10 @@ impl App {
         let store = Store::connect(endpoint, &config.clickhouse);
 
         let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
-        report_recovery(&recovery);
+        recover::report(&recovery);
         let journal = Arc::new(journal);
         let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::now())?;
-        remember_messages(&journal, &dedup, opened.complete)?;
+        recover::message_ids(&journal, &dedup, opened.complete)?;
         let ids_safe_below = Arc::new(AtomicU64::new(opened.complete.0));
         let delivery = {
             let safe = Arc::clone(&ids_safe_below);
@@ -102,8 +104,9 @@ impl App {
             let keep_from = move || Position(safe.load(Ordering::Relaxed));
             Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
         };
-        let profiles = Arc::new(Profiles::new(&config.profiles, config.ingest.session_minutes, journal.id(), store.clone()));
-        fold_undelivered(&journal, &profiles, *delivery.delivered().borrow())?;
+        let profiles =
+            Arc::new(Profiles::new(&config.profiles, config.ingest.session_minutes, journal.id(), store.clone()));
+        recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
         let learn = Arc::new(Learn::new(store.clone(), &config.learn, config.ingest.session_minutes));
         let geo = Arc::new(Geo::open((!config.geo.database.is_empty()).then(|| Path::new(&config.geo.database)))?);
@@ -128,20 +131,12 @@ impl App {
         let ready = watch::Sender::new(false);
         let warehouse = ready.subscribe();
         let mut back = Tasks::default();
-        let mut delivered = delivery.delivered();
-        let follower = Arc::clone(&profiles);
-        let mut stopping = back.stopping();
-        back.spawn("profiles follow delivery", async move {
-            loop {
-                tokio::select! {
-                    moved = delivered.changed() => if moved.is_err() { return },
-                    () = stopping.wait() => return,
-                }
-                follower.delivered(*delivered.borrow_and_update());
-            }
-        });
-        back.spawn("message ids", keep_message_ids(dedup.clone(), ids_safe_below, back.stopping()));
-        back.spawn("warehouse", keep_warehouse(store.clone(), delivery, ready, back.stopping()));
+        back.spawn(
+            "profiles follow delivery",
+            background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
+        );
+        back.spawn("message ids", background::keep_message_ids(dedup.clone(), ids_safe_below, back.stopping()));
+        back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
         back.spawn("learn", learn.run(back.stopping()));
 
@@ -155,18 +150,15 @@ impl App {
             control: control.clone(),
             cookie_keys,
             not_ready: Box::new(|| None),
-            reports_ready: {
-                let warehouse = warehouse.clone();
-                Box::new(move || *warehouse.borrow())
-            },
+            reports_ready: reading(&warehouse, |ready| ready),
             delivery: {
-                let (journal, progress) = (Arc::clone(&journal), progress.clone());
-                Box::new(move || counts(&journal, *progress.borrow()))
+                let journal = Arc::clone(&journal);
+                reading(&progress, move |progress| counts(&journal, progress))
             },
             refresh_gauges: {
                 let (metrics, journal) = (Arc::clone(&metrics), Arc::clone(&journal));
                 let warehouse = warehouse.clone();
-                Box::new(move || refresh(&metrics, &journal, *progress.borrow(), &profiles, *warehouse.borrow()))
+                reading(&progress, move |now| refresh(&metrics, &journal, now, &profiles, *warehouse.borrow()))
             },
             metrics,
         });
@@ -189,9 +181,9 @@ impl App {
     /// Stops in the order of the path: no more requests, everything durable, everything delivered that
     /// can be within `server.shutdown_ms`, then the engine. What is left waits in the journal.
     pub async fn stop(self) {
-        let half = self.shutdown / 2;
-        self.front.stop(half).await;
-        self.back.stop(half).await;
+        let share = self.shutdown * 2 / 5;
+        self.front.stop(share).await;
+        self.back.stop(share).await;
         let (journal, dedup) = (self.journal, self.dedup);
         // Closing waits for the disk.
         let closed = tokio::task::spawn_blocking(move || {
@@ -202,7 +194,7 @@ impl App {
             tracing::warn!(%error, "message ids are read from the journal again at the next start");
         }
         self.control.close().await;
-        self.engine_tasks.stop(Duration::from_secs(5)).await;
+        self.engine_tasks.stop(self.shutdown / 5).await;
     }
 }
 
@@ -217,28 +209,10 @@ fn warehouse_at(
         let (_, endpoint) = watch::channel(endpoint);
         return Ok((None, endpoint));
     }
-    let options =
-        engine::Options { engine: &config.engine, data_dir, database: &config.clickhouse.database, program };
+    let options = engine::Options { engine: &config.engine, data_dir, database: &config.clickhouse.database, program };
     let engine = Engine::start(&options, tasks)?;
     let endpoint = engine.endpoint();
     Ok((Some(engine), endpoint))
-}
-
-/// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it.
-async fn keep_warehouse(store: Store, delivery: Delivery, ready: watch::Sender<bool>, mut stopping: Stopping) {
-    let mut pause = Duration::from_millis(50);
-    loop {
-        match store.migrate().await {
-            Ok(_) => break,
-            Err(error) => tracing::debug!(%error, "the warehouse is not there yet"),
-        }
-        if stopping.sleep(pause).await {
-            return;
-        }
-        pause = (pause * 2).min(Duration::from_secs(2));
-    }
-    ready.send_replace(true);
-    delivery.run(stopping).await;
 }
 
 /// Keys that sign visitor cookies: made once, kept in the control database.
@@ -248,64 +222,13 @@ async fn cookie_keys(control: &Control) -> anyhow::Result<Keys> {
     Ok(Keys::new(keys))
 }
 
-/// Message ids of records that the files of `dedup` do not cover yet.
-fn remember_messages(journal: &Journal, dedup: &Dedup, complete: Position) -> anyhow::Result<()> {
-    let mut next = complete.max(journal.first());
-    dedup.skip(complete..next);
-    let mut reader = journal.reader(next);
-    loop {
-        match reader.read(10_000, 16 << 20) {
-            Ok(records) if records.is_empty() => return Ok(()),
-            Ok(records) => {
-                for record in records {
-                    dedup.remember(record.position, record.key);
-                    next = record.position.plus(1);
-                }
-            }
-            Err(ReadError::Lost(range)) => {
-                tracing::error!(from = %range.start, to = %range.end, "journal records are lost");
-                dedup.skip(range);
-            }
-            Err(error) => return Err(error).context(format!("reading the journal at {next}")),
-        }
-    }
-}
-
-/// Once a second, message ids go to disk; the journal may let go of the records they came with.
-async fn keep_message_ids(dedup: Dedup, safe_below: Arc<AtomicU64>, mut stopping: Stopping) {
-    while !stopping.sleep(Duration::from_secs(1)).await {
-        let dedup = dedup.clone();
-        match tokio::task::spawn_blocking(move || dedup.sync(clock::now())).await {
-            Ok(Ok(position)) => safe_below.store(position.0, Ordering::Relaxed),
-            Ok(Err(error)) => tracing::warn!(%error, "message ids stay in the journal a little longer"),
-            Err(error) => tracing::error!(%error, "writing message ids failed"),
-        }
-    }
-}
-
-/// Live profiles begin with what the warehouse does not have yet.
-fn fold_undelivered(journal: &Journal, profiles: &Profiles, delivered: Position) -> anyhow::Result<()> {
-    let mut reader = journal.reader(delivered.max(journal.first()));
-    loop {
-        match reader.read(10_000, 16 << 20) {
-            Ok(records) if records.is_empty() => return Ok(()),
-            Ok(records) => {
-                for record in records {
-                    let Ok(event) = rows::decode(&record.payload) else { continue };
-                    if event.visitor.is_somebody() && event.robot.is_empty() {
-                        let folded = reducer::event_of(&event, journal.id(), record.position);
-                        profiles.apply(event.site, event.visitor, &folded);
-                    }
-                }
-            }
-            Err(ReadError::Lost(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-fn report_recovery(recovery: &Recovery) {
-    tracing::debug!(?recovery, "the journal is open");
+/// A closure that reads a watched value each time it is called.
+fn reading<T: Copy + Send + Sync + 'static, R>(
+    watched: &watch::Receiver<T>,
+    read: impl Fn(T) -> R + Send + Sync + 'static,
+) -> Box<dyn Fn() -> R + Send + Sync> {
+    let watched = watched.clone();
+    Box::new(move || read(*watched.borrow()))
 }
 
 fn counts(journal: &Journal, progress: Progress) -> JournalCounts {

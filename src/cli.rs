@@ -181,7 +181,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {
     let app = crate::app::App::start(config, &common.data_dir, crate::app::Start::default()).await?;
     let mut warehouse = app.warehouse.clone();
-    let limit = std::time::Duration::from_secs(60);
+    let limit = std::time::Duration::from_mins(1);
     let done = tokio::time::timeout(limit, warehouse.wait_for(|ready| *ready)).await.is_ok();
     app.stop().await;
     anyhow::ensure!(done, "the warehouse did not answer within a minute");

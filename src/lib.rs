@@ -9,9 +9,11 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | 5 | [`app`] puts everything together |
-//! | 4 doors | [`http`], [`cli`] |
-//! | 3 stories | [`collect`], [`personalize`], [`delivery`], [`profiles`], [`catalog`], [`learn`], [`reports`], [`access`], [`import`], [`operate`] |
+//! | 8, 7 | [`cli`], the commands; [`app`], which puts everything together |
+//! | 6 door | [`http`] |
+//! | 5 errands | [`import`], [`operate`] |
+//! | 4 stories | [`collect`], [`personalize`] |
+//! | 3 keepers | [`access`], [`catalog`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
 //! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`engine`] |
 //! | 1 thinking, pure | [`ingest`], [`decide`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |

@@ -36,6 +36,8 @@ pub struct Ask<'a> {
     pub site: &'a SiteSnapshot,
     /// The visitor; nobody without consent to personalization.
     pub visitor: VisitorId,
+    /// Whether the visitor's id was made for this very request: there is no history to read.
+    pub is_new: bool,
     /// The slots.
     pub slots: &'a [String],
     /// The item on the page; empty when none.
@@ -90,6 +92,9 @@ impl Personalizer {
     pub async fn answer(&self, ask: &Ask<'_>) -> Answer {
         let begun = Instant::now();
         let site = ask.site.site.id;
+        if ask.is_new {
+            self.profiles.begin(site, ask.visitor);
+        }
         let (profile, freshness) = self.profiles.get(site, ask.visitor, self.budget).await;
         let profiled = begun.elapsed();
         let index = self.learn.index(site);

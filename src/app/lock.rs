@@ -21,7 +21,10 @@ impl DataLock {
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(std::fs::TryLockError::WouldBlock) => {
-                anyhow::bail!("another ashna is already running on {}; stop it or use another --data-dir", data_dir.display())
+                anyhow::bail!(
+                    "another ashna is already running on {}; stop it or use another --data-dir",
+                    data_dir.display()
+                )
             }
             Err(std::fs::TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))

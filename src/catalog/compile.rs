@@ -243,6 +243,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json!() makes values")]
     fn offer(when: Value, content: Value) -> Offer {
         serde_json::from_value(json!({"id": "o", "slot": "s", "when": when, "content": content})).unwrap()
     }

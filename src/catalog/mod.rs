@@ -57,7 +57,9 @@ impl Catalog {
             let mut offers = stored_offers(&control, site.id).await?;
             offers.retain(|offer| {
                 let compiled = compile::compile_offer(offer);
-                compiled.inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is left out")).is_ok()
+                compiled
+                    .inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is left out"))
+                    .is_ok()
             });
             let compiled = compile::compile(site, items, &offers);
             sites.push(Arc::new(compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?));

@@ -74,7 +74,7 @@ pub fn progress(length: u64, amounts: &str, json: bool) -> ProgressBar {
 /// The counts as a small table.
 pub fn in_words(counts: &Counts) -> String {
     let reasons = |by: &BTreeMap<String, u64>| {
-        by.iter().map(|(reason, n)| format!("\n    {reason:<24}{n:>10}")).collect::<String>()
+        by.iter().fold(String::new(), |text, (reason, n)| text + &format!("\n    {reason:<24}{n:>10}"))
     };
     format!(
         "read      {:>10}\nkept      {:>10}\ndropped   {:>10}{}\nrejected  {:>10}{}",

@@ -53,7 +53,7 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     let start = Start { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
     let mut app = App::start(&config, data_dir, start).await?;
 
-    let limit = Duration::from_millis(config.server.shutdown_ms / 2);
+    let limit = Duration::from_millis(config.server.shutdown_ms * 3 / 10);
     let router = http::router(app.doors.clone());
     let stopping = app.front.stopping();
     app.front.spawn("http", http::serve::serve(listener, router, stopping, limit));

@@ -39,8 +39,9 @@ const DASHBOARD_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inl
 
 /// `GET /t.js`: the tracker, to be asked again after five minutes.
 pub async fn tracker(headers: HeaderMap) -> Result<Response, ApiError> {
-    let mut answer = file::<Tracker>("t.js", &headers, TRACKER_CACHE)
-        .ok_or_else(|| ApiError::Unavailable(60, "the tracker was not built into this binary: run `make build`".into()))?;
+    let mut answer = file::<Tracker>("t.js", &headers, TRACKER_CACHE).ok_or_else(|| {
+        ApiError::Unavailable(60, "the tracker was not built into this binary: run `make build`".into())
+    })?;
     let anyone = HeaderValue::from_static("*");
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone.clone());
     answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
@@ -95,7 +96,8 @@ pub async fn demo(
     let site = snapshot.sites.values().find(|s| s.site.demo).ok_or(ApiError::NotFound)?;
     let page = DemoShop::get("index.html").ok_or(ApiError::NotFound)?;
     let page = String::from_utf8_lossy(&page.data).replace("{{WRITE_KEY}}", &site.site.write_key);
-    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, REVALIDATE)], page).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, REVALIDATE)], page)
+        .into_response())
 }
 
 /// One embedded file, compressed if it was precompressed and the browser takes it; 304 if it has it.
@@ -132,5 +134,5 @@ fn file<E: Embed>(path: &str, headers: &HeaderMap, cache: &'static str) -> Optio
 
 fn etag_of(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    hash[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+    blake3::Hash::from_bytes(hash).to_hex()[..24].to_owned()
 }

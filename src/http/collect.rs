@@ -13,7 +13,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{body, caller, connection, error::ApiError, extract::{Path, Query}, state::Doors, visitor};
+use super::{
+    body, caller, connection,
+    error::ApiError,
+    extract::{Path, Query},
+    state::Doors,
+    visitor,
+};
 use crate::{
     collect::{Arrival, CollectError, Collected},
     control::Scope,
@@ -32,6 +38,16 @@ pub struct KeyQuery {
     pub key: Option<String>,
 }
 
+/// What a pixel's address tells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PixelQuery {
+    key: String,
+    url: String,
+    title: String,
+    referrer: String,
+}
+
 /// `POST /e`: the tracker's batches. The visitor cookie is read and set here.
 pub async fn tracker(
     State(doors): State<Doors>,
@@ -48,19 +64,19 @@ pub async fn tracker(
 /// `GET /px.gif`: one page view of a page without scripts.
 pub async fn pixel(
     State(doors): State<Doors>,
-    Query(query): Query<std::collections::HashMap<String, String>>,
+    Query(query): Query<PixelQuery>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
     const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
     let (parts, _) = request.into_parts();
-    let field = |name: &str| query.get(name).map_or("", String::as_str);
-    let page = if field("url").is_empty() { connection::text(&parts.headers, header::REFERER) } else { field("url") };
+    let referer = connection::text(&parts.headers, header::REFERER);
+    let page = if query.url.is_empty() { referer } else { &query.url };
     let body = json!({"events": [{"type": "page", "context": {"page":
-        {"url": page, "title": field("title"), "referrer": field("referrer")}}}]})
+        {"url": page, "title": query.title, "referrer": query.referrer}}}]})
     .to_string();
     let batch = parse(&doors, body.as_bytes(), None)?;
-    let counted = from_browser(&doors, &parts, peer, field("key"), &batch).await?;
+    let counted = from_browser(&doors, &parts, peer, &query.key, &batch).await?;
     let mut answer = (StatusCode::OK, GIF).into_response();
     for name in [header::SET_COOKIE, header::HeaderName::from_static(OUTCOME)] {
         if let Some(value) = counted.headers().get(&name) {
@@ -96,12 +112,11 @@ pub async fn segment(
         Some(key) => doors.access.key(key).await?.filter(|key| key.scope >= Scope::Server),
         None => None,
     };
-    let found = match &server_key {
-        Some(key) => snapshot.sites.get(&key.site),
-        None => {
-            let basic = basic_user(&parts.headers);
-            snapshot.site_of_key(basic.as_deref().unwrap_or(batch.key.as_str()))
-        }
+    let found = if let Some(key) = &server_key {
+        snapshot.sites.get(&key.site)
+    } else {
+        let basic = basic_user(&parts.headers);
+        snapshot.site_of_key(basic.as_deref().unwrap_or(batch.key.as_str()))
     };
     let site = &found.ok_or_else(|| refuse(&doors, "unknown_key", ApiError::Unauthorized))?.site;
     let sender = sender_of(&doors, &parts.headers, site)?;
@@ -112,8 +127,7 @@ pub async fn segment(
         batch: &batch,
         sender,
         user_agent: if from_browser { connection::text(&parts.headers, header::USER_AGENT) } else { "" },
-        address: from_browser
-            .then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
+        address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
         identity: identify::settle(None, "", consent.analytics, rand::random()),
         server_key: server_key.is_some(),
         consent,

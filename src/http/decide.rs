@@ -41,10 +41,9 @@ pub async fn decide(
     let snapshot = doors.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
     let (site, explain) = site_of(&doors, &snapshot, &parts.headers, key).await?;
-    let said = asked.consent.map_or_else(Said::default, |c| Said {
-        analytics: c.analytics,
-        personalization: c.personalization,
-    });
+    let said = asked
+        .consent
+        .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
     let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
     let proposal = asked.visitor.as_deref().unwrap_or("");
     let identity = visitor::identify(&doors, &parts.headers, &site.site, proposal, asked.reset, consent);
@@ -55,6 +54,7 @@ pub async fn decide(
         .answer(&Ask {
             site,
             visitor: personal,
+            is_new: identity.from == Origin::Fresh,
             slots: &asked.slots,
             item: asked.context.item.as_deref().unwrap_or(""),
             cart: asked.context.cart.as_deref(),
@@ -98,7 +98,7 @@ pub async fn recommend(
     }
     // Any slot of this ending shows recommendations.
     let slots = ["api-recs".to_owned()];
-    let ask = Ask { site, visitor, slots: &slots, item, cart: None, url_path: "", explain };
+    let ask = Ask { site, visitor, is_new: false, slots: &slots, item, cart: None, url_path: "", explain };
     let answer = doors.personalizer.answer(&ask).await;
     let k = query.k.unwrap_or(usize::MAX);
     let items = answer.decisions.iter().flat_map(|d| &d.items).take(k).filter_map(|ranked| shown(site, ranked));

@@ -6,7 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{access::AccessError, catalog::CatalogError, control::ControlError, reports::ReportError, wire::admin::ErrorBody};
+use crate::{
+    access::AccessError, catalog::CatalogError, control::ControlError, reports::ReportError, wire::admin::ErrorBody,
+};
 
 /// An answer that is not a success.
 #[derive(Debug)]

@@ -21,7 +21,9 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
         let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
         // An empty body stands for an empty question.
         let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
-        serde_json::from_slice(bytes).map(Self).map_err(|e| ApiError::Unreadable(format!("the body is not usable JSON: {e}")))
+        serde_json::from_slice(bytes)
+            .map(Self)
+            .map_err(|e| ApiError::Unreadable(format!("the body is not usable JSON: {e}")))
     }
 }
 
@@ -60,8 +62,7 @@ impl FromRequestParts<Doors> for SitePath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, ApiError> {
-        let Path(names) =
-            Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, doors).await?;
+        let Path(names) = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, doors).await?;
         let number = names.get("site").and_then(|text| text.parse().ok()).ok_or(ApiError::NotFound)?;
         let id = SiteId(number);
         if doors.catalog.snapshot().sites.contains_key(&id) { Ok(Self(id)) } else { Err(ApiError::NotFound) }

@@ -42,10 +42,8 @@ pub fn bind(data_dir: &Path) -> std::io::Result<UnixListener> {
 
 /// Serves operations until stopping begins.
 pub async fn serve(listener: UnixListener, doors: Doors, mut stopping: Stopping) {
-    let router = Router::new()
-        .route("/operate", post(operate))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(doors);
+    let router =
+        Router::new().route("/operate", post(operate)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(doors);
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {

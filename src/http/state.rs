@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    access::Access, catalog::Catalog, collect::Collector, config, control::Control, ingest::identify::Keys, personalize::Personalizer, reports::Reports,
-    telemetry::Metrics,
-    wire::admin::JournalCounts,
+    access::Access, catalog::Catalog, collect::Collector, config, control::Control, ingest::identify::Keys,
+    personalize::Personalizer, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.

@@ -180,7 +180,14 @@ mod tests {
 
     #[test]
     fn other_lines_are_unreadable_and_nothing_panics() {
-        for bad in ["", "x", "1.1.1.1 - - [no time] \"GET / HTTP/1.1\" 200 1", "a [b] \"", "1 [1/1/1] \"GET /\" x", "é [é] \"é"] {
+        for bad in [
+            "",
+            "x",
+            "1.1.1.1 - - [no time] \"GET / HTTP/1.1\" 200 1",
+            "a [b] \"",
+            "1 [1/1/1] \"GET /\" x",
+            "é [é] \"é",
+        ] {
             assert_eq!(parse_line(bad), Err(Unreadable), "{bad}");
         }
     }

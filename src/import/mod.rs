@@ -71,9 +71,7 @@ impl Counts {
         self.kept += other.kept;
         self.dropped += other.dropped;
         self.rejected += other.rejected;
-        for (mine, theirs) in
-            [(&mut self.dropped_by, &other.dropped_by), (&mut self.rejected_by, &other.rejected_by)]
-        {
+        for (mine, theirs) in [(&mut self.dropped_by, &other.dropped_by), (&mut self.rejected_by, &other.rejected_by)] {
             for (reason, n) in theirs {
                 *mine.entry(reason.clone()).or_default() += n;
             }
@@ -169,13 +167,14 @@ async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Res
     for (offset, text) in &chunk.lines {
         match parse_line(text) {
             Err(_) => total.count_rejected("unreadable_line"),
-            Ok(line) => match line.page_view() {
-                Err(reason) => total.count_dropped(reason.as_str()),
-                Ok(()) => {
-                    let event = line.as_event(site, &message_id(&chunk.file, *offset, text));
-                    waiting.push((line.address, line.user_agent.to_owned(), event));
+            Ok(line) => {
+                if let Err(reason) = line.page_view() {
+                    total.count_dropped(reason.as_str());
+                    continue;
                 }
-            },
+                let event = line.as_event(site, &message_id(&chunk.file, *offset, text));
+                waiting.push((line.address, line.user_agent.to_owned(), event));
+            }
         }
     }
     collector.count(site.id, &total);

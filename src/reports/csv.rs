@@ -25,7 +25,7 @@ impl From<&str> for Cell {
     }
 }
 
-fn figure(value: impl ToString) -> Cell {
+fn figure(value: impl std::fmt::Display + Copy) -> Cell {
     Cell::Figure(value.to_string())
 }
 

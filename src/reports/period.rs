@@ -71,7 +71,7 @@ impl Period {
                 let offset_ms = i64::from(self.zoned(self.from)?.offset().seconds()) * 1000;
                 (self.from - (self.from + offset_ms).rem_euclid(HOUR_MS), Box::new(|ms| Some(ms + HOUR_MS)))
             }
-            Interval::Day => self.dates(|date| Some(date), |date| date.tomorrow().ok())?,
+            Interval::Day => self.dates(Some, |date| date.tomorrow().ok())?,
             Interval::Week => self.dates(
                 |date| date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days()).ok(),
                 |date| date.checked_add(7.days()).ok(),

@@ -99,8 +99,12 @@ pub(super) fn any(chance: &mut Chance, shop: &Shop, main: usize, first: bool) ->
             }
             let of = chance.pick(&running, |campaign| {
                 // Advertising finds those it was made for.
-                let meant = shop.category_of_landing(campaign).is_none_or(|category| category == main);
-                campaign.weight * if meant { 1.0 } else { 0.12 }
+                let finds = match shop.category_of_landing(campaign) {
+                    None => 0.35,
+                    Some(category) if category == main => 1.0,
+                    Some(_) => 0.12,
+                };
+                campaign.weight * finds
             });
             by(chance, of)
         }
@@ -109,7 +113,7 @@ pub(super) fn any(chance: &mut Chance, shop: &Shop, main: usize, first: bool) ->
 
 /// The way of a campaign.
 pub(super) fn by(chance: &mut Chance, campaign: &Campaign) -> Arrival {
-    let Campaign { utm_source, utm_medium, campaign: name, landing, .. } = campaign;
+    let Campaign { utm_source, utm_medium, name, landing, .. } = campaign;
     let mut target = format!("{landing}?utm_source={utm_source}&utm_medium={utm_medium}&utm_campaign={name}");
     let referrer = match (utm_source.as_str(), utm_medium.as_str()) {
         ("google", "cpc") => {

@@ -13,7 +13,7 @@ const ORDER_CODE: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /// Of those with something in the basket, who looks into it, who goes on, and who orders.
 const LOOKS: f64 = 0.74;
 const CHECKS_OUT: f64 = 0.62;
-const ORDERS: f64 = 0.66;
+const ORDERS: f64 = 0.6;
 
 impl Visit<'_> {
     /// Puts an item into the basket.

@@ -60,7 +60,8 @@ pub(super) struct Taste {
 pub(super) struct Campaign {
     pub(super) utm_source: String,
     pub(super) utm_medium: String,
-    pub(super) campaign: String,
+    #[serde(rename = "campaign")]
+    pub(super) name: String,
     pub(super) landing: String,
     pub(super) weight: f64,
     /// When it went out, as shares of the whole period; empty for one that runs all the time.

@@ -53,7 +53,8 @@ fn more_visitors_leave_the_others_as_they_are() {
         story(&plan(visitors)).into_iter().map(|line| line.json).filter(|json| !json.contains("bot")).collect()
     };
     let headless = |json: &&String| !json.contains("Headless") && !json.contains("python");
-    assert!(people(50).iter().filter(headless).all(|line| people(51).contains(line)));
+    let more = people(51);
+    assert!(people(50).iter().filter(headless).all(|line| more.contains(line)));
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn rates_are_those_of_a_believable_shop() {
     within("returned", figures.returned, figures.visitors, 0.25, 0.55);
     within("searches", of("Products Searched"), figures.sessions, 0.03, 0.2);
     within("known", of("identify"), figures.visitors, 0.01, 0.1);
-    within("clicks on slots", of("Slot Clicked"), of("Slot Viewed"), 0.03, 0.2);
+    within("clicks on slots", of("Slot Clicked"), of("Slot Viewed"), 0.03, 0.18);
 }
 
 #[test]
@@ -174,7 +175,8 @@ fn evenings_and_letters_are_busy_and_the_slow_day_is_slow() {
         by_hour[usize::try_from(line.at.0 / 3_600_000 % 24).unwrap()] += 1;
         by_day[usize::try_from(line.at.since(plan(1).begin()) / 86_400_000).unwrap()] += 1;
     }
-    assert!(by_hour[19] > 4 * by_hour[3], "{by_hour:?}");
+    // Night is never empty: robots do not sleep, and it is day elsewhere.
+    assert!(by_hour[18..22].iter().sum::<u32>() * 2 > by_hour[1..5].iter().sum::<u32>() * 5, "{by_hour:?}");
     let mean = by_day.iter().sum::<u32>() / 42;
     assert!(by_day.iter().any(|day| day * 2 < mean) && by_day.iter().any(|day| *day > mean * 8 / 5), "{by_day:?}");
     assert!(by_day[28..].iter().sum::<u32>() > by_day[..14].iter().sum::<u32>() * 5 / 4, "{by_day:?}");

@@ -79,7 +79,9 @@ impl<'v> Visit<'v> {
         match landing {
             Landing::Home => self.home(&target, stays, main),
             Landing::List(category) => self.list(category, &target),
-            Landing::Item(item) => self.item(item, &target),
+            Landing::Item(item) => {
+                self.item(item, &target);
+            }
         }
         if stays {
             let known = matches!(landing, Landing::Item(_));
@@ -94,26 +96,16 @@ impl<'v> Visit<'v> {
         let wants = self.wants();
         let warm = !self.person.cart.is_empty() && self.person.chance.says(0.4);
         let mut views = if warm { 0 } else { self.views() };
-        let mut seen: Option<usize> = None;
+        let (mut seen, mut below): (Option<usize>, Option<Shown>) = (None, None);
         if one_seen {
             views = views.saturating_sub(1);
         }
         for turn in 0..views {
             let item = self.choose(main, seen);
-            let companion = seen.is_some_and(|seen| self.shop.companions(seen).contains(&item));
-            match seen {
-                Some(seen) if companion || self.person.chance.says(0.12) => self.by_shelf("product-recs", seen, item),
-                _ if turn == 0 && self.person.chance.says(0.16) => self.search(item),
-                _ if turn == 0 || self.person.chance.says(0.45) => {
-                    let category = self.shop.main_category(item);
-                    let target = format!("/demo/c/{}", self.shop.categories[category].slug);
-                    if self.page.url != format!("{}{target}", self.plan.origin) {
-                        self.list(category, &target);
-                    }
-                }
-                _ => {}
+            if !self.by_shelf(below.take(), item) {
+                self.by_list(item, turn == 0);
             }
-            self.item(item, &self.shop.items[item].url);
+            below = self.item(item, &self.shop.items[item].url);
             if wants && self.shop.items[item].available && self.person.chance.says(0.55) {
                 self.add(item);
             }
@@ -121,6 +113,21 @@ impl<'v> Visit<'v> {
         }
         if self.person.visits > 0 && self.person.known.is_none() && self.person.chance.says(0.08) {
             self.log_in();
+        }
+    }
+
+    /// Finds an item by the search, in the list of its category, by way of the home page, or by a link.
+    fn by_list(&mut self, item: usize, first: bool) {
+        if first && self.person.chance.says(0.16) {
+            self.search(item);
+        } else if first || self.person.chance.says(0.45) {
+            let category = self.shop.main_category(item);
+            let target = format!("/demo/c/{}", self.shop.categories[category].slug);
+            if self.page.url != format!("{}{target}", self.plan.origin) {
+                self.list(category, &target);
+            }
+        } else if self.person.chance.says(0.2) {
+            self.home("/demo/", true, self.shop.main_category(item));
         }
     }
 
@@ -173,7 +180,9 @@ impl<'v> Visit<'v> {
             self.passes(800, 6_000);
             self.track("Slot Clicked", hero.clicked(self.shop, None));
             match (self.shop.item_at(&url), self.shop.category_at(&url)) {
-                (Some(item), _) => self.item(item, &url),
+                (Some(item), _) => {
+                    self.item(item, &url);
+                }
                 (None, Some(category)) => self.list(category, &url),
                 (None, None) => {}
             }
@@ -204,26 +213,29 @@ impl<'v> Visit<'v> {
         );
     }
 
-    fn item(&mut self, item: usize, target: &str) {
+    /// An item's page; returns the shelf below it if they came to see it.
+    fn item(&mut self, item: usize, target: &str) -> Option<Shown> {
         let good = &self.shop.items[item];
         self.open(target, format!("{} · Hojreh", titled(&good.id)));
         self.track("Product Viewed", self.person.sender.subject(good));
         let main = self.shop.main_category(item);
         self.person.interest[main] += 1;
-        if self.person.chance.says(0.42) {
-            let shown = shelf::beside(&mut self.person.chance, "product-recs", item, self.shop);
-            self.passes(3_000, 20_000);
-            self.track("Slot Viewed", shown.seen(self.shop));
+        if !self.person.chance.says(0.42) {
+            return None;
         }
+        let shown = shelf::beside(&mut self.person.chance, "product-recs", item, self.shop);
+        self.passes(3_000, 20_000);
+        self.track("Slot Viewed", shown.seen(self.shop));
+        Some(shown)
     }
 
-    /// Follows a shelf of the page to an item, if the shelf has it.
-    fn by_shelf(&mut self, slot: &'static str, beside: usize, item: usize) {
-        let shown: Shown = shelf::beside(&mut self.person.chance, slot, beside, self.shop);
-        if let Some(place) = shown.items.iter().position(|shown| *shown == item) {
-            self.passes(2_000, 15_000);
-            self.track("Slot Clicked", shown.clicked(self.shop, Some(place)));
-        }
+    /// Follows a shelf of the page to an item, if the shelf has it; returns whether it was so.
+    fn by_shelf(&mut self, below: Option<Shown>, item: usize) -> bool {
+        let Some(shown) = below.filter(|_| self.person.chance.says(0.5)) else { return false };
+        let Some(place) = shown.items.iter().position(|other| *other == item) else { return false };
+        self.passes(2_000, 15_000);
+        self.track("Slot Clicked", shown.clicked(self.shop, Some(place)));
+        true
     }
 
     /// Searches for a word of an item, or now and then for something the shop does not have.

@@ -52,7 +52,7 @@ test('the one-time link makes the first account, once', async () => {
   await owner.goto(service.setupLink);
   await owner.locator('input[type=email]').fill('owner@shop.example');
   await owner.locator('input[type=password]').first().fill(PASSWORD);
-  await owner.locator('button[type=submit]').click();
+  await owner.locator('form button.main').click();
   await owner.waitForURL((url) => !url.pathname.includes('setup'));
   assert.equal((await ask('/session')).user.role, 'owner');
 
@@ -73,7 +73,7 @@ test('what a visitor looks at changes the slot on the next page and moves the da
   await page.goto(`${service.base}/demo/c/coffee`);
   for (const index of [0, 1]) {
     const counted = page.waitForResponse((answer) => answer.url().endsWith('/e') && answer.ok());
-    await page.locator('.grid .card a').nth(index).click();
+    await page.locator('.grid .card').nth(index).click();
     await page.waitForURL('**/demo/p/**');
     await counted;
     await until('the product view to be counted', async () => {
@@ -116,7 +116,7 @@ test('what a visitor looks at changes the slot on the next page and moves the da
 test('a purchase goes through the funnel, step by step', async () => {
   const page = await visitor(browser);
   await page.goto(`${service.base}/demo/c/tea`);
-  await page.locator('.grid .card a').first().click();
+  await page.locator('.grid .card').first().click();
   await page.waitForURL('**/demo/p/**');
   await page.locator('.buy .button').click();
   await page.goto(`${service.base}/demo/cart`);

@@ -49,7 +49,9 @@ fn files(places: &[&str], endings: &[&str]) -> Vec<(String, PathBuf)> {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    places.iter().for_each(|place| walk(&root.join(place), &mut found));
+    for place in places {
+        walk(&root.join(place), &mut found);
+    }
     found.retain(|path| endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)));
     found.sort();
     let name = |path: &PathBuf| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();

@@ -20,7 +20,9 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("catalog::compile", 1),
     ("catalog::condition", 1),
     ("delivery::batcher", 1),
-    ("reports::funnel", 1),
+    ("reports::funnel::any_order", 1),
+    ("reports::funnel::matcher", 1),
+    ("reports::funnel::tally", 1),
     // Doing: each speaks to one thing outside, and none to another.
     ("journal", 2),
     ("dedup", 2),

@@ -22,7 +22,8 @@ async fn with_offers(offers: &[Value]) -> (TestApp, Door) {
     (app, marketer)
 }
 
-fn offer(id: &str, priority: i32, when: Value) -> Value {
+fn offer(id: &str, priority: i32, when: impl Into<Value>) -> Value {
+    let when = when.into();
     json!({ "id": id, "slot": "home-hero", "priority": priority, "when": when, "content": { "title": id } })
 }
 

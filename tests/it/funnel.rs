@@ -77,12 +77,19 @@ async fn the_edges_of_period_and_window_are_exact() {
 
 #[tokio::test]
 async fn events_of_one_moment_are_ordered_by_arrival() {
-    let reports = with(vec![did(5, 1, VIEWED), did(5, 1, ADDED), did(5, 2, ADDED), did(5, 2, VIEWED), {
-        // Arrived later although its position is lower than that of the view after it.
-        let mut added = did(7, 3, ADDED);
-        added.received_at = ms(100);
-        added
-    }, did(7, 3, VIEWED)])
+    let reports = with(vec![
+        did(5, 1, VIEWED),
+        did(5, 1, ADDED),
+        did(5, 2, ADDED),
+        did(5, 2, VIEWED),
+        {
+            // Arrived later although its position is lower than that of the view after it.
+            let mut added = did(7, 3, ADDED);
+            added.received_at = ms(100);
+            added
+        },
+        did(7, 3, VIEWED),
+    ])
     .await;
     assert_eq!(reached(&ask(&reports, &steps(&[VIEWED, ADDED]), &json!({})).await), [3, 2]);
 }
@@ -142,9 +149,7 @@ async fn conditions_compare_numbers_as_numbers_and_texts_as_texts() {
         let funnel = ask(&reports, &json!([step]), &json!({})).await;
         assert_eq!(funnel.steps[0].reached, expected, "{step}");
     };
-    let viewed = |property: &str, op: &str, value: Value| {
-        json!({"event": VIEWED, "where": [{"property": property, "op": op, "value": value}]})
-    };
+    let viewed = |property: &str, op: &str, value: Value| json!({"event": VIEWED, "where": [{"property": property, "op": op, "value": value}]});
     check(json!({"event": VIEWED}), 5).await;
     check(json!({"event": "product viewed"}), 0).await;
     check(json!({"event": "page"}), 1).await;

@@ -13,8 +13,8 @@ use crate::support::{
 
 /// An event that takes some room: random, so that nothing can make it smaller.
 fn large_event() -> serde_json::Value {
-    let text: String = (0..500).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
-    json!([{ "type": "track", "event": "Large", "properties": { "text": text } }])
+    let text: Vec<String> = (0..500).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
+    json!([{ "type": "track", "event": "Large", "properties": { "text": text.concat() } }])
 }
 
 #[tokio::test]

@@ -174,7 +174,8 @@ async fn the_day_before_is_the_previous_period() {
 #[tokio::test]
 async fn days_are_those_of_the_place_also_when_the_clocks_change() {
     let database = database().await;
-    let times = ["2026-03-28T22:59:59.999Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59.999Z", "2026-03-29T22:00:00Z"];
+    let times =
+        ["2026-03-28T22:59:59.999Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59.999Z", "2026-03-29T22:00:00Z"];
     store(&database, times.iter().map(|at| page(moment(at), 1, "/")).collect()).await;
     let reports = Reports::new(database, 30);
     let ask = |interval: &str| {

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     fs,
     net::TcpListener,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_ashna");
 const ENGINE_USER: &str = "ashna";
 
 /// How long anything may take before the test gives up: a debug build on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A service and the directory that survives its deaths.
 pub struct Service {
@@ -50,17 +51,24 @@ impl Service {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
+    /// What it says, shown only when a test fails.
+    fn log(&self) -> PathBuf {
+        self.data.path().join("service.log")
+    }
+
     /// Starts it without waiting.
     pub fn start(&mut self) {
         let [listen, metrics] = self.ports.map(|port| format!("127.0.0.1:{port}"));
         let words = self.wrapper.iter().map(String::as_str).chain([BINARY]).collect::<Vec<_>>();
+        let log = fs::File::options().create(true).append(true).open(self.log()).expect("a log file");
         let child = Command::new(words[0])
             .args(&words[1..])
             .args(["serve", "--listen", &listen, "--metrics-listen", &metrics, "--data-dir"])
             .arg(self.data.path())
             .args(&self.options)
-            .stdout(Stdio::null())
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         self.running = Some(child);
@@ -145,11 +153,14 @@ impl Drop for Service {
         let engine = self.engine();
         self.kill();
         engine.into_iter().for_each(kill);
+        if std::thread::panicking() {
+            report(&fs::read_to_string(self.log()).unwrap_or_default());
+        }
     }
 }
 
 /// A line for those who run the test with `--nocapture`.
-#[expect(clippy::print_stdout, reason = "the figures of a campaign")]
+#[expect(clippy::print_stdout, reason = "the figures of a campaign, or the log of a service that failed")]
 pub fn report(line: &str) {
     println!("{line}");
 }

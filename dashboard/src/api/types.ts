@@ -124,10 +124,8 @@ export type Quality = {
   kept: number;
   dropped: Record<string, number>;
   rejected: Record<string, number>;
-  inserted: number;
-  quarantined: number;
-  waiting: number;
-  robots_by_name?: { name: string; events: number }[];
+  /** The whole service's journal, across restarts. */
+  journal: { kept: number; inserted: number; quarantined: number; waiting: number };
 };
 
 export type RuleOp = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'in' | 'contains' | 'starts_with' | 'exists';

@@ -1,10 +1,6 @@
 //! Saved funnels.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde_json::Value;
 
 use crate::{
@@ -101,5 +97,10 @@ fn checked(body: &NewFunnel) -> Result<String, ApiError> {
 }
 
 fn shown(id: i64, body: NewFunnel) -> FunnelBody {
-    FunnelBody { id, name: body.name.trim().to_owned(), question: body.question, updated_at: crate::clock::now().to_string() }
+    FunnelBody {
+        id,
+        name: body.name.trim().to_owned(),
+        question: body.question,
+        updated_at: crate::clock::now().to_string(),
+    }
 }

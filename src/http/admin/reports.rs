@@ -148,7 +148,8 @@ fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<R
 /// Both laws, in figures: the site's since start, and the journal's over its whole life.
 fn quality(doors: &Doors, site: crate::model::SiteId) -> Quality {
     let outcome = doors.metrics.of_site(site);
-    let words = |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
+    let words =
+        |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
     Quality {
         since: doors.metrics.started().to_string(),
         received: outcome.received,

@@ -39,7 +39,11 @@ pub async fn add(
 /// One site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path)),
     responses((status = 200, body = SiteBody)))]
-pub async fn one(State(doors): State<Doors>, caller: Caller, SitePath(id): SitePath) -> Result<Json<SiteBody>, ApiError> {
+pub async fn one(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<SiteBody>, ApiError> {
     caller.may_read(id)?;
     Ok(Json(SiteBody::from(&*doors.catalog.site(id)?.site)))
 }
@@ -78,8 +82,8 @@ pub async fn add_key(
     JsonBody(body): JsonBody<NewKey>,
 ) -> Result<(StatusCode, Json<serde_json::Value>), ApiError> {
     caller.may_own()?;
-    let scope =
-        Scope::from_word(&body.scope).ok_or_else(|| ApiError::Invalid("`scope` must be read, server or admin".into()))?;
+    let scope = Scope::from_word(&body.scope)
+        .ok_or_else(|| ApiError::Invalid("`scope` must be read, server or admin".into()))?;
     let key = doors.access.add_key(id, scope).await?;
     doors.access.audit(&caller.name(), "add key", scope.as_str()).await?;
     Ok((StatusCode::CREATED, Json(serde_json::json!({ "key": key }))))

@@ -184,7 +184,7 @@ proptest! {
         for order in [Order::Sequential, Order::Strict, Order::Any] {
             let plan = Plan { steps, order, window_ms, from, to: from + length };
             // Steps beyond the funnel's are not asked of the store.
-            let asked = (1 << steps) - 1 | EXCLUDED;
+            let asked = ((1 << steps) - 1) | EXCLUDED;
             let events: Vec<Mark> = events.iter().map(|m| Mark { flags: m.flags & asked, ..*m }).collect();
             prop_assert_eq!(run(plan, &events), reference(plan, &events), "{:?}", order);
         }

@@ -8,7 +8,7 @@ SELECT
         mark -> bitAnd(mark, 33554431) != 0,
         arrayMap(
             (key, before) ->
-                bitShiftLeft(toUInt64(bitShiftRight(key, 200)), 26)
+                bitShiftLeft(toUInt64(bitShiftRight(key, 90)), 26)
                 + bitAnd(toUInt64(key), 67108863)
                 + if(bitAnd(toUInt64(before), 67108863) = 0, 33554432, 0),
             keys,
@@ -18,16 +18,15 @@ FROM
     SELECT
         visitor,
         arraySort(groupArray(
-            bitShiftLeft(toUInt256(since_ms), 200)
-            + bitShiftLeft(toUInt256(toUnixTimestamp64Milli(received_at)), 154)
-            + bitShiftLeft(toUInt256(journal), 90)
-            + bitShiftLeft(toUInt256(position), 26)
-            + toUInt256(flags))) AS keys
+            bitOr(
+                bitShiftLeft(toUInt128(bitOr(bitShiftLeft(since_ms, 26), bitShiftRight(delay_ms, 6))), 64),
+                toUInt128(bitOr(bitOr(bitShiftLeft(delay_ms, 58), bitShiftLeft(toUInt64(toUInt32(position)), 26)), toUInt64(flags)))))) AS keys
     FROM
     (
         SELECT
-            visitor, received_at, journal, position,
+            visitor, position,
             toUInt64(toUnixTimestamp64Milli(occurred_at) - {from_ms:Int64}) AS since_ms,
+            toUInt64(least(greatest(toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(occurred_at) + 300000, 0), 4294967295)) AS delay_ms,
             $MARKS AS steps,
             toUInt32(if(steps = 0, 0, bitOr(steps, bitShiftLeft(toUInt32($GROUP), 20)))) AS flags
         FROM events

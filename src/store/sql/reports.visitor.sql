@@ -10,12 +10,12 @@ SELECT
     argMaxIf(toString(country), (occurred_at, position), country != '') AS country,
     argMaxIf(toString(device), (occurred_at, position), device != '') AS device,
     countIf(action = 7) AS orders,
-    (
+    ifNull((
         SELECT sum(if(action = 7, amount_minor, -amount_minor))
         FROM events
         WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}
           AND robot = '' AND action IN (7, 8) AND currency = {currency:String}
-    ) AS revenue_minor
+    ), 0) AS revenue_minor
 FROM visitor_events
 WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}
 HAVING events > 0

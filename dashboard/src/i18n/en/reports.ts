@@ -41,7 +41,6 @@ export const reports = {
   'column.category': 'Category',
   'column.score': 'Interest',
   'column.reason': 'Reason',
-  'column.robot': 'Robot',
   'value.none': '(none)',
   'value.unknown': 'Unknown',
 
@@ -104,9 +103,10 @@ export const reports = {
   'quality.waiting_text': 'Safe on disk, in the reports within seconds.',
   'quality.quarantined': 'Set aside',
   'quality.quarantined_text': 'The store would not take them; kept with the reason, to be tried again.',
+  'quality.journal': 'On the way to the warehouse',
+  'quality.journal_text': 'Everything this service ever kept, for all sites and across restarts.',
   'quality.why_dropped': 'Why dropped',
   'quality.why_rejected': 'Why rejected',
-  'quality.robots': 'Robots by name',
 
   'event.page': 'Page view',
   'event.screen': 'Screen view',

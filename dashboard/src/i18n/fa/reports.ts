@@ -42,7 +42,6 @@ export const reports: Record<keyof typeof english, string> = {
   'column.category': 'دسته',
   'column.score': 'علاقه',
   'column.reason': 'دلیل',
-  'column.robot': 'ربات',
   'value.none': '(هیچ)',
   'value.unknown': 'نامعلوم',
 
@@ -105,9 +104,10 @@ export const reports: Record<keyof typeof english, string> = {
   'quality.waiting_text': 'امن روی دیسک؛ تا چند ثانیهٔ دیگر در گزارش‌ها.',
   'quality.quarantined': 'قرنطینه',
   'quality.quarantined_text': 'انبار نپذیرفت؛ با دلیلش نگه داشته شده تا دوباره آزموده شود.',
+  'quality.journal': 'در راه انبار داده',
+  'quality.journal_text': 'هر آنچه این سرویس تا کنون برای همهٔ سایت‌ها نگه داشته است، با همهٔ راه‌اندازی‌های دوباره.',
   'quality.why_dropped': 'چرا کنار گذاشته شد',
   'quality.why_rejected': 'چرا پذیرفته نشد',
-  'quality.robots': 'ربات‌ها به نام',
 
   'event.page': 'بازدید صفحه',
   'event.screen': 'بازدید نما',

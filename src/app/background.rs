@@ -1,0 +1,59 @@
+//! What runs beside the requests.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    clock, dedup::Dedup, delivery::Delivery, model::Position, profiles::Profiles, store::Store, tasks::Stopping,
+};
+
+/// Profiles let go of events that the warehouse now has.
+pub async fn follow_delivery(
+    profiles: Arc<Profiles>,
+    mut delivered: watch::Receiver<Position>,
+    mut stopping: Stopping,
+) {
+    loop {
+        tokio::select! {
+            moved = delivered.changed() => if moved.is_err() { return },
+            () = stopping.wait() => return,
+        }
+        profiles.delivered(*delivered.borrow_and_update());
+    }
+}
+
+/// Once a second, message ids go to disk; the journal may let go of the records they came with.
+pub async fn keep_message_ids(dedup: Dedup, safe_below: Arc<AtomicU64>, mut stopping: Stopping) {
+    while !stopping.sleep(Duration::from_secs(1)).await {
+        let dedup = dedup.clone();
+        match tokio::task::spawn_blocking(move || dedup.sync(clock::now())).await {
+            Ok(Ok(position)) => safe_below.store(position.0, Ordering::Relaxed),
+            Ok(Err(error)) => tracing::warn!(%error, "message ids stay in the journal a little longer"),
+            Err(error) => tracing::error!(%error, "writing message ids failed"),
+        }
+    }
+}
+
+/// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it.
+pub async fn keep_warehouse(store: Store, delivery: Delivery, ready: watch::Sender<bool>, mut stopping: Stopping) {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match store.migrate().await {
+            Ok(_) => break,
+            Err(error) => tracing::debug!(%error, "the warehouse is not there yet"),
+        }
+        if stopping.sleep(pause).await {
+            return;
+        }
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+    ready.send_replace(true);
+    delivery.run(stopping).await;
+}
