@@ -25,6 +25,7 @@ async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_draine
         config.clickhouse.url = url;
         config.clickhouse.insert_timeout_ms = 300;
         config.journal.disk_bytes_max = 200_000;
+        config.profiles.read_budget_ms = 40;
     })
     .await;
     proxy.set(Fault::Hang);
@@ -62,7 +63,11 @@ async fn without_a_warehouse_events_and_decisions_go_on_and_reports_wait() {
     let engine = endpoint().await;
     // Where nobody listens until the warehouse comes.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let app = TestApp::without_waiting(|config| config.clickhouse.url = format!("http://{address}")).await;
+    let app = TestApp::without_waiting(|config| {
+        config.clickhouse.url = format!("http://{address}");
+        config.profiles.read_budget_ms = 40;
+    })
+    .await;
     let viewed =
         json!({ "id": "viewed", "slot": "home-hero", "when": { "field": "pageviews", "op": "gte", "value": 2 } });
     let admin = app.with_key(Scope::Admin).await;

@@ -73,6 +73,8 @@ impl TestApp {
         config.clickhouse.password = endpoint.password.clone();
         config.clickhouse.database = endpoint.database.clone();
         config.delivery.flush_interval_ms = 50;
+        // Decisions wait for the profile however busy the machine is.
+        config.profiles.read_budget_ms = 10_000;
         config.geo.database = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/GeoIP2-City-Test.mmdb").into();
         let store = Store::connect_to(endpoint, &config.clickhouse);
         change(&mut config);
