@@ -57,6 +57,7 @@ fn bench(criterion: &mut Criterion) {
         consent: Consent::FULL,
         now: NOW,
         entropy: 1,
+        from_file: false,
         limits: &limits,
         agents: &agents,
         session_of: &|_| None,

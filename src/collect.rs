@@ -49,6 +49,8 @@ pub struct Arrival<'r, 'a> {
     pub identity: Identity,
     /// Whether the request came with a `server` key.
     pub server_key: bool,
+    /// Whether the events come from a file of the owner's.
+    pub from_file: bool,
     /// What the visitor agreed to.
     pub consent: Consent,
 }
@@ -157,6 +159,7 @@ impl Rooms {
             address: arrival.address,
             identity: arrival.identity,
             server_key: arrival.server_key,
+            from_file: arrival.from_file,
             consent: arrival.consent,
             now,
             entropy: rand::random(),

@@ -12,6 +12,8 @@ pub struct Ingest {
     pub batch_events_max: usize,
     /// `ingest.past_days_max`.
     pub past_days_max: u64,
+    /// `ingest.import_past_days_max`.
+    pub import_past_days_max: u64,
     /// `ingest.future_minutes_max`.
     pub future_minutes_max: u64,
     /// `ingest.session_minutes`.

@@ -130,6 +130,7 @@ pub async fn segment(
         address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
         identity: identify::settle(None, "", consent.analytics, rand::random()),
         server_key: server_key.is_some(),
+        from_file: false,
         consent,
     };
     let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(&doors, &e))?;
@@ -181,6 +182,7 @@ async fn from_browser(
         address: Some(connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
         identity,
         server_key: false,
+        from_file: false,
         consent,
     };
     let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(doors, &e))?;

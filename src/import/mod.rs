@@ -144,6 +144,7 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
         address: None,
         identity,
         server_key: true,
+        from_file: true,
         consent: Consent::FULL,
     };
     Ok(collector.take(arrival).await?.outcome)
@@ -206,6 +207,7 @@ async fn take_view(
         address,
         identity: Identity::derived(visitor),
         server_key: false,
+        from_file: true,
         consent: Consent::FULL,
     };
     Ok(collector.take(arrival).await?.outcome)

@@ -25,7 +25,8 @@ pub(super) fn reject_bad_time<'a>(
     let sent_at = if call.sent_at.known().is_some() { call.sent_at } else { batch.sent_at };
     let corrected = said.plus(skew(setting, sent_at));
     let age = setting.now.since(corrected);
-    if age > in_ms(setting.limits.past_days_max, DAY_MS) {
+    let days_max = if setting.from_file { setting.limits.import_past_days_max } else { setting.limits.past_days_max };
+    if age > in_ms(days_max, DAY_MS) {
         return Err(Verdict::Reject(RejectReason::TooOld));
     }
     let ahead = age < -in_ms(setting.limits.future_minutes_max, MINUTE_MS);

@@ -43,6 +43,7 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'
         consent: Consent::FULL,
         now: NOW,
         entropy: 99,
+        from_file: false,
         limits,
         agents,
         session_of: &|_| None,

@@ -69,6 +69,8 @@ pub struct Setting<'s> {
     pub now: Timestamp,
     /// 128 random bits of this request, for messages without an id.
     pub entropy: u128,
+    /// Whether the owner imports a file: it may hold old events.
+    pub from_file: bool,
     /// The owner's limits.
     pub limits: &'s config::Ingest,
     /// User agents seen lately.

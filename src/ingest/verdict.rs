@@ -62,7 +62,7 @@ pub enum RejectReason {
     MessageIdTooLong,
     /// A `timestamp` that is no moment.
     TimestampUnreadable,
-    /// It claims to be older than `ingest.past_days_max`.
+    /// It claims to be older than `ingest.past_days_max`, or from a file `ingest.import_past_days_max`.
     TooOld,
     /// An `alias` call without a user id.
     UserIdMissing,

@@ -83,6 +83,7 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         consent: Consent::FULL,
         now: NOW,
         entropy: 99,
+        from_file: false,
         limits: &limits,
         agents: &agents,
         session_of: &|_| None,

@@ -49,6 +49,8 @@ impl Store {
             ("insert_deduplicate", "1".into()),
             ("deduplicate_blocks_in_dependent_materialized_views", "1".into()),
             ("async_insert", "0".into()),
+            // A file may hold many years; how far back events may lie is bounded before the journal.
+            ("max_partitions_per_insert_block", "1000".into()),
             // One batch is one block: the token is the block's.
             ("max_insert_threads", "1".into()),
             ("max_insert_block_size", (batch.count + 1).to_string()),
