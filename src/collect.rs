@@ -131,6 +131,12 @@ impl Collector {
         Ok(Collected { outcome, session })
     }
 
+    /// Takes notice of a visitor whose id was just made: their profile begins empty, without a look
+    /// into the warehouse.
+    pub fn welcome(&self, site: SiteId, visitor: VisitorId) {
+        self.0.profiles.begin(site, visitor);
+    }
+
     /// Counts events whose fate was decided before they could be judged, such as lines of a log that
     /// are no page views.
     pub fn count(&self, site: SiteId, outcome: &Outcome) {

@@ -7,7 +7,7 @@
 mod failures;
 mod password;
 
-use std::sync::Mutex;
+use std::{net::IpAddr, sync::Mutex};
 
 use crate::{
     config,
@@ -107,11 +107,13 @@ impl Access {
         Ok(self.control.add_user(email, role, &hashed).await?)
     }
 
-    /// Logs in by password. Unknown addresses take as long as wrong passwords.
-    pub async fn log_in(&self, email: &str, password: &str) -> Result<Login, AccessError> {
+    /// Logs in by password. Unknown e-mail addresses take as long as wrong passwords. Failures count for
+    /// the pair of e-mail and network address, so that nobody can lock an owner out from elsewhere.
+    pub async fn log_in(&self, email: &str, password: &str, from: IpAddr) -> Result<Login, AccessError> {
         let now = crate::clock::now();
         let name = email.trim().to_lowercase();
-        if let Some(seconds) = lock(&self.failures).paused_for(&name, now) {
+        let attempt = format!("{} {from}", blake3::hash(name.as_bytes()).to_hex());
+        if let Some(seconds) = lock(&self.failures).paused_for(&attempt, now) {
             return Err(AccessError::Paused(seconds));
         }
         let user = if name.len() <= EMAIL_MAX { self.control.user_by_email(&name).await? } else { None };
@@ -125,11 +127,11 @@ impl Access {
         };
         match user {
             Some(user) if matches => {
-                lock(&self.failures).forget(&name);
+                lock(&self.failures).forget(&attempt);
                 self.open_login(user).await
             }
             _ => {
-                lock(&self.failures).note(&name, now);
+                lock(&self.failures).note(&attempt, now);
                 Err(AccessError::BadCredentials)
             }
         }

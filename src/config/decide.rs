@@ -10,6 +10,4 @@ pub struct Decide {
     pub slots_max: usize,
     /// `decide.items_max`.
     pub items_max: usize,
-    /// `decide.offer_views_per_session_max`.
-    pub offer_views_per_session_max: usize,
 }

@@ -174,6 +174,9 @@ async fn from_browser(
     sender_of(doors, &parts.headers, site)?;
     let consent = consent::settle(site, batch.consent, visitor::refuses(&parts.headers));
     let identity = visitor::identify(doors, &parts.headers, site, batch.visitor.as_str(), batch.reset, consent);
+    if visitor::is_new(identity, batch.fresh) {
+        doors.collector.welcome(site.id, identity.visitor);
+    }
     let arrival = Arrival {
         site,
         batch,

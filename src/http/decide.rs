@@ -54,7 +54,7 @@ pub async fn decide(
         .answer(&Ask {
             site,
             visitor: personal,
-            is_new: identity.from == Origin::Fresh,
+            is_new: visitor::is_new(identity, asked.fresh),
             slots: &asked.slots,
             item: asked.context.item.as_deref().unwrap_or(""),
             cart: asked.context.cart.as_deref(),

@@ -41,6 +41,13 @@ pub fn identify(
     identify::settle(cookie, proposal, consent.analytics, rand::random())
 }
 
+/// Whether nothing can be known of the visitor yet: the id was made here, or by the page just now.
+/// A page that lies about it only hides its own visitor's past from itself.
+#[must_use]
+pub fn is_new(identity: Identity, fresh: bool) -> bool {
+    identity.from == Origin::Fresh || (identity.from == Origin::Proposal && fresh)
+}
+
 /// The cookie to set, when there is news in it.
 pub fn renewed_cookie(
     doors: &Doors,

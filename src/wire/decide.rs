@@ -15,6 +15,9 @@ pub struct DecideRequest {
     /// The id the tracker proposes.
     #[serde(default)]
     pub visitor: Option<String>,
+    /// The proposed id was made on this page: it has no history to look for.
+    #[serde(default)]
+    pub fresh: bool,
     /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
     #[serde(default)]
     pub reset: bool,

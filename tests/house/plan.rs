@@ -122,4 +122,4 @@ pub(crate) const DRAWERS: &[&str] =
 
 /// Words that are never committed: things left for later, and paths of the machine they were written on.
 pub(crate) const UNSAID: &[&str] =
-    &["TODO", "FIXME", "todo!(", "unimplemented!(", "/work/", "/root/", "/Users/", "\"/tmp/", "'/tmp/", " /tmp/"];
+    &["TODO", "FIXME", "todo!(", "unimplemented!(", "/root/", "/Users/", "\"/tmp/", "'/tmp/", " /tmp/"];

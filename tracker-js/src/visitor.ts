@@ -13,11 +13,17 @@ const isId = (value: unknown): boolean => /^[0-9a-f]{32}$/.test(value as string)
 export const randomId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join('');
 
+/** The id was made on this page and no server has answered to it yet: it has no history to look for. */
+let fresh = false;
+
 /** The visitor's id, if using it for `purpose` was consented to. */
 export function visitorFor(purpose: keyof Consent): string | undefined {
   if (!consented()[purpose]) return;
   let id = read('id');
-  if (!isId(id)) write('id', (id = randomId()));
+  if (!isId(id)) {
+    write('id', (id = randomId()));
+    fresh = true;
+  }
   return id;
 }
 
@@ -25,6 +31,7 @@ export interface Sender {
   key: string;
   consent: Consent;
   visitor: string | undefined;
+  fresh: true | undefined;
   reset?: true;
 }
 
@@ -33,6 +40,7 @@ export const sender = (visitor: string | undefined): Sender => ({
   key: settings.key,
   visitor,
   consent: consented(),
+  fresh: (visitor && fresh) || undefined,
   reset: read('reset'),
 });
 
@@ -40,6 +48,7 @@ export const sender = (visitor: string | undefined): Sender => ({
 export function adopt(sent: Sender, answer: { visitor?: string } | undefined): void {
   if (sent.visitor && sent.visitor === read('id')) {
     erase('reset');
+    fresh = false;
     if (isId(answer?.visitor)) write('id', answer!.visitor);
   }
 }

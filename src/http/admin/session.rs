@@ -1,8 +1,10 @@
 //! First-run set-up, login, logout.
 
+use std::net::SocketAddr;
+
 use axum::{
     Json,
-    extract::State,
+    extract::{ConnectInfo, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -50,11 +52,13 @@ pub async fn set_up(
     responses((status = 200, body = SessionBody), (status = 401, description = "wrong address or password")))]
 pub async fn log_in(
     State(doors): State<Doors>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Response, ApiError> {
     same_origin(&headers)?;
-    let login = doors.access.log_in(&body.email, &body.password).await?;
+    let from = connection::client_address(peer, &headers, &doors.server.trusted_proxies);
+    let login = doors.access.log_in(&body.email, &body.password, from).await?;
     logged_in(&doors, &headers, login, StatusCode::OK)
 }
 

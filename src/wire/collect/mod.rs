@@ -31,6 +31,8 @@ pub struct Batch<'a> {
     pub key: Text<'a>,
     /// The visitor id the tracker proposes.
     pub visitor: Text<'a>,
+    /// The proposed id was made on this page: it has no history to look for.
+    pub fresh: bool,
     /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
     pub reset: bool,
     /// When the batch left the client, by its clock.
@@ -243,6 +245,8 @@ struct Body<'a> {
     #[serde(borrow)]
     visitor: Text<'a>,
     #[serde(deserialize_with = "lenient")]
+    fresh: bool,
+    #[serde(deserialize_with = "lenient")]
     reset: bool,
     sent_at: Moment,
     #[serde(deserialize_with = "lenient")]
@@ -290,6 +294,7 @@ fn shared(body: Body<'_>) -> Batch<'_> {
     Batch {
         key: if body.key.is_empty() { body.write_key } else { body.key },
         visitor: body.visitor,
+        fresh: body.fresh,
         reset: body.reset,
         sent_at: body.sent_at,
         session: body.session,
