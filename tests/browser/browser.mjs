@@ -11,6 +11,8 @@ export async function launch() {
   return chromium.launch({
     executablePath: EXECUTABLE,
     args: [
+      // On the command line, because a page's last beacon does not carry an emulated one.
+      `--user-agent=${USER_AGENT}`,
       '--no-sandbox',
       '--disable-gpu',
       '--disable-quic',
@@ -24,7 +26,7 @@ export async function launch() {
 
 /** A new visitor: own cookies, own storage. Errors in the page are collected in `page.errors`. */
 export async function visitor(browser, options = {}) {
-  const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   await context.addInitScript(() => Object.defineProperty(navigator, 'webdriver', { get: () => false }));
   const page = await context.newPage();
   page.errors = [];
