@@ -14,7 +14,7 @@ THREADS=2
 
 # What a scenario must reach. Ratios are to nginx answering a bare 204 to the same requests in the
 # same run; times in milliseconds, memory in MiB.
-SINGLE_RATIO_MIN=0.30 SINGLE_P99_MAX=60
+SINGLE_RATIO_MIN=0.60 SINGLE_P99_MAX=25
 DECIDE_RATIO_MIN=0.30 DECIDE_P99_MAX=40
 SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
 
