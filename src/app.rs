@@ -149,7 +149,10 @@ impl App {
             reports,
             control: control.clone(),
             cookie_keys,
-            not_ready: Box::new(|| None),
+            not_ready: {
+                let journal = Arc::clone(&journal);
+                Box::new(move || (!journal.has_room()).then_some("the journal is full"))
+            },
             reports_ready: reading(&warehouse, |ready| ready),
             delivery: {
                 let journal = Arc::clone(&journal);

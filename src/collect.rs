@@ -113,7 +113,6 @@ impl Collector {
         let Judged { mut outcome, mut records, kept, copies, session } = self.0.judge(&arrival);
         if !kept.is_empty() {
             outcome.kept = kept.len() as u64;
-            outcome.received += outcome.kept;
             // Remembering and counting belong to durability, not to this wait: a client that hangs up,
             // or an fsync that comes too late for the answer, must not lose them.
             let rooms = Arc::clone(&self.0);
@@ -127,7 +126,8 @@ impl Collector {
             }
             outcome.count_dropped(DropReason::Duplicate.as_str());
         }
-        self.0.metrics.count(arrival.site.id, &Outcome { kept: 0, ..outcome.clone() });
+        let counted = Outcome { received: outcome.received - outcome.kept, kept: 0, ..outcome.clone() };
+        self.0.metrics.count(arrival.site.id, &counted);
         Ok(Collected { outcome, session })
     }
 
@@ -176,7 +176,7 @@ impl Rooms {
         };
         let mut progress = Progress::default();
         let mut judged = Judged {
-            outcome: Outcome::default(),
+            outcome: Outcome { received: arrival.batch.events.len() as u64, ..Outcome::default() },
             records: journal::Batch::default(),
             kept: Vec::with_capacity(arrival.batch.events.len()),
             copies: Vec::new(),
@@ -211,7 +211,8 @@ impl Rooms {
 
     /// What follows durability: the ids are known from now on, and the very next decision sees the events.
     fn remember(&self, site: SiteId, first: Position, kept: Vec<Kept>) {
-        self.metrics.count(site, &Outcome { kept: kept.len() as u64, ..Outcome::default() });
+        let durable = kept.len() as u64;
+        self.metrics.count(site, &Outcome { received: durable, kept: durable, ..Outcome::default() });
         for (offset, one) in (0..).zip(kept) {
             let position = first.plus(offset);
             one.reservation.keep(position);

@@ -133,7 +133,10 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
     let lines: Vec<String> = chunk.lines.iter().map(|(offset, line)| named_call(&chunk.file, *offset, line)).collect();
     let body = format!("{{\"batch\":[{}]}}", lines.join(","));
     let Ok(batch) = collect::parse(body.as_bytes()) else {
-        return Ok(Outcome::default());
+        let received = chunk.lines.len() as u64;
+        let unreadable = Outcome { received, rejected: [("unreadable_line", received)].into(), ..Outcome::default() };
+        collector.count(site.id, &unreadable);
+        return Ok(unreadable);
     };
     let identity = identify::settle(None, "", true, rand::random());
     let arrival = Arrival {
@@ -178,6 +181,7 @@ async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Res
             }
         }
     }
+    total.received = (chunk.lines.len() - waiting.len()) as u64;
     collector.count(site.id, &total);
     // Lines of one chunk share an fsync: they are taken side by side, in order of the file.
     let taken = waiting.iter().map(|(address, agent, event)| take_view(collector, site, *address, agent, event));
@@ -194,7 +198,11 @@ async fn take_view(
     user_agent: &str,
     event: &str,
 ) -> Result<Outcome, CollectError> {
-    let Ok(batch) = collect::parse(event.as_bytes()) else { return Ok(Outcome::default()) };
+    let Ok(batch) = collect::parse(event.as_bytes()) else {
+        let unreadable = Outcome { received: 1, rejected: [("unreadable_line", 1)].into(), ..Outcome::default() };
+        collector.count(site.id, &unreadable);
+        return Ok(unreadable);
+    };
     // A log knows no cookies: address and user agent together stand for a visitor, hashed with the
     // site's secret so that the address cannot be guessed back.
     let known_by = format!("{}\0{}\0{user_agent}", site.secret, address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()));

@@ -221,6 +221,13 @@ impl Journal {
         self.shared.disk_bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether records of ordinary size can be taken: neither the disk nor the journal's own limit is near.
+    pub fn has_room(&self) -> bool {
+        const ORDINARY: u64 = 64 * 1024;
+        !self.shared.no_room.load(Ordering::Relaxed)
+            && self.disk_bytes().saturating_add(ORDINARY) <= self.shared.limits.disk_bytes_max
+    }
+
     /// Takes nothing more, makes durable what waits, and ends the thread. Blocks for that long.
     pub fn close(&self) {
         self.shared.queue.stop();

@@ -142,9 +142,9 @@ impl Metrics {
             let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
             let of_site = sites.entry(site).or_default();
             of_site.add(outcome);
-            of_site.received = of_site.kept + of_site.dropped_total() + of_site.rejected_total();
         }
-        self.received.inc_by(outcome.kept + outcome.dropped_total() + outcome.rejected_total());
+        // Counted from the body, not from the verdicts: otherwise the first law could not fail.
+        self.received.inc_by(outcome.received);
         self.kept.inc_by(outcome.kept);
         for (family, counts) in [(&self.dropped, &outcome.dropped), (&self.rejected, &outcome.rejected)] {
             for (reason, n) in counts {
@@ -204,13 +204,11 @@ impl Outcome {
 
     /// Counts one event left out on purpose.
     pub fn count_dropped(&mut self, reason: &'static str) {
-        self.received += 1;
         *self.dropped.entry(reason).or_default() += 1;
     }
 
     /// Counts one event that cannot be used.
     pub fn count_rejected(&mut self, reason: &'static str) {
-        self.received += 1;
         *self.rejected.entry(reason).or_default() += 1;
     }
 
@@ -267,7 +265,7 @@ mod tests {
     #[test]
     fn metrics_render_with_their_reasons() {
         let metrics = Metrics::default();
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { received: 1, ..Outcome::default() };
         outcome.count_dropped("robot");
         metrics.count(SiteId(1), &outcome);
         let text = metrics.render();

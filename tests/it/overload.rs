@@ -40,6 +40,7 @@ async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_draine
         assert!(taken < 100, "a journal of 200 KB took 800 KB");
     };
     refused.refuses(503, "unavailable");
+    assert_eq!(app.door().get("/readyz").await.status, 503, "a full journal is not ready");
     assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
     assert!(taken >= 10, "it took {taken} events of 8 KB");
     assert!(app.refused("unavailable").await >= 1);
@@ -53,6 +54,8 @@ async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_draine
         again > 0
     })
     .await;
+    let ready = async || app.door().get("/readyz").await.status == 200;
+    eventually("a drained one is ready", Duration::from_secs(15), ready).await;
     let stored = app.stored("SELECT toString(count()) FROM events").await;
     assert_eq!(stored, [(taken + again).to_string()], "every promise is kept, once");
     app.finish().await;
