@@ -27,6 +27,8 @@ DASHBOARD := dashboard/dist/index.html
 FRONT := $(TRACKER) $(DASHBOARD)
 # Packages with browser tests that drive the whole service; absent until there are any.
 BROWSER_TESTS := $(patsubst %/package.json,%,$(wildcard tests/browser/package.json))
+# Segment's own clients against the whole service.
+SDK_TESTS := $(patsubst %/package.json,%,$(wildcard tests/sdk/package.json))
 # What cargo calls the folder of a profile.
 TEST_BINARY := $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/ashna
 
@@ -44,7 +46,7 @@ build: $(installed) $(FRONT) ## the release binary, target/release/ashna
 	cargo build --locked --release
 
 .PHONY: test
-test: test-rust test-front test-browser ## every test, those in a real browser included
+test: test-rust test-front test-browser test-sdk ## every test, those in a real browser included
 
 .PHONY: test-rust
 test-rust: $(installed) $(FRONT)
@@ -63,6 +65,13 @@ test-browser: $(BROWSER_TESTS:%=%/$(installed)) $(installed) $(FRONT) browser
 	echo '== the whole service in a real browser'; \
 	cargo build --locked --profile $(PROFILE); \
 	cd $(BROWSER_TESTS) && ASHNA_BINARY='$(abspath $(TEST_BINARY))' npm test --silent
+
+.PHONY: test-sdk
+test-sdk: $(SDK_TESTS:%=%/$(installed)) $(installed) $(FRONT) browser
+	@$(if $(SDK_TESTS),,exit 0;) \
+	echo '== Segment clients against the whole service, killed in between'; \
+	cargo build --locked --profile $(PROFILE); \
+	cd $(SDK_TESTS) && ASHNA_BINARY='$(abspath $(TEST_BINARY))' npm test --silent
 
 .PHONY: lint
 lint: $(FRONT) check-front ## formatting, clippy, dependencies, types
@@ -94,7 +103,7 @@ load: build ## a load scenario: make load SCENARIO=single|decide|memory|faults|s
 .PHONY: clean
 clean: ## forget what was built and fetched; ./data stays
 	cargo clean
-	rm -rf node_modules {tracker-js,dashboard,tests/browser}/{node_modules,dist}
+	rm -rf node_modules {tracker-js,dashboard,tests/browser,tests/sdk}/{node_modules,dist}
 
 # --- npm packages and front ends -------------------------------------------------------------
 

@@ -28,7 +28,10 @@ use crate::{
     delivery::{Delivery, Progress},
     engine::{self, Engine},
     geo::Geo,
-    http::state::{Doors, Rooms},
+    http::{
+        rate::Rates,
+        state::{Doors, Rooms},
+    },
     ingest::identify::Keys,
     journal::Journal,
     learn::Learn,
@@ -142,6 +145,7 @@ impl App {
 
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
+            rates: Rates::new(&config.rate),
             access,
             catalog,
             collector,

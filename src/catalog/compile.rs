@@ -320,6 +320,7 @@ mod tests {
             robots: crate::model::RobotsPolicy::Drop,
             consent_default: crate::model::ConsentDefault::Granted,
             honour_gpc: true,
+            events_per_second_max: 0,
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

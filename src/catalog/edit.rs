@@ -29,6 +29,8 @@ pub struct Change {
     pub consent_default: Option<String>,
     /// Whether Global Privacy Control counts as a refusal.
     pub honour_gpc: Option<bool>,
+    /// Events a second; 0: what the configuration says.
+    pub events_per_second_max: Option<u32>,
 }
 
 /// What became of an upsert.
@@ -86,6 +88,7 @@ impl Catalog {
             };
         }
         site.honour_gpc = change.honour_gpc.unwrap_or(site.honour_gpc);
+        site.events_per_second_max = change.events_per_second_max.unwrap_or(site.events_per_second_max);
         self.control.update_site(&site).await?;
         self.recompile(site.clone()).await?;
         Ok(site)

@@ -15,6 +15,7 @@ mod journal;
 mod learn;
 mod merge;
 mod profiles;
+mod rate;
 mod server;
 
 use std::path::Path;
@@ -30,6 +31,7 @@ pub use ingest::Ingest;
 pub use journal::Journal;
 pub use learn::Learn;
 pub use profiles::Profiles;
+pub use rate::Rate;
 use serde::Deserialize;
 pub use server::Server;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub server: Server,
     /// `[engine]`.
     pub engine: Engine,
+    /// `[rate]`.
+    pub rate: Rate,
     /// `[clickhouse]`.
     pub clickhouse: Clickhouse,
     /// `[journal]`.

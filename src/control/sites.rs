@@ -48,7 +48,7 @@ impl Control {
     pub async fn update_site(&self, site: &Site) -> Result<bool, ControlError> {
         let done = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
-             honour_gpc = ? WHERE id = ?",
+             honour_gpc = ?, events_per_second_max = ? WHERE id = ?",
         )
         .bind(&site.name)
         .bind(as_json(&site.origins))
@@ -63,6 +63,7 @@ impl Control {
             ConsentDefault::Denied => "denied",
         })
         .bind(site.honour_gpc)
+        .bind(site.events_per_second_max)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -91,6 +92,7 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
             ConsentDefault::Granted
         },
         honour_gpc: row.try_get("honour_gpc")?,
+        events_per_second_max: row.try_get("events_per_second_max")?,
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),
     })

@@ -63,6 +63,7 @@ pub(super) fn site() -> Site {
         robots: RobotsPolicy::Drop,
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
+        events_per_second_max: 0,
         demo: false,
         created_at: Timestamp(0),
     }

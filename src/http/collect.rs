@@ -1,4 +1,4 @@
-//! Doors for events: the tracker's `/e`, the pixel, and Segment's HTTP Tracking API.
+//! Doors for events from the tracker, `/e` and the pixel, and what they share with [`super::segment`].
 
 use std::net::SocketAddr;
 
@@ -9,26 +9,18 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    body, caller, connection,
-    error::ApiError,
-    extract::{Path, Query},
-    state::Doors,
-    visitor,
-};
+use super::{body, connection, error::ApiError, extract::Query, rate, state::Doors, visitor};
 use crate::{
     collect::{Arrival, CollectError, Collected},
-    control::Scope,
-    ingest::{Consent, Identity, Sender, consent, identify},
+    ingest::{Consent, Identity, Sender, consent},
     model::{Kind, Site},
     wire::collect::{self, Batch},
 };
 
-const OUTCOME: &str = "ashna-outcome";
+pub(super) const OUTCOME: &str = "ashna-outcome";
 
 /// Where the key may also stand.
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +47,7 @@ pub async fn tracker(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, bytes) = take_body(&doors, request).await?;
+    let (parts, bytes) = take_body(&doors, peer, request).await?;
     let batch = parse(&doors, &bytes, None)?;
     let key = query.key.as_deref().unwrap_or(batch.key.as_str());
     from_browser(&doors, &parts, peer, key, &batch).await
@@ -70,6 +62,7 @@ pub async fn pixel(
 ) -> Result<Response, ApiError> {
     const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
     let (parts, _) = request.into_parts();
+    rate::admit_address(&doors, peer, &parts.headers)?;
     let referer = connection::text(&parts.headers, header::REFERER);
     let page = if query.url.is_empty() { referer } else { &query.url };
     let body = json!({"events": [{"type": "page", "context": {"page":
@@ -88,61 +81,10 @@ pub async fn pixel(
     Ok(answer)
 }
 
-/// `POST /v1/{call}`: the Segment HTTP Tracking API, from servers, apps and browsers.
-pub async fn segment(
-    State(doors): State<Doors>,
-    Path(call): Path<String>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let kind = match call.as_str() {
-        "batch" | "import" | "b" => None,
-        "track" | "t" => Some(Kind::Track),
-        "page" | "p" => Some(Kind::Page),
-        "screen" | "s" => Some(Kind::Screen),
-        "identify" | "i" => Some(Kind::Identify),
-        "group" | "g" => Some(Kind::Group),
-        "alias" | "a" => Some(Kind::Alias),
-        _ => return Err(ApiError::NotFound),
-    };
-    let (parts, bytes) = take_body(&doors, request).await?;
-    let batch = parse(&doors, &bytes, kind)?;
-    let snapshot = doors.catalog.snapshot();
-    let server_key = match caller::bearer(&parts.headers) {
-        Some(key) => doors.access.key(key).await?.filter(|key| key.scope >= Scope::Server),
-        None => None,
-    };
-    let found = if let Some(key) = &server_key {
-        snapshot.sites.get(&key.site)
-    } else {
-        let basic = basic_user(&parts.headers);
-        snapshot.site_of_key(basic.as_deref().unwrap_or(batch.key.as_str()))
-    };
-    let site = &found.ok_or_else(|| refuse(&doors, "unknown_key", ApiError::Unauthorized))?.site;
-    let sender = sender_of(&doors, &parts.headers, site)?;
-    let from_browser = sender == Sender::Browser;
-    let consent = consent::settle(site, batch.consent, from_browser && visitor::refuses(&parts.headers));
-    let arrival = Arrival {
-        site,
-        batch: &batch,
-        sender,
-        user_agent: if from_browser { connection::text(&parts.headers, header::USER_AGENT) } else { "" },
-        address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
-        identity: identify::settle(None, "", consent.analytics, rand::random()),
-        server_key: server_key.is_some(),
-        from_file: false,
-        consent,
-    };
-    let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(&doors, &e))?;
-    let outcome = &collected.outcome;
-    let body = json!({"success": true, "kept": outcome.kept, "dropped": outcome.dropped, "rejected": outcome.rejected});
-    Ok((StatusCode::OK, [(OUTCOME, outcome.header())], Json(body)).into_response())
-}
-
-async fn take_body(doors: &Doors, request: Request) -> Result<(Parts, Bytes), ApiError> {
+pub(super) async fn take_body(doors: &Doors, peer: SocketAddr, request: Request) -> Result<(Parts, Bytes), ApiError> {
     let (parts, stream) = request.into_parts();
-    let encoding = connection::text(&parts.headers, header::CONTENT_ENCODING);
-    let bytes = body::read(stream, Some(encoding), &doors.server).await.map_err(|error| {
+    rate::admit_address(doors, peer, &parts.headers)?;
+    let bytes = body::read(stream, &parts.headers, &doors.server).await.map_err(|error| {
         let reason = match error {
             ApiError::TooLarge(_) => "too_large",
             ApiError::TooSlow => "too_slow",
@@ -153,7 +95,7 @@ async fn take_body(doors: &Doors, request: Request) -> Result<(Parts, Bytes), Ap
     Ok((parts, bytes))
 }
 
-fn parse<'a>(doors: &Doors, bytes: &'a [u8], call: Option<Kind>) -> Result<Batch<'a>, ApiError> {
+pub(super) fn parse<'a>(doors: &Doors, bytes: &'a [u8], call: Option<Kind>) -> Result<Batch<'a>, ApiError> {
     let parsed = match call {
         None => collect::parse(bytes),
         Some(kind) => collect::parse_call(bytes, kind),
@@ -172,6 +114,7 @@ async fn from_browser(
     let snapshot = doors.catalog.snapshot();
     let site = &snapshot.site_of_key(key).ok_or_else(|| refuse(doors, "unknown_key", ApiError::Unauthorized))?.site;
     sender_of(doors, &parts.headers, site)?;
+    rate::admit_events(doors, peer, &parts.headers, site, batch.events.len())?;
     let consent = consent::settle(site, batch.consent, visitor::refuses(&parts.headers));
     let identity = visitor::identify(doors, &parts.headers, site, batch.visitor.as_str(), batch.reset, consent);
     if visitor::is_new(identity, batch.fresh) {
@@ -218,7 +161,7 @@ fn answer_browser(
 }
 
 /// A browser's `Origin` must be one of the site's; without one the sender is a server.
-fn sender_of(doors: &Doors, headers: &HeaderMap, site: &Site) -> Result<Sender, ApiError> {
+pub(super) fn sender_of(doors: &Doors, headers: &HeaderMap, site: &Site) -> Result<Sender, ApiError> {
     match connection::origin(headers) {
         None => Ok(Sender::Server),
         Some(origin) if connection::is_listed(origin, site) => Ok(Sender::Browser),
@@ -230,22 +173,11 @@ fn sender_of(doors: &Doors, headers: &HeaderMap, site: &Site) -> Result<Sender, 
     }
 }
 
-fn basic_user(headers: &HeaderMap) -> Option<String> {
-    let value = connection::text(headers, header::AUTHORIZATION);
-    let (scheme, packed) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") || packed.len() > 1000 {
-        return None;
-    }
-    let plain = STANDARD.decode(packed.trim()).ok()?;
-    let text = String::from_utf8(plain).ok()?;
-    Some(text.split(':').next().unwrap_or_default().to_owned())
-}
-
-fn refuse(doors: &Doors, reason: &'static str, error: ApiError) -> ApiError {
+pub(super) fn refuse(doors: &Doors, reason: &'static str, error: ApiError) -> ApiError {
     doors.collector.refuse(reason);
     error
 }
 
-fn unavailable(doors: &Doors, error: &CollectError) -> ApiError {
+pub(super) fn unavailable(doors: &Doors, error: &CollectError) -> ApiError {
     refuse(doors, "unavailable", ApiError::Unavailable(2, error.to_string()))
 }

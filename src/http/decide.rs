@@ -34,8 +34,7 @@ pub async fn decide(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, stream) = request.into_parts();
-    let encoding = connection::text(&parts.headers, header::CONTENT_ENCODING);
-    let bytes = body::read(stream, Some(encoding), &doors.server).await?;
+    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
     let asked = parse(&bytes)?;
     bounded(&asked)?;
     let snapshot = doors.catalog.snapshot();

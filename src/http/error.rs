@@ -29,12 +29,16 @@ pub enum ApiError {
     Conflict(String),
     /// Larger than the limit.
     TooLarge(&'static str),
+    /// The same where Segment's clients expect the status that Segment documents.
+    TooLargeForSegment(&'static str),
     /// The body did not arrive in time.
     TooSlow,
     /// Wrong e-mail address or password.
     BadCredentials,
     /// Too often; seconds to wait.
     TooMany(u64),
+    /// More events than the owner allows; seconds to wait.
+    RateLimited(u64),
     /// Not now; seconds to wait and why.
     Unavailable(u64, String),
     /// Our fault; logged, not told.
@@ -57,9 +61,15 @@ impl ApiError {
             Self::Invalid(message) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", message),
             Self::Conflict(message) => (StatusCode::CONFLICT, "conflict", message),
             Self::TooLarge(message) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", message),
+            Self::TooLargeForSegment(message) => (StatusCode::BAD_REQUEST, "too_large", message),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
             Self::BadCredentials => (StatusCode::UNAUTHORIZED, "bad_credentials", "wrong e-mail address or password"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many attempts; wait a moment"),
+            Self::RateLimited(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "more events than the owner allows; `Retry-After` says when there is room again",
+            ),
             Self::Unavailable(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message),
             Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log tells what")
@@ -76,7 +86,7 @@ impl IntoResponse for ApiError {
         let (status, code, message) = self.parts();
         let mut answer = (status, Json(ErrorBody { status: status.as_u16(), code, message })).into_response();
         match &self {
-            Self::TooMany(seconds) | Self::Unavailable(seconds, _) => {
+            Self::TooMany(seconds) | Self::RateLimited(seconds) | Self::Unavailable(seconds, _) => {
                 answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
             Self::Unauthorized => {

@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{body, connection, error::ApiError, state::Doors};
+use super::{body, error::ApiError, state::Doors};
 use crate::model::SiteId;
 
 /// A JSON body of any content type, bounded.
@@ -17,8 +17,8 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, doors: &Doors) -> Result<Self, ApiError> {
-        let encoding = connection::text(request.headers(), axum::http::header::CONTENT_ENCODING).to_owned();
-        let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
+        let (parts, stream) = request.into_parts();
+        let bytes = body::read(stream, &parts.headers, &doors.server).await?;
         // An empty body stands for an empty question.
         let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
         serde_json::from_slice(bytes)

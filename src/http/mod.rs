@@ -15,6 +15,8 @@ pub mod error;
 pub mod extract;
 pub mod local;
 pub mod ops;
+pub mod rate;
+pub mod segment;
 pub mod serve;
 pub mod state;
 pub mod visitor;
@@ -80,7 +82,8 @@ fn public() -> Router<Doors> {
         .route("/px.gif", get(collect::pixel))
         .route("/v1/decide", post(decide::decide).options(ops::alive))
         .route("/v1/recommend", get(decide::recommend).options(ops::alive))
-        .route("/v1/{call}", post(collect::segment).options(ops::alive))
+        .route("/v1/{call}", post(segment::call).options(ops::alive))
+        .route("/v1/projects/{key}/settings", get(segment::settings).options(ops::alive))
         .layer(middleware::from_fn(cors::public))
         .route("/t.js", get(assets::tracker))
         .route("/t/{name}", get(assets::pinned_tracker))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rate::Rates;
 use crate::{
     access::Access, catalog::Catalog, collect::Collector, config, control::Control, ingest::identify::Keys,
     personalize::Personalizer, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
@@ -15,6 +16,8 @@ pub struct Doors(Arc<Rooms>);
 pub struct Rooms {
     /// `[server]`.
     pub server: config::Server,
+    /// How much sites and addresses may still send.
+    pub rates: Rates,
     /// People and keys.
     pub access: Access,
     /// Sites, items, offers.

@@ -25,6 +25,8 @@ pub struct Site {
     pub consent_default: ConsentDefault,
     /// Whether Global Privacy Control and Do Not Track count as a refusal.
     pub honour_gpc: bool,
+    /// Events a second that it may send on average; 0: what `rate.site_events_per_second` says.
+    pub events_per_second_max: u32,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// When it was added, milliseconds.

@@ -152,6 +152,7 @@ mod tests {
             robots: RobotsPolicy::Drop,
             consent_default: ConsentDefault::Granted,
             honour_gpc: true,
+            events_per_second_max: 0,
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

@@ -35,6 +35,7 @@ fn site() -> Site {
         robots: RobotsPolicy::Drop,
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
+        events_per_second_max: 0,
         demo: true,
         created_at: Timestamp(0),
     }

@@ -94,6 +94,8 @@ pub struct SiteBody {
     pub consent_default: &'static str,
     /// Whether Global Privacy Control counts as a refusal.
     pub honour_gpc: bool,
+    /// Events a second that it may send on average; 0: what the service's configuration says.
+    pub events_per_second_max: u32,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// RFC 3339.
@@ -118,6 +120,7 @@ impl From<&Site> for SiteBody {
                 ConsentDefault::Denied => "denied",
             },
             honour_gpc: site.honour_gpc,
+            events_per_second_max: site.events_per_second_max,
             demo: site.demo,
             created_at: site.created_at.to_string(),
         }
@@ -152,6 +155,8 @@ pub struct SiteChange {
     pub consent_default: Option<String>,
     /// Whether Global Privacy Control counts as a refusal.
     pub honour_gpc: Option<bool>,
+    /// Events a second that it may send on average; 0: what the service's configuration says.
+    pub events_per_second_max: Option<u32>,
 }
 
 /// A funnel to save.

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::StatusCode,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,6 @@ use crate::{
     http::{
         body,
         caller::Caller,
-        connection,
         error::ApiError,
         extract::{JsonBody, Path, Query, SitePath},
         state::Doors,
@@ -76,8 +75,8 @@ pub async fn put_items(
     request: Request,
 ) -> Result<Json<UpsertAnswer>, ApiError> {
     caller.may_serve(id)?;
-    let encoding = connection::text(request.headers(), header::CONTENT_ENCODING).to_owned();
-    let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
+    let (parts, stream) = request.into_parts();
+    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
     let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
     let done = doors.catalog.put_items(id, items).await?;
     let line_of = |(place, message): (usize, String)| RejectedLine { line: lines[place - 1], message };

@@ -13,7 +13,6 @@ use crate::{
     http::{
         body,
         caller::Caller,
-        connection,
         error::ApiError,
         extract::{Path, Query, SitePath},
         state::Doors,
@@ -59,8 +58,8 @@ pub async fn report(
 ) -> Result<Response, ApiError> {
     caller.may_read(id)?;
     let Path((_, name)) = path;
-    let encoding = connection::text(request.headers(), header::CONTENT_ENCODING).to_owned();
-    let bytes = body::read(request.into_body(), Some(&encoding), &doors.server).await?;
+    let (parts, stream) = request.into_parts();
+    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
     let snapshot = doors.catalog.site(id)?;
     let (site, reports, now) = (&*snapshot.site, &doors.reports, clock::now());
     let as_csv = format.format.as_deref() == Some("csv");

@@ -66,6 +66,7 @@ pub async fn change(
         robots: body.robots,
         consent_default: body.consent_default,
         honour_gpc: body.honour_gpc,
+        events_per_second_max: body.events_per_second_max,
     };
     let site = doors.catalog.change_site(id, change).await?;
     doors.access.audit(&caller.name(), "change site", &site.name).await?;

@@ -1,0 +1,17 @@
+//! `[rate]`: how many events one site and one address may send.
+
+use serde::Deserialize;
+
+/// How many events one site and one address may send. Every key is explained in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// `rate.site_events_per_second`.
+    pub site_events_per_second: u32,
+    /// `rate.address_events_per_second`.
+    pub address_events_per_second: u32,
+    /// `rate.burst_seconds`.
+    pub burst_seconds: u32,
+    /// `rate.addresses_max`.
+    pub addresses_max: usize,
+}

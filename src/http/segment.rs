@@ -1,0 +1,188 @@
+//! Segment's HTTP Tracking API, as its own clients speak it: from servers, apps and browsers.
+//!
+//! Answers are Segment's where clients act on them: 200 `{"success":true}`, 400 for a body that is no
+//! JSON or larger than an event or a batch may be. What of a good request was not kept is told beside.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
+    response::{IntoResponse, Response},
+};
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use serde_json::{Value, json};
+
+use super::{
+    caller,
+    collect::{OUTCOME, parse, refuse, sender_of, take_body, unavailable},
+    connection,
+    error::ApiError,
+    extract::Path,
+    rate,
+    state::Doors,
+    visitor,
+};
+use crate::{
+    collect::Arrival,
+    control::Scope,
+    ingest::{RejectReason, Sender, consent, identify},
+    model::{Kind, Site},
+    telemetry::Outcome,
+};
+
+/// Some clients leave out the padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// `POST /v1/{call}`: one call or a batch of them, by their long and short names.
+pub async fn call(
+    State(doors): State<Doors>,
+    Path(call): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let kind = match call.as_str() {
+        "batch" | "import" | "b" => None,
+        "track" | "t" => Some(Kind::Track),
+        "page" | "p" => Some(Kind::Page),
+        "screen" | "s" => Some(Kind::Screen),
+        "identify" | "i" => Some(Kind::Identify),
+        "group" | "g" => Some(Kind::Group),
+        "alias" | "a" => Some(Kind::Alias),
+        _ => return Err(ApiError::NotFound),
+    };
+    let (parts, bytes) = take_body(&doors, peer, request).await.map_err(as_segment_says)?;
+    let batch = parse(&doors, &bytes, kind)?;
+    let snapshot = doors.catalog.snapshot();
+    let server_key = match caller::bearer(&parts.headers) {
+        Some(key) => doors.access.key(key).await?.filter(|key| key.scope >= Scope::Server),
+        None => None,
+    };
+    let found = if let Some(key) = &server_key {
+        snapshot.sites.get(&key.site)
+    } else {
+        let basic = basic_user(&parts.headers).filter(|key| !key.is_empty());
+        snapshot.site_of_key(basic.as_deref().unwrap_or(batch.key.as_str()))
+    };
+    let site = &found.ok_or_else(|| refuse(&doors, "unknown_key", ApiError::Unauthorized))?.site;
+    let sender = sender_of(&doors, &parts.headers, site)?;
+    rate::admit_events(&doors, peer, &parts.headers, site, batch.events.len())?;
+    let from_browser = sender == Sender::Browser;
+    let consent = consent::settle(site, batch.consent, from_browser && visitor::refuses(&parts.headers));
+    let arrival = Arrival {
+        site,
+        batch: &batch,
+        sender,
+        user_agent: if from_browser { connection::text(&parts.headers, header::USER_AGENT) } else { "" },
+        address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
+        identity: identify::settle(None, "", consent.analytics, rand::random()),
+        server_key: server_key.is_some(),
+        from_file: false,
+        consent,
+    };
+    let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(&doors, &e))?;
+    Ok(answer(kind, &collected.outcome))
+}
+
+/// 200, or Segment's 400 to a single call that is larger than one may be.
+fn answer(kind: Option<Kind>, outcome: &Outcome) -> Response {
+    const LARGE: &str = "an event is larger than the service accepts";
+    let counted = [(OUTCOME, outcome.header())];
+    let too_large = outcome.rejected.contains_key(RejectReason::TooLarge.as_str());
+    if kind.is_some() && too_large {
+        let mut refusal = as_segment_says(ApiError::TooLarge(LARGE)).into_response();
+        refusal.headers_mut().extend(counted_header(outcome));
+        return refusal;
+    }
+    let mut body = json!({ "success": true });
+    for (word, reasons) in [("dropped", &outcome.dropped), ("rejected", &outcome.rejected)] {
+        if !reasons.is_empty() {
+            body[word] = json!(reasons);
+        }
+    }
+    (StatusCode::OK, counted, Json(body)).into_response()
+}
+
+fn counted_header(outcome: &Outcome) -> Option<(header::HeaderName, HeaderValue)> {
+    let value = HeaderValue::from_str(&outcome.header()).ok()?;
+    Some((header::HeaderName::from_static(OUTCOME), value))
+}
+
+/// Where this API's own documentation names another status than ours, its clients expect theirs.
+fn as_segment_says(error: ApiError) -> ApiError {
+    match error {
+        ApiError::TooLarge(message) => ApiError::TooLargeForSegment(message),
+        other => other,
+    }
+}
+
+/// `GET /v1/projects/{key}/settings`: what Segment's browser client asks before it sends anything.
+/// There is one destination, and it is here.
+pub async fn settings(
+    State(doors): State<Doors>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let snapshot = doors.catalog.snapshot();
+    let site = &snapshot.site_of_key(&key).ok_or(ApiError::NotFound)?.site;
+    let body = browser_settings(site, &own_address(&doors, &headers)?);
+    Ok(([(header::CACHE_CONTROL, "public, max-age=120"), (header::VARY, "Host, X-Forwarded-Proto")], Json(body))
+        .into_response())
+}
+
+/// Scheme and authority under which the caller reached us.
+fn own_address(doors: &Doors, headers: &HeaderMap) -> Result<(&'static str, String), ApiError> {
+    let public = doors.server.public_url.trim_end_matches('/');
+    if let Some((scheme, authority)) = public.split_once("://") {
+        return Ok((if scheme == "https" { "https" } else { "http" }, authority.to_owned()));
+    }
+    let host: Authority = connection::text(headers, header::HOST)
+        .parse()
+        .map_err(|_| ApiError::Unreadable("the Host header is no host".into()))?;
+    let forwarded = headers.get("x-forwarded-proto").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));
+    Ok((if forwarded { "https" } else { "http" }, host.to_string()))
+}
+
+fn browser_settings(site: &Site, (scheme, authority): &(&str, String)) -> Value {
+    let everything = json!({ "__default": { "enabled": true, "integrations": {} } });
+    json!({
+        "integrations": { "Segment.io": {
+            "apiKey": site.write_key,
+            "apiHost": format!("{authority}/v1"),
+            "protocol": scheme,
+            "type": "server",
+            "unbundledIntegrations": [],
+            "addBundledMetadata": false,
+            "maybeBundledConfigIds": {},
+            "versionSettings": { "version": "4.4.7", "componentTypes": ["browser"] },
+        } },
+        "plan": { "track": everything, "identify": everything, "group": everything },
+        "edgeFunction": {},
+        "analyticsNextEnabled": true,
+        "middlewareSettings": {},
+        "enabledMiddleware": {},
+        "metrics": { "sampleRate": 0 },
+        "legacyVideoPluginsEnabled": false,
+        "remotePlugins": [],
+    })
+}
+
+/// The user name of Basic authorization, which is the write key; there is no password.
+fn basic_user(headers: &HeaderMap) -> Option<String> {
+    let value = connection::text(headers, header::AUTHORIZATION);
+    let (scheme, packed) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || packed.len() > 1000 {
+        return None;
+    }
+    let plain = LENIENT.decode(packed.trim()).ok()?;
+    let text = String::from_utf8(plain).ok()?;
+    Some(text.split(':').next().unwrap_or_default().to_owned())
+}
