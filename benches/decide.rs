@@ -69,6 +69,7 @@ fn shop() -> SiteSnapshot {
         robots: RobotsPolicy::Drop,
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
+        events_per_second_max: 0,
         demo: false,
         created_at: NOW,
     };

@@ -95,12 +95,8 @@ impl App {
         let (engine, endpoint) = warehouse_at(config, data_dir, start.engine_program, &mut engine_tasks)?;
         let store = Store::connect(endpoint, &config.clickhouse);
 
-        let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
-        recover::report(&recovery);
-        let journal = Arc::new(journal);
-        let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::now())?;
-        recover::message_ids(&journal, &dedup, opened.complete)?;
-        let ids_safe_below = Arc::new(AtomicU64::new(opened.complete.0));
+        let (journal, dedup, ids_complete) = durable_rooms(config, data_dir)?;
+        let ids_safe_below = Arc::new(AtomicU64::new(ids_complete.0));
         let delivery = {
             let safe = Arc::clone(&ids_safe_below);
             // A record may go once its message id is safe elsewhere.
@@ -130,7 +126,7 @@ impl App {
         );
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
-        let progress = delivery.progress();
+        let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let ready = watch::Sender::new(false);
         let warehouse = ready.subscribe();
         let mut back = Tasks::default();
@@ -162,6 +158,7 @@ impl App {
                 let journal = Arc::clone(&journal);
                 reading(&progress, move |progress| counts(&journal, progress))
             },
+            quarantine,
             refresh_gauges: {
                 let (metrics, journal) = (Arc::clone(&metrics), Arc::clone(&journal));
                 let warehouse = warehouse.clone();
@@ -203,6 +200,16 @@ impl App {
         self.control.close().await;
         self.engine_tasks.stop(self.shutdown / 5).await;
     }
+}
+
+/// The journal and the message ids, in step with each other; and below which position the ids' own files
+/// have them all.
+fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Position)> {
+    let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
+    recover::report(&recovery);
+    let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::now())?;
+    recover::message_ids(&journal, &dedup, opened.complete)?;
+    Ok((Arc::new(journal), dedup, opened.complete))
 }
 
 /// The embedded engine, or the server that the owner named.

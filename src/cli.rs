@@ -2,6 +2,7 @@
 
 mod import;
 mod intake;
+mod quarantine;
 mod reach;
 mod seed;
 mod serve;
@@ -62,6 +63,9 @@ enum Command {
     Import(import::Options),
     /// Give the demo shop an invented past: weeks of visitors that never were.
     Seed(seed::Options),
+    /// What the warehouse refused.
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
     /// Bring the warehouse's tables up to date.
     Migrate,
     /// Check the settings and print them as they take effect.
@@ -169,6 +173,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let answer = reach::operate(&config, &common.data_dir, Operation::AddKey { site, scope }).await?;
             tell(common, &answer, &plain(&answer["key"]))
         }
+        Command::Quarantine(command) => quarantine::run(&config, common, &command).await,
         Command::Migrate => migrate(&config, common).await,
         Command::CheckConfig => {
             let text = format!("{config:#?}");

@@ -10,6 +10,7 @@ use crate::{
     clock,
     collect::Collector,
     control::{Role, Scope},
+    delivery::{Replay, ReplayError},
     import::{self, Chunk, ImportError},
     model::SiteId,
     wire::admin::JournalCounts,
@@ -58,6 +59,16 @@ pub enum Operation {
         /// What is invented.
         story: String,
     },
+    /// Names what is in quarantine, with the reasons.
+    ListQuarantine {
+        /// At most so many.
+        limit: usize,
+    },
+    /// Sends what is in quarantine once more.
+    ReplayQuarantine {
+        /// At most so many.
+        limit: usize,
+    },
     /// Waits until everything kept so far is in the warehouse, or `limit_ms` passed.
     Settle {
         /// Milliseconds.
@@ -80,6 +91,9 @@ pub enum OperateError {
     /// A piece of a file could not be taken.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// The quarantine could not be read or replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
 }
 
 /// The rooms an operation needs.
@@ -92,6 +106,8 @@ pub struct Operator<'r> {
     pub collector: &'r Collector,
     /// How far the journal's records are.
     pub delivery: &'r (dyn Fn() -> JournalCounts + Send + Sync),
+    /// What the warehouse refused.
+    pub quarantine: &'r Replay,
 }
 
 impl Operator<'_> {
@@ -134,6 +150,14 @@ impl Operator<'_> {
                 let site = self.catalog.site(SiteId(site))?.site.id;
                 let note = json!({ "story": story, "at": clock::now() }).to_string();
                 Ok(serde_json::from_str(&self.catalog.first_seed(site, note).await?).unwrap_or_default())
+            }
+            Operation::ListQuarantine { limit } => {
+                let quarantined = (self.delivery)().quarantined;
+                let entries = self.quarantine.list(limit).await?;
+                Ok(json!({ "quarantined": quarantined, "entries": entries }))
+            }
+            Operation::ReplayQuarantine { limit } => {
+                Ok(serde_json::to_value(self.quarantine.replay(limit).await?).unwrap_or_default())
             }
             Operation::Settle { limit_ms } => {
                 let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(limit_ms);

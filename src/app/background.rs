@@ -11,7 +11,13 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    clock, dedup::Dedup, delivery::Delivery, model::Position, profiles::Profiles, store::Store, tasks::Stopping,
+    clock,
+    dedup::Dedup,
+    delivery::Delivery,
+    model::Position,
+    profiles::Profiles,
+    store::{ErrorKind, Store},
+    tasks::Stopping,
 };
 
 /// Profiles let go of events that the warehouse now has.
@@ -47,6 +53,9 @@ pub async fn keep_warehouse(store: Store, delivery: Delivery, ready: watch::Send
     loop {
         match store.migrate().await {
             Ok(_) => break,
+            Err(error) if error.kind() == ErrorKind::Fatal => {
+                tracing::error!(%error, "the warehouse needs attention: events stay in the journal until it takes them");
+            }
             Err(error) => tracing::debug!(%error, "the warehouse is not there yet"),
         }
         if stopping.sleep(pause).await {

@@ -13,7 +13,7 @@ use crate::{
     app::{App, Start},
     config::Config,
     http::local::SOCKET,
-    operate::{Operation, Operator},
+    operate::Operation,
 };
 
 /// A way to a service.
@@ -46,16 +46,7 @@ impl Reach {
     pub async fn operate(&self, operation: Operation) -> anyhow::Result<Value> {
         match self {
             Self::Running(socket) => ask(socket, &operation).await,
-            Self::Own(app) => {
-                let doors = &app.doors;
-                let operator = Operator {
-                    catalog: &doors.catalog,
-                    access: &doors.access,
-                    collector: &doors.collector,
-                    delivery: &*doors.delivery,
-                };
-                Ok(operator.run(operation).await?)
-            }
+            Self::Own(app) => Ok(app.doors.operator().run(operation).await?),
         }
     }
 

@@ -10,17 +10,22 @@
 //! Walkthrough of one batch, positions 100 to 150, of which 120 is bad:
 //! pending [100,150) is saved → insert refused → pending [100,125) [125,150) saved → … → 120 alone is
 //! refused twice → its line is fsynced to the quarantine → delivered 121 → … → delivered 150.
+//!
+//! What is in quarantine may be sent once more, one by one ([`replay`]), by the same loop, so that
+//! nothing else is under way meanwhile.
 
 mod batcher;
 mod quarantine;
+mod replay;
 mod send;
 mod state;
 
 use std::{path::Path, sync::Arc};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-pub use quarantine::{Entry, Quarantine};
+use quarantine::Quarantine;
+pub use replay::{Listed, Replay, ReplayError, Replayed};
 pub use send::Delivery;
 
 use crate::{config, journal::Journal, model::Position, store::Store};
@@ -34,6 +39,14 @@ pub struct Progress {
     pub inserted: u64,
     /// Records that are in quarantine, those that the journal lost included.
     pub quarantined: u64,
+}
+
+impl Progress {
+    /// The same after so many quarantined records were stored after all.
+    fn after_replay(self, replayed: u64) -> Self {
+        let replayed = replayed.min(self.quarantined);
+        Self { inserted: self.inserted + replayed, quarantined: self.quarantined - replayed, ..self }
+    }
 }
 
 /// Why delivery cannot begin.
@@ -70,23 +83,28 @@ impl Delivery {
         config: &config::Delivery,
         keep_from: impl Fn() -> Position + Send + Sync + 'static,
     ) -> Result<Self, DeliveryError> {
-        let path = data_dir.join("delivery.json");
-        let state = state::State::load(&path, journal.id(), journal.first(), journal.next())
-            .map_err(|source| DeliveryError::Checkpoint { path: path.display().to_string(), source })?;
+        let places = state::Places::of(data_dir);
+        let state = state::State::load(&places, journal.id(), journal.first(), journal.next())
+            .map_err(|source| DeliveryError::Checkpoint { path: data_dir.display().to_string(), source })?;
         let directory = data_dir.join("quarantine");
-        let quarantine = Quarantine::open(&directory)
-            .map_err(|source| DeliveryError::Quarantine { path: directory.display().to_string(), source })?;
-        let progress = watch::Sender::new(state.progress());
+        let unusable = |source| DeliveryError::Quarantine { path: directory.display().to_string(), source };
+        let quarantine = Quarantine::open(&directory).map_err(unusable)?;
+        let replayed = quarantine.replayed(journal.id()).map_err(unusable)?;
+        let progress = watch::Sender::new(state.progress().after_replay(replayed));
         let delivered = watch::Sender::new(state.progress().delivered);
+        let (asking, asks) = mpsc::channel(replay::ASKS_WAITING_MAX);
         Ok(Self {
             journal,
             store,
             config: config.clone(),
             keep_from: Box::new(keep_from),
-            path,
+            places,
             state,
             unsaved: false,
             quarantine: Arc::new(quarantine),
+            replayed,
+            asking,
+            asks,
             progress,
             delivered,
         })

@@ -1,6 +1,10 @@
 //! Rows that the warehouse will not take, each with its reason: one JSON line a record, fsynced.
+//!
+//! `events.ndjson` only grows; `replayed.ndjson` names those of its records that the warehouse took
+//! after all. So neither file is ever rewritten, and a crash between leaves nothing half done.
 
 use std::{
+    collections::HashSet,
     fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     ops::Range,
@@ -61,10 +65,20 @@ impl Entry {
     }
 }
 
+/// Names one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Name {
+    /// Which journal.
+    pub journal: u64,
+    /// Its place in it.
+    pub position: Position,
+}
+
 /// The directory of refused rows.
 #[derive(Debug)]
 pub struct Quarantine {
     path: PathBuf,
+    replayed: PathBuf,
 }
 
 impl Quarantine {
@@ -74,7 +88,7 @@ impl Quarantine {
     /// When the directory cannot be made.
     pub fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        Ok(Self { path: directory.join("events.ndjson") })
+        Ok(Self { path: directory.join("events.ndjson"), replayed: directory.join("replayed.ndjson") })
     }
 
     /// Adds lines and waits until they are on disk. A line cut short by a crash is ended first, so
@@ -83,79 +97,145 @@ impl Quarantine {
     /// # Errors
     /// When the disk refuses.
     pub fn add(&self, entries: &[Entry]) -> io::Result<()> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let mut text = Vec::from(if self.is_torn()? { "\n" } else { "" });
-        for entry in entries {
-            serde_json::to_writer(&mut text, entry)?;
-            text.push(b'\n');
-        }
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+        append(&self.path, entries)
     }
 
-    /// The first `limit` lines, without repeats: a crash between a line and the checkpoint writes it again.
+    /// The first `limit` lines that are not replayed and lie behind `after`, without repeats: a crash
+    /// between a line and the checkpoint writes it again.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub fn list(&self, limit: usize) -> io::Result<Vec<Entry>> {
-        let mut reader = match File::open(&self.path) {
-            Ok(file) => BufReader::new(file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        let mut line = Vec::new();
-        while entries.len() < limit {
-            line.clear();
-            if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            let Ok(entry) = serde_json::from_slice::<Entry>(&line) else { continue };
-            if seen.insert((entry.journal, entry.position)) {
+    /// When a file cannot be read.
+    pub fn list(&self, limit: usize, after: Option<Name>) -> io::Result<Vec<Entry>> {
+        let mut gone = self.names_replayed()?;
+        let mut waiting_for = after;
+        let mut entries = Vec::new();
+        each_line(&self.path, |entry: Entry| {
+            let name = Name { journal: entry.journal, position: entry.position };
+            if gone.insert(name) && waiting_for.is_none() {
                 entries.push(entry);
             }
-        }
+            if waiting_for == Some(name) {
+                waiting_for = None;
+            }
+            entries.len() < limit
+        })?;
         Ok(entries)
     }
 
-    fn is_torn(&self) -> io::Result<bool> {
-        use std::io::{Seek as _, SeekFrom};
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        if file.metadata()?.len() == 0 {
-            return Ok(false);
-        }
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        Ok(last != *b"\n")
+    /// Notes that the warehouse took this record after all, durably.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn note_replayed(&self, name: Name) -> io::Result<()> {
+        append(&self.replayed, &[name])
     }
+
+    /// How many records of this journal were replayed.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn replayed(&self, journal: u64) -> io::Result<u64> {
+        Ok(self.names_replayed()?.iter().filter(|name| name.journal == journal).count() as u64)
+    }
+
+    fn names_replayed(&self) -> io::Result<HashSet<Name>> {
+        let mut names = HashSet::new();
+        each_line(&self.replayed, |name| {
+            names.insert(name);
+            true
+        })?;
+        Ok(names)
+    }
+}
+
+/// Appends lines and waits until they are on disk.
+fn append(path: &Path, lines: &[impl Serialize]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut text = Vec::from(if is_torn(path)? { "\n" } else { "" });
+    for line in lines {
+        serde_json::to_writer(&mut text, line)?;
+        text.push(b'\n');
+    }
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+/// Hands over each whole line until told to stop; torn and foreign ones are passed over.
+fn each_line<T: for<'a> Deserialize<'a>>(path: &Path, mut hand_over: impl FnMut(T) -> bool) -> io::Result<()> {
+    let mut reader = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        let Ok(value) = serde_json::from_slice(&line) else { continue };
+        if !hand_over(value) {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether a crash cut the last line short.
+fn is_torn(path: &Path) -> io::Result<bool> {
+    use std::io::{Seek as _, SeekFrom};
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn name(entry: &Entry) -> Name {
+        Name { journal: entry.journal, position: entry.position }
+    }
+
     #[test]
     fn lines_survive_a_torn_neighbour_and_are_read_once() {
         let dir = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::open(&dir.path().join("q")).unwrap();
-        assert_eq!(quarantine.list(9).unwrap(), []);
+        assert_eq!(quarantine.list(9, None).unwrap(), []);
         let first = Entry::refused(1, Position(4), "bad", b"\0row");
         quarantine.add(std::slice::from_ref(&first)).unwrap();
         OpenOptions::new().append(true).open(&quarantine.path).unwrap().write_all(b"{\"journal\":1,\"pos").unwrap();
         let second = Entry::lost(1, &(Position(5)..Position(9)));
         quarantine.add(&[first.clone(), second.clone()]).unwrap();
         assert_eq!(first.bytes().unwrap(), b"\0row");
-        assert_eq!(quarantine.list(9).unwrap(), [first.clone(), second]);
-        assert_eq!(quarantine.list(1).unwrap(), [first]);
+        assert_eq!(quarantine.list(9, None).unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(quarantine.list(9, Some(name(&first))).unwrap(), [second]);
+        assert_eq!(quarantine.list(1, None).unwrap(), [first]);
+    }
+
+    #[test]
+    fn what_was_replayed_is_listed_no_more_and_counted_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(dir.path()).unwrap();
+        let [first, second] = [4, 5].map(|at| Entry::refused(1, Position(at), "bad", b"row"));
+        quarantine.add(&[first.clone(), second.clone()]).unwrap();
+        quarantine.note_replayed(name(&first)).unwrap();
+        OpenOptions::new().append(true).open(&quarantine.replayed).unwrap().write_all(b"{\"jour").unwrap();
+        quarantine.note_replayed(name(&first)).unwrap();
+        quarantine.note_replayed(Name { journal: 2, position: Position(4) }).unwrap();
+        assert_eq!(quarantine.list(9, None).unwrap(), [second]);
+        assert_eq!((quarantine.replayed(1).unwrap(), quarantine.replayed(2).unwrap()), (1, 1));
     }
 }

@@ -1,14 +1,18 @@
 //! The loop: wait, read, intend, send, move on.
 
-use std::{io, ops::Range, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, ops::Range, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::{
     Progress, batcher,
     quarantine::{Entry, Quarantine},
-    state::State,
+    replay::Ask,
+    state::{Places, State},
 };
 use crate::{
     config,
@@ -24,11 +28,15 @@ pub struct Delivery {
     pub(super) store: Store,
     pub(super) config: config::Delivery,
     pub(super) keep_from: Box<dyn Fn() -> Position + Send + Sync>,
-    pub(super) path: PathBuf,
+    pub(super) places: Places,
     pub(super) state: State,
     /// Whether the state on disk is an older one.
     pub(super) unsaved: bool,
     pub(super) quarantine: Arc<Quarantine>,
+    /// Records of this journal that left the quarantine.
+    pub(super) replayed: u64,
+    pub(super) asking: mpsc::Sender<Ask>,
+    pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) delivered: watch::Sender<Position>,
 }
@@ -49,6 +57,13 @@ struct Stretch {
     first: Option<(Position, Bytes)>,
 }
 
+/// What is to be done next.
+enum Due {
+    Stretch(Range<Position>),
+    Asked(Ask),
+    Stopped,
+}
+
 /// How sending a stretch ended.
 enum Outcome {
     Stored,
@@ -65,11 +80,6 @@ impl Delivery {
     /// The counters, persisted with the checkpoint.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
-    }
-
-    /// The rows that were refused.
-    pub fn quarantine(&self) -> Arc<Quarantine> {
-        Arc::clone(&self.quarantine)
     }
 
     /// Delivers until told to stop; then tries once to deliver what is left.
@@ -94,11 +104,18 @@ impl Delivery {
         if self.unsaved {
             self.save().await?;
         }
+        if let Ok(ask) = self.asks.try_recv() {
+            self.replay(ask).await;
+        }
         let range = match self.state.pending() {
             Some(range) => range,
             None => match self.next_range(stopping).await? {
-                Some(range) => range,
-                None => return Ok(false),
+                Due::Stretch(range) => range,
+                Due::Asked(ask) => {
+                    self.replay(ask).await;
+                    return Ok(true);
+                }
+                Due::Stopped => return Ok(false),
             },
         };
         let stretch = self.read(range).await?;
@@ -123,12 +140,13 @@ impl Delivery {
         Ok(true)
     }
 
-    /// Waits for a batch to be due, decides where it ends and writes that down. `None`: stopped.
-    async fn next_range(&mut self, stopping: &mut Stopping) -> io::Result<Option<Range<Position>>> {
+    /// Waits for a batch to be due, decides where it ends and writes that down.
+    async fn next_range(&mut self, stopping: &mut Stopping) -> io::Result<Due> {
         let start = self.state.progress().delivered;
         let mut durable = self.journal.durable();
         tokio::select! {
-            waited = durable.wait_for(|next| *next > start) => if waited.is_err() { return Ok(None) },
+            waited = durable.wait_for(|next| *next > start) => if waited.is_err() { return Ok(Due::Stopped) },
+            Some(ask) = self.asks.recv() => return Ok(Due::Asked(ask)),
             () = stopping.wait() => {}
         }
         let begun = Instant::now();
@@ -142,7 +160,7 @@ impl Delivery {
             }
         }
         if *durable.borrow() <= start {
-            return Ok(None);
+            return Ok(Due::Stopped);
         }
         let (journal, config) = (Arc::clone(&self.journal), self.config.clone());
         let end = blocking(move || {
@@ -159,7 +177,7 @@ impl Delivery {
         self.state.intend(end);
         self.unsaved = true;
         self.save().await?;
-        Ok(Some(start..end))
+        Ok(Due::Stretch(start..end))
     }
 
     async fn read(&self, range: Range<Position>) -> io::Result<Stretch> {
@@ -214,14 +232,23 @@ impl Delivery {
 
     /// Nothing is sent and nothing is told before the state that says so is on disk.
     async fn save(&mut self) -> io::Result<()> {
-        let (state, path) = (self.state.clone(), self.path.clone());
-        blocking(move || state.save(&path)).await?;
+        let (mut state, places) = (self.state.clone(), self.places.clone());
+        self.state = blocking(move || {
+            state.save(&places)?;
+            Ok(state)
+        })
+        .await?;
         self.unsaved = false;
-        let progress = self.state.progress();
+        self.tell();
+        Ok(())
+    }
+
+    /// Publishes where delivery is.
+    pub(super) fn tell(&self) {
+        let progress = self.state.progress().after_replay(self.replayed);
         self.progress.send_replace(progress);
         self.delivered
             .send_if_modified(|delivered| std::mem::replace(delivered, progress.delivered) != progress.delivered);
-        Ok(())
     }
 }
 
@@ -306,6 +333,8 @@ impl Pause {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

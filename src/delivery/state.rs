@@ -1,10 +1,14 @@
 //! The checkpoint: what is delivered and what is about to be sent, on disk before it is sent.
+//!
+//! It is kept twice, `delivery.json` and a copy in the journal's folder, each with a checksum: without
+//! it the stretches that were sent, and with them the tokens by which the warehouse recognizes them,
+//! would be unknown. Both are written before anything is sent; the newer readable one counts.
 
 use std::{
     fs::{self, File},
     io::{self, Write as _},
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Progress;
 use crate::model::Position;
 
-/// The file `delivery.json`.
+/// What a file holds before the line with its checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -23,22 +27,59 @@ pub struct State {
     pending: Vec<Range<Position>>,
     inserted: u64,
     quarantined: u64,
+    /// How often it was saved: of two files the one with more is the newer.
+    #[serde(default)]
+    saved: u64,
+}
+
+/// Where the two are.
+#[derive(Debug, Clone)]
+pub struct Places([PathBuf; 2]);
+
+impl Places {
+    /// In the data directory, and beside the journal's segments, with which it would be moved.
+    pub fn of(data_dir: &Path) -> Self {
+        Self([data_dir.join("delivery.json"), data_dir.join("journal").join("delivery.json")])
+    }
 }
 
 impl State {
     /// Reads the checkpoint, or begins one when there is none or the journal is another one.
-    pub fn load(path: &Path, journal: u64, first: Position, next: Position) -> io::Result<Self> {
-        let fresh = Self { journal, delivered: first, pending: Vec::new(), inserted: first.0, quarantined: 0 };
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(fresh),
-            Err(error) => return Err(error),
-        };
-        let state: Self = serde_json::from_slice(&text).map_err(io::Error::from)?;
-        if state.journal != journal {
-            tracing::warn!("the delivery checkpoint belongs to another journal: beginning anew");
-            return Ok(fresh);
+    pub fn load(places: &Places, journal: u64, first: Position, next: Position) -> io::Result<Self> {
+        let mut newest: Option<Self> = None;
+        for path in &places.0 {
+            let found = match read(path) {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::error!(path = %path.display(), %error, "a delivery checkpoint cannot be used; its copy counts");
+                    put_aside(path)?;
+                    continue;
+                }
+            };
+            let Some(state) = found else { continue };
+            if state.journal != journal {
+                tracing::warn!(path = %path.display(), "a delivery checkpoint belongs to another journal");
+            } else if newest.as_ref().is_none_or(|other| other.saved < state.saved) {
+                newest = Some(state);
+            }
         }
+        let Some(state) = newest else {
+            if next > Position(0) && first < next {
+                tracing::error!(
+                    from = %first, to = %next,
+                    "both delivery checkpoints are lost: what the journal still holds is sent again, and what of it \
+                     was delivered before may be stored twice"
+                );
+            }
+            return Ok(Self {
+                journal,
+                delivered: first,
+                pending: Vec::new(),
+                inserted: first.0,
+                quarantined: 0,
+                saved: 0,
+            });
+        };
         if state.delivered > next {
             return Err(io::Error::other(format!(
                 "it says {} are delivered, but the journal ends at {next}",
@@ -48,14 +89,21 @@ impl State {
         Ok(state)
     }
 
-    /// Writes it so that a crash leaves the old or the new one.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        let temporary = path.with_extension("json.new");
-        let mut file = File::create(&temporary)?;
-        file.write_all(&serde_json::to_vec(self).map_err(io::Error::from)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    /// Writes both so that a crash leaves each of them old or new.
+    pub fn save(&mut self, places: &Places) -> io::Result<()> {
+        self.saved += 1;
+        let mut text = serde_json::to_vec(self).map_err(io::Error::from)?;
+        let checksum = crc32fast::hash(&text);
+        writeln!(text, "\n{checksum:08x}")?;
+        for path in &places.0 {
+            let temporary = path.with_extension("json.new");
+            let mut file = File::create(&temporary)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&temporary, path)?;
+            path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?;
+        }
+        Ok(())
     }
 
     /// What others may know.
@@ -93,24 +141,53 @@ impl State {
     }
 }
 
+/// One file; `None` when it is not there. A file of an earlier version has no checksum.
+fn read(path: &Path) -> io::Result<Option<State>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (state, checksum) = text.split_once('\n').unwrap_or((&text, ""));
+    let expected = format!("{:08x}", crc32fast::hash(state.as_bytes()));
+    if !checksum.is_empty() && checksum.trim_end() != expected {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum does not fit"));
+    }
+    serde_json::from_str(state).map(Some).map_err(io::Error::from)
+}
+
+fn put_aside(path: &Path) -> io::Result<()> {
+    match fs::rename(path, path.with_extension("json.damaged")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fresh(path: &Path) -> State {
-        State::load(path, 7, Position(0), Position(1000)).unwrap()
+    /// A data directory with a journal's folder.
+    fn places() -> (tempfile::TempDir, Places) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("journal")).unwrap();
+        let places = Places::of(dir.path());
+        (dir, places)
+    }
+
+    fn load(places: &Places) -> State {
+        State::load(places, 7, Position(0), Position(1000)).unwrap()
     }
 
     #[test]
     fn a_split_keeps_every_position_and_the_law() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("delivery.json");
-        let mut state = fresh(&path);
+        let (_dir, places) = places();
+        let mut state = load(&places);
         state.intend(Position(5));
         assert!(state.split());
         assert_eq!(state.pending, [Position(0)..Position(2), Position(2)..Position(5)]);
-        state.save(&path).unwrap();
-        let mut state = fresh(&path);
+        state.save(&places).unwrap();
+        let mut state = load(&places);
         state.done(0);
         assert!(state.split());
         assert!(!state.split(), "a single record");
@@ -122,14 +199,60 @@ mod tests {
 
     #[test]
     fn another_journal_begins_anew_and_an_impossible_checkpoint_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("delivery.json");
-        let mut state = fresh(&path);
+        let (_dir, places) = places();
+        let mut state = load(&places);
         state.intend(Position(9));
         state.done(0);
-        state.save(&path).unwrap();
-        let other = State::load(&path, 8, Position(0), Position(3)).unwrap();
+        state.save(&places).unwrap();
+        let other = State::load(&places, 8, Position(0), Position(3)).unwrap();
         assert_eq!(other.progress(), Progress::default());
-        assert!(State::load(&path, 7, Position(0), Position(3)).is_err());
+        assert!(State::load(&places, 7, Position(0), Position(3)).is_err());
+    }
+
+    #[test]
+    fn either_file_alone_is_enough_and_the_newer_one_counts() {
+        let (_dir, places) = places();
+        let mut state = load(&places);
+        state.intend(Position(100));
+        state.save(&places).unwrap();
+        let before = fs::read(&places.0[0]).unwrap();
+        state.done(0);
+        state.intend(Position(150));
+        state.save(&places).unwrap();
+        for lost in 0..2 {
+            let kept = fs::read(&places.0[lost]).unwrap();
+            fs::remove_file(&places.0[lost]).unwrap();
+            assert_eq!(load(&places), state, "without {lost}");
+            fs::write(&places.0[lost], &before).unwrap();
+            assert_eq!(load(&places), state, "an older {lost}");
+            fs::write(&places.0[lost], kept).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_noticed_at_any_byte_and_put_aside() {
+        let (_dir, places) = places();
+        let mut state = load(&places);
+        state.intend(Position(100));
+        state.save(&places).unwrap();
+        let whole = fs::read(&places.0[0]).unwrap();
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 4;
+            fs::write(&places.0[0], &damaged).unwrap();
+            assert_eq!(load(&places), state, "byte {at}");
+        }
+        for cut in 0..whole.len() {
+            fs::write(&places.0[0], &whole[..cut]).unwrap();
+            assert_eq!(load(&places), state, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_an_earlier_version_is_read() {
+        let (dir, places) = places();
+        let text = r#"{"journal":7,"delivered":5,"pending":[{"start":5,"end":9}],"inserted":4,"quarantined":1}"#;
+        fs::write(dir.path().join("delivery.json"), text).unwrap();
+        assert_eq!(load(&places).pending(), Some(Position(5)..Position(9)));
     }
 }

@@ -14,10 +14,7 @@ use serde_json::{Value, json};
 use tokio::{net::UnixListener, task::JoinSet};
 
 use super::state::Doors;
-use crate::{
-    operate::{Operation, Operator},
-    tasks::Stopping,
-};
+use crate::{operate::Operation, tasks::Stopping};
 
 /// Name of the socket in the data directory.
 pub const SOCKET: &str = "ashna.sock";
@@ -67,13 +64,7 @@ pub async fn serve(listener: UnixListener, doors: Doors, mut stopping: Stopping)
 
 /// Answers `{"answer": …}` or `{"error": "one clear line"}`.
 async fn operate(State(doors): State<Doors>, Json(operation): Json<Operation>) -> Json<Value> {
-    let operator = Operator {
-        catalog: &doors.catalog,
-        access: &doors.access,
-        collector: &doors.collector,
-        delivery: &*doors.delivery,
-    };
-    Json(match operator.run(operation).await {
+    Json(match doors.operator().run(operation).await {
         Ok(answer) => json!({ "answer": answer }),
         Err(error) => json!({ "error": error.to_string() }),
     })

@@ -83,9 +83,9 @@ pub fn admit_events(
     let per_second = if own > 0 { own } else { rates.settings.site_events_per_second };
     let events = events as u64;
     if per_second > 0 {
-        rates
-            .pass(&rates.sites, u64::from(site.id.0), per_second, events.max(1))
-            .map_err(|wait| limited(doors, "rate_site", wait))?;
+        // With another limit it is another meter: what was owed under the old one is forgiven.
+        let key = u64::from(per_second) << 32 | u64::from(site.id.0);
+        rates.pass(&rates.sites, key, per_second, events.max(1)).map_err(|wait| limited(doors, "rate_site", wait))?;
     }
     if events > 1 {
         // Its first event passed, so this one is let through whatever it costs.

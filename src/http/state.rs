@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::rate::Rates;
 use crate::{
-    access::Access, catalog::Catalog, collect::Collector, config, control::Control, ingest::identify::Keys,
-    personalize::Personalizer, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
+    access::Access, catalog::Catalog, collect::Collector, config, control::Control, delivery::Replay,
+    ingest::identify::Keys, operate::Operator, personalize::Personalizer, reports::Reports, telemetry::Metrics,
+    wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -40,6 +41,8 @@ pub struct Rooms {
     pub reports_ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// How far the journal's records are.
     pub delivery: Box<dyn Fn() -> JournalCounts + Send + Sync>,
+    /// What the warehouse refused.
+    pub quarantine: Replay,
     /// Brings the gauges up to date before they are read.
     pub refresh_gauges: Box<dyn Fn() + Send + Sync>,
 }
@@ -47,6 +50,20 @@ pub struct Rooms {
 impl From<Rooms> for Doors {
     fn from(rooms: Rooms) -> Self {
         Self(Arc::new(rooms))
+    }
+}
+
+impl Doors {
+    /// The rooms that an owner's order needs.
+    #[must_use]
+    pub fn operator(&self) -> Operator<'_> {
+        Operator {
+            catalog: &self.catalog,
+            access: &self.access,
+            collector: &self.collector,
+            delivery: &*self.delivery,
+            quarantine: &self.quarantine,
+        }
     }
 }
 

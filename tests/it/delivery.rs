@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ashna::{
     config::{self, Config},
-    delivery::{Delivery, Progress},
+    delivery::{Delivery, Progress, Replay, Replayed},
     journal::{Batch, Journal},
     model::{Event, Position},
     store::Store,
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Line {
     journal: Arc<Journal>,
     progress: watch::Receiver<Progress>,
-    quarantine: Arc<ashna::delivery::Quarantine>,
+    quarantine: Replay,
     tasks: Tasks,
 }
 
@@ -44,7 +44,7 @@ impl Line {
         let journal = Arc::new(journal);
         let delivery =
             Delivery::open(data, Arc::clone(&journal), store.clone(), &quick(), || Position(u64::MAX)).unwrap();
-        let (progress, quarantine) = (delivery.progress(), delivery.quarantine());
+        let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let mut tasks = Tasks::default();
         tasks.spawn("delivery", delivery.run(tasks.stopping()));
         Self { journal, progress, quarantine, tasks }
@@ -116,6 +116,7 @@ async fn a_crash_between_the_insert_and_the_checkpoint_sends_the_same_again() {
     // The checkpoint as it was before the insert was answered.
     let before =
         format!(r#"{{"journal":{id},"delivered":0,"pending":[{{"start":0,"end":40}}],"inserted":0,"quarantined":0}}"#);
+    std::fs::remove_file(data.path().join("journal/delivery.json")).unwrap();
     std::fs::write(data.path().join("delivery.json"), before).unwrap();
     let mut line = Line::open(data.path(), &store);
     line.keep((40..50).map(event)).await;
@@ -137,15 +138,74 @@ async fn a_bad_row_is_found_and_put_aside_with_its_reason_and_the_others_arrive(
     line.journal.append(torn).await.unwrap();
     let progress = line.delivered(62).await;
     assert_eq!(progress, Progress { delivered: Position(62), inserted: 59, quarantined: 3 });
-    let entries = line.quarantine.list(10).unwrap();
-    let mut positions: Vec<u64> = entries.iter().map(|e| e.position.0).collect();
+    let entries = line.quarantine.list(10).await.unwrap();
+    let mut positions: Vec<u64> = entries.iter().map(|e| e.position).collect();
     positions.sort_unstable();
     assert_eq!(positions, [33, 60, 61]);
-    let poison = entries.iter().find(|e| e.position.0 == 33).unwrap();
+    let poison = entries.iter().find(|e| e.position == 33).unwrap();
     assert!(poison.reason.contains("no_poison"), "{}", poison.reason);
-    assert_eq!(poison.bytes().unwrap(), record(&event(33)));
+    assert_eq!((poison.site_id, poison.event.as_deref()), (Some(1), Some("Product Viewed")));
     line.stop().await;
     assert_eq!(stored(&store).await, (59, 59, 59));
+}
+
+#[tokio::test]
+async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/p/33'", &[]).await.unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..60).map(event)).await;
+    let mut torn = Batch::default();
+    torn.push(1, |payload| payload.extend([1, 2, 3]));
+    line.journal.append(torn).await.unwrap();
+    line.delivered(61).await;
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 0, refused: 2 });
+    assert_eq!(line.progress.borrow().quarantined, 2, "nothing changed");
+    store.execute("ALTER TABLE events DROP CONSTRAINT no_poison", &[]).await.unwrap();
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 1, refused: 1 });
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 0, refused: 1 }, "once");
+    let after = Progress { delivered: Position(61), inserted: 60, quarantined: 1 };
+    assert_eq!(*line.progress.borrow(), after);
+    assert_eq!(stored(&store).await, (60, 60, 60));
+    line.keep((61..70).map(event)).await;
+    line.delivered(70).await;
+    line.stop().await;
+    // A crash between the insert and the note of it: the warehouse is asked before it is sent again.
+    std::fs::remove_file(data.path().join("quarantine/replayed.ndjson")).unwrap();
+    let line = Line::open(data.path(), &store);
+    assert_eq!(*line.progress.borrow(), Progress { delivered: Position(70), inserted: 68, quarantined: 2 });
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 1, refused: 1 });
+    assert_eq!(*line.progress.borrow(), Progress { delivered: Position(70), inserted: 69, quarantined: 1 });
+    line.stop().await;
+    assert_eq!(stored(&store).await, (69, 69, 69));
+}
+
+#[tokio::test]
+async fn either_checkpoint_may_be_lost_in_the_middle_of_a_batch() {
+    for lost in ["delivery.json", "journal/delivery.json"] {
+        let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+        let mut line = Line::open(data.path(), &store);
+        line.keep((0..40).map(event)).await;
+        line.delivered(40).await;
+        let id = line.journal.id();
+        line.keep((40..60).map(event)).await;
+        line.delivered(60).await;
+        line.stop().await;
+        // As a crash between insert and checkpoint leaves it: both say what was about to be sent.
+        let before = format!(
+            r#"{{"journal":{id},"delivered":40,"pending":[{{"start":40,"end":60}}],"inserted":40,"quarantined":0}}"#
+        );
+        for file in ["delivery.json", "journal/delivery.json"] {
+            std::fs::write(data.path().join(file), &before).unwrap();
+        }
+        std::fs::remove_file(data.path().join(lost)).unwrap();
+        let mut line = Line::open(data.path(), &store);
+        // More arrives before it delivers: without the checkpoint the range would be another one.
+        line.keep((60..70).map(event)).await;
+        assert_eq!(line.delivered(70).await.inserted, 70, "without {lost}");
+        line.stop().await;
+        assert_eq!(stored(&store).await, (70, 70, 70), "without {lost}");
+    }
 }
 
 #[tokio::test]

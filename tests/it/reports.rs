@@ -30,6 +30,7 @@ pub fn site() -> Site {
         robots: RobotsPolicy::Keep,
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
+        events_per_second_max: 0,
         demo: false,
         created_at: Timestamp(0),
     }

@@ -63,11 +63,10 @@ pub(super) fn unpack<'h>(
     let cap = bounds.bytes_max.min(grown);
     let mut layers = 0;
     loop {
-        let shown = shown_by(&bytes);
-        let coding = match (codings.pop(), shown) {
+        let coding = match (codings.pop(), shown_by(&bytes)) {
             (None, None) => return Ok(bytes),
-            (None, Some(shown)) => shown,
-            (Some(Coding::Gzip | Coding::Zstd | Coding::Brotli), Some(shown @ (Coding::Gzip | Coding::Zstd))) => shown,
+            // No stream of another coding begins as gzip and zstd do.
+            (None, Some(shown)) | (Some(_), Some(shown @ (Coding::Gzip | Coding::Zstd))) => shown,
             (Some(named), _) => named,
         };
         layers += 1;

@@ -17,7 +17,7 @@ use ashna::{
     http::{router, serve::serve},
     import::{Chunk, Format},
     model::Site,
-    operate::{Operation, Operator},
+    operate::Operation,
     store::Store,
 };
 use serde_json::{Value, json};
@@ -155,15 +155,13 @@ impl TestApp {
             lines.push((offset, line.trim_end_matches('\n').to_owned()));
             offset += line.len() as u64;
         }
-        let doors = &self.running().doors;
-        let operator = Operator {
-            catalog: &doors.catalog,
-            access: &doors.access,
-            collector: &doors.collector,
-            delivery: &*doors.delivery,
-        };
         let chunk = Chunk { format, file: file.to_owned(), lines };
-        operator.run(Operation::Import { site: self.site.id.0, chunk }).await.unwrap()
+        self.operates(Operation::Import { site: self.site.id.0, chunk }).await
+    }
+
+    /// Carries out an owner's order, as the command does.
+    pub async fn operates(&self, operation: Operation) -> Value {
+        self.running().doors.operator().run(operation).await.unwrap()
     }
 
     /// Where it keeps everything.

@@ -82,6 +82,8 @@ fn a_name_that_does_not_fit_is_overlooked() {
     assert_eq!(check(&gzip(&text), "zstd").unwrap(), text);
     assert_eq!(check(&zstd(&text), "gzip").unwrap(), text);
     assert_eq!(check(&gzip(&text), "br").unwrap(), text);
+    assert_eq!(check(&gzip(&text), "deflate").unwrap(), text);
+    assert_eq!(check(&zstd(&text), "deflate").unwrap(), text);
     assert_eq!(check(&gzip(&text), "gzip, gzip").unwrap(), text, "applied once, named twice");
     assert_eq!(check(b"", "gzip"), Err(Unpack::Damaged));
     assert_eq!(check(b"", "").unwrap(), Bytes::new());
