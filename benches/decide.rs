@@ -105,6 +105,7 @@ fn visit(profiles: &Profiles) {
             items: vec![(format!("item-{}", n * 131).into(), 1000, 1)],
             category: category(n % 4).into(),
             amount_minor: 1000,
+            currency: ashna::model::Currency(*b"EUR"),
             user_id: Box::default(),
             user_verified: false,
             path: "/p".into(),

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use ashna::{
     config::Config,
-    ingest::{self, Consent, Identity, Origin, Progress, Sender, Setting, Verdict, enrich::user_agent::Cache},
+    ingest::{self, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::agents::Cache},
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
     wire::collect,
 };
@@ -48,6 +48,7 @@ fn site() -> Site {
 
 fn bench(criterion: &mut Criterion) {
     let (site, limits, agents) = (site(), Config::defaults().ingest, Cache::default());
+    let pace = Pace::new(60);
     let setting = Setting {
         site: &site,
         sender: Sender::Browser,
@@ -61,6 +62,8 @@ fn bench(criterion: &mut Criterion) {
         from_file: false,
         limits: &limits,
         agents: &agents,
+        hints: Hints::default(),
+        pace: &pace,
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), ..Place::default() },
     };
@@ -75,7 +78,7 @@ fn bench(criterion: &mut Criterion) {
     }
     group.finish();
     criterion.bench_function("ingest/user agent not seen before", |bencher| {
-        bencher.iter(|| ingest::enrich::user_agent::Agent::of(black_box(CHROME)));
+        bencher.iter(|| ingest::enrich::user_agent::Agent::of(black_box(CHROME), &Hints::default()));
     });
 }
 

@@ -10,9 +10,12 @@ use crate::{
     clock, config,
     dedup::{Claim, Dedup, FirstCopy, Reservation},
     geo::Geo,
-    ingest::{self, Consent, DropReason, Identity, Progress, Sender, Session, Setting, Verdict, enrich::user_agent},
+    ingest::{
+        self, Consent, DropReason, Hints, Identity, Pace, Progress, Sender, Session, Setting, Verdict, enrich::agents,
+        robots::Robot,
+    },
     journal::{self, AppendError, Journal},
-    model::{Position, ProfileEvent, Site, SiteId, VisitorId},
+    model::{Event, Kind, Position, ProfileEvent, Site, SiteId, VisitorId},
     profiles::{Profiles, reducer},
     store::rows,
     telemetry::{Metrics, Outcome},
@@ -29,7 +32,8 @@ struct Rooms {
     dedup: Dedup,
     profiles: Arc<Profiles>,
     geo: Arc<Geo>,
-    agents: user_agent::Cache,
+    agents: agents::Cache,
+    pace: Pace,
     metrics: Arc<Metrics>,
 }
 
@@ -43,6 +47,8 @@ pub struct Arrival<'r, 'a> {
     pub sender: Sender,
     /// User agent of the connection or the imported line.
     pub user_agent: &'r str,
+    /// Client hints of the connection.
+    pub hints: Hints<'r>,
     /// Address of the visitor, if it is known.
     pub address: Option<IpAddr>,
     /// Who the visitor is.
@@ -102,7 +108,9 @@ impl Collector {
         geo: Arc<Geo>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, agents: user_agent::Cache::default(), metrics }))
+        let pace = Pace::new(limits.pageviews_per_10s_max);
+        let agents = agents::Cache::default();
+        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, agents, pace, metrics }))
     }
 
     /// Takes one request's events; returns when what is kept is on disk.
@@ -162,6 +170,7 @@ impl Rooms {
             site: arrival.site,
             sender: arrival.sender,
             user_agent: arrival.user_agent,
+            hints: arrival.hints,
             address: arrival.address,
             identity: arrival.identity,
             server_key: arrival.server_key,
@@ -171,6 +180,7 @@ impl Rooms {
             entropy: rand::random(),
             limits: &self.limits,
             agents: &self.agents,
+            pace: &self.pace,
             session_of: &session_of,
             place: &place,
         };
@@ -188,7 +198,12 @@ impl Rooms {
                 continue;
             }
             match ingest::run(&setting, arrival.batch, &mut progress, raw) {
-                Verdict::Drop(reason) => judged.outcome.count_dropped(reason.as_str()),
+                Verdict::Drop(reason) => {
+                    if let DropReason::Robot(robot) = reason {
+                        judged.outcome.notice(robot.counted_as());
+                    }
+                    judged.outcome.count_dropped(reason.as_str());
+                }
                 Verdict::Reject(reason) => judged.outcome.count_rejected(reason.as_str()),
                 Verdict::Keep(event) => match self.dedup.claim(event.message.0, now) {
                     Claim::Duplicate => {
@@ -196,6 +211,7 @@ impl Rooms {
                     }
                     Claim::InFlight(waiter) => judged.copies.push(waiter),
                     Claim::New(reservation) => {
+                        self.notice(&event, &mut judged.outcome);
                         judged.records.push(event.message.0, |out| rows::encode(&event, out));
                         // Robots and visitors who are nobody have no profile.
                         let folds = event.visitor.is_somebody() && event.robot.is_empty();
@@ -207,6 +223,16 @@ impl Rooms {
         }
         judged.session = progress.sessions.of(arrival.identity.visitor);
         judged
+    }
+
+    /// Takes note of what a new event tells besides itself.
+    fn notice(&self, event: &Event<'_>, outcome: &mut Outcome) {
+        if let Some(robot) = Robot::from_word(event.robot) {
+            outcome.notice(robot.counted_as());
+        }
+        if matches!(event.kind, Kind::Page | Kind::Screen) && event.visitor.is_somebody() {
+            self.pace.note(event.site, event.visitor, event.occurred_at);
+        }
     }
 
     /// What follows durability: the ids are known from now on, and the very next decision sees the events.

@@ -8,4 +8,6 @@ use serde::Deserialize;
 pub struct Geo {
     /// `geo.database`.
     pub database: String,
+    /// `geo.refresh_seconds`.
+    pub refresh_seconds: u64,
 }

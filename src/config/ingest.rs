@@ -20,4 +20,6 @@ pub struct Ingest {
     pub session_minutes: u64,
     /// `ingest.query_keys_kept`.
     pub query_keys_kept: Vec<String>,
+    /// More page views of one visitor within ten seconds are a robot's; 0: never.
+    pub pageviews_per_10s_max: u64,
 }

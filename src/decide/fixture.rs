@@ -103,7 +103,7 @@ pub(super) fn regular() -> Profile {
         cart: vec![("coffee-3".into(), 1000, 2)],
         bought_items: ["kitchen-1".into()].into(),
         orders: 1,
-        revenue_minor: 1000,
+        revenue: vec![(Currency(*b"EUR"), 1000)],
         user_id: "u-1".into(),
         traits: [("plan", json!("gold")), ("age", json!(41)), ("newsletter", json!(true))]
             .map(|(name, value)| (name.into(), value))

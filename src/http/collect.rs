@@ -125,6 +125,7 @@ async fn from_browser(
         batch,
         sender: Sender::Browser,
         user_agent: connection::text(&parts.headers, header::USER_AGENT),
+        hints: connection::hints(peer, &parts.headers, &doors.server.trusted_proxies),
         address: Some(connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
         identity,
         server_key: false,

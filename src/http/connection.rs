@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 
-use crate::model::Site;
+use crate::{ingest::Hints, model::Site};
 
 /// The address that counts: the peer's, unless the peer is a trusted proxy; then the rightmost
 /// untrusted one of `X-Forwarded-For`.
@@ -53,6 +53,25 @@ pub fn is_listed(origin: &str, site: &Site) -> bool {
 pub fn is_https(headers: &HeaderMap) -> bool {
     headers.get("x-forwarded-proto").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
         || origin(headers).is_some_and(|o| o.starts_with("https://"))
+}
+
+/// What the browser tells of itself besides its user agent. A trusted proxy that says the browser came
+/// over TLS is believed that nothing was sent: then Chrome would have sent it, and every browser
+/// `Sec-Fetch-*`. Over plain HTTP browsers send neither.
+#[must_use]
+pub fn hints<'h>(peer: SocketAddr, headers: &'h HeaderMap, trusted: &[IpNet]) -> Hints<'h> {
+    let hint = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let peer = peer.ip().to_canonical();
+    let over_tls =
+        trusted.iter().any(|net| net.contains(&peer)) && hint("x-forwarded-proto").eq_ignore_ascii_case("https");
+    Hints {
+        brands: hint("sec-ch-ua"),
+        mobile: hint("sec-ch-ua-mobile"),
+        platform: hint("sec-ch-ua-platform"),
+        platform_version: hint("sec-ch-ua-platform-version"),
+        withheld: over_tls
+            && ["sec-ch-ua", "sec-fetch-mode", "sec-fetch-site"].iter().all(|name| !headers.contains_key(*name)),
+    }
 }
 
 /// A header as text; empty when absent or not text.

@@ -82,6 +82,7 @@ pub async fn call(
         batch: &batch,
         sender,
         user_agent: if from_browser { connection::text(&parts.headers, header::USER_AGENT) } else { "" },
+        hints: connection::hints(peer, &parts.headers, &doors.server.trusted_proxies),
         address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
         identity: identify::settle(None, "", consent.analytics, rand::random()),
         server_key: server_key.is_some(),

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{Catalog, CatalogError, SiteSnapshot},
     collect::{Arrival, CollectError, Collector},
-    ingest::{Consent, Identity, Sender, identify},
+    ingest::{Consent, Hints, Identity, Sender, identify},
     model::Site,
     telemetry::Outcome,
     wire::collect,
@@ -62,6 +62,9 @@ pub struct Counts {
     pub dropped_by: BTreeMap<String, u64>,
     /// Lines that cannot be used, by reason.
     pub rejected_by: BTreeMap<String, u64>,
+    /// What was noticed about lines besides, such as the kinds of robots.
+    #[serde(default)]
+    pub noticed: BTreeMap<String, u64>,
 }
 
 impl Counts {
@@ -71,7 +74,12 @@ impl Counts {
         self.kept += other.kept;
         self.dropped += other.dropped;
         self.rejected += other.rejected;
-        for (mine, theirs) in [(&mut self.dropped_by, &other.dropped_by), (&mut self.rejected_by, &other.rejected_by)] {
+        let pairs = [
+            (&mut self.dropped_by, &other.dropped_by),
+            (&mut self.rejected_by, &other.rejected_by),
+            (&mut self.noticed, &other.noticed),
+        ];
+        for (mine, theirs) in pairs {
             for (reason, n) in theirs {
                 *mine.entry(reason.clone()).or_default() += n;
             }
@@ -89,6 +97,7 @@ impl From<Outcome> for Counts {
             rejected: outcome.rejected_total(),
             dropped_by: named(&outcome.dropped),
             rejected_by: named(&outcome.rejected),
+            noticed: named(&outcome.noticed),
         }
     }
 }
@@ -143,6 +152,7 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
         site,
         batch: &batch,
         sender: Sender::Server,
+        hints: Hints::default(),
         user_agent: "",
         address: None,
         identity,
@@ -212,6 +222,7 @@ async fn take_view(
         batch: &batch,
         sender: Sender::Import,
         user_agent,
+        hints: Hints::default(),
         address,
         identity: Identity::derived(visitor),
         server_key: false,

@@ -1,15 +1,20 @@
 //! A site and a setting for the tests of this room.
 
+use std::sync::LazyLock;
+
 use crate::{
     config,
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
 };
 
-use super::{Consent, Identity, Origin, Sender, Setting, enrich::user_agent::Cache};
+use super::{Consent, Hints, Identity, Origin, Pace, Sender, Setting, enrich::agents::Cache};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 pub(crate) const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
+/// Believes whatever visitors do.
+static BELIEVING: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
 
 pub(crate) fn site() -> Site {
     Site {
@@ -38,6 +43,7 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'
         site,
         sender: Sender::Browser,
         user_agent: CHROME,
+        hints: Hints::default(),
         address: Some([81, 2, 69, 142].into()),
         identity: identity(7, Origin::Proposal),
         server_key: false,
@@ -47,6 +53,7 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'
         from_file: false,
         limits,
         agents,
+        pace: &BELIEVING,
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), region: "England".into(), city: "London".into() },
     }

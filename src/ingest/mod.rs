@@ -7,11 +7,13 @@
 
 mod clock;
 pub mod consent;
+mod crawlers;
 pub mod enrich;
 #[cfg(test)]
 mod fixture;
 pub mod identify;
 pub mod limits;
+pub mod pace;
 mod properties;
 pub mod robots;
 pub mod session;
@@ -26,7 +28,9 @@ mod who;
 use std::{borrow::Cow, net::IpAddr};
 
 pub use consent::Consent;
+pub use enrich::client_hints::Hints;
 pub use identify::{Identity, Origin};
+pub use pace::Pace;
 use serde_json::value::RawValue;
 pub use session::{Session, Sessions};
 pub use verdict::{DropReason, RejectReason, Verdict};
@@ -57,6 +61,8 @@ pub struct Setting<'s> {
     pub sender: Sender,
     /// User agent of the connection or the imported line; empty when absent.
     pub user_agent: &'s str,
+    /// Client hints of the connection; those of the imported line are none.
+    pub hints: Hints<'s>,
     /// Address of the visitor by the connection or the imported line.
     pub address: Option<IpAddr>,
     /// The visitor of the request, by [`identify::settle`]. One that is `Fresh` gives way to ids in the events.
@@ -74,7 +80,9 @@ pub struct Setting<'s> {
     /// The owner's limits.
     pub limits: &'s config::Ingest,
     /// User agents seen lately.
-    pub agents: &'s enrich::user_agent::Cache,
+    pub agents: &'s enrich::agents::Cache,
+    /// How fast visitors were lately.
+    pub pace: &'s Pace,
     /// The session a visitor's live profile tells of.
     pub session_of: &'s dyn Fn(VisitorId) -> Option<Session>,
     /// Where an address lies.
@@ -114,6 +122,7 @@ fn take<'a>(
     let agent = robots::drop_robot(&mut event, setting, batch, call)?;
 
     who::reject_nobody_in_particular(&mut event, setting, call)?;
+    robots::drop_impossible(&mut event, setting)?;
     who::put_user(&mut event, setting, call);
     who::put_session(&mut event, setting, batch, &mut progress.sessions);
 
@@ -155,6 +164,7 @@ fn blank<'a>(setting: &Setting<'_>, kind: Kind) -> Event<'a> {
         order_id: Cow::Borrowed(""),
         properties: Cow::Borrowed("{}"),
         library: Cow::Borrowed(""),
+        violations: Vec::new(),
     }
 }
 

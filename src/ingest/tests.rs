@@ -2,7 +2,7 @@
 
 mod hostile;
 
-use super::{enrich::user_agent::Cache, *};
+use super::{enrich::agents::Cache, *};
 use crate::{
     config::Config,
     model::{Channel, DeviceClass, RobotsPolicy},

@@ -60,6 +60,8 @@ pub struct Event<'a> {
     pub order_id: Cow<'a, str>,
     /// Properties and traits as the sender gave them: one JSON object, `{}` when none.
     pub properties: Cow<'a, str>,
+    /// What of the site's schema it does not keep to: `property: rule`, at most 16.
+    pub violations: Vec<Cow<'a, str>>,
     /// Name and version of the sending library.
     pub library: Cow<'a, str>,
 }
@@ -219,6 +221,8 @@ pub struct Traffic<'a> {
     pub content: Cow<'a, str>,
     /// Which advertising click id was present, such as `gclid`; the value is not kept.
     pub click_id: &'static str,
+    /// The rarer campaign marks, such as `utm_id`, each with its value.
+    pub marks: Vec<(&'static str, Cow<'a, str>)>,
 }
 
 /// Classes of traffic, after GA4's default channel group, with AI assistants. Stored by name.
@@ -263,13 +267,15 @@ pub enum Channel {
     AiAssistant,
     /// Links on other sites.
     Referral,
+    /// Campaigns of one advertiser across several networks.
+    CrossNetwork,
     /// Campaign marks that fit no class.
     Unassigned,
 }
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Internal,
         Self::Direct,
         Self::OrganicSearch,
@@ -289,6 +295,7 @@ impl Channel {
         Self::Audio,
         Self::AiAssistant,
         Self::Referral,
+        Self::CrossNetwork,
         Self::Unassigned,
     ];
 
@@ -321,6 +328,7 @@ impl Channel {
             Self::Audio => "Audio",
             Self::AiAssistant => "AI Assistants",
             Self::Referral => "Referral",
+            Self::CrossNetwork => "Cross-network",
             Self::Unassigned => "Unassigned",
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::{Action, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
+use super::{Action, Currency, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
 
 /// The part of an event that a profile folds: small and owned, kept while the event waits for the
 /// store and read back from it afterwards.
@@ -28,6 +28,8 @@ pub struct ProfileEvent {
     pub category: Box<str>,
     /// Revenue of an order.
     pub amount_minor: i64,
+    /// Its currency; [`Currency::NONE`] stands for the site's own.
+    pub currency: Currency,
     /// The site's id of the person; empty when unknown.
     pub user_id: Box<str>,
     /// Whether that id was proved.
@@ -83,8 +85,9 @@ pub struct Profile {
     pub orders: u32,
     /// When the last order was placed; nothing from before it returns to the cart.
     pub ordered_at: Option<Timestamp>,
-    /// Revenue of them, in minor units of the site's currency.
-    pub revenue_minor: i64,
+    /// Revenue of them less refunds, in minor units of each currency they were paid in, at most
+    /// [`Profile::CURRENCIES_MAX`].
+    pub revenue: Vec<(Currency, i64)>,
     /// The person's id as the site gave it; empty when unknown. Only a verified one may widen decisions.
     pub user_id: Box<str>,
     /// Whether `user_id` was proved.
@@ -123,6 +126,8 @@ impl Profile {
     pub const RECENT_MAX: usize = 64;
     /// Traits kept.
     pub const TRAITS_MAX: usize = 64;
+    /// Currencies kept.
+    pub const CURRENCIES_MAX: usize = 8;
     /// Lines of a cart kept.
     pub const CART_MAX: usize = 64;
 
@@ -145,7 +150,7 @@ impl Profile {
             bought_categories: Vec::new(),
             orders: 0,
             ordered_at: None,
-            revenue_minor: 0,
+            revenue: Vec::new(),
             user_id: Box::default(),
             user_verified: false,
             traits: BTreeMap::new(),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::interest;
 use crate::{
     config,
-    model::{Action, Event, ItemId, Kind, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
+    model::{Action, Currency, Event, ItemId, Kind, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
 };
 
 /// Constants of the fold.
@@ -57,6 +57,7 @@ pub fn event_of(event: &Event<'_>, journal: u64, position: Position) -> ProfileE
         items: event.items.iter().map(|line| (ItemId::from(&*line.id), line.price_minor, line.quantity)).collect(),
         category: (&*event.category).into(),
         amount_minor: event.amount_minor,
+        currency: event.currency,
         user_id: (&*event.user_id).into(),
         user_verified: event.user_verified,
         path: (&*event.page.path).into(),
@@ -221,7 +222,7 @@ fn take_items(profile: &mut Profile, event: &ProfileEvent) {
         }
         Action::Ordered => take_order(profile, event),
         Action::Refunded => {
-            profile.revenue_minor = profile.revenue_minor.saturating_sub(event.amount_minor.saturating_abs());
+            add_revenue(&mut profile.revenue, event.currency, event.amount_minor.saturating_abs().saturating_neg());
         }
         _ => {}
     }
@@ -230,7 +231,7 @@ fn take_items(profile: &mut Profile, event: &ProfileEvent) {
 fn take_order(profile: &mut Profile, event: &ProfileEvent) {
     let at = event.occurred_at;
     profile.orders = profile.orders.saturating_add(1);
-    profile.revenue_minor = profile.revenue_minor.saturating_add(event.amount_minor);
+    add_revenue(&mut profile.revenue, event.currency, event.amount_minor);
     for (id, ..) in &event.items {
         profile.bought_items.retain(|known| known != id);
         profile.bought_items.push_front(id.clone());
@@ -246,6 +247,14 @@ fn take_order(profile: &mut Profile, event: &ProfileEvent) {
     if profile.ordered_at.is_none_or(|known| at >= known) {
         profile.ordered_at = Some(at);
         profile.cart.clear();
+    }
+}
+
+fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency, amount_minor: i64) {
+    if let Some((_, sum)) = revenue.iter_mut().find(|(known, _)| *known == currency) {
+        *sum = sum.saturating_add(amount_minor);
+    } else if amount_minor != 0 && revenue.len() < Profile::CURRENCIES_MAX {
+        revenue.push((currency, amount_minor));
     }
 }
 

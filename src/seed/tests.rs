@@ -6,7 +6,8 @@ use super::{Line, Plan, Shop, Story};
 use crate::{
     config,
     ingest::{
-        self, Consent, DropReason, Identity, Origin, Progress, Sender, Setting, Verdict, enrich::user_agent::Cache,
+        self, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict,
+        enrich::agents::Cache,
     },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
     wire::collect,
@@ -74,6 +75,7 @@ fn lines_come_in_order_of_time_within_the_period_each_with_an_id_of_its_own() {
 #[test]
 fn every_line_is_kept_by_ingest_but_those_of_robots() {
     let (site, limits, agents) = (site(), config::Config::load(None).unwrap().ingest, Cache::default());
+    let pace = Pace::new(60);
     let setting = Setting {
         site: &site,
         sender: Sender::Server,
@@ -87,6 +89,8 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         from_file: false,
         limits: &limits,
         agents: &agents,
+        hints: Hints::default(),
+        pace: &pace,
         session_of: &|_| None,
         place: &|_| Place::default(),
     };

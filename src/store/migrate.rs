@@ -9,7 +9,10 @@ use serde::Deserialize;
 use super::{Param, Store, StoreError};
 
 /// Every migration in order: number, name, text.
-const MIGRATIONS: &[(u32, &str, &str)] = &[(1, "0001_events", include_str!("../../migrations/0001_events.sql"))];
+const MIGRATIONS: &[(u32, &str, &str)] = &[
+    (1, "0001_events", include_str!("../../migrations/0001_events.sql")),
+    (4, "0004_meaning", include_str!("../../migrations/0004_meaning.sql")),
+];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");
 const APPLIED: &str = include_str!("sql/migration.applied.sql");

@@ -4,7 +4,9 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use super::{Param, Store, StoreError};
-use crate::model::{Action, Channel, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId};
+use crate::model::{
+    Action, Channel, Currency, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId,
+};
 
 const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
 const DELIVERY_HOLDS: &str = include_str!("sql/delivery.holds.sql");
@@ -50,6 +52,7 @@ struct HistoryRow {
     item_quantities: Vec<u32>,
     category_text: String,
     amount_minor: i64,
+    currency_text: String,
     user_id: String,
     user_verified: bool,
     path: String,
@@ -145,6 +148,7 @@ fn event_of(row: HistoryRow) -> Option<ProfileEvent> {
         items: lines.map(|((id, price), quantity)| (ItemId::from(id), price, quantity)).collect(),
         category: row.category_text.into(),
         amount_minor: row.amount_minor,
+        currency: Currency::parse(&row.currency_text).unwrap_or(Currency::NONE),
         user_id: row.user_id.into(),
         user_verified: row.user_verified,
         path: row.path.into(),

@@ -15,14 +15,24 @@ use crate::model::{
 };
 
 /// The layout that [`encode`] writes.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+
+/// The layout before campaign marks and violations of the schema were kept.
+const VERSION_1: u8 = 1;
 
 /// Columns of version 1 in their order; each row begins with `journal` and `position`.
-const INSERT_V1: &str = "INSERT INTO events (journal, position, site_id, message, kind, name, action, occurred_at, \
-     received_at, visitor, user_id, user_verified, session_start, robot, host, path, query, title, referrer_host, \
-     referrer_path, channel, source, medium, campaign, term, content, click_id, device, os, os_version, browser, \
-     browser_version, country, region, city, language, timezone, screen_width, screen_height, items, item_prices, \
-     item_quantities, category, amount_minor, currency, order_id, properties, library) FORMAT RowBinary";
+macro_rules! columns_v1 {
+    () => {
+        "journal, position, site_id, message, kind, name, action, occurred_at, received_at, visitor, user_id, \
+         user_verified, session_start, robot, host, path, query, title, referrer_host, referrer_path, channel, \
+         source, medium, campaign, term, content, click_id, device, os, os_version, browser, browser_version, \
+         country, region, city, language, timezone, screen_width, screen_height, items, item_prices, \
+         item_quantities, category, amount_minor, currency, order_id, properties, library"
+    };
+}
+
+const INSERT_V1: &str = concat!("INSERT INTO events (", columns_v1!(), ") FORMAT RowBinary");
+const INSERT_V2: &str = concat!("INSERT INTO events (", columns_v1!(), ", marks, violations) FORMAT RowBinary");
 
 /// Why bytes are not a row.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -44,7 +54,11 @@ pub enum RowError {
 /// The statement that takes rows of this version.
 #[must_use]
 pub fn insert_statement(version: u8) -> Option<&'static str> {
-    (version == VERSION).then_some(INSERT_V1)
+    match version {
+        VERSION_1 => Some(INSERT_V1),
+        VERSION => Some(INSERT_V2),
+        _ => None,
+    }
 }
 
 /// The columns that only the journal knows.
@@ -105,6 +119,13 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     out.extend(event.amount_minor.to_le_bytes());
     put_text(out, event.currency.as_str());
     put_texts(out, [&event.order_id, &event.properties, &event.library]);
+    put_length(out, traffic.marks.len());
+    for (name, value) in &traffic.marks {
+        put_text(out, name);
+        put_text(out, value);
+    }
+    put_length(out, event.violations.len());
+    event.violations.iter().for_each(|violation| put_text(out, violation));
 }
 
 /// Reads a journal's record back.
@@ -112,9 +133,9 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
 /// # Errors
 /// When the bytes are not exactly one record of a known version.
 pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
-    let (_, columns) = split(record)?;
+    let (version, columns) = split(record)?;
     let mut row = Reader(columns);
-    let event = Event {
+    let mut event = Event {
         site: SiteId(u32::from_le_bytes(row.take()?)),
         message: MessageHash(u128::from_le_bytes(row.take()?)),
         kind: Kind::from_number(row.byte()?).ok_or(RowError::Impossible("kind"))?,
@@ -143,6 +164,7 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
             term: row.text()?,
             content: row.text()?,
             click_id: row.name()?,
+            marks: Vec::new(),
         },
         device: Device {
             class: DeviceClass::from_name(&row.text()?).ok_or(RowError::Impossible("device"))?,
@@ -167,7 +189,12 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
         order_id: row.text()?,
         properties: row.text()?,
         library: row.text()?,
+        violations: Vec::new(),
     };
+    if version != VERSION_1 {
+        event.traffic.marks = row.many(|row| Ok((row.name()?, row.text()?)))?;
+        event.violations = row.many(Reader::text)?;
+    }
     if row.0.is_empty() { Ok(event) } else { Err(RowError::Long(row.0.len())) }
 }
 
@@ -232,6 +259,14 @@ impl<'a> Reader<'a> {
 
     fn name(&mut self) -> Result<&'static str, RowError> {
         self.text().map(|name| names::lasting(&name))
+    }
+
+    fn many<T>(&mut self, read: impl Fn(&mut Self) -> Result<T, RowError>) -> Result<Vec<T>, RowError> {
+        let count = self.length()?;
+        if count > self.0.len() {
+            return Err(RowError::Short);
+        }
+        (0..count).map(|_| read(self)).collect()
     }
 
     fn items(&mut self) -> Result<Vec<ItemLine<'a>>, RowError> {

@@ -47,8 +47,14 @@ pub struct Metrics {
     pub dropped: Family<Reason, Counter>,
     /// Events that cannot be used, by reason.
     pub rejected: Family<Reason, Counter>,
+    /// What was noticed about events besides their fate, by what it is.
+    pub noticed: Family<Reason, Counter>,
     /// Bodies refused before any event could be counted, by reason.
     pub refused: Family<Reason, Counter>,
+    /// Databases of places taken up while running.
+    pub geo_swaps: Counter,
+    /// Databases of places refused while running.
+    pub geo_refusals: Counter,
     /// Decision requests.
     pub decisions: Counter,
     /// Decision requests answered without the stored profile.
@@ -81,7 +87,10 @@ impl Default for Metrics {
             kept: Counter::default(),
             dropped: Family::default(),
             rejected: Family::default(),
+            noticed: Family::default(),
             refused: Family::default(),
+            geo_swaps: Counter::default(),
+            geo_refusals: Counter::default(),
             decisions: Counter::default(),
             decisions_degraded: Counter::default(),
             decision_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
@@ -101,7 +110,14 @@ impl Default for Metrics {
         registry.register("events_kept", "Events made durable since start", metrics.kept.clone());
         registry.register("events_dropped", "Events left out on purpose since start", metrics.dropped.clone());
         registry.register("events_rejected", "Events that cannot be used since start", metrics.rejected.clone());
+        registry.register(
+            "events_noticed",
+            "What was noticed about events besides their fate since start",
+            metrics.noticed.clone(),
+        );
         registry.register("bodies_refused", "Bodies refused before events were counted", metrics.refused.clone());
+        registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
+        registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
         registry.register("decisions", "Decision requests since start", metrics.decisions.clone());
         registry.register(
             "decisions_degraded",
@@ -146,7 +162,9 @@ impl Metrics {
         // Counted from the body, not from the verdicts: otherwise the first law could not fail.
         self.received.inc_by(outcome.received);
         self.kept.inc_by(outcome.kept);
-        for (family, counts) in [(&self.dropped, &outcome.dropped), (&self.rejected, &outcome.rejected)] {
+        let families =
+            [(&self.dropped, &outcome.dropped), (&self.rejected, &outcome.rejected), (&self.noticed, &outcome.noticed)];
+        for (family, counts) in families {
             for (reason, n) in counts {
                 family.get_or_create(&Reason { reason }).inc_by(*n);
             }
@@ -187,6 +205,8 @@ pub struct Outcome {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Events that cannot be used, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// What was noticed about events besides their fate, such as the kind of a robot.
+    pub noticed: BTreeMap<&'static str, u64>,
 }
 
 impl Outcome {
@@ -212,6 +232,11 @@ impl Outcome {
         *self.rejected.entry(reason).or_default() += 1;
     }
 
+    /// Counts something about an event that does not decide its fate.
+    pub fn notice(&mut self, what: &'static str) {
+        *self.noticed.entry(what).or_default() += 1;
+    }
+
     /// Adds the counts of another request.
     pub fn add(&mut self, other: &Self) {
         self.received += other.received;
@@ -221,6 +246,9 @@ impl Outcome {
         }
         for (reason, n) in &other.rejected {
             *self.rejected.entry(reason).or_default() += n;
+        }
+        for (what, n) in &other.noticed {
+            *self.noticed.entry(what).or_default() += n;
         }
     }
 

@@ -39,6 +39,7 @@ async fn every_line_of_a_log_is_accounted_for() {
         "read": 10, "kept": 4, "dropped": 5, "rejected": 1,
         "dropped_by": { "asset": 1, "status": 1, "not_get": 1, "robot": 2 },
         "rejected_by": { "unreadable_line": 1 },
+        "noticed": { "robot_crawler": 1, "robot_library": 1 },
     });
     assert_eq!(counts, expected);
     let found = app

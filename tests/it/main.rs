@@ -13,6 +13,7 @@ mod funnel;
 mod identity;
 mod import;
 mod learn;
+mod meaning;
 mod overload;
 mod profiles;
 mod rate;

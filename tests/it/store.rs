@@ -24,11 +24,12 @@ async fn events_and_copies(store: &Store) -> (u64, u64) {
 #[tokio::test]
 async fn migrating_twice_changes_nothing_and_a_changed_file_is_refused() {
     let store = Store::connect_to(endpoint().await, &Config::defaults().clickhouse);
-    assert_eq!(store.migrate().await.unwrap(), ["0001_events"]);
+    let first = store.migrate().await.unwrap();
+    assert!(first.len() > 1 && first[0] == "0001_events" && first.is_sorted(), "{first:?}");
     assert!(store.migrate().await.unwrap().is_empty());
     // A crash after the last statement and before the record: everything is run again.
     store.execute("TRUNCATE TABLE ashna_migrations", &[]).await.unwrap();
-    assert_eq!(store.migrate().await.unwrap(), ["0001_events"]);
+    assert_eq!(store.migrate().await.unwrap(), first);
     store
         .execute("ALTER TABLE ashna_migrations UPDATE checksum = 'x' WHERE 1 SETTINGS mutations_sync = 1", &[])
         .await

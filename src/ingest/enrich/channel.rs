@@ -15,7 +15,12 @@ pub fn of_campaign(source: &str, medium: &str, campaign: &str) -> Channel {
     let any = |words: &[&str], text: &str| words.contains(&text);
     let mails = ["email", "e-mail", "e_mail", "e mail"];
 
-    if is_paid(medium) && (shopping || matches!(category, Some(Category::Search | Category::Social | Category::Video)))
+    if source == "(direct)" && matches!(medium.as_str(), "" | "(none)" | "(not set)") {
+        Channel::Direct
+    } else if campaign.contains("cross-network") {
+        Channel::CrossNetwork
+    } else if is_paid(medium)
+        && (shopping || matches!(category, Some(Category::Search | Category::Social | Category::Video)))
     {
         match category {
             _ if shopping => Channel::PaidShopping,
@@ -25,7 +30,7 @@ pub fn of_campaign(source: &str, medium: &str, campaign: &str) -> Channel {
         }
     } else if any(&["display", "banner", "expandable", "interstitial", "cpm"], medium) {
         Channel::Display
-    } else if is_paid(medium) || campaign.contains("cross-network") {
+    } else if is_paid(medium) {
         Channel::PaidOther
     } else if category == Some(Category::Ai) {
         Channel::AiAssistant
@@ -97,7 +102,27 @@ mod tests {
         check("google", "cpm", "", Channel::PaidSearch);
         check("google", "display", "", Channel::Display);
         check("partner", "cpa-cpc", "", Channel::PaidOther);
-        check("google", "", "cross-network", Channel::PaidOther);
+        check("google", "cpc", "summer Cross-Network", Channel::CrossNetwork);
+        check("google", "", "cross-network", Channel::CrossNetwork);
+        check("(direct)", "(none)", "", Channel::Direct);
+        check("(direct)", "(not set)", "", Channel::Direct);
+        check("(direct)", "email", "", Channel::Email);
+        check("partner", "retargeting", "", Channel::PaidOther);
+        check("buffer", "sm", "", Channel::OrganicSocial);
+        check("buffer", "social network", "", Channel::OrganicSocial);
+        check("partner", "video-ad", "", Channel::OrganicVideo);
+        check("partner", "link", "", Channel::Referral);
+        check("partner", "banner", "", Channel::Display);
+        check("partner", "interstitial", "", Channel::Display);
+        check("partner", "expandable", "", Channel::Display);
+        check("", "e mail", "", Channel::Email);
+        check("e_mail", "", "", Channel::Email);
+        check("crm", "sms", "", Channel::Sms);
+        check("app", "mobile", "", Channel::Push);
+        check("app", "in-app notification", "", Channel::Push);
+        check("", "", "online shopping week", Channel::OrganicShopping);
+        check("news", "paid", "shopping", Channel::PaidShopping);
+        check("perplexity", "", "", Channel::AiAssistant);
         check("amazon", "referral", "", Channel::OrganicShopping);
         check("facebook", "referral", "", Channel::OrganicSocial);
         check("buffer", "social", "", Channel::OrganicSocial);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 use url::Url;
 
-use super::{mask::mask, traffic::Marks};
+use super::{marks::Marks, mask::mask};
 use crate::{
     ingest::{Setting, limits, text},
     model::{Event, Kind},

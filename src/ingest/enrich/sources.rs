@@ -143,6 +143,7 @@ mod tests {
         };
         check("Google", Some(Category::Search));
         check("fb", Some(Category::Social));
+        check("Google Shopping", Some(Category::Shopping));
         check("chatgpt.com", Some(Category::Ai));
         check("m.facebook.com", Some(Category::Social));
         check("newsletter", None);
@@ -153,7 +154,7 @@ mod tests {
         for (category, list) in LISTS {
             for line in list.lines().filter(|line| !line.starts_with('#')) {
                 let name = line.split(": ").next().unwrap();
-                assert!(!name.contains(' ') && !name.is_empty(), "{line}");
+                assert!(!name.is_empty() && name == name.trim().to_lowercase() && !name.contains(':'), "{line}");
                 let other = of_name(name).filter(|source| source.category != category);
                 assert!(of_name(name).is_some(), "{name}");
                 assert!(other.is_none(), "{name} is also {other:?}");

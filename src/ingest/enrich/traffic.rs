@@ -2,97 +2,45 @@
 
 use std::borrow::Cow;
 
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{
     channel,
-    mask::mask,
+    marks::{Marks, RARER, bounded},
     page::Way,
     sources::{self, Category},
 };
 use crate::{
-    ingest::{Setting, limits, text},
+    ingest::Setting,
     model::{Channel, Event, Kind, Traffic},
+    wire::collect,
 };
 
-/// Advertising click ids: the parameter, the source it implies, and the medium.
-const CLICK_IDS: [(&str, &str, &str); 10] = [
-    ("gclid", "google", "cpc"),
-    ("gbraid", "google", "cpc"),
-    ("wbraid", "google", "cpc"),
-    ("dclid", "google", "display"),
-    ("msclkid", "bing", "cpc"),
-    ("ttclid", "tiktok", "cpc"),
-    ("twclid", "twitter", "cpc"),
-    ("li_fat_id", "linkedin", "cpc"),
-    ("yclid", "yandex", "cpc"),
-    // Put on every link out of Facebook, paid or not.
-    ("fbclid", "facebook", "referral"),
-];
-
 /// Parameters in which search engines pass the words on, where they still do.
-const WORDS: [&str; 8] = ["q", "query", "p", "text", "wd", "word", "search", "searchfor"];
-
-/// What the parameters of an address tell.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    source: String,
-    medium: String,
-    campaign: String,
-    term: String,
-    content: String,
-    click: Option<(&'static str, &'static str, &'static str)>,
-}
-
-impl Marks {
-    /// Takes the marks out of a query and gives back what of the rest may be kept.
-    pub(crate) fn read<'a>(&mut self, query: &str, kept_keys: &[String]) -> Cow<'a, str> {
-        if query.is_empty() {
-            return Cow::Borrowed("");
-        }
-        let mut kept = form_urlencoded::Serializer::new(String::new());
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            let mark = match &*key {
-                "utm_source" => &mut self.source,
-                "utm_medium" => &mut self.medium,
-                "utm_campaign" => &mut self.campaign,
-                "utm_term" => &mut self.term,
-                "utm_content" => &mut self.content,
-                _ => {
-                    if let Some(click) = CLICK_IDS.iter().find(|(name, ..)| *name == key) {
-                        self.click.get_or_insert(*click);
-                    } else if kept_keys.iter().any(|kept| *kept == key) {
-                        let value = text::clean(&value, limits::CAMPAIGN);
-                        kept.append_pair(&key, &mask(value));
-                    }
-                    continue;
-                }
-            };
-            if mark.is_empty() {
-                *mark = bounded(&value).into_owned();
-            }
-        }
-        let mut kept = kept.finish();
-        // A query cut inside a value would say something else; the last pairs go as a whole.
-        while kept.len() > limits::QUERY {
-            kept.truncate(kept.rfind('&').unwrap_or(0));
-        }
-        Cow::Owned(kept)
-    }
-}
+const WORDS: [&str; 16] = [
+    "q",
+    "query",
+    "p",
+    "text",
+    "wd",
+    "word",
+    "words",
+    "search",
+    "searchfor",
+    "kw",
+    "keyword",
+    "keywords",
+    "qs",
+    "search_term",
+    "searchterm",
+    "key",
+];
 
 pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way: Way<'a>) {
     let Way { marks, referrer, page_known, told } = way;
-    let or_told = |mark: String, told: &Cow<'a, str>| if mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
-    let mut traffic = Traffic {
-        source: or_told(marks.source, &told.source.0),
-        medium: or_told(marks.medium, &told.medium.0),
-        campaign: or_told(marks.campaign, &told.name.0),
-        term: or_told(marks.term, &told.term.0),
-        content: or_told(marks.content, &told.content.0),
-        click_id: marks.click.filter(|_| setting.consent.analytics).map_or("", |(name, ..)| name),
-        channel: Channel::Direct,
-    };
+    let click = marks.click;
+    let mut traffic = of_campaign(marks, &told);
+    traffic.click_id = click.filter(|_| setting.consent.analytics).map_or("", |click| click.name);
     let has_campaign = !(traffic.source.is_empty() && traffic.medium.is_empty() && traffic.campaign.is_empty());
     let from = referrer.as_ref().map_or(From::Nowhere, |url| From::of(event, setting, url));
 
@@ -102,13 +50,21 @@ pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way:
     {
         traffic.term = words(url);
     }
-    if let (false, Some((_, source, medium))) = (has_campaign, marks.click) {
-        (traffic.source, traffic.medium) = (Cow::Borrowed(source), Cow::Borrowed(medium));
+    // Facebook's id is on links out of its other networks too: the referrer knows better which.
+    let click = click.filter(|click| click.medium != "referral" || !matches!(from, From::Outside(Some(_))));
+    if let Some(click) = click {
+        // It says what the marks leave open, unless they name another source.
+        if traffic.source.is_empty() {
+            traffic.source = Cow::Borrowed(click.source);
+        }
+        if traffic.medium.is_empty() && traffic.source.eq_ignore_ascii_case(click.source) {
+            traffic.medium = Cow::Borrowed(click.medium);
+        }
     } else if !has_campaign || traffic.source.is_empty() {
         traffic.put_referrer(&from, &event.page.referrer_host, has_campaign);
     }
     traffic.channel = match from {
-        _ if has_campaign || marks.click.is_some() => {
+        _ if has_campaign || click.is_some() => {
             channel::of_campaign(&traffic.source, &traffic.medium, &traffic.campaign)
         }
         From::Outside(_) => channel::of_campaign(&traffic.source, &traffic.medium, ""),
@@ -118,6 +74,24 @@ pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way:
         From::Nowhere => Channel::Direct,
     };
     event.traffic = traffic;
+}
+
+/// The campaign as the address marks it, and where it is silent, as the client told it.
+fn of_campaign<'a>(marks: Marks, told: &collect::Campaign<'a>) -> Traffic<'a> {
+    let or_told = |mark: String, told: &Cow<'a, str>| if mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
+    let mut rarer = marks.rarer;
+    if rarer.is_empty() && !told.id.is_empty() {
+        rarer.push((RARER[0], Cow::Owned(bounded(&told.id.0).into_owned())));
+    }
+    Traffic {
+        source: or_told(marks.source, &told.source.0),
+        medium: or_told(marks.medium, &told.medium.0),
+        campaign: or_told(marks.campaign, &told.name.0),
+        term: or_told(marks.term, &told.term.0),
+        content: or_told(marks.content, &told.content.0),
+        marks: rarer,
+        ..Traffic::default()
+    }
 }
 
 /// Where the page before was.
@@ -160,11 +134,9 @@ impl PutReferrer for Traffic<'_> {
 }
 
 fn words<'a>(referrer: &Url) -> Cow<'a, str> {
-    let found = referrer.query_pairs().find(|(key, value)| WORDS.contains(&&**key) && !value.is_empty());
+    let is_key = |key: &str| WORDS.iter().any(|word| word.eq_ignore_ascii_case(key));
+    // Words in the alphabet of another age cannot be read any more.
+    let is_text = |value: &str| !value.is_empty() && !value.contains(char::REPLACEMENT_CHARACTER);
+    let found = referrer.query_pairs().find(|(key, value)| is_key(key) && is_text(value));
     found.map_or(Cow::Borrowed(""), |(_, value)| Cow::Owned(bounded(&value).into_owned()))
-}
-
-fn bounded<'a>(mark: &Cow<'a, str>) -> Cow<'a, str> {
-    let masked = mask(text::clean(mark, limits::CAMPAIGN));
-    if masked.len() <= limits::CAMPAIGN { masked } else { Cow::Owned(text::cut(&masked, limits::CAMPAIGN).to_owned()) }
 }

@@ -1,13 +1,8 @@
 //! What a user agent tells: device class, system, browser, and whether it is a robot's.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::borrow::Cow;
 
-use ahash::RandomState;
-
+use super::client_hints::Hints;
 use crate::{
     ingest::{
         limits, own_or_shared,
@@ -30,12 +25,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Reads a user agent; an empty one tells nothing.
+    /// Reads a user agent and the hints beside it; an empty one tells nothing.
     #[must_use]
-    pub fn of(user_agent: &str) -> Self {
+    pub fn of(user_agent: &str, hints: &Hints<'_>) -> Self {
         let user_agent = text::cut(user_agent.trim(), limits::USER_AGENT);
         if user_agent.is_empty() || user_agent == "-" {
-            return Self::default();
+            return Self { robot: hints.is_headless().then_some(Robot::Headless), ..Self::default() };
         }
         let read = woothee::parser::Parser::new().parse(user_agent).unwrap_or_default();
         let class = match read.category {
@@ -48,14 +43,19 @@ impl Agent {
             "appliance" => DeviceClass::Appliance,
             _ => DeviceClass::Unknown,
         };
-        let robot = robots::of_user_agent(user_agent, read.category == "crawler");
-        let device = Device {
+        let robot = robots::of_user_agent(user_agent, read.category == "crawler")
+            .or(hints.is_headless().then_some(Robot::Headless))
+            .or((hints.withheld && robots::must_send_hints(user_agent)).then_some(Robot::Disguised));
+        let mut device = Device {
             class: if robot.is_some() { DeviceClass::Unknown } else { class },
             os: known(read.os),
             os_version: version(&read.os_version),
             browser: known(read.name),
             browser_version: version(read.version),
         };
+        if robot.is_none() {
+            hints.put(&mut device);
+        }
         let browserlike = ["Mozilla/", "Opera/"].iter().any(|form| user_agent.starts_with(form));
         Self { device, robot, foreign: class == DeviceClass::Unknown && !browserlike }
     }
@@ -66,7 +66,7 @@ fn known(name: &str) -> Cow<'static, str> {
 }
 
 /// The first two numbers of a version: the rest tells builds apart, not browsers.
-fn version(full: &str) -> Cow<'static, str> {
+pub(super) fn version(full: &str) -> Cow<'static, str> {
     if full == "UNKNOWN" {
         return Cow::Borrowed("");
     }
@@ -104,71 +104,6 @@ fn class_of_app(device_type: &str) -> DeviceClass {
     }
 }
 
-const SHARDS: usize = 16;
-
-/// User agents read lately: reading one takes microseconds, and a few hundred are all of the traffic.
-/// Bounded: a shard keeps two generations and forgets the older one when the younger is full.
-#[derive(Debug)]
-pub struct Cache {
-    shards: [Mutex<Shard>; SHARDS],
-    shard_agents_max: usize,
-    hasher: RandomState,
-}
-
-#[derive(Debug, Default)]
-struct Shard {
-    young: HashMap<Box<str>, Arc<Agent>, RandomState>,
-    old: HashMap<Box<str>, Arc<Agent>, RandomState>,
-}
-
-impl Cache {
-    /// A cache of at most about `agents_max` user agents.
-    #[must_use]
-    pub fn new(agents_max: usize) -> Self {
-        Self {
-            shards: Default::default(),
-            shard_agents_max: (agents_max / (2 * SHARDS)).max(1),
-            hasher: RandomState::new(),
-        }
-    }
-
-    /// What a user agent tells.
-    pub fn read(&self, user_agent: &str) -> Arc<Agent> {
-        let user_agent = text::cut(user_agent.trim(), limits::USER_AGENT);
-        let shard = &self.shards[usize::from(self.hasher.hash_one(user_agent).to_le_bytes()[7]) % SHARDS];
-        {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(agent) = shard.young.get(user_agent) {
-                return Arc::clone(agent);
-            }
-            if let Some((key, agent)) = shard.old.remove_entry(user_agent) {
-                shard.keep(key, Arc::clone(&agent), self.shard_agents_max);
-                return agent;
-            }
-        }
-        // Read without the lock; two may read the same one at once, with the same result.
-        let agent = Arc::new(Agent::of(user_agent));
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        shard.keep(user_agent.into(), Arc::clone(&agent), self.shard_agents_max);
-        agent
-    }
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self::new(4096)
-    }
-}
-
-impl Shard {
-    fn keep(&mut self, user_agent: Box<str>, agent: Arc<Agent>, agents_max: usize) {
-        if self.young.len() >= agents_max {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(user_agent, agent);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +112,7 @@ mod tests {
     #[test]
     fn user_agents_tell_device_system_and_browser() {
         let check = |user_agent: &str, class: DeviceClass, expected: [&str; 3]| {
-            let Agent { device, robot, .. } = Agent::of(user_agent);
+            let Agent { device, robot, .. } = Agent::of(user_agent, &Hints::default());
             assert_eq!((device.class, robot), (class, None), "{user_agent}");
             assert_eq!([&*device.os, &*device.browser, &*device.browser_version], expected, "{user_agent}");
         };
@@ -214,21 +149,5 @@ mod tests {
         );
         check("", DeviceClass::Unknown, ["", "", ""]);
         check("-", DeviceClass::Unknown, ["", "", ""]);
-    }
-
-    #[test]
-    fn the_cache_answers_as_reading_does_and_stays_small() {
-        let cache = Cache::new(SHARDS * 4);
-        for i in 0..1000 {
-            let user_agent = format!("Mozilla/5.0 (X11; Linux x86_64; rv:{i}.0) Gecko/20100101 Firefox/{i}.0");
-            assert_eq!(*cache.read(&user_agent), Agent::of(&user_agent));
-            assert_eq!(*cache.read(&user_agent), Agent::of(&user_agent));
-        }
-        let held = |shard: &Mutex<Shard>| {
-            let shard = shard.lock().unwrap();
-            shard.young.len() + shard.old.len()
-        };
-        assert!(cache.shards.iter().map(held).sum::<usize>() <= SHARDS * 4);
-        assert_eq!(*cache.read(&"x".repeat(10_000)), Agent::of(&"x".repeat(10_000)));
     }
 }

@@ -19,6 +19,7 @@ fn event(position: u64, minute: i64, action: Action) -> ProfileEvent {
         items: vec![("i".into(), 500, 1)],
         category: "Coffee".into(),
         amount_minor: 1500,
+        currency: Currency(*b"EUR"),
         user_id: Box::default(),
         user_verified: false,
         path: "/".into(),
@@ -74,12 +75,12 @@ fn an_order_empties_the_cart_and_nothing_older_comes_back() {
     let profile = folded(&[add(1, 0), add(2, 1), event(3, 2, Action::CartRemoved)]);
     assert_eq!(profile.cart, [("i".into(), 500, 1)]);
     let profile = folded(&[add(1, 0), event(2, 5, Action::Ordered), add(3, 1)]);
-    assert_eq!((profile.cart.len(), profile.orders, profile.revenue_minor), (0, 1, 1500));
+    assert_eq!((profile.cart.len(), profile.orders, &*profile.revenue), (0, 1, &[(Currency(*b"EUR"), 1500)][..]));
     assert_eq!((&*profile.bought_items[0], &*profile.bought_categories[0]), ("i", "Coffee"));
     let profile = folded(&[event(1, 5, Action::Ordered), add(2, 6)]);
     assert_eq!(profile.cart.len(), 1);
     let profile = folded(&[event(1, 5, Action::Ordered), event(2, 6, Action::Refunded)]);
-    assert_eq!((profile.orders, profile.revenue_minor), (1, 0));
+    assert_eq!((profile.orders, &*profile.revenue), (1, &[(Currency(*b"EUR"), 0)][..]));
 }
 
 #[test]

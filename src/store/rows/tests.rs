@@ -1,4 +1,4 @@
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, prelude::*, strategy::ValueTree};
 
 use super::*;
 
@@ -22,8 +22,9 @@ fn page() -> impl Strategy<Value = Page<'static>> {
 fn traffic() -> impl Strategy<Value = Traffic<'static>> {
     let channel = proptest::sample::select(Channel::ALL.to_vec());
     let click_id = proptest::sample::select(vec!["", "gclid", "fbclid"]);
-    (channel, text(), text(), text(), text(), text(), click_id).prop_map(
-        |(channel, source, medium, campaign, term, content, click_id)| Traffic {
+    let marks = vec((proptest::sample::select(vec!["utm_id", "utm_source_platform"]), text()), 0..3);
+    (channel, text(), text(), text(), text(), text(), click_id, marks).prop_map(
+        |(channel, source, medium, campaign, term, content, click_id, marks)| Traffic {
             channel,
             source,
             medium,
@@ -31,6 +32,7 @@ fn traffic() -> impl Strategy<Value = Traffic<'static>> {
             term,
             content,
             click_id,
+            marks,
         },
     )
 }
@@ -65,7 +67,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
     let head = (any::<u32>(), any::<u128>(), 1..=6_u8, text(), 0..=11_u8, any::<[i64; 3]>(), any::<u128>(), text());
     let flags = (any::<bool>(), proptest::sample::select(vec!["", "crawler"]), any::<[u16; 2]>(), any::<i64>());
     let parts = (page(), traffic(), device(), place(), items());
-    let tail = (text(), text(), text(), text(), text(), text());
+    let tail = (text(), text(), text(), text(), text(), text(), vec(text(), 0..3));
     (head, flags, parts, tail).prop_map(|(head, flags, parts, tail)| Event {
         site: SiteId(head.0),
         message: MessageHash(head.1),
@@ -94,6 +96,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         order_id: tail.3,
         properties: tail.4,
         library: tail.5,
+        violations: tail.6,
     })
 }
 
@@ -122,6 +125,20 @@ proptest! {
         }
         let _ = decode(&bytes);
     }
+}
+
+#[test]
+fn a_record_of_the_first_version_is_still_read() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut event = event().new_tree(&mut runner).unwrap().current();
+    (event.traffic.marks, event.violations) = (Vec::new(), Vec::new());
+    let mut record = Vec::new();
+    encode(&event, &mut record);
+    // Two empty lists are all that the second version added.
+    record[0] = VERSION_1;
+    record.truncate(record.len() - 2);
+    assert_eq!(decode(&record), Ok(event));
+    assert!(insert_statement(VERSION_1).is_some_and(|statement| statement.ends_with("library) FORMAT RowBinary")));
 }
 
 #[test]

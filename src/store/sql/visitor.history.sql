@@ -3,7 +3,7 @@
 SELECT
     journal, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action,
     toUnixTimestamp64Milli(session_start) AS session, items, item_prices, item_quantities,
-    toString(category) AS category_text, amount_minor, user_id, user_verified, path,
+    toString(category) AS category_text, amount_minor, toString(currency) AS currency_text, user_id, user_verified, path,
     toString(channel) AS channel_text, toString(source) AS source_text, toString(campaign) AS campaign_text,
     toString(country) AS country_text, toString(device) AS device_text, toString(slot) AS slot_text, traits
 FROM

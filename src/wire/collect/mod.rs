@@ -130,6 +130,12 @@ pub struct Context<'a> {
     /// The visitor's user agent, when the caller is a server.
     #[serde(borrow)]
     pub user_agent: Text<'a>,
+    /// `navigator.userAgentData`, where the page reads it.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub user_agent_data: UserAgentData<'a>,
+    /// `navigator.webdriver`: whether a program drives the browser.
+    #[serde(deserialize_with = "lenient")]
+    pub webdriver: bool,
     /// The visitor's address, when the caller is a server.
     #[serde(borrow)]
     pub ip: Text<'a>,
@@ -157,6 +163,32 @@ pub struct Context<'a> {
     /// Traits sent along with any call.
     #[serde(borrow)]
     pub traits: Option<&'a RawValue>,
+}
+
+/// User-Agent Client Hints as a page reads them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct UserAgentData<'a> {
+    /// `[{"brand","version"}]`.
+    #[serde(borrow)]
+    pub brands: Option<&'a RawValue>,
+    /// Whether it says it is a telephone's.
+    #[serde(borrow)]
+    pub mobile: Text<'a>,
+    /// Such as `Windows`.
+    #[serde(borrow)]
+    pub platform: Text<'a>,
+    /// Such as `15.0.0`.
+    #[serde(borrow)]
+    pub platform_version: Text<'a>,
+}
+
+impl UserAgentData<'_> {
+    /// Whether nothing was sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.brands.is_none() && self.platform.is_empty()
+    }
 }
 
 /// The web page of an event.
@@ -199,6 +231,9 @@ pub struct Campaign<'a> {
     /// `utm_content`.
     #[serde(borrow)]
     pub content: Text<'a>,
+    /// `utm_id`.
+    #[serde(borrow)]
+    pub id: Text<'a>,
 }
 
 /// A screen in CSS pixels.

@@ -192,6 +192,15 @@ impl TestApp {
         self.metrics().await.get(name).copied().unwrap_or_default()
     }
 
+    /// Waits until a figure of `/metrics` is at least this.
+    pub async fn reaches(&self, name: &str, least: u64) {
+        let begun = Instant::now();
+        while self.metric(name).await < least {
+            assert!(begun.elapsed() < PATIENCE, "{name} is not {least} after {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Bodies refused for this reason since start.
     pub async fn refused(&self, reason: &str) -> u64 {
         self.metric(&format!("bodies_refused_total{{reason=\"{reason}\"}}")).await

@@ -50,6 +50,7 @@ pub fn event(n: u64) -> Event<'static> {
         order_id: "".into(),
         properties: r#"{"price":12.5}"#.into(),
         library: "test 1".into(),
+        violations: Vec::new(),
     }
 }
 

@@ -144,6 +144,7 @@ export const reports = {
   'channel.Audio': 'Audio',
   'channel.AI Assistants': 'AI Assistants',
   'channel.Referral': 'Referral',
+  'channel.Cross-network': 'Cross-network',
   'channel.Unassigned': 'Unassigned',
   'device.desktop': 'Desktop',
   'device.mobile': 'Mobile',

@@ -145,6 +145,7 @@ export const reports: Record<keyof typeof english, string> = {
   'channel.Audio': 'صوتی',
   'channel.AI Assistants': 'دستیارهای هوشمند',
   'channel.Referral': 'ارجاع',
+  'channel.Cross-network': 'چندشبکه‌ای',
   'channel.Unassigned': 'نامشخص',
   'device.desktop': 'رایانه',
   'device.mobile': 'تلفن همراه',
