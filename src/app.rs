@@ -22,7 +22,7 @@ use crate::{
     catalog::Catalog,
     clock,
     collect::Collector,
-    config::{Config, Endpoint},
+    config::{self, Config, Endpoint},
     control::Control,
     dedup::Dedup,
     delivery::{Delivery, Progress},
@@ -108,7 +108,8 @@ impl App {
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
         let learn = Arc::new(Learn::new(store.clone(), &config.learn, config.ingest.session_minutes));
-        let geo = Arc::new(Geo::open((!config.geo.database.is_empty()).then(|| Path::new(&config.geo.database)))?);
+        let mut back = Tasks::default();
+        let geo = places(&config.geo, &metrics, &mut back)?;
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&journal),
@@ -129,7 +130,6 @@ impl App {
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let ready = watch::Sender::new(false);
         let warehouse = ready.subscribe();
-        let mut back = Tasks::default();
         back.spawn(
             "profiles follow delivery",
             background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
@@ -227,6 +227,14 @@ fn warehouse_at(
     let engine = Engine::start(&options, tasks)?;
     let endpoint = engine.endpoint();
     Ok((Some(engine), endpoint))
+}
+
+/// The database of places, and the task that takes up a new one.
+fn places(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> anyhow::Result<Arc<Geo>> {
+    let geo = Arc::new(Geo::open((!config.database.is_empty()).then(|| Path::new(&config.database)))?);
+    let look_every = Duration::from_secs(config.refresh_seconds);
+    tasks.spawn("places", background::keep_places(Arc::clone(&geo), look_every, Arc::clone(metrics), tasks.stopping()));
+    Ok(geo)
 }
 
 /// Keys that sign visitor cookies: made once, kept in the control database.

@@ -14,10 +14,12 @@ use crate::{
     clock,
     dedup::Dedup,
     delivery::Delivery,
+    geo::{Geo, Refreshed},
     model::Position,
     profiles::Profiles,
     store::{ErrorKind, Store},
     tasks::Stopping,
+    telemetry::Metrics,
 };
 
 /// Profiles let go of events that the warehouse now has.
@@ -43,6 +45,25 @@ pub async fn keep_message_ids(dedup: Dedup, safe_below: Arc<AtomicU64>, mut stop
             Ok(Ok(position)) => safe_below.store(position.0, Ordering::Relaxed),
             Ok(Err(error)) => tracing::warn!(%error, "message ids stay in the journal a little longer"),
             Err(error) => tracing::error!(%error, "writing message ids failed"),
+        }
+    }
+}
+
+/// Takes up a database of places that was replaced; a damaged one is named, and the old one goes on.
+pub async fn keep_places(geo: Arc<Geo>, every: Duration, metrics: Arc<Metrics>, mut stopping: Stopping) {
+    while !every.is_zero() && !stopping.sleep(every).await {
+        let geo = Arc::clone(&geo);
+        match tokio::task::spawn_blocking(move || geo.refresh()).await {
+            Ok(Ok(Refreshed::Unchanged)) => {}
+            Ok(Ok(Refreshed::Swapped { path, kind })) => {
+                tracing::info!(path = %path.display(), kind, "places come from a new database");
+                metrics.geo_swaps.inc();
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the database of places before stays in use");
+                metrics.geo_refusals.inc();
+            }
+            Err(error) => tracing::error!(%error, "looking at the database of places failed"),
         }
     }
 }

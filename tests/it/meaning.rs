@@ -139,8 +139,12 @@ async fn a_database_of_places_is_swapped_while_running_and_a_damaged_one_refused
     app.reaches("geo_refusals_total", 1).await;
     londoner.views("/damaged").await;
     let mut newer = whole;
-    let at = newer.windows(6).position(|six| six == b"London").unwrap();
-    newer[at..at + 6].copy_from_slice(b"Londra");
+    // In every language that has it so.
+    for at in 0..newer.len() - 6 {
+        if newer[at..].starts_with(b"London") {
+            newer[at..at + 6].copy_from_slice(b"Londra");
+        }
+    }
     std::fs::write(&path, &newer).unwrap();
     app.reaches("geo_swaps_total", 1).await;
     londoner.views("/swapped").await;
