@@ -15,7 +15,7 @@ use ashna::{
     },
     model::{
         Action, ConsentDefault, Currency, Item, Kind, Position, ProfileEvent, RobotsPolicy, Site, SiteId, Timestamp,
-        VisitorId,
+        VisitorId, VisitorRules,
     },
     profiles::{Freshness, Profiles},
     store::Store,
@@ -70,6 +70,7 @@ fn shop() -> SiteSnapshot {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         events_per_second_max: 0,
+        visitors: VisitorRules::default(),
         demo: false,
         created_at: NOW,
     };

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use ashna::{
     config::Config,
     ingest::{self, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::agents::Cache},
-    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
+    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -41,6 +41,7 @@ fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         events_per_second_max: 0,
+        visitors: VisitorRules::default(),
         demo: false,
         created_at: NOW,
     }
@@ -54,9 +55,11 @@ fn bench(criterion: &mut Criterion) {
         sender: Sender::Browser,
         user_agent: CHROME,
         address: Some([81, 2, 69, 142].into()),
-        identity: Identity { visitor: VisitorId(7), from: Origin::Proposal, session: None },
+        identity: Identity::new(VisitorId(7), Origin::Proposal),
         server_key: false,
         consent: Consent::FULL,
+        refusal_signal: false,
+        daily: None,
         now: NOW,
         entropy: 1,
         from_file: false,

@@ -32,13 +32,13 @@ use crate::{
         rate::Rates,
         state::{Doors, Rooms},
     },
-    ingest::identify::Keys,
     journal::Journal,
     learn::Learn,
     model::Position,
     personalize::Personalizer,
-    profiles::Profiles,
+    profiles::{Profiles, reducer::SessionMinutes},
     reports::Reports,
+    salts::Salts,
     store::Store,
     tasks::Tasks,
     telemetry::Metrics,
@@ -84,8 +84,7 @@ impl App {
 
         let control = Control::open(data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
-        let access = Access::new(control.clone(), config.access.clone());
-        let cookie_keys = cookie_keys(&control).await?;
+        let access = Access::open(control.clone(), config.access.clone()).await?;
         let setup_token = access.open_setup().await?;
         if let Some(origins) = &start.demo_origins {
             demo::install(&catalog, origins).await?;
@@ -103,19 +102,22 @@ impl App {
             let keep_from = move || Position(safe.load(Ordering::Relaxed));
             Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
         };
-        let profiles =
-            Arc::new(Profiles::new(&config.profiles, config.ingest.session_minutes, journal.id(), store.clone()));
+        let chosen = session_minutes(&catalog);
+        let minutes = config.ingest.session_minutes;
+        let profiles = Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()));
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
         let learn = Arc::new(Learn::new(store.clone(), &config.learn, config.ingest.session_minutes));
         let mut back = Tasks::default();
         let geo = places(&config.geo, &metrics, &mut back)?;
+        let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&journal),
             dedup.clone(),
             Arc::clone(&profiles),
             geo,
+            Arc::clone(&salts),
             Arc::clone(&metrics),
         );
         let personalizer = Personalizer::new(
@@ -136,6 +138,7 @@ impl App {
         );
         back.spawn("message ids", background::keep_message_ids(dedup.clone(), ids_safe_below, back.stopping()));
         back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
+        back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
         back.spawn("learn", learn.run(back.stopping()));
 
@@ -148,7 +151,6 @@ impl App {
             personalizer,
             reports,
             control: control.clone(),
-            cookie_keys,
             not_ready: {
                 let journal = Arc::clone(&journal);
                 Box::new(move || (!journal.has_room()).then_some("the journal is full"))
@@ -237,11 +239,10 @@ fn places(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> an
     Ok(geo)
 }
 
-/// Keys that sign visitor cookies: made once, kept in the control database.
-async fn cookie_keys(control: &Control) -> anyhow::Result<Keys> {
-    let text = control.setting("cookie_keys", || crate::access::new_secret("")).await?;
-    let keys = text.split(',').map(|key| key.as_bytes().into()).collect();
-    Ok(Keys::new(keys))
+/// The silence that ends a session, of sites that choose it themselves.
+fn session_minutes(catalog: &Catalog) -> SessionMinutes {
+    let sites = catalog.cell();
+    Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes)
 }
 
 /// A closure that reads a watched value each time it is called.

@@ -59,6 +59,9 @@ enum Command {
     /// Keys for programs.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// The key that signs visitor cookies.
+    #[command(subcommand)]
+    CookieKey(CookieKeyCommand),
     /// Take a file in; taking it in twice adds nothing.
     Import(import::Options),
     /// Give the demo shop an invented past: weeks of visitors that never were.
@@ -118,6 +121,17 @@ enum KeyCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum CookieKeyCommand {
+    /// Sign with a new key from now on; cookies of older keys stay valid for their 400 days.
+    Rotate {
+        /// Make cookies of older keys void at once, after a key got into wrong hands: their visitors
+        /// are then known by what the tracker remembers, or begin anew.
+        #[arg(long)]
+        forget_old: bool,
+    },
+}
+
 /// Runs the command of the process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -174,6 +188,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             tell(common, &answer, &plain(&answer["key"]))
         }
         Command::Quarantine(command) => quarantine::run(&config, common, &command).await,
+        Command::CookieKey(CookieKeyCommand::Rotate { forget_old }) => {
+            let operation = Operation::RotateCookieKey { forget_old };
+            let answer = reach::operate(&config, &common.data_dir, operation).await?;
+            tell(common, &answer, &format!("visitor cookies are signed with a new key; {} verify them", answer["keys"]))
+        }
         Command::Migrate => migrate(&config, common).await,
         Command::CheckConfig => {
             let text = format!("{config:#?}");

@@ -15,8 +15,9 @@ use crate::{
         robots::Robot,
     },
     journal::{self, AppendError, Journal},
-    model::{Event, Kind, Position, ProfileEvent, Site, SiteId, VisitorId},
+    model::{Event, Kind, KnownBy, Position, ProfileEvent, Site, SiteId, Timestamp, VisitorId},
     profiles::{Profiles, reducer},
+    salts::Salts,
     store::rows,
     telemetry::{Metrics, Outcome},
     wire::collect::Batch,
@@ -32,6 +33,7 @@ struct Rooms {
     dedup: Dedup,
     profiles: Arc<Profiles>,
     geo: Arc<Geo>,
+    salts: Arc<Salts>,
     agents: agents::Cache,
     pace: Pace,
     metrics: Arc<Metrics>,
@@ -59,6 +61,8 @@ pub struct Arrival<'r, 'a> {
     pub from_file: bool,
     /// What the visitor agreed to.
     pub consent: Consent,
+    /// Whether the browser signals a refusal.
+    pub refusal_signal: bool,
 }
 
 /// What became of a request.
@@ -106,11 +110,12 @@ impl Collector {
         dedup: Dedup,
         profiles: Arc<Profiles>,
         geo: Arc<Geo>,
+        salts: Arc<Salts>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let pace = Pace::new(limits.pageviews_per_10s_max);
         let agents = agents::Cache::default();
-        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, agents, pace, metrics }))
+        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, agents, pace, metrics }))
     }
 
     /// Takes one request's events; returns when what is kept is on disk.
@@ -139,6 +144,12 @@ impl Collector {
         Ok(Collected { outcome, session })
     }
 
+    /// The visitor that an address and a user agent stand for today, for sites that take no ids.
+    #[must_use]
+    pub fn daily_visitor(&self, site: &Site, address: IpAddr, user_agent: &str) -> VisitorId {
+        self.0.daily_visitor(site, address, user_agent, clock::now())
+    }
+
     /// Takes notice of a visitor whose id was just made: their profile begins empty, without a look
     /// into the warehouse.
     pub fn welcome(&self, site: SiteId, visitor: VisitorId) {
@@ -158,6 +169,11 @@ impl Collector {
 }
 
 impl Rooms {
+    fn daily_visitor(&self, site: &Site, address: IpAddr, user_agent: &str, now: Timestamp) -> VisitorId {
+        let pause_ms = site.visitors.session_ms(self.limits.session_minutes);
+        self.salts.visitor(site.id, pause_ms, address, user_agent, now)
+    }
+
     /// Steps that need no waiting: a verdict for each event, and a place in the journal for each new one.
     fn judge(&self, arrival: &Arrival<'_, '_>) -> Judged {
         let now = clock::now();
@@ -166,6 +182,8 @@ impl Rooms {
             let (start, last) = self.profiles.session_of(arrival.site.id, visitor)?;
             Some(Session { start, last })
         };
+        let daily = |address: IpAddr, user_agent: &str| self.daily_visitor(arrival.site, address, user_agent, now);
+        let takes_no_ids = arrival.site.visitors.known_by == KnownBy::DailyHash;
         let setting = Setting {
             site: arrival.site,
             sender: arrival.sender,
@@ -176,6 +194,8 @@ impl Rooms {
             server_key: arrival.server_key,
             from_file: arrival.from_file,
             consent: arrival.consent,
+            refusal_signal: arrival.refusal_signal,
+            daily: takes_no_ids.then_some(&daily),
             now,
             entropy: rand::random(),
             limits: &self.limits,

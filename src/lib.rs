@@ -14,7 +14,7 @@
 //! | 5 errands | [`import`], [`operate`] |
 //! | 4 stories | [`collect`], [`personalize`] |
 //! | 3 keepers | [`access`], [`catalog`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
-//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`engine`] |
+//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`] |
 //! | 1 thinking, pure | [`ingest`], [`decide`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
@@ -41,6 +41,7 @@ pub mod operate;
 pub mod personalize;
 pub mod profiles;
 pub mod reports;
+pub mod salts;
 pub mod seed;
 pub mod store;
 pub mod tasks;

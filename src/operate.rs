@@ -43,6 +43,11 @@ pub enum Operation {
         /// read, server or admin.
         scope: String,
     },
+    /// Signs visitor cookies with a new key.
+    RotateCookieKey {
+        /// Whether cookies that older keys signed are void at once.
+        forget_old: bool,
+    },
     /// Takes a piece of a file.
     Import {
         /// The site it belongs to.
@@ -128,6 +133,13 @@ impl Operator<'_> {
                     .ok_or_else(|| OperateError::Unusable("--scope must be read, server or admin".into()))?;
                 self.catalog.site(SiteId(site))?;
                 Ok(json!({ "key": self.access.add_key(SiteId(site), scope).await? }))
+            }
+            Operation::RotateCookieKey { forget_old } => {
+                let rotated = self.access.rotate_cookie_key(forget_old).await?;
+                self.access
+                    .audit("owner", "rotate cookie key", if forget_old { "old keys forgotten" } else { "" })
+                    .await?;
+                Ok(json!({ "keys": rotated.keys }))
             }
             Operation::Import { site, chunk } => {
                 let site = self.catalog.site(SiteId(site))?;

@@ -36,6 +36,8 @@ pub struct Ask<'a> {
     pub site: &'a SiteSnapshot,
     /// The visitor; nobody without consent to personalization.
     pub visitor: VisitorId,
+    /// The person by the site's own word, sent with the request; empty when it sent none.
+    pub user: &'a str,
     /// Whether the visitor's id was made for this very request: there is no history to read.
     pub is_new: bool,
     /// The slots.
@@ -77,9 +79,9 @@ impl Personalizer {
         Self { profiles, learn, settings: Settings::new(decide, settings), budget, metrics }
     }
 
-    /// What is known of a visitor right now.
+    /// What decisions may use about a visitor right now.
     pub async fn profile(&self, site: SiteId, visitor: VisitorId) -> Arc<Profile> {
-        self.profiles.get(site, visitor, self.budget).await.0
+        self.profiles.known(site, visitor, "", self.budget).await.0
     }
 
     /// A profile's interest in categories as it is now, strongest first.
@@ -95,7 +97,7 @@ impl Personalizer {
         if ask.is_new {
             self.profiles.begin(site, ask.visitor);
         }
-        let (profile, freshness) = self.profiles.get(site, ask.visitor, self.budget).await;
+        let (profile, freshness) = self.profiles.known(site, ask.visitor, ask.user, self.budget).await;
         let profiled = begun.elapsed();
         let index = self.learn.index(site);
         let context = Context {

@@ -4,14 +4,21 @@
 //! bits. This room never decides what a role may do on a page; doors ask for a role or a scope.
 //! Example: `access.log_in(email, password).await?` gives a token for the cookie.
 
+mod cookie_keys;
 mod failures;
 mod password;
 
-use std::{net::IpAddr, sync::Mutex};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+pub use cookie_keys::Rotated;
 
 use crate::{
     config,
     control::{Control, ControlError, KeyRow, Role, Scope, UserRow},
+    ingest::identify::Keys,
     model::{SiteId, Timestamp},
 };
 
@@ -23,6 +30,7 @@ pub struct Access {
     failures: Mutex<failures::Failures>,
     setup_token_hash: Mutex<Option<String>>,
     hashing: tokio::sync::Semaphore,
+    cookie_keys: cookie_keys::CookieKeys,
 }
 
 /// Why somebody was not let in.
@@ -61,12 +69,12 @@ pub struct Login {
 
 impl Access {
     /// The gate over this control database.
-    #[must_use]
-    pub fn new(control: Control, settings: config::Access) -> Self {
+    pub async fn open(control: Control, settings: config::Access) -> Result<Self, AccessError> {
         let failures = Mutex::new(failures::Failures::new(settings.login_failures_max, settings.login_pause_seconds));
         // Argon2 takes 19 MB and a core for each login under way; two at once is enough for people.
         let hashing = tokio::sync::Semaphore::new(2);
-        Self { control, settings, failures, setup_token_hash: Mutex::new(None), hashing }
+        let cookie_keys = cookie_keys::CookieKeys::load(&control).await?;
+        Ok(Self { control, settings, failures, setup_token_hash: Mutex::new(None), hashing, cookie_keys })
     }
 
     /// Opens the first-run set-up and returns its one-time token; `None` when there are users already.
@@ -164,6 +172,18 @@ impl Access {
             return Ok(None);
         }
         Ok(self.control.key_by_hash(&hash(key)).await?)
+    }
+
+    /// Keys that sign and verify visitor cookies now.
+    #[must_use]
+    pub fn cookie_keys(&self) -> Arc<Keys> {
+        self.cookie_keys.current()
+    }
+
+    /// Signs visitor cookies with a new key from now on. Cookies that older keys signed stay valid, and
+    /// are signed anew when they are next seen, unless the old keys are to be `forgotten`.
+    pub async fn rotate_cookie_key(&self, forgotten: bool) -> Result<Rotated, AccessError> {
+        Ok(self.cookie_keys.rotate(&self.control, forgotten, crate::clock::now()).await?)
     }
 
     /// Notes who did what.

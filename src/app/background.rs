@@ -17,6 +17,7 @@ use crate::{
     geo::{Geo, Refreshed},
     model::Position,
     profiles::Profiles,
+    salts::Salts,
     store::{ErrorKind, Store},
     tasks::Stopping,
     telemetry::Metrics,
@@ -64,6 +65,16 @@ pub async fn keep_places(geo: Arc<Geo>, every: Duration, metrics: Arc<Metrics>, 
                 metrics.geo_refusals.inc();
             }
             Err(error) => tracing::error!(%error, "looking at the database of places failed"),
+        }
+    }
+}
+
+/// Salts that have had their day are destroyed within the minute.
+pub async fn keep_salts(salts: Arc<Salts>, mut stopping: Stopping) {
+    while !stopping.sleep(Duration::from_mins(1)).await {
+        let salts = Arc::clone(&salts);
+        if let Err(error) = tokio::task::spawn_blocking(move || salts.tidy(clock::now())).await {
+            tracing::error!(%error, "tidying the salts failed");
         }
     }
 }

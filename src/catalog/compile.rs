@@ -321,6 +321,7 @@ mod tests {
             consent_default: crate::model::ConsentDefault::Granted,
             honour_gpc: true,
             events_per_second_max: 0,
+            visitors: crate::model::VisitorRules::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

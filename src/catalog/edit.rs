@@ -8,7 +8,7 @@ use super::{Catalog, CatalogError, SiteSnapshot, compile, is_origin, snapshot::I
 use crate::{
     access::new_secret,
     control::NewSite,
-    model::{ConsentDefault, Currency, Offer, RobotsPolicy, Site, SiteId},
+    model::{ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, Site, SiteId, VisitorRules, WithoutConsent},
     wire::item::ItemBody,
 };
 
@@ -27,10 +27,16 @@ pub struct Change {
     pub robots: Option<String>,
     /// `granted` or `denied`.
     pub consent_default: Option<String>,
-    /// Whether Global Privacy Control counts as a refusal.
+    /// Whether Global Privacy Control and Do Not Track count as a refusal.
     pub honour_gpc: Option<bool>,
     /// Events a second; 0: what the configuration says.
     pub events_per_second_max: Option<u32>,
+    /// `cookie` or `daily_hash`.
+    pub known_by: Option<String>,
+    /// `anonymous` or `nothing`.
+    pub without_consent: Option<String>,
+    /// Minutes of silence that end a session; `Some(None)` for the setting that holds for all sites.
+    pub session_minutes: Option<Option<u32>>,
 }
 
 /// What became of an upsert.
@@ -89,6 +95,20 @@ impl Catalog {
         }
         site.honour_gpc = change.honour_gpc.unwrap_or(site.honour_gpc);
         site.events_per_second_max = change.events_per_second_max.unwrap_or(site.events_per_second_max);
+        if let Some(word) = change.known_by {
+            site.visitors.known_by =
+                KnownBy::from_word(&word).ok_or_else(|| invalid("`known_by` must be cookie or daily_hash"))?;
+        }
+        if let Some(word) = change.without_consent {
+            site.visitors.without_consent = WithoutConsent::from_word(&word)
+                .ok_or_else(|| invalid("`without_consent` must be anonymous or nothing"))?;
+        }
+        if let Some(minutes) = change.session_minutes {
+            if minutes.is_some_and(|m| m == 0 || m > VisitorRules::SESSION_MINUTES_MAX) {
+                return Err(invalid("`session_minutes` must be 1 to 1440, or null for the setting of all sites"));
+            }
+            site.visitors.session_minutes = minutes;
+        }
         self.control.update_site(&site).await?;
         self.recompile(site.clone()).await?;
         Ok(site)

@@ -85,6 +85,18 @@ impl Control {
         Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(&self.pool).await?)
     }
 
+    /// Sets a named setting, whatever it was.
+    pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), ControlError> {
+        sqlx::query(
+            "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name)
+        .bind(value)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Notes who did what, for the owner to read later.
     pub async fn audit(&self, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
         sqlx::query("INSERT INTO audit (at, who, action, subject) VALUES (?, ?, ?, ?)")

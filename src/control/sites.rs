@@ -3,7 +3,9 @@
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
-use crate::model::{ConsentDefault, Currency, RobotsPolicy, Site, SiteId, Timestamp};
+use crate::model::{
+    ConsentDefault, Currency, KnownBy, RobotsPolicy, Site, SiteId, Timestamp, VisitorRules, WithoutConsent,
+};
 
 /// What a new site needs; the rest takes defaults.
 #[derive(Debug, Clone)]
@@ -48,7 +50,8 @@ impl Control {
     pub async fn update_site(&self, site: &Site) -> Result<bool, ControlError> {
         let done = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
-             honour_gpc = ?, events_per_second_max = ? WHERE id = ?",
+             honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ? \
+             WHERE id = ?",
         )
         .bind(&site.name)
         .bind(as_json(&site.origins))
@@ -64,6 +67,9 @@ impl Control {
         })
         .bind(site.honour_gpc)
         .bind(site.events_per_second_max)
+        .bind(site.visitors.known_by.as_str())
+        .bind(site.visitors.without_consent.as_str())
+        .bind(site.visitors.session_minutes)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -93,6 +99,12 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
         },
         honour_gpc: row.try_get("honour_gpc")?,
         events_per_second_max: row.try_get("events_per_second_max")?,
+        visitors: VisitorRules {
+            // A word of a newer version: then what keeps the least of visitors.
+            known_by: KnownBy::from_word(&text("known_by")?).unwrap_or(KnownBy::DailyHash),
+            without_consent: WithoutConsent::from_word(&text("without_consent")?).unwrap_or(WithoutConsent::Nothing),
+            session_minutes: row.try_get("session_minutes")?,
+        },
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),
     })

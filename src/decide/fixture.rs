@@ -14,7 +14,7 @@ use crate::{
         snapshot::{Items, SiteSnapshot},
     },
     model::{
-        ConsentDefault, Currency, Item, Offer, Profile, RobotsPolicy, Site, SiteId, Timestamp, VisitorId,
+        ConsentDefault, Currency, Item, Offer, Profile, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules,
         profile::Affinity,
     },
 };
@@ -64,6 +64,7 @@ pub(super) fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         events_per_second_max: 0,
+        visitors: VisitorRules::default(),
         demo: false,
         created_at: Timestamp(0),
     }

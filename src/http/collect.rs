@@ -12,10 +12,17 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{body, connection, error::ApiError, extract::Query, rate, state::Doors, visitor};
+use super::{
+    body, connection,
+    error::ApiError,
+    extract::Query,
+    rate,
+    state::Doors,
+    visitor::{self, Claims},
+};
 use crate::{
     collect::{Arrival, CollectError, Collected},
-    ingest::{Consent, Identity, Sender, consent},
+    ingest::{Identity, Sender, consent},
     model::{Kind, Site},
     wire::collect::{self, Batch},
 };
@@ -38,6 +45,7 @@ pub struct PixelQuery {
     url: String,
     title: String,
     referrer: String,
+    consent: String,
 }
 
 /// `POST /e`: the tracker's batches. The visitor cookie is read and set here.
@@ -65,8 +73,14 @@ pub async fn pixel(
     rate::admit_address(&doors, peer, &parts.headers)?;
     let referer = connection::text(&parts.headers, header::REFERER);
     let page = if query.url.is_empty() { referer } else { &query.url };
-    let body = json!({"events": [{"type": "page", "context": {"page":
-        {"url": page, "title": query.title, "referrer": query.referrer}}}]})
+    let agreed = match query.consent.as_str() {
+        "granted" => Some(true),
+        "denied" => Some(false),
+        _ => None,
+    };
+    let body = json!({"consent": {"analytics": agreed, "personalization": agreed},
+        "events": [{"type": "page", "context": {"page":
+            {"url": page, "title": query.title, "referrer": query.referrer}}}]})
     .to_string();
     let batch = parse(&doors, body.as_bytes(), None)?;
     let counted = from_browser(&doors, &parts, peer, &query.key, &batch).await?;
@@ -115,8 +129,10 @@ async fn from_browser(
     let site = &snapshot.site_of_key(key).ok_or_else(|| refuse(doors, "unknown_key", ApiError::Unauthorized))?.site;
     sender_of(doors, &parts.headers, site)?;
     rate::admit_events(doors, peer, &parts.headers, site, batch.events.len())?;
-    let consent = consent::settle(site, batch.consent, visitor::refuses(&parts.headers));
-    let identity = visitor::identify(doors, &parts.headers, site, batch.visitor.as_str(), batch.reset, consent);
+    let refusal_signal = visitor::refuses(&parts.headers);
+    let consent = consent::settle(site, consent::said(batch), refusal_signal);
+    let claims = Claims { proposal: batch.visitor.as_str(), reset: batch.reset, own_connection: true };
+    let identity = visitor::identify(doors, &parts.headers, peer, site, &claims, consent);
     if visitor::is_new(identity, batch.fresh) {
         doors.collector.welcome(site.id, identity.visitor);
     }
@@ -131,9 +147,10 @@ async fn from_browser(
         server_key: false,
         from_file: false,
         consent,
+        refusal_signal,
     };
     let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(doors, &e))?;
-    answer_browser(doors, parts, site, batch, consent, identity, &collected)
+    answer_browser(doors, parts, site, batch, identity, &collected)
 }
 
 /// 204, or the id to go on with when the service settled on another than the tracker proposed.
@@ -142,18 +159,18 @@ fn answer_browser(
     parts: &Parts,
     site: &Site,
     batch: &Batch<'_>,
-    consent: Consent,
     identity: Identity,
     collected: &Collected,
 ) -> Result<Response, ApiError> {
     let settled = identity.visitor.to_string();
-    let agreed = !consent.analytics || batch.visitor.as_str() == settled;
+    let agreed = !visitor::is_told(identity) || batch.visitor.as_str() == settled;
     let mut answer = if agreed {
         StatusCode::NO_CONTENT.into_response()
     } else {
         Json(json!({ "visitor": settled })).into_response()
     };
-    if let Some(cookie) = visitor::renewed_cookie(doors, &parts.headers, site, identity, collected.session)? {
+    let said = consent::said(batch);
+    if let Some(cookie) = visitor::cookie_to_set(doors, &parts.headers, site, identity, collected.session, said)? {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     let outcome = HeaderValue::from_str(&collected.outcome.header()).map_err(|e| ApiError::Internal(e.to_string()))?;

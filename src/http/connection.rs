@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use ipnet::IpNet;
 
 use crate::{ingest::Hints, model::Site};
@@ -80,16 +80,39 @@ pub fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
     headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("")
 }
 
+/// Whether the request comes from a page of another site: cookies then travel only in a partition of
+/// that site. Browsers say so in `Sec-Fetch-Site` where the connection is safe; else another host in
+/// `Origin`, or in `Referer` where there is none, is taken for another site. Believed of anybody: it
+/// shapes the asker's own cookie alone.
+#[must_use]
+pub fn is_cross_site(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        Some(b"cross-site") => return true,
+        Some(b"same-origin" | b"same-site") => return false,
+        _ => {}
+    }
+    let host = text(headers, header::HOST);
+    let page = origin(headers).unwrap_or_else(|| text(headers, header::REFERER));
+    let authority = page.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(""));
+    // The opaque origin of a sandboxed page is another one too.
+    page == "null" || authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host))
+}
+
 /// The value of one cookie; several `Cookie` headers and odd neighbours are tolerated.
 #[must_use]
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    cookies(headers, name).next()
+}
+
+/// The values of all cookies of one name, in the browser's order.
+pub fn cookies<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = String> + 'h {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(cookie::Cookie::split_parse)
         .filter_map(Result::ok)
-        .find(|c| c.name() == name)
+        .filter(move |c| c.name() == name)
         .map(|c| c.value().to_owned())
 }
 
@@ -124,5 +147,30 @@ mod tests {
         headers.append("cookie", "=; a=1; ashna_1=v1.x; bad".parse().unwrap());
         assert_eq!(cookie(&headers, "ashna_1").as_deref(), Some("v1.x"));
         assert_eq!(cookie(&headers, "ashna_2"), None);
+        headers.append("cookie", "ashna_1=second; ashna_1=third".parse().unwrap());
+        assert_eq!(cookies(&headers, "ashna_1").collect::<Vec<_>>(), ["v1.x", "second", "third"]);
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_told_by_the_browser_or_by_its_host() {
+        let check = |lines: &[(&'static str, &str)], expected: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "ashna.shop.example".parse().unwrap());
+            for (name, value) in lines {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(is_cross_site(&headers), expected, "{lines:?}");
+        };
+        check(&[], false);
+        check(&[("origin", "https://ashna.shop.example")], false);
+        check(&[("origin", "https://ASHNA.shop.example")], false);
+        check(&[("origin", "https://shop.example")], true);
+        check(&[("origin", "https://shop.example"), ("sec-fetch-site", "same-site")], false);
+        check(&[("origin", "https://shop.example"), ("sec-fetch-site", "cross-site")], true);
+        check(&[("origin", "null")], true);
+        check(&[("referer", "https://ashna.shop.example/demo?a=https://x")], false);
+        check(&[("referer", "https://shop.example/page")], true);
+        check(&[("sec-fetch-site", "cross-site")], true);
+        check(&[("sec-fetch-site", "none")], false);
     }
 }

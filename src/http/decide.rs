@@ -1,21 +1,29 @@
 //! Doors for personalization: what to show to this visitor on this page.
 
-use std::fmt::Display;
+use std::{fmt::Display, net::SocketAddr};
 
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use serde_json::Map;
 
-use super::{body, caller, collect::KeyQuery, connection, error::ApiError, extract::Query, state::Doors, visitor};
+use super::{
+    body, caller,
+    collect::KeyQuery,
+    connection,
+    error::ApiError,
+    extract::Query,
+    state::Doors,
+    visitor::{self, Claims},
+};
 use crate::{
     catalog::SiteSnapshot,
     control::Scope,
-    ingest::{Origin, consent},
-    model::{Currency, Decision, Ranked, VisitorId},
+    ingest::{consent, identify},
+    model::{Currency, Decision, KnownBy, Ranked, Site, VisitorId},
     personalize::{Answer, Ask},
     wire::{
         collect::Consent as Said,
@@ -31,6 +39,7 @@ const TEXT_MAX: usize = 2000;
 pub async fn decide(
     State(doors): State<Doors>,
     Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, stream) = request.into_parts();
@@ -44,15 +53,21 @@ pub async fn decide(
         .consent
         .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
     let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
-    let proposal = asked.visitor.as_deref().unwrap_or("");
-    let identity = visitor::identify(&doors, &parts.headers, &site.site, proposal, asked.reset, consent);
+    let claims = Claims {
+        proposal: asked.visitor.as_deref().unwrap_or(""),
+        reset: asked.reset,
+        own_connection: connection::origin(&parts.headers).is_some(),
+    };
+    let identity = visitor::identify(&doors, &parts.headers, peer, &site.site, &claims, consent);
     let personal = if consent.personalization { identity.visitor } else { VisitorId::NOBODY };
+    let user = proved_user(&site.site, &asked, explain);
     let url_path = path_of(&asked.context.url);
     let answer = doors
         .personalizer
         .answer(&Ask {
             site,
             visitor: personal,
+            user: &user,
             is_new: visitor::is_new(identity, asked.fresh),
             slots: &asked.slots,
             item: asked.context.item.as_deref().unwrap_or(""),
@@ -62,7 +77,7 @@ pub async fn decide(
         })
         .await;
     let body = DecideAnswer {
-        visitor: (identity.from != Origin::Nobody).then(|| identity.visitor.to_string()),
+        visitor: visitor::is_told(identity).then(|| identity.visitor.to_string()),
         decisions: bodies(site, &answer.decisions, explain)?,
         degraded: answer.degraded,
     };
@@ -70,7 +85,7 @@ pub async fn decide(
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("server-timing", timing(&answer)?);
-    if let Some(cookie) = visitor::renewed_cookie(&doors, &parts.headers, &site.site, identity, None)? {
+    if let Some(cookie) = visitor::cookie_to_set(&doors, &parts.headers, &site.site, identity, None, said)? {
         headers.append(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -97,7 +112,7 @@ pub async fn recommend(
     }
     // Any slot of this ending shows recommendations.
     let slots = ["api-recs".to_owned()];
-    let ask = Ask { site, visitor, is_new: false, slots: &slots, item, cart: None, url_path: "", explain };
+    let ask = Ask { site, visitor, user: "", is_new: false, slots: &slots, item, cart: None, url_path: "", explain };
     let answer = doors.personalizer.answer(&ask).await;
     let k = query.k.unwrap_or(usize::MAX);
     let items = answer.decisions.iter().flat_map(|d| &d.items).take(k).filter_map(|ranked| shown(site, ranked));
@@ -144,6 +159,16 @@ async fn site_of<'s>(
         }
         _ => Ok((site, false)),
     }
+}
+
+/// The person, by the site's own word: sent with its key, or signed with its secret. Empty when it is
+/// neither, and on sites that take no ids.
+fn proved_user(site: &Site, asked: &DecideRequest, with_server_key: bool) -> String {
+    let said = asked.user_id.as_deref().unwrap_or("");
+    let signature = asked.signature.as_deref().unwrap_or("");
+    let proved = with_server_key || identify::user_is_verified(site, said, signature);
+    let taken = proved && said.len() <= TEXT_MAX && site.visitors.known_by == KnownBy::Cookie;
+    if taken { identify::kept_user_id(said) } else { String::new() }
 }
 
 fn path_of(url: &str) -> String {

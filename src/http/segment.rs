@@ -26,13 +26,14 @@ use super::{
     extract::Path,
     rate,
     state::Doors,
-    visitor,
+    visitor::{self, Claims},
 };
 use crate::{
+    clock,
     collect::Arrival,
     control::Scope,
-    ingest::{RejectReason, Sender, consent, identify},
-    model::{Kind, Site},
+    ingest::{Consent, RejectReason, Sender, consent, identify},
+    model::{Kind, KnownBy, Site},
     telemetry::Outcome,
 };
 
@@ -76,7 +77,15 @@ pub async fn call(
     let sender = sender_of(&doors, &parts.headers, site)?;
     rate::admit_events(&doors, peer, &parts.headers, site, batch.events.len())?;
     let from_browser = sender == Sender::Browser;
-    let consent = consent::settle(site, batch.consent, from_browser && visitor::refuses(&parts.headers));
+    let refusal_signal = from_browser && visitor::refuses(&parts.headers);
+    let consent = consent::settle(site, consent::said(&batch), refusal_signal);
+    // No cookie is read here, so that events with consent of their own can still be somebody's.
+    let identity = if from_browser && site.visitors.known_by == KnownBy::DailyHash {
+        let claims = Claims { proposal: "", reset: false, own_connection: true };
+        visitor::identify(&doors, &parts.headers, peer, site, &claims, Consent::FULL)
+    } else {
+        identify::settle(None, "", true, rand::random(), clock::now())
+    };
     let arrival = Arrival {
         site,
         batch: &batch,
@@ -84,10 +93,11 @@ pub async fn call(
         user_agent: if from_browser { connection::text(&parts.headers, header::USER_AGENT) } else { "" },
         hints: connection::hints(peer, &parts.headers, &doors.server.trusted_proxies),
         address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
-        identity: identify::settle(None, "", consent.analytics, rand::random()),
+        identity,
         server_key: server_key.is_some(),
         from_file: false,
         consent,
+        refusal_signal,
     };
     let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(&doors, &e))?;
     Ok(answer(kind, &collected.outcome))

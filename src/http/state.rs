@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::rate::Rates;
 use crate::{
     access::Access, catalog::Catalog, collect::Collector, config, control::Control, delivery::Replay,
-    ingest::identify::Keys, operate::Operator, personalize::Personalizer, reports::Reports, telemetry::Metrics,
-    wire::admin::JournalCounts,
+    operate::Operator, personalize::Personalizer, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -33,8 +32,6 @@ pub struct Rooms {
     pub metrics: Arc<Metrics>,
     /// Saved funnels and the like.
     pub control: Control,
-    /// Keys that sign visitor cookies.
-    pub cookie_keys: Keys,
     /// Why events cannot be taken now; `None` when they can.
     pub not_ready: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
     /// Whether reports can be answered.

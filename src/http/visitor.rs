@@ -1,26 +1,41 @@
-//! The visitor cookie: named per site, signed, out of scripts' reach.
+//! Who asks on the public side: the visitor cookie, named per site, signed and out of scripts' reach; the
+//! tracker's proposal; or, on sites that keep nothing in browsers, address and user agent for a day.
+
+use std::net::SocketAddr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite, time::Duration};
 
 use super::{connection, error::ApiError, state::Doors};
 use crate::{
+    clock,
     ingest::{
         Consent, Identity, Origin, Session,
-        identify::{self, CookieIdentity},
+        identify::{self, COOKIE_DAYS, CookieIdentity},
     },
-    model::Site,
+    model::{KnownBy, Site},
+    wire::collect::Consent as Said,
 };
 
-/// The longest a browser keeps a cookie.
-const DAYS: i64 = 400;
 /// A cookie is written anew when its last activity is older than this: answers stay small in between.
 const RENEW_AFTER_MS: i64 = 60_000;
+/// Cookies of our name that are looked at: a page of a neighbouring host may have planted some.
+const COOKIES_TRIED_MAX: usize = 8;
 
 /// Whether the browser signals a refusal: Global Privacy Control or Do Not Track.
 #[must_use]
 pub fn refuses(headers: &HeaderMap) -> bool {
     ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
+}
+
+/// What a request tells of its visitor.
+pub struct Claims<'r> {
+    /// The id the tracker proposes.
+    pub proposal: &'r str,
+    /// The old cookie is not to count.
+    pub reset: bool,
+    /// Whether the connection is the visitor's own: a browser's, not a server's.
+    pub own_connection: bool,
 }
 
 /// Who the visitor is: a valid cookie wins, then the tracker's proposal. After a `reset`, and without
@@ -29,16 +44,32 @@ pub fn refuses(headers: &HeaderMap) -> bool {
 pub fn identify(
     doors: &Doors,
     headers: &HeaderMap,
+    peer: SocketAddr,
     site: &Site,
-    proposal: &str,
-    reset: bool,
+    claims: &Claims<'_>,
     consent: Consent,
 ) -> Identity {
-    let cookie = (consent.analytics && !reset)
-        .then(|| connection::cookie(headers, &name(site)))
-        .flatten()
-        .and_then(|value| identify::parse(site.id, &doors.cookie_keys, &value));
-    identify::settle(cookie, proposal, consent.analytics, rand::random())
+    let now = clock::now();
+    if !consent.analytics {
+        return Identity::NOBODY;
+    }
+    if site.visitors.known_by == KnownBy::DailyHash {
+        if !claims.own_connection {
+            return Identity::NOBODY;
+        }
+        let address = connection::client_address(peer, headers, &doors.server.trusted_proxies);
+        let user_agent = connection::text(headers, header::USER_AGENT);
+        return Identity::daily(doors.collector.daily_visitor(site, address, user_agent));
+    }
+    let keys = doors.access.cookie_keys();
+    let cookie = (!claims.reset)
+        .then(|| {
+            let named = name(site);
+            let mut values = connection::cookies(headers, &named).take(COOKIES_TRIED_MAX);
+            values.find_map(|value| identify::parse(site.id, &keys, &value, now))
+        })
+        .flatten();
+    identify::settle(cookie, claims.proposal, consent.analytics, rand::random(), now)
 }
 
 /// Whether nothing can be known of the visitor yet: the id was made here, or by the page just now.
@@ -48,34 +79,48 @@ pub fn is_new(identity: Identity, fresh: bool) -> bool {
     identity.from == Origin::Fresh || (identity.from == Origin::Proposal && fresh)
 }
 
-/// The cookie to set, when there is news in it.
-pub fn renewed_cookie(
+/// Whether the visitor's id goes into answers: not where it stands for nobody or for a day only.
+#[must_use]
+pub const fn is_told(identity: Identity) -> bool {
+    matches!(identity.from, Origin::Cookie | Origin::Proposal | Origin::Fresh)
+}
+
+/// The cookie to set: a renewed one when there is news in it, an expired one when consent was withdrawn
+/// in words and the browser still has one.
+pub fn cookie_to_set(
     doors: &Doors,
     headers: &HeaderMap,
     site: &Site,
     identity: Identity,
     session: Option<Session>,
+    said: Said,
 ) -> Result<Option<HeaderValue>, ApiError> {
+    if said.analytics == Some(false) && connection::cookies(headers, &name(site)).next().is_some() {
+        return written(doors, headers, Cookie::build((name(site), "")).max_age(Duration::ZERO)).map(Some);
+    }
     let Some(session) = session.or(identity.session) else { return Ok(None) };
     let known = identity.session.filter(|_| identity.from == Origin::Cookie);
-    let stale = known.is_none_or(|k| k.start != session.start || session.last.since(k.last) > RENEW_AFTER_MS);
-    if identity.from == Origin::Nobody || !stale {
+    let stale = identity.outdated
+        || known.is_none_or(|k| k.start != session.start || session.last.since(k.last) > RENEW_AFTER_MS);
+    if !is_told(identity) || !stale {
         return Ok(None);
     }
-    let value = identify::seal(site.id, &doors.cookie_keys, &CookieIdentity { visitor: identity.visitor, session });
-    let host = connection::text(headers, header::HOST);
-    // On pages of another host the cookie travels only if it says so, and is kept apart for each of them.
-    let foreign = connection::origin(headers)
-        .and_then(|origin| origin.split_once("://"))
-        .is_some_and(|(_, authority)| !authority.eq_ignore_ascii_case(host));
+    let sealed = CookieIdentity { visitor: identity.visitor, session };
+    let value = identify::seal(site.id, &doors.access.cookie_keys(), &sealed);
+    let cookie = Cookie::build((name(site), value)).max_age(Duration::days(COOKIE_DAYS));
+    written(doors, headers, cookie).map(Some)
+}
+
+/// On pages of another site the cookie travels only if it says so, and is kept apart for each of them.
+fn written(doors: &Doors, headers: &HeaderMap, cookie: cookie::CookieBuilder<'_>) -> Result<HeaderValue, ApiError> {
     let https = doors.server.public_url.starts_with("https://") || connection::is_https(headers);
-    let mut cookie = Cookie::build((name(site), value)).path("/").http_only(true).max_age(Duration::days(DAYS));
-    cookie = if foreign {
+    let cookie = cookie.path("/").http_only(true);
+    let cookie = if connection::is_cross_site(headers) {
         cookie.same_site(SameSite::None).secure(true).partitioned(true)
     } else {
         cookie.same_site(SameSite::Lax).secure(https)
     };
-    HeaderValue::from_str(&cookie.build().to_string()).map(Some).map_err(|e| ApiError::Internal(e.to_string()))
+    HeaderValue::from_str(&cookie.build().to_string()).map_err(|e| ApiError::Internal(e.to_string()))
 }
 
 fn name(site: &Site) -> String {

@@ -6,10 +6,7 @@
 
 mod access_log;
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-};
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 pub use access_log::{Line, NotAPageView, parse_line};
 use futures_util::future::join_all;
@@ -17,9 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{Catalog, CatalogError, SiteSnapshot},
+    clock,
     collect::{Arrival, CollectError, Collector},
     ingest::{Consent, Hints, Identity, Sender, identify},
-    model::Site,
+    model::{KnownBy, Site},
     telemetry::Outcome,
     wire::collect,
 };
@@ -147,7 +145,7 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
         collector.count(site.id, &unreadable);
         return Ok(unreadable);
     };
-    let identity = identify::settle(None, "", true, rand::random());
+    let identity = identify::settle(None, "", true, rand::random(), clock::now());
     let arrival = Arrival {
         site,
         batch: &batch,
@@ -159,6 +157,7 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
         server_key: true,
         from_file: true,
         consent: Consent::FULL,
+        refusal_signal: false,
     };
     Ok(collector.take(arrival).await?.outcome)
 }
@@ -187,36 +186,37 @@ async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Res
                     continue;
                 }
                 let event = line.as_event(site, &message_id(&chunk.file, *offset, text));
-                waiting.push((line.address, line.user_agent.to_owned(), event));
+                waiting.push((line, event));
             }
         }
     }
     total.received = (chunk.lines.len() - waiting.len()) as u64;
     collector.count(site.id, &total);
     // Lines of one chunk share an fsync: they are taken side by side, in order of the file.
-    let taken = waiting.iter().map(|(address, agent, event)| take_view(collector, site, *address, agent, event));
+    let taken = waiting.iter().map(|(line, event)| take_view(collector, site, line, event));
     for outcome in join_all(taken).await {
         total.add(&outcome?);
     }
     Ok(total)
 }
 
-async fn take_view(
-    collector: &Collector,
-    site: &Site,
-    address: Option<IpAddr>,
-    user_agent: &str,
-    event: &str,
-) -> Result<Outcome, CollectError> {
+async fn take_view(collector: &Collector, site: &Site, line: &Line<'_>, event: &str) -> Result<Outcome, CollectError> {
+    let Line { address, user_agent, at, .. } = *line;
     let Ok(batch) = collect::parse(event.as_bytes()) else {
         let unreadable = Outcome { received: 1, rejected: [("unreadable_line", 1)].into(), ..Outcome::default() };
         collector.count(site.id, &unreadable);
         return Ok(unreadable);
     };
     // A log knows no cookies: address and user agent together stand for a visitor, hashed with the
-    // site's secret so that the address cannot be guessed back.
-    let known_by = format!("{}\0{}\0{user_agent}", site.secret, address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()));
-    let visitor = identify::visitor_of(site.id, identify::IdKind::User, &known_by);
+    // site's secret so that the address cannot be guessed back. A site that knows visitors for a day
+    // knows them so in its logs too.
+    let address_or_none = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    let day = match site.visitors.known_by {
+        KnownBy::Cookie => 0,
+        KnownBy::DailyHash => at.0.div_euclid(86_400_000),
+    };
+    let known_by = format!("{day}\0{address_or_none}\0{user_agent}");
+    let visitor = identify::visitor_of(site, identify::IdKind::LogClient, &known_by);
     let arrival = Arrival {
         site,
         batch: &batch,
@@ -228,6 +228,7 @@ async fn take_view(
         server_key: false,
         from_file: true,
         consent: Consent::FULL,
+        refusal_signal: false,
     };
     Ok(collector.take(arrival).await?.outcome)
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::{
     config,
-    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
+    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
 use super::{Consent, Hints, Identity, Origin, Pace, Sender, Setting, enrich::agents::Cache};
@@ -29,13 +29,14 @@ pub(crate) fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         events_per_second_max: 0,
+        visitors: VisitorRules::default(),
         demo: false,
         created_at: Timestamp(0),
     }
 }
 
 pub(crate) fn identity(visitor: u128, from: Origin) -> Identity {
-    Identity { visitor: VisitorId(visitor), from, session: None }
+    Identity::new(VisitorId(visitor), from)
 }
 
 pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'s Cache) -> Setting<'s> {
@@ -48,6 +49,8 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'
         identity: identity(7, Origin::Proposal),
         server_key: false,
         consent: Consent::FULL,
+        refusal_signal: false,
+        daily: None,
         now: NOW,
         entropy: 99,
         from_file: false,

@@ -2,18 +2,35 @@
 //!
 //! A cookie reads `v1.<visitor>.<session start>.<last activity>.<mac>`: 32 hexadecimal digits, two
 //! times in milliseconds to the base of 36, and the first 16 bytes of an HMAC-SHA256 over the site and
-//! all the former, in base64url. One that is forged, foreign or torn is simply no cookie.
+//! all the former, in base64url. One that is forged, foreign, torn or older than browsers keep cookies
+//! is simply no cookie.
+
+use std::{borrow::Cow, net::IpAddr};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::session::Session;
+use super::{limits, session::Session, text};
 use crate::model::{Site, SiteId, Timestamp, VisitorId};
+
+/// The longest that a browser keeps a cookie, days (RFC 6265bis).
+pub const COOKIE_DAYS: i64 = 400;
+const COOKIE_MS: i64 = COOKIE_DAYS * 86_400_000;
+/// The longest value that is looked at; ours are shorter.
+const COOKIE_BYTES_MAX: usize = 120;
+/// A session may seem to lie this far ahead, when the clock was set back meanwhile.
+const AHEAD_MS_MAX: i64 = 5 * 60_000;
 
 /// Keys that sign cookies: the first signs, all of them verify, so that keys can be rotated.
 #[derive(Clone)]
 pub struct Keys(Vec<Box<[u8]>>);
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({})", self.0.len())
+    }
+}
 
 impl Keys {
     /// Keys, the newest first.
@@ -36,6 +53,15 @@ pub struct CookieIdentity {
     pub session: Session,
 }
 
+/// A cookie that was read and is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadCookie {
+    /// What it says.
+    pub identity: CookieIdentity,
+    /// Whether an older key signed it: it is to be written anew.
+    pub outdated: bool,
+}
+
 /// Where a visitor id comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -45,8 +71,10 @@ pub enum Origin {
     Proposal,
     /// Nothing was known: a new random id.
     Fresh,
-    /// Computed from something that stands for the visitor, such as an id of the site's.
+    /// Computed from something that stands for the visitor, such as an importer's client.
     Derived,
+    /// Computed from address and user agent under the salt of the day: no id is given or taken.
+    Daily,
     /// There is no consent: nobody.
     Nobody,
 }
@@ -60,50 +88,68 @@ pub struct Identity {
     pub from: Origin,
     /// The session the cookie tells of.
     pub session: Option<Session>,
+    /// Whether the cookie is to be written anew whatever happened.
+    pub outdated: bool,
 }
 
 impl Identity {
     /// The identity of those without consent.
-    pub const NOBODY: Self = Self { visitor: VisitorId::NOBODY, from: Origin::Nobody, session: None };
+    pub const NOBODY: Self = Self::new(VisitorId::NOBODY, Origin::Nobody);
 
     /// A visitor known by something of the sender's, such as an importer's client.
     #[must_use]
     pub const fn derived(visitor: VisitorId) -> Self {
-        Self { visitor, from: Origin::Derived, session: None }
+        Self::new(visitor, Origin::Derived)
+    }
+
+    /// A visitor known for a day, on sites that keep nothing in browsers.
+    #[must_use]
+    pub const fn daily(visitor: VisitorId) -> Self {
+        Self::new(visitor, Origin::Daily)
+    }
+
+    /// A visitor of whom no session is known.
+    #[must_use]
+    pub const fn new(visitor: VisitorId, from: Origin) -> Self {
+        Self { visitor, from, session: None, outdated: false }
     }
 }
 
 /// Settles who the visitor of a request is. `fresh` is random, and used when nothing else is known.
 #[must_use]
-pub fn settle(cookie: Option<CookieIdentity>, proposal: &str, analytics: bool, fresh: u128) -> Identity {
+pub fn settle(cookie: Option<ReadCookie>, proposal: &str, analytics: bool, fresh: u128, now: Timestamp) -> Identity {
     if !analytics {
         return Identity::NOBODY;
     }
-    if let Some(cookie) = cookie {
-        return Identity { visitor: cookie.visitor, from: Origin::Cookie, session: Some(cookie.session) };
+    if let Some(ReadCookie { identity: CookieIdentity { visitor, session }, outdated }) = cookie {
+        // Written before the clock was set back: the id holds, the session would never end.
+        let session = Some(session).filter(|s| s.last.since(now) <= AHEAD_MS_MAX && s.start <= s.last);
+        return Identity { visitor, from: Origin::Cookie, session, outdated };
     }
     match proposal.parse() {
-        Ok(visitor) => Identity { visitor, from: Origin::Proposal, session: None },
-        Err(_) => Identity { visitor: VisitorId(fresh.max(1)), from: Origin::Fresh, session: None },
+        Ok(visitor) => Identity::new(visitor, Origin::Proposal),
+        Err(_) => Identity::new(VisitorId(fresh.max(1)), Origin::Fresh),
     }
 }
 
-/// Reads a cookie's value; `None` when it is not one of ours for this site.
+/// Reads a cookie's value; `None` when it is not one of ours for this site, or so old that no browser
+/// would have kept it.
 #[must_use]
-pub fn parse(site: SiteId, keys: &Keys, value: &str) -> Option<CookieIdentity> {
-    let (signed, mac) = value.rsplit_once('.')?;
-    let mac = mac.as_bytes();
-    let genuine = keys.0.iter().fold(0_u8, |found, key| found | mac.ct_eq(&sign(site, key, signed)).unwrap_u8());
-    if genuine == 0 {
+pub fn parse(site: SiteId, keys: &Keys, value: &str, now: Timestamp) -> Option<ReadCookie> {
+    if value.len() > COOKIE_BYTES_MAX {
         return None;
     }
+    let (signed, mac) = value.rsplit_once('.')?;
+    let by_key = keys.0.iter().position(|key| bool::from(mac.as_bytes().ct_eq(&sign(site, key, signed))))?;
     let mut fields = signed.split('.');
     let (version, visitor, start, last) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     if version != "v1" || fields.next().is_some() {
         return None;
     }
     let time = |text| i64::from_str_radix(text, 36).ok().map(Timestamp);
-    Some(CookieIdentity { visitor: visitor.parse().ok()?, session: Session { start: time(start)?, last: time(last)? } })
+    let session = Session { start: time(start)?, last: time(last)? };
+    let identity = CookieIdentity { visitor: visitor.parse().ok()?, session };
+    (now.since(session.last) <= COOKIE_MS).then_some(ReadCookie { identity, outdated: by_key > 0 })
 }
 
 /// Writes the value of a cookie.
@@ -119,16 +165,19 @@ pub fn seal(site: SiteId, keys: &Keys, identity: &CookieIdentity) -> String {
     value
 }
 
-/// The visitor that any other text stands for: an SDK's anonymous id, or a person's user id. An id
-/// that has the form of ours is taken as it is.
+/// The visitor that any other text stands for: an SDK's anonymous id, or a person's user id. An
+/// anonymous id that has the form of ours is taken as it is. All others are hashed with the site's
+/// secret: a user id can be guessed, and knowing a visitor's id is the right to use it.
 #[must_use]
-pub fn visitor_of(site: SiteId, kind: IdKind, id: &str) -> VisitorId {
+pub fn visitor_of(site: &Site, kind: IdKind, id: &str) -> VisitorId {
     if let (IdKind::Anonymous, Ok(visitor)) = (kind, id.parse()) {
         return visitor;
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.domain());
-    hasher.update(&site.0.to_le_bytes());
+    hasher.update(&site.id.0.to_le_bytes());
+    hasher.update(&(site.secret.len() as u64).to_le_bytes());
+    hasher.update(site.secret.as_bytes());
     hasher.update(id.as_bytes());
     let mut bytes = [0; 16];
     hasher.finalize_xof().fill(&mut bytes);
@@ -140,8 +189,12 @@ pub fn visitor_of(site: SiteId, kind: IdKind, id: &str) -> VisitorId {
 pub enum IdKind {
     /// A browser or device.
     Anonymous,
-    /// A person.
+    /// A person, as anybody with the write key may claim.
     User,
+    /// A person, by the site's own word.
+    ProvenUser,
+    /// A client of an imported log, by address and user agent.
+    LogClient,
 }
 
 impl IdKind {
@@ -149,8 +202,26 @@ impl IdKind {
         match self {
             Self::Anonymous => b"ashna anonymous id\0",
             Self::User => b"ashna user id\0",
+            Self::ProvenUser => b"ashna proven user id\0",
+            Self::LogClient => b"ashna client of a log\0",
         }
     }
+}
+
+/// The visitor that an address and a user agent stand for under the salt of a day. Of an IPv6 address
+/// the network counts (/64), because systems change the rest several times a day.
+#[must_use]
+pub fn daily_visitor(salt: &[u8; 32], site: SiteId, address: IpAddr, user_agent: &str) -> VisitorId {
+    let mut hasher = blake3::Hasher::new_keyed(salt);
+    hasher.update(&site.0.to_le_bytes());
+    match address.to_canonical() {
+        IpAddr::V4(v4) => hasher.update(&[4]).update(&v4.octets()),
+        IpAddr::V6(v6) => hasher.update(&[6]).update(&v6.octets()[..8]),
+    };
+    hasher.update(text::cut(user_agent, limits::USER_AGENT).as_bytes());
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    VisitorId(u128::from_le_bytes(bytes).max(1))
 }
 
 /// Whether `signature` is the hexadecimal HMAC-SHA256 of the user id with the site's secret.
@@ -166,6 +237,12 @@ pub fn user_is_verified(site: &Site, user_id: &str, signature: &str) -> bool {
         differing |= sent.map_or(0xff, |sent| sent ^ byte);
     }
     differing == 0
+}
+
+/// A user id as it is kept: without what no stored text holds.
+#[must_use]
+pub fn kept_user_id(said: &str) -> String {
+    text::clean(&Cow::Borrowed(said), usize::MAX).into_owned()
 }
 
 const MAC_TEXT_LENGTH: usize = 22;
@@ -209,91 +286,4 @@ fn push_base36(text: &mut String, at: Timestamp) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::ingest::fixture;
-
-    fn keys(names: &[&str]) -> Keys {
-        Keys::new(names.iter().map(|name| name.as_bytes().into()).collect())
-    }
-
-    fn identity(visitor: u128, start: i64, last: i64) -> CookieIdentity {
-        let session = Session { start: Timestamp(start), last: Timestamp(last) };
-        CookieIdentity { visitor: VisitorId(visitor), session }
-    }
-
-    #[test]
-    fn a_cookie_survives_a_rotation_of_keys_and_nothing_else() {
-        let sealed = identity(7, 1_763_798_000_000, 1_763_798_400_250);
-        let value = seal(SiteId(1), &keys(&["old"]), &sealed);
-        assert!(value.starts_with("v1.00000000000000000000000000000007."), "{value}");
-        assert_eq!(parse(SiteId(1), &keys(&["new", "old"]), &value), Some(sealed));
-        assert_eq!(parse(SiteId(1), &keys(&["new"]), &value), None);
-        assert_eq!(parse(SiteId(2), &keys(&["old"]), &value), None);
-        for forged in ["", ".", "v1", "v1....", &value[1..], &value[..value.len() - 1], &value.replace("07.", "08.")] {
-            assert_eq!(parse(SiteId(1), &keys(&["old"]), forged), None, "{forged}");
-        }
-    }
-
-    #[test]
-    fn the_mac_is_base64url() {
-        assert_eq!(&base64url(&[0xff; 16]), b"_____________________w");
-        assert_eq!(&base64url(b"0123456789abcdef"), b"MDEyMzQ1Njc4OWFiY2RlZg");
-    }
-
-    #[test]
-    fn a_cookie_wins_then_the_proposal_then_a_new_id() {
-        let check = |cookie: Option<u128>, proposal: &str, analytics, expected: (u128, Origin)| {
-            let settled = settle(cookie.map(|id| identity(id, 1, 2)), proposal, analytics, 9);
-            assert_eq!((settled.visitor.0, settled.from), expected);
-        };
-        let proposal = "000000000000000000000000000000ff";
-        check(Some(7), proposal, true, (7, Origin::Cookie));
-        check(None, proposal, true, (255, Origin::Proposal));
-        check(None, "mine", true, (9, Origin::Fresh));
-        check(Some(7), proposal, false, (0, Origin::Nobody));
-    }
-
-    #[test]
-    fn any_sdks_id_names_one_visitor_of_one_site() {
-        let of = |site, kind, id| visitor_of(SiteId(site), kind, id);
-        assert_eq!(of(1, IdKind::Anonymous, "00000000-0000-0000-0000-0000000000ff"), VisitorId(255));
-        assert_eq!(of(1, IdKind::Anonymous, "anon"), of(1, IdKind::Anonymous, "anon"));
-        assert_ne!(of(1, IdKind::Anonymous, "anon"), of(2, IdKind::Anonymous, "anon"));
-        assert_ne!(of(1, IdKind::Anonymous, "anon"), of(1, IdKind::User, "anon"));
-        assert_ne!(of(1, IdKind::User, "000000000000000000000000000000ff"), VisitorId(255));
-    }
-
-    #[test]
-    fn a_user_id_is_believed_with_the_sites_signature_only() {
-        // RFC 4231, test case 2.
-        let site = Site { secret: "Jefe".into(), ..fixture::site() };
-        let said = "what do ya want for nothing?";
-        let signature = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert!(user_is_verified(&site, said, signature));
-        assert!(user_is_verified(&site, said, &signature.to_uppercase()));
-        assert!(!user_is_verified(&site, "another", signature));
-        assert!(!user_is_verified(&site, said, &signature.replace('5', "6")));
-        assert!(!user_is_verified(&site, said, ""));
-        assert!(!user_is_verified(&site, said, &"+".repeat(64)));
-        assert!(!user_is_verified(&site, said, &"é".repeat(32)));
-        assert!(!user_is_verified(&Site { secret: String::new(), ..fixture::site() }, said, signature));
-    }
-
-    proptest! {
-        #[test]
-        fn every_identity_survives_its_cookie(visitor in 1..=u128::MAX, start in 0..=i64::MAX, last in 0..=i64::MAX) {
-            let sealed = identity(visitor, start, last);
-            let value = seal(SiteId(3), &keys(&["k"]), &sealed);
-            prop_assert!(value.len() <= 120 && value.is_ascii());
-            prop_assert_eq!(parse(SiteId(3), &keys(&["k"]), &value), Some(sealed));
-        }
-
-        #[test]
-        fn no_text_is_a_cookie_by_chance(value in ".{0,80}") {
-            prop_assert_eq!(parse(SiteId(3), &keys(&["k"]), &value), None);
-        }
-    }
-}
+mod tests;

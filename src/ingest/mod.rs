@@ -52,6 +52,9 @@ pub enum Sender {
     Import,
 }
 
+/// Tells who an address and a user agent stand for today.
+pub type DailyVisitor<'s> = dyn Fn(IpAddr, &str) -> VisitorId + 's;
+
 /// What is known besides the event itself; the same for all events of a request.
 #[derive(Clone, Copy)]
 pub struct Setting<'s> {
@@ -71,6 +74,10 @@ pub struct Setting<'s> {
     pub server_key: bool,
     /// What the visitor agreed to, by [`consent::settle`].
     pub consent: Consent,
+    /// Whether the browser signals a refusal; events that carry consent of their own are judged by it too.
+    pub refusal_signal: bool,
+    /// On sites that know visitors for a day only: who an address and a user agent stand for.
+    pub daily: Option<&'s DailyVisitor<'s>>,
     /// The time of arrival.
     pub now: Timestamp,
     /// 128 random bits of this request, for messages without an id.
@@ -113,15 +120,17 @@ fn take<'a>(
     let call = &validate::reject_unreadable(setting, raw)?;
     let kind = validate::reject_unknown_type(batch, call)?;
     let mut event = Box::new(blank(setting, kind));
+    let own = consent::of_event(setting, batch, call).map(|consent| Setting { consent, ..*setting });
+    let setting = own.as_ref().unwrap_or(setting);
 
     validate::reject_unfit(&mut event, call)?;
     validate::put_message(&mut event, setting, call, progress);
     properties::reject_bad_properties(&mut event, call)?;
     clock::reject_bad_time(&mut event, setting, batch, call)?;
-    consent::drop_identity_without_consent(&event, setting)?;
+    consent::drop_what_may_not_be_known(&event, setting)?;
     let agent = robots::drop_robot(&mut event, setting, batch, call)?;
 
-    who::reject_nobody_in_particular(&mut event, setting, call)?;
+    who::reject_nobody_in_particular(&mut event, setting, batch, call)?;
     robots::drop_impossible(&mut event, setting)?;
     who::put_user(&mut event, setting, call);
     who::put_session(&mut event, setting, batch, &mut progress.sessions);

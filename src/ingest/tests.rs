@@ -231,7 +231,7 @@ fn the_event_names_the_visitor_when_the_request_does_not() {
     assert_eq!(visitor(anonymous, Sender::Browser, Origin::Fresh), VisitorId(255));
     assert_eq!(visitor(anonymous, Sender::Server, Origin::Fresh), VisitorId(255));
     assert_eq!(visitor(user, Sender::Browser, Origin::Fresh), VisitorId(9));
-    let of_user = identify::visitor_of(fixture::site().id, identify::IdKind::User, "u");
+    let of_user = identify::visitor_of(&fixture::site(), identify::IdKind::User, "u");
     assert_eq!(visitor(user, Sender::Server, Origin::Fresh), of_user);
     let nobody = |setting: &mut Setting<'_>| {
         (setting.sender, setting.identity) = (Sender::Server, fixture::identity(9, Origin::Fresh));

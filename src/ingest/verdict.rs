@@ -23,8 +23,10 @@ pub enum DropReason {
     Duplicate,
     /// A robot sent it, and the site does not keep those.
     Robot(Robot),
-    /// It only tells who somebody is, and that may not be known.
+    /// Without consent there is nothing left of it, or the site wants nothing of it.
     NoConsent,
+    /// It only tells who somebody is, and the site takes no ids.
+    NoIds,
 }
 
 impl DropReason {
@@ -35,6 +37,7 @@ impl DropReason {
             Self::Duplicate => "duplicate",
             Self::Robot(_) => "robot",
             Self::NoConsent => "no_consent",
+            Self::NoIds => "no_ids",
         }
     }
 }

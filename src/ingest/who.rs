@@ -3,10 +3,10 @@
 use super::{
     Origin, RejectReason, Sender, Session, Sessions, Setting, Verdict,
     identify::{self, IdKind},
-    session, text,
+    own_or_shared, session, text,
 };
 use crate::{
-    model::{Event, VisitorId},
+    model::{Event, KnownBy, VisitorId},
     wire::collect::{self, Batch},
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub(super) fn reject_nobody_in_particular<'a>(
     event: &mut Event<'a>,
     setting: &Setting<'_>,
+    batch: &Batch<'a>,
     call: &collect::Event<'a>,
 ) -> Result<(), Verdict<'a>> {
     if !setting.consent.analytics {
@@ -21,18 +22,20 @@ pub(super) fn reject_nobody_in_particular<'a>(
     }
     let named = |kind, id: &str| {
         let id = id.trim();
-        (!id.is_empty()).then(|| identify::visitor_of(setting.site.id, kind, id))
+        (!id.is_empty()).then(|| identify::visitor_of(setting.site, kind, id))
     };
     event.visitor = match setting.identity.from {
-        Origin::Cookie | Origin::Proposal | Origin::Derived => setting.identity.visitor,
+        Origin::Cookie | Origin::Proposal | Origin::Derived | Origin::Daily => setting.identity.visitor,
         Origin::Nobody => VisitorId::NOBODY,
+        Origin::Fresh if setting.site.visitors.known_by == KnownBy::DailyHash => of_today(setting, batch, call),
         Origin::Fresh => {
             let anonymous = named(IdKind::Anonymous, call.anonymous_id.as_str());
             match (anonymous, setting.sender) {
                 (Some(visitor), _) => visitor,
                 (None, Sender::Browser) => setting.identity.visitor,
                 (None, Sender::Server | Sender::Import) => {
-                    named(IdKind::User, call.user_id.as_str()).ok_or(Verdict::Reject(RejectReason::IdentityMissing))?
+                    let kind = if is_proved(setting, call) { IdKind::ProvenUser } else { IdKind::User };
+                    named(kind, call.user_id.as_str()).ok_or(Verdict::Reject(RejectReason::IdentityMissing))?
                 }
             }
         }
@@ -41,13 +44,27 @@ pub(super) fn reject_nobody_in_particular<'a>(
 }
 
 pub(super) fn put_user<'a>(event: &mut Event<'a>, setting: &Setting<'_>, call: &collect::Event<'a>) {
-    if !event.visitor.is_somebody() {
+    if !event.visitor.is_somebody() || setting.site.visitors.known_by == KnownBy::DailyHash {
         return;
     }
     event.user_id = text::clean(&call.user_id.0, usize::MAX);
-    event.user_verified = !event.user_id.is_empty()
-        && (setting.server_key
-            || identify::user_is_verified(setting.site, call.user_id.as_str(), call.signature.as_str()));
+    event.user_verified = !event.user_id.is_empty() && is_proved(setting, call);
+}
+
+/// Whether the user id is the site's own word: sent with its key, or signed with its secret.
+fn is_proved(setting: &Setting<'_>, call: &collect::Event<'_>) -> bool {
+    setting.server_key || identify::user_is_verified(setting.site, call.user_id.as_str(), call.signature.as_str())
+}
+
+/// The visitor of a server's call on a site that takes no ids: by the address and user agent it tells
+/// of, nobody when it tells of none. A file tells of days whose salts are gone.
+fn of_today(setting: &Setting<'_>, batch: &Batch<'_>, call: &collect::Event<'_>) -> VisitorId {
+    let address = own_or_shared(call, batch, |context| &context.ip).trim().parse().ok();
+    let user_agent = own_or_shared(call, batch, |context| &context.user_agent);
+    match (setting.daily, address) {
+        (Some(daily), Some(address)) if !user_agent.is_empty() && !setting.from_file => daily(address, user_agent),
+        _ => VisitorId::NOBODY,
+    }
 }
 
 pub(super) fn put_session<'a>(
@@ -59,7 +76,7 @@ pub(super) fn put_session<'a>(
     if !event.visitor.is_somebody() {
         return;
     }
-    let pause_ms = i64::try_from(setting.limits.session_minutes).unwrap_or(i64::MAX).saturating_mul(60_000);
+    let pause_ms = setting.site.visitors.session_ms(setting.limits.session_minutes);
     let placed = sessions.place(event.visitor, event.occurred_at, pause_ms, || {
         let of_request = (event.visitor == setting.identity.visitor)
             .then(|| session::latest(setting.identity.session, hinted(setting, batch)))
@@ -69,8 +86,12 @@ pub(super) fn put_session<'a>(
     event.session_start = placed.start;
 }
 
-/// The tracker's idea of the session, by the server's clock, if it is a possible one.
+/// The tracker's idea of the session, by the server's clock, if it is a possible one. Where nothing is
+/// kept in browsers there can be none.
 fn hinted(setting: &Setting<'_>, batch: &Batch<'_>) -> Option<Session> {
+    if setting.site.visitors.known_by == KnownBy::DailyHash {
+        return None;
+    }
     let skew = super::clock::skew(setting, batch.sent_at);
     let (start, last) = (batch.session.start.known()?.plus(skew), batch.session.last.known()?.plus(skew));
     let day_ago = setting.now.plus(-86_400_000);

@@ -20,5 +20,5 @@ pub use item::Item;
 pub use money::{Currency, Money};
 pub use offer::{Offer, Op, Rule};
 pub use profile::{Profile, ProfileEvent};
-pub use site::{ConsentDefault, RobotsPolicy, Site};
+pub use site::{ConsentDefault, KnownBy, RobotsPolicy, Site, VisitorRules, WithoutConsent};
 pub use time::Timestamp;

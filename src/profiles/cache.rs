@@ -14,7 +14,7 @@ use moka::policy::EvictionPolicy;
 
 use super::{
     pending::{Freed, Key, Pending},
-    reducer::{self, Params},
+    reducer::{self, Rules},
 };
 use crate::model::{Position, Profile, ProfileEvent};
 
@@ -27,7 +27,7 @@ pub(super) struct Cache {
     shards: Box<[Mutex<Pending>]>,
     hasher: ahash::RandomState,
     own_journal: u64,
-    params: Params,
+    rules: Rules,
     pending_max: usize,
     bases_max: usize,
     pending: AtomicUsize,
@@ -37,7 +37,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(cached_max: usize, pending_max: usize, own_journal: u64, params: Params) -> Self {
+    pub(super) fn new(cached_max: usize, pending_max: usize, own_journal: u64, rules: Rules) -> Self {
         let profiles = moka::sync::Cache::builder()
             .max_capacity(cached_max as u64)
             // Who was here last is who decides next; how often somebody came before says little.
@@ -48,7 +48,7 @@ impl Cache {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: ahash::RandomState::new(),
             own_journal,
-            params,
+            rules,
             pending_max,
             bases_max: cached_max,
             pending: AtomicUsize::new(0),
@@ -79,7 +79,7 @@ impl Cache {
         let shard = self.shard(&key);
         if self.profiles.get(&key).is_none() {
             let events = shard.events(&key).to_vec();
-            let profile = reducer::rebuild(key.0, key.1, events, self.own_journal, &self.params);
+            let profile = reducer::rebuild(key.0, key.1, events, self.own_journal, &self.rules.of(key.0));
             self.profiles.insert(key, Arc::new(profile));
         }
     }
@@ -93,7 +93,7 @@ impl Cache {
         if let Some(live) = self.profiles.get(&key) {
             if live.folded.is_none_or(|folded| folded < event.position) {
                 let mut next = Profile::clone(&live);
-                reducer::fold(&mut next, event, &self.params);
+                reducer::fold(&mut next, event, &self.rules.of(key.0));
                 if waiting.events().len() == 1 && self.bases.load(Relaxed) < self.bases_max {
                     waiting.set_base(live);
                     self.bases.fetch_add(1, Relaxed);
@@ -101,9 +101,9 @@ impl Cache {
                 self.profiles.insert(key, Arc::new(next));
             } else if let Some(base) = waiting.base_before(event.position) {
                 // Two requests of one visitor overtook each other between journal and memory.
-                let mut next = Profile::clone(base);
+                let (mut next, params) = (Profile::clone(base), self.rules.of(key.0));
                 for event in waiting.events() {
-                    reducer::fold(&mut next, event, &self.params);
+                    reducer::fold(&mut next, event, &params);
                 }
                 self.profiles.insert(key, Arc::new(next));
             } else {
@@ -113,7 +113,7 @@ impl Cache {
             }
         }
         while self.pending.load(Relaxed) > self.pending_max {
-            let Some(freed) = shard.let_go_of_oldest(&self.params) else { break };
+            let Some(freed) = shard.let_go_of_oldest(&self.rules) else { break };
             self.let_go.fetch_add(freed.events as u64, Relaxed);
             self.freed(freed);
         }
@@ -126,7 +126,7 @@ impl Cache {
             return;
         }
         for shard in &self.shards {
-            let freed = lock(shard).delivered(position, &self.params);
+            let freed = lock(shard).delivered(position, &self.rules);
             self.freed(freed);
         }
     }
@@ -137,7 +137,7 @@ impl Cache {
         let shard = self.shard(&key);
         let mut profile = Profile::clone(shard.base(&key)?);
         for event in shard.events(&key) {
-            reducer::fold(&mut profile, event, &self.params);
+            reducer::fold(&mut profile, event, &self.rules.of(key.0));
         }
         let profile = Arc::new(profile);
         self.profiles.insert(key, Arc::clone(&profile));
@@ -154,10 +154,10 @@ impl Cache {
     pub(super) fn finish(&self, key: Key, mut stored: Vec<ProfileEvent>) -> (Arc<Profile>, bool) {
         let mut shard = self.shard(&key);
         stored.extend_from_slice(shard.events(&key));
-        let profile = Arc::new(reducer::rebuild(key.0, key.1, stored, self.own_journal, &self.params));
+        let profile = Arc::new(reducer::rebuild(key.0, key.1, stored, self.own_journal, &self.rules.of(key.0)));
         let delivered = self.delivered_through();
         let whole = !shard.lacks_something(delivered);
-        let freed = shard.end_reading(key, delivered, &self.params);
+        let freed = shard.end_reading(key, delivered, &self.rules);
         self.freed(freed);
         if whole {
             self.profiles.insert(key, Arc::clone(&profile));
@@ -168,14 +168,14 @@ impl Cache {
     /// The read failed.
     pub(super) fn give_up(&self, key: Key) {
         let mut shard = self.shard(&key);
-        let freed = shard.end_reading(key, self.delivered_through(), &self.params);
+        let freed = shard.end_reading(key, self.delivered_through(), &self.rules);
         self.freed(freed);
     }
 
     /// What memory alone knows of a visitor.
     pub(super) fn without_store(&self, key: Key) -> Profile {
         let events = self.shard(&key).events(&key).to_vec();
-        reducer::rebuild(key.0, key.1, events, self.own_journal, &self.params)
+        reducer::rebuild(key.0, key.1, events, self.own_journal, &self.rules.of(key.0))
     }
 
     fn delivered_through(&self) -> Position {

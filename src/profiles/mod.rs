@@ -12,7 +12,10 @@
 
 mod cache;
 mod interest;
+mod join;
+mod known;
 mod pending;
+mod people;
 pub mod reducer;
 
 use std::{
@@ -30,7 +33,12 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::{cache::Cache, pending::Key, reducer::Params};
+use self::{
+    cache::Cache,
+    pending::Key,
+    people::People,
+    reducer::{Params, Rules, SessionMinutes},
+};
 use crate::{
     clock, config,
     model::{Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
@@ -85,17 +93,27 @@ struct Unread;
 #[derive(Debug)]
 pub struct Profiles {
     cache: Cache,
+    people: People,
     store: Store,
     history_ms: i64,
     history_events_max: usize,
     /// Reads waiting or under way, one a visitor.
     reads: Mutex<HashMap<Key, watch::Receiver<Outcome>, ahash::RandomState>>,
-    queue: mpsc::Sender<Read>,
-    queued: Mutex<Option<mpsc::Receiver<Read>>>,
+    queue: mpsc::Sender<Job>,
+    queued: Mutex<Option<mpsc::Receiver<Job>>>,
     hits: AtomicU64,
+    /// Half-life of interest, milliseconds.
+    half_life_ms: f64,
     reads_done: AtomicU64,
     reads_failed: AtomicU64,
     degraded: AtomicU64,
+}
+
+/// What is asked of the store.
+#[derive(Debug)]
+enum Job {
+    Visitor(Read),
+    Person(known::PersonRead),
 }
 
 /// A read to be done. Dropped undone (the service stops, the read panics) it ends as a failed one.
@@ -110,10 +128,27 @@ impl Profiles {
     /// that ends a visit.
     #[must_use]
     pub fn new(config: &config::Profiles, session_minutes: u64, journal: u64, store: Store) -> Self {
+        Self::with(config, Rules::new(Params::new(config, session_minutes), None), journal, store)
+    }
+
+    /// The same where sites may choose the silence that ends a visit themselves.
+    #[must_use]
+    pub fn with_choices(
+        config: &config::Profiles,
+        session_minutes: u64,
+        chosen: SessionMinutes,
+        journal: u64,
+        store: Store,
+    ) -> Self {
+        Self::with(config, Rules::new(Params::new(config, session_minutes), Some(chosen)), journal, store)
+    }
+
+    fn with(config: &config::Profiles, rules: Rules, journal: u64, store: Store) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE_MAX);
-        let params = Params::new(config, session_minutes);
         Self {
-            cache: Cache::new(config.cached_max, config.undelivered_events_max, journal, params),
+            people: People::new(config.cached_max, config.undelivered_events_max),
+            half_life_ms: interest::half_life_ms(config.affinity_half_life_days),
+            cache: Cache::new(config.cached_max, config.undelivered_events_max, journal, rules),
             store,
             history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
             history_events_max: config.history_events_max,
@@ -131,6 +166,9 @@ impl Profiles {
     pub fn apply(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
         if visitor.is_somebody() {
             self.cache.apply((site, visitor), event);
+            if event.user_verified && !event.user_id.is_empty() {
+                self.people.note(site, &event.user_id, visitor, event.position);
+            }
         }
     }
 
@@ -144,6 +182,7 @@ impl Profiles {
     /// The store has every event below this position.
     pub fn delivered(&self, position: Position) {
         self.cache.delivered(position);
+        self.people.delivered(position);
     }
 
     /// The profile of a visitor, waiting at most `budget` for the store.
@@ -182,7 +221,7 @@ impl Profiles {
             return Some(under_way.clone());
         }
         let (sender, receiver) = watch::channel(None);
-        self.queue.try_send(Read { key, outcome: sender }).ok()?;
+        self.queue.try_send(Job::Visitor(Read { key, outcome: sender })).ok()?;
         reads.insert(key, receiver.clone());
         Some(receiver)
     }
@@ -196,9 +235,14 @@ impl Profiles {
             tokio::select! {
                 () = stopping.wait() => return,
                 Some(_) = under_way.join_next() => {}
-                Some(read) = queued.recv(), if under_way.len() < READS_MAX => {
+                Some(job) = queued.recv(), if under_way.len() < READS_MAX => {
                     let this = Arc::clone(&self);
-                    under_way.spawn(async move { this.read(read).await });
+                    under_way.spawn(async move {
+                        match job {
+                            Job::Visitor(read) => this.read(read).await,
+                            Job::Person(read) => this.read_person(read).await,
+                        }
+                    });
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{reducer, reducer::Params};
+use super::{reducer, reducer::Rules};
 use crate::model::{Position, Profile, ProfileEvent, SiteId, VisitorId};
 
 /// A visitor of a site.
@@ -56,13 +56,13 @@ impl Waiting {
     }
 
     /// Takes the events below `end` out, folding them into the base.
-    fn trim(&mut self, end: Position, params: &Params) -> usize {
+    fn trim(&mut self, site: SiteId, end: Position, rules: &Rules) -> usize {
         let kept_from = self.events.partition_point(|event| event.position < end);
         let gone: Vec<ProfileEvent> = self.events.drain(..kept_from).collect();
         if let Some(base) = self.base.as_mut().filter(|_| !gone.is_empty()) {
-            let base = Arc::make_mut(base);
+            let (base, params) = (Arc::make_mut(base), rules.of(site));
             for event in &gone {
-                reducer::fold(base, event, params);
+                reducer::fold(base, event, &params);
             }
         }
         gone.len()
@@ -107,10 +107,10 @@ impl Pending {
     }
 
     /// Forgets the oldest event here although it was not delivered.
-    pub(super) fn let_go_of_oldest(&mut self, params: &Params) -> Option<Freed> {
+    pub(super) fn let_go_of_oldest(&mut self, rules: &Rules) -> Option<Freed> {
         let (position, key) = self.arrivals.pop_front()?;
         self.lost = self.lost.max(Some(position));
-        Some(self.trim(key, Position(position.0 + 1), params))
+        Some(self.trim(key, Position(position.0 + 1), rules))
     }
 
     /// Whether something of `delivered` or later was let go.
@@ -119,14 +119,14 @@ impl Pending {
     }
 
     /// Lets everything below `delivered` go, except for visitors being read.
-    pub(super) fn delivered(&mut self, delivered: Position, params: &Params) -> Freed {
+    pub(super) fn delivered(&mut self, delivered: Position, rules: &Rules) -> Freed {
         let mut freed = Freed::default();
         while let Some((position, key)) = self.arrivals.front().copied()
             && position < delivered
         {
             self.arrivals.pop_front();
             if self.visitors.get(&key).is_some_and(|waiting| !waiting.reading) {
-                freed.add(self.trim(key, delivered, params));
+                freed.add(self.trim(key, delivered, rules));
             }
         }
         freed
@@ -138,16 +138,16 @@ impl Pending {
     }
 
     /// The read is over: what was delivered meanwhile may go.
-    pub(super) fn end_reading(&mut self, key: Key, delivered: Position, params: &Params) -> Freed {
+    pub(super) fn end_reading(&mut self, key: Key, delivered: Position, rules: &Rules) -> Freed {
         if let Some(waiting) = self.visitors.get_mut(&key) {
             waiting.reading = false;
         }
-        self.trim(key, delivered, params)
+        self.trim(key, delivered, rules)
     }
 
-    fn trim(&mut self, key: Key, end: Position, params: &Params) -> Freed {
+    fn trim(&mut self, key: Key, end: Position, rules: &Rules) -> Freed {
         let Some(waiting) = self.visitors.get_mut(&key) else { return Freed::default() };
-        let events = waiting.trim(end, params);
+        let events = waiting.trim(key.0, end, rules);
         let mut bases = 0;
         if waiting.events.is_empty() {
             bases = usize::from(waiting.drop_base());

@@ -37,6 +37,39 @@ impl Params {
     }
 }
 
+/// Minutes of silence that end a session of a site; `None` where the setting for all sites holds.
+pub type SessionMinutes = std::sync::Arc<dyn Fn(SiteId) -> Option<u32> + Send + Sync>;
+
+/// The constants of every site.
+#[derive(Clone)]
+pub struct Rules {
+    common: Params,
+    session_minutes: Option<SessionMinutes>,
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Rules").field(&self.common).finish()
+    }
+}
+
+impl Rules {
+    /// The same constants for all sites, but for the silence that some choose themselves.
+    #[must_use]
+    pub const fn new(common: Params, session_minutes: Option<SessionMinutes>) -> Self {
+        Self { common, session_minutes }
+    }
+
+    /// The constants of one site.
+    #[must_use]
+    pub fn of(&self, site: SiteId) -> Params {
+        match self.session_minutes.as_ref().and_then(|chosen| chosen(site)) {
+            Some(minutes) => Params { session_ms: i64::from(minutes) * 60_000, ..self.common },
+            None => self.common,
+        }
+    }
+}
+
 /// The traits of an `identify` that a profile event carries; larger ones stay in the store only.
 const TRAITS_BYTES_MAX: usize = 4096;
 /// Longest single trait that is kept, bytes.
@@ -250,7 +283,7 @@ fn take_order(profile: &mut Profile, event: &ProfileEvent) {
     }
 }
 
-fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency, amount_minor: i64) {
+pub(super) fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency, amount_minor: i64) {
     if let Some((_, sum)) = revenue.iter_mut().find(|(known, _)| *known == currency) {
         *sum = sum.saturating_add(amount_minor);
     } else if amount_minor != 0 && revenue.len() < Profile::CURRENCIES_MAX {
@@ -259,7 +292,7 @@ fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency, amount_mi
 }
 
 /// Keeps the list newest first whatever order the times come in.
-fn put_recent(recent: &mut VecDeque<(ItemId, Timestamp)>, id: &ItemId, at: Timestamp) {
+pub(super) fn put_recent(recent: &mut VecDeque<(ItemId, Timestamp)>, id: &ItemId, at: Timestamp) {
     if let Some(known) = recent.iter().position(|(known, _)| known == id) {
         if recent[known].1 > at {
             return;

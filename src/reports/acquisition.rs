@@ -6,7 +6,6 @@ use serde::Deserialize;
 use super::{ReportError, Reports, limit, period::Period};
 use crate::{
     model::Site,
-    store::Param,
     wire::reports::{
         SourceBy, SourceRow, Sources, SourcesQuestion, VisitorRow, Visitors, VisitorsBy, VisitorsQuestion,
     },
@@ -47,7 +46,7 @@ impl Reports {
             SourceBy::Campaign => "campaign",
         };
         let mut params = period.params(site.id);
-        params.push(("session_ms", Param::I64(self.session_ms)));
+        params.push(("session_ms", self.session_ms(site)));
         params.push(("by", by.into()));
         params.push(("currency", site.currency.as_str().into()));
         params.push(("limit", limit(question.limit)?));
@@ -77,7 +76,7 @@ impl Reports {
             VisitorsBy::Language => "language",
         };
         let mut params = period.params(site.id);
-        params.push(("session_ms", Param::I64(self.session_ms)));
+        params.push(("session_ms", self.session_ms(site)));
         params.push(("by", by.into()));
         params.push(("limit", limit(question.limit)?));
         let found: Vec<FoundVisitors> = self.store.query(VISITORS, &params).await?;

@@ -20,12 +20,13 @@ pub mod funnel;
 mod overview;
 mod pages;
 mod period;
+mod person;
 mod realtime;
 mod schema;
 mod visitor;
 
 use crate::{
-    model::Timestamp,
+    model::{Site, Timestamp},
     store::{ErrorKind, Param, Store, StoreError},
 };
 
@@ -40,7 +41,7 @@ const TEXT_MAX: usize = 500;
 #[derive(Debug)]
 pub struct Reports {
     store: Store,
-    session_ms: i64,
+    session_minutes: u64,
     shelf: funnel::Shelf,
 }
 
@@ -67,11 +68,16 @@ impl ReportError {
 }
 
 impl Reports {
-    /// Reports from this store; a session ends after `session_minutes` without an event.
+    /// Reports from this store; a session ends after `session_minutes` without an event where a site does not
+    /// say otherwise.
     #[must_use]
     pub fn new(store: Store, session_minutes: u64) -> Self {
-        let session_ms = i64::try_from(session_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX);
-        Self { store, session_ms, shelf: funnel::Shelf::default() }
+        Self { store, session_minutes, shelf: funnel::Shelf::default() }
+    }
+
+    /// The silence that ends a session of this site, as a parameter.
+    fn session_ms(&self, site: &Site) -> Param {
+        Param::I64(site.visitors.session_ms(self.session_minutes))
     }
 }
 

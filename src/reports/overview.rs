@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     model::Site,
-    store::Param,
     wire::reports::{Interval, Overview, OverviewQuestion, SeriesPoint, Totals},
 };
 
 const EVENTS: &str = include_str!("../store/sql/reports.overview_events.sql");
+const JOINED_EXIST: &str = include_str!("../store/sql/reports.joined_exist.sql");
+const JOINED: &str = include_str!("../store/sql/reports.overview_joined.sql");
 const SESSIONS: &str = include_str!("../store/sql/reports.overview_sessions.sql");
 
 #[derive(Row, Deserialize)]
@@ -28,6 +29,13 @@ struct EventsRow {
     orders: u64,
     revenue_minor: i64,
     other_currency_orders: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct FurtherRow {
+    bucket_ms: i64,
+    is_total: u8,
+    further: u64,
 }
 
 #[derive(Row, Deserialize)]
@@ -66,9 +74,19 @@ impl Reports {
         params.push(("interval", unit(interval).into()));
         params.push(("timezone", period.timezone()));
         params.push(("currency", site.currency.as_str().into()));
-        params.push(("session_ms", Param::I64(self.session_ms)));
-        let events = self.store.query(EVENTS, &params);
-        Ok((events.await?, self.store.query(SESSIONS, &params).await?))
+        params.push(("session_ms", self.session_ms(site)));
+        let mut events: Vec<EventsRow> = self.store.query(EVENTS, &params).await?;
+        // A person is one visitor with however many browsers. Few sites know such people, and then few of
+        // them: they are looked for apart, so that counting everybody else stays cheap.
+        if !self.store.query::<u8>(JOINED_EXIST, &params[..1]).await?.is_empty() {
+            for row in self.store.query::<FurtherRow>(JOINED, &params).await? {
+                let counted = events.iter_mut().find(|e| (e.is_total, e.bucket_ms) == (row.is_total, row.bucket_ms));
+                if let Some(counted) = counted {
+                    counted.visitors = counted.visitors.saturating_sub(row.further);
+                }
+            }
+        }
+        Ok((events, self.store.query(SESSIONS, &params).await?))
     }
 }
 

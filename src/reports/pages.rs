@@ -6,7 +6,6 @@ use serde::Deserialize;
 use super::{ReportError, Reports, check_text, limit, period::Period};
 use crate::{
     model::Site,
-    store::Param,
     wire::reports::{PageRow, Pages, PagesQuestion},
 };
 
@@ -33,7 +32,7 @@ impl Reports {
         let search = question.search.as_deref().unwrap_or_default().trim();
         check_text("search", search)?;
         let mut params = period.params(site.id);
-        params.push(("session_ms", Param::I64(self.session_ms)));
+        params.push(("session_ms", self.session_ms(site)));
         params.push(("search", search.into()));
         params.push(("limit", limit(question.limit)?));
         let found: Vec<Found> = self.store.query(PAGES, &params).await?;

@@ -136,7 +136,7 @@ pub(super) const fn unit(interval: Interval) -> &'static str {
 mod tests {
     use super::*;
     use crate::{
-        model::{ConsentDefault, Currency, RobotsPolicy},
+        model::{ConsentDefault, Currency, RobotsPolicy, VisitorRules},
         wire::reports::Interval,
     };
 
@@ -153,6 +153,7 @@ mod tests {
             consent_default: ConsentDefault::Granted,
             honour_gpc: true,
             events_per_second_max: 0,
+            visitors: VisitorRules::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

@@ -40,7 +40,7 @@ struct Entry {
 }
 
 impl Reports {
-    /// A visitor's figures and latest events.
+    /// A visitor's figures and latest events, those of the same person's other browsers included.
     ///
     /// # Errors
     /// When there is no such visitor, the limit is out of bounds, or the warehouse does not answer.
@@ -51,9 +51,11 @@ impl Reports {
         entries: Option<u32>,
     ) -> Result<VisitorHistory, ReportError> {
         let entries = limit(entries)?;
+        let visitors = self.visitors_joined(site, visitor).await?;
+        let ids: Vec<String> = visitors.iter().map(ToString::to_string).collect();
         let who = [
             ("site", Param::U32(site.id.0)),
-            ("visitor", Param::U128(visitor.0)),
+            ("visitors", Param::ArrayStr(ids.clone())),
             ("currency", site.currency.as_str().into()),
         ];
         let Some(header) = self.store.query::<Header>(VISITOR, &who).await?.pop() else {
@@ -61,7 +63,7 @@ impl Reports {
         };
         let when = [
             ("site", Param::U32(site.id.0)),
-            ("visitor", Param::U128(visitor.0)),
+            ("visitors", Param::ArrayStr(ids.clone())),
             ("from_ms", Param::I64(header.first_ms.max(header.last_ms - TIMELINE_MS))),
             ("to_ms", Param::I64(header.last_ms + 1)),
             ("limit", entries),
@@ -69,6 +71,7 @@ impl Reports {
         let timeline: Vec<Entry> = self.store.query(TIMELINE, &when).await?;
         Ok(VisitorHistory {
             visitor: visitor.to_string(),
+            visitors: ids,
             first_seen: moment(header.first_ms),
             last_seen: moment(header.last_ms),
             user_id: some(header.user_id),

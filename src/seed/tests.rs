@@ -9,7 +9,7 @@ use crate::{
         self, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict,
         enrich::agents::Cache,
     },
-    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId},
+    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
 };
 
@@ -37,6 +37,7 @@ fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         events_per_second_max: 0,
+        visitors: VisitorRules::default(),
         demo: true,
         created_at: Timestamp(0),
     }
@@ -81,9 +82,11 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         sender: Sender::Server,
         user_agent: "",
         address: None,
-        identity: Identity { visitor: VisitorId(7), from: Origin::Fresh, session: None },
+        identity: Identity::new(VisitorId(7), Origin::Fresh),
         server_key: true,
         consent: Consent::FULL,
+        refusal_signal: false,
+        daily: None,
         now: NOW,
         entropy: 99,
         from_file: false,

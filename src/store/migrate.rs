@@ -11,6 +11,7 @@ use super::{Param, Store, StoreError};
 /// Every migration in order: number, name, text.
 const MIGRATIONS: &[(u32, &str, &str)] = &[
     (1, "0001_events", include_str!("../../migrations/0001_events.sql")),
+    (2, "0002_identities", include_str!("../../migrations/0002_identities.sql")),
     (4, "0004_meaning", include_str!("../../migrations/0004_meaning.sql")),
 ];
 

@@ -10,6 +10,7 @@ use crate::model::{
 
 const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
 const DELIVERY_HOLDS: &str = include_str!("sql/delivery.holds.sql");
+const PERSON: &str = include_str!("sql/visitor.person.sql");
 const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
 const LEARN_ITEM_EVENTS: &str = include_str!("sql/learn.item_events.sql");
 
@@ -109,6 +110,21 @@ impl Store {
         ];
         let counts: Vec<u64> = self.query(DELIVERY_HOLDS, &params).await?;
         Ok(counts.first().is_some_and(|count| *count > 0))
+    }
+
+    /// The visitors that the site itself said are this person, the oldest word first, at most `limit` of
+    /// the newest.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn visitors_of_person(
+        &self,
+        site: SiteId,
+        user: &str,
+        limit: usize,
+    ) -> Result<Vec<VisitorId>, StoreError> {
+        let params = [("site", Param::U32(site.0)), ("user", user.into()), ("limit", Param::U64(limit as u64))];
+        Ok(self.query::<u128>(PERSON, &params).await?.into_iter().map(VisitorId).collect())
     }
 
     /// How far the item events of every site since a moment go.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -92,10 +92,16 @@ pub struct SiteBody {
     pub robots: &'static str,
     /// granted or denied.
     pub consent_default: &'static str,
-    /// Whether Global Privacy Control counts as a refusal.
+    /// Whether Global Privacy Control and Do Not Track count as a refusal.
     pub honour_gpc: bool,
     /// Events a second that it may send on average; 0: what the service's configuration says.
     pub events_per_second_max: u32,
+    /// By what visitors are known again: cookie or `daily_hash`.
+    pub known_by: &'static str,
+    /// What remains of events without consent: anonymous or nothing.
+    pub without_consent: &'static str,
+    /// Minutes of silence that end a session; null for the setting that holds for all sites.
+    pub session_minutes: Option<u32>,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// RFC 3339.
@@ -121,6 +127,9 @@ impl From<&Site> for SiteBody {
             },
             honour_gpc: site.honour_gpc,
             events_per_second_max: site.events_per_second_max,
+            known_by: site.visitors.known_by.as_str(),
+            without_consent: site.visitors.without_consent.as_str(),
+            session_minutes: site.visitors.session_minutes,
             demo: site.demo,
             created_at: site.created_at.to_string(),
         }
@@ -153,10 +162,23 @@ pub struct SiteChange {
     pub robots: Option<String>,
     /// granted or denied.
     pub consent_default: Option<String>,
-    /// Whether Global Privacy Control counts as a refusal.
+    /// Whether Global Privacy Control and Do Not Track count as a refusal.
     pub honour_gpc: Option<bool>,
     /// Events a second that it may send on average; 0: what the service's configuration says.
     pub events_per_second_max: Option<u32>,
+    /// By what visitors are known again: cookie or `daily_hash`.
+    pub known_by: Option<String>,
+    /// What remains of events without consent: anonymous or nothing.
+    pub without_consent: Option<String>,
+    /// Minutes of silence that end a session, 1 to 1440; null for the setting that holds for all sites.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<u32>)]
+    pub session_minutes: Option<Option<u32>>,
+}
+
+/// Tells a null that was said from nothing said.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A funnel to save.

@@ -21,6 +21,13 @@ pub struct DecideRequest {
     /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
     #[serde(default)]
     pub reset: bool,
+    /// The site's id of the person. Believed with a `signature` or a `server` key: the decision then uses
+    /// what the person's other browsers did.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// HMAC-SHA256 of `user_id` with the site's secret, hexadecimal.
+    #[serde(default)]
+    pub signature: Option<String>,
     /// The slots of the page.
     #[serde(default)]
     pub slots: Vec<String>,

@@ -16,6 +16,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("seed", 1),
     ("profiles::reducer", 1),
     ("profiles::interest", 1),
+    ("profiles::join", 1),
     ("catalog::snapshot", 1),
     ("catalog::compile", 1),
     ("catalog::condition", 1),
@@ -29,8 +30,10 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("store", 2),
     ("control", 2),
     ("geo", 2),
+    ("salts", 2),
     ("engine", 2),
     ("profiles::cache", 2),
+    ("profiles::people", 2),
     // Keepers of what lives between requests, and work in the background.
     ("access", 3),
     ("catalog", 3),

@@ -1,11 +1,15 @@
 //! Who the visitor is: the signed cookie, the tracker's proposal, consent.
 
+use ashna::{control::Scope, operate::Operation};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{
-    app::TestApp,
-    client::{Answer, TestVisitor},
+use crate::{
+    service::Service,
+    support::{
+        app::TestApp,
+        client::{Answer, TestVisitor},
+    },
 };
 
 const VISITORS: &str = "SELECT DISTINCT leftPad(lower(hex(visitor)), 32, '0') AS id FROM events ORDER BY id";
@@ -56,7 +60,11 @@ async fn a_forged_foreign_or_torn_cookie_is_no_cookie_and_no_error() {
     let name = format!("ashna_{}", app.site.id);
 
     let mut ids = vec![visitor.id.clone(), elsewhere.id.clone()];
+    let huge = format!("{name}={}", "a".repeat(5000));
     for bad in [
+        huge,
+        format!("{name}=v1.%00%00.1.2.3"),
+        format!("{name}=\u{fffd}\u{627}"),
         good.replace(&visitor.id, &elsewhere.id),
         format!("{name}={foreign}"),
         good[..good.len() - 5].to_owned(),
@@ -102,6 +110,91 @@ async fn the_cookie_travels_from_other_sites_pages_only_in_its_own_partition() {
     at_home.origin.clone_from(&app.url);
     let own = at_home.views("/").await;
     assert!(own.cookie().contains("SameSite=Lax") && !own.cookie().contains("Partitioned"), "{}", own.cookie());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_valid_cookie_is_found_among_planted_ones() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    let name = format!("ashna_{}", app.site.id);
+    let good = visitor.cookie.take().unwrap();
+    visitor.cookie = Some(format!("{name}=planted; {name}=v1....; {good}"));
+    let before = std::mem::replace(&mut visitor.id, app.visitor().id);
+    assert_eq!(visitor.views("/b").await.json()["visitor"], before);
+    visitor.cookie = Some(format!("{}; {good}", vec![format!("{name}=x"); 2000].join("; ")));
+    assert_eq!(visitor.views("/c").await.status, 204, "a flood of them costs the flooder the cookie, not us");
+    assert_eq!(app.stored(VISITORS).await, sorted([&before, &visitor.id]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_rotated_key_still_verifies_and_a_forgotten_one_does_not() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    let first = visitor.id.clone();
+    let old_cookie = visitor.cookie.clone();
+    visitor.id = app.visitor().id;
+    assert_eq!(app.operates(Operation::RotateCookieKey { forget_old: false }).await["keys"], 2);
+    let answer = visitor.views("/a").await;
+    assert_eq!(answer.json()["visitor"], first, "the old key verifies");
+    assert!(answer.cookie().contains(&first), "and the new one signs at once: {}", answer.cookie());
+    assert_eq!(visitor.views("/b").await.cookie(), "");
+
+    assert_eq!(app.operates(Operation::RotateCookieKey { forget_old: true }).await["keys"], 1);
+    let mut thief = app.visitor();
+    thief.cookie = old_cookie;
+    let answer = thief.views("/").await;
+    assert_eq!(answer.status, 204, "a forgotten key is no error: the proposal counts");
+    assert!(answer.cookie().contains(&thief.id), "{}", answer.cookie());
+    assert_eq!(app.stored(VISITORS).await, sorted([&first, &thief.id]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_command_rotates_beside_a_running_service_and_without_one() {
+    let client = reqwest::Client::new();
+    let mut service = Service::new(&[]);
+    let rotated = |service: &Service, words: &[&str]| service.command(words)["keys"].clone();
+    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 2, "the first one verifies on");
+    service.start();
+    service.ready(&client).await;
+    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 3);
+    service.kill();
+    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 4, "they outlive the service");
+    assert_eq!(rotated(&service, &["cookie-key", "rotate", "--forget-old"]), 1);
+}
+
+#[tokio::test]
+async fn an_sdks_ids_may_be_any_text() {
+    let app = TestApp::start().await;
+    let server = app.door();
+    let ids = ["a\u{0}b", "شناسه", " 😀 ", "<script>", &"x".repeat(5000), "00000000000000000000000000000000", "0"];
+    for id in ids {
+        let call = json!({ "writeKey": app.site.write_key, "event": "x", "anonymousId": id });
+        let answer = server.post("/v1/track", call).await;
+        assert_eq!((answer.status, answer.outcome()), (200, "kept=1, dropped=0, rejected=0"), "{id:.20}");
+    }
+    assert_eq!(app.stored(VISITORS).await.len(), ids.len(), "each names one visitor");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_can_take_a_persons_place_by_knowing_the_user_id() {
+    let app = TestApp::start().await;
+    let call = json!({ "event": "x", "userId": "u-1" });
+    let server = app.with_key(Scope::Server).await;
+    assert_eq!(server.post("/v1/track", call.clone()).await.status, 200);
+    let mut claim = call;
+    claim["writeKey"] = app.site.write_key.clone().into();
+    assert_eq!(app.door().post("/v1/track", claim).await.status, 200);
+    assert_eq!(
+        app.stored("SELECT concat(user_id, ' ', toString(user_verified)) FROM events ORDER BY user_verified").await,
+        ["u-1 false", "u-1 true"]
+    );
+    assert_eq!(app.stored(VISITORS).await.len(), 2, "a claim does not write into what the site's server tells");
     app.finish().await;
 }
 

@@ -104,6 +104,42 @@ async fn a_restart_between_store_and_journal_counts_nothing_twice_and_loses_noth
 }
 
 #[tokio::test]
+async fn a_person_is_whole_wherever_the_events_of_their_browsers_are() {
+    // Thirty browsers of ten people, each three; the site says who they are with every event.
+    let said = |event: Event<'static>| {
+        let user = format!("u-{}", event.visitor.0 % 10);
+        Event { user_id: user.into(), user_verified: true, ..event }
+    };
+    let events: Vec<_> = events(300).into_iter().map(said).collect();
+    for (stored, known) in [(0, 0), (150, 0), (150, 150), (300, 120), (300, 300)] {
+        let store = database().await;
+        store.insert(batch(0, &events[..known])).await.unwrap();
+        store.insert(batch(known as u64, &events[known..stored])).await.unwrap();
+        // Room for three profiles, after a restart that replays what the checkpoint does not know.
+        let live = Live::over(store, 3, 1000);
+        live.profiles.delivered(Position(known as u64));
+        live.apply(known as u64, &events[known..]);
+        for visitor in visitors() {
+            let (profile, freshness) = live.profiles.known(SITE, visitor, "", PATIENT).await;
+            assert_eq!((profile.events, freshness), (30, Freshness::Complete), "{stored} stored, {known} known");
+            assert_eq!((profile.visitor, profile.recent_items.len()), (visitor, 30));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_engine_a_person_is_what_memory_knows() {
+    let live = Live::over(unreachable(), 100, 1000);
+    let said = |event: Event<'static>| Event { user_id: "u".into(), ..event };
+    live.apply(0, &events(60).into_iter().map(said).collect::<Vec<_>>());
+    let (profile, freshness) = live.profiles.known(SITE, VisitorId(100), "", SOON).await;
+    assert_eq!(freshness, Freshness::Degraded);
+    assert_eq!(profile.events, 2 * 17, "of sixteen other browsers");
+    let (nobody, _) = live.profiles.known(SITE, VisitorId::NOBODY, "u", SOON).await;
+    assert_eq!(nobody.events, 0, "without consent there is no person");
+}
+
+#[tokio::test]
 async fn evicted_profiles_come_back_right_while_the_engine_is_away() {
     // The engine is there at first, then hangs, with room for ten profiles and thirty visitors.
     let endpoint = endpoint().await;

@@ -3,7 +3,7 @@
 use ashna::{
     model::{
         Action, Channel, ConsentDefault, Currency, Event, Kind, MessageHash, RobotsPolicy, Site, SiteId, Timestamp,
-        VisitorId,
+        VisitorId, VisitorRules,
     },
     reports::{ReportError, Reports, csv},
     store::Store,
@@ -31,6 +31,7 @@ pub fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         events_per_second_max: 0,
+        visitors: VisitorRules::default(),
         demo: false,
         created_at: Timestamp(0),
     }

@@ -15,9 +15,24 @@ export type Site = {
   robots?: 'drop' | 'keep';
   consent_default?: 'granted' | 'denied';
   honour_gpc?: boolean;
+  known_by?: 'cookie' | 'daily_hash';
+  without_consent?: 'anonymous' | 'nothing';
+  session_minutes?: number | null;
 };
 export type SiteChange = Partial<
-  Pick<Site, 'name' | 'origins' | 'currency' | 'timezone' | 'robots' | 'consent_default' | 'honour_gpc'>
+  Pick<
+    Site,
+    | 'name'
+    | 'origins'
+    | 'currency'
+    | 'timezone'
+    | 'robots'
+    | 'consent_default'
+    | 'honour_gpc'
+    | 'known_by'
+    | 'without_consent'
+    | 'session_minutes'
+  >
 >;
 export type Session = { user: User; sites: Site[] };
 export type Setup = { token: string; email: string; password: string; site_name?: string; origin?: string };
@@ -163,6 +178,7 @@ export type TimelineEntry = {
 };
 export type Profile = {
   visitor: string;
+  visitors?: string[];
   first_seen: string;
   last_seen: string;
   user_id: string | null;

@@ -67,6 +67,9 @@ pub async fn change(
         consent_default: body.consent_default,
         honour_gpc: body.honour_gpc,
         events_per_second_max: body.events_per_second_max,
+        known_by: body.known_by,
+        without_consent: body.without_consent,
+        session_minutes: body.session_minutes,
     };
     let site = doors.catalog.change_site(id, change).await?;
     doors.access.audit(&caller.name(), "change site", &site.name).await?;

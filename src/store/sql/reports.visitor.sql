@@ -1,5 +1,5 @@
--- Who is this visitor, in one line?
---   site UInt32, visitor UInt128, currency String
+-- Who is this visitor, in one line? Several visitors are one person's browsers.
+--   site UInt32, visitors Array(String) (32 hexadecimal digits each), currency String
 -- No row when there is none. Revenue is orders minus refunds in the site's currency.
 SELECT
     toUnixTimestamp64Milli(min(occurred_at)) AS first_ms,
@@ -13,9 +13,9 @@ SELECT
     ifNull((
         SELECT sum(if(action = 7, amount_minor, -amount_minor))
         FROM events
-        WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}
+        WHERE site_id = {site:UInt32} AND visitor IN arrayMap(hex -> reinterpretAsUInt128(reverse(unhex(hex))), {visitors:Array(String)})
           AND robot = '' AND action IN (7, 8) AND currency = {currency:String}
     ), 0) AS revenue_minor
 FROM visitor_events
-WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}
+WHERE site_id = {site:UInt32} AND visitor IN arrayMap(hex -> reinterpretAsUInt128(reverse(unhex(hex))), {visitors:Array(String)})
 HAVING events > 0

@@ -4,8 +4,10 @@
 //! event stays raw until `ingest` reads it, so that a bad one fails alone.
 //! Example: `parse(br#"{"key":"k","events":[{"type":"page"}]}"#)` is a batch of one event.
 
+mod consent;
 mod text;
 
+pub use consent::Consent;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use text::lenient;
@@ -57,16 +59,6 @@ pub struct SessionHint {
     pub start: Moment,
     /// Its last activity before this batch.
     pub last: Moment,
-}
-
-/// What the visitor agreed to; `None` where nothing was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(default)]
-pub struct Consent {
-    /// Being counted under an id.
-    pub analytics: Option<bool>,
-    /// Being answered personally.
-    pub personalization: Option<bool>,
 }
 
 /// One call of the Segment specification.
@@ -163,6 +155,9 @@ pub struct Context<'a> {
     /// Traits sent along with any call.
     #[serde(borrow)]
     pub traits: Option<&'a RawValue>,
+    /// What the visitor agreed to, as Segment's libraries tell it.
+    #[serde(deserialize_with = "consent::of_context")]
+    pub consent: Consent,
 }
 
 /// User-Agent Client Hints as a page reads them.

@@ -166,6 +166,9 @@ pub struct EventSchema {
 pub struct VisitorHistory {
     /// The id.
     pub visitor: String,
+    /// All the visitors that are this person, by `identify` and `alias`, the one asked for first: the
+    /// figures and the timeline are theirs together.
+    pub visitors: Vec<String>,
     /// First event.
     pub first_seen: Moment,
     /// Last event.

@@ -78,6 +78,8 @@ export const reports = {
   'visitor.first_seen': 'First seen',
   'visitor.last_seen': 'Last seen',
   'visitor.value': 'Revenue',
+  'visitor.joined': 'One person with {n, plural, one {# browser} other {# browsers}}',
+  'visitor.joined_text': 'Joined by what your site tells (identify and alias). All figures here are of all of them together.',
   'visitor.timeline': 'What they did',
   'visitor.affinities': 'What they like',
   'visitor.affinities_text': 'Grows with what they look at, put in the cart and buy; fades with time.',

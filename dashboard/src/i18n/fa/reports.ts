@@ -79,6 +79,8 @@ export const reports: Record<keyof typeof english, string> = {
   'visitor.first_seen': 'نخستین دیدار',
   'visitor.last_seen': 'آخرین دیدار',
   'visitor.value': 'درآمد',
+  'visitor.joined': 'یک نفر با {n, plural, other {# مرورگر}}',
+  'visitor.joined_text': 'پیوندخورده با آنچه سایت شما می‌گوید (identify و alias). همهٔ رقم‌های این صفحه از آنِ همهٔ آن‌هاست.',
   'visitor.timeline': 'چه کرد',
   'visitor.affinities': 'چه دوست دارد',
   'visitor.affinities_text': 'با دیدن، در سبد گذاشتن و خریدن بیشتر می‌شود و با گذر زمان کم‌رنگ.',

@@ -1,0 +1,145 @@
+//! Cookies, proposals, ids of others.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ingest::fixture;
+
+fn keys(names: &[&str]) -> Keys {
+    Keys::new(names.iter().map(|name| name.as_bytes().into()).collect())
+}
+
+const NOW: Timestamp = Timestamp(1_763_798_500_000);
+
+fn read(site: u32, keys: &Keys, value: &str) -> Option<CookieIdentity> {
+    parse(SiteId(site), keys, value, NOW).map(|cookie| cookie.identity)
+}
+
+fn identity(visitor: u128, start: i64, last: i64) -> CookieIdentity {
+    let session = Session { start: Timestamp(start), last: Timestamp(last) };
+    CookieIdentity { visitor: VisitorId(visitor), session }
+}
+
+#[test]
+fn a_cookie_survives_a_rotation_of_keys_and_nothing_else() {
+    let sealed = identity(7, 1_763_798_000_000, 1_763_798_400_250);
+    let value = seal(SiteId(1), &keys(&["old"]), &sealed);
+    assert!(value.starts_with("v1.00000000000000000000000000000007."), "{value}");
+    let outdated = |keys| parse(SiteId(1), &keys, &value, NOW).map(|cookie| (cookie.identity, cookie.outdated));
+    assert_eq!(outdated(keys(&["old"])), Some((sealed, false)));
+    assert_eq!(outdated(keys(&["newest", "new", "old"])), Some((sealed, true)));
+    assert_eq!(outdated(keys(&["new"])), None);
+    assert_eq!(read(2, &keys(&["old"]), &value), None);
+    let huge = format!("{}{value}", "v".repeat(1 << 20));
+    for forged in ["", ".", "v1", "v1....", &value[1..], &value[..value.len() - 1], &value.replace("07.", "08."), &huge]
+    {
+        assert_eq!(read(1, &keys(&["old"]), forged), None, "{forged:.80}");
+    }
+}
+
+#[test]
+fn a_cookie_ends_with_the_longest_life_of_cookies() {
+    let check = |age_ms: i64, expected: bool| {
+        let keys = keys(&["k"]);
+        let value = seal(SiteId(1), &keys, &identity(7, 1, NOW.0 - age_ms));
+        assert_eq!(read(1, &keys, &value).is_some(), expected, "{age_ms}");
+    };
+    check(0, true);
+    check(400 * 86_400_000, true);
+    check(400 * 86_400_000 + 1, false);
+    // The clock was set back: the cookie seems to be of tomorrow.
+    check(-86_400_000, true);
+}
+
+#[test]
+fn a_session_of_tomorrow_is_none_and_the_visitor_stays() {
+    let check = |start: i64, last: i64, expected: bool| {
+        let cookie = ReadCookie { identity: identity(7, NOW.0 + start, NOW.0 + last), outdated: false };
+        let settled = settle(Some(cookie), "", true, 9, NOW);
+        assert_eq!((settled.visitor.0, settled.session.is_some()), (7, expected), "{start} {last}");
+    };
+    check(-9, -1, true);
+    check(-9, 300_000, true);
+    check(-9, 300_001, false);
+    check(86_400_000, 86_400_001, false);
+    check(0, -5, false);
+}
+
+#[test]
+fn a_days_salt_tells_sites_networks_and_browsers_apart() {
+    let of = |salt: u8, site, address: &str, agent| {
+        daily_visitor(&[salt; 32], SiteId(site), address.parse().unwrap(), agent)
+    };
+    let one = of(1, 1, "81.2.69.142", "a");
+    assert_eq!(one, of(1, 1, "::ffff:81.2.69.142", "a"));
+    for other in [of(2, 1, "81.2.69.142", "a"), of(1, 2, "81.2.69.142", "a"), of(1, 1, "81.2.69.143", "a")] {
+        assert_ne!(one, other);
+    }
+    assert_ne!(one, of(1, 1, "81.2.69.142", "b"));
+    assert_eq!(of(1, 1, "2001:db8::1", "a"), of(1, 1, "2001:db8::2", "a"));
+    assert_ne!(of(1, 1, "2001:db8::1", "a"), of(1, 1, "2001:db8:0:1::1", "a"));
+}
+
+#[test]
+fn the_mac_is_base64url() {
+    assert_eq!(&base64url(&[0xff; 16]), b"_____________________w");
+    assert_eq!(&base64url(b"0123456789abcdef"), b"MDEyMzQ1Njc4OWFiY2RlZg");
+}
+
+#[test]
+fn a_cookie_wins_then_the_proposal_then_a_new_id() {
+    let check = |cookie: Option<u128>, proposal: &str, analytics, expected: (u128, Origin)| {
+        let cookie = cookie.map(|id| ReadCookie { identity: identity(id, 1, 2), outdated: false });
+        let settled = settle(cookie, proposal, analytics, 9, NOW);
+        assert_eq!((settled.visitor.0, settled.from), expected);
+    };
+    let proposal = "000000000000000000000000000000ff";
+    check(Some(7), proposal, true, (7, Origin::Cookie));
+    check(None, proposal, true, (255, Origin::Proposal));
+    check(None, "mine", true, (9, Origin::Fresh));
+    check(Some(7), proposal, false, (0, Origin::Nobody));
+}
+
+#[test]
+fn any_sdks_id_names_one_visitor_of_one_site() {
+    let of = |site, kind, id| visitor_of(&Site { id: SiteId(site), ..fixture::site() }, kind, id);
+    assert_eq!(of(1, IdKind::Anonymous, "00000000-0000-0000-0000-0000000000ff"), VisitorId(255));
+    assert_eq!(of(1, IdKind::Anonymous, "anon"), of(1, IdKind::Anonymous, "anon"));
+    assert_ne!(of(1, IdKind::Anonymous, "anon"), of(2, IdKind::Anonymous, "anon"));
+    assert_ne!(of(1, IdKind::Anonymous, "anon"), of(1, IdKind::User, "anon"));
+    assert_ne!(of(1, IdKind::User, "000000000000000000000000000000ff"), VisitorId(255));
+    assert_ne!(of(1, IdKind::User, "u"), of(1, IdKind::ProvenUser, "u"), "a claim is not the site's word");
+    let elsewhere = Site { secret: "another".into(), ..fixture::site() };
+    assert_ne!(of(1, IdKind::User, "u"), visitor_of(&elsewhere, IdKind::User, "u"), "nobody can compute it");
+}
+
+#[test]
+fn a_user_id_is_believed_with_the_sites_signature_only() {
+    // RFC 4231, test case 2.
+    let site = Site { secret: "Jefe".into(), ..fixture::site() };
+    let said = "what do ya want for nothing?";
+    let signature = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    assert!(user_is_verified(&site, said, signature));
+    assert!(user_is_verified(&site, said, &signature.to_uppercase()));
+    assert!(!user_is_verified(&site, "another", signature));
+    assert!(!user_is_verified(&site, said, &signature.replace('5', "6")));
+    assert!(!user_is_verified(&site, said, ""));
+    assert!(!user_is_verified(&site, said, &"+".repeat(64)));
+    assert!(!user_is_verified(&site, said, &"é".repeat(32)));
+    assert!(!user_is_verified(&Site { secret: String::new(), ..fixture::site() }, said, signature));
+}
+
+proptest! {
+    #[test]
+    fn every_identity_survives_its_cookie(visitor in 1..=u128::MAX, start in 0..=i64::MAX, last in 0..=i64::MAX) {
+        let sealed = identity(visitor, start, last);
+        let value = seal(SiteId(3), &keys(&["k"]), &sealed);
+        prop_assert!(value.len() <= 120 && value.is_ascii());
+        prop_assert_eq!(parse(SiteId(3), &keys(&["k"]), &value, Timestamp(0)).map(|c| c.identity), Some(sealed));
+    }
+
+    #[test]
+    fn no_text_is_a_cookie_by_chance(value in ".{0,80}") {
+        prop_assert_eq!(parse(SiteId(3), &keys(&["k"]), &value, Timestamp(0)), None);
+    }
+}

@@ -1,0 +1,15 @@
+-- Which visitors are this person? A visitor is who it was last said to be; the site's own word counts first.
+--   site UInt32, users Array(String) (all the names of the person), limit UInt32
+SELECT visitor
+FROM
+(
+    SELECT visitor, user_id, max(verified) AS proved, max(last_at) AS last
+    FROM identities
+    WHERE site_id = {site:UInt32}
+      AND visitor IN (SELECT visitor FROM identities WHERE site_id = {site:UInt32} AND user_id IN {users:Array(String)})
+    GROUP BY visitor, user_id
+)
+GROUP BY visitor
+HAVING argMax(user_id, (proved, last, user_id)) IN {users:Array(String)}
+ORDER BY max(last) DESC, visitor
+LIMIT {limit:UInt32}
