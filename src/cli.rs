@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod evaluate;
 mod import;
 mod intake;
 mod quarantine;
@@ -64,6 +65,8 @@ enum Command {
     CookieKey(CookieKeyCommand),
     /// Take a file in; taking it in twice adds nothing.
     Import(import::Options),
+    /// How good recommendations are on given clicks; tunes itself on the last part of the training file.
+    Evaluate(evaluate::Options),
     /// Give the demo shop an invented past: weeks of visitors that never were.
     Seed(seed::Options),
     /// What the warehouse refused.
@@ -163,6 +166,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(options) => serve::run(config, &common.data_dir, options).await,
         Command::Import(options) => import::run(&config, common, options).await,
+        Command::Evaluate(options) => evaluate::run(common, &options),
         Command::Seed(options) => seed::run(&config, common, options).await,
         Command::Site(SiteCommand::Add { name, origins }) => {
             let answer = reach::operate(&config, &common.data_dir, Operation::AddSite { name, origins }).await?;

@@ -15,7 +15,7 @@
 //! | 4 stories | [`collect`], [`personalize`] |
 //! | 3 keepers | [`access`], [`catalog`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
 //! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`] |
-//! | 1 thinking, pure | [`ingest`], [`decide`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
@@ -40,6 +40,7 @@ pub mod model;
 pub mod operate;
 pub mod personalize;
 pub mod profiles;
+pub mod recommend;
 pub mod reports;
 pub mod salts;
 pub mod seed;

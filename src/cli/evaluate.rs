@@ -1,0 +1,210 @@
+//! `ashna evaluate`: how good recommendations are on somebody's clicks, as anyone can recompute.
+
+mod read;
+
+use std::{
+    io::{BufWriter, IsTerminal, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use self::read::{Clicks, Names};
+use super::{Common, tell};
+use crate::recommend::{
+    Ask, Bounds, Learned, Model, Number, Scratch, Sessions, Tuned,
+    measure::{Quality, Tally},
+    tune,
+};
+
+/// Which clicks, and how they are judged.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Clicks to learn from: tab-separated `SessionId`, `ItemId` and `Time` with a header.
+    #[arg(long, value_name = "FILE")]
+    train: PathBuf,
+    /// Visits to predict, in the same form; each is revealed click by click.
+    #[arg(long, value_name = "FILE")]
+    test: PathBuf,
+    /// One model alone instead of the blend that tunes itself, or `all` for a table.
+    #[arg(long, value_name = "NAME", default_value = "blend", value_parser = words())]
+    model: String,
+    /// Length of the lists.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
+    k: u16,
+    /// Write every list, one a line: SessionId;Position;Item,Item,… best first.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+const ALL: &str = "all";
+
+fn words() -> clap::builder::PossibleValuesParser {
+    let models = Model::WORDS.iter().map(|(word, _)| *word);
+    models.chain([ALL]).collect::<Vec<_>>().into()
+}
+
+/// Runs the command.
+pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
+    let bar = bar(common.json);
+    bar.set_message("reading");
+    let mut names = Names::default();
+    let train = Clicks::read(&options.train, &mut names)?;
+    let test = Clicks::read(&options.test, &mut names)?;
+    let sessions = Sessions::new(train.clicks());
+    drop(train);
+    bar.set_message("tuning on the last part of the training file");
+    let bounds = Bounds { k: usize::from(options.k), ..Bounds::default() };
+    let tuned = tune(&sessions, &bounds, &mut |share| at(&bar, f64::from(share) * 0.6));
+    bar.set_message("learning");
+    let learned = Learned::new(sessions, &tuned);
+    bar.set_message("predicting");
+    let models: Vec<Model> = match Model::parse(&options.model) {
+        Some(model) => vec![model],
+        None => Model::WORDS.iter().map(|(_, model)| *model).collect(),
+    };
+    let mut answers = Vec::new();
+    for (done, model) in models.iter().enumerate() {
+        let mut out = match &options.out {
+            Some(path) if models.len() == 1 => {
+                let file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+                Some(BufWriter::new(file))
+            }
+            _ => None,
+        };
+        let trial = Trial { learned: &learned, names: &names, model: *model, k: usize::from(options.k) };
+        let answer = trial.run(&test, out.as_mut(), &|share| {
+            at(&bar, 0.6 + (done as f64 + share) / models.len() as f64 * 0.4);
+        })?;
+        if let Some(mut out) = out {
+            out.flush().context("cannot write the lists")?;
+        }
+        answers.push(answer);
+    }
+    bar.finish_and_clear();
+    let words = in_words(&answers, &tuned);
+    let documents: Vec<Value> = answers.iter().map(Answer::json).collect();
+    match (models.len(), documents.into_iter().next()) {
+        (1, Some(only)) => tell(common, &only, &words),
+        _ => tell(common, &answers.iter().map(Answer::json).collect(), &words),
+    }
+}
+
+/// One model on the test visits.
+struct Trial<'a> {
+    learned: &'a Learned,
+    names: &'a Names,
+    model: Model,
+    k: usize,
+}
+
+struct Answer {
+    model: Model,
+    quality: Quality,
+    p50: f64,
+    p90: f64,
+    p99: f64,
+}
+
+impl Trial<'_> {
+    fn run(&self, test: &Clicks, mut out: Option<&mut impl Write>, tell: &dyn Fn(f64)) -> anyhow::Result<Answer> {
+        let sessions = self.learned.sessions();
+        let mut tally = Tally::new(self.k, sessions.catalogue());
+        let mut scratch = Scratch::default();
+        let mut times: Vec<Duration> = Vec::new();
+        let visits = test.visits();
+        for (done, (name, visit)) in visits.iter().enumerate() {
+            let items: Vec<Number> = visit.iter().map(|(item, _)| *item).collect();
+            for revealed in 1..items.len() {
+                let begun = Instant::now();
+                let now = sessions.since_origin(visit[revealed - 1].1);
+                let ask = Ask { clicks: &items[..revealed], now, k: self.k, model: self.model };
+                let list = self.learned.rank(&ask, &mut scratch);
+                times.push(begun.elapsed());
+                tally.add(list.iter().map(|(_, item)| *item), &items[revealed..]);
+                if let Some(out) = &mut out {
+                    let ids: Vec<&str> = list.iter().map(|(_, item)| self.names.of(*item)).collect();
+                    writeln!(out, "{name};{};{}", revealed - 1, ids.join(",")).context("cannot write the lists")?;
+                }
+            }
+            if done % 64 == 0 {
+                tell(done as f64 / visits.len() as f64);
+            }
+        }
+        times.sort_unstable();
+        let at = |share: usize| times.get(times.len() * share / 100).map_or(0.0, |t| t.as_secs_f64() * 1e6);
+        Ok(Answer { model: self.model, quality: tally.quality(), p50: at(50), p90: at(90), p99: at(99) })
+    }
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        let Quality { predictions, hit_rate, mrr, ndcg, precision, recall, coverage, hit_rate_margin, mrr_margin } =
+            self.quality;
+        json!({
+            "model": self.model.as_str(), "predictions": predictions, "hit_rate": hit_rate, "mrr": mrr, "ndcg": ndcg,
+            "precision": precision, "recall": recall, "coverage": coverage,
+            "hit_rate_margin": hit_rate_margin, "mrr_margin": mrr_margin,
+            "latency_us": { "p50": self.p50, "p90": self.p90, "p99": self.p99 },
+        })
+    }
+}
+
+fn in_words(answers: &[Answer], tuned: &Tuned) -> String {
+    let mut lines = vec![format!(
+        "{:<20}{:>12}{:>18}{:>18}{:>8}{:>11}{:>8}{:>10}{:>9}{:>9}",
+        "model", "predictions", "hit rate", "mrr", "ndcg", "precision", "recall", "coverage", "p50 µs", "p90 µs"
+    )];
+    for answer in answers {
+        let q = answer.quality;
+        lines.push(format!(
+            "{:<20}{:>12}{:>10.4} ±{:.4}{:>10.4} ±{:.4}{:>8.4}{:>11.4}{:>8.4}{:>10.4}{:>9.1}{:>9.1}",
+            answer.model.as_str(),
+            q.predictions,
+            q.hit_rate,
+            q.hit_rate_margin,
+            q.mrr,
+            q.mrr_margin,
+            q.ndcg,
+            q.precision,
+            q.recall,
+            q.coverage,
+            answer.p50,
+            answer.p90
+        ));
+    }
+    let winner = tuned.winner;
+    let (best, second) = tuned.margin();
+    lines.push(format!(
+        "on the last part of the training file {} won: hit rate {:.4}, mrr {:.4}; the next best model had {:.4} and {:.4}",
+        winner.as_str(),
+        best.hit_rate,
+        best.mrr,
+        second.hit_rate,
+        second.mrr
+    ));
+    lines.join("\n")
+}
+
+/// Moves the bar to a share of the whole.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+fn at(bar: &ProgressBar, share: f64) {
+    bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::hidden());
+    }
+    let bar = ProgressBar::new(1000);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3}% {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}

@@ -1,0 +1,32 @@
+//! How what is old fades: a table of powers, since a power for every visit would cost more than the rest.
+
+/// Halves in a fixed time.
+#[derive(Debug, Clone)]
+pub(super) struct Fading {
+    table: Vec<f32>,
+    step_s: f32,
+}
+
+const STEPS: usize = 1024;
+/// What is older than this many halvings fades no further.
+const HALVINGS_MAX: f32 = 16.0;
+
+impl Fading {
+    /// `half_life_s` in seconds; infinite: nothing fades.
+    pub(super) fn new(half_life_s: f32) -> Self {
+        if !half_life_s.is_finite() {
+            return Self { table: vec![1.0], step_s: 1.0 };
+        }
+        let step_s = half_life_s.max(1.0) * HALVINGS_MAX / STEPS as f32;
+        let table = (0..STEPS).map(|n| (-(n as f32) * HALVINGS_MAX / STEPS as f32).exp2()).collect();
+        Self { table, step_s }
+    }
+
+    /// What is left after `age_s` seconds, 1 to 0.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an age is no less than zero")]
+    pub(super) fn of(&self, age_s: u32) -> f32 {
+        let step = (age_s as f32 / self.step_s) as usize;
+        self.table[step.min(self.table.len() - 1)]
+    }
+}

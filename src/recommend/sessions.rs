@@ -1,0 +1,138 @@
+//! The visits a site has seen, flat: what every model of this room is learned from.
+
+use super::Number;
+
+/// Something done with an item in a visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Click {
+    /// Which visit; any number that is its own.
+    pub session: u64,
+    /// Which item.
+    pub item: Number,
+    /// When, in milliseconds of any one clock.
+    pub at_ms: i64,
+}
+
+/// Visits in the order of their ends, each with its items in the order of the clicks.
+///
+/// A visit's number is its place in that order, so that a higher number is a more recent visit.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    items: Vec<Number>,
+    /// Visit `n` lies from `offsets[n]` to `offsets[n + 1]`.
+    offsets: Vec<u32>,
+    /// When each ended, seconds after `origin_s`.
+    ended: Vec<u32>,
+    origin_s: i64,
+    catalogue: usize,
+}
+
+/// Clicks of one visit that are kept, the last ones: more is a robot or a price comparison.
+pub const SESSION_CLICKS_MAX: usize = 200;
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::empty(0)
+    }
+}
+
+impl Sessions {
+    /// Sorts clicks into visits. Clicks of one moment keep their order.
+    #[must_use]
+    pub fn new(mut clicks: Vec<Click>) -> Self {
+        clicks.sort_by_key(|click| (click.session, click.at_ms));
+        let mut visits: Vec<(i64, &[Click])> =
+            clicks.chunk_by(|a, b| a.session == b.session).map(|v| (v[v.len() - 1].at_ms, v)).collect();
+        visits.sort_by_key(|(ended, _)| *ended);
+        let mut sessions = Self::empty(visits.first().map_or(0, |(ended, _)| ended.div_euclid(1000)));
+        for (ended, clicks) in visits {
+            sessions.push(clicks.iter().map(|click| click.item), ended);
+        }
+        sessions
+    }
+
+    /// No visits; times are kept relative to `origin_s`, seconds, the end of the first.
+    #[must_use]
+    pub fn empty(origin_s: i64) -> Self {
+        Self { items: Vec::new(), offsets: vec![0], ended: Vec::new(), origin_s, catalogue: 0 }
+    }
+
+    /// Adds a visit that ended no sooner than those before it. Nothing happens where it has no items.
+    pub fn push(&mut self, items: impl Iterator<Item = Number>, ended_ms: i64) {
+        let start = self.items.len();
+        self.items.extend(items);
+        let surplus = (self.items.len() - start).saturating_sub(SESSION_CLICKS_MAX);
+        self.items.drain(start..start + surplus);
+        if self.items.len() == start {
+            return;
+        }
+        for item in &self.items[start..] {
+            self.catalogue = self.catalogue.max(*item as usize + 1);
+        }
+        self.offsets.push(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
+        self.ended.push(self.since_origin(ended_ms));
+    }
+
+    /// A moment as [`Sessions::ended`] tells it; what lies before the first visit is told as zero.
+    #[must_use]
+    pub fn since_origin(&self, at_ms: i64) -> u32 {
+        let seconds = at_ms.div_euclid(1000).saturating_sub(self.origin_s);
+        u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Number of visits.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ended.is_empty()
+    }
+
+    /// Number of clicks.
+    #[must_use]
+    pub fn clicks(&self) -> usize {
+        self.items.len()
+    }
+
+    /// One more than the highest item number.
+    #[must_use]
+    pub fn catalogue(&self) -> usize {
+        self.catalogue
+    }
+
+    /// The items of a visit.
+    #[must_use]
+    pub fn items(&self, session: u32) -> &[Number] {
+        let session = session as usize;
+        &self.items[self.offsets[session] as usize..self.offsets[session + 1] as usize]
+    }
+
+    /// When a visit ended, seconds after the origin.
+    #[must_use]
+    pub fn ended(&self, session: u32) -> u32 {
+        self.ended[session as usize]
+    }
+
+    /// When the last one ended, seconds after the origin.
+    #[must_use]
+    pub fn last_ended(&self) -> u32 {
+        self.ended.last().copied().unwrap_or(0)
+    }
+
+    /// The visits up to `count`, the oldest ones.
+    #[must_use]
+    pub fn before(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        Self {
+            items: self.items[..self.offsets[count] as usize].to_vec(),
+            offsets: self.offsets[..=count].to_vec(),
+            ended: self.ended[..count].to_vec(),
+            origin_s: self.origin_s,
+            catalogue: self.catalogue,
+        }
+    }
+}

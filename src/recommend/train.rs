@@ -1,0 +1,215 @@
+//! Learns the blend: softmax over the candidates of each prediction, the item that came next being
+//! right, by Adam (Kingma and Ba, 2015) in small batches.
+
+use super::{
+    features::FEATURES,
+    net::{HIDDEN, LANES, LEAK, Net},
+};
+
+/// Predictions to learn from.
+#[derive(Debug, Default)]
+pub(super) struct Examples {
+    /// The features of the candidates of each, column after column.
+    pub(super) features: Vec<f32>,
+    pub(super) asks: Vec<Ask>,
+}
+
+/// One prediction of the past.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask {
+    /// Where its features begin.
+    pub(super) from: usize,
+    /// Length of a column, and of it what is used.
+    pub(super) stride: usize,
+    pub(super) count: usize,
+    /// Which candidate came next.
+    pub(super) right: usize,
+}
+
+impl Examples {
+    pub(super) fn push(&mut self, features: &[f32], count: usize, right: usize) {
+        let (from, stride) = (self.features.len(), features.len() / FEATURES);
+        self.features.extend_from_slice(features);
+        self.asks.push(Ask { from, stride, count, right });
+    }
+
+    pub(super) fn append(&mut self, other: Self) {
+        let from = self.features.len();
+        self.asks.extend(other.asks.into_iter().map(|ask| Ask { from: ask.from + from, ..ask }));
+        self.features.extend(other.features);
+    }
+
+    pub(super) fn columns(&self, ask: Ask) -> &[f32] {
+        &self.features[ask.from..ask.from + ask.stride * FEATURES]
+    }
+
+    pub(super) fn standardize(&mut self, net: &Net) {
+        for ask in &self.asks {
+            net.standardize(&mut self.features[ask.from..ask.from + ask.stride * FEATURES], ask.stride);
+        }
+    }
+}
+
+/// Chance for initial weights and the order of examples: the same each time.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    /// The next number (`SplitMix64`, Steele, Lea and Flood 2014).
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from 0 to 1.
+    pub(super) fn unit(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 24) as f32
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// A net that only standardizes: means and spreads of the examples, small random weights.
+pub(super) fn fresh(examples: &Examples, dice: &mut Dice) -> Net {
+    let (mut mean, mut square) = (vec![0.0_f64; FEATURES], vec![0.0_f64; FEATURES]);
+    let rows: usize = examples.asks.iter().map(|ask| ask.count).sum::<usize>().max(1);
+    for ask in &examples.asks {
+        for (f, column) in examples.columns(*ask).chunks_exact(ask.stride).enumerate() {
+            for value in &column[..ask.count] {
+                mean[f] += f64::from(*value);
+                square[f] += f64::from(*value) * f64::from(*value);
+            }
+        }
+    }
+    let mut scale = Vec::with_capacity(FEATURES);
+    for (mean, square) in mean.iter_mut().zip(&square) {
+        *mean /= rows as f64;
+        let spread = (square / rows as f64 - *mean * *mean).max(0.0).sqrt();
+        scale.push(if spread > 1e-6 { (1.0 / spread) as f32 } else { 0.0 });
+    }
+    let spread = (1.0 / FEATURES as f32).sqrt();
+    let inner = (0..FEATURES * HIDDEN).map(|_| (dice.unit() * 2.0 - 1.0) * spread).collect();
+    let outer = (0..HIDDEN).map(|_| (dice.unit() * 2.0 - 1.0) * 0.1).collect();
+    Net {
+        mean: mean.into_iter().map(|m| m as f32).collect(),
+        scale,
+        inner,
+        inner_bias: vec![0.0; HIDDEN],
+        outer,
+        direct: vec![0.0; FEATURES],
+    }
+}
+
+const PARAMETERS: usize = FEATURES * HIDDEN + HIDDEN + HIDDEN + FEATURES;
+const BATCH: usize = 32;
+
+/// Adam's memory.
+pub(super) struct Teacher {
+    first: Vec<f32>,
+    second: Vec<f32>,
+    gradient: Vec<f32>,
+    units: Vec<f32>,
+    wrong: Vec<f32>,
+    back: Vec<f32>,
+    step: i32,
+    pub(super) rate: f32,
+    pub(super) decay: f32,
+}
+
+impl Teacher {
+    pub(super) fn new(rate: f32, decay: f32) -> Self {
+        let zeros = || vec![0.0; PARAMETERS];
+        Self {
+            first: zeros(),
+            second: zeros(),
+            gradient: zeros(),
+            units: Vec::new(),
+            wrong: Vec::new(),
+            back: Vec::new(),
+            step: 0,
+            rate,
+            decay,
+        }
+    }
+
+    /// One pass over the examples (already standardized) in the given order.
+    pub(super) fn pass(&mut self, net: &mut Net, examples: &Examples, order: &[u32]) {
+        for batch in order.chunks(BATCH) {
+            self.gradient.fill(0.0);
+            for ask in batch {
+                let ask = examples.asks[*ask as usize];
+                self.one(net, examples.columns(ask), ask);
+            }
+            self.update(net, batch.len() as f32);
+        }
+    }
+
+    fn one(&mut self, net: &Net, columns: &[f32], ask: Ask) {
+        let Self { units, wrong, back, gradient, .. } = self;
+        net.forward(columns, ask.stride, units, wrong);
+        softmax(&mut wrong[..ask.count]);
+        wrong[ask.count..].fill(0.0);
+        wrong[ask.right] -= 1.0;
+        let (inner, rest) = gradient.split_at_mut(FEATURES * HIDDEN);
+        let (bias, rest) = rest.split_at_mut(HIDDEN);
+        let (outer, direct) = rest.split_at_mut(HIDDEN);
+        for (gradient, column) in direct.iter_mut().zip(columns.chunks_exact(ask.stride)) {
+            *gradient += dot(wrong, column);
+        }
+        back.resize(ask.stride, 0.0);
+        for (h, unit) in units.chunks_exact(ask.stride).enumerate() {
+            outer[h] += dot(wrong, unit);
+            for ((back, wrong), unit) in back.iter_mut().zip(wrong.iter()).zip(unit) {
+                *back = wrong * net.outer[h] * if *unit > 0.0 { 1.0 } else { LEAK };
+            }
+            bias[h] += back.iter().sum::<f32>();
+            let row = &mut inner[h * FEATURES..(h + 1) * FEATURES];
+            for (gradient, column) in row.iter_mut().zip(columns.chunks_exact(ask.stride)) {
+                *gradient += dot(back, column);
+            }
+        }
+    }
+
+    fn update(&mut self, net: &mut Net, count: f32) {
+        self.step += 1;
+        let (one, two) = (1.0 - 0.9_f32.powi(self.step), 1.0 - 0.999_f32.powi(self.step));
+        let Net { inner, inner_bias, outer, direct, .. } = net;
+        let weights = inner.iter_mut().chain(inner_bias).chain(outer).chain(direct);
+        let memory = self.first.iter_mut().zip(&mut self.second);
+        for ((weight, gradient), (first, second)) in weights.zip(&self.gradient).zip(memory) {
+            let gradient = gradient / count;
+            *first = 0.9 * *first + 0.1 * gradient;
+            *second = 0.999 * *second + 0.001 * gradient * gradient;
+            *weight -= self.rate * (*first / one / ((*second / two).sqrt() + 1e-6) + self.decay * *weight);
+        }
+    }
+}
+
+/// Scores into shares that sum to one.
+fn softmax(scores: &mut [f32]) {
+    let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - top).exp();
+        sum += *score;
+    }
+    for score in scores {
+        *score /= sum;
+    }
+}
+
+/// The inner product of two columns.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, _), (b, _)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum()
+}
