@@ -54,17 +54,17 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     let mut app = App::start(&config, data_dir, start).await?;
 
     let limit = Duration::from_millis(config.server.shutdown_ms * 3 / 10);
-    let router = http::router(app.doors.clone());
+    let entry = http::entry(app.doors.clone());
     let stopping = app.front.stopping();
-    app.front.spawn("http", http::serve::serve(listener, router, stopping, limit));
+    app.front.spawn("http", http::serve::serve(listener, entry, stopping, limit));
     let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
     let stopping = app.front.stopping();
     app.front.spawn("commands", http::local::serve(socket, app.doors.clone(), stopping));
     if !config.server.metrics_listen.is_empty() {
         let listener = listen(&config.server.metrics_listen)?;
         let stopping = app.front.stopping();
-        let router = http::metrics_router(app.doors.clone());
-        app.front.spawn("metrics", http::serve::serve(listener, router, stopping, limit));
+        let entry = http::metrics_entry(app.doors.clone());
+        app.front.spawn("metrics", http::serve::serve(listener, entry, stopping, limit));
     }
     greet(&base, options.demo, app.setup_token.as_deref())?;
     tokio::select! {

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{self, FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    http::{Uri, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
@@ -35,7 +35,14 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        extract::Query::try_from_uri(&parts.uri)
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: DeserializeOwned> Query<T> {
+    /// Reads it from an address.
+    pub fn of(uri: &Uri) -> Result<Self, ApiError> {
+        extract::Query::try_from_uri(uri)
             .map(|extract::Query(query)| Self(query))
             .map_err(|error| ApiError::Unreadable(format!("the query is not usable: {}", error.body_text())))
     }

@@ -11,6 +11,7 @@ pub mod collect;
 pub mod connection;
 pub mod cors;
 pub mod decide;
+pub mod entry;
 pub mod error;
 pub mod extract;
 pub mod local;
@@ -33,6 +34,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{catalog, funnels, reports, session, sites},
+    entry::Entry,
     error::ApiError,
     state::Doors,
 };
@@ -40,6 +42,11 @@ use self::{
 #[derive(OpenApi)]
 #[openapi(info(title = "Ashna", description = "Know your visitors and answer each of them personally."))]
 struct Description;
+
+/// The way into the service for its listener. Call it on the service's common runtime.
+pub fn entry(doors: Doors) -> Entry {
+    Entry::new(router(doors.clone())).with_doors(doors)
+}
 
 /// Every route of the service, in one table.
 pub fn router(doors: Doors) -> Router {
@@ -61,9 +68,11 @@ pub fn router(doors: Doors) -> Router {
         .with_state(doors)
 }
 
-/// The routes of `--metrics-listen`.
-pub fn metrics_router(doors: Doors) -> Router {
-    Router::new().route("/metrics", get(ops::open_metrics)).route("/healthz", get(ops::alive)).with_state(doors)
+/// The way in of `--metrics-listen`.
+pub fn metrics_entry(doors: Doors) -> Entry {
+    let router =
+        Router::new().route("/metrics", get(ops::open_metrics)).route("/healthz", get(ops::alive)).with_state(doors);
+    Entry::new(router)
 }
 
 /// The description of the private side, as `openapi.json`.

@@ -43,14 +43,10 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// `POST /v1/{call}`: one call or a batch of them, by their long and short names.
-pub async fn call(
-    State(doors): State<Doors>,
-    Path(call): Path<String>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let kind = match call.as_str() {
+/// The kind of event that a call of this name carries; the inner `None` stands for a batch of any kinds.
+#[must_use]
+pub fn kind_of(call: &str) -> Option<Option<Kind>> {
+    Some(match call {
         "batch" | "import" | "b" => None,
         "track" | "t" => Some(Kind::Track),
         "page" | "p" => Some(Kind::Page),
@@ -58,8 +54,18 @@ pub async fn call(
         "identify" | "i" => Some(Kind::Identify),
         "group" | "g" => Some(Kind::Group),
         "alias" | "a" => Some(Kind::Alias),
-        _ => return Err(ApiError::NotFound),
-    };
+        _ => return None,
+    })
+}
+
+/// `POST /v1/{call}`: one call or a batch of them, by their long and short names.
+pub async fn call(
+    State(doors): State<Doors>,
+    Path(call): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let kind = kind_of(&call).ok_or(ApiError::NotFound)?;
     let (parts, bytes) = take_body(&doors, peer, request).await.map_err(as_segment_says)?;
     let batch = parse(&doors, &bytes, kind)?;
     let snapshot = doors.catalog.snapshot();

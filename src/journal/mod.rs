@@ -74,6 +74,7 @@
 mod batch;
 mod disk;
 mod error;
+mod fate;
 mod format;
 mod queue;
 mod reader;
@@ -178,12 +179,8 @@ impl Journal {
             }
             return Ok(next..next);
         }
-        let answer = self.shared.submit(batch)?;
-        match tokio::time::timeout(self.append_timeout, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_thread_ended)) => Err(AppendError::Stopping),
-            Err(_elapsed) => Err(AppendError::TooSlow),
-        }
+        let ticket = self.shared.submit(batch)?;
+        tokio::time::timeout(self.append_timeout, ticket).await.unwrap_or(Err(AppendError::TooSlow))
     }
 
     /// One past the last durable record, now and whenever it moves.
@@ -247,7 +244,7 @@ impl Drop for Journal {
 
 impl Shared {
     /// Puts the batch among those that wait for the next group commit.
-    fn submit(&self, batch: Batch) -> Result<queue::Answer, AppendError> {
+    fn submit(&self, batch: Batch) -> Result<fate::Ticket, AppendError> {
         if self.no_room.load(Ordering::Relaxed) {
             return Err(AppendError::Full);
         }

@@ -2,23 +2,18 @@
 
 use std::{
     mem,
-    ops::Range,
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     time::Duration,
 };
-
-use tokio::sync::oneshot;
 
 use super::{
     batch::{Batch, Hook},
     error::AppendError,
+    fate::{self, Fate, Ticket},
     format::{BLOCK_HEADER, BlockHeader, SEGMENT_HEADER},
     lock,
 };
 use crate::model::Position;
-
-/// Resolves to a batch's positions, or to why it has none.
-pub(super) type Answer = oneshot::Receiver<Result<Range<Position>, AppendError>>;
 
 /// A buffer that one burst made larger than this is not kept for the next group.
 const KEPT_BYTES_MAX: usize = 4 << 20;
@@ -43,15 +38,16 @@ pub(super) struct Group {
     /// Room for the block's header, then the frames.
     bytes: Vec<u8>,
     records: u32,
-    waiters: Vec<Waiter>,
+    hooks: Vec<WaitingHook>,
+    fate: Arc<Fate>,
 }
 
-struct Waiter {
+/// What is to be called for one batch.
+struct WaitingHook {
     /// Its first record's index in the group.
     index: u32,
     records: u32,
-    on_durable: Option<Hook>,
-    answer: oneshot::Sender<Result<Range<Position>, AppendError>>,
+    hook: Hook,
 }
 
 /// What the writing thread is to do next.
@@ -66,8 +62,7 @@ pub(super) enum Turn {
 
 impl Queue {
     /// Adds a batch unless it would grow the segments by more than `room`, or the memory beyond `pending_max`.
-    pub(super) fn push(&self, batch: Batch, room: u64, pending_max: usize) -> Result<Answer, AppendError> {
-        let (sender, answer) = oneshot::channel();
+    pub(super) fn push(&self, batch: Batch, room: u64, pending_max: usize) -> Result<Ticket, AppendError> {
         let mut waiting = lock(&self.waiting);
         if waiting.stopping {
             return Err(AppendError::Stopping);
@@ -80,12 +75,12 @@ impl Queue {
             return Err(AppendError::Busy);
         }
         let was_empty = waiting.group.records == 0;
-        waiting.group.add(batch, sender)?;
+        let ticket = waiting.group.add(batch)?;
         drop(waiting);
         if was_empty {
             self.work.notify_one();
         }
-        Ok(answer)
+        Ok(ticket)
     }
 
     /// Waits for records and swaps them into `group`, which must be empty. With `at_most` it comes back
@@ -124,27 +119,26 @@ impl Queue {
 
     /// Takes nothing more and forgets what waits, whose appenders see the thread gone.
     pub(super) fn abandon(&self) {
-        let mut waiting = lock(&self.waiting);
-        waiting.stopping = true;
-        waiting.group = Group::default();
+        let group = {
+            let mut waiting = lock(&self.waiting);
+            waiting.stopping = true;
+            mem::take(&mut waiting.group)
+        };
+        drop(group);
     }
 }
 
 impl Group {
-    fn add(
-        &mut self,
-        batch: Batch,
-        answer: oneshot::Sender<Result<Range<Position>, AppendError>>,
-    ) -> Result<(), AppendError> {
+    fn add(&mut self, batch: Batch) -> Result<Ticket, AppendError> {
         let records = u32::try_from(batch.len()).map_err(|_| AppendError::Busy)?;
         let after = self.records.checked_add(records).ok_or(AppendError::Busy)?;
         if self.bytes.is_empty() {
             self.bytes.resize(BLOCK_HEADER, 0);
         }
         self.bytes.extend_from_slice(&batch.frames);
-        self.waiters.push(Waiter { index: self.records, records, on_durable: batch.on_durable, answer });
-        self.records = after;
-        Ok(())
+        let index = mem::replace(&mut self.records, after);
+        self.hooks.extend(batch.on_durable.map(|hook| WaitingHook { index, records, hook }));
+        Ok(Ticket::new(&self.fate, index, records))
     }
 
     pub(super) fn records(&self) -> u32 {
@@ -159,30 +153,26 @@ impl Group {
         &self.bytes
     }
 
-    /// Answers every waiter, hooks first, and empties the group.
-    pub(super) fn settle(&mut self, outcome: &Result<Position, AppendError>) {
-        for waiter in &mut self.waiters {
-            if let (Ok(first), Some(hook)) = (outcome, waiter.on_durable.take()) {
-                hook(waiter.range(*first));
+    /// Calls the hooks, then answers every batch, and empties the group. Without durability the hooks go
+    /// uncalled, still before the answers, so that what they reserved is free again.
+    pub(super) fn settle(&mut self, outcome: Result<Position, AppendError>) {
+        for WaitingHook { index, records, hook } in self.hooks.drain(..) {
+            if let Ok(first) = outcome {
+                hook(fate::range(first, index, records));
             }
         }
-        for mut waiter in self.waiters.drain(..) {
-            let answer = outcome.clone().map(|first| waiter.range(first));
-            // Without durability the hook goes before the answer, so that its reservations are free again.
-            waiter.on_durable = None;
-            // A client that hung up does not listen any more.
-            let _ = waiter.answer.send(answer);
-        }
+        mem::take(&mut self.fate).settle(outcome);
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES_MAX);
         self.records = 0;
     }
 }
 
-impl Waiter {
-    fn range(&self, first: Position) -> Range<Position> {
-        let start = first.plus(u64::from(self.index));
-        start..start.plus(u64::from(self.records))
+/// Nobody is left waiting for a group that nobody will write.
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.hooks.clear();
+        self.fate.settle(Err(AppendError::Stopping));
     }
 }
 

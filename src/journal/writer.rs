@@ -61,7 +61,7 @@ impl Writer {
             match self.shared.queue.next(&mut group, at_most) {
                 Turn::Write => {
                     let outcome = self.commit(&mut group);
-                    group.settle(&outcome);
+                    group.settle(outcome);
                 }
                 Turn::Look => {
                     self.has_room();

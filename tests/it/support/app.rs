@@ -14,7 +14,7 @@ use ashna::{
     clock,
     config::Config,
     control::{Role, Scope},
-    http::{router, serve::serve},
+    http::{entry, serve::serve},
     import::{Chunk, Format},
     model::Site,
     operate::Operation,
@@ -83,7 +83,7 @@ impl TestApp {
         let mut app = App::start(&config, data.path(), Start::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let serving = serve(listener, router(app.doors.clone()), app.front.stopping(), Duration::from_secs(1));
+        let serving = serve(listener, entry(app.doors.clone()), app.front.stopping(), Duration::from_secs(1));
         app.front.spawn("http", serving);
 
         let origins = [ORIGIN.to_owned(), url.clone()];

@@ -1,8 +1,12 @@
 //! Background tasks: the only place that spawns, so that each has a name and none outlives a stop.
 
+mod relay;
+
 use std::{future::Future, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet};
+pub use relay::{Crowd, relay};
+
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 /// The background tasks of one running service.
 #[derive(Debug)]
@@ -71,5 +75,17 @@ impl Tasks {
         if tokio::time::timeout(limit, all).await.is_err() {
             tracing::warn!("background tasks did not stop in time and are abandoned");
         }
+    }
+}
+
+/// Runs a piece of one request's work on another runtime; gone with the request if that is given up.
+pub async fn on<T: Send + 'static>(runtime: Handle, work: impl Future<Output = T> + Send + 'static) -> T {
+    let mut running = JoinSet::new();
+    running.spawn_on(work, &runtime);
+    match running.join_next().await {
+        Some(Ok(done)) => done,
+        Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+        // The runtime is being shut down; nobody will hear an answer.
+        _ => std::future::pending().await,
     }
 }

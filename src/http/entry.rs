@@ -1,0 +1,132 @@
+//! Which way a request goes in.
+//!
+//! Routes that visitors' pages call on every view are answered at once, on the thread that has the
+//! connection, without a walk through the router. All others take the router: the public ones here as
+//! well, `/api/` on the service's common runtime, so that a report never keeps visitors waiting.
+
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, State},
+    http::{HeaderValue, Method, Request, Uri, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use hyper::{body::Incoming, service::Service};
+use tokio::runtime::Handle;
+use tower::ServiceExt;
+
+use super::{
+    collect, cors, decide,
+    error::ApiError,
+    extract::{Path, Query},
+    segment,
+    state::Doors,
+};
+use crate::tasks;
+
+/// Where requests of one listener go. Cheap to clone.
+#[derive(Clone)]
+pub struct Entry {
+    router: Router,
+    /// Behind them lie the routes that are answered at once; a listener without has the router alone.
+    doors: Option<Doors>,
+    common: Handle,
+}
+
+impl Entry {
+    /// Everything through the router. Call it on the service's common runtime.
+    #[must_use]
+    pub fn new(router: Router) -> Self {
+        Self { router, doors: None, common: Handle::current() }
+    }
+
+    /// With the routes of visitors' pages answered at once.
+    #[must_use]
+    pub fn with_doors(self, doors: Doors) -> Self {
+        Self { doors: Some(doors), ..self }
+    }
+
+    /// The service for one connection.
+    pub(super) fn of(&self, peer: SocketAddr) -> Connected {
+        Connected { entry: self.clone(), peer }
+    }
+}
+
+/// One connection's way in.
+pub(super) struct Connected {
+    entry: Entry,
+    peer: SocketAddr,
+}
+
+impl Service<Request<Incoming>> for Connected {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        if let Some(doors) = &self.entry.doors
+            && let Some(route) = Route::of(request.method(), request.uri())
+        {
+            let answer = at_once(doors.clone(), route, request, self.peer);
+            return Box::pin(AssertUnwindSafe(answer).catch_unwind().map(|answered| {
+                Ok(answered.unwrap_or_else(|_| ApiError::Internal("a handler failed".into()).into_response()))
+            }));
+        }
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        let is_private = request.uri().path().starts_with("/api/");
+        let answer = self.entry.router.clone().oneshot(request);
+        if is_private { Box::pin(tasks::on(self.entry.common.clone(), answer)) } else { Box::pin(answer) }
+    }
+}
+
+/// A route that is answered at once. The router has all of them too, for whatever is not the usual case.
+enum Route {
+    Events,
+    Segment(String),
+    Decide,
+    Recommend,
+}
+
+impl Route {
+    fn of(method: &Method, uri: &Uri) -> Option<Self> {
+        match (method, uri.path()) {
+            (&Method::POST, "/e") => Some(Self::Events),
+            (&Method::POST, "/v1/decide") => Some(Self::Decide),
+            (&Method::GET, "/v1/recommend") => Some(Self::Recommend),
+            (&Method::POST, path) => {
+                let call = path.strip_prefix("/v1/").filter(|call| segment::kind_of(call).is_some())?;
+                Some(Self::Segment(call.to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: SocketAddr) -> Response {
+    let origin = cors::origin(&request);
+    let answer = match route {
+        Route::Events => match Query::of(request.uri()) {
+            Ok(query) => collect::tracker(State(doors), query, ConnectInfo(peer), request).await,
+            Err(error) => Err(error),
+        },
+        Route::Segment(call) => segment::call(State(doors), Path(call), ConnectInfo(peer), request).await,
+        Route::Decide => match Query::of(request.uri()) {
+            Ok(query) => decide::decide(State(doors), query, request).await,
+            Err(error) => Err(error),
+        },
+        Route::Recommend => match Query::of(request.uri()) {
+            Ok(query) => decide::recommend(State(doors), query, request.into_parts().0.headers).await,
+            Err(error) => Err(error),
+        },
+    };
+    let mut answer = answer.unwrap_or_else(IntoResponse::into_response);
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(origin) = origin {
+        cors::open(&mut answer, origin);
+    }
+    answer
+}
