@@ -10,6 +10,8 @@ pub struct Engine {
     pub library: String,
     /// `engine.memory_bytes_max`.
     pub memory_bytes_max: u64,
+    /// `engine.niceness`.
+    pub niceness: u8,
     /// `engine.restart_backoff_ms`.
     pub restart_backoff_ms: u64,
     /// `engine.restart_backoff_max_ms`.

@@ -11,21 +11,43 @@ pub fn wait(waiting: u64, oldest: Duration, config: &config::Delivery) -> Option
     (waiting < config.batch_events_max as u64 && !longer.is_zero()).then_some(longer)
 }
 
-/// How many of these records, given as (row version, bytes), make one batch: rows of one version,
-/// bounded in number and bytes, at least one.
-pub fn cut(records: impl Iterator<Item = (Option<u8>, usize)>, config: &config::Delivery) -> usize {
-    let mut bytes = 0;
-    let mut version = None;
-    let mut count = 0;
-    for (row_version, row_bytes) in records.take(config.batch_events_max.max(1)) {
-        bytes += row_bytes;
-        let first = *version.get_or_insert(row_version);
-        if count > 0 && (row_version != first || bytes > config.batch_bytes_max) {
-            break;
-        }
-        count += 1;
+/// Where a batch ends: rows of one version, bounded in number and bytes, at least one.
+#[derive(Debug)]
+pub struct Cut<'c> {
+    config: &'c config::Delivery,
+    /// Of the first row.
+    version: Option<u8>,
+    count: usize,
+    bytes: usize,
+}
+
+impl<'c> Cut<'c> {
+    /// An empty batch.
+    pub fn new(config: &'c config::Delivery) -> Self {
+        Self { config, version: None, count: 0, bytes: 0 }
     }
-    count
+
+    /// Whether a record of this row version and size still belongs to the batch; then it is counted in.
+    pub fn takes(&mut self, row_version: Option<u8>, row_bytes: usize) -> bool {
+        let fits = row_version == self.version && self.bytes + row_bytes <= self.config.batch_bytes_max;
+        if self.is_full() || (self.count > 0 && !fits) {
+            return false;
+        }
+        self.version = row_version;
+        self.count += 1;
+        self.bytes += row_bytes;
+        true
+    }
+
+    /// Whether it has all the events it may have.
+    pub fn is_full(&self) -> bool {
+        self.events_left() == 0
+    }
+
+    /// How many more events it may have.
+    pub fn events_left(&self) -> usize {
+        self.config.batch_events_max.max(1) - self.count
+    }
 }
 
 #[cfg(test)]
@@ -33,13 +55,7 @@ mod tests {
     use super::*;
 
     fn config() -> config::Delivery {
-        config::Delivery {
-            batch_events_max: 4,
-            batch_bytes_max: 100,
-            flush_interval_ms: 500,
-            retry_backoff_ms: 1,
-            retry_backoff_max_ms: 1,
-        }
+        config::Delivery { batch_events_max: 4, batch_bytes_max: 100, ..config::Config::defaults().delivery }
     }
 
     #[test]
@@ -58,10 +74,14 @@ mod tests {
     #[test]
     fn a_batch_ends_at_its_bounds_or_at_another_version() {
         let check = |records: &[(u8, usize)], expected| {
-            assert_eq!(cut(records.iter().map(|(v, b)| (Some(*v), *b)), &config()), expected, "{records:?}");
+            let config = config();
+            let mut cut = Cut::new(&config);
+            let taken = records.iter().take_while(|(v, b)| cut.takes(Some(*v), *b)).count();
+            assert_eq!(taken, expected, "{records:?}");
         };
         check(&[], 0);
         check(&[(1, 500)], 1);
+        check(&[(1, 500), (1, 1)], 1);
         check(&[(1, 60), (1, 40), (1, 1)], 2);
         check(&[(1, 1); 9], 4);
         check(&[(1, 1), (2, 1), (2, 1)], 1);

@@ -15,6 +15,7 @@
 //! nothing else is under way meanwhile.
 
 mod batcher;
+mod gather;
 mod quarantine;
 mod replay;
 mod send;
@@ -100,6 +101,7 @@ impl Delivery {
             keep_from: Box::new(keep_from),
             places,
             state,
+            gatherer: None,
             unsaved: false,
             quarantine: Arc::new(quarantine),
             replayed,

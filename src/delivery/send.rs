@@ -1,8 +1,7 @@
 //! The loop: wait, read, intend, send, move on.
 
-use std::{io, ops::Range, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -10,17 +9,21 @@ use tokio::{
 
 use super::{
     Progress, batcher,
+    gather::{Gatherer, Stretch},
     quarantine::{Entry, Quarantine},
     replay::Ask,
     state::{Places, State},
 };
 use crate::{
     config,
-    journal::{Journal, ReadError, Record},
+    journal::Journal,
     model::Position,
-    store::{ErrorKind, Rows, Store, rows},
+    store::{ErrorKind, Store},
     tasks::Stopping,
 };
+
+/// How long an incomplete batch waits between two looks at how much there is.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Delivery of one journal. See the room's description.
 pub struct Delivery {
@@ -30,6 +33,8 @@ pub struct Delivery {
     pub(super) keep_from: Box<dyn Fn() -> Position + Send + Sync>,
     pub(super) places: Places,
     pub(super) state: State,
+    /// Away while it reads.
+    pub(super) gatherer: Option<Gatherer>,
     /// Whether the state on disk is an older one.
     pub(super) unsaved: bool,
     pub(super) quarantine: Arc<Quarantine>,
@@ -47,19 +52,9 @@ impl std::fmt::Debug for Delivery {
     }
 }
 
-/// A stretch of the journal, read and sorted.
-struct Stretch {
-    rows: Rows,
-    /// What will not be sent at all: not a row, or lost.
-    unfit: Vec<Entry>,
-    unfit_records: u64,
-    /// The first row's record, to be quarantined when it is alone and refused.
-    first: Option<(Position, Bytes)>,
-}
-
 /// What is to be done next.
 enum Due {
-    Stretch(Range<Position>),
+    Stretch(Stretch),
     Asked(Ask),
     Stopped,
 }
@@ -107,10 +102,10 @@ impl Delivery {
         if let Ok(ask) = self.asks.try_recv() {
             self.replay(ask).await;
         }
-        let range = match self.state.pending() {
-            Some(range) => range,
-            None => match self.next_range(stopping).await? {
-                Due::Stretch(range) => range,
+        let stretch = match self.state.pending() {
+            Some(range) => self.gather(move |gatherer, _| gatherer.exactly(range)).await?,
+            None => match self.next_stretch(stopping).await? {
+                Due::Stretch(stretch) => stretch,
                 Due::Asked(ask) => {
                     self.replay(ask).await;
                     return Ok(true);
@@ -118,9 +113,14 @@ impl Delivery {
                 Due::Stopped => return Ok(false),
             },
         };
-        let stretch = self.read(range).await?;
         match self.send(&stretch, stopping).await {
-            Outcome::Stored => self.finish(stretch.unfit, stretch.unfit_records).await?,
+            Outcome::Stored => {
+                let Stretch { rows, unfit, unfit_records, .. } = stretch;
+                self.finish(unfit, unfit_records).await?;
+                if let Some(gatherer) = &mut self.gatherer {
+                    gatherer.recycle(rows);
+                }
+            }
             Outcome::Refused(reason) if self.state.split() => {
                 tracing::warn!(reason, rows = stretch.rows.count, "a batch was refused and is halved");
                 self.unsaved = true;
@@ -140,8 +140,8 @@ impl Delivery {
         Ok(true)
     }
 
-    /// Waits for a batch to be due, decides where it ends and writes that down.
-    async fn next_range(&mut self, stopping: &mut Stopping) -> io::Result<Due> {
+    /// Waits for a batch to be due, reads it and writes down where it ends.
+    async fn next_stretch(&mut self, stopping: &mut Stopping) -> io::Result<Due> {
         let start = self.state.progress().delivered;
         let mut durable = self.journal.durable();
         tokio::select! {
@@ -153,36 +153,34 @@ impl Delivery {
         while !stopping.begun() {
             let waiting = durable.borrow().0 - start.0;
             let Some(longer) = batcher::wait(waiting, begun.elapsed(), &self.config) else { break };
-            let enough = start.plus(self.config.batch_events_max as u64);
-            tokio::select! {
-                _ = durable.wait_for(|next| *next >= enough) => {}
-                _ = stopping.sleep(longer) => {}
-            }
+            // A look now and then; being woken by every fsync would cost more than it tells.
+            stopping.sleep(longer.min(LOOK)).await;
         }
-        if *durable.borrow() <= start {
+        let stretch = self.gather(move |gatherer, config| gatherer.batch(start, config)).await?;
+        if stretch.rows.range.is_empty() {
             return Ok(Due::Stopped);
         }
-        let (journal, config) = (Arc::clone(&self.journal), self.config.clone());
-        let end = blocking(move || {
-            match journal.reader(start).read(config.batch_events_max.max(1), config.batch_bytes_max) {
-                Ok(records) => {
-                    let sizes = records.iter().map(|r| (r.payload.first().copied(), r.payload.len()));
-                    Ok(start.plus(batcher::cut(sizes, &config) as u64))
-                }
-                Err(ReadError::Lost(lost)) => Ok(lost.end),
-                Err(error) => Err(io::Error::other(error)),
-            }
-        })
-        .await?;
-        self.state.intend(end);
+        self.state.intend(stretch.rows.range.end);
         self.unsaved = true;
         self.save().await?;
-        Ok(Due::Stretch(start..end))
+        Ok(Due::Stretch(stretch))
     }
 
-    async fn read(&self, range: Range<Position>) -> io::Result<Stretch> {
-        let journal = Arc::clone(&self.journal);
-        blocking(move || read_stretch(&journal, range)).await
+    /// Reads from the journal, off the async threads.
+    async fn gather(
+        &mut self,
+        read: impl FnOnce(&mut Gatherer, &config::Delivery) -> io::Result<Stretch> + Send + 'static,
+    ) -> io::Result<Stretch> {
+        let (journal, config) = (Arc::clone(&self.journal), self.config.clone());
+        let start = self.state.progress().delivered;
+        let mut gatherer = self.gatherer.take().unwrap_or_else(|| Gatherer::new(journal, start));
+        let (gatherer, stretch) = blocking(move || {
+            let stretch = read(&mut gatherer, &config);
+            Ok((gatherer, stretch))
+        })
+        .await?;
+        self.gatherer = Some(gatherer);
+        stretch
     }
 
     /// Sends until the warehouse takes it or refuses it for its content.
@@ -249,63 +247,6 @@ impl Delivery {
         self.progress.send_replace(progress);
         self.delivered
             .send_if_modified(|delivered| std::mem::replace(delivered, progress.delivered) != progress.delivered);
-    }
-}
-
-/// Reads exactly this stretch: the same stretch always gives the same rows.
-fn read_stretch(journal: &Journal, range: Range<Position>) -> io::Result<Stretch> {
-    let mut bytes = BytesMut::new();
-    let mut stretch = Stretch {
-        rows: Rows {
-            version: rows::VERSION,
-            journal: journal.id(),
-            range: range.clone(),
-            bytes: Bytes::new(),
-            count: 0,
-        },
-        unfit: Vec::new(),
-        unfit_records: 0,
-        first: None,
-    };
-    let mut reader = journal.reader(range.start);
-    while reader.position() < range.end {
-        let left = usize::try_from(range.end.0 - reader.position().0).unwrap_or(usize::MAX);
-        match reader.read(left, usize::MAX) {
-            Ok(records) if records.is_empty() => {
-                return Err(io::Error::other("the journal ends before the pending batch"));
-            }
-            Ok(records) => records.into_iter().for_each(|record| stretch.put(journal.id(), record, &mut bytes)),
-            Err(ReadError::Lost(lost)) => {
-                let lost = lost.start..lost.end.min(range.end);
-                stretch.unfit_records += lost.end.0 - lost.start.0;
-                stretch.unfit.push(Entry::lost(journal.id(), &lost));
-            }
-            Err(error) => return Err(io::Error::other(error)),
-        }
-    }
-    stretch.rows.bytes = bytes.freeze();
-    Ok(stretch)
-}
-
-impl Stretch {
-    /// Adds a record as a row. RowBinary has no row ends: one malformed row would be read into the
-    /// next, so each is read through before it may stand among others.
-    fn put(&mut self, journal: u64, record: Record, bytes: &mut BytesMut) {
-        let columns = rows::decode(&record.payload).and_then(|_| rows::split(&record.payload));
-        match columns {
-            Ok((version, columns)) => {
-                bytes.extend_from_slice(&rows::prefix(journal, record.position));
-                bytes.extend_from_slice(columns);
-                self.rows.version = version;
-                self.rows.count += 1;
-                self.first.get_or_insert((record.position, record.payload));
-            }
-            Err(error) => {
-                tracing::error!(position = %record.position, %error, "a record goes to quarantine");
-                self.unfit_records += 1;
-                self.unfit.push(Entry::refused(journal, record.position, &error.to_string(), &record.payload));
-            }
-        }
     }
 }
 

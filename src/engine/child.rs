@@ -1,7 +1,7 @@
 //! The child's side: our own binary, started again as the engine. The only `unsafe` of the project
 //! is here, where the engine's library is loaded and entered.
 //!
-//! The child's command line is `engine-child (library|program) FILE DIRECTORY PORT`. It ends when
+//! The child's command line is `engine-child (library|program) FILE DIRECTORY PORT NICENESS`. It ends when
 //! its standard input closes, which the kernel does for a parent that was killed.
 
 use std::{
@@ -42,13 +42,15 @@ pub fn run_if_child() {
 }
 
 fn run(arguments: &[OsString]) -> i32 {
-    let [kind, file, directory, port] = arguments else {
+    let [kind, file, directory, port, niceness] = arguments else {
         return fail("this command is started by the service itself");
     };
     let (file, directory) = (PathBuf::from(file), PathBuf::from(directory));
     let Some(port) = port.to_str().and_then(|p| p.parse::<u16>().ok()) else {
         return fail("the port must be a number");
     };
+    // Where the kernel refuses, the engine competes with its parent as an equal.
+    let _ = rustix::process::nice(niceness.to_str().and_then(|n| n.parse().ok()).unwrap_or(0));
     if kind == "library" {
         end_after_parent();
         run_library(&file, &directory, port)

@@ -126,7 +126,8 @@ impl Engine {
             Duration::from_millis(options.engine.restart_backoff_ms.max(1)),
             Duration::from_millis(options.engine.restart_backoff_max_ms.max(1)),
         );
-        let supervisor = supervise::Supervisor { kind, program, files, endpoint, status, pid, backoff };
+        let niceness = options.engine.niceness.min(19);
+        let supervisor = supervise::Supervisor { kind, program, files, endpoint, status, pid, backoff, niceness };
         tasks.spawn("engine", supervisor.run(tasks.stopping()));
         Ok(engine)
     }

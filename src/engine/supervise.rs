@@ -37,6 +37,8 @@ pub struct Supervisor {
     pub status: watch::Sender<Status>,
     pub pid: watch::Sender<Option<u32>>,
     pub backoff: (Duration, Duration),
+    /// How far it stands back for the service, 0 to 19.
+    pub niceness: u8,
 }
 
 impl Supervisor {
@@ -94,6 +96,7 @@ impl Supervisor {
             .arg(file)
             .arg(self.files.directory())
             .arg(port)
+            .arg(self.niceness.to_string())
             .current_dir(self.files.directory())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

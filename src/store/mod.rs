@@ -25,7 +25,7 @@ mod write;
 use std::time::Duration;
 
 pub use clickhouse::Row;
-use clickhouse::{Client, RowOwned, RowRead};
+use clickhouse::{Client, Compression, RowOwned, RowRead};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
@@ -154,6 +154,16 @@ impl Store {
         self.query::<u8>("SELECT 1", &[]).await.map(drop)
     }
 
+    /// Compression is worth its price between machines, not within one.
+    fn compression(url: &str) -> Compression {
+        let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+        if ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| host.starts_with(own)) {
+            Compression::None
+        } else {
+            Compression::Lz4
+        }
+    }
+
     fn client(&self) -> Client {
         let endpoint = self.endpoint.borrow();
         self.client_without_database().with_database(&endpoint.database)
@@ -161,7 +171,8 @@ impl Store {
 
     fn client_without_database(&self) -> Client {
         let endpoint = self.endpoint.borrow();
-        self.client.clone().with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password)
+        let client = self.client.clone().with_compression(Self::compression(&endpoint.url));
+        client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password)
     }
 
     async fn within<T>(

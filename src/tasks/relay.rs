@@ -67,9 +67,9 @@ pub async fn relay() {
         relay.own.register(context.waker());
         mem::swap(&mut *lock(&relay.due), &mut awake);
         awake.drain(..).for_each(Waker::wake);
-        Poll::Pending
+        Poll::<()>::Pending
     })
-    .await
+    .await;
 }
 
 /// Without its relay a thread's tasks are woken one by one again.
@@ -111,7 +111,7 @@ mod tests {
     fn a_crowd_is_woken_with_a_relay_and_without() {
         for with_relay in [true, false] {
             let crowd = Arc::new(Mutex::new(Some(Crowd::default())));
-            let (waiting, all_wait) = mpsc::channel();
+            let (waiting, all_wait) = mpsc::sync_channel(1);
             let of_thread = Arc::clone(&crowd);
             let thread = thread::spawn(move || {
                 let runtime = runtime::Builder::new_current_thread().build().unwrap();

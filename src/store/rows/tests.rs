@@ -107,6 +107,7 @@ proptest! {
     fn an_event_survives_encoding(event in event()) {
         let mut record = Vec::new();
         encode(&event, &mut record);
+        prop_assert_eq!(check(&record[1..]), Ok(()));
         prop_assert_eq!(decode(&record), Ok(event));
     }
 
@@ -116,6 +117,7 @@ proptest! {
         encode(&event, &mut record);
         record.truncate(cut.index(record.len()));
         prop_assert!(decode(&record).is_err());
+        prop_assert!(record.split_first().is_none_or(|(_, columns)| check(columns).is_err()));
     }
 
     #[test]
@@ -123,7 +125,10 @@ proptest! {
         if let Some(first) = bytes.first_mut() {
             *first = VERSION;
         }
-        let _ = decode(&bytes);
+        // Whatever can be read can stand among other rows.
+        if decode(&bytes).is_ok() {
+            prop_assert_eq!(check(&bytes[1..]), Ok(()));
+        }
     }
 }
 

@@ -1,0 +1,154 @@
+//! Reading a stretch of the journal into rows that can be sent as they are.
+//!
+//! The same stretch always gives the same rows, or the token that stands for it would lie. Blocks on the disk.
+
+use std::{io, ops::Range, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{batcher::Cut, quarantine::Entry};
+use crate::{
+    config,
+    journal::{Journal, ReadError, Reader, Record},
+    model::Position,
+    store::{Rows, rows},
+};
+
+/// Records asked from the journal at once.
+const RECORDS: usize = 1024;
+/// Rows of which room is kept for the next stretch.
+const SPARE_BYTES_MAX: usize = 64 << 20;
+
+/// A stretch of the journal, read and sorted.
+pub(super) struct Stretch {
+    pub(super) rows: Rows,
+    /// What will not be sent at all: not a row, or lost.
+    pub(super) unfit: Vec<Entry>,
+    pub(super) unfit_records: u64,
+    /// The first row's record, to be quarantined when it is alone and refused.
+    pub(super) first: Option<(Position, Bytes)>,
+}
+
+/// Where a stretch ends.
+enum End<'c> {
+    At(Position),
+    /// Where a batch is full, or the journal's durable end.
+    Full(Cut<'c>),
+}
+
+/// Reads stretch after stretch, with one reader and one buffer for all.
+pub(super) struct Gatherer {
+    journal: Arc<Journal>,
+    reader: Reader,
+    spare: BytesMut,
+}
+
+impl Gatherer {
+    pub(super) fn new(journal: Arc<Journal>, from: Position) -> Self {
+        let reader = journal.reader(from);
+        Self { journal, reader, spare: BytesMut::new() }
+    }
+
+    /// The next batch from `start` on. It is empty when nothing is durable yet.
+    pub(super) fn batch(&mut self, start: Position, config: &config::Delivery) -> io::Result<Stretch> {
+        self.gather(start, End::Full(Cut::new(config)))
+    }
+
+    /// Exactly this stretch.
+    pub(super) fn exactly(&mut self, range: Range<Position>) -> io::Result<Stretch> {
+        let stretch = self.gather(range.start, End::At(range.end))?;
+        if stretch.rows.range.end < range.end {
+            return Err(io::Error::other("the journal ends before the pending batch"));
+        }
+        Ok(stretch)
+    }
+
+    /// Takes a sent stretch's buffer back for the next one.
+    pub(super) fn recycle(&mut self, rows: Rows) {
+        if let Ok(mut buffer) = rows.bytes.try_into_mut()
+            && buffer.capacity() <= SPARE_BYTES_MAX
+        {
+            buffer.clear();
+            self.spare = buffer;
+        }
+    }
+
+    fn gather(&mut self, start: Position, mut end: End<'_>) -> io::Result<Stretch> {
+        if self.reader.position() != start {
+            self.reader = self.journal.reader(start);
+        }
+        let mut bytes = std::mem::take(&mut self.spare);
+        let mut stretch = Stretch::begin(self.journal.id(), start);
+        'full: loop {
+            let at = stretch.rows.range.end;
+            let wanted = match &end {
+                End::At(end) if at >= *end => break,
+                End::At(end) => usize::try_from(end.0 - at.0).unwrap_or(usize::MAX),
+                End::Full(cut) if cut.is_full() => break,
+                End::Full(cut) => cut.events_left(),
+            };
+            match self.reader.read(wanted.min(RECORDS), usize::MAX) {
+                Ok(records) if records.is_empty() => break,
+                Ok(records) => {
+                    for record in records {
+                        // The reader is then ahead, and is placed anew for the next stretch.
+                        if let End::Full(cut) = &mut end
+                            && !cut.takes(record.payload.first().copied(), record.payload.len())
+                        {
+                            break 'full;
+                        }
+                        stretch.put(self.journal.id(), record, &mut bytes);
+                    }
+                }
+                Err(ReadError::Lost(lost)) => {
+                    let lost = match end {
+                        End::At(end) => lost.start..lost.end.min(end),
+                        End::Full(_) => lost,
+                    };
+                    stretch.put_lost(self.journal.id(), &lost);
+                    if matches!(end, End::Full(_)) {
+                        break;
+                    }
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        stretch.rows.bytes = bytes.freeze();
+        Ok(stretch)
+    }
+}
+
+impl Stretch {
+    fn begin(journal: u64, start: Position) -> Self {
+        let rows = Rows { version: rows::VERSION, journal, range: start..start, bytes: Bytes::new(), count: 0 };
+        Self { rows, unfit: Vec::new(), unfit_records: 0, first: None }
+    }
+
+    /// Adds a record as a row. RowBinary has no row ends: one malformed row would be read into the
+    /// next, so each is walked through before it may stand among others.
+    fn put(&mut self, journal: u64, record: Record, bytes: &mut BytesMut) {
+        self.rows.range.end = record.position.plus(1);
+        match rows::split(&record.payload)
+            .and_then(|(version, columns)| rows::check(columns).map(|()| (version, columns)))
+        {
+            Ok((version, columns)) => {
+                bytes.extend_from_slice(&rows::prefix(journal, record.position));
+                bytes.extend_from_slice(columns);
+                self.rows.version = version;
+                self.rows.count += 1;
+                self.first.get_or_insert((record.position, record.payload));
+            }
+            Err(error) => {
+                tracing::error!(position = %record.position, %error, "a record goes to quarantine");
+                self.unfit_records += 1;
+                self.unfit.push(Entry::refused(journal, record.position, &error.to_string(), &record.payload));
+            }
+        }
+    }
+
+    fn put_lost(&mut self, journal: u64, lost: &Range<Position>) {
+        self.rows.range.end = lost.end;
+        self.unfit_records += lost.end.0 - lost.start.0;
+        self.unfit.push(Entry::lost(journal, lost));
+    }
+}
