@@ -128,9 +128,7 @@ impl Stretch {
     /// next, so each is walked through before it may stand among others.
     fn put(&mut self, journal: u64, record: Record, bytes: &mut BytesMut) {
         self.rows.range.end = record.position.plus(1);
-        match rows::split(&record.payload)
-            .and_then(|(version, columns)| rows::check(columns).map(|()| (version, columns)))
-        {
+        match rows::split_whole(&record.payload) {
             Ok((version, columns)) => {
                 bytes.extend_from_slice(&rows::prefix(journal, record.position));
                 bytes.extend_from_slice(columns);

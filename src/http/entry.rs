@@ -115,7 +115,7 @@ async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: Socke
         },
         Route::Segment(call) => segment::call(State(doors), Path(call), ConnectInfo(peer), request).await,
         Route::Decide => match Query::of(request.uri()) {
-            Ok(query) => decide::decide(State(doors), query, request).await,
+            Ok(query) => decide::decide(State(doors), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
         Route::Recommend => match Query::of(request.uri()) {

@@ -198,12 +198,13 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
     if row.0.is_empty() { Ok(event) } else { Err(RowError::Long(row.0.len())) }
 }
 
-/// Walks through the columns of the current version: the sizes of all of them fit the bytes exactly, so the
-/// row can stand among others. What the columns say is the warehouse's to judge.
+/// Splits a record and walks through its columns: their sizes fit the bytes exactly, so the row can stand
+/// among others. What the columns say is the warehouse's to judge.
 ///
 /// # Errors
-/// When they are not exactly one row.
-pub fn check(columns: &[u8]) -> Result<(), RowError> {
+/// When it is not exactly one row of a known version.
+pub fn split_whole(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
+    let (version, columns) = split(record)?;
     let mut row = Reader(columns);
     row.pass(4 + 16 + 1)?; // site, message, kind
     row.pass_texts(1)?; // name
@@ -221,7 +222,13 @@ pub fn check(columns: &[u8]) -> Result<(), RowError> {
     row.pass_texts(1)?; // category
     row.pass(8)?; // amount_minor
     row.pass_texts(4)?; // currency, order_id, properties, library
-    if row.0.is_empty() { Ok(()) } else { Err(RowError::Long(row.0.len())) }
+    if version != VERSION_1 {
+        let marks = row.length()?;
+        row.pass_texts(marks.saturating_mul(2))?;
+        let violations = row.length()?;
+        row.pass_texts(violations)?;
+    }
+    if row.0.is_empty() { Ok((version, columns)) } else { Err(RowError::Long(row.0.len())) }
 }
 
 /// LEB128: seven bits a byte, the lowest first, the high bit while more follow.
