@@ -36,6 +36,7 @@ use crate::{
     learn::Learn,
     model::Position,
     personalize::Personalizer,
+    privacy::Privacy,
     profiles::{Profiles, reducer::SessionMinutes},
     reports::Reports,
     salts::Salts,
@@ -102,9 +103,7 @@ impl App {
             let keep_from = move || Position(safe.load(Ordering::Relaxed));
             Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
         };
-        let chosen = session_minutes(&catalog);
-        let minutes = config.ingest.session_minutes;
-        let profiles = Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()));
+        let profiles = live_profiles(config, &catalog, &journal, &store);
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
         let learn = Arc::new(Learn::new(store.clone(), &config.learn, config.ingest.session_minutes));
@@ -130,6 +129,7 @@ impl App {
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
+        let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), delivery.delivered());
         let ready = watch::Sender::new(false);
         let warehouse = ready.subscribe();
         back.spawn(
@@ -150,6 +150,7 @@ impl App {
             collector,
             personalizer,
             reports,
+            privacy,
             control: control.clone(),
             not_ready: {
                 let journal = Arc::clone(&journal);
@@ -239,10 +240,12 @@ fn places(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> an
     Ok(geo)
 }
 
-/// The silence that ends a session, of sites that choose it themselves.
-fn session_minutes(catalog: &Catalog) -> SessionMinutes {
+/// Live profiles; some sites choose themselves what silence ends a session.
+fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &Store) -> Arc<Profiles> {
     let sites = catalog.cell();
-    Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes)
+    let chosen: SessionMinutes = Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
+    let minutes = config.ingest.session_minutes;
+    Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()))
 }
 
 /// A closure that reads a watched value each time it is called.

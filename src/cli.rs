@@ -7,6 +7,7 @@ mod quarantine;
 mod reach;
 mod seed;
 mod serve;
+mod visitor;
 
 use std::{
     io::{IsTerminal, Read, Write},
@@ -63,6 +64,9 @@ enum Command {
     /// The key that signs visitor cookies.
     #[command(subcommand)]
     CookieKey(CookieKeyCommand),
+    /// Export or erase one visitor.
+    #[command(subcommand)]
+    Visitor(visitor::Command),
     /// Take a file in; taking it in twice adds nothing.
     Import(import::Options),
     /// How good recommendations are on given clicks; tunes itself on the last part of the training file.
@@ -93,6 +97,12 @@ enum SiteCommand {
     },
     /// List the sites.
     List,
+    /// Print the secret with which the site's servers sign user ids.
+    Secret {
+        /// The site.
+        #[arg(long)]
+        site: u32,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -173,6 +183,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let text = format!("site {}, write key {}", answer["site_id"], plain(&answer["write_key"]));
             tell(common, &answer, &text)
         }
+        Command::Site(SiteCommand::Secret { site }) => {
+            let answer = reach::operate(&config, &common.data_dir, Operation::SiteSecret { site }).await?;
+            tell(common, &answer, &plain(&answer["secret"]))
+        }
         Command::Site(SiteCommand::List) => {
             let answer = reach::operate(&config, &common.data_dir, Operation::ListSites).await?;
             let lines: Vec<String> = answer
@@ -197,6 +211,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let answer = reach::operate(&config, &common.data_dir, operation).await?;
             tell(common, &answer, &format!("visitor cookies are signed with a new key; {} verify them", answer["keys"]))
         }
+        Command::Visitor(command) => visitor::run(&config, common, command).await,
         Command::Migrate => migrate(&config, common).await,
         Command::CheckConfig => {
             let text = format!("{config:#?}");

@@ -12,7 +12,7 @@
 //! | 8, 7 | [`cli`], the commands; [`app`], which puts everything together |
 //! | 6 door | [`http`] |
 //! | 5 errands | [`import`], [`operate`] |
-//! | 4 stories | [`collect`], [`personalize`] |
+//! | 4 stories | [`collect`], [`personalize`], [`privacy`] |
 //! | 3 keepers | [`access`], [`catalog`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
 //! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`] |
 //! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
@@ -39,6 +39,7 @@ pub mod learn;
 pub mod model;
 pub mod operate;
 pub mod personalize;
+pub mod privacy;
 pub mod profiles;
 pub mod recommend;
 pub mod reports;

@@ -12,7 +12,8 @@ use crate::{
     control::{Role, Scope},
     delivery::{Replay, ReplayError},
     import::{self, Chunk, ImportError},
-    model::SiteId,
+    model::{SiteId, VisitorId},
+    privacy::{Privacy, PrivacyError},
     wire::admin::JournalCounts,
 };
 
@@ -55,6 +56,25 @@ pub enum Operation {
         /// The piece.
         chunk: Chunk,
     },
+    /// Everything stored of a visitor.
+    ExportVisitor {
+        /// The site.
+        site: u32,
+        /// The visitor's id.
+        visitor: String,
+    },
+    /// Removes everything stored of a visitor.
+    EraseVisitor {
+        /// The site.
+        site: u32,
+        /// The visitor's id.
+        visitor: String,
+    },
+    /// The secret with which a site's servers sign user ids.
+    SiteSecret {
+        /// The site.
+        site: u32,
+    },
     /// Names the sites.
     ListSites,
     /// Notes that a site gets an invented past, and answers with the one noted first.
@@ -96,6 +116,9 @@ pub enum OperateError {
     /// A piece of a file could not be taken.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A visitor could not be exported or erased.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
     /// The quarantine could not be read or replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -113,9 +136,17 @@ pub struct Operator<'r> {
     pub delivery: &'r (dyn Fn() -> JournalCounts + Send + Sync),
     /// What the warehouse refused.
     pub quarantine: &'r Replay,
+    /// Export and erasure.
+    pub privacy: &'r Privacy,
 }
 
 impl Operator<'_> {
+    fn visitor(&self, site: u32, visitor: &str) -> Result<(SiteId, VisitorId), OperateError> {
+        let site = self.catalog.site(SiteId(site))?.site.id;
+        let visitor = visitor.parse().map_err(|error| OperateError::Unusable(format!("{error}")))?;
+        Ok((site, visitor))
+    }
+
     /// Carries one operation out.
     pub async fn run(&self, operation: Operation) -> Result<Value, OperateError> {
         match operation {
@@ -145,6 +176,23 @@ impl Operator<'_> {
                 let site = self.catalog.site(SiteId(site))?;
                 let counts = import::take(self.catalog, self.collector, &site, chunk).await?;
                 Ok(serde_json::to_value(counts).unwrap_or_default())
+            }
+            Operation::ExportVisitor { site, visitor } => {
+                let (site, visitor) = self.visitor(site, &visitor)?;
+                let document = self.privacy.export(site, visitor).await?;
+                self.access.audit("owner", "export visitor", &format!("of site {site}")).await?;
+                Ok(document)
+            }
+            Operation::EraseVisitor { site, visitor } => {
+                let (site, visitor) = self.visitor(site, &visitor)?;
+                let events = self.privacy.erase(site, visitor).await?;
+                self.access.audit("owner", "erase visitor", &format!("of site {site}")).await?;
+                Ok(json!({ "erased_events": events }))
+            }
+            Operation::SiteSecret { site } => {
+                let site = self.catalog.site(SiteId(site))?;
+                self.access.audit("owner", "see secret", &site.site.name).await?;
+                Ok(json!({ "secret": site.site.secret }))
             }
             Operation::ListSites => {
                 let sites = crate::catalog::by_number(&self.catalog.snapshot());

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     catalog::SiteSnapshot,
     control::Scope,
-    ingest::{consent, identify},
+    ingest::{Consent, consent, identify},
     model::{Currency, Decision, KnownBy, Ranked, Site, VisitorId},
     personalize::{Answer, Ask},
     wire::{
@@ -97,6 +97,7 @@ pub async fn decide(
 pub async fn recommend(
     State(doors): State<Doors>,
     Query(query): Query<RecommendQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let snapshot = doors.catalog.snapshot();
@@ -105,7 +106,14 @@ pub async fn recommend(
     let refused = connection::origin(&headers).is_some()
         && !consent::settle(&site.site, Said::default(), visitor::refuses(&headers)).personalization;
     let named = query.visitor.as_deref().filter(|_| !refused).unwrap_or("");
-    let visitor = named.parse().unwrap_or(VisitorId::NOBODY);
+    let visitor = match site.site.visitors.known_by {
+        KnownBy::Cookie => named.parse().unwrap_or(VisitorId::NOBODY),
+        KnownBy::DailyHash if refused => VisitorId::NOBODY,
+        KnownBy::DailyHash => {
+            let claims = Claims { proposal: "", reset: false, own_connection: connection::origin(&headers).is_some() };
+            visitor::identify(&doors, &headers, peer, &site.site, &claims, Consent::FULL).visitor
+        }
+    };
     let item = query.item.as_deref().unwrap_or("");
     if item.len() > TEXT_MAX {
         return Err(ApiError::Invalid("`item` is too long".into()));

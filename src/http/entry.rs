@@ -119,7 +119,9 @@ async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: Socke
             Err(error) => Err(error),
         },
         Route::Recommend => match Query::of(request.uri()) {
-            Ok(query) => decide::recommend(State(doors), query, request.into_parts().0.headers).await,
+            Ok(query) => {
+                decide::recommend(State(doors), query, ConnectInfo(peer), request.into_parts().0.headers).await
+            }
             Err(error) => Err(error),
         },
     };

@@ -7,7 +7,8 @@ use axum::{
 };
 
 use crate::{
-    access::AccessError, catalog::CatalogError, control::ControlError, reports::ReportError, wire::admin::ErrorBody,
+    access::AccessError, catalog::CatalogError, control::ControlError, privacy::PrivacyError, reports::ReportError,
+    wire::admin::ErrorBody,
 };
 
 /// An answer that is not a success.
@@ -129,6 +130,15 @@ impl From<ReportError> for ApiError {
             ReportError::Question(message) => Self::Invalid(message),
             ReportError::NotFound(_) => Self::NotFound,
             ReportError::Store(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<PrivacyError> for ApiError {
+    fn from(error: PrivacyError) -> Self {
+        match error {
+            PrivacyError::NotDelivered => Self::Unavailable(5, error.to_string()),
+            PrivacyError::Store(error) => ReportError::Store(error).into(),
         }
     }
 }

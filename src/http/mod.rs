@@ -33,7 +33,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    admin::{catalog, funnels, reports, session, sites},
+    admin::{catalog, funnels, reports, session, sites, visitors},
     entry::Entry,
     error::ApiError,
     state::Doors,
@@ -105,6 +105,7 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(session::session, session::log_in, session::log_out))
         .routes(routes!(sites::list, sites::add))
         .routes(routes!(sites::one, sites::change))
+        .routes(routes!(sites::secret))
         .routes(routes!(sites::add_key))
         .routes(routes!(catalog::items, catalog::put_items))
         .routes(routes!(catalog::delete_item))
@@ -115,7 +116,8 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(reports::schema))
         .routes(routes!(reports::report))
         .routes(routes!(reports::dropped))
-        .routes(routes!(reports::visitor))
+        .routes(routes!(reports::visitor, visitors::erase))
+        .routes(routes!(visitors::export))
         .route("/api/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi()) }))
         .route("/api/{*rest}", any(|| async { ApiError::NotFound }))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::rate::Rates;
 use crate::{
     access::Access, catalog::Catalog, collect::Collector, config, control::Control, delivery::Replay,
-    operate::Operator, personalize::Personalizer, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
+    operate::Operator, personalize::Personalizer, privacy::Privacy, reports::Reports, telemetry::Metrics,
+    wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -28,6 +29,8 @@ pub struct Rooms {
     pub personalizer: Personalizer,
     /// Answering marketers.
     pub reports: Reports,
+    /// Export and erasure.
+    pub privacy: Privacy,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Saved funnels and the like.
@@ -60,6 +63,7 @@ impl Doors {
             collector: &self.collector,
             delivery: &*self.delivery,
             quarantine: &self.quarantine,
+            privacy: &self.privacy,
         }
     }
 }

@@ -129,6 +129,8 @@ struct Shared {
     disk_bytes: AtomicU64,
     /// The disk itself has no room; set and cleared by the writing thread.
     no_room: AtomicBool,
+    /// The next record begins a new segment.
+    turn_over: AtomicBool,
     durable: watch::Sender<Position>,
 }
 
@@ -152,6 +154,7 @@ impl Journal {
             disk_bytes: AtomicU64::new(found.segments.bytes()),
             segments: Mutex::new(found.segments),
             no_room: AtomicBool::new(false),
+            turn_over: AtomicBool::new(false),
             durable: watch::Sender::new(next),
         });
         let thread = writer::start(Arc::clone(&shared), found.newest, next).map_err(|source| JournalError::Io {
@@ -201,6 +204,11 @@ impl Journal {
             tracing::warn!(%error, "cannot delete a delivered journal segment; it will be tried again");
         }
         self.shared.disk_bytes.fetch_sub(before - segments.bytes(), Ordering::Relaxed);
+    }
+
+    /// Begins a new file with the next record, so that the newest one can be deleted once it is delivered.
+    pub fn turn_over(&self) {
+        self.shared.turn_over.store(true, Ordering::Relaxed);
     }
 
     /// Position of the first record that is still held.

@@ -106,7 +106,9 @@ impl Writer {
     fn segment(&mut self) -> io::Result<Newest> {
         let bytes_max = self.shared.limits.segment_bytes.max(SEGMENT_HEADER as u64 + 1);
         match self.newest.take() {
-            Some(newest) if newest.end < bytes_max => Ok(newest),
+            Some(newest) if newest.end < bytes_max && !self.shared.turn_over.swap(false, Ordering::Relaxed) => {
+                Ok(newest)
+            }
             _ => self.begin(),
         }
     }

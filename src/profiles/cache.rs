@@ -119,6 +119,13 @@ impl Cache {
         }
     }
 
+    /// Forgets the live profile; the next one is read anew.
+    pub(super) fn forget(&self, key: Key) {
+        let mut shard = self.shard(&key);
+        self.bases.fetch_sub(usize::from(shard.drop_base(&key)), Relaxed);
+        self.profiles.invalidate(&key);
+    }
+
     /// The store has everything below `position`.
     pub(super) fn delivered(&self, position: Position) {
         let before = self.delivered.fetch_max(position.0, Relaxed);

@@ -179,6 +179,11 @@ impl Profiles {
         }
     }
 
+    /// Forgets what memory knows of a visitor beyond what is still on its way to the store.
+    pub fn forget(&self, site: SiteId, visitor: VisitorId) {
+        self.cache.forget((site, visitor));
+    }
+
     /// The store has every event below this position.
     pub fn delivered(&self, position: Position) {
         self.cache.delivered(position);

@@ -106,6 +106,11 @@ impl Pending {
         self.visitors.get(key)?.base.as_ref()
     }
 
+    /// Forgets the profile before the undelivered events; whether there was one.
+    pub(super) fn drop_base(&mut self, key: &Key) -> bool {
+        self.visitors.get_mut(key).is_some_and(Waiting::drop_base)
+    }
+
     /// Forgets the oldest event here although it was not delivered.
     pub(super) fn let_go_of_oldest(&mut self, rules: &Rules) -> Option<Freed> {
         let (position, key) = self.arrivals.pop_front()?;

@@ -18,6 +18,7 @@
 mod error;
 pub mod funnel;
 mod migrate;
+mod privacy;
 pub mod read;
 pub mod rows;
 mod write;

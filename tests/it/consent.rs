@@ -125,6 +125,8 @@ async fn a_site_may_keep_nothing_in_browsers() {
         assert_eq!(told.outcome(), "kept=0, dropped=1 (no_ids=1), rejected=0");
     }
     one.sends(json!([{ "type": "track", "event": "x", "userId": "u", "anonymousId": "a" }])).await;
+    let recommended = format!("/v1/recommend?key={}&visitor={}", app.site.write_key, one.id);
+    assert_eq!(one.request(reqwest::Method::GET, &recommended).send().await.unwrap().status(), 200, "no id, no error");
     assert_eq!(app.stored(SOMEBODIES).await, ["3"], "one with a cookie before, two by address and browser since");
     assert_eq!(app.stored("SELECT toString(countIf(user_id != '')) FROM events").await, ["0"]);
     let refuses = says(app.visitor(), json!({ "consent": { "analytics": false } })).views("/").await;

@@ -154,6 +154,26 @@ async fn a_rotated_key_still_verifies_and_a_forgotten_one_does_not() {
 }
 
 #[tokio::test]
+async fn one_id_on_two_sites_is_two_visitors() {
+    let app = TestApp::start().await;
+    let elsewhere = app.another_site().await;
+    let admin = app.with_key_of(&elsewhere, Scope::Admin).await;
+    let offer = json!({ "id": "known", "slot": "hero", "when": { "field": "pageviews", "op": "gte", "value": 1 } });
+    let path = format!("/api/v1/sites/{}/offers", elsewhere.id);
+    assert_eq!(admin.post(&path, offer).await.status, 201);
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    visitor.key.clone_from(&elsewhere.write_key);
+    assert_eq!(visitor.decides(&["hero"]).await["decisions"], json!({}), "what was done here is unknown there");
+    assert!(
+        visitor.views("/").await.cookie().starts_with(&format!("ashna_{}=", elsewhere.id)),
+        "nor is the cookie one"
+    );
+    assert_eq!(visitor.decides(&["hero"]).await["decisions"]["hero"]["offer"], "known");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn the_command_rotates_beside_a_running_service_and_without_one() {
     let client = reqwest::Client::new();
     let mut service = Service::new(&[]);

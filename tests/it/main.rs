@@ -17,6 +17,7 @@ mod learn;
 mod meaning;
 mod overload;
 mod people;
+mod privacy;
 mod profiles;
 mod rate;
 mod reports;

@@ -1,6 +1,10 @@
 //! One person with several browsers: joined in reports by any word, in decisions by the site's own.
 
-use ashna::{control::Scope, model::Site};
+use ashna::{
+    control::{Role, Scope},
+    model::Site,
+    operate::Operation,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -73,6 +77,22 @@ async fn a_signed_person_is_known_on_the_next_browser_and_an_unsigned_one_is_not
     assert!(is_greeted(&mut laptop).await);
     laptop.says = json!({ "consent": { "analytics": true, "personalization": false } });
     assert!(!is_greeted(&mut laptop).await, "without consent nobody is a person");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_secret_is_told_to_owners_and_their_programs_alone() {
+    let app = shop().await;
+    let secret = json!({ "secret": app.site.secret });
+    assert_eq!(app.operates(Operation::SiteSecret { site: app.site.id.0 }).await, secret);
+    let path = app.path("secret");
+    assert_eq!(app.with_key(Scope::Admin).await.get(&path).await.json(), secret);
+    assert_eq!(app.with_login(Role::Owner).await.get(&path).await.json(), secret);
+    app.with_login(Role::Marketer).await.get(&path).await.refuses(403, "forbidden");
+    app.with_key(Scope::Server).await.get(&path).await.refuses(403, "forbidden");
+    app.door().get(&path).await.refuses(401, "unauthorized");
+    let site = app.with_key(Scope::Admin).await.get(&format!("/api/v1/sites/{}", app.site.id)).await;
+    assert!(!site.text.contains(&app.site.secret), "never unasked");
     app.finish().await;
 }
 

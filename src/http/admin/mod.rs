@@ -5,3 +5,4 @@ pub mod funnels;
 pub mod reports;
 pub mod session;
 pub mod sites;
+pub mod visitors;

@@ -76,6 +76,23 @@ pub async fn change(
     Ok(Json(SiteBody::from(&site)))
 }
 
+/// The secret with which the site's servers sign user ids, for owners and `admin` keys.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/secret", tag = "sites", params(("site" = u32, Path)),
+    responses((status = 200, body = Object)))]
+pub async fn secret(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    match &caller {
+        Caller::Program(_) => caller.may_edit(id)?,
+        Caller::Person(_) => caller.may_own()?,
+    }
+    let site = doors.catalog.site(id)?;
+    doors.access.audit(&caller.name(), "see secret", &site.site.name).await?;
+    Ok(Json(serde_json::json!({ "secret": site.site.secret })))
+}
+
 /// Makes a program's key; it is shown this once.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/keys", tag = "sites", params(("site" = u32, Path)),
     request_body = NewKey, responses((status = 201, body = Object)))]

@@ -1,0 +1,102 @@
+//! STORY: export and erasure of one visitor, everywhere.
+//!
+//! Both begin by waiting until what was kept before the request is in the warehouse; there the visitor's
+//! rows are read, or removed from every table that has any, and the live profile is forgotten. The
+//! journal begins a new file with the next event, after which the delivered old one is deleted. Whoever
+//! comes back with the same cookie begins a new history. Example: `privacy.erase(site, visitor).await?`.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    journal::Journal,
+    model::{Position, SiteId, VisitorId},
+    profiles::Profiles,
+    store::{Store, StoreError},
+};
+
+/// How long a request waits until the events before it are delivered.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Events of one export; of a visitor with more it says that it is not complete.
+const EVENTS_MAX: u64 = 100_000;
+
+/// Why a visitor was not exported or erased.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivacyError {
+    /// Events of the visitor may still be on their way.
+    #[error("events are still on their way to the warehouse; try again in a moment")]
+    NotDelivered,
+    /// The warehouse failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Exports and erases.
+#[derive(Debug, Clone)]
+pub struct Privacy {
+    store: Store,
+    journal: Arc<Journal>,
+    profiles: Arc<Profiles>,
+    delivered: watch::Receiver<Position>,
+}
+
+impl Privacy {
+    /// Puts the rooms together. `delivered` is the position below which everything is in the warehouse.
+    #[must_use]
+    pub const fn new(
+        store: Store,
+        journal: Arc<Journal>,
+        profiles: Arc<Profiles>,
+        delivered: watch::Receiver<Position>,
+    ) -> Self {
+        Self { store, journal, profiles, delivered }
+    }
+
+    /// Everything that is stored of a visitor, as one JSON document: `events` with all their columns, and
+    /// `identities`, the people the visitor was said to be.
+    ///
+    /// # Errors
+    /// When events may still be on their way, or the warehouse does not answer.
+    pub async fn export(&self, site: SiteId, visitor: VisitorId) -> Result<Value, PrivacyError> {
+        self.settle().await?;
+        let events = self.store.events_of(site, visitor, EVENTS_MAX).await?;
+        let identities = self.store.identities_of(site, visitor).await?;
+        Ok(json!({
+            "site_id": site,
+            "visitor": visitor.to_string(),
+            "complete": (events.len() as u64) < EVENTS_MAX,
+            "identities": values(&identities),
+            "events": values(&events),
+        }))
+    }
+
+    /// Removes a visitor from every table and from memory. The answer is how many events there were.
+    ///
+    /// # Errors
+    /// When events may still be on their way, or the warehouse does not answer; the same request again
+    /// removes what was left.
+    pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, PrivacyError> {
+        self.settle().await?;
+        let events = self.store.events_count_of(site, visitor).await?;
+        self.store.erase(site, visitor).await?;
+        self.profiles.forget(site, visitor);
+        self.journal.turn_over();
+        Ok(events)
+    }
+
+    /// Waits until everything kept so far is delivered.
+    async fn settle(&self) -> Result<(), PrivacyError> {
+        let kept = self.journal.next();
+        let mut delivered = self.delivered.clone();
+        match timeout(PATIENCE, delivered.wait_for(|position| *position >= kept)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(PrivacyError::NotDelivered),
+        }
+    }
+}
+
+fn values(rows: &[String]) -> Vec<Value> {
+    rows.iter().filter_map(|row| serde_json::from_str(row).ok()).collect()
+}
