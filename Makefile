@@ -97,7 +97,7 @@ bench: $(installed) $(FRONT) ## the benchmarks in benches/
 	cargo bench --locked
 
 .PHONY: load
-load: build ## a load scenario: make load SCENARIO=single|decide|memory|faults|sync
+load: build ## a load scenario: make load SCENARIO=single|decide|memory|outage|faults|sync
 	load/run.sh $(SCENARIO)
 
 .PHONY: clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load scenarios with thresholds: load/run.sh single|decide|memory|faults|sync [ROUNDS]
+# Load scenarios with thresholds: load/run.sh single|decide|memory|outage|faults|sync [ROUNDS]
 # Starts a release build on a data directory of its own and ends it by its process id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,6 +17,9 @@ THREADS=2
 SINGLE_RATIO_MIN=0.60 SINGLE_P99_MAX=25
 DECIDE_RATIO_MIN=0.30 DECIDE_P99_MAX=40
 SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
+# The outage: how long the warehouse is away, seconds, and the service's memory meanwhile, beside the set of
+# seen messages, which has a bound of its own.
+OUTAGE_SECONDS=${OUTAGE_SECONDS:-300} OUTAGE_MIB_MAX=250
 
 folder=$(mktemp -d)
 started=()
@@ -114,11 +117,83 @@ memory() {
     [ "$peak_service" -le "$SERVICE_MIB_MAX" ] && [ "$peak_engine" -le "$ENGINE_MIB_MAX" ]
 }
 
+# One figure of /metrics.
+figure() { curl -s "http://127.0.0.1:$metrics_port/metrics" | awk -v name="ashna_$1" '$1 == name { print $2 }'; }
+drained() { [ "$(figure journal_records_waiting)" = 0 ]; }
+
+open_gate() {
+    node "$here/gate.mjs" "$gate_port" "$engine_port" &
+    gate=$!
+    started+=("$gate")
+    await answers "http://127.0.0.1:$gate_port/ping"
+}
+
+# One service lends its engine; another, under load, reaches it through a gate that is shut for a while.
+outage() {
+    need curl node wrk
+    local lender_port; lender_port=$(port); gate_port=$(port); metrics_port=$(port)
+    "$binary" serve --listen "127.0.0.1:$lender_port" --data-dir "$folder/lender" >"$folder/lender.log" 2>&1 &
+    local lender=$!
+    started+=("$lender")
+    export LOAD_URL=http://127.0.0.1:$lender_port LOAD_FOLDER=$here
+    await ready
+    await reports
+    engine=$(pgrep -P "$lender" | head -n 1)
+    engine_port=$(tr '\0' '\n' <"/proc/$engine/cmdline" | tail -n 1)
+    open_gate
+    export LOAD_URL=http://127.0.0.1:$(port)
+    export LOAD_ORIGIN=$LOAD_URL ASHNA__CLICKHOUSE__USER=ashna ASHNA__CLICKHOUSE__DATABASE=outage
+    ASHNA__CLICKHOUSE__PASSWORD=$(cat "$folder/lender/engine/secret")
+    export ASHNA__CLICKHOUSE__PASSWORD
+    "$binary" serve --listen "${LOAD_URL#http://}" --metrics-listen "127.0.0.1:$metrics_port" \
+        --clickhouse-url "http://127.0.0.1:$gate_port" --data-dir "$folder/data" >"$folder/ashna.log" 2>&1 &
+    service=$!
+    started+=("$service")
+    await ready
+    await reports
+    LOAD_KEY=$("$binary" site add --name Outage --origin "$LOAD_ORIGIN" --json --data-dir "$folder/data" | node -pe \
+        'JSON.parse(require("fs").readFileSync(0)).write_key')
+    export LOAD_KEY
+
+    echo "warehouse there:  $(press outage "$LOAD_URL" 10)"
+    kill "$gate"; wait "$gate" 2>/dev/null || true
+    echo "warehouse away:   $(press outage "$LOAD_URL" "$OUTAGE_SECONDS")"
+    local backlog peak seen began
+    backlog=$(figure journal_records_waiting) peak=$(mib "$service" VmHWM)
+    seen=$(($(figure dedup_memory_bytes) / 1048576))
+    echo "backlog of $backlog events in $(($(figure journal_bytes) / 1048576)) MiB of journal; service $peak MiB at most, $seen of them for message ids"
+    began=$SECONDS
+    open_gate
+    for _ in $(seq 6000); do drained && break; sleep 0.2; done
+    drained || { echo "the backlog was not drained within twenty minutes" >&2; exit 1; }
+    peak=$(mib "$service" VmHWM)
+    seen=$(($(figure dedup_memory_bytes) / 1048576))
+    echo "drained in $((SECONDS - began)) s; service $peak MiB at most, $seen of them for message ids (at most $OUTAGE_MIB_MAX beside those)"
+    local kept inserted rows
+    kept=$(figure journal_records_kept) inserted=$(figure journal_records_inserted)
+    rows=$(curl -s "http://127.0.0.1:$engine_port/" -H 'x-clickhouse-user: ashna' -H "x-clickhouse-key: $ASHNA__CLICKHOUSE__PASSWORD" \
+        --data-binary 'SELECT concat(toString(count()), $$ $$, toString(uniqExact(message))) FROM outage.events')
+    echo "kept $kept, inserted $inserted, rows and distinct messages $rows"
+    [ "$kept" = "$inserted" ] && [ "$rows" = "$kept $kept" ] && [ "$((peak - seen))" -le "$OUTAGE_MIB_MAX" ]
+    [ "$(figure events_received_total)" = "$(figure events_kept_total)" ]
+}
+
+# The fault table: one line a row as it ends.
+faults() {
+    cd "$root"
+    echo '| what breaks | times | requests | of them repeated | acknowledged | stored | duplicates | lost, and said so |'
+    echo '|---|---|---|---|---|---|---|---|'
+    ASHNA_FAULT_ROUNDS=${1:-50} cargo test --locked --test it -- faults:: --nocapture --test-threads=1 2>&1 |
+        tee "$folder/faults.log" | grep --line-buffered -o '| .*' || true
+    if ! grep -q '^test result: ok' "$folder/faults.log"; then tail -50 "$folder/faults.log" >&2; exit 1; fi
+}
+
 case ${1:-} in
     single) start_ashna; start_nginx; against_nginx single "$SINGLE_RATIO_MIN" "$SINGLE_P99_MAX" ;;
     decide) start_ashna; start_nginx; node "$here/past.mjs"; against_nginx decide "$DECIDE_RATIO_MIN" "$DECIDE_P99_MAX" ;;
     memory) start_ashna; memory ;;
-    faults) cd "$root" && ASHNA_FAULT_ROUNDS=${2:-20} cargo test --locked --test it faults -- --nocapture ;;
+    outage) outage ;;
+    faults) faults "${2:-50}" ;;
     sync) cd "$root" && cargo test --locked --test it sync -- --nocapture ;;
     *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
 esac

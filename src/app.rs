@@ -4,6 +4,7 @@ mod background;
 mod demo;
 mod lock;
 mod recover;
+mod reserve;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use self::background::IdKeeper;
 use anyhow::Context;
 use tokio::sync::watch;
 
@@ -95,8 +97,7 @@ impl App {
         let (engine, endpoint) = warehouse_at(config, data_dir, start.engine_program, &mut engine_tasks)?;
         let store = Store::connect(endpoint, &config.clickhouse);
 
-        let (journal, dedup, ids_complete) = durable_rooms(config, data_dir)?;
-        let ids_safe_below = Arc::new(AtomicU64::new(ids_complete.0));
+        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir)?;
         let delivery = {
             let safe = Arc::clone(&ids_safe_below);
             // A record may go once its message id is safe elsewhere.
@@ -136,7 +137,8 @@ impl App {
             "profiles follow delivery",
             background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
         );
-        back.spawn("message ids", background::keep_message_ids(dedup.clone(), ids_safe_below, back.stopping()));
+        let keeper = IdKeeper::new(&dedup, &journal, delivery.delivered(), ids_safe_below, data_dir);
+        back.spawn("message ids", keeper.run(back.stopping()));
         back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
         back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
@@ -163,9 +165,9 @@ impl App {
             },
             quarantine,
             refresh_gauges: {
-                let (metrics, journal) = (Arc::clone(&metrics), Arc::clone(&journal));
+                let (metrics, journal, dedup) = (Arc::clone(&metrics), Arc::clone(&journal), dedup.clone());
                 let warehouse = warehouse.clone();
-                reading(&progress, move |now| refresh(&metrics, &journal, now, &profiles, *warehouse.borrow()))
+                reading(&progress, move |now| refresh(&metrics, &journal, &dedup, now, &profiles, *warehouse.borrow()))
             },
             metrics,
         });
@@ -195,7 +197,7 @@ impl App {
         // Closing waits for the disk.
         let closed = tokio::task::spawn_blocking(move || {
             journal.close();
-            dedup.sync(clock::now())
+            dedup.sync(clock::steady())
         });
         if let Ok(Err(error)) = closed.await {
             tracing::warn!(%error, "message ids are read from the journal again at the next start");
@@ -207,12 +209,12 @@ impl App {
 
 /// The journal and the message ids, in step with each other; and below which position the ids' own files
 /// have them all.
-fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Position)> {
+fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
     let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
     recover::report(&recovery);
-    let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::now())?;
+    let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::steady())?;
     recover::message_ids(&journal, &dedup, opened.complete)?;
-    Ok((Arc::new(journal), dedup, opened.complete))
+    Ok((Arc::new(journal), dedup, Arc::new(AtomicU64::new(opened.complete.0))))
 }
 
 /// The embedded engine, or the server that the owner named.
@@ -263,7 +265,14 @@ fn counts(journal: &Journal, progress: Progress) -> JournalCounts {
     JournalCounts { kept, inserted, quarantined, waiting: kept.saturating_sub(inserted + quarantined) }
 }
 
-fn refresh(metrics: &Metrics, journal: &Journal, progress: Progress, profiles: &Profiles, store_up: bool) {
+fn refresh(
+    metrics: &Metrics,
+    journal: &Journal,
+    dedup: &Dedup,
+    progress: Progress,
+    profiles: &Profiles,
+    store_up: bool,
+) {
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (records, stats) = (counts(journal, progress), profiles.stats());
     metrics.journal_kept.set(whole(records.kept));
@@ -271,6 +280,8 @@ fn refresh(metrics: &Metrics, journal: &Journal, progress: Progress, profiles: &
     metrics.journal_quarantined.set(whole(records.quarantined));
     metrics.journal_waiting.set(whole(records.waiting));
     metrics.journal_bytes.set(whole(journal.disk_bytes()));
+    let (current, sealed) = dedup.memory_bytes();
+    metrics.dedup_memory_bytes.set(whole(current + sealed));
     metrics.store_up.set(store_up.into());
     metrics.profiles_cached.set(whole(stats.cached));
     metrics.profiles_waiting_events.set(whole(stats.pending_events));

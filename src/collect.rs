@@ -176,7 +176,7 @@ impl Rooms {
 
     /// Steps that need no waiting: a verdict for each event, and a place in the journal for each new one.
     fn judge(&self, arrival: &Arrival<'_, '_>) -> Judged {
-        let now = clock::now();
+        let (now, claimed_at) = (clock::now(), clock::steady());
         let place = |address| self.geo.place(address);
         let session_of = |visitor| {
             let (start, last) = self.profiles.session_of(arrival.site.id, visitor)?;
@@ -225,7 +225,7 @@ impl Rooms {
                     judged.outcome.count_dropped(reason.as_str());
                 }
                 Verdict::Reject(reason) => judged.outcome.count_rejected(reason.as_str()),
-                Verdict::Keep(event) => match self.dedup.claim(event.message.0, now) {
+                Verdict::Keep(event) => match self.dedup.claim(event.message.0, claimed_at) {
                     Claim::Duplicate => {
                         judged.outcome.count_dropped(DropReason::Duplicate.as_str());
                     }

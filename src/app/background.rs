@@ -1,6 +1,7 @@
 //! What runs beside the requests.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,11 +11,13 @@ use std::{
 
 use tokio::sync::watch;
 
+use super::reserve::Reserve;
 use crate::{
     clock,
     dedup::Dedup,
     delivery::Delivery,
     geo::{Geo, Refreshed},
+    journal::Journal,
     model::Position,
     profiles::Profiles,
     salts::Salts,
@@ -38,14 +41,54 @@ pub async fn follow_delivery(
     }
 }
 
-/// Once a second, message ids go to disk; the journal may let go of the records they came with.
-pub async fn keep_message_ids(dedup: Dedup, safe_below: Arc<AtomicU64>, mut stopping: Stopping) {
-    while !stopping.sleep(Duration::from_secs(1)).await {
-        let dedup = dedup.clone();
-        match tokio::task::spawn_blocking(move || dedup.sync(clock::now())).await {
-            Ok(Ok(position)) => safe_below.store(position.0, Ordering::Relaxed),
-            Ok(Err(error)) => tracing::warn!(%error, "message ids stay in the journal a little longer"),
-            Err(error) => tracing::error!(%error, "writing message ids failed"),
+/// Brings message ids to disk once a second, so that the journal may let go of the records they came with.
+pub struct IdKeeper {
+    dedup: Dedup,
+    journal: Arc<Journal>,
+    /// How far the warehouse has everything.
+    delivered: watch::Receiver<Position>,
+    /// Told to delivery: below it, ids are safe.
+    safe_below: Arc<AtomicU64>,
+    reserve: Reserve,
+}
+
+impl IdKeeper {
+    /// For the ids of this journal's records; `safe_below` is where it tells how far they are on disk.
+    pub fn new(
+        dedup: &Dedup,
+        journal: &Arc<Journal>,
+        delivered: watch::Receiver<Position>,
+        safe_below: Arc<AtomicU64>,
+        data_dir: &Path,
+    ) -> Self {
+        let (dedup, journal, reserve) = (dedup.clone(), Arc::clone(journal), Reserve::in_directory(data_dir));
+        Self { dedup, journal, delivered, safe_below, reserve }
+    }
+
+    /// Until stopping begins.
+    pub async fn run(self, mut stopping: Stopping) {
+        let keeper = Arc::new(self);
+        while !stopping.sleep(Duration::from_secs(1)).await {
+            let keeper = Arc::clone(&keeper);
+            if let Err(error) = tokio::task::spawn_blocking(move || keeper.keep()).await {
+                tracing::error!(%error, "writing message ids failed");
+            }
+        }
+    }
+
+    /// Delivery lets go of records as it goes on; but when nothing more can be taken because there is no
+    /// room, it does not go on, so what is safe is let go here too.
+    fn keep(&self) {
+        match self.dedup.sync(clock::steady()) {
+            Ok(position) => {
+                self.safe_below.store(position.0, Ordering::Relaxed);
+                self.journal.release(position.min(*self.delivered.borrow()));
+                self.reserve.hold();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "message ids stay in the journal a little longer");
+                self.reserve.let_go();
+            }
         }
     }
 }

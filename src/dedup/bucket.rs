@@ -80,7 +80,8 @@ impl Bucket {
     }
 
     /// Opens a file; none when it is damaged. Its keys are not read, or starting would read all of them.
-    pub(super) fn open(path: PathBuf) -> io::Result<Option<Self>> {
+    /// One that says it is of a later time than `now` was written under a wrong clock and is taken for new.
+    pub(super) fn open(path: PathBuf, now: Timestamp) -> io::Result<Option<Self>> {
         let file = File::open(&path)?;
         let length = file.metadata()?.len();
         let mut header = [0; HEADER];
@@ -106,7 +107,7 @@ impl Bucket {
         let (fence_bytes, filter_bytes) = rest.split_at(usize::try_from(fence_length).unwrap_or(usize::MAX));
         let fences = fence_bytes.as_chunks::<16>().0.iter().map(|fence| u128::from_le_bytes(*fence)).collect();
         let filter = Filter::from_bytes(filter_bytes);
-        Ok(Some(Self { file, path, to: Timestamp(i64_at(&header, 16)), keys, fences, filter }))
+        Ok(Some(Self { file, path, to: Timestamp(i64_at(&header, 16)).min(now), keys, fences, filter }))
     }
 
     /// Both buckets' keys in one new file.

@@ -62,7 +62,12 @@ impl Log {
         Ok(Self { file, end: bytes.len() as u64 })
     }
 
-    /// Appends a chunk and syncs. After an error the log must not be written again.
+    /// Takes back what an append wrote that found no room.
+    pub(super) fn cut(&self) -> io::Result<()> {
+        self.file.set_len(self.end)
+    }
+
+    /// Appends a chunk and syncs. After an error other than a full disk the log must not be written again.
     pub(super) fn append(&mut self, chunk: &Chunk) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(CHUNK_HEADER + chunk.keys.len() * 16);
         chunk.put(&mut bytes);

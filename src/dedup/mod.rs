@@ -20,6 +20,11 @@
 //! claimed then. Beyond 16 sealed buckets the two neighbours
 //! in time with the fewest keys are merged. Nothing in the log's torn tail counts; the journal has it.
 //!
+//! The window is time as it passes, not as a clock says: whoever calls [`Dedup::claim`] and
+//! [`Dedup::sync`] gives a time that does not jump (`clock::steady`), and a bucket from the future, left by a
+//! run whose clock was wrong, is taken for new. Nothing is forgotten in the first ten minutes after a start,
+//! the time in which a clock that was wrong at boot is usually put right.
+//!
 //! # Memory per million ids
 //!
 //! Current bucket: 19 to 39 MB (a hash set of 16-byte keys; tables double), bounded by `bucket_ids_max` and
@@ -185,7 +190,7 @@ impl Dedup {
         journal: u64,
         now: Timestamp,
     ) -> Result<(Self, Opened), DedupError> {
-        let found = sealing::open(dir, settings, journal).map_err(failed("open"))?;
+        let found = sealing::open(dir, settings, journal, now).map_err(failed("open"))?;
         let recent = Recent::new();
         let mut unwritten =
             Unwritten { keys: Vec::new(), progress: Progress::from(found.opened.complete), latest: now };

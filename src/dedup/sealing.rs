@@ -17,8 +17,15 @@ use crate::{
     model::{Position, Timestamp},
 };
 
+/// The disk has no room left.
+fn is_no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// More sealed buckets than this are merged.
 const BUCKETS_MAX: usize = 16;
+/// Nothing is forgotten so soon after a start, milliseconds.
+const GRACE: i64 = 600_000;
 /// A current bucket this old is sealed, milliseconds.
 const BUCKET_AGE: i64 = 3_600_000;
 
@@ -29,13 +36,15 @@ pub(super) struct Files {
     journal: u64,
     ids_max: usize,
     window: i64,
-    /// None after a failed write: only a new log, with all keys sealed before it, is to be trusted.
+    /// None after a failed write: only a new log, with all keys sealed before it, is to be trusted. A
+    /// full disk is no such failure.
     log: Option<Log>,
     /// Position the log is complete through.
     written: Position,
     /// When the current bucket got its first key.
     since: Option<Timestamp>,
     next_bucket: u64,
+    opened_at: Timestamp,
 }
 
 /// An opened directory.
@@ -47,7 +56,7 @@ pub(super) struct Found {
 }
 
 /// Opens the files in `dir`.
-pub(super) fn open(dir: &Path, settings: &config::Dedup, journal: u64) -> io::Result<Found> {
+pub(super) fn open(dir: &Path, settings: &config::Dedup, journal: u64, now: Timestamp) -> io::Result<Found> {
     fs::create_dir_all(dir)?;
     let mut opened = Opened::default();
     let (mut sealed, mut next_bucket) = (Vec::new(), 0);
@@ -58,7 +67,7 @@ pub(super) fn open(dir: &Path, settings: &config::Dedup, journal: u64) -> io::Re
             Some("bucket") => {
                 let number = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse::<u64>().ok());
                 next_bucket = next_bucket.max(number.unwrap_or(0) + 1);
-                match Bucket::open(path.clone())? {
+                match Bucket::open(path.clone(), now)? {
                     Some(bucket) => sealed.push(Arc::new(bucket)),
                     None => opened.damaged.push(put_aside(&path)?),
                 }
@@ -90,6 +99,7 @@ pub(super) fn open(dir: &Path, settings: &config::Dedup, journal: u64) -> io::Re
         written: opened.complete,
         since: left.chunks.first().map(|chunk| chunk.to),
         next_bucket,
+        opened_at: now,
     };
     Ok(Found { opened, chunks: left.chunks, sealed, files })
 }
@@ -115,6 +125,11 @@ pub(super) fn sync(shared: &Shared, now: Timestamp) -> io::Result<Position> {
         && (!chunk.keys.is_empty() || chunk.complete > files.written)
         && let Err(error) = log.append(&chunk)
     {
+        if is_no_space(&error) && log.cut().is_ok() {
+            // A new log and a bucket would need more room still: the same chunk again later.
+            lock(&shared.unwritten).keys.extend(chunk.keys);
+            return Err(error);
+        }
         // The keys are in memory; sealing them under a new log makes them durable.
         tracing::error!(%error, "cannot write the log of seen messages; it is begun anew");
         files.log = None;
@@ -158,6 +173,9 @@ impl Files {
 
     /// Drops the buckets whose latest claim is older than the window.
     fn drop_expired(&self, shared: &Shared, now: Timestamp) {
+        if now.since(self.opened_at) < GRACE {
+            return;
+        }
         let sealed = shared.sealed.load();
         let (expired, left): (Vec<_>, Vec<_>) =
             sealed.iter().cloned().partition(|bucket| now.since(bucket.to()) > self.window);

@@ -205,6 +205,29 @@ fn old_buckets_go_and_many_small_ones_are_merged() {
 }
 
 #[test]
+fn a_wrong_clock_at_start_forgets_nothing_and_a_bucket_from_the_future_does_not_stay_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let reopen = |now| Dedup::open(dir.path(), &settings(5), 1, now).unwrap().0;
+    let dedup = reopen(T);
+    (0..10).for_each(|n| keep(&dedup, n, n));
+    dedup.sync(T).unwrap();
+    // A start with a clock that is forty days ahead, and put right before ten minutes have passed.
+    let ahead = T.plus(40 * 24 * HOUR);
+    let dedup = reopen(ahead);
+    dedup.sync(ahead.plus(HOUR / 10)).unwrap();
+    assert!((0..10).all(|n| is_duplicate(&dedup, n)));
+    let Claim::New(late) = dedup.claim(key(10), ahead) else { panic!("it is new") };
+    late.keep(Position(10));
+    dedup.sync(ahead.plus(HOUR / 10)).unwrap();
+    // Right again, it is remembered for a window from now, not for forty days.
+    let dedup = reopen(T);
+    dedup.sync(T.plus(HOUR)).unwrap();
+    assert!(is_duplicate(&dedup, 10));
+    dedup.sync(T.plus(60 * HOUR)).unwrap();
+    assert!(!is_duplicate(&dedup, 10), "forgotten after the window");
+}
+
+#[test]
 fn memory_per_million_ids_is_what_the_front_page_says() {
     let dir = tempfile::tempdir().unwrap();
     let (dedup, _) = Dedup::open(dir.path(), &settings(200_000), 1, T).unwrap();

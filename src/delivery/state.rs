@@ -2,12 +2,15 @@
 //!
 //! It is kept twice, `delivery.json` and a copy in the journal's folder, each with a checksum: without
 //! it the stretches that were sent, and with them the tokens by which the warehouse recognizes them,
-//! would be unknown. Both are written before anything is sent; the newer readable one counts.
+//! would be unknown. Both are written before anything is sent; the newer readable one counts. They are
+//! written in place, one after the other: that needs no room on a full disk, where draining the journal is
+//! what makes room again, and a write that is cut short leaves the other.
 
 use std::{
     fs::{self, File},
     io::{self, Write as _},
     ops::Range,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Progress;
 use crate::model::Position;
+
+/// Files are this long or a multiple of it, so that a longer text seldom needs more room.
+const FILE_BYTES: usize = 4096;
 
 /// What a file holds before the line with its checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +58,6 @@ impl State {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::error!(path = %path.display(), %error, "a delivery checkpoint cannot be used; its copy counts");
-                    put_aside(path)?;
                     continue;
                 }
             };
@@ -89,21 +94,21 @@ impl State {
         Ok(state)
     }
 
-    /// Writes both so that a crash leaves each of them old or new.
+    /// Writes both, one after the other, so that a crash leaves at least one of them whole. It succeeds
+    /// when one of them is on disk: the other is then older, and does not count.
     pub fn save(&mut self, places: &Places) -> io::Result<()> {
         self.saved += 1;
         let mut text = serde_json::to_vec(self).map_err(io::Error::from)?;
         let checksum = crc32fast::hash(&text);
         writeln!(text, "\n{checksum:08x}")?;
-        for path in &places.0 {
-            let temporary = path.with_extension("json.new");
-            let mut file = File::create(&temporary)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?;
-        }
-        Ok(())
+        let [one, two] = places.0.each_ref().map(|path| {
+            let written = write(path, &text);
+            if let Err(error) = &written {
+                tracing::error!(path = %path.display(), %error, "a delivery checkpoint cannot be written");
+            }
+            written
+        });
+        one.or(two)
     }
 
     /// What others may know.
@@ -150,17 +155,26 @@ fn read(path: &Path) -> io::Result<Option<State>> {
     };
     let (state, checksum) = text.split_once('\n').unwrap_or((&text, ""));
     let expected = format!("{:08x}", crc32fast::hash(state.as_bytes()));
-    if !checksum.is_empty() && checksum.trim_end() != expected {
+    let checksum = checksum.trim_end_matches('\n');
+    if !checksum.is_empty() && checksum != expected {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum does not fit"));
     }
     serde_json::from_str(state).map(Some).map_err(io::Error::from)
 }
 
-fn put_aside(path: &Path) -> io::Result<()> {
-    match fs::rename(path, path.with_extension("json.damaged")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Writes a text over what was there, durably.
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(FILE_BYTES);
+    let is_new = length == 0;
+    let mut padded = text.to_vec();
+    padded.resize(text.len().max(length).next_multiple_of(FILE_BYTES), b'\n');
+    file.write_all_at(&padded, 0)?;
+    file.sync_all()?;
+    if is_new {
+        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -230,21 +244,34 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_noticed_at_any_byte_and_put_aside() {
+    fn damage_is_noticed_at_any_byte_and_a_torn_write_too() {
         let (_dir, places) = places();
         let mut state = load(&places);
         state.intend(Position(100));
         state.save(&places).unwrap();
         let whole = fs::read(&places.0[0]).unwrap();
-        for at in 0..whole.len() {
+        let text = whole.iter().rposition(|byte| *byte != b'\n').unwrap() + 2;
+        for at in 0..text {
             let mut damaged = whole.clone();
             damaged[at] ^= 4;
             fs::write(&places.0[0], &damaged).unwrap();
             assert_eq!(load(&places), state, "byte {at}");
+            fs::write(&places.0[0], &whole[..at]).unwrap();
+            assert_eq!(load(&places), state, "cut at {at}");
         }
-        for cut in 0..whole.len() {
-            fs::write(&places.0[0], &whole[..cut]).unwrap();
-            assert_eq!(load(&places), state, "cut at {cut}");
+        let before = state.clone();
+        state.done(0);
+        state.intend(Position(12_345));
+        fs::write(&places.0[0], &whole).unwrap();
+        state.save(&places).unwrap();
+        let after = fs::read(&places.0[0]).unwrap();
+        assert_eq!(after.len(), whole.len(), "no more room is needed");
+        for at in 0..text {
+            // The first was being written when the lights went out; the second is as it was.
+            fs::write(&places.0[0], [&after[..at], &whole[at..]].concat()).unwrap();
+            fs::write(&places.0[1], &whole).unwrap();
+            let found = load(&places);
+            assert!(found == before || found == state, "torn at {at}: {found:?}");
         }
     }
 

@@ -73,6 +73,8 @@ pub struct Metrics {
     pub journal_bytes: Gauge,
     /// 1 while the warehouse answers.
     pub store_up: Gauge,
+    /// Memory of the set of seen messages, bytes.
+    pub dedup_memory_bytes: Gauge,
     /// Profiles in memory.
     pub profiles_cached: Gauge,
     /// Undelivered events held for profiles that are not in memory.
@@ -100,6 +102,7 @@ impl Default for Metrics {
             journal_waiting: Gauge::default(),
             journal_bytes: Gauge::default(),
             store_up: Gauge::default(),
+            dedup_memory_bytes: Gauge::default(),
             profiles_cached: Gauge::default(),
             profiles_waiting_events: Gauge::default(),
             registry: Registry::default(),
@@ -137,6 +140,7 @@ impl Default for Metrics {
             ("journal_records_waiting", "Records that wait for the warehouse", &metrics.journal_waiting),
             ("journal_bytes", "Size of the journal's files", &metrics.journal_bytes),
             ("store_up", "1 while the warehouse answers", &metrics.store_up),
+            ("dedup_memory_bytes", "Memory of the set of seen messages", &metrics.dedup_memory_bytes),
             ("profiles_cached", "Live profiles in memory", &metrics.profiles_cached),
             ("profiles_waiting_events", "Undelivered events held for profiles", &metrics.profiles_waiting_events),
         ] {
@@ -272,9 +276,11 @@ impl Outcome {
 /// Starts the log on standard error; `RUST_LOG`-style filters, `info` by default.
 pub fn start_log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
+    // A log that cannot be written, as on a full disk, must harm nobody: complaining of it on the same
+    // standard error would panic in whichever task had something to say.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     // A second start, as in tests, keeps the first log.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = log.with_writer(std::io::stderr).with_target(false).try_init();
 }
 
 #[cfg(test)]

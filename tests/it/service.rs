@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fs,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -21,29 +21,75 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A service and the directory that survives its deaths.
 pub struct Service {
-    data: tempfile::TempDir,
+    _own: Option<tempfile::TempDir>,
+    data: PathBuf,
     ports: [u16; 2],
     wrapper: Vec<String>,
     options: Vec<String>,
+    settings: Vec<(String, String)>,
     running: Option<Child>,
 }
 
 impl Service {
     /// A service that is not started yet; `options` go to `serve`.
     pub fn new(options: &[&str]) -> Self {
+        let own = tempfile::tempdir().expect("a temporary directory");
         Self {
-            data: tempfile::tempdir().expect("a temporary directory"),
+            data: own.path().to_owned(),
+            _own: Some(own),
             ports: [free_port(), free_port()],
             wrapper: Vec::new(),
             options: options.iter().map(|option| (*option).to_owned()).collect(),
+            settings: Vec::new(),
             running: None,
         }
     }
 
     /// Runs the binary under another program, such as strace.
     pub fn under(mut self, wrapper: &[&str]) -> Self {
-        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+        self.wrap(wrapper);
         self
+    }
+
+    /// The same for its next start; nothing: by itself again.
+    pub fn wrap(&mut self, wrapper: &[&str]) {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// With one more variable in its environment.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// On a directory of the test's.
+    pub fn on(mut self, data: &Path) -> Self {
+        data.clone_into(&mut self.data);
+        self
+    }
+
+    /// Where it keeps everything.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Process id of the service itself, also under another program.
+    pub fn pid(&self) -> Option<u32> {
+        let child = self.running.as_ref()?.id();
+        if self.wrapper.is_empty() { Some(child) } else { children(child).first().copied() }
+    }
+
+    /// Waits for its end, which something else brings about.
+    pub async fn dies(&mut self, limit: Duration) {
+        let began = Instant::now();
+        while self.running.as_mut().is_some_and(|child| child.try_wait().ok().flatten().is_none()) {
+            if began.elapsed() > limit {
+                // It idles where what was to kill it does not come.
+                return self.kill();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.running = None;
     }
 
     /// Where it listens; the same through all its lives.
@@ -53,7 +99,7 @@ impl Service {
 
     /// What it says, shown only when a test fails.
     fn log(&self) -> PathBuf {
-        self.data.path().join("service.log")
+        self.data.join("service.log")
     }
 
     /// Starts it without waiting.
@@ -64,8 +110,9 @@ impl Service {
         let child = Command::new(words[0])
             .args(&words[1..])
             .args(["serve", "--listen", &listen, "--metrics-listen", &metrics, "--data-dir"])
-            .arg(self.data.path())
+            .arg(&self.data)
             .args(&self.options)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -109,7 +156,7 @@ impl Service {
         let output = Command::new(BINARY)
             .args(words)
             .args(["--json", "--data-dir"])
-            .arg(self.data.path())
+            .arg(&self.data)
             .output()
             .expect("the binary runs");
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -131,7 +178,7 @@ impl Service {
 
     /// Lines of an answer of the engine itself, asked past the service; `None` while it is away.
     pub async fn ask_engine(&self, client: &reqwest::Client, question: &str) -> Option<Vec<String>> {
-        let secret = fs::read_to_string(self.data.path().join("engine/secret")).ok()?;
+        let secret = fs::read_to_string(self.data.join("engine/secret")).ok()?;
         let port = arguments(self.engine()?).last()?.clone();
         let answer = client
             .post(format!("http://127.0.0.1:{port}/"))
@@ -163,6 +210,19 @@ impl Drop for Service {
 #[expect(clippy::print_stdout, reason = "the figures of a campaign, or the log of a service that failed")]
 pub fn report(line: &str) {
     println!("{line}");
+}
+
+/// Whether strace is there and may make calls fail.
+pub fn strace_may_inject() -> bool {
+    let words = ["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "true"];
+    Command::new("strace").args(words).output().is_ok_and(|output| output.status.success())
+}
+
+/// The most memory a process ever had, MiB.
+pub fn memory_mib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() / 1024
 }
 
 /// Kills one process with SIGKILL.

@@ -17,6 +17,8 @@ use tokio::{
 pub enum Fault {
     /// Nothing.
     None,
+    /// Connections are closed before anything is read, also those that were open.
+    Refuse,
     /// The request arrives and is carried out; its answer is lost and the connection closed.
     LoseAnswer,
     /// The first bytes of the answer come, then the connection is closed.
@@ -69,6 +71,9 @@ impl FaultProxy {
 }
 
 async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
+    if *fault.lock().unwrap() == Fault::Refuse {
+        return;
+    }
     let Ok(server) = TcpStream::connect(target).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -82,7 +87,7 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
             let fault = *fault.lock().unwrap();
             let passed = match fault {
                 Fault::None => read,
-                Fault::LoseAnswer => return,
+                Fault::Refuse | Fault::LoseAnswer => return,
                 Fault::CutAnswer(at) => at.min(read),
                 Fault::Delay(time) => {
                     tokio::time::sleep(time).await;

@@ -1,0 +1,170 @@
+//! One row of the table: a service, its clients, a warehouse of its own, and the counting at the end.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ashna::{
+    config::{Config, Endpoint},
+    store::Store,
+};
+
+use super::sender::{ORIGIN, Senders, Sent, Target};
+use crate::{
+    service::{PATIENCE, Service, report},
+    support::{engine::endpoint, fault_proxy::FaultProxy},
+};
+
+/// How often each thing goes wrong.
+#[expect(clippy::disallowed_methods, reason = "how long a campaign lasts is no setting of the service")]
+pub fn rounds() -> usize {
+    std::env::var("ASHNA_FAULT_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+}
+
+/// A running row.
+pub struct Campaign {
+    name: &'static str,
+    pub service: Service,
+    pub target: Target,
+    /// Between the service and the warehouse.
+    pub proxy: FaultProxy,
+    store: Store,
+    senders: Option<Senders>,
+    sent: Sent,
+}
+
+/// What a row ends with.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    pub acknowledged: usize,
+    pub stored: usize,
+    pub refused: u64,
+}
+
+impl Campaign {
+    /// A service that is started, with a site; nobody sends yet. `change` sets it up before its start.
+    pub async fn open(name: &'static str, change: impl FnOnce(Service) -> Service) -> Self {
+        let endpoint = endpoint().await;
+        let proxy = FaultProxy::before(&endpoint.url).await;
+        let mut service = change(with_warehouse(Service::new(&[]), &proxy.url(), &endpoint));
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+        service.start();
+        service.ready(&client).await;
+        let site = service.command(&["site", "add", "--name", "Faults", "--origin", ORIGIN]);
+        let key = site["write_key"].as_str().expect("a write key").to_owned();
+        let target = Target { url: service.url(), key, client };
+        let store = Store::connect_to(endpoint, &Config::defaults().clickhouse);
+        Self { name, service, target, proxy, store, senders: None, sent: Sent::default() }
+    }
+
+    /// The clients begin.
+    pub fn send(&mut self) {
+        self.send_padded(0);
+    }
+
+    /// The clients begin, with larger events.
+    pub fn send_padded(&mut self, padding: usize) {
+        self.senders = Some(Senders::start(&self.target, padding));
+    }
+
+    /// The clients end, each with everything acknowledged.
+    pub async fn quiet(&mut self) {
+        if let Some(senders) = self.senders.take() {
+            self.sent = senders.finish().await;
+        }
+    }
+
+    /// What was sent by others than the clients.
+    pub fn count(&mut self, sent: Sent) {
+        self.sent = sent;
+    }
+
+    /// Starts the service again and waits until it takes events.
+    pub async fn again(&mut self) {
+        self.service.start();
+        self.service.ready(&self.target.client).await;
+    }
+
+    /// Ends the clients, waits until nothing waits for the warehouse, counts, checks, prints the row.
+    pub async fn finish(mut self, faults: usize) -> Counted {
+        self.quiet().await;
+        let metrics = settled(&self.service, &self.target.client).await;
+        let stored = self.store.query::<String>("SELECT JSONExtractString(properties, 'id') FROM events", &[]).await;
+        let narrow = self.store.query::<u64>("SELECT count() FROM visitor_events", &[]).await.expect("a count");
+        let sent = &self.sent;
+        let counted = check(self.name, faults, sent, &stored.expect("the ids"), &metrics);
+        assert_eq!(narrow, [counted.stored as u64], "the copy that profiles are read from");
+        counted
+    }
+}
+
+/// Gives a service a warehouse that is not its own child.
+fn with_warehouse(service: Service, url: &str, endpoint: &Endpoint) -> Service {
+    service
+        .set("ASHNA__CLICKHOUSE__URL", url)
+        .set("ASHNA__CLICKHOUSE__USER", &endpoint.user)
+        .set("ASHNA__CLICKHOUSE__PASSWORD", &endpoint.password)
+        .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
+        .set("ASHNA__CLICKHOUSE__INSERT_TIMEOUT_MS", "1000")
+        .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")
+}
+
+/// Waits until nothing waits for the warehouse, and returns the counters of that moment.
+pub async fn settled(service: &Service, client: &reqwest::Client) -> HashMap<String, u64> {
+    let began = Instant::now();
+    loop {
+        let metrics = service.metrics(client).await;
+        if metrics["ashna_journal_records_waiting"] == 0 && metrics["ashna_store_up"] == 1 {
+            return metrics;
+        }
+        assert!(began.elapsed() < PATIENCE, "still waiting after {PATIENCE:?}: {metrics:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Compares what was promised with what is there, and prints the row.
+pub fn check(name: &str, faults: usize, sent: &Sent, stored: &[String], metrics: &HashMap<String, u64>) -> Counted {
+    let distinct: BTreeSet<&String> = stored.iter().collect();
+    let said_lost = metrics.get("ashna_journal_records_quarantined").copied().unwrap_or_default();
+    let acknowledged = sent.acknowledged.len();
+    report(&format!(
+        "| {name} | {faults} | {} | {} | {acknowledged} | {} | {} | {said_lost} |",
+        sent.requests,
+        sent.repeated,
+        stored.len(),
+        stored.len() - distinct.len(),
+    ));
+    let missing = sent.acknowledged.iter().filter(|id| !distinct.contains(id)).count() as u64;
+    assert_eq!(missing, said_lost, "acknowledged and not stored, beside what is said to be lost");
+    assert_eq!(stored.len(), distinct.len(), "rows stored twice");
+    assert_eq!(distinct.len() as u64 + missing, acknowledged as u64, "rows that nobody was promised");
+    conserved(metrics, stored.len());
+    Counted { acknowledged, stored: stored.len(), refused: sent.refused }
+}
+
+/// The two laws, by what `/metrics` says.
+fn conserved(metrics: &HashMap<String, u64>, stored: usize) {
+    let count = |name: &str| metrics.get(&format!("ashna_{name}")).copied().unwrap_or_default();
+    assert_eq!(
+        count("events_received_total"),
+        count("events_kept_total") + count("events_dropped_total") + count("events_rejected_total"),
+        "received = kept + dropped + rejected: {metrics:?}"
+    );
+    assert_eq!(
+        count("journal_records_kept"),
+        count("journal_records_inserted") + count("journal_records_quarantined") + count("journal_records_waiting"),
+        "kept = inserted + quarantined + waiting: {metrics:?}"
+    );
+    assert_eq!(count("journal_records_inserted"), stored as u64, "inserted is what is stored: {metrics:?}");
+}
+
+/// Files of the journal.
+pub fn segments(data: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(data.join("journal")).expect("a journal").flatten();
+    let mut files: Vec<_> =
+        entries.map(|e| e.path()).filter(|path| path.extension().is_some_and(|e| e == "journal")).collect();
+    files.sort();
+    files
+}

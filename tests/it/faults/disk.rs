@@ -1,0 +1,167 @@
+//! A disk that is full, and one that fails.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use rand::RngExt;
+
+use super::campaign::{Campaign, rounds, segments};
+use crate::{
+    service::{report, strace_may_inject},
+    support::{engine::eventually, fault_proxy::Fault},
+};
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// A small filesystem of its own; unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where one may not mount.
+    fn mount(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let options = format!("size={size},mode=700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Fills what is left, to the last byte, with a file that has nothing to do with the service.
+    fn fill(&self) {
+        let foreign = self.path().join("foreign");
+        let mut file = std::fs::File::create(foreign).expect("a file");
+        for size in [65_536, 4096, 512, 1] {
+            while std::io::Write::write(&mut file, &vec![0; size]).is_ok_and(|written| written > 0) {}
+        }
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.path().join("foreign")).expect("it is there");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the service's files may be open for a moment yet.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
+    let Some(disk) = SmallDisk::mount("40m") else {
+        report("| disk full | skipped: only root may mount a small filesystem |");
+        return;
+    };
+    let mut row = Campaign::open("disk full, by the journal itself", |service| {
+        service
+            .on(disk.path())
+            .set("ASHNA__JOURNAL__DISK_FREE_BYTES_MIN", "0")
+            .set("ASHNA__JOURNAL__SEGMENT_BYTES", "2000000")
+    })
+    .await;
+    row.send_padded(4000);
+    for round in 0..rounds() {
+        row.proxy.set(Fault::Hang);
+        full(&row).await;
+        if round % 2 == 1 {
+            // Killed on a full disk: what is there must do for a start.
+            row.service.kill();
+            row.again().await;
+        }
+        row.proxy.set(Fault::None);
+        taken_again(&row).await;
+    }
+    assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_others_fill_lets_delivery_go_on() {
+    let Some(disk) = SmallDisk::mount("60m") else {
+        report("| disk full | skipped: only root may mount a small filesystem |");
+        return;
+    };
+    let mut row = Campaign::open("disk full, by others", |service| {
+        service
+            .on(disk.path())
+            .set("ASHNA__JOURNAL__DISK_FREE_BYTES_MIN", "0")
+            .set("ASHNA__JOURNAL__SEGMENT_BYTES", "500000")
+    })
+    .await;
+    row.send_padded(2000);
+    for _ in 0..rounds() {
+        // Something waits when the disk is full to the last byte.
+        row.proxy.set(Fault::Hang);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        disk.fill();
+        full(&row).await;
+        row.proxy.set(Fault::None);
+        let waiting = async || row.service.metrics(&row.target.client).await["ashna_journal_records_waiting"] == 0;
+        eventually("the journal is drained while the disk is full", LIMIT, waiting).await;
+        disk.empty();
+        taken_again(&row).await;
+    }
+    assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");
+}
+
+async fn ready(row: &Campaign) -> bool {
+    let url = format!("{}/readyz", row.target.url);
+    row.target.client.get(url).send().await.is_ok_and(|answer| answer.status() == 200)
+}
+
+async fn full(row: &Campaign) {
+    eventually("the journal says that it is full", LIMIT, async || !ready(row).await).await;
+}
+
+async fn taken_again(row: &Campaign) {
+    eventually("events are taken again", LIMIT, async || ready(row).await).await;
+}
+
+/// The service under strace, which makes some calls fail.
+async fn failing(name: &'static str, inject: &[&str]) {
+    if !strace_may_inject() {
+        report(&format!("| {name} | skipped: strace is missing or may not trace here |"));
+        return;
+    }
+    let mut row = Campaign::open(name, |service| service).await;
+    row.send();
+    for _ in 0..rounds() {
+        row.service.kill();
+        // Only calls on the journal's newest segment; the first ones open it.
+        let newest = segments(row.service.data()).pop().expect("a segment").to_string_lossy().into_owned();
+        let (first, step) = (rand::rng().random_range(4..9), rand::rng().random_range(3..9));
+        let mut words = vec!["strace".to_owned(), "-f".into(), "-qqq".into()];
+        words.extend(["-P".to_owned(), newest]);
+        words.extend(["-o", "/dev/null", "-e", "trace=fdatasync,fsync,pwrite64"].map(str::to_owned));
+        for rule in inject {
+            words.extend(["-e".to_owned(), format!("inject={rule}:when={first}+{step}")]);
+        }
+        row.service.wrap(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        row.again().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    row.service.kill();
+    row.service.wrap(&[]);
+    row.again().await;
+    let files = segments(row.service.data()).len();
+    let counted = row.finish(rounds()).await;
+    assert!(counted.refused > 0, "no call failed");
+    assert!(files > 0 && counted.acknowledged > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eio_from_fsync() {
+    failing("EIO from fdatasync", &["fdatasync:error=EIO"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eio_from_write() {
+    failing("EIO from write", &["pwrite64:error=EIO"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enospc_from_write() {
+    failing("ENOSPC from write", &["pwrite64:error=ENOSPC"]).await;
+}

@@ -1,0 +1,97 @@
+//! SIGKILL: at random moments, entering an fsync, and between an fsync and the answer.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rand::RngExt;
+
+use super::{
+    campaign::{Campaign, check, rounds, settled},
+    sender::{ORIGIN, Senders, Target},
+};
+use crate::service::{Service, kill, report, strace_may_inject};
+
+/// Kills once: the service in even rounds, the engine in odd ones.
+async fn strike(service: &mut Service, client: &reqwest::Client, round: usize) {
+    let pause = rand::rng().random_range(200..1500);
+    tokio::time::sleep(Duration::from_millis(pause)).await;
+    if round.is_multiple_of(2) {
+        service.kill();
+        service.start();
+        if rand::random_ratio(1, 4) {
+            // A second death while it opens its files.
+            tokio::time::sleep(Duration::from_millis(rand::rng().random_range(10..400))).await;
+            service.kill();
+            service.start();
+        }
+        service.ready(client).await;
+    } else if let Some(engine) = service.engine() {
+        kill(engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_of_the_service_and_of_its_own_engine_in_turn() {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+    let mut service = Service::new(&[]);
+    service.start();
+    service.ready(&client).await;
+    let site = service.command(&["site", "add", "--name", "Faults", "--origin", ORIGIN]);
+    let key = site["write_key"].as_str().expect("a write key").to_owned();
+    let senders = Senders::start(&Target { url: service.url(), key, client: client.clone() }, 0);
+    for round in 0..rounds() {
+        strike(&mut service, &client, round).await;
+    }
+    let sent = senders.finish().await;
+    let metrics = settled(&service, &client).await;
+    let stored = service.ask_engine(&client, "SELECT JSONExtractString(properties, 'id') FROM ashna.events").await;
+    let stored = stored.expect("the engine is there");
+    check("SIGKILL of service or engine at random moments", rounds(), &sent, &stored, &metrics);
+    let narrow = service.ask_engine(&client, "SELECT count() FROM ashna.visitor_events").await;
+    assert_eq!(narrow, Some(vec![stored.len().to_string()]), "the copy that profiles are read from");
+    assert_eq!(stored.iter().collect::<BTreeSet<_>>().len(), stored.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_of_the_service_at_random_moments() {
+    let mut row = Campaign::open("SIGKILL of the service at random moments", |service| service).await;
+    row.send();
+    for _ in 0..rounds() {
+        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..700))).await;
+        row.service.kill();
+        row.again().await;
+    }
+    row.finish(rounds()).await;
+}
+
+/// Lives under strace, which sends SIGKILL as a thread enters its nth call of `calls`.
+async fn killed_entering(name: &'static str, calls: &str, nth: std::ops::Range<u32>) {
+    if !strace_may_inject() {
+        report(&format!("| {name} | skipped: strace is missing or may not trace here |"));
+        return;
+    }
+    let mut row = Campaign::open(name, |service| service).await;
+    row.send();
+    for _ in 0..rounds() {
+        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(20..200))).await;
+        row.service.kill();
+        let when = rand::rng().random_range(nth.clone());
+        let inject = format!("inject={calls}:signal=SIGKILL:when={when}");
+        let trace = format!("trace={calls}");
+        row.service.wrap(&["strace", "-f", "-qqq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
+        row.service.start();
+        row.service.dies(Duration::from_secs(30)).await;
+        row.service.wrap(&[]);
+        row.again().await;
+    }
+    row.finish(rounds()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_entering_an_fsync() {
+    killed_entering("SIGKILL entering an fdatasync or fsync", "fdatasync,fsync", 2..40).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_between_the_fsync_and_the_answer() {
+    killed_entering("SIGKILL entering the write of an answer", "writev,sendto", 2..60).await;
+}

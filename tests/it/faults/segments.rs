@@ -1,0 +1,73 @@
+//! Segments damaged while the service is away: what they hit is lost and said, nothing else.
+
+use std::{fs, io::Write as _, time::Duration};
+
+use rand::RngExt;
+
+use super::campaign::{Campaign, rounds, segments};
+use crate::{
+    service::PATIENCE,
+    support::{engine::eventually, fault_proxy::Fault},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flipped_bits_lose_what_they_hit_and_say_so() {
+    let mut row = Campaign::open("bits flipped in the journal's segments", |service| {
+        service.set("ASHNA__JOURNAL__SEGMENT_BYTES", "60000")
+    })
+    .await;
+    // Nothing is delivered before it is damaged.
+    row.proxy.set(Fault::Refuse);
+    row.send();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    row.quiet().await;
+    row.service.kill();
+    let files = segments(row.service.data());
+    assert!(files.len() > 1, "several segments");
+    for _ in 0..rounds() {
+        let path = &files[rand::rng().random_range(0..files.len())];
+        let mut bytes = fs::read(path).expect("a segment");
+        // Beyond the segment's header, whose loss would be the whole segment's.
+        let at = rand::rng().random_range(64..bytes.len());
+        bytes[at] ^= 1 << rand::rng().random_range(0..8);
+        fs::write(path, bytes).expect("a segment");
+    }
+    row.again().await;
+    row.proxy.set(Fault::None);
+    let counted = row.finish(rounds()).await;
+    let lost = counted.acknowledged - counted.stored;
+    // A flip hits one frame, or the header of a block, which can be done without.
+    assert!(lost <= rounds(), "{lost} events lost by {} flips", rounds());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn torn_tails_lose_nothing() {
+    let mut row = Campaign::open("torn tails of the newest segment", |service| service).await;
+    row.send();
+    for _ in 0..rounds() {
+        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..300))).await;
+        row.service.kill();
+        let newest = segments(row.service.data()).pop().expect("a segment");
+        let garbage: Vec<u8> = (0..rand::rng().random_range(1..5000)).map(|_| rand::random()).collect();
+        fs::File::options().append(true).open(newest).and_then(|mut file| file.write_all(&garbage)).expect("appended");
+        row.again().await;
+    }
+    row.finish(rounds()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_checkpoint_doubles_nothing() {
+    let mut row = Campaign::open("delivery checkpoint lost, either of the two", |service| service).await;
+    row.send();
+    for round in 0..rounds() {
+        row.proxy.set(if round % 2 == 0 { Fault::LoseAnswer } else { Fault::None });
+        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(100..400))).await;
+        let lost = row.service.data().join(["delivery.json", "journal/delivery.json"][round % 2]);
+        eventually("something is sent", PATIENCE, async || lost.exists()).await;
+        row.service.kill();
+        fs::remove_file(lost).expect("a checkpoint");
+        row.again().await;
+        row.proxy.set(Fault::None);
+    }
+    row.finish(rounds()).await;
+}

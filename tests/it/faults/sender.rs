@@ -1,0 +1,145 @@
+//! Clients that never give up on an event.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::RngExt;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::service::PATIENCE;
+
+const CLIENTS: usize = 8;
+const BATCH_MAX: usize = 20;
+pub const ORIGIN: &str = "https://shop.example";
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+/// One client.
+struct Sender {
+    number: usize,
+    target: Target,
+    stop: Arc<AtomicBool>,
+    padding: usize,
+}
+
+/// Where events go.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub url: String,
+    pub key: String,
+    pub client: reqwest::Client,
+}
+
+/// What the clients know in the end.
+#[derive(Debug, Default)]
+pub struct Sent {
+    pub acknowledged: BTreeSet<String>,
+    pub requests: u64,
+    /// Requests made again because the first was not answered, or not with a promise.
+    pub repeated: u64,
+    /// Those that were answered with 503.
+    pub refused: u64,
+}
+
+/// Clients under way.
+pub struct Senders {
+    running: JoinSet<Sent>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Senders {
+    /// Starts them; each event carries so many bytes that mean nothing.
+    pub fn start(target: &Target, padding: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut running = JoinSet::new();
+        for number in 0..CLIENTS {
+            running.spawn(Sender { number, target: target.clone(), stop: Arc::clone(&stop), padding }.run());
+        }
+        Self { running, stop }
+    }
+
+    /// Lets each finish what it has begun.
+    pub async fn finish(self) -> Sent {
+        self.stop.store(true, Relaxed);
+        let mut all = Sent::default();
+        for sent in self.running.join_all().await {
+            all.acknowledged.extend(sent.acknowledged);
+            all.requests += sent.requests;
+            all.repeated += sent.repeated;
+            all.refused += sent.refused;
+        }
+        all
+    }
+}
+
+impl Sender {
+    async fn run(self) -> Sent {
+        let mut sent = Sent::default();
+        let mut next = 0;
+        while !self.stop.load(Relaxed) {
+            let count = if rand::random() { 1 } else { rand::rng().random_range(2..=BATCH_MAX) };
+            let ids: Vec<String> = (next..next + count).map(|n| format!("c{}-{n}", self.number)).collect();
+            next += count;
+            self.send_until_acknowledged(&ids, &mut sent).await;
+            sent.acknowledged.extend(ids);
+        }
+        sent
+    }
+
+    async fn send_until_acknowledged(&self, ids: &[String], sent: &mut Sent) {
+        let body = body(&self.target.key, self.number, ids, self.padding);
+        let began = Instant::now();
+        loop {
+            sent.requests += 1;
+            match post(&self.target, body.clone()).await {
+                Some((status, outcome)) if status < 300 => {
+                    assert!(accounts_for(&outcome, ids.len()), "{outcome} for {} events", ids.len());
+                    return;
+                }
+                Some((503, _)) => sent.refused += 1,
+                Some((status, outcome)) => panic!("{status} {outcome}"),
+                None => {} // killed, or not there yet
+            }
+            assert!(began.elapsed() < PATIENCE, "not acknowledged within {PATIENCE:?}");
+            sent.repeated += 1;
+            let pause = rand::rng().random_range(10..60);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+    }
+}
+
+/// One request: its status and outcome, or nothing when it was not answered.
+pub async fn post(target: &Target, body: String) -> Option<(u16, String)> {
+    let request = target.client.post(format!("{}/e", target.url)).header("origin", ORIGIN).header("user-agent", AGENT);
+    let answer = request.body(body).send().await.ok()?;
+    let outcome = answer.headers().get("ashna-outcome").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Some((answer.status().as_u16(), outcome.to_owned()))
+}
+
+/// A batch of events with these message ids.
+pub fn body(key: &str, visitor: usize, ids: &[String], padding: usize) -> String {
+    let filler = (0..padding / 16).map(|_| format!("{:016x}", rand::random::<u64>())).collect::<Vec<_>>().concat();
+    let event = |id: &String| json!({"type": "track", "event": "Fault Survived", "messageId": id, "properties": {"id": id, "filler": filler}});
+    json!({
+        "key": key,
+        "visitor": format!("{:032x}", visitor + 0x5eed),
+        "context": {"page": {"url": format!("{ORIGIN}/p/{visitor}")}},
+        "events": ids.iter().map(event).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+/// Whether every event was kept now or, having come before, dropped as a duplicate.
+fn accounts_for(outcome: &str, events: usize) -> bool {
+    let number = |word: &str| -> usize {
+        let after = outcome.split(word).nth(1).unwrap_or("");
+        after.split(|c: char| !c.is_ascii_digit()).next().unwrap_or("").parse().unwrap_or(0)
+    };
+    number("kept=") + number("duplicate=") == events && number("rejected=") == 0
+}
