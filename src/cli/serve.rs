@@ -53,6 +53,9 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     let start = Start { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
     let mut app = App::start(&config, data_dir, start).await?;
 
+    // Whoever sees that events are taken may ask for the figures too.
+    let metrics =
+        (!config.server.metrics_listen.is_empty()).then(|| listen(&config.server.metrics_listen)).transpose()?;
     let limit = Duration::from_millis(config.server.shutdown_ms * 3 / 10);
     let entry = http::entry(app.doors.clone());
     let stopping = app.front.stopping();
@@ -60,8 +63,7 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
     let stopping = app.front.stopping();
     app.front.spawn("commands", http::local::serve(socket, app.doors.clone(), stopping));
-    if !config.server.metrics_listen.is_empty() {
-        let listener = listen(&config.server.metrics_listen)?;
+    if let Some(listener) = metrics {
         let stopping = app.front.stopping();
         let entry = http::metrics_entry(app.doors.clone());
         app.front.spawn("metrics", http::serve::serve(listener, entry, stopping, limit));

@@ -192,13 +192,11 @@ impl Dedup {
     ) -> Result<(Self, Opened), DedupError> {
         let found = sealing::open(dir, settings, journal, now).map_err(failed("open"))?;
         let recent = Recent::new();
-        let mut unwritten =
-            Unwritten { keys: Vec::new(), progress: Progress::from(found.opened.complete), latest: now };
+        let unwritten = Unwritten { keys: Vec::new(), progress: Progress::from(found.opened.complete), latest: now };
         for chunk in &found.chunks {
             chunk.keys.iter().for_each(|key| {
                 recent.keep(*key);
             });
-            unwritten.latest = unwritten.latest.max(chunk.to);
         }
         let shared = Shared {
             current: AtomicUsize::new(recent.size().0),

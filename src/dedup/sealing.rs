@@ -97,7 +97,7 @@ pub(super) fn open(dir: &Path, settings: &config::Dedup, journal: u64, now: Time
         // What is left is known in memory; the first sync seals it and begins a log of its own.
         log: None,
         written: opened.complete,
-        since: left.chunks.first().map(|chunk| chunk.to),
+        since: left.chunks.first().map(|chunk| chunk.to.min(now)),
         next_bucket,
         opened_at: now,
     };

@@ -76,14 +76,11 @@ impl State {
                      was delivered before may be stored twice"
                 );
             }
-            return Ok(Self {
-                journal,
-                delivered: first,
-                pending: Vec::new(),
-                inserted: first.0,
-                quarantined: 0,
-                saved: 0,
-            });
+            let mut fresh =
+                Self { journal, delivered: first, pending: Vec::new(), inserted: first.0, quarantined: 0, saved: 0 };
+            // From now on there is one, so that its absence means a loss; and room for it on a disk that fills.
+            fresh.save(places)?;
+            return Ok(fresh);
         };
         if state.delivered > next {
             return Err(io::Error::other(format!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ashna::control::Scope;
+use ashna::{control::Scope, operate::Operation};
 use serde_json::json;
 
 use crate::support::{
@@ -115,6 +115,30 @@ async fn lost_answers_of_the_warehouse_double_nothing() {
     }
     assert_eq!(app.stored("SELECT path FROM events ORDER BY position").await, ["/0", "/1", "/2"]);
     assert_eq!(app.stored("SELECT path FROM visitor_events ORDER BY position").await, ["/0", "/1", "/2"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_warehouse_refuses_is_listed_by_the_owner_and_sent_once_more() {
+    let app = TestApp::start().await;
+    app.store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/poison'", &[]).await.unwrap();
+    let mut visitor = app.visitor();
+    for path in ["/a", "/poison", "/b"] {
+        visitor.views(path).await;
+    }
+    app.settled().await;
+    let listed = app.operates(Operation::ListQuarantine { limit: 10 }).await;
+    assert_eq!((&listed["quarantined"], listed["entries"].as_array().map(Vec::len)), (&json!(1), Some(1)));
+    let reason = listed["entries"][0]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("no_poison"), "{listed}");
+    let again = app.operates(Operation::ReplayQuarantine { limit: 10 }).await;
+    assert_eq!(again, json!({ "replayed": 0, "refused": 1 }));
+    app.store.execute("ALTER TABLE events DROP CONSTRAINT no_poison", &[]).await.unwrap();
+    let again = app.operates(Operation::ReplayQuarantine { limit: 10 }).await;
+    assert_eq!(again, json!({ "replayed": 1, "refused": 0 }));
+    assert_eq!(app.metric("journal_records_quarantined").await, 0);
+    let paths = app.stored("SELECT path FROM events ORDER BY position").await;
+    assert_eq!(paths, ["/a", "/poison", "/b"], "in its own place");
     app.finish().await;
 }
 
