@@ -53,14 +53,14 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     let start = Start { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
     let mut app = App::start(&config, data_dir, start).await?;
 
-    // Whoever sees that events are taken may ask for the figures too.
+    // Whoever sees that events are taken may give orders and ask for the figures too.
+    let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
     let metrics =
         (!config.server.metrics_listen.is_empty()).then(|| listen(&config.server.metrics_listen)).transpose()?;
     let limit = Duration::from_millis(config.server.shutdown_ms * 3 / 10);
     let entry = http::entry(app.doors.clone());
     let stopping = app.front.stopping();
     app.front.spawn("http", http::serve::serve(listener, entry, stopping, limit));
-    let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
     let stopping = app.front.stopping();
     app.front.spawn("commands", http::local::serve(socket, app.doors.clone(), stopping));
     if let Some(listener) = metrics {
