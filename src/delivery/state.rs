@@ -215,9 +215,10 @@ mod tests {
         state.intend(Position(9));
         state.done(0);
         state.save(&places).unwrap();
+        assert!(State::load(&places, 7, Position(0), Position(3)).is_err());
         let other = State::load(&places, 8, Position(0), Position(3)).unwrap();
         assert_eq!(other.progress(), Progress::default());
-        assert!(State::load(&places, 7, Position(0), Position(3)).is_err());
+        assert_eq!(State::load(&places, 8, Position(0), Position(3)).unwrap(), other, "it is kept at once");
     }
 
     #[test]
