@@ -138,11 +138,15 @@ impl Service {
     /// Kills it with SIGKILL and waits for its end.
     pub fn kill(&mut self) {
         let Some(mut child) = self.running.take() else { return };
-        if !self.wrapper.is_empty() {
-            children(child.id()).into_iter().for_each(kill);
-        }
+        let wrapped = if self.wrapper.is_empty() { Vec::new() } else { children(child.id()) };
+        wrapped.iter().copied().for_each(kill);
         let _ = child.kill();
         let _ = child.wait();
+        // Whoever was wrapped may take a moment longer to let go of its port and its directory.
+        let began = Instant::now();
+        while wrapped.iter().any(|pid| is_alive(*pid)) && began.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Process id of the engine's process, if there is one now.
@@ -231,6 +235,12 @@ pub fn kill(pid: u32) {
         // It may have ended by itself.
         let _ = kill_process(pid, Signal::KILL);
     }
+}
+
+/// Whether a process is there and not only its remains.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Processes started by `parent`.
