@@ -139,7 +139,8 @@ outage() {
     await ready
     await reports
     engine=$(pgrep -P "$lender" | head -n 1)
-    engine_port=$(tr '\0' '\n' <"/proc/$engine/cmdline" | tail -n 1)
+    # Its command line: engine-child KIND FILE DIRECTORY PORT …
+    engine_port=$(tr '\0' '\n' <"/proc/$engine/cmdline" | grep -A 4 '^engine-child$' | tail -n 1)
     open_gate
     export LOAD_URL=http://127.0.0.1:$(port)
     export LOAD_ORIGIN=$LOAD_URL ASHNA__CLICKHOUSE__USER=ashna ASHNA__CLICKHOUSE__DATABASE=outage

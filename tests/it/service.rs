@@ -183,7 +183,8 @@ impl Service {
     /// Lines of an answer of the engine itself, asked past the service; `None` while it is away.
     pub async fn ask_engine(&self, client: &reqwest::Client, question: &str) -> Option<Vec<String>> {
         let secret = fs::read_to_string(self.data.join("engine/secret")).ok()?;
-        let port = arguments(self.engine()?).last()?.clone();
+        // Its command line: `engine-child KIND FILE DIRECTORY PORT …`.
+        let port = arguments(self.engine()?).into_iter().skip_while(|word| word != "engine-child").nth(4)?;
         let answer = client
             .post(format!("http://127.0.0.1:{port}/"))
             .header("x-clickhouse-user", ENGINE_USER)

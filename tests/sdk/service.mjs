@@ -108,14 +108,14 @@ export class Service {
     return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
   }
 
-  /** The engine is the service's child; its port is its last argument. */
+  /** The engine is the service's child, called `engine-child KIND FILE DIRECTORY PORT …`. */
   async enginePort() {
     const threads = await readdir(`/proc/${this.child.pid}/task`);
     const children = threads.map((thread) => `/proc/${this.child.pid}/task/${thread}/children`);
     const pids = await Promise.all(children.map((file) => readFile(file, 'utf8').catch(() => '')));
     for (const pid of pids.join(' ').split(/\s+/).filter(Boolean)) {
       const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0').filter(Boolean);
-      if (words.includes('engine-child')) return words.at(-1);
+      if (words.includes('engine-child')) return words[words.indexOf('engine-child') + 4];
     }
     throw new Error('the engine is away');
   }
