@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use ashna::{
     config::Config,
-    ingest::{self, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::agents::Cache},
+    ingest::{
+        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::agents::Cache,
+    },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
 };
@@ -40,6 +42,9 @@ fn site() -> Site {
         robots: RobotsPolicy::Drop,
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
+        rate_entries: [].into(),
+        rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
+        rules: std::sync::Arc::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         demo: false,
@@ -50,6 +55,7 @@ fn site() -> Site {
 fn bench(criterion: &mut Criterion) {
     let (site, limits, agents) = (site(), Config::defaults().ingest, Cache::default());
     let pace = Pace::new(60);
+    let caps = Caps::new(&limits).of(site.id);
     let setting = Setting {
         site: &site,
         sender: Sender::Browser,
@@ -66,6 +72,7 @@ fn bench(criterion: &mut Criterion) {
         limits: &limits,
         agents: &agents,
         hints: Hints::default(),
+        caps: &caps,
         pace: &pace,
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), ..Place::default() },

@@ -11,8 +11,8 @@ use crate::{
     dedup::{Claim, Dedup, FirstCopy, Reservation},
     geo::Geo,
     ingest::{
-        self, Consent, DropReason, Hints, Identity, Pace, Progress, Sender, Session, Setting, Verdict, enrich::agents,
-        robots::Robot,
+        self, Caps, Consent, DropReason, Hints, Identity, Pace, Progress, Sender, Session, Setting, Verdict,
+        caps::Column, enrich::agents, robots::Robot,
     },
     journal::{self, AppendError, Journal},
     model::{Event, Kind, KnownBy, Position, ProfileEvent, Site, SiteId, Timestamp, VisitorId},
@@ -36,6 +36,7 @@ struct Rooms {
     salts: Arc<Salts>,
     agents: agents::Cache,
     pace: Pace,
+    caps: Caps,
     metrics: Arc<Metrics>,
 }
 
@@ -114,8 +115,9 @@ impl Collector {
         metrics: Arc<Metrics>,
     ) -> Self {
         let pace = Pace::new(limits.pageviews_per_10s_max);
+        let caps = Caps::new(&limits);
         let agents = agents::Cache::default();
-        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, agents, pace, metrics }))
+        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, agents, pace, caps, metrics }))
     }
 
     /// Takes one request's events; returns when what is kept is on disk.
@@ -184,6 +186,7 @@ impl Rooms {
         };
         let daily = |address: IpAddr, user_agent: &str| self.daily_visitor(arrival.site, address, user_agent, now);
         let takes_no_ids = arrival.site.visitors.known_by == KnownBy::DailyHash;
+        let caps = self.caps.of(arrival.site.id);
         let setting = Setting {
             site: arrival.site,
             sender: arrival.sender,
@@ -201,6 +204,7 @@ impl Rooms {
             limits: &self.limits,
             agents: &self.agents,
             pace: &self.pace,
+            caps: &caps,
             session_of: &session_of,
             place: &place,
         };
@@ -249,6 +253,14 @@ impl Rooms {
     fn notice(&self, event: &Event<'_>, outcome: &mut Outcome) {
         if let Some(robot) = Robot::from_word(event.robot) {
             outcome.notice(robot.counted_as());
+        }
+        for (name, _) in &event.traffic.marks {
+            if let Some(column) = Column::from_name(name) {
+                outcome.notice(column.counted_as());
+            }
+        }
+        if !event.violations.is_empty() {
+            outcome.notice("rules_broken");
         }
         if matches!(event.kind, Kind::Page | Kind::Screen) && event.visitor.is_somebody() {
             self.pace.note(event.site, event.visitor, event.occurred_at);

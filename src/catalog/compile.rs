@@ -322,6 +322,9 @@ mod tests {
             honour_gpc: true,
             events_per_second_max: 0,
             visitors: crate::model::VisitorRules::default(),
+            rate_entries: [].into(),
+            rates: std::sync::Arc::new(crate::model::rates::Rates::to(crate::model::Currency(*b"EUR"))),
+            rules: std::sync::Arc::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

@@ -8,7 +8,11 @@ use super::{Catalog, CatalogError, SiteSnapshot, compile, is_origin, snapshot::I
 use crate::{
     access::new_secret,
     control::NewSite,
-    model::{ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, Site, SiteId, VisitorRules, WithoutConsent},
+    model::{
+        ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, Site, SiteId, VisitorRules, WithoutConsent,
+        rates::{RateEntry, Rates},
+        schema::Rules,
+    },
     wire::item::ItemBody,
 };
 
@@ -109,6 +113,33 @@ impl Catalog {
             }
             site.visitors.session_minutes = minutes;
         }
+        // The base or the beginning of days may have changed.
+        site.rates = compiled_rates(&site, &site.rate_entries)?;
+        self.store_site(site).await
+    }
+
+    /// Replaces the rates to the site's present currency; those to other currencies stay.
+    pub async fn put_rates(&self, id: SiteId, rates: Vec<RateEntry>) -> Result<Site, CatalogError> {
+        let _turn = self.editing.lock().await;
+        let mut site = (*self.site(id)?.site).clone();
+        let others = site.rate_entries.iter().filter(|entry| entry.base != site.currency).cloned();
+        let mut entries: Vec<RateEntry> = others.chain(rates).collect();
+        entries.sort_by_key(|entry| (entry.base, entry.currency, std::cmp::Reverse(entry.from)));
+        site.rates = compiled_rates(&site, &entries)?;
+        site.rate_entries = entries.into();
+        self.store_site(site).await
+    }
+
+    /// Replaces the rules for the site's events.
+    pub async fn put_rules(&self, id: SiteId, rules: Rules) -> Result<Site, CatalogError> {
+        rules.check().map_err(CatalogError::Invalid)?;
+        let _turn = self.editing.lock().await;
+        let mut site = (*self.site(id)?.site).clone();
+        site.rules = Arc::new(rules);
+        self.store_site(site).await
+    }
+
+    async fn store_site(&self, site: Site) -> Result<Site, CatalogError> {
         self.control.update_site(&site).await?;
         self.recompile(site.clone()).await?;
         Ok(site)
@@ -187,6 +218,11 @@ impl Catalog {
 
 fn compiled(site: Arc<Site>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CatalogError> {
     compile::compile(site, items, offers).map_err(|e| CatalogError::Invalid(e.to_string()))
+}
+
+fn compiled_rates(site: &Site, entries: &[RateEntry]) -> Result<Arc<Rates>, CatalogError> {
+    let rates = Rates::compile(site.currency, entries, &Site::zone(&site.timezone));
+    rates.map(Arc::new).map_err(|e| CatalogError::Invalid(e.to_string()))
 }
 
 fn as_json<T: serde::Serialize>(value: &T) -> Result<String, CatalogError> {

@@ -20,6 +20,10 @@ pub struct Ingest {
     pub session_minutes: u64,
     /// `ingest.query_keys_kept`.
     pub query_keys_kept: Vec<String>,
+    /// Different names of events that a site may bring in a day.
+    pub event_names_per_day_max: usize,
+    /// Different values of any other capped column that a site may bring in a day.
+    pub column_values_per_day_max: usize,
     /// More page views of one visitor within ten seconds are a robot's; 0: never.
     pub pageviews_per_10s_max: u64,
 }

@@ -1,10 +1,13 @@
 //! Sites and their settings.
 
+use std::sync::Arc;
+
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
 use crate::model::{
     ConsentDefault, Currency, KnownBy, RobotsPolicy, Site, SiteId, Timestamp, VisitorRules, WithoutConsent,
+    rates::{RateEntry, Rates},
 };
 
 /// What a new site needs; the rest takes defaults.
@@ -50,7 +53,7 @@ impl Control {
     pub async fn update_site(&self, site: &Site) -> Result<bool, ControlError> {
         let done = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
-             honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ? \
+             honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, rates = ?, rules = ? \
              WHERE id = ?",
         )
         .bind(&site.name)
@@ -70,6 +73,8 @@ impl Control {
         .bind(site.visitors.known_by.as_str())
         .bind(site.visitors.without_consent.as_str())
         .bind(site.visitors.session_minutes)
+        .bind(document(&*site.rate_entries)?)
+        .bind(document(&*site.rules)?)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -81,16 +86,31 @@ fn as_json(texts: &[String]) -> String {
     serde_json::Value::from(texts.to_vec()).to_string()
 }
 
+fn document<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, ControlError> {
+    serde_json::to_string(value).map_err(|e| ControlError::unreadable("site", e))
+}
+
+/// A document of the site's, or none where it cannot be used any more: the site is worth more than it.
+fn usable<T: serde::de::DeserializeOwned + Default>(text: &str, what: &str) -> T {
+    serde_json::from_str(text).inspect_err(|error| tracing::warn!(%error, what, "left out")).unwrap_or_default()
+}
+
 fn read(row: &SqliteRow) -> Result<Site, ControlError> {
     let text = |column: &str| row.try_get::<String, _>(column);
+    let currency = Currency::parse(&text("currency")?).unwrap_or(Currency::NONE);
+    let timezone = text("timezone")?;
+    let rate_entries: Vec<RateEntry> = usable(&text("rates")?, "rates of a site");
+    let rates = Rates::compile(currency, &rate_entries, &Site::zone(&timezone))
+        .inspect_err(|error| tracing::warn!(%error, "the rates of a site are left out"))
+        .unwrap_or_else(|_| Rates::to(currency));
     Ok(Site {
         id: SiteId(row.try_get("id")?),
         name: text("name")?,
         origins: serde_json::from_str(&text("origins")?).map_err(|e| ControlError::unreadable("site", e))?,
         write_key: text("write_key")?,
         secret: text("secret")?,
-        currency: Currency::parse(&text("currency")?).unwrap_or(Currency::NONE),
-        timezone: text("timezone")?,
+        currency,
+        timezone,
         robots: if text("robots")? == "keep" { RobotsPolicy::Keep } else { RobotsPolicy::Drop },
         consent_default: if text("consent_default")? == "denied" {
             ConsentDefault::Denied
@@ -105,6 +125,9 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
             without_consent: WithoutConsent::from_word(&text("without_consent")?).unwrap_or(WithoutConsent::Nothing),
             session_minutes: row.try_get("session_minutes")?,
         },
+        rate_entries: rate_entries.into(),
+        rates: Arc::new(rates),
+        rules: Arc::new(usable(&text("rules")?, "rules of a site")),
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),
     })

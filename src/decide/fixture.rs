@@ -65,6 +65,9 @@ pub(super) fn site() -> Site {
         honour_gpc: true,
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
+        rate_entries: [].into(),
+        rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+        rules: std::sync::Arc::default(),
         demo: false,
         created_at: Timestamp(0),
     }

@@ -33,7 +33,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    admin::{catalog, funnels, reports, session, sites, visitors},
+    admin::{catalog, funnels, meaning, reports, session, sites, visitors},
     entry::Entry,
     error::ApiError,
     state::Doors,
@@ -107,6 +107,8 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(sites::one, sites::change))
         .routes(routes!(sites::secret))
         .routes(routes!(sites::add_key))
+        .routes(routes!(meaning::rates, meaning::put_rates))
+        .routes(routes!(meaning::rules, meaning::put_rules))
         .routes(routes!(catalog::items, catalog::put_items))
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))

@@ -1,13 +1,13 @@
 //! A site and a setting for the tests of this room.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::{
     config,
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
-use super::{Consent, Hints, Identity, Origin, Pace, Sender, Setting, enrich::agents::Cache};
+use super::{Caps, Consent, Hints, Identity, Origin, Pace, Sender, Setting, SiteCaps, enrich::agents::Cache};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 pub(crate) const CHROME: &str =
@@ -15,6 +15,9 @@ pub(crate) const CHROME: &str =
 
 /// Believes whatever visitors do.
 static BELIEVING: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
+
+static GENEROUS: LazyLock<Arc<SiteCaps>> =
+    LazyLock::new(|| Caps::new(&config::Config::defaults().ingest).of(SiteId(1)));
 
 pub(crate) fn site() -> Site {
     Site {
@@ -30,6 +33,9 @@ pub(crate) fn site() -> Site {
         honour_gpc: true,
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
+        rate_entries: [].into(),
+        rates: Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+        rules: Arc::default(),
         demo: false,
         created_at: Timestamp(0),
     }
@@ -56,6 +62,7 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'
         from_file: false,
         limits,
         agents,
+        caps: &GENEROUS,
         pace: &BELIEVING,
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), region: "England".into(), city: "London".into() },

@@ -5,6 +5,7 @@
 //! The address is reduced to a place here and goes no further.
 //! Example: `{"type":"page"}` from a browser on `/cart?mail=a@b.c` becomes a page view of `/cart`.
 
+pub mod caps;
 mod clock;
 pub mod consent;
 mod crawlers;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod pace;
 mod properties;
 pub mod robots;
+mod rules;
 pub mod session;
 mod shop;
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod who;
 
 use std::{borrow::Cow, net::IpAddr};
 
+pub use caps::{Caps, SiteCaps};
 pub use consent::Consent;
 pub use enrich::client_hints::Hints;
 pub use identify::{Identity, Origin};
@@ -88,6 +91,8 @@ pub struct Setting<'s> {
     pub limits: &'s config::Ingest,
     /// User agents seen lately.
     pub agents: &'s enrich::agents::Cache,
+    /// How many different values the site may bring into a column today.
+    pub caps: &'s SiteCaps,
     /// How fast visitors were lately.
     pub pace: &'s Pace,
     /// The session a visitor's live profile tells of.
@@ -140,7 +145,9 @@ fn take<'a>(
     enrich::user_agent::put_device(&mut event, &agent, batch, call);
     enrich::visitor::put_tastes(&mut event, batch, call);
     shop::put_shop(&mut event, setting, call);
+    rules::put_violations(&mut event, setting);
     enrich::visitor::put_place(&mut event, setting, batch, call);
+    setting.caps.put_buckets(&mut event, setting.now);
     Ok(Verdict::Keep(event))
 }
 

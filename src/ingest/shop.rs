@@ -135,12 +135,10 @@ struct Purse {
 impl Purse {
     /// Toman, ten rials, have no code of ISO 4217 and are told as `IRT`.
     fn of(told: &str, site: Currency) -> Self {
-        match Currency::parse(told) {
-            Some(Currency([b'I', b'R', b'T'])) => Self { currency: Currency(*b"IRR"), factor: 10 },
-            Some(currency) => Self { currency, factor: 1 },
-            None if told.trim().eq_ignore_ascii_case("toman") => Self { currency: Currency(*b"IRR"), factor: 10 },
-            None => Self { currency: site, factor: 1 },
-        }
+        let is_word = |word: &str| told.trim().eq_ignore_ascii_case(word) || told.trim() == "تومان";
+        let told = if is_word("toman") { Some(Currency::TOMAN) } else { Currency::parse(told) };
+        let told = told.unwrap_or(site);
+        Self { currency: told.stored(), factor: if told == Currency::TOMAN { 10 } else { 1 } }
     }
 
     fn minor(&self, amount: &Text<'_>) -> Option<i64> {
@@ -167,8 +165,11 @@ mod tests {
         check("450000", "IRR", Some((45_000_000, "IRR")));
         check("45000", "Toman", Some((45_000_000, "IRR")));
         check("0.30000000000000004", "EUR", Some((30, "EUR")));
+        check("45000", "تومان", Some((45_000_000, "IRR")));
         check("9223372036854775807", "IRT", None);
         check("free", "EUR", None);
         check("", "EUR", None);
+        let of_site = Purse::of("", Currency::TOMAN);
+        assert_eq!((of_site.minor(&Text::from("45000")), of_site.currency), (Some(45_000_000), Currency::RIAL));
     }
 }

@@ -10,6 +10,8 @@ pub mod item;
 pub mod money;
 pub mod offer;
 pub mod profile;
+pub mod rates;
+pub mod schema;
 pub mod site;
 pub mod time;
 

@@ -1,6 +1,8 @@
 //! Money in minor units of an ISO 4217 currency, never in floating point.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An ISO 4217 code in three capital letters; `XXX` (no currency) when unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -9,12 +11,23 @@ pub struct Currency(pub [u8; 3]);
 impl Currency {
     /// ISO 4217's code for "no currency involved".
     pub const NONE: Self = Self(*b"XXX");
+    /// Iranian rial.
+    pub const RIAL: Self = Self(*b"IRR");
+    /// Toman, ten rials: no code of ISO 4217, and written `IRT` by custom. Amounts told in it are stored in
+    /// rials; a site may have its reports in it.
+    pub const TOMAN: Self = Self(*b"IRT");
 
     /// Reads a three-letter code, any case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 3] = text.trim().as_bytes().try_into().ok()?;
         bytes.iter().all(u8::is_ascii_alphabetic).then(|| Self(bytes.map(|b| b.to_ascii_uppercase())))
+    }
+
+    /// The currency its amounts are stored in: rials for toman, else itself.
+    #[must_use]
+    pub fn stored(self) -> Self {
+        if self == Self::TOMAN { Self::RIAL } else { self }
     }
 
     /// Decimal digits of the minor unit by ISO 4217: EUR 2, JPY 0, KWD 3.
@@ -36,6 +49,19 @@ impl Currency {
     }
 }
 
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom(format!("`{text}` is no currency: write three letters")))
+    }
+}
+
 impl fmt::Debug for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -52,11 +78,16 @@ pub struct Money {
 }
 
 impl Money {
-    /// Reads a decimal amount in major units ("12.5", "-3", "1e2" is refused), rounding half away
-    /// from zero past the currency's digits. `None` when it is no number or too large.
+    /// Reads a decimal amount in major units, such as `12.5`, `-3`, `1.2e3` or `۱۲٫۵`, rounding half away
+    /// from zero past the currency's digits. `None` when it is no number or too large. No separators of
+    /// thousands but the Persian one: `1,234` is one thing to some people and another to others.
     #[must_use]
     pub fn parse_major(text: &str, currency: Currency) -> Option<Self> {
-        let text = text.trim();
+        let text = latin(text.trim());
+        let (text, power) = match text.split_once(['e', 'E']) {
+            Some((digits, power)) => (digits, power.parse::<i32>().ok().filter(|power| power.abs() <= POWER_MAX)?),
+            None => (&*text, 0),
+        };
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -67,22 +98,56 @@ impl Money {
         {
             return None;
         }
-        let mut minor: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-        let mut rest = fraction.bytes();
-        for _ in 0..currency.exponent() {
-            let digit = rest.next().map_or(0, |b| i64::from(b - b'0'));
+        // Where the minor unit ends, counted in digits from the first.
+        let end = i32::try_from(whole.len()).ok()? + power + i32::try_from(currency.exponent()).ok()?;
+        let mut all = whole.bytes().chain(fraction.bytes());
+        let mut minor: i64 = 0;
+        for _ in 0..end.max(0) {
+            let digit = all.next().map_or(0, |b| i64::from(b - b'0'));
             minor = minor.checked_mul(10)?.checked_add(digit)?;
         }
-        if rest.next().is_some_and(|b| b >= b'5') {
+        if end >= 0 && all.next().is_some_and(|b| b >= b'5') {
             minor = minor.checked_add(1)?;
         }
         Some(Self { minor: if negative { -minor } else { minor }, currency })
     }
 }
 
+/// Powers of ten that an amount may be written with.
+const POWER_MAX: i32 = 40;
+
+/// Persian and Arabic digits and their decimal point as the ones computers read; their separator of
+/// thousands goes.
+fn latin(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let letter = |c: char| match c {
+        '\u{6f0}'..='\u{6f9}' => char::from_digit(u32::from(c) - 0x6f0, 10),
+        '\u{660}'..='\u{669}' => char::from_digit(u32::from(c) - 0x660, 10),
+        '\u{66b}' => Some('.'),
+        '\u{66c}' => None,
+        other => Some(other),
+    };
+    Cow::Owned(text.chars().filter_map(letter).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_currency_has_the_digits_of_iso_4217() {
+        let check = |codes: &str, digits| {
+            for code in codes.split(' ') {
+                assert_eq!(Currency::parse(code).unwrap().exponent(), digits, "{code}");
+            }
+        };
+        check("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 0);
+        check("BHD IQD JOD KWD LYD OMR TND", 3);
+        check("CLF UYW", 4);
+        check("EUR USD GBP IRR IRT TRY AED SAR AFN CNY INR RUB CHF SEK MGA MRU HUF TWD IDR", 2);
+    }
 
     #[test]
     fn amounts_keep_the_digits_of_their_currency() {
@@ -96,7 +161,20 @@ mod tests {
         check("1.2345", "KWD", Some(1235));
         check("-3.999", "USD", Some(-400));
         check(".5", "USD", Some(50));
-        check("1e3", "USD", None);
+        check("1e3", "USD", Some(100_000));
+        check("1.25E+1", "USD", Some(1250));
+        check("125e-1", "JPY", Some(13));
+        check("5e-3", "USD", Some(1));
+        check("5e-4", "USD", Some(0));
+        check("-5e-3", "USD", Some(-1));
+        check("1e17", "USD", None);
+        check("0e40", "USD", Some(0));
+        check("1e41", "USD", None);
+        check("1e", "USD", None);
+        check("1,234", "USD", None);
+        check("۱۲٬۳۴۵٫۶", "IRR", Some(1_234_560));
+        check("٤٥٠٠٠", "IRR", Some(4_500_000));
+        check("0.0001", "CLF", Some(1));
         check("", "USD", None);
         check("99999999999999999999", "USD", None);
     }

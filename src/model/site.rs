@@ -1,6 +1,12 @@
 //! A site and what its owner chose for it.
 
-use super::{Currency, SiteId};
+use std::sync::Arc;
+
+use super::{
+    Currency, SiteId,
+    rates::{RateEntry, Rates},
+    schema::Rules,
+};
 
 /// A website (or shop, or app) whose events are kept apart from all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +35,24 @@ pub struct Site {
     pub events_per_second_max: u32,
     /// How visitors are known, and what remains of those who must not be.
     pub visitors: VisitorRules,
+    /// Rates to its currency as the owner wrote them, those to other currencies among them.
+    pub rate_entries: Arc<[RateEntry]>,
+    /// The same, ready for its present currency.
+    pub rates: Arc<Rates>,
+    /// What its events are meant to look like.
+    pub rules: Arc<Rules>,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// When it was added, milliseconds.
     pub created_at: super::Timestamp,
+}
+
+impl Site {
+    /// A time zone by its IANA name; UTC for one that is not known any more.
+    #[must_use]
+    pub fn zone(name: &str) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get(name).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
 }
 
 /// What happens to robots' events.

@@ -3,7 +3,7 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{ReportError, Reports, limit, period::Period};
+use super::{ReportError, Reports, limit, money, period::Period};
 use crate::{
     model::Site,
     wire::reports::{
@@ -48,7 +48,7 @@ impl Reports {
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
         params.push(("by", by.into()));
-        params.push(("currency", site.currency.as_str().into()));
+        params.extend(money::params(site));
         params.push(("limit", limit(question.limit)?));
         let found: Vec<FoundSource> = self.store.query(SOURCES, &params).await?;
         let row = |f: FoundSource| SourceRow {

@@ -1,6 +1,6 @@
 //! Answers as tables for spreadsheets.
 
-use crate::wire::reports::{Funnel, FunnelStepAnswer, Overview, Pages, Sources, Visitors};
+use crate::wire::reports::{Flaws, Funnel, FunnelStepAnswer, Overview, Pages, Sources, Visitors};
 
 /// An answer that reads as one table.
 pub trait Table {
@@ -65,6 +65,19 @@ impl Table for Overview {
             std::iter::once(figure(p.at.0)).chain(figures).collect()
         };
         self.series.iter().map(row).collect()
+    }
+}
+
+impl Table for Flaws {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["event", "violation", "events", "last"]
+    }
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |v: &crate::wire::reports::Violation| {
+            vec![v.event.as_str().into(), v.violation.as_str().into(), figure(v.events), figure(v.last.0)]
+        };
+        self.violations.iter().map(row).collect()
     }
 }
 

@@ -16,7 +16,9 @@
 
 mod acquisition;
 pub mod csv;
+mod flaws;
 pub mod funnel;
+mod money;
 mod overview;
 mod pages;
 mod period;

@@ -6,7 +6,7 @@ use crate::store::Row;
 use serde::Deserialize;
 
 use super::{
-    ReportError, Reports, moment,
+    ReportError, Reports, moment, money,
     period::{Period, unit},
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Reports {
         let mut params = period.params(site.id);
         params.push(("interval", unit(interval).into()));
         params.push(("timezone", period.timezone()));
-        params.push(("currency", site.currency.as_str().into()));
+        params.extend(money::params(site));
         params.push(("session_ms", self.session_ms(site)));
         let mut events: Vec<EventsRow> = self.store.query(EVENTS, &params).await?;
         // A person is one visitor with however many browsers. Few sites know such people, and then few of

@@ -4,7 +4,7 @@ use crate::store::Row;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ReportError, Reports, event_name, limit, moment, some};
+use super::{ReportError, Reports, event_name, limit, moment, money, some};
 use crate::{
     model::{Site, VisitorId},
     store::Param,
@@ -53,11 +53,8 @@ impl Reports {
         let entries = limit(entries)?;
         let visitors = self.visitors_joined(site, visitor).await?;
         let ids: Vec<String> = visitors.iter().map(ToString::to_string).collect();
-        let who = [
-            ("site", Param::U32(site.id.0)),
-            ("visitors", Param::ArrayStr(ids.clone())),
-            ("currency", site.currency.as_str().into()),
-        ];
+        let mut who = vec![("site", Param::U32(site.id.0)), ("visitors", Param::ArrayStr(ids.clone()))];
+        who.extend(money::params(site));
         let Some(header) = self.store.query::<Header>(VISITOR, &who).await?.pop() else {
             return Err(ReportError::NotFound("no such visitor"));
         };

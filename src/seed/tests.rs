@@ -6,7 +6,7 @@ use super::{Line, Plan, Shop, Story};
 use crate::{
     config,
     ingest::{
-        self, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict,
+        self, Caps, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict,
         enrich::agents::Cache,
     },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
@@ -38,6 +38,9 @@ fn site() -> Site {
         honour_gpc: true,
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
+        rate_entries: [].into(),
+        rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+        rules: std::sync::Arc::default(),
         demo: true,
         created_at: Timestamp(0),
     }
@@ -77,6 +80,7 @@ fn lines_come_in_order_of_time_within_the_period_each_with_an_id_of_its_own() {
 fn every_line_is_kept_by_ingest_but_those_of_robots() {
     let (site, limits, agents) = (site(), config::Config::load(None).unwrap().ingest, Cache::default());
     let pace = Pace::new(60);
+    let caps = Caps::new(&limits).of(site.id);
     let setting = Setting {
         site: &site,
         sender: Sender::Server,
@@ -93,6 +97,7 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         limits: &limits,
         agents: &agents,
         hints: Hints::default(),
+        caps: &caps,
         pace: &pace,
         session_of: &|_| None,
         place: &|_| Place::default(),

@@ -252,6 +252,8 @@ pub struct Quality {
     pub dropped: BTreeMap<String, u64>,
     /// Events that cannot be used, by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// What was noticed about events besides: kinds of robots, values stored as `(other)`.
+    pub noticed: BTreeMap<String, u64>,
     /// The whole service's journal, across restarts.
     pub journal: JournalCounts,
 }

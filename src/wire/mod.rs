@@ -6,5 +6,6 @@ pub mod admin;
 pub mod collect;
 pub mod decide;
 pub mod item;
+pub mod meaning;
 
 pub mod reports;

@@ -2,9 +2,11 @@
 //!
 //! Questions refuse unknown keys; `timezone` absent is the site's. Periods include `from` and exclude `to`.
 
+mod flaws;
 mod funnel;
 mod visitor;
 
+pub use flaws::*;
 pub use funnel::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::ToSchema;
@@ -84,11 +86,11 @@ pub struct Totals {
     pub sessions: u64,
     /// Share of the sessions with one page view and nothing else, 0 to 1.
     pub bounce_rate: f64,
-    /// Orders minus refunds in the site's currency.
+    /// Orders minus refunds in the site's currency, each converted by the rate of its moment.
     pub revenue_minor: i64,
     /// Orders.
     pub orders: u64,
-    /// Orders in another currency, which `revenue_minor` leaves out.
+    /// Orders in currencies that no rate converts, which `revenue_minor` leaves out.
     pub other_currency_orders: u64,
 }
 

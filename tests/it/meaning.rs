@@ -1,8 +1,19 @@
 //! What events mean: who is no person, with what it was done, and what an address tells of the way.
 
+use ashna::{
+    clock,
+    control::Scope,
+    model::{
+        Currency, Money, Site,
+        rates::{RateEntry, Rates},
+    },
+};
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, client::TestVisitor};
+use crate::support::{
+    app::{TestApp, these_days},
+    client::TestVisitor,
+};
 
 const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
@@ -150,5 +161,186 @@ async fn a_database_of_places_is_swapped_while_running_and_a_damaged_one_refused
     londoner.views("/swapped").await;
     let found = app.stored("SELECT concat(path, ' ', city) FROM events ORDER BY path").await;
     assert_eq!(found, ["/damaged London", "/first London", "/swapped Londra"]);
+    app.finish().await;
+}
+
+/// An order that is worth so much.
+fn order(id: &str, revenue: impl serde::Serialize, currency: &str) -> Value {
+    let properties = json!({ "order_id": id, "revenue": revenue, "currency": currency });
+    json!({ "type": "track", "event": "Order Completed", "messageId": id, "properties": properties })
+}
+
+#[tokio::test]
+async fn money_of_other_currencies_is_converted_by_the_owners_rates_and_what_has_none_is_named() {
+    let app = TestApp::start().await;
+    let owner = app.with_key(Scope::Admin).await;
+    let today = clock::now().to_string();
+    let rate = |currency: &str, from: &str, rate: &str| json!({ "currency": currency, "from": from, "rate": rate });
+    let mut rates = vec![rate("USD", "2020-01-01", "0.92"), rate("JPY", "2020-01-01", "0.0061")];
+    let answer = owner.put(&app.path("rates"), json!({ "rates": rates })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["base"], "EUR");
+    let orders = json!([
+        order("1", 10, "EUR"),
+        order("2", "10.01", "USD"),
+        order("3", 1000, "JPY"),
+        order("4", 5, "GBP"),
+        { "type": "track", "event": "Order Refunded", "messageId": "5", "properties": { "revenue": 1, "currency": "USD" } },
+    ]);
+    app.visitor().sends(orders).await;
+    app.settled().await;
+    let overview = owner.post(&app.path("reports/overview"), these_days()).await.json();
+    let totals = &overview["totals"];
+    // 10.00 + 9.21 + 6.10 − 0.92
+    assert_eq!((&totals["revenue_minor"], &totals["orders"]), (&json!(2439), &json!(4)), "{overview}");
+    assert_eq!(totals["other_currency_orders"], 1);
+    let mut by_channel = these_days();
+    by_channel["by"] = json!("channel");
+    let sources = owner.post(&app.path("reports/sources"), by_channel).await.json();
+    assert_eq!(sources["rows"][0]["revenue_minor"], 2439, "{sources}");
+    let flaws = owner.post(&app.path("reports/flaws"), these_days()).await.json();
+    let unconverted = &flaws["unconverted"];
+    assert_eq!(unconverted.as_array().map(Vec::len), Some(1), "{flaws}");
+    assert_eq!((&unconverted[0]["currency"], &unconverted[0]["amount_minor"]), (&json!("GBP"), &json!(500)));
+
+    // A rate that is told later converts what was sold before.
+    rates.push(rate("GBP", &today[..10], "1.15"));
+    rates.push(rate("GBP", "2020-01-01", "1.2"));
+    assert_eq!(owner.put(&app.path("rates"), json!({ "rates": rates })).await.status, 200);
+    let overview = owner.post(&app.path("reports/overview"), these_days()).await.json();
+    assert_eq!(overview["totals"]["revenue_minor"], 2439 + 575, "{overview}");
+    // In another currency the rates to the old one rest, and come back with it.
+    app.changes_site(json!({ "currency": "IRT" })).await;
+    let overview = owner.post(&app.path("reports/overview"), these_days()).await.json();
+    assert_eq!((&overview["currency"], &overview["totals"]["other_currency_orders"]), (&json!("IRT"), &json!(4)));
+    app.visitor().sends(json!([order("6", 45_000, "toman"), order("7", "۴۵٬۰۰۰", "")])).await;
+    app.settled().await;
+    let overview = owner.post(&app.path("reports/overview"), these_days()).await.json();
+    assert_eq!(overview["totals"]["revenue_minor"], 9_000_000, "{overview}");
+    app.changes_site(json!({ "currency": "EUR" })).await;
+    assert_eq!(owner.get(&app.path("rates")).await.json()["rates"].as_array().map(Vec::len), Some(4));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn rates_that_cannot_be_used_are_refused() {
+    let app = TestApp::start().await;
+    let (owner, reader) = (app.with_key(Scope::Admin).await, app.with_key(Scope::Read).await);
+    for (currency, from, rate, status, code) in [
+        ("USD", "2026-01-01", "0", 422, "invalid"),
+        ("USD", "2026-01-01", "1e3", 422, "invalid"),
+        ("EUR", "2026-01-01", "1", 422, "invalid"),
+        ("USD", "yesterday", "1", 400, "unreadable"),
+        ("dollars", "2026-01-01", "1", 400, "unreadable"),
+    ] {
+        let rates = json!({ "rates": [{ "currency": currency, "from": from, "rate": rate }] });
+        owner.put(&app.path("rates"), rates).await.refuses(status, code);
+    }
+    reader.put(&app.path("rates"), json!({ "rates": [] })).await.refuses(403, "forbidden");
+    app.finish().await;
+}
+
+/// The same law in the warehouse's arithmetic as in ours.
+#[tokio::test]
+async fn the_warehouse_converts_to_the_last_unit_as_we_do() {
+    let app = TestApp::start().await;
+    let owner = app.with_key(Scope::Admin).await;
+    let day = "2020-01-01".parse().unwrap();
+    let amounts = ["0.01", "0.05", "1.37", "99999.99", "123456789.12", "-0.05", "90071992547409.93"];
+    for (code, rate) in [("USD", "0.123456789012345"), ("JPY", "0.00610001"), ("KWD", "2.999999"), ("CLF", "3.5")] {
+        let currency = Currency::parse(code).unwrap();
+        let entry = RateEntry { base: Currency(*b"EUR"), currency, from: day, rate: rate.to_owned() };
+        let rates = Rates::compile(Currency(*b"EUR"), &[entry], &Site::zone("UTC")).unwrap();
+        let body = json!({ "rates": [{ "currency": code, "from": "2020-01-01", "rate": rate }] });
+        assert_eq!(owner.put(&app.path("rates"), body).await.status, 200);
+        for amount in amounts {
+            let mut one = app.visitor();
+            one.sends(json!([order(&format!("{code} {amount}"), amount, code)])).await;
+            app.settled().await;
+            let stored = Money::parse_major(amount, currency).unwrap();
+            let expected = rates.convert(stored.minor, currency, clock::now()).unwrap();
+            let visitor = owner.get(&app.path(&format!("visitors/{}", one.id))).await.json();
+            assert_eq!(visitor["revenue_minor"], expected, "{amount} {code} at {rate}");
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn events_that_break_the_sites_rules_are_kept_counted_and_shown() {
+    let app = TestApp::start().await;
+    let owner = app.with_key(Scope::Admin).await;
+    let rules = json!({ "closed": true, "events": {
+        "Signed Up": { "closed": true, "properties": {
+            "plan": { "type": "text", "required": true, "allowed": ["free", "paid"] },
+            "seats": { "type": "integer", "min": 1, "max": 100 },
+        } },
+        "page": {},
+    } });
+    let answer = owner.put(&app.path("schema/rules"), rules).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let mut visitor = app.visitor();
+    visitor.views("/").await;
+    visitor.tracks("Signed Up", json!({ "plan": "free", "seats": 5 })).await;
+    visitor.tracks("Signed Up", json!({ "plan": "gold", "seats": 0.5, "colour": "red" })).await;
+    visitor.tracks("Signed Up", json!({})).await;
+    assert_eq!(visitor.tracks("Unheard Of", json!({})).await.outcome(), "kept=1, dropped=0, rejected=0");
+    assert_eq!(app.metric("events_noticed_total{reason=\"rules_broken\"}").await, 3);
+    app.settled().await;
+    let flaws = owner.post(&app.path("reports/flaws"), these_days()).await.json();
+    let found: Vec<(&str, &str)> = flaws["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| (v["event"].as_str().unwrap(), v["violation"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("Signed Up", "colour: unplanned"),
+        ("Signed Up", "plan: missing"),
+        ("Signed Up", "plan: not allowed"),
+        ("Signed Up", "seats: not an integer"),
+        ("Unheard Of", "event: unplanned"),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(flaws["violations"][2]["example"]["plan"], "gold");
+    let as_table = owner.post(&app.path("reports/flaws?format=csv"), these_days()).await.text;
+    assert!(as_table.contains("Signed Up,plan: missing,1,"), "{as_table}");
+    owner.put(&app.path("schema/rules"), json!({ "events": { "": {} } })).await.refuses(422, "invalid");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn one_site_can_flood_neither_columns_nor_metrics_nor_the_list_of_events() {
+    let app = TestApp::with(|config| {
+        config.ingest.event_names_per_day_max = 5;
+        config.ingest.column_values_per_day_max = 5;
+    })
+    .await;
+    let flood = |n: usize| {
+        json!({ "type": "track", "event": format!("Hostile {n}"), "properties": { format!("key {n}"): 1 },
+        "context": { "campaign": { "source": format!("hostile-{n}"), "name": "c" }, "locale": format!("x{n}") } })
+    };
+    let events: Value = (0..300).map(flood).collect();
+    let mut visitor = app.visitor();
+    assert_eq!(visitor.sends(events).await.outcome(), "kept=300, dropped=0, rejected=0");
+    visitor.tracks("Product Viewed", json!({ "product_id": "p" })).await;
+    let counted = app
+        .stored("SELECT concat_ws('|', uniqExact(name), uniqExact(source), uniqExact(language), countIf(name = '(other)')) FROM events")
+        .await;
+    assert_eq!(counted, ["7|7|7|295"]);
+    let said = app.stored("SELECT marks['name'] FROM events WHERE name = '(other)' ORDER BY position LIMIT 1").await;
+    assert_eq!(said, ["Hostile 5"], "what was said is kept");
+    assert_eq!(app.metric("events_noticed_total{reason=\"bucketed_name\"}").await, 295);
+    let labels = app.metrics().await;
+    assert!(!labels.keys().any(|name| name.contains("ostile")), "{labels:?}");
+    assert!(labels.len() < 300, "{} figures", labels.len());
+    let another = app.another_site().await;
+    let mut elsewhere = app.visitor();
+    elsewhere.key = another.write_key;
+    elsewhere.tracks("Hostile 299", json!({})).await;
+    assert_eq!(app.stored("SELECT toString(count()) FROM events WHERE name = 'Hostile 299'").await, ["1"]);
+    let schema = app.with_key(Scope::Read).await.get(&app.path("schema")).await.json();
+    let longest = schema["events"].as_array().unwrap().iter().map(|e| e["properties"].as_array().unwrap().len()).max();
+    assert!(schema["events"].as_array().unwrap().len() == 7 && longest <= Some(100), "{schema}");
     app.finish().await;
 }

@@ -64,7 +64,7 @@ export const account = {
   addSite: (name: string, origins: string[]) => post<T.Site>('/sites', { name, origins }),
 };
 
-export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel';
+export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel' | 'flaws';
 type Signal = AbortSignal | undefined;
 
 /** All requests about one site. */
@@ -84,6 +84,11 @@ export function siteApi(siteId: number) {
     funnel: (q: T.Period & T.FunnelQuestion, s?: Signal) => report<T.FunnelAnswer>('funnel', q, s),
     dropped: (handle: string, limit: number, s?: Signal) =>
       get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
+    flaws: (q: T.Period, s?: Signal) => report<T.Flaws>('flaws', { ...q, limit: 50 }, s),
+    rates: (s?: Signal) => get<T.Rates>(`${base}/rates`, s),
+    putRates: (rates: T.Rate[]) => json<T.Rates>('PUT', `${base}/rates`, { body: { rates } }),
+    eventRules: (s?: Signal) => get<object>(`${base}/schema/rules`, s),
+    putEventRules: (rules: unknown) => json<object>('PUT', `${base}/schema/rules`, { body: rules }),
     quality: (q: Partial<Pick<T.Period, 'from' | 'to'>>, s?: Signal) => report<T.Quality>('quality', q, s),
     csv: async (name: ReportName, question: unknown) =>
       (await request('POST', `${base}/reports/${name}?format=csv`, { body: question })).blob(),

@@ -139,9 +139,18 @@ export type Quality = {
   kept: number;
   dropped: Record<string, number>;
   rejected: Record<string, number>;
+  /** What was noticed about events besides: kinds of robots, values stored as `(other)`, rules broken. */
+  noticed?: Record<string, number>;
   /** The whole service's journal, across restarts. */
   journal: { kept: number; inserted: number; quarantined: number; waiting: number };
 };
+
+export type Violation = { event: string; violation: string; events: number; last: string; example: unknown };
+export type Unconverted = { currency: string; orders: number; amount_minor: number; first: string; last: string };
+export type Flaws = { currency: string; violations: Violation[]; unconverted: Unconverted[] };
+/** One unit of `currency` is worth `rate` of the site's, from the day `from` on. */
+export type Rate = { currency: string; from: string; rate: string };
+export type Rates = { base: string; rates: Rate[] };
 
 export type RuleOp = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'in' | 'contains' | 'starts_with' | 'exists';
 export type FieldRule = { field: string; op: RuleOp; value?: Scalar | Scalar[] };

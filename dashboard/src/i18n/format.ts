@@ -49,6 +49,8 @@ export function money(minor: number, currency: string, options: Intl.NumberForma
   const major = minor / 10 ** digits;
   const fraction = Math.abs(major) >= 10_000 || Number.isInteger(major) ? 0 : digits;
   const fractions = options.notation ? {} : { minimumFractionDigits: fraction, maximumFractionDigits: fraction };
+  // Toman has no code of ISO 4217, so Intl knows no name for it.
+  if (currency === 'IRT') return t('money.toman', { amount: numbers({ ...fractions, ...options }).format(major) });
   // ISO 4217's code for no currency: the amount alone.
   if (currency === 'XXX') return numbers({ ...fractions, ...options }).format(major);
   try {

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod funnels;
+pub mod meaning;
 pub mod reports;
 pub mod session;
 pub mod sites;

@@ -43,7 +43,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel or quality.
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, flaws or quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = Object,
     responses((status = 200, body = Object), (status = 422, description = "the question must be mended"),
@@ -73,6 +73,7 @@ pub async fn report(
             let RealtimeQuestion {} = question(&bytes)?;
             Ok(Json(reports.realtime(site, now).await?).into_response())
         }
+        "flaws" => table(as_csv, &name, &reports.flaws(site, &question(&bytes)?).await?),
         "quality" => Ok(Json(quality(&doors, site.id)).into_response()),
         _ => Err(ApiError::NotFound),
     }
@@ -155,6 +156,7 @@ fn quality(doors: &Doors, site: crate::model::SiteId) -> Quality {
         kept: outcome.kept,
         dropped: words(outcome.dropped),
         rejected: words(outcome.rejected),
+        noticed: words(outcome.noticed),
         journal: (doors.delivery)(),
     }
 }

@@ -1,9 +1,20 @@
 -- What happened in a period, by interval and in all?
 --   site UInt32, from_ms/to_ms Int64 (from inclusive, to exclusive), interval String (hour, day, week or
---   month), timezone String (IANA name), currency String (the site's)
+--   month), timezone String (IANA name), 
+--   rate_currencies Array(String) and rate_since, rate_numerators, rate_denominators Array(UInt64), the newest
+--   rate first
 -- One row an interval that has events, and one row with is_total = 1. Robots are kept aside. Events of
 -- nobody (visitor 0) count as events and page views, not as visitors. Revenue is orders minus refunds in
--- the site's currency; orders in another one are counted apart.
+-- the site's currency, each converted by the rate of its moment; orders that no rate converts are counted apart.
+WITH
+    -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+    if(action IN (7, 8), arrayFirstIndex(
+        (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
+        {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,
+    {rate_denominators:Array(UInt64)}[rate] AS denominator,
+    if(rate = 0, 0, toInt64(if((action = 7) = (amount_minor < 0), -1, 1) * intDiv(
+        toInt256(abs(toInt128(amount_minor))) * {rate_numerators:Array(UInt64)}[rate] * 2 + denominator,
+        toInt256(greatest(denominator, 1)) * 2))) AS base_minor
 SELECT
     toInt64(toUnixTimestamp(toDateTime(dateTrunc({interval:String}, occurred_at, {timezone:String}), {timezone:String}))) * 1000 AS bucket_ms,
     toUInt8(grouping(bucket_ms)) AS is_total,
@@ -11,8 +22,8 @@ SELECT
     countIf(kind IN (2, 3)) AS pageviews,
     uniqExactIf(visitor, visitor != 0) AS visitors,
     countIf(action = 7) AS orders,
-    sumIf(if(action = 7, amount_minor, -amount_minor), action IN (7, 8) AND currency = {currency:String}) AS revenue_minor,
-    countIf(action = 7 AND amount_minor != 0 AND currency != {currency:String}) AS other_currency_orders
+    sum(base_minor) AS revenue_minor,
+    countIf(action = 7 AND amount_minor != 0 AND rate = 0) AS other_currency_orders
 FROM events
 WHERE site_id = {site:UInt32} AND robot = ''
   AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')

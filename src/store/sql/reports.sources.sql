@@ -1,6 +1,7 @@
 -- Where did the sessions of a period come from?
 --   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (channel, source, referrer or campaign),
---   currency String, limit UInt32
+--   limit UInt32, rate_currencies Array(String) and rate_since, rate_numerators, rate_denominators
+--   Array(UInt64), the newest rate first
 -- A session (see reports.overview_sessions) came from what its first event outside channel Internal says,
 -- else it is Direct, with an empty source, referrer and campaign. All it did counts for that source.
 -- Events of nobody belong to no session: their page views and orders count for what each says itself.
@@ -22,6 +23,15 @@ FROM
         toInt64(arraySum(event -> event.9, session)) AS session_revenue_minor
     FROM
     (
+        WITH
+            -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+            if(action IN (7, 8), arrayFirstIndex(
+                (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
+                {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,
+            {rate_denominators:Array(UInt64)}[rate] AS denominator,
+            if(rate = 0, 0, toInt64(if((action = 7) = (amount_minor < 0), -1, 1) * intDiv(
+                toInt256(abs(toInt128(amount_minor))) * {rate_numerators:Array(UInt64)}[rate] * 2 + denominator,
+                toInt256(greatest(denominator, 1)) * 2))) AS base_minor
         SELECT
             visitor,
             arraySort(groupArray((
@@ -31,7 +41,7 @@ FROM
                                  {by:String} = 'referrer', referrer_host, campaign)),
                 kind IN (2, 3),
                 action = 7,
-                multiIf(currency != {currency:String}, 0, action = 7, amount_minor, action = 8, -amount_minor, 0)))) AS history,
+                base_minor))) AS history,
             arrayJoin(arraySplit(
                 (event, before) -> event.1 - before.1 > {session_ms:Int64},
                 history,
@@ -45,6 +55,15 @@ FROM
 
     UNION ALL
 
+    WITH
+        -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+        if(action IN (7, 8), arrayFirstIndex(
+            (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
+            {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,
+        {rate_denominators:Array(UInt64)}[rate] AS denominator,
+        if(rate = 0, 0, toInt64(if((action = 7) = (amount_minor < 0), -1, 1) * intDiv(
+            toInt256(abs(toInt128(amount_minor))) * {rate_numerators:Array(UInt64)}[rate] * 2 + denominator,
+            toInt256(greatest(denominator, 1)) * 2))) AS base_minor
     SELECT
         toUInt128(0) AS who,
         (toInt64(0), toDateTime64(0, 3, 'UTC'), toUInt64(0), toUInt64(0), toUInt8(0), '', toUInt8(0), toUInt8(0), toInt64(0)) AS arrival,
@@ -52,7 +71,7 @@ FROM
                          {by:String} = 'referrer', referrer_host, campaign)) AS value,
         countIf(kind IN (2, 3)) AS session_pageviews,
         countIf(action = 7) AS session_orders,
-        sumIf(if(action = 7, amount_minor, -amount_minor), action IN (7, 8) AND currency = {currency:String}) AS session_revenue_minor
+        sum(base_minor) AS session_revenue_minor
     FROM events
     WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')

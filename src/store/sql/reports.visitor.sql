@@ -1,6 +1,8 @@
 -- Who is this visitor, in one line? Several visitors are one person's browsers.
---   site UInt32, visitors Array(String) (32 hexadecimal digits each), currency String
--- No row when there is none. Revenue is orders minus refunds in the site's currency.
+--   site UInt32, visitors Array(String) (32 hexadecimal digits each), rate_currencies Array(String) and
+--   rate_since, rate_numerators, rate_denominators Array(UInt64), the newest rate first
+-- No row when there is none. Revenue is orders minus refunds in the site's currency, by the rate of each one's
+-- moment; what no rate converts is left out.
 SELECT
     toUnixTimestamp64Milli(min(occurred_at)) AS first_ms,
     toUnixTimestamp64Milli(max(occurred_at)) AS last_ms,
@@ -11,10 +13,19 @@ SELECT
     argMaxIf(toString(device), (occurred_at, position), device != '') AS device,
     countIf(action = 7) AS orders,
     ifNull((
-        SELECT sum(if(action = 7, amount_minor, -amount_minor))
+        WITH
+            -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+            if(action IN (7, 8), arrayFirstIndex(
+                (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
+                {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,
+            {rate_denominators:Array(UInt64)}[rate] AS denominator,
+            if(rate = 0, 0, toInt64(if((action = 7) = (amount_minor < 0), -1, 1) * intDiv(
+                toInt256(abs(toInt128(amount_minor))) * {rate_numerators:Array(UInt64)}[rate] * 2 + denominator,
+                toInt256(greatest(denominator, 1)) * 2))) AS base_minor
+        SELECT sum(base_minor)
         FROM events
         WHERE site_id = {site:UInt32} AND visitor IN arrayMap(hex -> reinterpretAsUInt128(reverse(unhex(hex))), {visitors:Array(String)})
-          AND robot = '' AND action IN (7, 8) AND currency = {currency:String}
+          AND robot = '' AND action IN (7, 8)
     ), 0) AS revenue_minor
 FROM visitor_events
 WHERE site_id = {site:UInt32} AND visitor IN arrayMap(hex -> reinterpretAsUInt128(reverse(unhex(hex))), {visitors:Array(String)})

@@ -1,0 +1,69 @@
+//! Rates to a site's currency, and the rules for its events.
+
+use axum::{Json, extract::State};
+
+use crate::{
+    http::{
+        caller::Caller,
+        error::ApiError,
+        extract::{JsonBody, SitePath},
+        state::Doors,
+    },
+    model::schema::Rules,
+    wire::meaning::{RatesBody, RatesChange},
+};
+
+/// The rates to the site's currency.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/rates", tag = "sites", params(("site" = u32, Path)),
+    responses((status = 200, body = RatesBody)))]
+pub async fn rates(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<RatesBody>, ApiError> {
+    caller.may_read(id)?;
+    Ok(Json(RatesBody::from(&*doors.catalog.site(id)?.site)))
+}
+
+/// Replaces the rates to the site's currency. Reports convert by them at once, what was sold before included.
+#[utoipa::path(put, path = "/api/v1/sites/{site}/rates", tag = "sites", params(("site" = u32, Path)),
+    request_body = RatesChange, responses((status = 200, body = RatesBody)))]
+pub async fn put_rates(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(body): JsonBody<RatesChange>,
+) -> Result<Json<RatesBody>, ApiError> {
+    caller.may_edit(id)?;
+    let entries = body.entries(doors.catalog.site(id)?.site.currency);
+    let site = doors.catalog.put_rates(id, entries).await?;
+    doors.access.audit(&caller.name(), "change rates", &site.name).await?;
+    Ok(Json(RatesBody::from(&site)))
+}
+
+/// The rules for the site's events.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/schema/rules", tag = "sites", params(("site" = u32, Path)),
+    responses((status = 200, body = Object)))]
+pub async fn rules(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<Rules>, ApiError> {
+    caller.may_read(id)?;
+    Ok(Json((*doors.catalog.site(id)?.site.rules).clone()))
+}
+
+/// Replaces the rules. Events from now on are held to them; they are kept whether or not they hold.
+#[utoipa::path(put, path = "/api/v1/sites/{site}/schema/rules", tag = "sites", params(("site" = u32, Path)),
+    request_body = Object, responses((status = 200, body = Object)))]
+pub async fn put_rules(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(rules): JsonBody<Rules>,
+) -> Result<Json<Rules>, ApiError> {
+    caller.may_edit(id)?;
+    let site = doors.catalog.put_rules(id, rules).await?;
+    doors.access.audit(&caller.name(), "change rules", &site.name).await?;
+    Ok(Json((*site.rules).clone()))
+}

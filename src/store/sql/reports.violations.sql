@@ -1,0 +1,17 @@
+-- Which of the site's rules do events of a period break, how often, and what does one look like?
+--   site UInt32, from_ms/to_ms Int64, limit UInt32; the rates are not used
+-- An event that breaks several rules counts for each. The example is the newest one's properties, whole
+-- when they are short.
+SELECT
+    if(kind IN (2, 3), 'page', toString(name)) AS event,
+    toString(arrayJoin(violations)) AS violation,
+    count() AS events,
+    max(toUnixTimestamp64Milli(occurred_at)) AS last_ms,
+    argMaxIf(properties, (occurred_at, position), length(properties) <= 2000) AS example
+FROM events
+WHERE site_id = {site:UInt32} AND robot = '' AND notEmpty(violations)
+  AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+GROUP BY event, violation
+ORDER BY events DESC, event, violation
+LIMIT {limit:UInt32}
