@@ -16,9 +16,10 @@ pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) 
     if !is_trusted(address) {
         return address;
     }
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let Some(parsed) = parse_hop(hop.trim()) else { break };
+    // As bytes: what a client sends may be no text, and a proxy puts the client's address behind it.
+    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
+        let Some(parsed) = std::str::from_utf8(hop).ok().and_then(|hop| parse_hop(hop.trim())) else { break };
         address = parsed.to_canonical();
         if !is_trusted(address) {
             break;
@@ -139,6 +140,48 @@ mod tests {
         check("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.3"], &["10.0.0.0/8"], "10.0.0.3");
         check("::ffff:10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"], "2001:db8::1");
         check("10.0.0.1", &[], &["10.0.0.0/8"], "10.0.0.1");
+        // Whoever is not trusted may say what they like, for themselves or for a proxy.
+        check("9.9.9.9", &["10.0.0.1", "1.1.1.1"], &["10.0.0.0/8"], "9.9.9.9");
+        check("9.9.9.9", &["1.1.1.1"], &["9.9.9.8/32", "::/128"], "9.9.9.9");
+        // What a client puts before its own address is not looked at, whatever it looks like.
+        check("10.0.0.1", &["127.0.0.1, 10.9.9.9, 1.1.1.1"], &["10.0.0.0/8", "127.0.0.0/8"], "1.1.1.1");
+        check("10.0.0.1", &["<script>, 1.1.1.1"], &["10.0.0.0/8"], "1.1.1.1");
+        // Only trusted hops: the outermost of them.
+        check("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &["10.0.0.0/8"], "10.0.0.3");
+        // Every way an address is written, and none that only looks like one.
+        check("10.0.0.1", &["1.1.1.1:4711"], &["10.0.0.0/8"], "1.1.1.1");
+        check("10.0.0.1", &["2001:db8::1"], &["10.0.0.0/8"], "2001:db8::1");
+        check("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.0/8"], "2001:db8::1");
+        check("10.0.0.1", &["::ffff:1.1.1.1"], &["10.0.0.0/8"], "1.1.1.1");
+        check("10.0.0.1", &["1.1.1.1, ::ffff:10.0.0.2"], &["10.0.0.0/8"], "1.1.1.1");
+        for bad in ["unknown", "_hidden", "1.1.1", "1.1.1.1.1", "01.1.1.1", "1.1.1.1/8", "for=1.1.1.1", "[::1", "", ","]
+        {
+            check("10.0.0.1", &[bad], &["10.0.0.0/8"], "10.0.0.1");
+        }
+        // Networks of version 6, and peers that came over a mapped address.
+        check("2001:db8:1::7", &["1.1.1.1"], &["2001:db8:1::/48"], "1.1.1.1");
+        check("2001:db8:2::7", &["1.1.1.1"], &["2001:db8:1::/48"], "2001:db8:2::7");
+        check("::1", &["2001:db8::9"], &["::1/128"], "2001:db8::9");
+        check("::ffff:9.9.9.9", &["1.1.1.1"], &["10.0.0.0/8"], "9.9.9.9");
+        check("::ffff:10.0.0.1", &["1.1.1.1"], &["::/0"], "10.0.0.1");
+        // Blanks and empty lines are as proxies leave them.
+        check("10.0.0.1", &["  6.6.6.6 ,1.1.1.1  ", "10.0.0.2"], &["10.0.0.0/8"], "1.1.1.1");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nobody() {
+        let check = |lines: &[&[u8]], expected: [u8; 4]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
+            }
+            let trusted = ["10.0.0.0/8".parse().unwrap()];
+            let peer = SocketAddr::new([10, 0, 0, 1].into(), 1);
+            assert_eq!(client_address(peer, &headers, &trusted), IpAddr::from(expected), "{lines:?}");
+        };
+        check(&[b"\xff\xfe, 1.1.1.1"], [1, 1, 1, 1]);
+        check(&[b"6.6.6.6", b"\xff\xfe"], [10, 0, 0, 1]);
+        check(&[b"\xff", b"1.1.1.1"], [1, 1, 1, 1]);
     }
 
     #[test]
