@@ -176,7 +176,7 @@ async fn depth_without_end_exhausts_nothing() {
 #[tokio::test]
 async fn the_two_thousand_and_first_event_is_too_many() {
     let app = TestApp::start().await;
-    let events: Vec<Value> = (0..2001).map(|n| json!({ "type": "page", "messageId": n })).collect();
+    let events: Vec<Value> = (0..2001).map(|n| json!({ "type": "track", "event": "Many", "messageId": n })).collect();
     let answer = app.visitor().sends(json!(events)).await;
     assert_eq!(answer.outcome(), "kept=2000, dropped=0, rejected=1 (too_many_events=1)");
     app.finish().await;
