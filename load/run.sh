@@ -143,6 +143,8 @@ outage() {
     engine_port=$(tr '\0' '\n' <"/proc/$engine/cmdline" | grep -A 4 '^engine-child$' | tail -n 1)
     open_gate
     export LOAD_URL=http://127.0.0.1:$(port)
+    # What is learned from the events is no part of this: its memory grows with learn.events_max.
+    export ASHNA__LEARN__EVENTS_MAX=1000
     export LOAD_ORIGIN=$LOAD_URL ASHNA__CLICKHOUSE__USER=ashna ASHNA__CLICKHOUSE__DATABASE=outage
     ASHNA__CLICKHOUSE__PASSWORD=$(cat "$folder/lender/engine/secret")
     export ASHNA__CLICKHOUSE__PASSWORD
