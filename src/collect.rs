@@ -235,7 +235,7 @@ impl Rooms {
                     }
                     Claim::InFlight(waiter) => judged.copies.push(waiter),
                     Claim::New(reservation) => {
-                        self.notice(&event, &mut judged.outcome);
+                        self.notice(&event, arrival.sender, &mut judged.outcome);
                         judged.records.push(event.message.0, |out| rows::encode(&event, out));
                         // Robots and visitors who are nobody have no profile.
                         let folds = event.visitor.is_somebody() && event.robot.is_empty();
@@ -250,7 +250,7 @@ impl Rooms {
     }
 
     /// Takes note of what a new event tells besides itself.
-    fn notice(&self, event: &Event<'_>, outcome: &mut Outcome) {
+    fn notice(&self, event: &Event<'_>, sender: Sender, outcome: &mut Outcome) {
         if let Some(robot) = Robot::from_word(event.robot) {
             outcome.notice(robot.counted_as());
         }
@@ -262,7 +262,8 @@ impl Rooms {
         if !event.violations.is_empty() {
             outcome.notice("rules_broken");
         }
-        if matches!(event.kind, Kind::Page | Kind::Screen) && event.visitor.is_somebody() {
+        let is_view = matches!(event.kind, Kind::Page | Kind::Screen) && sender != Sender::Server;
+        if is_view && event.visitor.is_somebody() {
             self.pace.note(event.site, event.visitor, event.occurred_at);
         }
     }

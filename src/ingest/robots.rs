@@ -203,8 +203,9 @@ pub(super) fn drop_robot<'a>(
 
 /// Judges by what the visitor did before: nobody looks at dozens of pages within seconds.
 pub(super) fn drop_impossible<'a>(event: &mut Event<'a>, setting: &Setting<'_>) -> Result<(), Verdict<'a>> {
-    let known = event.visitor.is_somebody() && event.robot.is_empty();
-    if known && setting.pace.is_impossible(setting.site.id, event.visitor, event.occurred_at) {
+    // A server may tell of many pages at once, as a queue that was emptied does.
+    let judged = setting.sender != Sender::Server && event.visitor.is_somebody() && event.robot.is_empty();
+    if judged && setting.pace.is_impossible(setting.site.id, event.visitor, event.occurred_at) {
         drop_or_mark(event, setting, Robot::Impossible)?;
     }
     Ok(())

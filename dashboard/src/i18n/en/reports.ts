@@ -116,7 +116,7 @@ export const reports = {
   'quality.violations': 'Rules that events break',
   'quality.violations_none': 'No event of the last 30 days breaks a rule.',
   'quality.unconverted': 'Money without an exchange rate',
-  'quality.unconverted_text': 'Kept, but in no revenue until a rate is set under Installation.',
+  'quality.unconverted_text': 'Kept, but in no revenue until a rate is set under Site.',
   'quality.example': 'Example',
   'column.rule': 'Rule',
   'column.currency': 'Currency',

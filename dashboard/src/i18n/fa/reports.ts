@@ -117,7 +117,7 @@ export const reports: Record<keyof typeof english, string> = {
   'quality.violations': 'قاعده‌هایی که رعایت نشده‌اند',
   'quality.violations_none': 'در ۳۰ روز گذشته هیچ رویدادی قاعده‌ای را نشکسته است.',
   'quality.unconverted': 'پول بدون نرخ ارز',
-  'quality.unconverted_text': 'نگه داشته شده، اما تا وقتی در بخش نصب نرخی تعیین نشود در درآمد نمی‌آید.',
+  'quality.unconverted_text': 'نگه داشته شده، اما تا وقتی در بخش سایت نرخی تعیین نشود در درآمد نمی‌آید.',
   'quality.example': 'نمونه',
   'column.rule': 'قاعده',
   'column.currency': 'ارز',
