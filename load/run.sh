@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load scenarios with thresholds: load/run.sh single|decide|memory|outage|faults|sync [ROUNDS]
+# Load scenarios with thresholds: load/run.sh single|decide|recommend|memory|outage|faults|sync [ROUNDS]
 # Starts a release build on a data directory of its own and ends it by its process id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +16,7 @@ THREADS=2
 # same run; times in milliseconds, memory in MiB.
 SINGLE_RATIO_MIN=0.60 SINGLE_P99_MAX=25
 DECIDE_RATIO_MIN=0.30 DECIDE_P99_MAX=40
+RECOMMEND_RATIO_MIN=0.55 RECOMMEND_P99_MAX=5
 SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
 # The outage: how long the warehouse is away, seconds, and the service's memory meanwhile, beside the set of
 # seen messages, which has a bound of its own.
@@ -44,8 +45,8 @@ port() {
 answers() { curl -s -o /dev/null "$1"; }
 
 await() {
-    for _ in $(seq 300); do "$@" && return; sleep 0.1; done
-    echo "load: no success within 30 s: $*" >&2
+    for _ in $(seq 1200); do "$@" && return; sleep 0.1; done
+    echo "load: no success within 120 s: $*" >&2
     tail -5 "$folder"/*.log >&2 || true
     exit 1
 }
@@ -59,7 +60,7 @@ start_ashna() {
     export LOAD_URL=http://127.0.0.1:$(port) LOAD_FOLDER=$here
     export LOAD_ORIGIN=$LOAD_URL
     metrics_port=$(port)
-    "$binary" serve --demo --listen "${LOAD_URL#http://}" --metrics-listen "127.0.0.1:$metrics_port" --data-dir "$folder/data" >"$folder/ashna.log" 2>&1 &
+    "$binary" serve --demo --log "${LOG:-warn}" --listen "${LOAD_URL#http://}" --metrics-listen "127.0.0.1:$metrics_port" --data-dir "$folder/data" >"$folder/ashna.log" 2>&1 &
     service=$!
     started+=("$service")
     await ready
@@ -100,6 +101,27 @@ against_nginx() {
     counted
     node "$here/medians.mjs" "$script" "$folder/ashna.json" "$folder/nginx.json" "$ratio_min" "$p99_max"
 }
+
+# The catalogue and the clicks that recommendations are learned from: those of LOAD_CLICKS, a file of
+# tab-separated `SessionId ItemId Time`, or the demo shop's with an invented past.
+learn_clicks() {
+    export LOAD_ITEMS=$folder/items.txt
+    if [ -n "${LOAD_CLICKS:-}" ]; then
+        node "$here/clicks.mjs" "$LOAD_CLICKS" "$folder"
+        local site
+        site=$("$binary" site list --json --data-dir "$folder/data" | node -pe \
+            'JSON.parse(require("fs").readFileSync(0)).find((site) => site.demo).site_id')
+        "$binary" import items "$folder/items.ndjson" --site "$site" --data-dir "$folder/data"
+        "$binary" import events "$folder/events.ndjson" --site "$site" --data-dir "$folder/data"
+    else
+        "$binary" seed --data-dir "$folder/data"
+        node -e 'for (const l of require("fs").readFileSync(0, "utf8").trim().split("\n")) console.log(JSON.parse(l).id)' \
+            <"$root/demo/items.ndjson" >"$LOAD_ITEMS"
+    fi
+    await tuned
+}
+
+tuned() { grep -q ' tuned' "$folder/ashna.log"; }
 
 mib() { awk -v field="$2:" '$1 == field { printf "%d", $2 / 1024 }' "/proc/$1/status"; }
 
@@ -194,6 +216,7 @@ faults() {
 case ${1:-} in
     single) start_ashna; start_nginx; against_nginx single "$SINGLE_RATIO_MIN" "$SINGLE_P99_MAX" ;;
     decide) start_ashna; start_nginx; node "$here/past.mjs"; against_nginx decide "$DECIDE_RATIO_MIN" "$DECIDE_P99_MAX" ;;
+    recommend) LOG=info start_ashna; start_nginx; node "$here/past.mjs"; learn_clicks; against_nginx recommend "$RECOMMEND_RATIO_MIN" "$RECOMMEND_P99_MAX" ;;
     memory) start_ashna; memory ;;
     outage) outage ;;
     faults) faults "${2:-50}" ;;

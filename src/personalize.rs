@@ -10,12 +10,13 @@ use std::{
 };
 
 use crate::{
-    catalog::SiteSnapshot,
+    catalog::{SiteSnapshot, snapshot::Recommend},
     clock, config,
-    decide::{self, Context, Settings},
+    decide::{self, Context, Index, Settings},
     learn::Learn,
     model::{Decision, Profile, SiteId, VisitorId},
     profiles::{Freshness, Profiles},
+    recommend::Tuned,
     telemetry::Metrics,
 };
 
@@ -90,8 +91,30 @@ impl Personalizer {
         decide::interest(profile, site, clock::now(), &self.settings)
     }
 
+    /// What a site's recommendations were tuned to; `None` before there were enough clicks.
+    #[must_use]
+    pub fn tuned(&self, site: SiteId) -> Option<Arc<Tuned>> {
+        self.learn.tuned(site)
+    }
+
     /// Decides every slot of a page.
     pub async fn answer(&self, ask: &Ask<'_>) -> Answer {
+        self.respond(ask, |profile, index, context| decide::run(profile, ask.site, index, context, ask.slots)).await
+    }
+
+    /// The best items by one model, without slots and offers: one decision, or none without items.
+    pub async fn recommend(&self, ask: &Ask<'_>, recommend: Recommend) -> Answer {
+        let pick = |profile: &Profile, index: &Index, context: &Context<'_>| {
+            decide::recommend(profile, ask.site, index, context, recommend).into_iter().collect()
+        };
+        self.respond(ask, pick).await
+    }
+
+    async fn respond(
+        &self,
+        ask: &Ask<'_>,
+        decide: impl FnOnce(&Profile, &Index, &Context<'_>) -> Vec<Decision>,
+    ) -> Answer {
         let begun = Instant::now();
         let site = ask.site.site.id;
         if ask.is_new {
@@ -108,7 +131,7 @@ impl Personalizer {
             explain: ask.explain,
             settings: self.settings,
         };
-        let decisions = decide::run(&profile, ask.site, &index, &context, ask.slots);
+        let decisions = decide(&profile, &index, &context);
         let total = begun.elapsed();
         let degraded = freshness == Freshness::Degraded;
         self.metrics.decisions.inc();

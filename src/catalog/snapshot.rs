@@ -118,16 +118,22 @@ pub enum Model {
     Affinity,
     /// What the visitor looked at, newest first.
     RecentlyViewed,
+    /// What visits like this one had.
+    SessionNeighbours,
+    /// What is looked at after the current item.
+    SequentialRules,
 }
 
 impl Model {
     /// Every model with its word in an offer.
-    pub const WORDS: [(&'static str, Self); 5] = [
+    pub const WORDS: [(&'static str, Self); 7] = [
         ("auto", Self::Auto),
         ("trending", Self::Trending),
         ("viewed_together", Self::ViewedTogether),
         ("affinity", Self::Affinity),
         ("recently_viewed", Self::RecentlyViewed),
+        ("session_neighbours", Self::SessionNeighbours),
+        ("sequential_rules", Self::SequentialRules),
     ];
 
     /// The model an offer's word names.

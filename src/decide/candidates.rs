@@ -3,7 +3,7 @@
 //! Learned items are counted by their number in the index and looked up in the catalogue only when
 //! their turn comes; most candidates never have one.
 
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 use super::{
     eligible::Facts,
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     catalog::snapshot::{ItemNumber, Model},
     model::{Item, Why},
+    recommend::{self, Learned, Scratch},
 };
 
 /// How much each list weighs in the blend. Items of the same visits say most, the visitor's taste
@@ -36,6 +37,16 @@ const PAGE_CATEGORY_SHARE: f32 = 0.5;
 const CATEGORY_ITEMS_MAX: usize = 40;
 const TRENDING_ITEMS_MAX: usize = 100;
 
+/// Items asked of what was learned of whole visits: some of them may not be shown.
+const BY_VISITS_MAX: usize = 100;
+/// Items of the visitor that are looked at as this visit's clicks.
+const CLICKS_MAX: usize = 40;
+
+thread_local! {
+    /// Memory used again from one answer to the next; it carries nothing over.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 /// An item by whichever list knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
@@ -58,6 +69,10 @@ pub(super) struct Candidate {
 pub(super) enum Evidence {
     /// Visitors who looked at this seed looked at it too.
     Together { seed: Number, support: u32 },
+    /// Visits like this one had it.
+    Visits { visits: u32 },
+    /// It goes together with what goes together with the visitor's items.
+    Walk,
     /// It is popular in a category the visitor prefers.
     Category { rank: usize },
     /// It is popular.
@@ -72,11 +87,23 @@ impl Evidence {
     pub(super) const fn why(self) -> Why {
         match self {
             Self::Together { .. } => Why::ViewedTogether,
+            Self::Visits { .. } | Self::Walk => Why::SimilarVisits,
             Self::Category { .. } => Why::Affinity,
             Self::Popular => Why::Trending,
             Self::Seen => Why::RecentlyViewed,
             Self::New => Why::New,
         }
+    }
+}
+
+/// The evidence of what was learned of whole visits, in this room's words.
+const fn told_of(told: recommend::Evidence, current: Number) -> Evidence {
+    match told {
+        recommend::Evidence::Seen { .. } => Evidence::Seen,
+        recommend::Evidence::Together { visits } => Evidence::Together { seed: current, support: visits },
+        recommend::Evidence::Neighbours { visits } => Evidence::Visits { visits },
+        recommend::Evidence::Walk => Evidence::Walk,
+        recommend::Evidence::Popular => Evidence::Popular,
     }
 }
 
@@ -106,12 +133,52 @@ impl<'a> Candidates<'a> {
     /// The candidates of a model, in no particular order, each item once.
     pub(super) fn of(&self, model: Model) -> Vec<Candidate> {
         match model {
-            Model::Auto => self.blend(),
+            Model::Auto => self.by_visits(recommend::Model::Blend).unwrap_or_else(|| self.blend()),
+            Model::SessionNeighbours => self.by_visits(recommend::Model::SessionNeighbours).unwrap_or_default(),
+            Model::SequentialRules => self.by_visits(recommend::Model::SequentialRules).unwrap_or_default(),
             Model::Trending => self.trending().collect(),
             Model::ViewedTogether => self.together(&self.narrow_seeds()),
             Model::Affinity => self.affinity(),
             Model::RecentlyViewed => self.recently_viewed(),
         }
+    }
+
+    /// What follows the clicks of this visit by all that was learned of whole visits. `None` where
+    /// that was not enough to be tuned, or where the visitor has not looked at anything yet.
+    fn by_visits(&self, model: recommend::Model) -> Option<Vec<Candidate>> {
+        let learned = self.index.learned().filter(|l| model != recommend::Model::Blend || l.is_tuned())?;
+        let clicks = self.clicks(learned);
+        let current = *clicks.last()?;
+        let now = Index::moment(learned, self.facts.context.now);
+        let ask = recommend::Ask { clicks: &clicks, now, k: BY_VISITS_MAX, model };
+        SCRATCH.with_borrow_mut(|scratch| {
+            let ranked: Vec<Number> = learned.rank(&ask, scratch).iter().map(|(_, item)| *item).collect();
+            let candidates = ranked.iter().zip(0_u8..).map(|(item, place)| Candidate {
+                key: Key::Learned(*item),
+                score: 1.0 / (1.0 + f32::from(place)),
+                evidence: Learned::evidence(*item, scratch).map_or(Evidence::Popular, |told| told_of(told, current)),
+            });
+            Some(candidates.collect())
+        })
+    }
+
+    /// The items of the visit, oldest first, the one on the page last; those of the visit before where
+    /// this one has none yet. Items that nothing was learned of are left out.
+    fn clicks(&self, learned: &Learned) -> Vec<Number> {
+        let profile = self.facts.profile;
+        let begun = profile.session_start;
+        let known = |id: &str| self.index.number(id).filter(|n| (*n as usize) < learned.sessions().catalogue());
+        let recent = profile.recent_items.iter().take(CLICKS_MAX);
+        let mut clicks: Vec<Number> =
+            recent.clone().filter(|(_, at)| *at >= begun).filter_map(|(id, _)| known(id)).collect();
+        if clicks.is_empty() {
+            clicks.extend(recent.filter_map(|(id, _)| known(id)));
+        }
+        clicks.reverse();
+        if let Some(page) = known(self.facts.context.item).filter(|page| clicks.last() != Some(page)) {
+            clicks.push(page);
+        }
+        clicks
     }
 
     fn blend(&self) -> Vec<Candidate> {

@@ -5,7 +5,10 @@
 
 use std::collections::HashMap;
 
-use crate::model::ItemId;
+use crate::{
+    model::{ItemId, Timestamp},
+    recommend::Learned,
+};
 
 /// Place of an item in an [`Index`]; valid for that one instance only.
 pub type Number = u32;
@@ -24,6 +27,7 @@ pub struct Index {
     scores: Box<[f32]>,
     supports: Box<[u32]>,
     events: usize,
+    learned: Option<Learned>,
 }
 
 /// An item that goes together with another.
@@ -89,7 +93,27 @@ impl Index {
             scores: flat.scores.into(),
             supports: flat.supports.into(),
             events,
+            learned: None,
         }
+    }
+
+    /// Adds what was learned of whole visits; its items are numbered as here.
+    #[must_use]
+    pub fn with(mut self, learned: Learned) -> Self {
+        self.learned = Some(learned);
+        self
+    }
+
+    /// What was learned of whole visits, once there were enough of them to tune it.
+    #[must_use]
+    pub fn learned(&self) -> Option<&Learned> {
+        self.learned.as_ref()
+    }
+
+    /// A moment as [`Learned::rank`] takes it.
+    #[must_use]
+    pub fn moment(learned: &Learned, at: Timestamp) -> u32 {
+        learned.sessions().since_origin(at.0)
     }
 
     /// Items known.

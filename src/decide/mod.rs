@@ -86,6 +86,28 @@ pub fn run<S: AsRef<str>>(
     wanted.take(context.settings.slots_max).filter_map(|slot| decide_slot(slot, &facts, &mut shelf)).collect()
 }
 
+/// The best items by one model; `None` when there is nothing to show.
+#[must_use]
+pub fn recommend(
+    profile: &Profile,
+    snapshot: &SiteSnapshot,
+    index: &Index,
+    context: &Context<'_>,
+    recommend: Recommend,
+) -> Option<Decision> {
+    let facts = Facts::gather(profile, snapshot, context);
+    let picked = Shelf::new(&facts, Candidates::new(&facts, index)).pick(recommend)?;
+    Some(Decision {
+        slot: String::new(),
+        offer: None,
+        variant: None,
+        content: Content::new(),
+        items: picked.items,
+        reason: picked.reason,
+        explanation: picked.explanation,
+    })
+}
+
 /// A visitor's interest in categories at `now`, strongest first, in units of one item view.
 pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
     let taste = taste::Taste::of(profile, &snapshot.items, now, settings.half_life_ms);

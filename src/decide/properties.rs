@@ -15,6 +15,7 @@ use crate::{
         snapshot::{Items, SiteSnapshot},
     },
     model::{Profile, SiteId, Timestamp, VisitorId, profile::Affinity},
+    recommend::{Learned, Sessions, Tuned},
 };
 
 const CATEGORIES: [&str; 4] = ["A", "B", "C", ""];
@@ -34,7 +35,8 @@ fn any_snapshot() -> impl Strategy<Value = SiteSnapshot> {
 fn any_index() -> impl Strategy<Value = Index> {
     let neighbour = (0_u32..50, prop_oneof![0.0_f32..1.0, Just(f32::NAN)], 0_u32..99);
     let row = (0_u8..50, 0_usize..4, 0.0_f32..9.0, proptest::collection::vec(neighbour, 0..6));
-    proptest::collection::vec(row, 0..50).prop_map(|rows| {
+    let visits = proptest::option::of(proptest::collection::vec(proptest::collection::vec(0_usize..60, 1..6), 1..20));
+    (proptest::collection::vec(row, 0..50), visits).prop_map(|(rows, visits)| {
         let mut known = HashSet::new();
         let mut parts = Parts::default();
         for (n, category, popularity, near) in rows.into_iter().filter(|row| known.insert(row.0)) {
@@ -43,7 +45,14 @@ fn any_index() -> impl Strategy<Value = Index> {
                 .neighbours
                 .push(near.into_iter().map(|(item, score, support)| Neighbour { item, score, support }).collect());
         }
-        Index::new(parts)
+        let items = parts.items.len();
+        let index = Index::new(parts);
+        let Some(visits) = visits.filter(|_| items > 0) else { return index };
+        let mut sessions = Sessions::empty(fixture::NOW.0 / 1000);
+        for visit in visits {
+            sessions.push(visit.into_iter().map(|n| u32::try_from(n % items).unwrap()), fixture::NOW.0);
+        }
+        index.with(Learned::new(sessions, &Tuned::default()))
     })
 }
 

@@ -117,7 +117,8 @@ impl<'a> Shelf<'a> {
         if chosen.items.is_empty() {
             return None;
         }
-        let personal = |why: Why| matches!(why, Why::ViewedTogether | Why::Affinity | Why::RecentlyViewed);
+        let personal =
+            |why: Why| matches!(why, Why::ViewedTogether | Why::SimilarVisits | Why::Affinity | Why::RecentlyViewed);
         let items: Vec<Ranked> = chosen
             .items
             .iter()
@@ -144,6 +145,8 @@ impl<'a> Shelf<'a> {
                 let seed = self.candidates.index.id(seed).map_or("", |id| id);
                 format!("`{id}`: viewed together with `{seed}` by {support} visitors")
             }
+            Evidence::Visits { visits } => format!("`{id}`: in {visits} visits like this one"),
+            Evidence::Walk => format!("`{id}`: goes together with what goes together with this visit's items"),
             Evidence::Category { rank } => {
                 let category = self.candidates.categories.get(rank).map_or("", |(category, _)| category);
                 format!("`{id}`: from {category}, which the visitor looks at")

@@ -20,7 +20,10 @@ use super::{
     visitor::{self, Claims},
 };
 use crate::{
-    catalog::SiteSnapshot,
+    catalog::{
+        SiteSnapshot,
+        snapshot::{Model, Recommend},
+    },
     control::Scope,
     ingest::{Consent, consent, identify},
     model::{Currency, Decision, KnownBy, Ranked, Site, VisitorId},
@@ -118,15 +121,22 @@ pub async fn recommend(
     if item.len() > TEXT_MAX {
         return Err(ApiError::Invalid("`item` is too long".into()));
     }
-    // Any slot of this ending shows recommendations.
-    let slots = ["api-recs".to_owned()];
-    let ask = Ask { site, visitor, user: "", is_new: false, slots: &slots, item, cart: None, url_path: "", explain };
-    let answer = doors.personalizer.answer(&ask).await;
-    let k = query.k.unwrap_or(usize::MAX);
-    let items = answer.decisions.iter().flat_map(|d| &d.items).take(k).filter_map(|ranked| shown(site, ranked));
-    let mut response = Json(RecommendAnswer { items: items.collect() }).into_response();
+    let word = query.model.as_deref().unwrap_or("auto");
+    let model =
+        Model::parse(word).ok_or_else(|| ApiError::Invalid(format!("there is no model `{}`", clipped(word))))?;
+    let ask = Ask { site, visitor, user: "", is_new: false, slots: &[], item, cart: None, url_path: "", explain };
+    let k = query.k.unwrap_or(Recommend::K_DEFAULT);
+    let answer = doors.personalizer.recommend(&ask, Recommend { model, k }).await;
+    let items = answer.decisions.iter().flat_map(|d| &d.items).filter_map(|ranked| shown(site, ranked)).collect();
+    let explanation = answer.decisions.first().filter(|_| explain).map(|d| &d.explanation[..]);
+    let mut response = Json(RecommendAnswer { items, explanation }).into_response();
     response.headers_mut().insert("server-timing", timing(&answer)?);
     Ok(response)
+}
+
+/// The beginning of a word that somebody sent.
+fn clipped(word: &str) -> String {
+    word.chars().take(40).collect()
 }
 
 fn parse(bytes: &[u8]) -> Result<DecideRequest, ApiError> {

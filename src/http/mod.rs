@@ -33,7 +33,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    admin::{catalog, funnels, meaning, reports, session, sites, visitors},
+    admin::{catalog, funnels, meaning, recommendations, reports, session, sites, visitors},
     entry::Entry,
     error::ApiError,
     state::Doors,
@@ -113,6 +113,7 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
+        .routes(routes!(recommendations::tuned))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))

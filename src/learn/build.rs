@@ -12,6 +12,7 @@ use crate::{
     config,
     decide::index::{Index, Neighbour, Number, Parts},
     model::{Action, ItemId, Timestamp},
+    recommend::{Click, Sessions},
 };
 
 /// Items of one visit that are counted, the last ones: more is a robot or a price comparison.
@@ -89,6 +90,10 @@ pub struct Builder {
     weights: Vec<f32>,
     /// Items of all visits, one visit after the other.
     members: Vec<Number>,
+    /// Everything looked at, click by click.
+    clicks: Vec<Click>,
+    /// Number of the visit being read.
+    visit: u64,
     events: usize,
 }
 
@@ -117,6 +122,8 @@ impl Builder {
             visits: Vec::new(),
             weights: Vec::new(),
             members: Vec::new(),
+            clicks: Vec::new(),
+            visit: 0,
             events: 0,
         }
     }
@@ -136,6 +143,9 @@ impl Builder {
             // A category is said of one item; an order's may be that of any of its items.
             let category = if event.items.len() == 1 { event.category } else { "" };
             let number = self.number(id, category);
+            if event.action == Action::ItemViewed {
+                self.clicks.push(Click { session: self.visit, item: number, at_ms: event.at.0 });
+            }
             if let Some((_, strongest)) = self.current.iter_mut().find(|(known, _)| *known == number) {
                 *strongest = strongest.max(act);
                 continue;
@@ -175,6 +185,7 @@ impl Builder {
 
     #[expect(clippy::cast_possible_truncation, reason = "a factor from 0 to 1; counts are bounded by events_max")]
     fn end_visit(&mut self) {
+        self.visit += 1;
         let at = self.last_at;
         let weight = self.faded(at, VISIT_HALF_LIFE_MS) as f32;
         let current = std::mem::take(&mut self.current);
@@ -188,15 +199,17 @@ impl Builder {
         }
     }
 
-    /// The index of everything added.
+    /// The index of everything added, and the visits with their clicks; the items of both have the same
+    /// numbers.
     #[must_use]
-    pub fn finish(mut self) -> Index {
+    pub fn finish(mut self) -> (Index, Sessions) {
         self.end_visit();
+        let sessions = Sessions::new(std::mem::take(&mut self.clicks));
         let visits_of = self.visits_of_items();
         let mut counter = Counter::new(self.items.len());
         let neighbours =
             visits_of.iter().zip(0..).map(|(visits, item)| self.neighbours_of(item, visits, &mut counter)).collect();
-        Index::new(Parts { items: self.items, neighbours, events: self.events })
+        (Index::new(Parts { items: self.items, neighbours, events: self.events }), sessions)
     }
 
     /// The visits each item was in, visitor after visitor.
@@ -300,7 +313,7 @@ mod tests {
             let (at, action) = (NOW.plus(-minutes_ago * MINUTE), Action::ItemViewed);
             builder.add(&ItemEvent { visitor: *visitor, at, action, items: &items, category: "C" });
         }
-        builder.finish()
+        builder.finish().0
     }
 
     fn near(index: &Index, id: &str) -> Vec<(String, u32)> {

@@ -71,6 +71,8 @@ pub struct Ranked {
 pub enum Why {
     /// Seen by the same people as what the visitor looks at.
     ViewedTogether,
+    /// In visits like this one.
+    SimilarVisits,
     /// From a category the visitor prefers.
     Affinity,
     /// Popular now.
@@ -87,6 +89,7 @@ impl Why {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ViewedTogether => "viewed_together",
+            Self::SimilarVisits => "similar_visits",
             Self::Affinity => "affinity",
             Self::Trending => "trending",
             Self::RecentlyViewed => "recently_viewed",

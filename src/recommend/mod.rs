@@ -33,7 +33,7 @@ mod tune;
 mod walks;
 
 pub use candidates::Scratch;
-pub use model::{Model, Returns};
+pub use model::{Evidence, Model, Returns};
 pub use net::Net;
 pub use sessions::{Click, Sessions};
 pub use settings::Settings;
@@ -124,6 +124,18 @@ impl Learned {
         }
         best(scores, k);
         scores
+    }
+
+    /// Whether there was enough of a past to find out what the blend weighs.
+    #[must_use]
+    pub fn is_tuned(&self) -> bool {
+        self.tuned.net.is_some() || self.tuned.winner != Model::Blend
+    }
+
+    /// What speaks for an item of the answer that `scratch` was lent for last; `None` when it was not on it.
+    #[must_use]
+    pub fn evidence(item: Number, scratch: &Scratch) -> Option<Evidence> {
+        scratch.found.iter().find(|c| c.item == item).map(Evidence::of)
     }
 
     /// What it was tuned to.

@@ -108,6 +108,46 @@ impl Model {
     }
 }
 
+/// What speaks most for an item of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Evidence {
+    /// Looked at in this visit, so many clicks ago.
+    Seen {
+        /// 1: the current item.
+        lag: u16,
+    },
+    /// Visits that had it together with the current item.
+    Together {
+        /// How many.
+        visits: u32,
+    },
+    /// Visits like this one that had it.
+    Neighbours {
+        /// How many.
+        visits: u32,
+    },
+    /// Nobody had it in one visit with the last items, but with what others looked at beside them.
+    Walk,
+    /// Popular, and nothing more is known.
+    Popular,
+}
+
+impl Evidence {
+    pub(super) fn of(c: &Candidate) -> Self {
+        if c.lag > 0 {
+            Self::Seen { lag: c.lag }
+        } else if c.support >= 2.0 {
+            Self::Together { visits: c.support as u32 }
+        } else if c.voters > 0.0 {
+            Self::Neighbours { visits: c.voters as u32 }
+        } else if c.farther > 0.0 || c.after_all > 0.0 {
+            Self::Walk
+        } else {
+            Self::Popular
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ pub(super) const DAY_S: f32 = 86_400.0;
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            visits_max: 500,
+            visits_max: 250,
             neighbours_max: 200,
             lag_half_life: 1.5,
             rarity_power: 0.5,

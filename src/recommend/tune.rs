@@ -31,7 +31,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { share_max: 0.2, share_min: 0.03, predictions_max: 24_000, trial_max: 2_000, passes_max: 12, k: 20 }
+        Self { share_max: 0.15, share_min: 0.03, predictions_max: 24_000, trial_max: 2_000, passes_max: 12, k: 20 }
     }
 }
 

@@ -214,6 +214,36 @@ pub struct ItemPage {
     pub total: usize,
 }
 
+/// What a site's recommendations were tuned to, judged on the newest of its own clicks.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct TunedAnswer {
+    /// The model that is used; `null` before there were enough clicks.
+    pub winner: Option<&'static str>,
+    /// Predictions by which all were judged.
+    pub predictions: u64,
+    /// The winner's hit rate over that of the next best.
+    pub hit_rate_lead: f64,
+    /// The winner's mean reciprocal rank over that of the next best.
+    pub mrr_lead: f64,
+    /// Every model.
+    pub models: Vec<ModelQuality>,
+}
+
+/// How well a model told the next click among twenty items.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelQuality {
+    /// Its word.
+    pub model: &'static str,
+    /// Share of predictions in which the next item was on the list.
+    pub hit_rate: f64,
+    /// Half the width of its 95% interval.
+    pub hit_rate_margin: f64,
+    /// Mean of one over the place of the next item.
+    pub mrr: f64,
+    /// Half the width of its 95% interval.
+    pub mrr_margin: f64,
+}
+
 /// What became of an upsert of items.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct UpsertAnswer {

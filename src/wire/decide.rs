@@ -144,6 +144,10 @@ pub struct RecommendQuery {
     /// How many.
     #[serde(default)]
     pub k: Option<usize>,
+    /// How they are found: `auto` (default), `trending`, `viewed_together`, `affinity`, `recently_viewed`,
+    /// `session_neighbours` or `sequential_rules`.
+    #[serde(default)]
+    pub model: Option<String>,
 }
 
 /// What it answers.
@@ -151,4 +155,7 @@ pub struct RecommendQuery {
 pub struct RecommendAnswer<'a> {
     /// Best first.
     pub items: Vec<ShownItem<'a>>,
+    /// Why these, for `server` and `admin` keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<&'a [String]>,
 }

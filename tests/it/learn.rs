@@ -7,6 +7,7 @@ use ashna::{
     config::Config,
     learn::Learn,
     model::{Event, SiteId, VisitorId, event::ItemLine},
+    recommend::{Ask, Model, Scratch},
     tasks::Tasks,
 };
 
@@ -57,5 +58,44 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     let unchanged = learn.index(SiteId(1));
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert!(Arc::ptr_eq(&unchanged, &learn.index(SiteId(1))), "nothing new, nothing built");
+    tasks.stop(Duration::from_secs(5)).await;
+}
+
+/// Visits that walk a ring of thirty items, each beginning one further on.
+fn walks(visits: u128) -> Vec<Event<'static>> {
+    let at = clock::now().plus(-3_600_000);
+    let mut events = Vec::new();
+    for visitor in 0..visits {
+        for step in 0..5 {
+            let id = format!("i-{}", (visitor + step) % 30);
+            events.push(Event {
+                visitor: VisitorId(1000 + visitor),
+                occurred_at: at.plus(i64::try_from(visitor * 5 + step).unwrap()),
+                items: vec![ItemLine { id: id.into(), price_minor: 1, quantity: 1 }],
+                ..event(0)
+            });
+        }
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
+    let store = database().await;
+    let mut config = Config::defaults().learn;
+    config.refresh_seconds = 1;
+    let learn = Arc::new(Learn::new(store.clone(), &config, 30));
+    store.insert(batch(0, &walks(700))).await.unwrap();
+    let mut tasks = Tasks::default();
+    tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
+    eventually("the tuned index", Duration::from_mins(4), async || learn.index(SiteId(1)).learned().is_some()).await;
+    let index = learn.index(SiteId(1));
+    let learned = index.learned().unwrap();
+    assert!(learned.is_tuned());
+    assert!(learn.tuned(SiteId(1)).unwrap().margin().0.hit_rate > 0.9);
+    let clicks: Vec<u32> = ["i-4", "i-5"].iter().map(|id| index.number(id).unwrap()).collect();
+    let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
+    let first = learned.rank(&ask, &mut Scratch::default())[0].1;
+    assert_eq!(index.id(first).map(|id| &**id), Some("i-6"));
     tasks.stop(Duration::from_secs(5)).await;
 }

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod funnels;
 pub mod meaning;
+pub mod recommendations;
 pub mod reports;
 pub mod session;
 pub mod sites;

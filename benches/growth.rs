@@ -1,0 +1,119 @@
+//! How learning and answering grow with the clicks: `cargo bench --bench growth -- 100000 1000000 10000000`.
+//!
+//! The clicks are invented: popularity by Zipf's law over items that belong to topics, visits that stay
+//! in a topic, follow one item with its usual next, and come back to what they saw. One line a size:
+//! time to build the index, memory it took at most, and the time of one answer.
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use ashna::recommend::{Ask, Bounds, Learned, Model, Number, Scratch, Sessions, Tuned, tune};
+
+/// Chance, the same each time (xorshift, Marsaglia 2003).
+struct Dice(u64);
+
+impl Dice {
+    fn unit(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below `bound`")]
+    fn below(&mut self, bound: usize) -> usize {
+        (self.unit() * bound as f64) as usize
+    }
+
+    /// A place among `count`, the first ones more often, about by Zipf's law.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below `count`")]
+    fn popular(&mut self, count: usize) -> usize {
+        (((count as f64 + 1.0).powf(self.unit()) - 1.0) as usize).min(count - 1)
+    }
+}
+
+const TOPIC: usize = 40;
+const MONTHS_S: i64 = 90 * 86_400;
+
+/// Visits with about `clicks` clicks over three months.
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds of three months")]
+fn invent(clicks: usize) -> Sessions {
+    let mut dice = Dice(88_172_645_463_325_252);
+    let items = (clicks.isqrt() * 30).max(2 * TOPIC);
+    let topics = items / TOPIC;
+    let mut sessions = Sessions::empty(0);
+    let mut visit: Vec<Number> = Vec::new();
+    while sessions.clicks() < clicks {
+        visit.clear();
+        let topic = dice.popular(topics);
+        let length = 1 + dice.below(3) + if dice.below(5) == 0 { dice.below(12) } else { 0 };
+        for _ in 0..length {
+            let before = visit.last().map_or(0, |item| *item as usize);
+            let next = match dice.below(10) {
+                0..3 if !visit.is_empty() => topic * TOPIC + (before * 7 + 1) % TOPIC,
+                3 if !visit.is_empty() => visit[dice.below(visit.len())] as usize,
+                4 => dice.popular(items),
+                _ => topic * TOPIC + dice.popular(TOPIC),
+            };
+            visit.push(Number::try_from(next).unwrap_or(0));
+        }
+        let at = sessions.clicks() as f64 / clicks as f64 * MONTHS_S as f64;
+        sessions.push(visit.iter().copied(), (at * 1000.0) as i64);
+    }
+    sessions
+}
+
+/// Highest resident memory so far, MiB.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![100_000, 1_000_000] } else { sizes };
+    let mut out = std::io::stdout();
+    let _ = writeln!(
+        out,
+        "{:>10} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8}",
+        "clicks", "items", "build s", "tune s", "peak MiB", "p50 us", "p90 us", "p99 us"
+    );
+    for clicks in sizes {
+        let sessions = invent(clicks);
+        let begun = Instant::now();
+        let tuned: Tuned = tune(&sessions, &Bounds { predictions_max: 10_000, ..Bounds::default() }, &mut |_| ());
+        let tuning = begun.elapsed();
+        let asks = sessions.clone();
+        let begun = Instant::now();
+        let learned = Learned::new(sessions, &tuned);
+        let build = begun.elapsed();
+        let mut scratch = Scratch::default();
+        let mut times: Vec<Duration> = Vec::new();
+        let mut dice = Dice(7);
+        for _ in 0..20_000 {
+            let visit = asks.items(u32::try_from(dice.below(asks.len())).unwrap_or(0));
+            let revealed = 1 + dice.below(visit.len());
+            let begun = Instant::now();
+            let ask = Ask { clicks: &visit[..revealed], now: asks.last_ended(), k: 21, model: Model::Blend };
+            std::hint::black_box(learned.rank(&ask, &mut scratch));
+            times.push(begun.elapsed());
+        }
+        times.sort_unstable();
+        let at = |share: usize| times[times.len() * share / 1000].as_secs_f64() * 1e6;
+        let _ = writeln!(
+            out,
+            "{:>10} {:>9} {:>9.1} {:>9.1} {:>9} {:>8.1} {:>8.1} {:>8.1}",
+            asks.clicks(),
+            asks.catalogue(),
+            build.as_secs_f64(),
+            tuning.as_secs_f64(),
+            peak_mib(),
+            at(500),
+            at(900),
+            at(990)
+        );
+    }
+}

@@ -1,0 +1,17 @@
+-- One list of 21 items for a visitor with a past, on the page of one of the catalogue's items.
+package.path = os.getenv("LOAD_FOLDER") .. "/?.lua;" .. package.path
+local visitors = require("visitors")
+
+local items = {}
+for line in io.lines(assert(os.getenv("LOAD_ITEMS"), "LOAD_ITEMS is set by load/run.sh")) do
+  items[#items + 1] = line
+end
+
+function init()
+  math.randomseed(os.time() + thread_number * 7919)
+end
+
+function request()
+  local visitor, item = visitors.id(math.random(visitors.count)), items[math.random(#items)]
+  return wrk.format("GET", "/v1/recommend?key=" .. visitors.key .. "&visitor=" .. visitor .. "&item=" .. item .. "&k=21")
+end
