@@ -74,6 +74,8 @@ export function siteApi(siteId: number) {
     post<R>(`${base}/reports/${name}`, question, signal);
   return {
     change: (change: T.SiteChange) => json<T.Site>('PATCH', base, { body: change }),
+    check: (url: string) => post<T.Check>(`${base}/checks`, { url }),
+    checked: (token: string) => get<T.CheckState>(`${base}/checks/${id(token)}`),
     schema: (signal?: Signal) => get<T.Schema>(`${base}/schema?days=30`, signal),
 
     overview: (q: T.Period & { interval: T.Interval }, s?: Signal) => report<T.Overview>('overview', q, s),

@@ -18,7 +18,47 @@ export type Site = {
   known_by?: 'cookie' | 'daily_hash';
   without_consent?: 'anonymous' | 'nothing';
   session_minutes?: number | null;
+  captures?: Capture[];
 };
+export const CAPTURES = [
+  'pages',
+  'engagement',
+  'clicks',
+  'rage',
+  'forms',
+  'searches',
+  'errors',
+  'vitals',
+  'media',
+  'copy',
+  'datalayer',
+] as const;
+export type Capture = (typeof CAPTURES)[number];
+
+/** What a check of a page found; the words of the server. */
+export type Finding =
+  | 'tag_found'
+  | 'tag_missing'
+  | 'tag_twice'
+  | 'key_missing'
+  | 'wrong_key'
+  | 'integrity_unpinned'
+  | 'policy_stops_script'
+  | 'policy_stops_events'
+  | 'page_missing'
+  | 'page_unreachable'
+  | 'events_arrive'
+  | 'wrong_origin'
+  | 'blocked'
+  | 'wrong_clock'
+  | 'robot'
+  | 'no_consent'
+  | 'privacy_signal'
+  | 'opted_out'
+  | 'nothing_sent'
+  | 'not_counted';
+export type Check = { token: string; open_url: string; page: Finding[]; message?: string };
+export type CheckState = { state: 'waiting' | 'loaded' | 'heard'; findings: Finding[] };
 export type SiteChange = Partial<
   Pick<
     Site,
@@ -32,6 +72,7 @@ export type SiteChange = Partial<
     | 'known_by'
     | 'without_consent'
     | 'session_minutes'
+    | 'captures'
   >
 >;
 export type Session = { user: User; sites: Site[] };

@@ -1,6 +1,7 @@
 import type { Messages } from './en';
 import { editors } from './fa/editors';
 import { frame } from './fa/frame';
+import { install } from './fa/install';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...frame, ...reports, ...editors };
+export const fa: Messages = { ...frame, ...install, ...reports, ...editors };
