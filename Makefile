@@ -18,6 +18,7 @@ ARGS ?=
 # The scenario of `make load`.
 SCENARIO ?= single
 export CHROMIUM ?= $(shell command -v chromium chromium-browser google-chrome | head -n 1)
+export FIREFOX ?= $(shell command -v firefox-esr firefox | head -n 1)
 
 sources = $(shell find $(1) -type f -not -name '.*')
 installed = node_modules/.package-lock.json
@@ -138,8 +139,10 @@ tools:
 
 .PHONY: browser
 browser:
-	@[ -n '$(CHROMIUM)' ] || command -v chromium >/dev/null || { \
+	@missing=; [ -n '$(CHROMIUM)' ] || command -v chromium >/dev/null || missing+=" chromium"; \
+	[ -n '$(FIREFOX)' ] || command -v firefox-esr >/dev/null || missing+=" firefox-esr"; \
+	[ -z "$$missing" ] || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo '== installing Chromium for the browser tests'; \
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-		else echo 'the browser tests need Chromium: install it, or name it with CHROMIUM=/path/to/chromium' >&2; exit 1; fi; }
+			echo "== installing$$missing for the browser tests"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else echo "the browser tests need$$missing: install it, or name it with CHROMIUM=/path or FIREFOX=/path" >&2; exit 1; fi; }

@@ -45,6 +45,7 @@ fn site() -> Site {
         rate_entries: [].into(),
         rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
+        captures: ashna::model::Captures::ALL,
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         demo: false,

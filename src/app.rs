@@ -32,7 +32,7 @@ use crate::{
     geo::Geo,
     http::{
         rate::Rates,
-        state::{Doors, Rooms},
+        state::{Doors, Installation, Rooms},
     },
     journal::Journal,
     learn::Learn,
@@ -154,6 +154,7 @@ impl App {
             reports,
             privacy,
             control: control.clone(),
+            installation: Installation::new(&config.checks),
             not_ready: {
                 let journal = Arc::clone(&journal);
                 Box::new(move || (!journal.has_room()).then_some("the journal is full"))

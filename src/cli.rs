@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod doctor;
 mod evaluate;
 mod import;
 mod intake;
@@ -82,6 +83,8 @@ enum Command {
     CheckConfig,
     /// Print the description of the private API.
     Openapi,
+    /// Open a page in a Chromium of this machine and say what is wrong with its tracker.
+    Doctor(doctor::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,6 +220,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let text = format!("{config:#?}");
             tell(common, &Value::from(text.clone()), &text)
         }
+        Command::Doctor(options) => doctor::run(common, options).await,
         Command::Openapi => say(&crate::http::openapi()),
     }
 }

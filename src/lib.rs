@@ -13,14 +13,16 @@
 //! | 6 door | [`http`] |
 //! | 5 errands | [`import`], [`operate`] |
 //! | 4 stories | [`collect`], [`personalize`], [`privacy`] |
-//! | 3 keepers | [`access`], [`catalog`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
-//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`] |
+//! | 3 keepers | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
+//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`browser`] |
 //! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
 pub mod app;
+pub mod browser;
 pub mod catalog;
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod collect;
@@ -30,6 +32,7 @@ pub mod decide;
 pub mod dedup;
 pub mod delivery;
 pub mod engine;
+pub mod fetch;
 pub mod geo;
 pub mod http;
 pub mod import;

@@ -12,7 +12,10 @@ use super::{
     condition::{Condition, NumberField, NumberTest, SetField, TextField, TextTest, TraitTest},
     snapshot::{CompiledOffer, Items, Model, Recommend, SiteSnapshot},
 };
-use crate::model::{Offer, Op, Rule, Site};
+use crate::{
+    model::{Offer, Op, Rule, Site},
+    wire::tracker::TrackerSettings,
+};
 
 /// Rules may be nested this deep.
 pub const DEPTH_MAX: usize = 8;
@@ -51,7 +54,9 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
         competing.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
     }
     let offers = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
-    Ok(SiteSnapshot { site: site.into(), items, offers })
+    let site = site.into();
+    let settings_version = TrackerSettings::version(&site);
+    Ok(SiteSnapshot { site, settings_version, items, offers })
 }
 
 /// Compiles one offer; `catalog` asks this before it stores one.
@@ -325,6 +330,7 @@ mod tests {
             rate_entries: [].into(),
             rates: std::sync::Arc::new(crate::model::rates::Rates::to(crate::model::Currency(*b"EUR"))),
             rules: std::sync::Arc::default(),
+            captures: crate::model::Captures::ALL,
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

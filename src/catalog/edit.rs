@@ -9,7 +9,7 @@ use crate::{
     access::new_secret,
     control::NewSite,
     model::{
-        ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, Site, SiteId, VisitorRules, WithoutConsent,
+        Captures, ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, Site, SiteId, VisitorRules, WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
@@ -41,6 +41,8 @@ pub struct Change {
     pub without_consent: Option<String>,
     /// Minutes of silence that end a session; `Some(None)` for the setting that holds for all sites.
     pub session_minutes: Option<Option<u32>>,
+    /// What the tracker notices by itself.
+    pub captures: Option<Vec<String>>,
 }
 
 /// What became of an upsert.
@@ -96,6 +98,10 @@ impl Catalog {
                 "denied" => ConsentDefault::Denied,
                 _ => return Err(invalid("`consent_default` must be granted or denied")),
             };
+        }
+        if let Some(words) = change.captures {
+            site.captures = Captures::of_words(words.iter().map(String::as_str))
+                .map_err(|word| invalid(&format!("`captures` names nothing known: {}", word.escape_debug())))?;
         }
         site.honour_gpc = change.honour_gpc.unwrap_or(site.honour_gpc);
         site.events_per_second_max = change.events_per_second_max.unwrap_or(site.events_per_second_max);

@@ -38,6 +38,8 @@ impl Snapshot {
 pub struct SiteSnapshot {
     /// The site and its settings.
     pub site: Arc<Site>,
+    /// The name of its settings' present state, for trackers.
+    pub settings_version: Box<str>,
     /// Its items.
     pub items: Arc<Items>,
     /// Its enabled offers by slot, the one to try first in front.

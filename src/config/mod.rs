@@ -4,6 +4,7 @@
 //! with the nearest known one as a hint. Example: `ASHNA__SERVER__LISTEN=0.0.0.0:80` sets `server.listen`.
 
 mod access;
+mod checks;
 mod clickhouse;
 mod decide;
 mod dedup;
@@ -21,6 +22,7 @@ mod server;
 use std::path::Path;
 
 pub use access::Access;
+pub use checks::Checks;
 pub use clickhouse::{Clickhouse, Endpoint};
 pub use decide::Decide;
 pub use dedup::Dedup;
@@ -74,6 +76,8 @@ pub struct Config {
     pub decide: Decide,
     /// `[access]`.
     pub access: Access,
+    /// `[checks]`.
+    pub checks: Checks,
 }
 
 /// Why the settings cannot be used. Each message names the place and what to do.

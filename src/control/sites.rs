@@ -6,7 +6,8 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
 use crate::model::{
-    ConsentDefault, Currency, KnownBy, RobotsPolicy, Site, SiteId, Timestamp, VisitorRules, WithoutConsent,
+    Capture, Captures, ConsentDefault, Currency, KnownBy, RobotsPolicy, Site, SiteId, Timestamp, VisitorRules,
+    WithoutConsent,
     rates::{RateEntry, Rates},
 };
 
@@ -53,8 +54,8 @@ impl Control {
     pub async fn update_site(&self, site: &Site) -> Result<bool, ControlError> {
         let done = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
-             honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, rates = ?, rules = ? \
-             WHERE id = ?",
+             honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, \
+             rates = ?, rules = ?, captures = ? WHERE id = ?",
         )
         .bind(&site.name)
         .bind(as_json(&site.origins))
@@ -75,6 +76,7 @@ impl Control {
         .bind(site.visitors.session_minutes)
         .bind(document(&*site.rate_entries)?)
         .bind(document(&*site.rules)?)
+        .bind(written(site.captures))
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -93,6 +95,17 @@ fn document<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, ControlEr
 /// A document of the site's, or none where it cannot be used any more: the site is worth more than it.
 fn usable<T: serde::de::DeserializeOwned + Default>(text: &str, what: &str) -> T {
     serde_json::from_str(text).inspect_err(|error| tracing::warn!(%error, what, "left out")).unwrap_or_default()
+}
+
+/// Everything is written as nothing, so that a capture of a later version is on by default too.
+fn written(captures: Captures) -> Option<String> {
+    (captures != Captures::ALL).then(|| captures.iter().map(Capture::as_str).collect::<Vec<_>>().join(" "))
+}
+
+fn read_captures(words: Option<String>) -> Result<Captures, ControlError> {
+    words.map_or(Ok(Captures::ALL), |words| {
+        Captures::of_words(words.split_whitespace()).map_err(|word| ControlError::unreadable("capture", word))
+    })
 }
 
 fn read(row: &SqliteRow) -> Result<Site, ControlError> {
@@ -128,6 +141,7 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
         rate_entries: rate_entries.into(),
         rates: Arc::new(rates),
         rules: Arc::new(usable(&text("rules")?, "rules of a site")),
+        captures: read_captures(row.try_get("captures")?)?,
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),
     })

@@ -8,13 +8,21 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
+use serde::Deserialize;
 
-use super::{error::ApiError, state::Doors};
+use super::{error::ApiError, extract::Query, state::Doors};
+use crate::clock;
 
 #[derive(Embed)]
 #[folder = "tracker-js/dist"]
 #[allow_missing = true]
 struct Tracker;
+
+/// Every tracker ever released, by its hash: whoever pinned one gets it for ever.
+#[derive(Embed)]
+#[folder = "tracker-js/releases"]
+#[allow_missing = true]
+struct Releases;
 
 #[derive(Embed)]
 #[folder = "dashboard/dist"]
@@ -51,11 +59,37 @@ pub async fn tracker(headers: HeaderMap) -> Result<Response, ApiError> {
 
 /// `GET /t/HASH.js`: exactly this version of the tracker, for ever; the one to pin with SRI.
 pub async fn pinned_tracker(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let current = Tracker::get("t.js").map(|file| format!("{}.js", etag_of(&file)));
-    if current.is_none_or(|current| current != name) {
-        return Err(ApiError::NotFound);
+    let current = || Tracker::get("t.js").is_some_and(|file| format!("{}.js", etag_of(&file)) == name);
+    let released = is_script(&name).then(|| file::<Releases>(&name, &headers, FOREVER)).flatten();
+    let found = released.or_else(|| current().then(|| file::<Tracker>("t.js", &headers, FOREVER)).flatten());
+    let mut answer = found.ok_or(ApiError::NotFound)?;
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    Ok(answer)
+}
+
+/// Their packed forms are served under the same name.
+fn is_script(name: &str) -> bool {
+    std::path::Path::new(name).extension().is_some_and(|ending| ending == "js")
+}
+
+/// What the address of the second file carries.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DebugQuery {
+    ashna_debug: String,
+}
+
+/// `GET /t/debug.js`: the second file, once for each token of the dashboard.
+pub async fn debug_file(
+    State(doors): State<Doors>,
+    Query(query): Query<DebugQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if !doors.installation.checks.load(&query.ashna_debug, clock::now()) {
+        return Err(ApiError::Forbidden("this link to a check was used already, or is too old"));
     }
-    let mut answer = file::<Tracker>("t.js", &headers, FOREVER).ok_or(ApiError::NotFound)?;
+    let mut answer = file::<Tracker>("debug.js", &headers, "no-store").ok_or(ApiError::NotFound)?;
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(answer)
 }
@@ -114,7 +148,9 @@ fn file<E: Embed>(path: &str, headers: &HeaderMap, cache: &'static str) -> Optio
         .filter(|(name, _)| accepts(name))
         .find_map(|(name, ending)| Some((name, E::get(&format!("{path}.{ending}"))?)));
     let mut answer = Response::new(Body::empty());
-    if headers.get(header::IF_NONE_MATCH) == Some(&etag) {
+    let known = super::connection::text(headers, header::IF_NONE_MATCH);
+    let same = |tag: &str| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes();
+    if known.split(',').any(same) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         let content_type = HeaderValue::from_str(plain.metadata.mimetype()).ok()?;

@@ -18,13 +18,18 @@ use super::{
     extract::Query,
     rate,
     state::Doors,
+    tracker,
     visitor::{self, Claims},
 };
 use crate::{
+    catalog::SiteSnapshot,
     collect::{Arrival, CollectError, Collected},
     ingest::{Identity, Sender, consent},
     model::{Kind, Site},
-    wire::collect::{self, Batch},
+    wire::{
+        collect::{self, Batch, Text},
+        tracker::TrackerNews,
+    },
 };
 
 pub(super) const OUTCOME: &str = "ashna-outcome";
@@ -49,7 +54,7 @@ pub struct PixelQuery {
 }
 
 /// `POST /e`: the tracker's batches. The visitor cookie is read and set here.
-pub async fn tracker(
+pub async fn own(
     State(doors): State<Doors>,
     Query(query): Query<KeyQuery>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -126,14 +131,18 @@ async fn from_browser(
     batch: &Batch<'_>,
 ) -> Result<Response, ApiError> {
     let snapshot = doors.catalog.snapshot();
-    let site = &snapshot.site_of_key(key).ok_or_else(|| refuse(doors, "unknown_key", ApiError::Unauthorized))?.site;
+    let known = snapshot.site_of_key(key).ok_or_else(|| refuse(doors, "unknown_key", ApiError::Unauthorized))?;
+    let site = &known.site;
     sender_of(doors, &parts.headers, site)?;
     rate::admit_events(doors, peer, &parts.headers, site, batch.events.len())?;
     let refusal_signal = visitor::refuses(&parts.headers);
     let consent = consent::settle(site, consent::said(batch), refusal_signal);
-    let claims = Claims { proposal: batch.visitor.as_str(), reset: batch.reset, own_connection: true };
+    let carried = tracker::carried(doors, site, batch.link.token.as_str(), batch.link.referrer.as_str());
+    let carried = carried.map(|visitor| visitor.to_string());
+    let proposal = carried.as_deref().unwrap_or(batch.visitor.as_str());
+    let claims = Claims { proposal, reset: batch.reset, own_connection: true };
     let identity = visitor::identify(doors, &parts.headers, peer, site, &claims, consent);
-    if visitor::is_new(identity, batch.fresh) {
+    if visitor::is_new(identity, batch.fresh && carried.is_none()) {
         doors.collector.welcome(site.id, identity.visitor);
     }
     let arrival = Arrival {
@@ -150,25 +159,28 @@ async fn from_browser(
         refusal_signal,
     };
     let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(doors, &e))?;
-    answer_browser(doors, parts, site, batch, identity, &collected)
+    answer_browser(doors, parts, known, batch, identity, &collected)
 }
 
-/// 204, or the id to go on with when the service settled on another than the tracker proposed.
+/// 204, or what the tracker has yet to hear: the id to go on with when the service settled on another
+/// than it proposed, new settings, and the token it asked for.
 fn answer_browser(
     doors: &Doors,
     parts: &Parts,
-    site: &Site,
+    known: &SiteSnapshot,
     batch: &Batch<'_>,
     identity: Identity,
     collected: &Collected,
 ) -> Result<Response, ApiError> {
+    let site = &known.site;
     let settled = identity.visitor.to_string();
-    let agreed = !visitor::is_told(identity) || batch.visitor.as_str() == settled;
-    let mut answer = if agreed {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        Json(json!({ "visitor": settled })).into_response()
+    let has = batch.settings.as_ref().map(Text::as_str);
+    let news = TrackerNews {
+        visitor: Some(settled).filter(|settled| visitor::is_told(identity) && batch.visitor.as_str() != settled),
+        settings: tracker::settings(known, has, &parts.headers),
+        link: if batch.linking { tracker::ticket(doors, site, identity) } else { None },
     };
+    let mut answer = if news.is_none() { StatusCode::NO_CONTENT.into_response() } else { Json(news).into_response() };
     let said = consent::said(batch);
     if let Some(cookie) = visitor::cookie_to_set(doors, &parts.headers, site, identity, collected.session, said)? {
         answer.headers_mut().append(header::SET_COOKIE, cookie);

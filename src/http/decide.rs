@@ -17,6 +17,7 @@ use super::{
     error::ApiError,
     extract::Query,
     state::Doors,
+    tracker,
     visitor::{self, Claims},
 };
 use crate::{
@@ -38,7 +39,7 @@ const TEXT_MAX: usize = 2000;
 
 /// Decides what fills the slots of a page.
 #[utoipa::path(post, path = "/v1/decide", tag = "personalization", request_body = DecideRequest,
-    responses((status = 200, body = DecideAnswer)))]
+    responses((status = 200, body = DecideAnswer<'static>)))]
 pub async fn decide(
     State(doors): State<Doors>,
     Query(query): Query<KeyQuery>,
@@ -56,8 +57,11 @@ pub async fn decide(
         .consent
         .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
     let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
+    let link = asked.link.as_ref();
+    let carried = link.and_then(|link| tracker::carried(&doors, &site.site, &link.token, &link.referrer));
+    let carried = carried.map(|visitor| visitor.to_string());
     let claims = Claims {
-        proposal: asked.visitor.as_deref().unwrap_or(""),
+        proposal: carried.as_deref().or(asked.visitor.as_deref()).unwrap_or(""),
         reset: asked.reset,
         own_connection: connection::origin(&parts.headers).is_some(),
     };
@@ -71,7 +75,7 @@ pub async fn decide(
             site,
             visitor: personal,
             user: &user,
-            is_new: visitor::is_new(identity, asked.fresh),
+            is_new: visitor::is_new(identity, asked.fresh && carried.is_none()),
             slots: &asked.slots,
             item: asked.context.item.as_deref().unwrap_or(""),
             cart: asked.context.cart.as_deref(),
@@ -83,6 +87,7 @@ pub async fn decide(
         visitor: visitor::is_told(identity).then(|| identity.visitor.to_string()),
         decisions: bodies(site, &answer.decisions, explain)?,
         degraded: answer.degraded,
+        settings: tracker::settings(site, asked.settings.as_deref(), &parts.headers),
     };
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();

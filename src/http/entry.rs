@@ -110,7 +110,7 @@ async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: Socke
     let origin = cors::origin(&request);
     let answer = match route {
         Route::Events => match Query::of(request.uri()) {
-            Ok(query) => collect::tracker(State(doors), query, ConnectInfo(peer), request).await,
+            Ok(query) => collect::own(State(doors), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
         Route::Segment(call) => segment::call(State(doors), Path(call), ConnectInfo(peer), request).await,

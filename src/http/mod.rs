@@ -1,7 +1,7 @@
 //! The only room that speaks axum: one route table, extractors, error mapping, thin handlers.
 //!
 //! Handlers read a request, ask one story, and write the answer; they never see the journal or the
-//! warehouse. Example: `GET /readyz` is [`ops::ready`], `POST /e` is [`collect::tracker`].
+//! warehouse. Example: `GET /readyz` is [`ops::ready`], `POST /e` is [`collect::own`].
 
 pub mod admin;
 pub mod assets;
@@ -10,6 +10,7 @@ pub mod caller;
 pub mod collect;
 pub mod connection;
 pub mod cors;
+pub mod debug;
 pub mod decide;
 pub mod entry;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod rate;
 pub mod segment;
 pub mod serve;
 pub mod state;
+pub mod tracker;
 pub mod visitor;
 
 use axum::{
@@ -33,7 +35,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    admin::{catalog, funnels, meaning, recommendations, reports, session, sites, visitors},
+    admin::{catalog, checks, funnels, meaning, recommendations, reports, session, sites, visitors},
     entry::Entry,
     error::ApiError,
     state::Doors,
@@ -87,14 +89,16 @@ pub fn openapi() -> String {
 /// What pages and SDKs use: readable from other origins.
 fn public() -> Router<Doors> {
     Router::new()
-        .route("/e", post(collect::tracker).options(ops::alive))
+        .route("/e", post(collect::own).options(ops::alive))
         .route("/px.gif", get(collect::pixel))
         .route("/v1/decide", post(decide::decide).options(ops::alive))
         .route("/v1/recommend", get(decide::recommend).options(ops::alive))
+        .route("/v1/debug", post(debug::report).options(ops::alive))
         .route("/v1/{call}", post(segment::call).options(ops::alive))
         .route("/v1/projects/{key}/settings", get(segment::settings).options(ops::alive))
         .layer(middleware::from_fn(cors::public))
         .route("/t.js", get(assets::tracker))
+        .route("/t/debug.js", get(assets::debug_file))
         .route("/t/{name}", get(assets::pinned_tracker))
 }
 
@@ -109,6 +113,8 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(sites::add_key))
         .routes(routes!(meaning::rates, meaning::put_rates))
         .routes(routes!(meaning::rules, meaning::put_rules))
+        .routes(routes!(checks::add))
+        .routes(routes!(checks::one))
         .routes(routes!(catalog::items, catalog::put_items))
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::rate::Rates;
 use crate::{
-    access::Access, catalog::Catalog, collect::Collector, config, control::Control, delivery::Replay,
-    operate::Operator, personalize::Personalizer, privacy::Privacy, reports::Reports, telemetry::Metrics,
-    wire::admin::JournalCounts,
+    access::Access, catalog::Catalog, checks::Checks, collect::Collector, config, control::Control, delivery::Replay,
+    fetch::Fetcher, operate::Operator, personalize::Personalizer, privacy::Privacy, reports::Reports,
+    telemetry::Metrics, wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -35,6 +35,8 @@ pub struct Rooms {
     pub metrics: Arc<Metrics>,
     /// Saved funnels and the like.
     pub control: Control,
+    /// Checking a site's pages.
+    pub installation: Installation,
     /// Why events cannot be taken now; `None` when they can.
     pub not_ready: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
     /// Whether reports can be answered.
@@ -45,6 +47,22 @@ pub struct Rooms {
     pub quarantine: Replay,
     /// Brings the gauges up to date before they are read.
     pub refresh_gauges: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What the installation check needs.
+pub struct Installation {
+    /// Open checks.
+    pub checks: Checks,
+    /// Reads pages for them.
+    pub fetcher: Fetcher,
+}
+
+impl Installation {
+    /// As `[checks]` says.
+    #[must_use]
+    pub fn new(config: &config::Checks) -> Self {
+        Self { checks: Checks::new(config.link_minutes), fetcher: Fetcher::new(config) }
+    }
 }
 
 impl From<Rooms> for Doors {

@@ -36,6 +36,7 @@ pub(crate) fn site() -> Site {
         rate_entries: [].into(),
         rates: Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: Arc::default(),
+        captures: crate::model::Captures::ALL,
         demo: false,
         created_at: Timestamp(0),
     }

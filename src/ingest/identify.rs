@@ -42,6 +42,16 @@ impl Keys {
         assert!(!keys.is_empty(), "at least one cookie key is needed");
         Self(keys)
     }
+
+    /// The one that signs.
+    pub(super) fn newest(&self) -> &[u8] {
+        &self.0[0]
+    }
+
+    /// Those that verify.
+    pub(super) fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|key| &**key)
+    }
 }
 
 /// What a valid cookie says.
@@ -252,7 +262,7 @@ fn sign(site: SiteId, key: &[u8], signed: &str) -> [u8; MAC_TEXT_LENGTH] {
     base64url(mac.first_chunk().expect("an HMAC-SHA256 has 32 bytes"))
 }
 
-fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     for part in parts {
         mac.update(part);
@@ -270,7 +280,7 @@ fn base64url(bytes: &[u8; 16]) -> [u8; MAC_TEXT_LENGTH] {
     })
 }
 
-fn push_base36(text: &mut String, at: Timestamp) {
+pub(super) fn push_base36(text: &mut String, at: Timestamp) {
     let mut rest = at.0.max(0).unsigned_abs();
     let mut digits = [0; 13];
     let mut length = 0;

@@ -14,6 +14,8 @@ pub mod enrich;
 mod fixture;
 pub mod identify;
 pub mod limits;
+pub mod link;
+mod notice;
 pub mod pace;
 mod properties;
 pub mod robots;
@@ -122,12 +124,15 @@ fn take<'a>(
     progress: &mut Progress,
     raw: &'a RawValue,
 ) -> Result<Verdict<'a>, Verdict<'a>> {
-    let call = &validate::reject_unreadable(setting, raw)?;
+    let mut call = validate::reject_unreadable(setting, raw)?;
+    let noticed = notice::put_name(&mut call);
+    let call = &call;
     let kind = validate::reject_unknown_type(batch, call)?;
     let mut event = Box::new(blank(setting, kind));
     let own = consent::of_event(setting, batch, call).map(|consent| Setting { consent, ..*setting });
     let setting = own.as_ref().unwrap_or(setting);
 
+    notice::drop_switched_off(setting, noticed)?;
     validate::reject_unfit(&mut event, call)?;
     validate::put_message(&mut event, setting, call, progress);
     properties::reject_bad_properties(&mut event, call)?;
@@ -145,6 +150,7 @@ fn take<'a>(
     enrich::user_agent::put_device(&mut event, &agent, batch, call);
     enrich::visitor::put_tastes(&mut event, batch, call);
     shop::put_shop(&mut event, setting, call);
+    notice::put_facts(&mut event, setting, noticed);
     rules::put_violations(&mut event, setting);
     enrich::visitor::put_place(&mut event, setting, batch, call);
     setting.caps.put_buckets(&mut event, setting.now);

@@ -101,7 +101,11 @@ fn surrogate(json: &str, at: usize) -> Option<Half> {
 
 /// The object with one more member at its beginning.
 fn with_member(object: &str, name: &str, value: &str) -> String {
-    let value = serde_json::Value::from(value);
+    with_raw_member(object, name, &serde_json::Value::from(value).to_string())
+}
+
+/// The same for a value that is JSON already. `object` is a JSON object.
+pub(super) fn with_raw_member(object: &str, name: &str, value: &str) -> String {
     let rest = object[1..].trim_start();
     let comma = if rest.starts_with('}') { "" } else { "," };
     format!("{{\"{name}\":{value}{comma}{rest}")

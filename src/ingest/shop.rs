@@ -23,7 +23,11 @@ struct Told<'a> {
     #[serde(borrow)]
     id: Text<'a>,
     #[serde(borrow)]
+    item_id: Text<'a>,
+    #[serde(borrow)]
     category: Text<'a>,
+    #[serde(borrow)]
+    item_category: Text<'a>,
     #[serde(borrow)]
     price: Text<'a>,
     #[serde(borrow)]
@@ -39,9 +43,14 @@ struct Told<'a> {
     #[serde(borrow)]
     order_id: Text<'a>,
     #[serde(borrow)]
+    transaction_id: Text<'a>,
+    #[serde(borrow)]
     products: Option<&'a RawValue>,
     #[serde(borrow)]
     items: Option<&'a RawValue>,
+    /// Where the Google tag's set-ups put all the former.
+    #[serde(borrow)]
+    ecommerce: Option<&'a RawValue>,
 }
 
 pub(super) fn put_shop<'a>(event: &mut Event<'a>, setting: &Setting<'_>, call: &collect::Event<'a>) {
@@ -50,11 +59,12 @@ pub(super) fn put_shop<'a>(event: &mut Event<'a>, setting: &Setting<'_>, call: &
     }
     let told: Told<'a> = match (event.kind, call.properties) {
         (Kind::Track | Kind::Page | Kind::Screen, Some(properties)) => {
-            serde_json::from_str(properties.get()).unwrap_or_default()
+            let told: Told<'a> = serde_json::from_str(properties.get()).unwrap_or_default();
+            told.ecommerce.and_then(|inner| serde_json::from_str(inner.get()).ok()).unwrap_or(told)
         }
         _ => Told::default(),
     };
-    event.category = text::clean(&told.category.or(&call.category).0, limits::CATEGORY);
+    event.category = text::clean(&told.category.or(&told.item_category).or(&call.category).0, limits::CATEGORY);
     if event.kind != Kind::Track {
         return;
     }
@@ -65,7 +75,7 @@ pub(super) fn put_shop<'a>(event: &mut Event<'a>, setting: &Setting<'_>, call: &
         event.currency = purse.currency;
     }
     if matches!(event.action, Action::Ordered | Action::Refunded) {
-        event.order_id = text::clean(&told.order_id.0, limits::ORDER_ID);
+        event.order_id = text::clean(&told.order_id.or(&told.transaction_id).0, limits::ORDER_ID);
     }
 }
 
@@ -80,7 +90,7 @@ fn put_items<'a>(event: &mut Event<'a>, told: &Told<'a>, purse: &Purse) {
                 Told { id: Text::of_json(raw), ..Told::default() }
             };
             if event.category.is_empty() {
-                event.category = text::clean(&line.category.0, limits::CATEGORY);
+                event.category = text::clean(&line.category.or(&line.item_category).0, limits::CATEGORY);
             }
             event.items.extend(line.item(true, purse));
         }
@@ -94,7 +104,7 @@ fn put_items<'a>(event: &mut Event<'a>, told: &Told<'a>, purse: &Purse) {
 
 impl<'a> Told<'a> {
     fn item(&self, bare_id: bool, purse: &Purse) -> Option<ItemLine<'a>> {
-        let id = self.product_id.or(&self.sku);
+        let id = self.product_id.or(&self.sku).or(&self.item_id);
         let id = if id.is_empty() && bare_id { &self.id } else { id };
         let id = text::clean(&id.0, limits::ITEM_ID);
         let pieces = self.quantity.as_str().split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(1);

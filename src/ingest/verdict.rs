@@ -27,6 +27,8 @@ pub enum DropReason {
     NoConsent,
     /// It only tells who somebody is, and the site takes no ids.
     NoIds,
+    /// The tracker noticed it by itself, and the site does not want that noticed.
+    SwitchedOff,
 }
 
 impl DropReason {
@@ -38,6 +40,7 @@ impl DropReason {
             Self::Robot(_) => "robot",
             Self::NoConsent => "no_consent",
             Self::NoIds => "no_ids",
+            Self::SwitchedOff => "switched_off",
         }
     }
 }

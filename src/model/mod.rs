@@ -3,6 +3,7 @@
 //! Every room speaks in these words. This room must never read a clock, a file or the network, and
 //! never derives public JSON (that is `wire`).
 
+pub mod capture;
 pub mod decision;
 pub mod event;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod schema;
 pub mod site;
 pub mod time;
 
+pub use capture::{Capture, Captures};
 pub use decision::{Content, Decision, Ranked, Reason, Why};
 pub use event::{Action, Channel, Device, DeviceClass, Event, Kind, Page, Place, Traffic};
 pub use ids::{ItemId, MessageHash, Position, SiteId, VisitorId};

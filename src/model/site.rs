@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Currency, SiteId,
+    Captures, Currency, SiteId,
     rates::{RateEntry, Rates},
     schema::Rules,
 };
@@ -41,6 +41,8 @@ pub struct Site {
     pub rates: Arc<Rates>,
     /// What its events are meant to look like.
     pub rules: Arc<Rules>,
+    /// What the tracker notices by itself.
+    pub captures: Captures,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// When it was added, milliseconds.

@@ -157,6 +157,7 @@ mod tests {
             rules: std::sync::Arc::default(),
             events_per_second_max: 0,
             visitors: VisitorRules::default(),
+            captures: crate::model::Captures::ALL,
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

@@ -41,6 +41,7 @@ fn site() -> Site {
         rate_entries: [].into(),
         rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
+        captures: crate::model::Captures::ALL,
         demo: true,
         created_at: Timestamp(0),
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::reports::VisitorHistory;
-use crate::model::{ConsentDefault, Profile, RobotsPolicy, Site};
+use crate::model::{Capture, ConsentDefault, Profile, RobotsPolicy, Site};
 
 /// Every error answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,6 +102,9 @@ pub struct SiteBody {
     pub without_consent: &'static str,
     /// Minutes of silence that end a session; null for the setting that holds for all sites.
     pub session_minutes: Option<u32>,
+    /// What the tracker notices by itself: pages, engagement, clicks, rage, forms, searches, errors,
+    /// vitals, media, copy, datalayer.
+    pub captures: Vec<&'static str>,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// RFC 3339.
@@ -130,6 +133,7 @@ impl From<&Site> for SiteBody {
             known_by: site.visitors.known_by.as_str(),
             without_consent: site.visitors.without_consent.as_str(),
             session_minutes: site.visitors.session_minutes,
+            captures: site.captures.iter().map(Capture::as_str).collect(),
             demo: site.demo,
             created_at: site.created_at.to_string(),
         }
@@ -174,6 +178,8 @@ pub struct SiteChange {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u32>)]
     pub session_minutes: Option<Option<u32>>,
+    /// All that the tracker notices by itself.
+    pub captures: Option<Vec<String>>,
 }
 
 /// Tells a null that was said from nothing said.

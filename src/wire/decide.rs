@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::tracker::TrackerSettings;
+
 /// What a page asks.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct DecideRequest {
@@ -28,6 +30,12 @@ pub struct DecideRequest {
     /// HMAC-SHA256 of `user_id` with the site's secret, hexadecimal.
     #[serde(default)]
     pub signature: Option<String>,
+    /// The settings the tracker has: the name of their state, empty when it has none.
+    #[serde(default)]
+    pub settings: Option<String>,
+    /// What the visitor brought along from another origin of the site.
+    #[serde(default)]
+    pub link: Option<LinkBody>,
     /// The slots of the page.
     #[serde(default)]
     pub slots: Vec<String>,
@@ -37,6 +45,17 @@ pub struct DecideRequest {
     /// What the visitor agreed to.
     #[serde(default)]
     pub consent: Option<ConsentBody>,
+}
+
+/// A token from the address of the page, and the page before.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct LinkBody {
+    /// As the service made it.
+    #[serde(default)]
+    pub token: String,
+    /// Address or origin of the page before.
+    #[serde(default)]
+    pub referrer: String,
 }
 
 /// Where the visitor is.
@@ -74,7 +93,7 @@ pub struct ConsentBody {
 
 /// The answer for all slots.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DecideAnswer {
+pub struct DecideAnswer<'a> {
     /// The id to go on with; absent without consent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visitor: Option<String>,
@@ -83,6 +102,10 @@ pub struct DecideAnswer {
     pub decisions: Map<String, Value>,
     /// True when the stored profile could not be read in time.
     pub degraded: bool,
+    /// The site's settings, when the tracker has others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<TrackerSettings<'a>>,
 }
 
 /// The answer for one slot.

@@ -3,9 +3,10 @@
 //! Shapes only: no IO, no decisions. What arrives is bounded and checked by the room that uses it.
 
 pub mod admin;
+pub mod checks;
 pub mod collect;
 pub mod decide;
 pub mod item;
 pub mod meaning;
-
 pub mod reports;
+pub mod tracker;

@@ -1,11 +1,12 @@
 // Starts the real binary on a free port with a data directory of its own.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
 
@@ -35,11 +36,13 @@ export async function until(what, check, limitMs = 30_000) {
   throw new Error(`waited ${limitMs} ms in vain for ${what}${last ? `: ${last.message}` : ''}`);
 }
 
-/** A running service with the demo shop; `stop` ends it and removes its data. */
-export async function startService() {
+const run = promisify(execFile);
+
+/** A running service, with the demo shop unless told otherwise; `stop` ends it and removes its data. */
+export async function startService({ demo = true } = {}) {
   const port = await freePort();
   const data = await mkdtemp(join(tmpdir(), 'ashna-browser-'));
-  const child = spawn(BINARY, ['serve', '--demo', '--listen', `127.0.0.1:${port}`, '--data-dir', data], {
+  const child = spawn(BINARY, ['serve', ...(demo ? ['--demo'] : []), '--listen', `127.0.0.1:${port}`, '--data-dir', data], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let printed = '';
@@ -55,7 +58,12 @@ export async function startService() {
   try {
     await until('the service to be ready', async () => (await fetch(`${base}/readyz`)).ok);
     const setupLink = (await until('the set-up link', () => printed.match(/http\S+#token=\S+/)))[0];
-    return { base, setupLink, stop };
+    const addSite = async (...origins) => {
+      const words = ['site', 'add', '--name', 'Test', '--json', '--data-dir', data];
+      const { stdout } = await run(BINARY, [...words, ...origins.flatMap((origin) => ['--origin', origin])]);
+      return JSON.parse(stdout);
+    };
+    return { base, setupLink, stop, addSite, pid: child.pid, data };
   } catch (error) {
     await stop();
     throw error;

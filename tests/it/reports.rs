@@ -35,6 +35,7 @@ pub fn site() -> Site {
         rules: std::sync::Arc::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
+        captures: ashna::model::Captures::ALL,
         demo: false,
         created_at: Timestamp(0),
     }

@@ -1,2 +1,4 @@
 /** The package's version, written in by the build. */
 declare const VERSION: string;
+/** Whether slots are part of this build. */
+declare const PERSONALIZE: boolean;

@@ -1,6 +1,7 @@
 // Asks the server what to show. It draws nothing and never rejects: without an answer the
 // page simply keeps what it has.
-import { settings } from './settings';
+import { ask } from './ask';
+import { silent } from './consent';
 import type { DecisionContext, Decisions } from './types';
 import { adopt, sender, visitorFor } from './visitor';
 
@@ -16,28 +17,20 @@ const itemOfPage = (): string | undefined =>
   document.querySelector<HTMLElement>('[data-ashna-item]:not([data-ashna-slot] *)')?.dataset.ashnaItem;
 
 export async function decide(slots: string[], context?: DecisionContext): Promise<Decisions> {
-  try {
-    const head = sender(visitorFor('personalization'));
-    const response = await fetch(settings.api + '/v1/decide', {
-      method: 'POST',
-      body: JSON.stringify({
-        ...head,
-        slots,
-        context: {
-          url: location.href,
-          item: itemOfPage(),
-          locale: navigator.language,
-          ...known,
-          ...context,
-        },
-      }),
-      credentials: 'include',
-    });
-    const answer = await response.json();
-    if (response.ok && answer.decisions) {
-      adopt(head, answer);
-      return answer;
-    }
-  } catch {}
-  return { decisions: {}, degraded: true };
+  const nothing = { decisions: {}, degraded: true };
+  if (silent()) return nothing;
+  const head = sender(visitorFor('personalization'));
+  const [, answer] = await ask('/v1/decide', {
+    ...head,
+    slots,
+    context: {
+      url: location.href,
+      item: itemOfPage(),
+      ...known,
+      ...context,
+    },
+  });
+  if (!answer?.decisions) return nothing;
+  adopt(head, answer);
+  return answer as Decisions;
 }

@@ -1,26 +1,61 @@
 // One event, as Segment's specification names its fields.
+import { choice } from './consent';
 import { enqueue } from './queue';
 import { page, type Page } from './page';
+import { site } from './settings';
 import type { Properties } from './types';
-import { randomId, touchSession } from './visitor';
+import { randomId } from './visitor';
 
-export type Kind = 'page' | 'track' | 'identify' | 'group' | 'alias';
+/** The calls of the API… */
+type Call = 'page' | 'track' | 'identify' | 'group' | 'alias';
+
+/** …and what is noticed by itself; the server knows how reports call it. */
+export type Noticed =
+  | 'view'
+  | 'engage'
+  | 'vitals'
+  | 'click'
+  | 'rage'
+  | 'input'
+  | 'submit'
+  | 'abandon'
+  | 'error'
+  | 'play'
+  | 'pause'
+  | 'ended'
+  | 'copy'
+  | 'gtag';
 
 export interface Event extends Properties {
-  type: Kind;
+  type: Call | Noticed;
   messageId: string;
   timestamp: number;
   context: { page: Page };
 }
 
-export function capture(type: Kind, fields: Properties): void {
-  const timestamp = Date.now();
+export function capture(type: Call | Noticed, fields: Properties): void {
+  if (choice.out) return;
   // Copied now: the page may go on to change the object it gave us, or have put something
   // into it that is no JSON, which must fail here and not in a batch with other events.
   const copy: Properties = JSON.parse(JSON.stringify(fields));
-  touchSession(timestamp);
-  enqueue({ type, messageId: randomId(), timestamp, ...copy, context: { page } });
+  enqueue({ type, messageId: randomId(), timestamp: Date.now(), ...copy, context: { page } });
 }
 
-export const track = (event: string, properties: Properties = {}): void =>
-  capture('track', { event: '' + event, properties });
+export const track = (event: string, properties?: Properties): void => capture('track', { event, properties });
+
+/** While it is unknown what the owner wants, there are views alone: somebody has to ask. */
+export function notice(type: Noticed, properties?: Properties, event?: unknown): void {
+  if (site.on ? site.on.includes(type) : type === 'view') capture(type, { event, properties });
+}
+
+/**
+ * The named members of an element or an event, by the names that browsers give them. Plain values
+ * only: a field of a form may hide the form's own members, and a page may hang anything on them.
+ */
+export function pick(from: object, names: string, picked: Properties = {}): Properties {
+  for (const name of names.split(' ')) {
+    const value = (from as Properties)[name];
+    if (value && typeof value !== 'object') picked[name] = value;
+  }
+  return picked;
+}

@@ -11,7 +11,19 @@ export function guard<A extends unknown[], R>(work: (...args: A) => R): (...args
   };
 }
 
-export function on<E extends Event>(target: EventTarget, type: string, react: (event: E) => void): void {
-  // Capturing, so that a page that stops propagation does not make us blind.
-  target.addEventListener(type, guard(react) as EventListener, true);
+/**
+ * Hears events of any element, and of document and window, by their types separated by blanks.
+ * Capturing, so that a page that stops propagation does not make us blind.
+ */
+export const on = <E extends Event>(types: string, react: (event: E) => void): void =>
+  types.split(' ').forEach((type) => addEventListener(type, guard(react) as EventListener, true));
+
+/** Hears calls of a method that has no event. */
+export function spy<O>(object: O, method: keyof O, hear: (...args: any[]) => void): void {
+  const original = object[method] as (...args: unknown[]) => unknown;
+  object[method] = ((...args: unknown[]) => {
+    const result = original.apply(object, args);
+    hear(...args);
+    return result;
+  }) as O[keyof O];
 }

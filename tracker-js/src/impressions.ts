@@ -6,38 +6,52 @@ import type { Decision, Properties } from './types';
 
 const VIEW_MS = 1000;
 
-const watched = new WeakMap<Element, Properties & { items: string[] }>();
+interface Watched {
+  facts: Properties & { items: string[] };
+  timer?: ReturnType<typeof setTimeout> | undefined;
+}
 
-export function watch(slot: HTMLElement, { offer, variant, reason, items = [] }: Decision): void {
-  const facts = { slot: slot.dataset.ashnaSlot, offer, variant, reason, items: items.map(({ id }) => id) };
-  watched.set(slot, facts);
-  let timer: ReturnType<typeof setTimeout> | undefined;
+const watched = new WeakMap<Element, Watched>();
+
+let eye: IntersectionObserver | undefined;
+
+function look({ target, intersectionRatio, intersectionRect }: IntersectionObserverEntry): void {
+  const slot = watched.get(target)!;
   const seen = () => {
     // In a tab behind others nobody sees anything.
-    if (document.hidden) timer = setTimeout(seen, VIEW_MS);
+    if (document.hidden) slot.timer = setTimeout(seen, VIEW_MS);
     else {
-      eye.disconnect();
-      track('Slot Viewed', facts);
+      eye!.unobserve(target);
+      track('Slot Viewed', slot.facts);
     }
   };
-  const look = guard((entries: IntersectionObserverEntry[]) => {
-    const { intersectionRatio, intersectionRect } = entries.pop()!;
-    // A slot too tall to show its half counts once it fills half of the window.
-    if (intersectionRatio >= 0.5 || intersectionRect.height >= innerHeight / 2) {
-      timer ||= setTimeout(guard(seen), VIEW_MS);
-    } else {
-      clearTimeout(timer);
-      timer = undefined;
-    }
+  // A slot too tall to show its half counts once it fills half of the window.
+  if (intersectionRatio >= 0.5 || intersectionRect.height >= innerHeight / 2) {
+    slot.timer ||= setTimeout(guard(seen), VIEW_MS);
+  } else {
+    clearTimeout(slot.timer);
+    slot.timer = undefined;
+  }
+}
+
+export function watch(slot: HTMLElement, { offer, variant, reason, items = [] }: Decision): void {
+  watched.set(slot, {
+    facts: { slot: slot.dataset.ashnaSlot, offer, variant, reason, items: items.map(({ id }) => id) },
   });
-  const eye = new IntersectionObserver(look, { threshold: [0, 0.1, 0.2, 0.3, 0.4, 0.5] });
+  eye ||= new IntersectionObserver(
+    guard((entries: IntersectionObserverEntry[]) => entries.forEach(look)),
+    { threshold: [0, 0.1, 0.2, 0.3, 0.4, 0.5] },
+  );
   eye.observe(slot);
 }
 
-export function slotClicked(target: Element): void {
-  const facts = watched.get(target.closest('[data-ashna-slot]')!);
-  if (!facts) return;
+/** True if the click was in a slot, which then counts it. */
+export function slotClicked(target: Element): boolean {
+  const slot = watched.get(target.closest('[data-ashna-slot]')!);
+  if (!slot) return false;
+  const { facts } = slot;
   const place = target.closest<HTMLElement>('[data-ashna-position]')?.dataset.ashnaPosition;
   const position = place && +place;
   track('Slot Clicked', { ...facts, item: position && facts.items[position - 1], position });
+  return true;
 }

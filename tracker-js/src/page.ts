@@ -1,7 +1,9 @@
 // Page views: the first one, those of single-page navigation, and a return from the
 // back-forward cache.
-import { capture } from './events';
-import { guard, on } from './guard';
+import { leaveView } from './engagement';
+import { notice } from './events';
+import { abandonForms } from './forms';
+import { guard, on, spy } from './guard';
 import { send } from './queue';
 
 export interface Page {
@@ -19,39 +21,39 @@ function look(referrer: string): void {
 
 function view(): void {
   look(page.url);
-  capture('page', {});
+  notice('view');
 }
 
 /** Frameworks write the address again without going anywhere; that is no view. */
 const viewIfMoved = guard(() => {
-  if (location.href !== page.url) view();
+  if (location.href !== page.url) {
+    abandonForms();
+    leaveView();
+    view();
+  }
 });
 
-function watchHistory(method: 'pushState' | 'replaceState'): void {
-  const original = history[method];
-  history[method] = function (...args) {
-    original.apply(this, args);
-    viewIfMoved();
-  };
-}
-
 /** True while the browser only prepares a page that nobody has asked for yet. */
-export const prerendering = (): boolean => !!(document as { prerendering?: boolean }).prerendering;
+export const prerendering = (): unknown => (document as { prerendering?: boolean }).prerendering;
 
 export function startPages(): void {
   look(document.referrer);
   const first = () => {
-    capture('page', {});
+    notice('view');
     // Promptly: many visits are over before an idle wait is. After the calls in this task.
     setTimeout(send);
   };
-  if (prerendering()) on(document, 'prerenderingchange', first);
+  if (prerendering()) on('prerenderingchange', first);
   else first();
-  watchHistory('pushState');
-  watchHistory('replaceState');
-  on(window, 'popstate', viewIfMoved);
-  on(window, 'hashchange', viewIfMoved);
-  on(window, 'pageshow', (event: PageTransitionEvent) => {
+  const { navigation } = window as { navigation?: EventTarget };
+  // Where it exists it tells of every way to move, and nobody's history has to be touched.
+  if (navigation) navigation.addEventListener('currententrychange', viewIfMoved);
+  else {
+    spy(history, 'pushState', viewIfMoved);
+    spy(history, 'replaceState', viewIfMoved);
+    on('popstate hashchange', viewIfMoved);
+  }
+  on('pageshow', (event: PageTransitionEvent) => {
     if (event.persisted) view();
   });
 }

@@ -5,19 +5,17 @@ import { start } from './start';
 import type { Ashna, Call, Options } from './types';
 
 guard(() => {
-  const tag = (document.currentScript || document.querySelector('script[data-key]')) as HTMLScriptElement;
-  const { key, api, consent, deadline, global = 'ashna' } = tag.dataset;
+  const tag = document.currentScript as HTMLScriptElement;
+  const { key, api, global = 'ashna' } = tag.dataset;
   const page = window as unknown as Record<string, Ashna | Call[] | undefined>;
-  const earlier = page[global] ?? [];
-  // A page that has the tag twice has one tracker all the same.
-  if (!key || !Array.isArray(earlier)) return;
-  page[global] = start(
-    {
-      key,
-      api: api || new URL(tag.src).origin,
-      consent: consent as NonNullable<Options['consent']>,
-      deadline: +deadline!,
-    },
-    earlier,
-  );
+  // `https://HOST/t.js` and `https://HOST/under/a/path/t/HASH.js` alike.
+  const origin = api || /(.*)\/t(\/\w+)?\.js/.exec(tag.src)![1]!;
+  const begin = guard(() => {
+    const earlier = page[global] || [];
+    // A page that has the tag twice has one tracker all the same.
+    if (key && Array.isArray(earlier)) page[global] = start({ ...(tag.dataset as object as Options), api: origin }, earlier);
+  });
+  // The second file, which watches and tells, comes first.
+  if (location.search.includes('ashna_debug=')) import(origin + '/t/debug.js' + location.search).then(begin, begin);
+  else begin();
 })();

@@ -15,6 +15,13 @@ const PARSE_WAIT_MS = 50;
 
 const asked = new WeakSet<Element>();
 
+/** Made by the server while it drew the page; these slots are not asked for. */
+let preset: Record<string, Decision> = {};
+
+export function presetDecisions(decisions: Record<string, Decision>): void {
+  preset = decisions;
+}
+
 const slots = (filter = ''): HTMLElement[] => [
   ...document.querySelectorAll<HTMLElement>('[data-ashna-slot]' + filter),
 ];
@@ -39,10 +46,19 @@ function settle(slot: HTMLElement, decision: Decision | undefined, late: boolean
 
 /** Decides the slots that nobody has asked for yet, if it can be done by `since` + deadline. */
 async function fill(since: number): Promise<void> {
-  const left = () => since + settings.deadline - performance.now();
-  const fresh = slots(':not([data-ashna-state])').filter((slot) => !asked.has(slot));
+  const left = () => since + (+settings.deadline! || 300) - performance.now();
+  const fresh = slots().filter((slot) => {
+    if (asked.has(slot)) return false;
+    const decision = preset[nameOf(slot)];
+    if (!decision && slot.dataset.ashnaState) return false;
+    asked.add(slot);
+    if (!decision) return true;
+    // Drawn by the server already, or to be drawn here; counted in both cases.
+    if (slot.dataset.ashnaState) watch(slot, decision);
+    else settle(slot, decision, false);
+    return false;
+  });
   if (!fresh[0]) return;
-  for (const slot of fresh) asked.add(slot);
   const names = namesOf(fresh);
   const answering = decide(names);
   const answer = await Promise.race([answering, new Promise<void>((giveUp) => setTimeout(giveUp, left()))]);
@@ -77,7 +93,7 @@ export function startSlots(): void {
     watchDocument();
   };
   if (document.readyState === 'loading') {
-    on(document, 'DOMContentLoaded', parsed);
+    on('DOMContentLoaded', parsed);
     // A document that is long in coming must not cost its first slots their deadline.
     setTimeout(fillPage, PARSE_WAIT_MS);
   } else parsed();

@@ -1,44 +1,44 @@
 // localStorage for one site, or plain memory where the browser refuses it or the visitor has
 // not consented: the other modules read and write without asking which of the two it is.
 import { mayStore } from './consent';
+import { guard } from './guard';
 import { settings } from './settings';
 
-const memory: Record<string, string> = {};
+type Shelf = Record<string, string>;
 
-function store(name: string): Record<string, string> {
-  try {
-    if (mayStore(name)) return localStorage;
-  } catch {}
-  return memory;
-}
+const memory: Shelf = {};
+
+const disk = (): Shelf => guard((): Shelf => localStorage)() || {};
 
 const keyOf = (name: string) => `ashna.${settings.key}.${name}`;
 
-/** What is stored of this site under a name that starts so, by any of its tabs. */
+/** What is kept of this site under a name that starts so, by any of its tabs. */
 export const names = (start: string): string[] =>
-  Object.keys(store(start))
+  Object.keys({ ...disk(), ...memory })
     .filter((key) => key.startsWith(keyOf(start)))
     .map((key) => key.slice(keyOf('').length));
 
 /** What was written, unchecked: another script, or a person, may have changed it meanwhile. */
-export function read(name: string): any {
-  const key = keyOf(name);
-  try {
-    return JSON.parse(store(name)[key] ?? memory[key]!);
-  } catch {}
-}
+export const read = guard((name: string): any => JSON.parse(((mayStore(name) && disk()[keyOf(name)]) || memory[keyOf(name)]) as string));
 
-export function write(name: string, value: unknown): void {
-  const text = JSON.stringify(value);
-  try {
-    store(name)[keyOf(name)] = text;
-  } catch {
-    // It is full: then for as long as the page lives.
-    memory[keyOf(name)] = text;
+/** What is refused, or does not fit, is kept for as long as the page lives. */
+export const write = guard((name: string, value: unknown): void => {
+  const key = keyOf(name);
+  memory[key] = JSON.stringify(value);
+  if (mayStore(name)) {
+    localStorage[key] = memory[key]!;
+    // From here on the other tabs have a say in it.
+    delete memory[key];
   }
-}
+});
 
 export function erase(name: string): void {
   delete memory[keyOf(name)];
-  delete store(name)[keyOf(name)];
+  delete disk()[keyOf(name)];
+}
+
+/** Stores what memory held until that was allowed; what another tab has stored by now is kept. */
+export function keep(): void {
+  const kept = disk();
+  for (const key in memory) kept[key] ??= memory[key]!;
 }

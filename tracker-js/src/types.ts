@@ -9,15 +9,32 @@ export interface Consent {
   personalization: boolean;
 }
 
+/** What the tracker notices by itself; the owner switches each in the dashboard. */
+export type Capture =
+  | 'pages'
+  | 'engagement'
+  | 'clicks'
+  | 'rage'
+  | 'forms'
+  | 'searches'
+  | 'errors'
+  | 'vitals'
+  | 'media'
+  | 'copy'
+  | 'datalayer';
+
 export interface Options {
   /** The site's write key. */
   key: string;
   /** Where the service listens, without a slash at the end, e.g. `https://ashna.example.org`. */
   api: string;
-  /** What holds until the visitor says otherwise. Default `granted`. */
-  consent?: 'granted' | 'denied';
+  /**
+   * What holds until the visitor says otherwise; without it, what the site's settings say. `wait`
+   * keeps everything in memory until then.
+   */
+  consent?: 'granted' | 'denied' | 'wait';
   /** Milliseconds after which a slot keeps its default content. Default 300. */
-  deadline?: number;
+  deadline?: number | string;
 }
 
 /** What a decision may be made from, besides what the service knows of the visitor. */
@@ -59,7 +76,40 @@ export interface SlotOutcome {
   late: boolean;
 }
 
-export interface Ashna {
+/** Segment's e-commerce events, each by its name in camel case: `productAdded({product_id: 'p-1'})`. */
+export type Shop = Record<ShopCall, (properties?: Properties) => void>;
+
+export type ShopCall =
+  | 'productsSearched'
+  | 'productListViewed'
+  | 'productListFiltered'
+  | 'promotionViewed'
+  | 'promotionClicked'
+  | 'productClicked'
+  | 'productViewed'
+  | 'productAdded'
+  | 'productRemoved'
+  | 'cartViewed'
+  | 'checkoutStarted'
+  | 'checkoutStepViewed'
+  | 'checkoutStepCompleted'
+  | 'paymentInfoEntered'
+  | 'orderUpdated'
+  | 'orderCompleted'
+  | 'orderRefunded'
+  | 'orderCancelled'
+  | 'couponEntered'
+  | 'couponApplied'
+  | 'couponDenied'
+  | 'couponRemoved'
+  | 'productAddedToWishlist'
+  | 'productRemovedFromWishlist'
+  | 'wishlistProductAddedToCart'
+  | 'productShared'
+  | 'cartShared'
+  | 'productReviewed';
+
+export interface Ashna extends Shop {
   track(name: string, properties?: Properties): void;
   page(name?: string, properties?: Properties): void;
   identify(userId: string, traits?: Properties, signature?: string): void;
@@ -68,10 +118,14 @@ export interface Ashna {
   /** A new, unknown visitor from here on; for the moment of logging out. */
   reset(): void;
   consent(choice: Partial<Consent>): void;
+  /** From here on nothing is counted and nothing is sent, on later pages neither; `false` ends that. */
+  optOut(out?: boolean): void;
   /** Adds to what every later decision is made from. */
   context(more: DecisionContext): void;
   /** Asks without drawing anything; never rejects. Without `slots`, those on the page. */
   decide(slots?: string[], context?: DecisionContext): Promise<Decisions>;
+  /** Decisions that the server made while it drew the page; their slots are not asked for again. */
+  decided(decisions: Record<string, Decision>): void;
   /** `push(['track', 'Signed Up', {}])` or `push(ashna => …)`: works before and after loading. */
   push(...calls: Call[]): void;
 }

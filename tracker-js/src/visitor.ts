@@ -1,13 +1,8 @@
-// Who is here: a random id that is proposed to the server, which has the last word, and the
-// visit that this is part of.
-import { consented } from './consent';
-import { settings } from './settings';
+// Who is here: a random id that is proposed to the server, which has the last word.
+import { learn, may, said } from './consent';
+import { settings, site, type SiteSettings } from './settings';
 import { erase, read, write } from './storage';
 import type { Consent } from './types';
-
-const SESSION_IDLE_MAX_MS = 30 * 60_000;
-
-const isId = (value: unknown): boolean => /^[0-9a-f]{32}$/.test(value as string);
 
 /** 128 random bits as hex: guessing one is hopeless, and so are collisions. */
 export const randomId = (): string =>
@@ -15,12 +10,16 @@ export const randomId = (): string =>
 
 /** The id was made on this page and no server has answered to it yet: it has no history to look for. */
 let fresh = false;
+/** What this page proposed before the server settled on another: both are the same visitor. */
+let former: string | undefined;
+/** Brought along from another origin of the site, until it is answered. */
+let link: { token: string; referrer: string } | undefined;
 
-/** The visitor's id, if using it for `purpose` was consented to. */
+/** The visitor's id, unless using it for `purpose` is known to be refused. */
 export function visitorFor(purpose: keyof Consent): string | undefined {
-  if (!consented()[purpose]) return;
+  if (may(purpose) === false) return;
   let id = read('id');
-  if (!isId(id)) {
+  if (!id) {
     write('id', (id = randomId()));
     fresh = true;
   }
@@ -29,45 +28,54 @@ export function visitorFor(purpose: keyof Consent): string | undefined {
 
 export interface Sender {
   key: string;
-  consent: Consent;
+  consent: Partial<Consent>;
   visitor: string | undefined;
-  fresh: true | undefined;
+  fresh: boolean;
   reset?: true;
+  settings: string | undefined;
+  link: { token: string; referrer: string } | undefined;
 }
 
 /** The head of every request. */
 export const sender = (visitor: string | undefined): Sender => ({
   key: settings.key,
-  visitor,
-  consent: consented(),
-  fresh: (visitor && fresh) || undefined,
+  visitor: visitor === former ? read('id') : visitor,
+  consent: said(),
+  fresh,
   reset: read('reset'),
+  settings: site.v,
+  link,
 });
 
+export interface Answer {
+  visitor?: string;
+  settings?: SiteSettings;
+}
+
 /** Takes the id that the server settled on, unless a reset came between question and answer. */
-export function adopt(sent: Sender, answer: { visitor?: string } | undefined): void {
+export function adopt(sent: Sender, answer: Answer | undefined): void {
   if (sent.visitor && sent.visitor === read('id')) {
     erase('reset');
     fresh = false;
-    if (isId(answer?.visitor)) write('id', answer!.visitor);
+    link = undefined;
+    if (answer?.visitor) {
+      former = sent.visitor;
+      write('id', answer.visitor);
+    }
   }
+  learn(answer?.settings);
 }
 
 /** Someone else from here on. The server is told, for it has a cookie that we can't clear. */
 export function forget(): void {
   erase('id');
-  erase('session');
   write('reset', true);
 }
 
-export interface Session {
-  start: number;
-  last: number;
-}
-
-export const session = (): Session | undefined => (consented().analytics ? read('session') : undefined);
-
-export function touchSession(now: number): void {
-  const { start, last } = session() || ({} as Partial<Session>);
-  write('session', { start: now - last! < SESSION_IDLE_MAX_MS ? start : now, last: now });
+/** Takes the mark of another origin out of the address, and keeps it if nobody is known here. */
+export function arrive(): void {
+  const [mark, token] = /[?&]+_ashna=([\w.-]+)/.exec(location.search) || [];
+  if (!token) return;
+  if (!read('id')) link = { token, referrer: document.referrer };
+  history.replaceState(history.state, '', location.href.replace(mark!, ''));
 }

@@ -8,8 +8,8 @@ const loaded = async ({ site, page }, path = '/') => {
 };
 
 /** The page and its first view, so that what follows is the test's own. */
-const opened = async ({ site, page }) => {
-  site.page('/');
+const opened = async ({ site, page }, parts) => {
+  site.page('/', parts);
   await loaded({ site, page });
   await until('the first view', () => site.posts.length >= 1);
 };
@@ -40,6 +40,7 @@ scene('twenty events do not wait for the idle time', async ({ site, page }) => {
 scene('what is waiting leaves with a beacon when the page goes', async ({ site, page }) => {
   site.page('/next');
   await opened({ site, page });
+  await until('the answer', () => page.evaluate(() => !!localStorage['ashna.k1.site']));
   await page.evaluate(() => {
     const send = navigator.sendBeacon.bind(navigator);
     navigator.sendBeacon = (...args) => (localStorage.beacons = 1 + +(localStorage.beacons || 0)) && send(...args);
@@ -49,7 +50,7 @@ scene('what is waiting leaves with a beacon when the page goes', async ({ site, 
   await until('the last event', () => site.named('Left').length === 1);
   await page.waitForURL('**/next');
   assert.equal(await page.evaluate(() => localStorage.beacons), '1');
-  await until('the next view', () => site.named('page').length === 2);
+  await until('the next view', () => site.named('view').length === 2);
   assert.equal(site.events.length, 3, 'nothing was sent twice');
 });
 
@@ -95,14 +96,14 @@ scene('a server that is down loses nothing and gets it all when it is up', async
 
 scene('what a page could not send is sent by the next one', async ({ site, page, context }) => {
   site.collect = () => ({ drop: true });
-  site.page('/');
+  site.page('/', { tag: 'data-consent="granted"' });
   await loaded({ site, page });
   await page.evaluate(() => ashna.track('Left behind', {}));
   await until('a failed attempt with it', () => site.posts.some(({ events }) => events.some(({ event }) => event === 'Left behind')));
   const lost = new Set(site.posts.flatMap(({ events }) => idsOf(events)));
   await page.close({ runBeforeUnload: true });
   site.collect = () => ({ status: 204 });
-  site.page('/later');
+  site.page('/later', { tag: 'data-consent="granted"' });
   const later = await context.newPage();
   await loaded({ site, page: later }, '/later');
   await until('old and new', () => site.events.length >= 3);
@@ -113,7 +114,7 @@ scene('what a page could not send is sent by the next one', async ({ site, page,
 
 scene('a page closed while its batch is under way leaves it to the next page', async ({ site, page, context }) => {
   site.collect = () => ({ hang: true });
-  await opened({ site, page });
+  await opened({ site, page }, { tag: 'data-consent="granted"' });
   const [view] = site.posts[0].events;
   await page.close({ runBeforeUnload: true });
   site.collect = () => ({ status: 204 });
@@ -136,7 +137,6 @@ scene('two tabs are one visitor', async ({ site, page, context }) => {
   await loaded({ site, page: await context.newPage() });
   await until('both views', () => site.posts.length === 2);
   assert.equal(site.posts[1].visitor, site.posts[0].visitor);
-  assert.equal(site.posts[1].session.start, site.posts[0].session.start);
 });
 
 scene('what waited for the server when the visitor changed stays the old one\'s', async ({ site, page }) => {
@@ -149,7 +149,8 @@ scene('what waited for the server when the visitor changed stays the old one\'s'
     ashna.track('Someone else', {});
   });
   site.collect = () => ({ status: 204 });
-  await until('all three', () => site.events.length === 3);
+  // In trouble a beacon is a second chance beside the retry: one of them may come twice, with its id.
+  await until('all three', () => new Set(idsOf(site.events)).size === 3);
   const senderOf = (name) =>
     site.posts.find(({ status, events }) => status && events.some(({ type, event }) => name === type || name === event)).visitor;
   assert.equal(senderOf('identify'), old);

@@ -19,6 +19,8 @@ export class Site {
   /** What each route answers; a test replaces what it needs. */
   pages = {};
   collect = () => ({ status: 204 });
+  /** What the dashboard would have set; told to a tracker that has something else. */
+  settings = { v: 'v1', consent: true, gpc: true, on: ['view'] };
   decide = () => ({ decisions: {} });
   decideDelayMs = 0;
   scriptServed = true;
@@ -52,19 +54,26 @@ export class Site {
       this.posts.push({ ...post, status: drop || hang ? 0 : status });
       if (hang) return undefined;
       if (drop) return response.destroy();
-      return send(status, 'application/json', answer && JSON.stringify(answer), headers);
+      const news = this.news(post, answer);
+      if (status === 204 && news) return send(200, 'application/json', JSON.stringify(news), headers);
+      return send(status, 'application/json', news && JSON.stringify(news), headers);
     }
     if (pathname === '/v1/decide') {
       const question = JSON.parse(await bodyOf(request));
       this.asked.push(question);
       await pause(this.decideDelayMs);
-      return send(200, 'application/json', JSON.stringify({ visitor: question.visitor, degraded: false, ...this.decide(question) }));
+      return send(200, 'application/json', JSON.stringify({ visitor: question.visitor, degraded: false, ...this.news(question), ...this.decide(question) }));
     }
     if (pathname === '/t.js') {
       return this.scriptServed ? send(200, 'text/javascript', script) : response.destroy();
     }
     if (pathname in this.pages) return send(200, 'text/html', this.pages[pathname]);
     return send(404, 'text/plain', 'no such page');
+  }
+
+  news({ settings }, answer) {
+    const told = settings !== this.settings.v && { settings: this.settings };
+    return told || answer ? { ...told, ...answer } : undefined;
   }
 
   /**

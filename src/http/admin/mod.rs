@@ -1,6 +1,7 @@
 //! The private side, `/api/v1`: what the dashboard and owners' programs use.
 
 pub mod catalog;
+pub mod checks;
 pub mod funnels;
 pub mod meaning;
 pub mod recommendations;

@@ -70,6 +70,7 @@ pub async fn change(
         known_by: body.known_by,
         without_consent: body.without_consent,
         session_minutes: body.session_minutes,
+        captures: body.captures,
     };
     let site = doors.catalog.change_site(id, change).await?;
     doors.access.audit(&caller.name(), "change site", &site.name).await?;

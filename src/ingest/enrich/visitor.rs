@@ -48,9 +48,13 @@ fn pixels(number: &str) -> u16 {
     whole.trim().parse().unwrap_or(0)
 }
 
+const OWN: Cow<'static, str> = Cow::Borrowed("ashna.js");
+
 fn library<'a>(call: &collect::Event<'a>, batch: &Batch<'a>) -> Cow<'a, str> {
     let name = own_or_shared(call, batch, |context| &context.library.name);
     let version = own_or_shared(call, batch, |context| &context.library.version);
+    // The own tracker tells its version alone.
+    let name = if name.is_empty() && batch.settings.is_some() { &OWN } else { name };
     if name.is_empty() || version.is_empty() {
         return text::clean(name, limits::LIBRARY);
     }

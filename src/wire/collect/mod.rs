@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use text::lenient;
 pub use text::{Moment, Text};
 
+use super::tracker::Link;
 use crate::model::Kind;
 
 /// A body that cannot be read at all.
@@ -37,6 +38,12 @@ pub struct Batch<'a> {
     pub fresh: bool,
     /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
     pub reset: bool,
+    /// The settings the tracker has: the name of their state, empty when it has none, `None` from others.
+    pub settings: Option<Text<'a>>,
+    /// What the visitor brought along from another origin of the site.
+    pub link: Link<'a>,
+    /// The tracker wants a token to carry its visitor over.
+    pub linking: bool,
     /// When the batch left the client, by its clock.
     pub sent_at: Moment,
     /// The tracker's idea of the session.
@@ -278,6 +285,12 @@ struct Body<'a> {
     fresh: bool,
     #[serde(deserialize_with = "lenient")]
     reset: bool,
+    #[serde(borrow)]
+    settings: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "lenient")]
+    link: Link<'a>,
+    #[serde(deserialize_with = "lenient")]
+    linking: bool,
     sent_at: Moment,
     #[serde(deserialize_with = "lenient")]
     session: SessionHint,
@@ -326,6 +339,9 @@ fn shared(body: Body<'_>) -> Batch<'_> {
         visitor: body.visitor,
         fresh: body.fresh,
         reset: body.reset,
+        settings: body.settings,
+        link: body.link,
+        linking: body.linking,
         sent_at: body.sent_at,
         session: body.session,
         consent: body.consent,

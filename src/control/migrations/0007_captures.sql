@@ -1,0 +1,2 @@
+-- What the tracker notices by itself: words separated by blanks; NULL is everything there is.
+ALTER TABLE sites ADD COLUMN captures TEXT;

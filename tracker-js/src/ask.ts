@@ -1,0 +1,25 @@
+// One request to the service. The body is plain text, so that no preflight is needed.
+import { settings } from './settings';
+import type { Answer } from './visitor';
+
+const ANSWER_WAIT_MAX_MS = 30_000;
+
+export const addressOf = (path: string): string => settings.api + path;
+
+type Answered = Answer & { link?: string; decisions?: unknown };
+
+/** The response and what it says; never rejects, without a response both are missing. */
+export async function ask(path: string, body: unknown): Promise<[Response?, Answered?]> {
+  try {
+    const response = await fetch(addressOf(path), {
+      method: 'POST',
+      body: JSON.stringify(body),
+      credentials: 'include',
+      keepalive: true,
+      signal: AbortSignal.timeout?.(ANSWER_WAIT_MAX_MS) as AbortSignal,
+    });
+    return [response, response.ok ? await response.json().catch(() => {}) : undefined];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,20 @@
+// An existing Google tag set-up: what a page pushes to `dataLayer` is taken too. The server knows
+// what the names mean.
+import { notice } from './events';
+import { guard, spy } from './guard';
+import type { Properties } from './types';
+
+type Entry = unknown[] & { event?: string };
+
+/** `gtag('event', 'purchase', {…})` pushes its arguments, others `{event: 'purchase', ecommerce: {…}}`. */
+const take = guard((entry: Entry) => {
+  const [command, name, properties] = entry.length ? entry : ['event', entry.event, entry];
+  // Names with a dot are the tag manager's own.
+  if (command === 'event' && /^[^.]+$/.test(name as string)) notice('gtag', properties as Properties, name);
+});
+
+export function startDataLayer(): void {
+  const layer: Entry[] = ((window as unknown as { dataLayer: Entry[] }).dataLayer ||= []);
+  layer.forEach(take);
+  spy(layer, 'push', (...entries: Entry[]) => entries.forEach(take));
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { play, scene } from './browser.mjs';
+import { pause, until } from './site.mjs';
+
+const stored = (page) => page.evaluate(() => Object.keys(localStorage).sort());
+const ready = (page) => page.waitForFunction(() => window.ashna?.track);
+
+scene('a site that waits for consent is told nothing and stores nothing until it is given', async ({ site, page }) => {
+  site.page('/', { tag: 'data-consent="wait"', deadlineMs: 9000, body: '<div data-ashna-slot="hero">Default</div>' });
+  await page.goto(site.url);
+  await ready(page);
+  await page.evaluate(() => ashna.track('Before', {}));
+  await pause(900);
+  assert.deepEqual([site.posts.length, site.asked.length], [0, 0]);
+  assert.deepEqual(await stored(page), []);
+  await page.evaluate(() => ashna.consent({ analytics: true, personalization: true }));
+  await page.evaluate(() => ashna.track('After', {}));
+  await until('all that waited', () => site.events.length === 3);
+  assert.deepEqual(site.events.map(({ type, event }) => event || type), ['view', 'Before', 'After']);
+  assert.match(site.posts[0].visitor, /^[0-9a-f]{32}$/);
+  assert.deepEqual(await stored(page), ['ashna.k1.choice', 'ashna.k1.id', 'ashna.k1.site']);
+});
+
+scene('what the dashboard says holds from the first answer on', async ({ site, page }) => {
+  site.settings.consent = false;
+  site.page('/');
+  await page.goto(site.url);
+  await until('the first view', () => site.posts.length === 1);
+  await ready(page);
+  await page.evaluate(() => ashna.track('Next', {}));
+  await until('the next event', () => site.named('Next').length === 1);
+  assert.equal(site.posts[1].visitor, undefined);
+  assert.deepEqual(await stored(page), []);
+});
+
+scene('an id is kept only once it is known that it may be', async ({ site, page }) => {
+  site.page('/');
+  await page.goto(site.url);
+  await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
+  assert.equal(await page.evaluate(() => JSON.parse(localStorage['ashna.k1.id'])), site.posts[0].visitor);
+  await page.reload();
+  await until('the second view', () => site.posts.length === 2);
+  assert.equal(site.posts[1].visitor, site.posts[0].visitor);
+  assert.equal(site.posts[1].settings, 'v1');
+});
+
+scene(
+  'a site may choose not to hear the browser\'s signal, and is believed once it says so',
+  async ({ site, page }) => {
+    site.settings.gpc = false;
+    site.page('/');
+    await page.goto(site.url);
+    await until('the first view', () => site.posts.length === 1);
+    assert.equal(site.posts[0].visitor, undefined, 'the stricter rule, while nothing is known');
+    await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
+    await page.evaluate(() => ashna.track('Next', {}));
+    await until('the next event', () => site.named('Next').length === 1);
+    assert.match(site.posts[1].visitor, /^[0-9a-f]{32}$/);
+  },
+  { prepare: () => Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true }) },
+);
+
+scene('who opts out is counted no more, on later pages neither, until they opt in again', async ({ site, page }) => {
+  site.page('/');
+  await page.goto(site.url);
+  await until('the first view', () => site.posts.length === 1);
+  await ready(page);
+  await page.evaluate(() => {
+    ashna.optOut();
+    ashna.track('Unseen', {});
+  });
+  await page.reload();
+  await ready(page);
+  await page.evaluate(() => ashna.track('Unseen', {}));
+  await pause(900);
+  assert.equal(site.posts.length, 1);
+  const asked = site.asked.length;
+  assert.deepEqual(await page.evaluate(() => ashna.decide(['hero'])), { decisions: {}, degraded: true });
+  assert.equal(site.asked.length, asked);
+  await page.evaluate(() => {
+    ashna.optOut(false);
+    ashna.track('Seen', {});
+  });
+  await until('the event', () => site.named('Seen').length === 1);
+  assert.equal(site.named('Unseen').length, 0);
+});
+
+scene('decisions that the server made while drawing are shown and counted, not asked for', async ({ site, page }) => {
+  const hero = { offer: 'spring', variant: null, content: { title: 'Spring' }, items: [], reason: 'offer' };
+  site.page('/', {
+    head: `<script>window.ashna = [['decided', ${JSON.stringify({ hero, drawn: { ...hero, offer: 'drawn' } })}]]</script>`,
+    body: `<div data-ashna-slot="hero">Default</div>
+      <div data-ashna-slot="drawn" data-ashna-state="filled"><b>Drawn</b></div>`,
+  });
+  await page.goto(site.url);
+  await page.waitForFunction(() => document.querySelector('[data-ashna-slot=hero]').textContent === 'Spring');
+  await page.click('b');
+  await until('both impressions', () => site.named('Slot Viewed').length === 2);
+  assert.deepEqual(site.named('Slot Viewed').map(({ properties }) => properties.offer).sort(), ['drawn', 'spring']);
+  assert.deepEqual(site.named('Slot Clicked').map(({ properties }) => properties.offer), ['drawn']);
+  assert.equal(site.asked.length, 0);
+});
+
+scene('a visitor is carried over to a sister site by the link that is clicked, and by no other', async ({ site, page }) => {
+  const sister = site.url.replace('127.0.0.1', 'localhost');
+  site.settings.origins = [sister];
+  site.page('/', { body: `<a id="s" href="${sister}/there?a=1">Sister</a> <a id="o" href="https://other.example/">Other</a>` }).page('/there');
+  site.collect = ({ linking, link }) => ({ status: 204, answer: { ...(linking && { link: 't0k.en' }), ...(link && { visitor: 'cd'.repeat(16) }) } });
+  await page.goto(site.url);
+  await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
+  await page.hover('#o');
+  await page.hover('#s');
+  await until('the question', () => site.posts.some(({ linking }) => linking));
+  await pause(100);
+  await page.click('#s');
+  await page.waitForURL(`${sister}/there?a=1`);
+  await until('the view there', () => site.posts.some(({ link }) => link));
+  const { link, context } = site.posts.find(({ link }) => link);
+  assert.deepEqual(link, { token: 't0k.en', referrer: site.url + '/' });
+  assert.equal(context.page.url, `${sister}/there?a=1`, 'the address is clean again');
+  await until('the adoption', () => page.evaluate(() => /^"(cd){16}"$/.test(localStorage['ashna.k1.id'])));
+  await page.goto(`${sister}/there?_ashna=f0rged`);
+  await page.waitForURL(`${sister}/there`);
+  await until('a view without it', () => site.posts.filter(({ link, events }) => !link && events.some(({ type }) => type === 'view')).length >= 2);
+  assert.equal(site.posts.filter(({ link }) => link).length, 1, 'who is known already is not carried');
+});
+
+play();
