@@ -5,7 +5,7 @@ use std::hint::black_box;
 use ashna::{
     config::Config,
     ingest::{
-        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::agents::Cache,
+        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::Readings,
     },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
@@ -54,7 +54,7 @@ fn site() -> Site {
 }
 
 fn bench(criterion: &mut Criterion) {
-    let (site, limits, agents) = (site(), Config::defaults().ingest, Cache::default());
+    let (site, limits, readings) = (site(), Config::defaults().ingest, Readings::default());
     let pace = Pace::new(60);
     let caps = Caps::new(&limits).of(site.id);
     let setting = Setting {
@@ -71,7 +71,7 @@ fn bench(criterion: &mut Criterion) {
         entropy: 1,
         from_file: false,
         limits: &limits,
-        agents: &agents,
+        readings: &readings,
         hints: Hints::default(),
         caps: &caps,
         pace: &pace,

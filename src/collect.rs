@@ -12,7 +12,7 @@ use crate::{
     geo::Geo,
     ingest::{
         self, Caps, Consent, DropReason, Hints, Identity, Pace, Progress, Sender, Session, Setting, Verdict,
-        caps::Column, enrich::agents, robots::Robot,
+        caps::Column, enrich::Readings, robots::Robot,
     },
     journal::{self, AppendError, Journal},
     model::{Event, Kind, KnownBy, Position, ProfileEvent, Site, SiteId, Timestamp, VisitorId},
@@ -34,7 +34,7 @@ struct Rooms {
     profiles: Arc<Profiles>,
     geo: Arc<Geo>,
     salts: Arc<Salts>,
-    agents: agents::Cache,
+    readings: Readings,
     pace: Pace,
     caps: Caps,
     metrics: Arc<Metrics>,
@@ -116,8 +116,8 @@ impl Collector {
     ) -> Self {
         let pace = Pace::new(limits.pageviews_per_10s_max);
         let caps = Caps::new(&limits);
-        let agents = agents::Cache::default();
-        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, agents, pace, caps, metrics }))
+        let readings = Readings::default();
+        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, readings, pace, caps, metrics }))
     }
 
     /// Takes one request's events; returns when what is kept is on disk.
@@ -202,7 +202,7 @@ impl Rooms {
             now,
             entropy: rand::random(),
             limits: &self.limits,
-            agents: &self.agents,
+            readings: &self.readings,
             pace: &self.pace,
             caps: &caps,
             session_of: &session_of,

@@ -7,7 +7,7 @@ use crate::{
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
-use super::{Caps, Consent, Hints, Identity, Origin, Pace, Sender, Setting, SiteCaps, enrich::agents::Cache};
+use super::{Caps, Consent, Hints, Identity, Origin, Pace, Sender, Setting, SiteCaps, enrich::Readings};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 pub(crate) const CHROME: &str =
@@ -46,7 +46,7 @@ pub(crate) fn identity(visitor: u128, from: Origin) -> Identity {
     Identity::new(VisitorId(visitor), from)
 }
 
-pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'s Cache) -> Setting<'s> {
+pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, readings: &'s Readings) -> Setting<'s> {
     Setting {
         site,
         sender: Sender::Browser,
@@ -62,7 +62,7 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, agents: &'
         entropy: 99,
         from_file: false,
         limits,
-        agents,
+        readings,
         caps: &GENEROUS,
         pace: &BELIEVING,
         session_of: &|_| None,

@@ -91,8 +91,8 @@ pub struct Setting<'s> {
     pub from_file: bool,
     /// The owner's limits.
     pub limits: &'s config::Ingest,
-    /// User agents seen lately.
-    pub agents: &'s enrich::agents::Cache,
+    /// What was read lately.
+    pub readings: &'s enrich::Readings,
     /// How many different values the site may bring into a column today.
     pub caps: &'s SiteCaps,
     /// How fast visitors were lately.
@@ -145,8 +145,7 @@ fn take<'a>(
     who::put_user(&mut event, setting, call);
     who::put_session(&mut event, setting, batch, &mut progress.sessions);
 
-    let way = enrich::page::put_page(&mut event, setting, batch, call);
-    enrich::traffic::put_traffic(&mut event, setting, way);
+    enrich::way::put_way(&mut event, setting, batch, call);
     enrich::user_agent::put_device(&mut event, &agent, batch, call);
     enrich::visitor::put_tastes(&mut event, batch, call);
     shop::put_shop(&mut event, setting, call);

@@ -191,7 +191,7 @@ pub(super) fn drop_robot<'a>(
         Sender::Browser | Sender::Import => setting.user_agent,
         Sender::Server => own_or_shared(call, batch, |context| &context.user_agent),
     };
-    let agent = setting.agents.read(user_agent, &hints(setting, batch, call));
+    let agent = setting.readings.agent(user_agent, &hints(setting, batch, call));
     // An app's server may tell any name; a browser that opens a connection itself has the form of one.
     let of_form = (agent.foreign && setting.sender != Sender::Server).then_some(Robot::Library);
     let driven = call.context.webdriver || batch.context.webdriver;

@@ -7,7 +7,7 @@ use crate::{
     config,
     ingest::{
         self, Caps, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict,
-        enrich::agents::Cache,
+        enrich::Readings,
     },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
@@ -79,7 +79,7 @@ fn lines_come_in_order_of_time_within_the_period_each_with_an_id_of_its_own() {
 
 #[test]
 fn every_line_is_kept_by_ingest_but_those_of_robots() {
-    let (site, limits, agents) = (site(), config::Config::load(None).unwrap().ingest, Cache::default());
+    let (site, limits, readings) = (site(), config::Config::load(None).unwrap().ingest, Readings::default());
     let pace = Pace::new(60);
     let caps = Caps::new(&limits).of(site.id);
     let setting = Setting {
@@ -96,7 +96,7 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         entropy: 99,
         from_file: false,
         limits: &limits,
-        agents: &agents,
+        readings: &readings,
         hints: Hints::default(),
         caps: &caps,
         pace: &pace,

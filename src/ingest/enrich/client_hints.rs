@@ -18,7 +18,7 @@ pub(super) const LIST_BYTES_MAX: usize = 512;
 pub(super) const PLATFORM_BYTES_MAX: usize = 32;
 
 /// The hints as they came; every text empty when it was not sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Hints<'h> {
     /// A list of brands with versions: a header's (`"Chromium";v="142"`) or JSON (`[{"brand","version"}]`).
     pub brands: &'h str,

@@ -7,74 +7,54 @@ use url::Url;
 
 use super::{marks::Marks, mask::mask};
 use crate::{
-    ingest::{Setting, limits, text},
-    model::{Event, Kind},
-    wire::collect::{self, Batch, Text},
+    ingest::{limits, text},
+    model::{Kind, Page},
+    wire::collect::{self, Text},
 };
 
 /// What an address and a referrer tell besides the page.
 #[derive(Debug, Default)]
-pub(crate) struct Way<'a> {
+pub(super) struct Way {
     /// Campaign marks and click ids of the address.
-    pub(crate) marks: Marks,
+    pub(super) marks: Marks,
     /// The whole address of the page before.
-    pub(crate) referrer: Option<Url>,
-    /// Whether anything of a page was told at all.
-    pub(crate) page_known: bool,
-    /// Campaign marks that the client took from the address itself.
-    pub(crate) told: collect::Campaign<'a>,
+    pub(super) referrer: Option<Url>,
 }
 
-pub(crate) fn put_page<'a>(
-    event: &mut Event<'a>,
-    setting: &Setting<'_>,
-    batch: &Batch<'a>,
-    call: &collect::Event<'a>,
-) -> Way<'a> {
-    let of_properties = page_in_properties(event.kind, call);
-    let page = match &of_properties {
-        _ if is_told(&call.context.page) => &call.context.page,
-        Some(page) if is_told(page) => page,
-        _ => &batch.context.page,
-    };
-    let mut way = Way { page_known: is_told(page), ..Way::default() };
+/// Reads what is told of a page; of its address' parameters `query_keys` are kept.
+pub(super) fn read<'a>(page: &collect::Page<'a>, query_keys: &[String]) -> (Page<'a>, Way) {
+    let (mut read, mut way) = (Page::default(), Way::default());
     if let Some(url) = address(page.url.as_str(), page) {
-        event.page.host = host(&url);
-        event.page.path = path(url.path());
-        event.page.query = way.marks.read(url.query().unwrap_or_default(), &setting.limits.query_keys_kept);
+        read.host = host(&url);
+        read.path = path(url.path());
+        read.query = way.marks.read(url.query().unwrap_or_default(), query_keys);
     } else if !page.path.is_empty() {
-        event.page.path = path(page.path.as_str());
+        read.path = path(page.path.as_str());
         let query = page.search.as_str().trim_start_matches('?');
-        event.page.query = way.marks.read(query, &setting.limits.query_keys_kept);
+        read.query = way.marks.read(query, query_keys);
     }
-    event.page.title = mask(text::clean(&page.title.0, limits::TITLE));
-    if event.page.title.len() > limits::TITLE {
-        event.page.title = Cow::Owned(text::cut(&event.page.title, limits::TITLE).to_owned());
+    read.title = mask(text::clean(&page.title.0, limits::TITLE));
+    if read.title.len() > limits::TITLE {
+        read.title = Cow::Owned(text::cut(&read.title, limits::TITLE).to_owned());
     }
     if let Some(referrer) = address(page.referrer.as_str(), &collect::Page::default()) {
-        event.page.referrer_host = match host(&referrer) {
+        read.referrer_host = match host(&referrer) {
             host if host.starts_with("www.") => Cow::Owned(host["www.".len()..].to_owned()),
             host => host,
         };
-        event.page.referrer_path = path(referrer.path());
+        read.referrer_path = path(referrer.path());
         way.referrer = Some(referrer);
     }
-    let own = &call.context.campaign;
-    let told = if own.source.is_empty() && own.medium.is_empty() && own.name.is_empty() {
-        &batch.context.campaign
-    } else {
-        own
-    };
-    way.told = told.clone();
-    way
+    (read, way)
 }
 
-fn is_told(page: &collect::Page<'_>) -> bool {
+/// Whether anything of a page was told at all.
+pub(super) fn is_told(page: &collect::Page<'_>) -> bool {
     !page.url.is_empty() || !page.path.is_empty() || !page.referrer.is_empty()
 }
 
 /// Segment's `page` calls tell the page in their properties.
-fn page_in_properties<'a>(kind: Kind, call: &collect::Event<'a>) -> Option<collect::Page<'a>> {
+pub(super) fn in_properties<'a>(kind: Kind, call: &collect::Event<'a>) -> Option<collect::Page<'a>> {
     let properties = call.properties.filter(|_| kind == Kind::Page && !is_told(&call.context.page))?;
     serde_json::from_str(properties.get()).ok()
 }

@@ -7,12 +7,13 @@ use url::Url;
 use super::{
     channel,
     marks::{Marks, RARER, bounded},
-    page::Way,
+    page::{Way, is_told},
     sources::{self, Category},
+    way::Told,
 };
 use crate::{
     ingest::Setting,
-    model::{Channel, Event, Kind, Traffic},
+    model::{Channel, Page, Traffic},
     wire::collect,
 };
 
@@ -36,13 +37,14 @@ const WORDS: [&str; 16] = [
     "key",
 ];
 
-pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way: Way<'a>) {
-    let Way { marks, referrer, page_known, told } = way;
+/// Reads where a visit to this page came from.
+pub(super) fn read<'a>(setting: &Setting<'_>, page: &Page<'a>, way: Way, told: Told<'_, 'a>) -> Traffic<'a> {
+    let Way { marks, referrer } = way;
     let click = marks.click;
-    let mut traffic = of_campaign(marks, &told);
+    let mut traffic = of_campaign(marks, told.campaign);
     traffic.click_id = click.filter(|_| setting.consent.analytics).map_or("", |click| click.name);
     let has_campaign = !(traffic.source.is_empty() && traffic.medium.is_empty() && traffic.campaign.is_empty());
-    let from = referrer.as_ref().map_or(From::Nowhere, |url| From::of(event, setting, url));
+    let from = referrer.as_ref().map_or(From::Nowhere, |url| From::of(page, setting, url));
 
     if let (From::Outside(Some(known)), Some(url)) = (&from, &referrer)
         && known.category == Category::Search
@@ -61,7 +63,7 @@ pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way:
             traffic.medium = Cow::Borrowed(click.medium);
         }
     } else if !has_campaign || traffic.source.is_empty() {
-        traffic.put_referrer(&from, &event.page.referrer_host, has_campaign);
+        traffic.put_referrer(&from, &page.referrer_host, has_campaign);
     }
     traffic.channel = match from {
         _ if has_campaign || click.is_some() => {
@@ -70,10 +72,10 @@ pub(crate) fn put_traffic<'a>(event: &mut Event<'a>, setting: &Setting<'_>, way:
         From::Outside(_) => channel::of_campaign(&traffic.source, &traffic.medium, ""),
         From::Inside => Channel::Internal,
         // An event that tells of no page, such as an order from the shop's server, begins no visit.
-        From::Nowhere if !page_known && !matches!(event.kind, Kind::Page | Kind::Screen) => Channel::Internal,
+        From::Nowhere if !is_told(told.page) && !told.begins_visit => Channel::Internal,
         From::Nowhere => Channel::Direct,
     };
-    event.traffic = traffic;
+    traffic
 }
 
 /// The campaign as the address marks it, and where it is silent, as the client told it.
@@ -102,18 +104,18 @@ enum From {
 }
 
 impl From {
-    fn of(event: &Event<'_>, setting: &Setting<'_>, referrer: &Url) -> Self {
-        let host = &*event.page.referrer_host;
+    fn of(page: &Page<'_>, setting: &Setting<'_>, referrer: &Url) -> Self {
+        let host = &*page.referrer_host;
         if host.is_empty() {
             return Self::Nowhere;
         }
-        let bare = |host: &str| host.strip_prefix("www.").unwrap_or(host) == event.page.referrer_host;
+        let bare = |host: &str| host.strip_prefix("www.").unwrap_or(host) == page.referrer_host;
         let of_site = setting.site.origins.iter().any(|origin| {
             let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
             let port = referrer.port().map_or(host.len(), |_| host.rfind(':').unwrap_or(host.len()));
             bare(host.get(..port).unwrap_or(host))
         });
-        if of_site || bare(&event.page.host) { Self::Inside } else { Self::Outside(sources::of_host(host)) }
+        if of_site || bare(&page.host) { Self::Inside } else { Self::Outside(sources::of_host(host)) }
     }
 }
 

@@ -10,8 +10,8 @@ mod text;
 pub use consent::Consent;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use text::lenient;
 pub use text::{Moment, Text};
+use text::{lenient, nested};
 
 use super::tracker::Link;
 use crate::model::Kind;
@@ -124,7 +124,7 @@ pub struct Event<'a> {
 #[serde(default, rename_all = "camelCase")]
 pub struct Context<'a> {
     /// The web page.
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "nested")]
     pub page: Page<'a>,
     /// The visitor's user agent, when the caller is a server.
     #[serde(borrow)]
@@ -145,19 +145,19 @@ pub struct Context<'a> {
     #[serde(borrow)]
     pub timezone: Text<'a>,
     /// Campaign marks already taken from the address.
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "nested")]
     pub campaign: Campaign<'a>,
     /// The screen.
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "nested")]
     pub screen: Screen<'a>,
     /// The sending library.
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "nested")]
     pub library: Named<'a>,
     /// The device of an app.
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "nested")]
     pub device: AppDevice<'a>,
     /// The operating system of an app.
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "nested")]
     pub os: Named<'a>,
     /// Traits sent along with any call.
     #[serde(borrow)]
