@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use ashna::{
     clock,
     config::Config,
-    ingest::{self, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::Readings},
+    ingest::{
+        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::Readings,
+    },
     model::{Place, Position, Site},
     store::{Rows, Store, rows},
     wire::collect,
@@ -25,6 +27,7 @@ static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
 /// The rows of all bodies, without their places in a journal.
 pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>> {
     let (limits, readings) = (Config::load(None)?.ingest, Readings::default());
+    let caps = Caps::new(&limits).of(site.id);
     let mut rows = Vec::new();
     for body in bodies.texts() {
         let batch = collect::parse(&body)?;
@@ -49,6 +52,7 @@ pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>>
             from_file: false,
             limits: &limits,
             readings: &readings,
+            caps: &caps,
             pace: &PACE,
             session_of: &|_| None,
             place: &|_| Place::default(),

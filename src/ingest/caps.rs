@@ -273,9 +273,9 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_763_798_400_000);
 
     fn event(name: &str, campaign: &str) -> Event<'static> {
-        let (site, limits, agents) =
-            (ingest::fixture::site(), config::Config::defaults().ingest, ingest::enrich::agents::Cache::default());
-        let mut event = ingest::blank(&ingest::fixture::setting(&site, &limits, &agents), Kind::Track);
+        let (site, limits, readings) =
+            (ingest::fixture::site(), config::Config::defaults().ingest, ingest::enrich::Readings::default());
+        let mut event = ingest::blank(&ingest::fixture::setting(&site, &limits, &readings), Kind::Track);
         event.name = Cow::Owned(name.to_owned());
         event.traffic.campaign = Cow::Owned(campaign.to_owned());
         event.action = Action::of_name(name);
