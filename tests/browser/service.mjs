@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
+export const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
 
 async function freePort() {
   const server = createServer();
@@ -58,12 +58,10 @@ export async function startService({ demo = true } = {}) {
   try {
     await until('the service to be ready', async () => (await fetch(`${base}/readyz`)).ok);
     const setupLink = (await until('the set-up link', () => printed.match(/http\S+#token=\S+/)))[0];
-    const addSite = async (...origins) => {
-      const words = ['site', 'add', '--name', 'Test', '--json', '--data-dir', data];
-      const { stdout } = await run(BINARY, [...words, ...origins.flatMap((origin) => ['--origin', origin])]);
-      return JSON.parse(stdout);
-    };
-    return { base, setupLink, stop, addSite, pid: child.pid, data };
+    const command = async (...words) => JSON.parse((await run(BINARY, [...words, '--data-dir', data])).stdout);
+    const addSite = (...origins) =>
+      command('site', 'add', '--name', 'Test', '--json', ...origins.flatMap((origin) => ['--origin', origin]));
+    return { base, setupLink, stop, command, addSite, pid: child.pid, data };
   } catch (error) {
     await stop();
     throw error;
