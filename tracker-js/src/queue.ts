@@ -46,7 +46,7 @@ let timer: ReturnType<typeof setTimeout>;
 const box = 'queue.' + randomId();
 
 function add(entry: Entry): void {
-  entry.bytes = new Blob([JSON.stringify(entry.event)]).size;
+  entry.bytes = new TextEncoder().encode(JSON.stringify(entry.event)).length;
   if (entry.event.messageId && entry.bytes < Limit.EVENT_BYTES) queue = queue.concat(entry).slice(-Limit.QUEUE_EVENTS);
 }
 
