@@ -18,7 +18,7 @@ use crate::{
     config,
     journal::Journal,
     model::Position,
-    store::{ErrorKind, Store},
+    store::{ErrorKind, Rows, Store, StoreError},
     tasks::Stopping,
 };
 
@@ -102,6 +102,8 @@ impl Delivery {
         if let Ok(ask) = self.asks.try_recv() {
             self.replay(ask).await;
         }
+        // What was begun before, by this life or an earlier one, may be in the warehouse already.
+        let again = self.state.pending().is_some();
         let stretch = match self.state.pending() {
             Some(range) => self.gather(move |gatherer, _| gatherer.exactly(range)).await?,
             None => match self.next_stretch(stopping).await? {
@@ -113,7 +115,7 @@ impl Delivery {
                 Due::Stopped => return Ok(false),
             },
         };
-        match self.send(&stretch, stopping).await {
+        match self.send(&stretch, again, stopping).await {
             Outcome::Stored => {
                 let Stretch { rows, unfit, unfit_records, .. } = stretch;
                 self.finish(unfit, unfit_records).await?;
@@ -184,14 +186,15 @@ impl Delivery {
     }
 
     /// Sends until the warehouse takes it or refuses it for its content.
-    async fn send(&self, stretch: &Stretch, stopping: &mut Stopping) -> Outcome {
+    async fn send(&self, stretch: &Stretch, mut again: bool, stopping: &mut Stopping) -> Outcome {
         let mut pause = Pause::new(&self.config);
         let mut refusals = 0;
         loop {
-            let error = match self.store.insert(stretch.rows.clone()).await {
+            let error = match self.insert(&stretch.rows, again).await {
                 Ok(()) => return Outcome::Stored,
                 Err(error) => error,
             };
+            again = true;
             match error.kind() {
                 ErrorKind::Poison(reason) => {
                     refusals += 1;
@@ -210,6 +213,14 @@ impl Delivery {
                 return Outcome::GaveUp;
             }
         }
+    }
+
+    async fn insert(&self, rows: &Rows, again: bool) -> Result<(), StoreError> {
+        self.store.insert(rows.clone()).await?;
+        if again {
+            self.store.remove_twins(rows).await?;
+        }
+        Ok(())
     }
 
     /// Puts what was refused on disk, then moves the checkpoint and lets the journal go.

@@ -21,6 +21,7 @@ mod migrate;
 mod privacy;
 pub mod read;
 pub mod rows;
+mod twins;
 mod write;
 
 use std::time::Duration;

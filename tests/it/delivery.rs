@@ -126,6 +126,28 @@ async fn a_crash_between_the_insert_and_the_checkpoint_sends_the_same_again() {
     assert_eq!(stored(&store).await, (50, 50, 50));
 }
 
+/// The engine was killed between a part's place and its token's: it has the rows and does not know them.
+#[tokio::test]
+async fn what_a_killed_engine_stored_without_its_token_is_there_once_after_all() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..40).map(event)).await;
+    line.delivered(40).await;
+    let id = line.journal.id();
+    line.stop().await;
+    store.execute("SYSTEM STOP MERGES events", &[]).await.unwrap();
+    store.execute("INSERT INTO events SELECT * FROM events", &[]).await.unwrap();
+    assert_eq!(stored(&store).await, (80, 40, 80));
+    let before =
+        format!(r#"{{"journal":{id},"delivered":0,"pending":[{{"start":0,"end":40}}],"inserted":0,"quarantined":0}}"#);
+    std::fs::remove_file(data.path().join("journal/delivery.json")).unwrap();
+    std::fs::write(data.path().join("delivery.json"), before).unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.delivered(40).await;
+    line.stop().await;
+    assert_eq!(stored(&store).await, (40, 40, 40));
+}
+
 #[tokio::test]
 async fn a_bad_row_is_found_and_put_aside_with_its_reason_and_the_others_arrive() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
