@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load scenarios with thresholds: load/run.sh single|decide|recommend|memory|outage|faults|sync [ROUNDS]
+# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|memory|outage|faults|sync [ROUNDS]
 # Starts a release build on a data directory of its own and ends it by its process id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +15,8 @@ THREADS=2
 # What a scenario must reach. Ratios are to nginx answering a bare 204 to the same requests in the
 # same run; times in milliseconds, memory in MiB.
 SINGLE_RATIO_MIN=0.60 SINGLE_P99_MAX=25
+# To a direct insert of the same rows, in hundredths.
+BATCHES_PERCENT_MIN=70
 DECIDE_RATIO_MIN=0.30 DECIDE_P99_MAX=40
 RECOMMEND_RATIO_MIN=0.55 RECOMMEND_P99_MAX=5
 SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
@@ -220,6 +222,7 @@ case ${1:-} in
     memory) start_ashna; memory ;;
     outage) outage ;;
     faults) faults "${2:-50}" ;;
+    batches) cd "$root" && PERCENT_MIN=${BATCHES_PERCENT_MIN} ROUNDS=$ROUNDS cargo bench --locked --bench warehouse ;;
     sync) cd "$root" && cargo test --locked --test it sync -- --nocapture ;;
     *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
 esac

@@ -1,8 +1,9 @@
 //! From HTTP to rows in ClickHouse, beside a direct insert of the same rows: batches of fifty events, a real
 //! service, a real engine, everything on this machine.
 //!
-//! Rounds alternate between the two and medians are told. `RATE=60000 SECONDS=600` offers that many events a
-//! second for so long instead, and tells every ten seconds how many wait for the warehouse.
+//! Rounds alternate between the two and medians are told; `PERCENT_MIN` is the ratio to reach, in hundredths.
+//! `RATE=60000 SECONDS=600` offers that many events a second for so long instead, and tells every ten seconds
+//! how many wait for the warehouse.
 
 mod direct;
 mod sender;
@@ -122,6 +123,8 @@ async fn against_direct(service: &Service, bodies: &Arc<Bodies>) -> anyhow::Resu
         "medians: direct {straight:.0} rows/s, through the service {through:.0} rows/s, ratio {:.2}; all {counted} rows counted",
         through / straight
     ));
+    let least = from_environment("PERCENT_MIN", 0) as f64 / 100.0;
+    anyhow::ensure!(through / straight >= least, "at least {least:.2} is asked for");
     Ok(())
 }
 
