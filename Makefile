@@ -80,7 +80,7 @@ lint: $(FRONT) check-front ## formatting, clippy, dependencies, types
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; \
-	then cargo deny --locked --offline check bans licenses sources; \
+	then cargo fetch --locked --quiet && cargo deny --locked --offline check bans licenses sources; \
 	else echo 'lint: cargo-deny is missing, so licences and sources were not checked (cargo install --locked cargo-deny)'; fi
 
 .PHONY: check-front

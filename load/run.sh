@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|memory|outage|faults|sync [ROUNDS]
+# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|memory|outage|faults|sync|instructions [ROUNDS]
 # Starts a release build on a data directory of its own and ends it by its process id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -215,6 +215,25 @@ faults() {
     if ! grep -q '^test result: ok' "$folder/faults.log"; then tail -50 "$folder/faults.log" >&2; exit 1; fi
 }
 
+# Instructions from a body to the journal's record: the same on every run of one build, so that what a change
+# costs is seen where clocks are noisy. Compared with the record of the last change that moved it.
+instructions() {
+    need valgrind node
+    local program executed=() record
+    program=$(cd "$root" && cargo bench --locked --bench instructions --no-run --message-format=json 2>/dev/null |
+        node -pe 'require("fs").readFileSync(0, "utf8").trim().split("\n").map(JSON.parse).find((m) => m.executable && m.target.name === "instructions").executable')
+    for events in 1000 3000; do
+        EVENTS=$events valgrind --tool=callgrind --callgrind-out-file="$folder/out" "$program" 2>"$folder/valgrind.log"
+        executed+=("$(awk '/^(totals|summary):/ { print $2; exit }' "$folder/out")")
+    done
+    record=$(cat "$here/instructions.txt")
+    node -e 'const [few, many, record] = process.argv.slice(1).map(Number);
+        const each = Math.round((many - few) / 2000), grown = each / record - 1;
+        console.log(`instructions: ${each} an event, ${record} on record (${(grown * 100).toFixed(1)}%)`);
+        if (grown > 0.05) { console.error("a twentieth more than on record: find out why, or write the new record with its reason"); process.exit(1); }' \
+        "${executed[@]}" "$record"
+}
+
 case ${1:-} in
     single) start_ashna; start_nginx; against_nginx single "$SINGLE_RATIO_MIN" "$SINGLE_P99_MAX" ;;
     decide) start_ashna; start_nginx; node "$here/past.mjs"; against_nginx decide "$DECIDE_RATIO_MIN" "$DECIDE_P99_MAX" ;;
@@ -223,6 +242,7 @@ case ${1:-} in
     outage) outage ;;
     faults) faults "${2:-50}" ;;
     batches) cd "$root" && PERCENT_MIN=${BATCHES_PERCENT_MIN} ROUNDS=$ROUNDS cargo bench --locked --bench warehouse ;;
+    instructions) instructions ;;
     sync) cd "$root" && cargo test --locked --test it sync -- --nocapture ;;
     *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
 esac
