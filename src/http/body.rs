@@ -8,13 +8,16 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     http::{HeaderMap, header},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use self::packing::{Bounds, Unpack};
 use super::error::ApiError;
 use crate::config;
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much of a body that is refused is still read, and for how long, so that the refusal can be heard.
+const REST_BYTES_MAX: usize = 8 << 20;
+const REST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads a body whole and undoes its compression: gzip, deflate (wrapped or bare), br and zstd, told by
 /// `Content-Encoding` or by the first bytes, several after each other too. A header that does not fit
@@ -23,18 +26,16 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// # Errors
 /// 413 when it is larger than `server.body_bytes_max` on the wire or unpacked, or grows by more than
 /// `server.decompression_ratio_max`; 400 when it cannot be unpacked; 408 when it takes too long.
-pub async fn read(body: Body, headers: &HeaderMap, settings: &config::Server) -> Result<Bytes, ApiError> {
-    const TOO_LARGE: ApiError = ApiError::TooLarge("the body is larger than the service accepts");
+pub async fn read(mut body: Body, headers: &HeaderMap, settings: &config::Server) -> Result<Bytes, ApiError> {
     let limit = settings.body_bytes_max;
-    if body.size_hint().lower() > limit as u64 {
-        return Err(TOO_LARGE);
-    }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect());
-    let bytes = match collected.await {
+    let bytes = match tokio::time::timeout(BODY_TIMEOUT, whole(&mut body, limit)).await {
         Err(_) => return Err(ApiError::TooSlow),
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(TOO_LARGE),
-        Ok(Err(_)) => return Err(ApiError::Unreadable("the body ended too early".into())),
+        Ok(Err(ReadError::TooLarge)) => {
+            let _ = tokio::time::timeout(REST_TIMEOUT, pass_over(body)).await;
+            return Err(ApiError::TooLarge("the body is larger than the service accepts"));
+        }
+        Ok(Err(ReadError::Broken)) => return Err(ApiError::Unreadable("the body ended too early".into())),
+        Ok(Ok(bytes)) => bytes,
     };
     let named = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|line| line.to_str().ok());
     let bounds = Bounds { bytes_max: limit, ratio_max: settings.decompression_ratio_max };
@@ -43,4 +44,44 @@ pub async fn read(body: Body, headers: &HeaderMap, settings: &config::Server) ->
         Unpack::TooDeep => ApiError::Unreadable("the body is packed too many times over".into()),
         Unpack::Damaged => ApiError::Unreadable("the compressed body is damaged".into()),
     })
+}
+
+enum ReadError {
+    TooLarge,
+    Broken,
+}
+
+/// All the bytes of a body; one that comes in one piece is not copied.
+async fn whole(body: &mut Body, limit: usize) -> Result<Bytes, ReadError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ReadError::TooLarge);
+    }
+    let (mut only, mut all) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| ReadError::Broken)?.into_data() else { continue };
+        if only.len().max(all.len()) + piece.len() > limit {
+            return Err(ReadError::TooLarge);
+        }
+        if only.is_empty() && all.is_empty() {
+            only = piece;
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&std::mem::take(&mut only));
+        }
+        all.extend_from_slice(&piece);
+    }
+    Ok(if all.is_empty() { only } else { all.into() })
+}
+
+/// Reads on without keeping anything: a client that is still sending when the connection is closed sees it
+/// broken instead of the answer, and tries the same again.
+async fn pass_over(mut body: Body) {
+    let mut left = REST_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            break;
+        }
+    }
 }
