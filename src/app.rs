@@ -107,7 +107,7 @@ impl App {
         let profiles = live_profiles(config, &catalog, &journal, &store);
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
-        let learn = Arc::new(Learn::new(store.clone(), &config.learn, config.ingest.session_minutes));
+        let learn = learning(config, &control, &store).await?;
         let mut back = Tasks::default();
         let geo = places(&config.geo, &metrics, &mut back)?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
@@ -249,6 +249,12 @@ fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &
     let chosen: SessionMinutes = Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
     let minutes = config.ingest.session_minutes;
     Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()))
+}
+
+/// What learns, with what it was tuned to before.
+async fn learning(config: &Config, control: &Control, store: &Store) -> anyhow::Result<Arc<Learn>> {
+    let minutes = config.ingest.session_minutes;
+    Ok(Arc::new(Learn::open(store.clone(), control.clone(), &config.learn, minutes).await?))
 }
 
 /// A closure that reads a watched value each time it is called.

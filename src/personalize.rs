@@ -12,11 +12,12 @@ use std::{
 use crate::{
     catalog::{SiteSnapshot, snapshot::Recommend},
     clock, config,
+    control::ControlError,
     decide::{self, Context, Index, Settings},
-    learn::Learn,
+    learn::{Learn, Standing},
     model::{Decision, Profile, SiteId, VisitorId},
     profiles::{Freshness, Profiles},
-    recommend::Tuned,
+    recommend::Model,
     telemetry::Metrics,
 };
 
@@ -91,10 +92,18 @@ impl Personalizer {
         decide::interest(profile, site, clock::now(), &self.settings)
     }
 
-    /// What a site's recommendations were tuned to; `None` before there were enough clicks.
+    /// What a site's recommendations were tuned to, and what an owner chose instead.
     #[must_use]
-    pub fn tuned(&self, site: SiteId) -> Option<Arc<Tuned>> {
-        self.learn.tuned(site)
+    pub fn standing(&self, site: SiteId) -> Standing {
+        self.learn.standing(site)
+    }
+
+    /// Lets a model serve a site whatever the trial says, or with `None` the winner again.
+    ///
+    /// # Errors
+    /// When it cannot be kept; nothing has changed then.
+    pub async fn choose(&self, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
+        self.learn.choose(site, model, who).await
     }
 
     /// Decides every slot of a page.

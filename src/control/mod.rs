@@ -7,6 +7,7 @@
 mod documents;
 mod people;
 mod sites;
+mod tuned;
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+pub use tuned::{ChosenRow, TunedRow};
 
 /// A handle on the control database; cheap to clone.
 #[derive(Debug, Clone)]

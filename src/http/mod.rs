@@ -120,6 +120,7 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
         .routes(routes!(recommendations::tuned))
+        .routes(routes!(recommendations::choose))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))

@@ -17,15 +17,17 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
+pub use self::tuning::{Choice, Standing};
 use self::{
     build::{Builder, ItemEvent, Params},
     tuning::Tuning,
 };
 use crate::{
     clock, config,
+    control::{Control, ControlError},
     decide::Index,
     model::{Action, SiteId, Timestamp},
-    recommend::{Learned, Tuned},
+    recommend::{Learned, Model},
     store::{Store, StoreError, read::ItemChange},
     tasks::Stopping,
 };
@@ -50,18 +52,25 @@ pub struct Learn {
 }
 
 impl Learn {
-    /// Knows nothing yet. `session_minutes` is the silence that ends a visit.
-    #[must_use]
-    pub fn new(store: Store, config: &config::Learn, session_minutes: u64) -> Self {
-        Self {
+    /// Knows only what sites were tuned to before. `session_minutes` is the silence that ends a visit.
+    ///
+    /// # Errors
+    /// When the control database cannot be read.
+    pub async fn open(
+        store: Store,
+        control: Control,
+        config: &config::Learn,
+        session_minutes: u64,
+    ) -> Result<Self, ControlError> {
+        Ok(Self {
             store,
             refresh: Duration::from_secs(config.refresh_seconds.max(1)),
             history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
             events_max: config.events_max,
             params: Params::new(config, session_minutes),
-            tuning: Arc::default(),
+            tuning: Arc::new(Tuning::open(control).await?),
             indexes: ArcSwap::default(),
-        }
+        })
     }
 
     /// The index of a site, an empty one before its first events.
@@ -102,10 +111,19 @@ impl Learn {
         self.refresh(&mut HashMap::new()).await
     }
 
-    /// What a site's recommendations were tuned to; `None` before there were enough clicks.
+    /// What a site's recommendations were tuned to, and what an owner chose instead.
     #[must_use]
-    pub fn tuned(&self, site: SiteId) -> Option<Arc<Tuned>> {
+    pub fn standing(&self, site: SiteId) -> Standing {
         self.tuning.of(site)
+    }
+
+    /// Lets a model serve a site whatever the trial says, or with `None` the winner again. Kept at once;
+    /// answers follow with the next build, some seconds later.
+    ///
+    /// # Errors
+    /// When the control database cannot keep it; nothing has changed then.
+    pub async fn choose(&self, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
+        self.tuning.choose(site, model, who).await
     }
 
     async fn refresh(&self, known: &mut HashMap<SiteId, ItemChange>) -> Result<(), StoreError> {

@@ -1,8 +1,9 @@
-//! What each site's recommendations are tuned to, and when they are tuned again.
+//! What each site's recommendations are tuned to, when they are tuned again, and what an owner chose
+//! instead.
 //!
-//! Tuning takes seconds to a minute of one processor and goes on beside the rebuilds; the rebuild after
-//! it takes up what was found. A site is tuned by one at a time, and a service that stops does not
-//! wait for it.
+//! Tuning takes seconds to a minute of one processor and goes on beside the rebuilds; what it found is
+//! kept in the control database, so that a restart begins with it. A site is tuned by one at a time, and
+//! a service that stops does not wait for it.
 
 use std::{
     collections::HashMap,
@@ -10,8 +11,10 @@ use std::{
 };
 
 use crate::{
+    clock,
+    control::{ChosenRow, Control, ControlError, TunedRow},
     model::{SiteId, Timestamp},
-    recommend::{Bounds, Sessions, Tuned, tune},
+    recommend::{Bounds, Model, Sessions, Tuned, tune},
 };
 
 /// Clicks below which a site is not tuned: the simple blend of `decide` serves it.
@@ -21,31 +24,90 @@ const GROWTH: (usize, usize) = (5, 4);
 /// And when the last time is this long ago.
 const AGE_MS: i64 = 86_400_000;
 
+/// What serves a site, and how it came to that.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// What was found on the site's own clicks, all models with their quality; `None` before there
+    /// were enough clicks.
+    pub tuned: Option<Arc<Tuned>>,
+    /// On how many clicks.
+    pub clicks: usize,
+    /// When.
+    pub at: Timestamp,
+    /// What an owner wants instead of the winner.
+    pub choice: Option<Choice>,
+}
+
+/// An owner's choice, which stands until it is taken back, whatever is tuned meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The model.
+    pub model: Model,
+    /// Who chose.
+    pub who: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Standing {
+    /// The model that serves: the chosen one, else the winner; `None` before anything was tuned.
+    #[must_use]
+    pub fn serving(&self) -> Option<Model> {
+        let tuned = self.tuned.as_ref()?;
+        Some(self.choice.as_ref().map_or(tuned.winner, |choice| choice.model))
+    }
+
+    /// What an index is to be built with.
+    fn effective(&self) -> Option<Arc<Tuned>> {
+        let tuned = self.tuned.as_ref()?;
+        match self.serving() {
+            Some(model) if model != tuned.winner => Some(Arc::new(Tuned { winner: model, ..Tuned::clone(tuned) })),
+            _ => Some(Arc::clone(tuned)),
+        }
+    }
+}
+
 /// Sites by what they were tuned to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tuning {
+    control: Control,
     sites: Mutex<HashMap<SiteId, State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    tuned: Option<Arc<Tuned>>,
+    standing: Standing,
     running: bool,
-    /// Whether something was found that no index was built with yet.
+    /// Whether something was found or chosen that no index was built with yet.
     news: bool,
-    clicks: usize,
-    at: Timestamp,
 }
 
 impl Tuning {
+    /// What was kept; a text of another time that cannot be read any more is found again.
+    pub(super) async fn open(control: Control) -> Result<Self, ControlError> {
+        let mut sites: HashMap<SiteId, State> = HashMap::new();
+        for row in control.tuned().await? {
+            let Some(tuned) = Tuned::from_text(&row.found) else { continue };
+            let standing = &mut sites.entry(row.site).or_default().standing;
+            (standing.tuned, standing.at) = (Some(Arc::new(tuned)), row.at);
+            standing.clicks = usize::try_from(row.clicks).unwrap_or(usize::MAX);
+        }
+        for row in control.chosen_models().await? {
+            let Some(model) = Model::parse(&row.model) else { continue };
+            let choice = Choice { model, who: row.who, at: row.at };
+            sites.entry(row.site).or_default().standing.choice = Some(choice);
+        }
+        Ok(Self { control, sites: Mutex::new(sites) })
+    }
+
     fn with<T>(&self, site: SiteId, what: impl FnOnce(&mut State) -> T) -> T {
         // A state is written in one step, so that a panic elsewhere leaves none half-written.
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         what(sites.entry(site).or_default())
     }
 
-    pub(super) fn of(&self, site: SiteId) -> Option<Arc<Tuned>> {
-        self.with(site, |state| state.tuned.clone())
+    pub(super) fn of(&self, site: SiteId) -> Standing {
+        self.with(site, |state| state.standing.clone())
     }
 
     pub(super) fn has_news(&self, site: SiteId) -> bool {
@@ -56,19 +118,32 @@ impl Tuning {
     pub(super) fn take(&self, site: SiteId) -> Option<Arc<Tuned>> {
         self.with(site, |state| {
             state.news = false;
-            state.tuned.clone()
+            state.standing.effective()
         })
+    }
+
+    /// Keeps an owner's choice, or takes it back with `None`.
+    pub(super) async fn choose(&self, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
+        let choice = model.map(|model| Choice { model, who: who.to_owned(), at: clock::now() });
+        match &choice {
+            Some(Choice { model, who, at }) => {
+                let (who, model) = (who.clone(), model.as_str().to_owned());
+                self.control.choose_model(&ChosenRow { site, at: *at, who, model }).await?;
+            }
+            None => self.control.unchoose_model(site).await?,
+        }
+        self.with(site, |state| (state.standing.choice, state.news) = (choice, true));
+        Ok(())
     }
 
     /// Starts tuning where it is due; returns at once.
     pub(super) fn begin_if_due(self: &Arc<Self>, site: SiteId, sessions: &Sessions, now: Timestamp) {
         let clicks = sessions.clicks();
         let due = self.with(site, |state| {
-            let grown = clicks >= state.clicks.saturating_mul(GROWTH.0) / GROWTH.1;
-            let due = clicks >= CLICKS_MIN && !state.running && (grown || now.since(state.at) >= AGE_MS);
-            if due {
-                (state.running, state.clicks, state.at) = (true, clicks, now);
-            }
+            let Standing { clicks: before, at, .. } = state.standing;
+            let grown = clicks >= before.saturating_mul(GROWTH.0) / GROWTH.1;
+            let due = clicks >= CLICKS_MIN && !state.running && (grown || now.since(at) >= AGE_MS);
+            state.running |= due;
             due
         });
         if !due {
@@ -78,11 +153,19 @@ impl Tuning {
         tokio::task::spawn_blocking(move || {
             let bounds = Bounds { predictions_max: SERVED_PREDICTIONS_MAX, ..Bounds::default() };
             let tuned = tune(&sessions, &bounds, &mut |_| ());
+            drop(sessions);
             let (best, second) = tuned.margin();
             tracing::info!(%site, clicks, winner = tuned.winner.as_str(), hit_rate = best.hit_rate, mrr = best.mrr,
                 next_hit_rate = second.hit_rate, next_mrr = second.mrr, "tuned");
+            let row = TunedRow { site, at: now, clicks: clicks as u64, found: tuned.to_text() };
+            // Without it the site is tuned again after a restart, which costs only time.
+            if let Err(error) = tokio::runtime::Handle::current().block_on(tuning.control.put_tuned(&row)) {
+                tracing::warn!(%error, %site, "what was tuned could not be kept");
+            }
             tuning.with(site, |state| {
-                (state.tuned, state.running, state.news) = (Some(Arc::new(tuned)), false, true);
+                let standing = &mut state.standing;
+                (standing.tuned, standing.clicks, standing.at) = (Some(Arc::new(tuned)), clicks, now);
+                (state.running, state.news) = (false, true);
             });
         });
     }

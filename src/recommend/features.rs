@@ -2,8 +2,10 @@
 
 use super::{Learned, Number, candidates::Candidate, net::LANES};
 
-/// Numbers a candidate.
+/// Numbers a candidate; [`VERSION`] changes with their meaning.
 pub(super) const FEATURES: usize = 40;
+/// A blend taught on the features of one version is of no use on those of another.
+pub(super) const VERSION: u32 = 1;
 
 /// Writes the features of all candidates, column after column; returns the length of a column.
 pub(super) fn write(learned: &Learned, clicks: &[Number], now: u32, found: &[Candidate], into: &mut Vec<f32>) -> usize {

@@ -3,6 +3,8 @@
 //! Hit rate, reciprocal rank and NDCG look at the very next item, precision and recall at all different
 //! items that were still to come, coverage at how much of the catalogue was ever shown.
 
+use serde::{Deserialize, Serialize};
+
 use super::Number;
 
 /// Sums over predictions.
@@ -21,7 +23,7 @@ pub struct Tally {
 }
 
 /// The means of a [`Tally`].
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Lists that were judged.
     pub predictions: u64,

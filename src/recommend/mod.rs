@@ -18,6 +18,7 @@ mod candidates;
 mod fading;
 mod features;
 pub mod measure;
+mod memory;
 mod model;
 mod net;
 mod popularity;

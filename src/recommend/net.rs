@@ -3,6 +3,8 @@
 //! All candidates of one answer are scored at once, feature by feature, in loops over neighbouring
 //! numbers, which the compiler turns into vector instructions of any processor.
 
+use serde::{Deserialize, Serialize};
+
 use super::features::FEATURES;
 
 /// Hidden units.
@@ -11,7 +13,7 @@ pub(super) const HIDDEN: usize = 32;
 pub(super) const LANES: usize = 8;
 
 /// Weights learned by `train`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Net {
     pub(super) mean: Vec<f32>,
     pub(super) scale: Vec<f32>,

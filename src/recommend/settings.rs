@@ -1,7 +1,11 @@
 //! What differs from site to site and is found by trying on the site's own past.
 
+use serde::{Deserialize, Serialize};
+
+use super::memory::endless;
+
 /// How neighbours are found and how the past fades. The blend's weights are learned apart.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Newest visits of each recent item among which neighbours are sought.
     pub visits_max: usize,
@@ -14,12 +18,16 @@ pub struct Settings {
     /// Power of a neighbour's length by which its likeness is divided.
     pub length_power: f32,
     /// What a visit says halves in this time, seconds; infinite: never.
+    #[serde(with = "endless")]
     pub visit_half_life_s: f32,
     /// The same for rules between items.
+    #[serde(with = "endless")]
     pub rule_half_life_s: f32,
     /// Popularity halves in this time, seconds.
+    #[serde(with = "endless")]
     pub popularity_half_life_s: f32,
     /// Trends halve in this time, seconds.
+    #[serde(with = "endless")]
     pub trend_half_life_s: f32,
 }
 

@@ -40,13 +40,13 @@ impl Default for Bounds {
 pub struct Tuned {
     /// How neighbours are found and how the past fades.
     pub settings: Settings,
-    /// The blend; `None` where the past is too short to teach one or a single model did better.
+    /// The blend; `None` where the past is too short to teach one.
     pub net: Option<Net>,
     /// For each model, in the order of [`Model::WORDS`], whether items of the visit are shown again.
     pub returns: Vec<Returns>,
     /// How each did on the newest visits, in the order of [`Model::WORDS`].
     pub trial: Vec<Quality>,
-    /// The model that [`Model::Blend`] stands for: itself, or the best single one without a net.
+    /// The model that [`Model::Blend`] stands for: itself, or a single one that did better.
     pub winner: Model,
 }
 
@@ -125,7 +125,9 @@ pub fn tune(sessions: &Sessions, bounds: &Bounds, tell: &mut dyn FnMut(f32)) -> 
         .max_by(|a, b| worth(&tuned.trial[a.place()]).total_cmp(&worth(&tuned.trial[b.place()])));
     if let Some(single) = single.filter(|single| worth(&tuned.trial[single.place()]) > worth(&quality)) {
         tuned.winner = single;
-    } else {
+    }
+    // Taught even where it did not win: the owner may want it all the same.
+    if passes > 0 {
         taught.append(asked);
         tuned.net = Some(second_lesson(net, &taught, passes, bounds, &mut |share| tell(0.8 + 0.2 * share)));
     }

@@ -223,8 +223,16 @@ pub struct ItemPage {
 /// What a site's recommendations were tuned to, judged on the newest of its own clicks.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct TunedAnswer {
-    /// The model that is used; `null` before there were enough clicks.
+    /// The model that did best; `null` before there were enough clicks.
     pub winner: Option<&'static str>,
+    /// The model that serves: the chosen one, else the winner.
+    pub serving: Option<&'static str>,
+    /// What somebody chose instead of the winner.
+    pub chosen: Option<ModelChosen>,
+    /// When it was found, RFC 3339.
+    pub tuned_at: Option<String>,
+    /// On how many clicks.
+    pub clicks: u64,
     /// Predictions by which all were judged.
     pub predictions: u64,
     /// The winner's hit rate over that of the next best.
@@ -233,6 +241,25 @@ pub struct TunedAnswer {
     pub mrr_lead: f64,
     /// Every model.
     pub models: Vec<ModelQuality>,
+}
+
+/// A model that serves because somebody said so.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelChosen {
+    /// Its word.
+    pub model: &'static str,
+    /// Who said so.
+    pub by: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// Which model is to serve.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelChoice {
+    /// Its word; `null`: whichever does best.
+    pub model: Option<String>,
 }
 
 /// How well a model told the next click among twenty items.

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use ashna::{
     clock,
-    config::Config,
+    config::{self, Config},
+    control::{Control, NewSite},
     learn::Learn,
     model::{Event, SiteId, VisitorId, event::ItemLine},
     recommend::{Ask, Model, Scratch},
+    store::Store,
     tasks::Tasks,
 };
 
@@ -15,6 +17,22 @@ use crate::support::{
     engine::{database, eventually},
     events::{batch, event},
 };
+
+/// Learns from a store, and keeps what it tuned in a directory of its own.
+async fn learning(store: &Store, config: &config::Learn) -> (tempfile::TempDir, Arc<Learn>) {
+    let directory = tempfile::tempdir().unwrap();
+    let learn = opened(store, config, &directory).await;
+    (directory, learn)
+}
+
+async fn opened(store: &Store, config: &config::Learn, directory: &tempfile::TempDir) -> Arc<Learn> {
+    let control = Control::open(directory.path()).await.unwrap();
+    if control.sites().await.unwrap().is_empty() {
+        let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
+        control.add_site(&NewSite { name, origins: Vec::new(), write_key, secret, demo: false }).await.unwrap();
+    }
+    Arc::new(Learn::open(store.clone(), control, config, 30).await.unwrap())
+}
 
 /// Visitors `first..` each look at the two items, one after the other, a minute ago.
 fn pair(first: u128, visitors: u128, items: [&'static str; 2]) -> Vec<Event<'static>> {
@@ -38,7 +56,7 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     let store = database().await;
     let mut config = Config::defaults().learn;
     config.refresh_seconds = 1;
-    let learn = Arc::new(Learn::new(store.clone(), &config, 30));
+    let (_directory, learn) = learning(&store, &config).await;
     learn.learn().await.unwrap();
     assert!(learn.index(SiteId(1)).is_empty());
 
@@ -84,7 +102,7 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     let store = database().await;
     let mut config = Config::defaults().learn;
     config.refresh_seconds = 1;
-    let learn = Arc::new(Learn::new(store.clone(), &config, 30));
+    let (directory, learn) = learning(&store, &config).await;
     store.insert(batch(0, &walks(700))).await.unwrap();
     let mut tasks = Tasks::default();
     tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
@@ -92,10 +110,40 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     let index = learn.index(SiteId(1));
     let learned = index.learned().unwrap();
     assert!(learned.is_tuned());
-    assert!(learn.tuned(SiteId(1)).unwrap().margin().0.hit_rate > 0.9);
+    let standing = learn.standing(SiteId(1));
+    assert!(standing.tuned.as_ref().unwrap().margin().0.hit_rate > 0.9);
+    assert_eq!((standing.clicks, standing.serving()), (3500, Some(Model::Blend)));
     let clicks: Vec<u32> = ["i-4", "i-5"].iter().map(|id| index.number(id).unwrap()).collect();
     let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
     let first = learned.rank(&ask, &mut Scratch::default())[0].1;
     assert_eq!(index.id(first).map(|id| &**id), Some("i-6"));
+
+    learn.choose(SiteId(1), Some(Model::Trending), "owner").await.unwrap();
+    eventually("the choice serves", Duration::from_secs(30), async || is_the_same_for_all(&learn)).await;
     tasks.stop(Duration::from_secs(5)).await;
+
+    let again = opened(&store, &config, &directory).await;
+    again.learn().await.unwrap();
+    let kept = again.standing(SiteId(1));
+    assert_eq!((kept.clicks, kept.at, kept.serving()), (3500, standing.at, Some(Model::Trending)));
+    assert_eq!(kept.choice.as_ref().map(|choice| &*choice.who), Some("owner"));
+    assert!(is_the_same_for_all(&again), "at once, without tuning again");
+    again.choose(SiteId(1), None, "owner").await.unwrap();
+    again.learn().await.unwrap();
+    assert_eq!(first_of(&again, "i-5"), "i-6", "the winner serves again");
+}
+
+/// What is trending does not depend on what was looked at.
+fn is_the_same_for_all(learn: &Learn) -> bool {
+    first_of(learn, "i-5") == first_of(learn, "i-15")
+}
+
+/// What is recommended first to a visitor who looked at one item.
+fn first_of(learn: &Learn, id: &str) -> String {
+    let index = learn.index(SiteId(1));
+    let learned = index.learned().unwrap();
+    let clicks = [index.number(id).unwrap()];
+    let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
+    let first = learned.rank(&ask, &mut Scratch::default())[0].1;
+    index.id(first).unwrap().to_string()
 }

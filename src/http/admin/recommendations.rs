@@ -1,14 +1,20 @@
-//! What the recommendations of a site were tuned to, and how well that did.
+//! What the recommendations of a site were tuned to, how well that did, and what an owner wants instead.
 
 use axum::{Json, extract::State};
 
 use crate::{
-    http::{caller::Caller, error::ApiError, extract::SitePath, state::Doors},
-    recommend::{Model, Tuned, measure::Quality},
-    wire::admin::{ModelQuality, TunedAnswer},
+    http::{
+        caller::Caller,
+        error::ApiError,
+        extract::{JsonBody, SitePath},
+        state::Doors,
+    },
+    learn::{Choice, Standing},
+    recommend::{Model, measure::Quality},
+    wire::admin::{ModelChoice, ModelChosen, ModelQuality, TunedAnswer},
 };
 
-/// How each model did on the newest of the site's own clicks, and which won.
+/// How each model did on the newest of the site's own clicks, which won, and which serves.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/recommendations", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 200, body = TunedAnswer)))]
 pub async fn tuned(
@@ -18,10 +24,37 @@ pub async fn tuned(
 ) -> Result<Json<TunedAnswer>, ApiError> {
     caller.may_read(id)?;
     doors.catalog.site(id)?;
-    Ok(Json(doors.personalizer.tuned(id).map_or_else(TunedAnswer::default, |tuned| told(&tuned))))
+    Ok(Json(told(&doors.personalizer.standing(id))))
 }
 
-fn told(tuned: &Tuned) -> TunedAnswer {
+/// Lets one model serve whatever the trial says; `null` gives the place back to the winner.
+#[utoipa::path(put, path = "/api/v1/sites/{site}/recommendations/choice", tag = "catalogue",
+    params(("site" = u32, Path)), request_body = ModelChoice, responses((status = 200, body = TunedAnswer)))]
+pub async fn choose(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(body): JsonBody<ModelChoice>,
+) -> Result<Json<TunedAnswer>, ApiError> {
+    caller.may_edit(id)?;
+    doors.catalog.site(id)?;
+    let model = match body.model.as_deref() {
+        None => None,
+        Some(word) => {
+            let unknown = || ApiError::Invalid("there is no such model; GET tells which there are".into());
+            Some(Model::parse(word).ok_or_else(unknown)?)
+        }
+    };
+    doors.personalizer.choose(id, model, &caller.name()).await?;
+    doors.access.audit(&caller.name(), "choose model", model.map_or("the winner", Model::as_str)).await?;
+    Ok(Json(told(&doors.personalizer.standing(id))))
+}
+
+fn told(standing: &Standing) -> TunedAnswer {
+    let chosen =
+        |Choice { model, who, at }: &Choice| ModelChosen { model: model.as_str(), by: who.clone(), at: at.to_string() };
+    let chosen = standing.choice.as_ref().map(chosen);
+    let Some(tuned) = &standing.tuned else { return TunedAnswer { chosen, ..TunedAnswer::default() } };
     let quality = |model: Model, quality: Quality| ModelQuality {
         model: model.as_str(),
         hit_rate: quality.hit_rate,
@@ -32,6 +65,10 @@ fn told(tuned: &Tuned) -> TunedAnswer {
     let (best, second) = tuned.margin();
     TunedAnswer {
         winner: Some(tuned.winner.as_str()),
+        serving: standing.serving().map(Model::as_str),
+        chosen,
+        tuned_at: Some(standing.at.to_string()),
+        clicks: standing.clicks as u64,
         predictions: best.predictions,
         hit_rate_lead: best.hit_rate - second.hit_rate,
         mrr_lead: best.mrr - second.mrr,

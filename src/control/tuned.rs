@@ -1,0 +1,102 @@
+//! What recommendations were tuned to, and what owners chose instead. What was found is a text that
+//! `recommend` understands; this room only keeps it.
+
+use sqlx::Row;
+
+use super::{Control, ControlError};
+use crate::model::{SiteId, Timestamp};
+
+/// What a site was tuned to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunedRow {
+    /// The site.
+    pub site: SiteId,
+    /// When.
+    pub at: Timestamp,
+    /// On how many clicks.
+    pub clicks: u64,
+    /// What was found.
+    pub found: String,
+}
+
+/// A model that somebody chose for a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenRow {
+    /// The site.
+    pub site: SiteId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: String,
+    /// The model's word.
+    pub model: String,
+}
+
+impl Control {
+    /// What every site was tuned to last.
+    pub async fn tuned(&self) -> Result<Vec<TunedRow>, ControlError> {
+        let rows = sqlx::query("SELECT site_id, at, clicks, found FROM tuned").fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let clicks: i64 = row.try_get("clicks")?;
+                Ok(TunedRow {
+                    site: SiteId(row.try_get("site_id")?),
+                    at: Timestamp(row.try_get("at")?),
+                    clicks: u64::try_from(clicks).unwrap_or(0),
+                    found: row.try_get("found")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Keeps what a site was tuned to, instead of what was found before.
+    pub async fn put_tuned(&self, row: &TunedRow) -> Result<(), ControlError> {
+        sqlx::query(
+            "INSERT INTO tuned (site_id, at, clicks, found) VALUES (?, ?, ?, ?) ON CONFLICT (site_id) \
+             DO UPDATE SET at = excluded.at, clicks = excluded.clicks, found = excluded.found",
+        )
+        .bind(row.site.0)
+        .bind(row.at.0)
+        .bind(i64::try_from(row.clicks).unwrap_or(i64::MAX))
+        .bind(&row.found)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The models that owners chose.
+    pub async fn chosen_models(&self) -> Result<Vec<ChosenRow>, ControlError> {
+        let rows = sqlx::query("SELECT site_id, at, who, model FROM chosen_models").fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ChosenRow {
+                    site: SiteId(row.try_get("site_id")?),
+                    at: Timestamp(row.try_get("at")?),
+                    who: row.try_get("who")?,
+                    model: row.try_get("model")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Keeps a choice, instead of the one before.
+    pub async fn choose_model(&self, row: &ChosenRow) -> Result<(), ControlError> {
+        sqlx::query(
+            "INSERT INTO chosen_models (site_id, at, who, model) VALUES (?, ?, ?, ?) ON CONFLICT (site_id) \
+             DO UPDATE SET at = excluded.at, who = excluded.who, model = excluded.model",
+        )
+        .bind(row.site.0)
+        .bind(row.at.0)
+        .bind(&row.who)
+        .bind(&row.model)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes a choice back; nothing happens where there is none.
+    pub async fn unchoose_model(&self, site: SiteId) -> Result<(), ControlError> {
+        sqlx::query("DELETE FROM chosen_models WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
+        Ok(())
+    }
+}
