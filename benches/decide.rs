@@ -73,6 +73,7 @@ fn shop() -> SiteSnapshot {
         rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: ashna::model::Captures::ALL,
+        recommending: ashna::model::Recommending::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         demo: false,
@@ -139,7 +140,15 @@ fn decisions(c: &mut Criterion) {
     visit(&profiles);
     let (snapshot, index) = (shop(), index());
     let settings = Settings::new(&config.decide, &config.profiles);
-    let context = Context { now: NOW.plus(60_000), item: "", cart: None, url_path: "/", explain: false, settings };
+    let context = Context {
+        now: NOW.plus(60_000),
+        item: "",
+        cart: None,
+        url_path: "/",
+        explain: false,
+        exploring: None,
+        settings,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let get = || runtime.block_on(profiles.get(SiteId(1), VISITOR, Duration::ZERO));
     assert_eq!(get().1, Freshness::Complete, "the profile is in memory");

@@ -20,7 +20,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 
 use crate::{
-    access::Access,
+    access::{Access, new_secret},
     catalog::Catalog,
     clock,
     collect::Collector,
@@ -34,8 +34,9 @@ use crate::{
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
+    ingest::Seal,
     journal::Journal,
-    learn::Learn,
+    learn::{Learn, Shows},
     model::Position,
     personalize::Personalizer,
     privacy::Privacy,
@@ -107,22 +108,23 @@ impl App {
         let profiles = live_profiles(config, &catalog, &journal, &store);
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
-        let learn = learning(config, &control, &store).await?;
+        let seal = exposure_seal(&control).await?;
         let mut back = Tasks::default();
-        let geo = places(&config.geo, &metrics, &mut back)?;
+        let learned = learning(config, &control, &store, &mut back).await?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&journal),
             dedup.clone(),
             Arc::clone(&profiles),
-            geo,
-            Arc::clone(&salts),
+            places(&config.geo, &metrics, &mut back)?,
+            (Arc::clone(&salts), seal.clone()),
             Arc::clone(&metrics),
         );
         let personalizer = Personalizer::new(
             Arc::clone(&profiles),
-            Arc::clone(&learn),
+            learned,
+            seal,
             &config.decide,
             &config.profiles,
             Arc::clone(&metrics),
@@ -142,7 +144,6 @@ impl App {
         back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
         back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
-        back.spawn("learn", learn.run(back.stopping()));
 
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
@@ -208,6 +209,11 @@ impl App {
     }
 }
 
+/// What signs the draws of recommendations and knows them again; made once, kept in the control database.
+async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
+    Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))
+}
+
 /// The journal and the message ids, in step with each other; and below which position the ids' own files
 /// have them all.
 fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
@@ -251,10 +257,19 @@ fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &
     Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()))
 }
 
-/// What learns, with what it was tuned to before.
-async fn learning(config: &Config, control: &Control, store: &Store) -> anyhow::Result<Arc<Learn>> {
+/// What learns, with what it was tuned to before, and what counts what was shown.
+async fn learning(
+    config: &Config,
+    control: &Control,
+    store: &Store,
+    tasks: &mut Tasks,
+) -> anyhow::Result<(Arc<Learn>, Arc<Shows>)> {
     let minutes = config.ingest.session_minutes;
-    Ok(Arc::new(Learn::open(store.clone(), control.clone(), &config.learn, minutes).await?))
+    let learn = Arc::new(Learn::open(store.clone(), control.clone(), &config.learn, minutes).await?);
+    let shows = Arc::new(Shows::new(store.clone()));
+    tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
+    tasks.spawn("what was shown", Arc::clone(&shows).run(tasks.stopping()));
+    Ok((learn, shows))
 }
 
 /// A closure that reads a watched value each time it is called.

@@ -11,8 +11,8 @@ use crate::{
     dedup::{Claim, Dedup, FirstCopy, Reservation},
     geo::Geo,
     ingest::{
-        self, Caps, Consent, DropReason, Hints, Identity, Pace, Progress, Sender, Session, Setting, Verdict,
-        caps::Column, enrich::Readings, robots::Robot,
+        self, Caps, Consent, DropReason, Hints, Identity, Pace, Progress, Seal, Sender, Session, Setting, Verdict,
+        caps::Column, enrich::Readings, exposure::Flaw, robots::Robot,
     },
     journal::{self, AppendError, Journal},
     model::{Event, Kind, KnownBy, Position, ProfileEvent, Site, SiteId, Timestamp, VisitorId},
@@ -37,6 +37,7 @@ struct Rooms {
     readings: Readings,
     pace: Pace,
     caps: Caps,
+    seal: Seal,
     metrics: Arc<Metrics>,
 }
 
@@ -111,13 +112,13 @@ impl Collector {
         dedup: Dedup,
         profiles: Arc<Profiles>,
         geo: Arc<Geo>,
-        salts: Arc<Salts>,
+        (salts, seal): (Arc<Salts>, Seal),
         metrics: Arc<Metrics>,
     ) -> Self {
         let pace = Pace::new(limits.pageviews_per_10s_max);
         let caps = Caps::new(&limits);
         let readings = Readings::default();
-        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, readings, pace, caps, metrics }))
+        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, readings, pace, caps, seal, metrics }))
     }
 
     /// Takes one request's events; returns when what is kept is on disk.
@@ -205,6 +206,7 @@ impl Rooms {
             readings: &self.readings,
             pace: &self.pace,
             caps: &caps,
+            seal: &self.seal,
             session_of: &session_of,
             place: &place,
         };
@@ -259,8 +261,8 @@ impl Rooms {
                 outcome.notice(column.counted_as());
             }
         }
-        if !event.violations.is_empty() {
-            outcome.notice("rules_broken");
+        for violation in &event.violations {
+            outcome.notice(Flaw::of_words(violation).map_or("rules_broken", Flaw::counted_as));
         }
         let is_view = matches!(event.kind, Kind::Page | Kind::Screen) && sender != Sender::Server;
         if is_view && event.visitor.is_somebody() {

@@ -13,9 +13,10 @@ use crate::{
     catalog::{SiteSnapshot, snapshot::Recommend},
     clock, config,
     control::ControlError,
-    decide::{self, Context, Index, Settings},
-    learn::{Learn, Standing},
-    model::{Decision, Profile, SiteId, VisitorId},
+    decide::{self, Context, Exploring, Index, Settings},
+    ingest::{Seal, exposure::Place},
+    learn::{Learn, Shows, Standing},
+    model::{Decision, Profile, Recommending, SiteId, Timestamp, VisitorId},
     profiles::{Freshness, Profiles},
     recommend::Model,
     telemetry::Metrics,
@@ -26,10 +27,16 @@ use crate::{
 pub struct Personalizer {
     profiles: Arc<Profiles>,
     learn: Arc<Learn>,
+    shows: Arc<Shows>,
+    seal: Seal,
     settings: Settings,
+    limits: config::Decide,
     budget: Duration,
     metrics: Arc<Metrics>,
 }
+
+/// A visitor who comes back to a page within this time finds there what was drawn before.
+const DICE_STRETCH_MS: i64 = 30 * 60_000;
 
 /// One page's question.
 #[derive(Debug)]
@@ -59,6 +66,8 @@ pub struct Ask<'a> {
 pub struct Answer {
     /// By slot.
     pub decisions: Vec<Decision>,
+    /// For each decision how its items were drawn, signed; `None` where there are none.
+    pub exposures: Vec<Option<String>>,
     /// True when the stored profile could not be read in time.
     pub degraded: bool,
     /// Time until the profile was there.
@@ -72,13 +81,23 @@ impl Personalizer {
     #[must_use]
     pub fn new(
         profiles: Arc<Profiles>,
-        learn: Arc<Learn>,
+        (learn, shows): (Arc<Learn>, Arc<Shows>),
+        seal: Seal,
         decide: &config::Decide,
         settings: &config::Profiles,
         metrics: Arc<Metrics>,
     ) -> Self {
         let budget = Duration::from_millis(settings.read_budget_ms);
-        Self { profiles, learn, settings: Settings::new(decide, settings), budget, metrics }
+        Self {
+            profiles,
+            learn,
+            shows,
+            seal,
+            settings: Settings::new(decide, settings),
+            limits: decide.clone(),
+            budget,
+            metrics,
+        }
     }
 
     /// What decisions may use about a visitor right now.
@@ -108,7 +127,40 @@ impl Personalizer {
 
     /// Decides every slot of a page.
     pub async fn answer(&self, ask: &Ask<'_>) -> Answer {
-        self.respond(ask, |profile, index, context| decide::run(profile, ask.site, index, context, ask.slots)).await
+        let now = clock::now();
+        let dice = self.dice(ask, now);
+        let shown = self.shows.of(ask.site.site.id);
+        let chosen = &ask.site.site.recommending;
+        let exploring = Exploring {
+            dice,
+            items: Recommending::share(chosen.explore_items_bp, self.limits.explore_items),
+            models: Recommending::share(chosen.explore_models_bp, self.limits.explore_models),
+            shown: &shown,
+            known_from: self.limits.item_known_views,
+        };
+        let run = |profile: &Profile, index: &Index, context: &Context<'_>| {
+            decide::run(profile, ask.site, index, context, ask.slots)
+        };
+        let mut answer = self.respond(ask, now, Some(exploring), run).await;
+        let visitor = ask.visitor;
+        let sign = |decision: &Decision| {
+            let place = Place { site: ask.site.site.id, visitor, slot: &decision.slot };
+            let items = decision.items.iter().map(|item| item.id.trim());
+            let nonce = u32::try_from(dice >> 32).unwrap_or_default();
+            Some(self.seal.close(place, decision.exposure.as_ref()?, items, now, nonce))
+        };
+        answer.exposures = answer.decisions.iter().map(sign).collect();
+        answer
+    }
+
+    /// The same for a visitor on a page for a while, so that a request that is sent again gets the same
+    /// answer; those who are nobody cannot be told from each other, and each request throws anew.
+    fn dice(&self, ask: &Ask<'_>, now: Timestamp) -> u64 {
+        if !ask.visitor.is_somebody() {
+            return rand::random();
+        }
+        let stretch = now.0.div_euclid(DICE_STRETCH_MS);
+        self.seal.dice(ask.site.site.id, ask.visitor, ask.url_path, ask.item, stretch)
     }
 
     /// The best items by one model, without slots and offers: one decision, or none without items.
@@ -116,12 +168,14 @@ impl Personalizer {
         let pick = |profile: &Profile, index: &Index, context: &Context<'_>| {
             decide::recommend(profile, ask.site, index, context, recommend).into_iter().collect()
         };
-        self.respond(ask, pick).await
+        self.respond(ask, clock::now(), None, pick).await
     }
 
     async fn respond(
         &self,
         ask: &Ask<'_>,
+        now: Timestamp,
+        exploring: Option<Exploring<'_>>,
         decide: impl FnOnce(&Profile, &Index, &Context<'_>) -> Vec<Decision>,
     ) -> Answer {
         let begun = Instant::now();
@@ -133,11 +187,12 @@ impl Personalizer {
         let profiled = begun.elapsed();
         let index = self.learn.index(site);
         let context = Context {
-            now: clock::now(),
+            now,
             item: ask.item,
             cart: ask.cart,
             url_path: ask.url_path,
             explain: ask.explain,
+            exploring,
             settings: self.settings,
         };
         let decisions = decide(&profile, &index, &context);
@@ -148,6 +203,6 @@ impl Personalizer {
             self.metrics.decisions_degraded.inc();
         }
         self.metrics.decision_seconds.observe(total.as_secs_f64());
-        Answer { decisions, degraded, profile: profiled, decide: total.saturating_sub(profiled) }
+        Answer { decisions, exposures: Vec::new(), degraded, profile: profiled, decide: total.saturating_sub(profiled) }
     }
 }

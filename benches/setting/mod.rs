@@ -2,7 +2,7 @@
 
 use ashna::{
     config::Config,
-    ingest::{Caps, Consent, Hints, Identity, Origin, Pace, Sender, Setting, enrich::Readings},
+    ingest::{Caps, Consent, Hints, Identity, Origin, Pace, Seal, Sender, Setting, enrich::Readings},
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
@@ -55,6 +55,7 @@ pub fn with_setting(measure: impl FnOnce(&Setting<'_>)) {
         hints: Hints::default(),
         caps: &caps,
         pace: &pace,
+        seal: &Seal::new("secret"),
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), ..Place::default() },
     });
@@ -76,6 +77,7 @@ fn site() -> Site {
         rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: ashna::model::Captures::ALL,
+        recommending: ashna::model::Recommending::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         demo: false,

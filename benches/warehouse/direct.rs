@@ -7,7 +7,7 @@ use ashna::{
     clock,
     config::Config,
     ingest::{
-        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict, enrich::Readings,
+        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Seal, Sender, Setting, Verdict, enrich::Readings,
     },
     model::{Place, Position, Site},
     store::{Rows, Store, rows},
@@ -22,6 +22,7 @@ const ROWS_AN_INSERT: u64 = 50_000;
 /// Journals that exist here alone.
 const JOURNAL: u64 = 0xd12e_c700;
 
+static SEAL: LazyLock<Seal> = LazyLock::new(|| Seal::new("secret"));
 static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
 
 /// The rows of all bodies, without their places in a journal.
@@ -54,6 +55,7 @@ pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>>
             readings: &readings,
             caps: &caps,
             pace: &PACE,
+            seal: &SEAL,
             session_of: &|_| None,
             place: &|_| Place::default(),
         };

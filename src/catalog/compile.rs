@@ -331,6 +331,7 @@ mod tests {
             rates: std::sync::Arc::new(crate::model::rates::Rates::to(crate::model::Currency(*b"EUR"))),
             rules: std::sync::Arc::default(),
             captures: crate::model::Captures::ALL,
+            recommending: crate::model::Recommending::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

@@ -138,6 +138,12 @@ impl Model {
         ("sequential_rules", Self::SequentialRules),
     ];
 
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, model)| *model == self).map_or("", |(word, _)| word)
+    }
+
     /// The model an offer's word names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {

@@ -55,7 +55,7 @@ impl Control {
         let done = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
              honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, \
-             rates = ?, rules = ?, captures = ? WHERE id = ?",
+             rates = ?, rules = ?, captures = ?, recommending = ? WHERE id = ?",
         )
         .bind(&site.name)
         .bind(as_json(&site.origins))
@@ -77,6 +77,7 @@ impl Control {
         .bind(document(&*site.rate_entries)?)
         .bind(document(&*site.rules)?)
         .bind(written(site.captures))
+        .bind(document(&site.recommending)?)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -141,6 +142,7 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
         rate_entries: rate_entries.into(),
         rates: Arc::new(rates),
         rules: Arc::new(usable(&text("rules")?, "rules of a site")),
+        recommending: usable(&text("recommending")?, "recommending of a site"),
         captures: read_captures(row.try_get("captures")?)?,
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),

@@ -107,6 +107,23 @@ const fn told_of(told: recommend::Evidence, current: Number) -> Evidence {
     }
 }
 
+/// A way to find items: one that an offer names, or one of those learned of whole visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arm {
+    Named(Model),
+    Learned(recommend::Model),
+}
+
+impl Arm {
+    /// Its word; what is learned of whole visits has the words that tuning tells.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Named(model) => model.word(),
+            Self::Learned(model) => model.as_str(),
+        }
+    }
+}
+
 /// Finds candidates for one visitor on one page.
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
@@ -130,8 +147,22 @@ impl<'a> Candidates<'a> {
         Self { facts, index, categories }
     }
 
+    /// The model that ranks where none is named: the one that serves, or, before anything was tuned, all by
+    /// fixed weights.
+    pub(super) fn usual(&self) -> Arm {
+        let serving = self.index.learned().filter(|learned| learned.is_tuned()).map(|learned| learned.tuned().winner);
+        serving.map_or(Arm::Named(Model::Auto), Arm::Learned)
+    }
+
     /// The candidates of a model, in no particular order, each item once.
-    pub(super) fn of(&self, model: Model) -> Vec<Candidate> {
+    pub(super) fn of(&self, arm: Arm) -> Vec<Candidate> {
+        match arm {
+            Arm::Learned(model) => self.by_visits(model).unwrap_or_default(),
+            Arm::Named(model) => self.named(model),
+        }
+    }
+
+    fn named(&self, model: Model) -> Vec<Candidate> {
         match model {
             Model::Auto => self.by_visits(recommend::Model::Blend).unwrap_or_else(|| self.blend()),
             Model::SessionNeighbours => self.by_visits(recommend::Model::SessionNeighbours).unwrap_or_default(),

@@ -23,7 +23,7 @@ pub(super) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 
 pub(super) fn context() -> Context<'static> {
     let settings = Settings { slots_max: 200, items_max: 12, half_life_ms: 14.0 * 86_400_000.0 };
-    Context { now: NOW, item: "", cart: None, url_path: "/", explain: false, settings }
+    Context { now: NOW, item: "", cart: None, url_path: "/", explain: false, exploring: None, settings }
 }
 
 pub(super) fn item(id: &str, category: &str, available: bool) -> Item {
@@ -69,6 +69,7 @@ pub(super) fn site() -> Site {
         rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: crate::model::Captures::ALL,
+        recommending: crate::model::Recommending::default(),
         demo: false,
         created_at: Timestamp(0),
     }

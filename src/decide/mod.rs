@@ -2,8 +2,8 @@
 //!
 //! For every slot the marketer's offers come first, in their order; then, where the slot shows
 //! recommendations, items; and where neither has anything to say the slot is left out and the page
-//! keeps its own default. Nothing here waits, fails, reads a clock or rolls dice: the same input gives
-//! the same answer.
+//! keeps its own default. Nothing here waits, fails or reads a clock, and dice are thrown by the caller:
+//! the same input gives the same answer.
 //!
 //! Example: a visitor who looked at two coffees, the slot `home-hero` and an offer with the rule
 //! `affinity eq Coffee` → that offer, reason `offer`; the slot `home-recs`, which no offer names →
@@ -11,6 +11,7 @@
 
 mod candidates;
 mod eligible;
+mod explore;
 #[cfg(test)]
 mod fixture;
 pub mod index;
@@ -21,6 +22,7 @@ mod taste;
 
 use std::collections::HashSet;
 
+pub use explore::{Exploring, Shown};
 pub use index::Index;
 
 use self::{candidates::Candidates, eligible::Facts, rank::Shelf};
@@ -43,6 +45,8 @@ pub struct Context<'a> {
     pub url_path: &'a str,
     /// Whether explanations are wanted; writing them costs more than deciding.
     pub explain: bool,
+    /// What may be left to chance; `None`: nothing.
+    pub exploring: Option<Exploring<'a>>,
     /// Limits and constants.
     pub settings: Settings,
 }
@@ -96,13 +100,14 @@ pub fn recommend(
     recommend: Recommend,
 ) -> Option<Decision> {
     let facts = Facts::gather(profile, snapshot, context);
-    let picked = Shelf::new(&facts, Candidates::new(&facts, index)).pick(recommend)?;
+    let picked = Shelf::new(&facts, Candidates::new(&facts, index)).pick(recommend, "")?;
     Some(Decision {
         slot: String::new(),
         offer: None,
         variant: None,
         content: Content::new(),
         items: picked.items,
+        exposure: Some(picked.exposure),
         reason: picked.reason,
         explanation: picked.explanation,
     })
@@ -133,7 +138,7 @@ fn decide_slot(slot: &str, facts: &Facts<'_>, shelf: &mut Shelf<'_>) -> Option<D
     if !slot.ends_with(RECOMMENDATION_SUFFIX) {
         return None;
     }
-    let picked = shelf.pick(Recommend::DEFAULT)?;
+    let picked = shelf.pick(Recommend::DEFAULT, slot)?;
     let title = if picked.reason == Reason::Fallback { "Popular now" } else { "Picked for you" };
     let content = Content::from_iter([("title".to_owned(), title.into())]);
     passed_over.extend(picked.explanation);
@@ -143,6 +148,7 @@ fn decide_slot(slot: &str, facts: &Facts<'_>, shelf: &mut Shelf<'_>) -> Option<D
         variant: None,
         content,
         items: picked.items,
+        exposure: Some(picked.exposure),
         reason: picked.reason,
         explanation: passed_over,
     })
@@ -172,12 +178,12 @@ fn show_offer(
         explanation.extend_from_slice(passed_over);
         explanation.push(format!("offer `{}` (priority {}) is for: {}", offer.id, offer.priority, offer.condition));
     }
-    let (items, reason) = match offer.recommend {
-        None => (Vec::new(), Reason::Offer),
+    let (items, exposure, reason) = match offer.recommend {
+        None => (Vec::new(), None, Reason::Offer),
         Some(recommend) => {
-            let picked = shelf.pick(recommend)?;
+            let picked = shelf.pick(recommend, slot)?;
             explanation.extend(picked.explanation);
-            (picked.items, picked.reason)
+            (picked.items, Some(picked.exposure), picked.reason)
         }
     };
     Some(Decision {
@@ -186,6 +192,7 @@ fn show_offer(
         variant: None,
         content: offer.content.clone(),
         items,
+        exposure,
         reason,
         explanation,
     })

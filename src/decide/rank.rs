@@ -6,20 +6,30 @@ use std::{
 };
 
 use super::{
-    candidates::{Candidate, Candidates, Evidence, Key},
+    candidates::{Arm, Candidate, Candidates, Evidence, Key},
     eligible::Facts,
+    explore::Draw,
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
-    model::{Item, Ranked, Reason, Why},
+    model::{Exposure, Item, Ranked, Reason, Why},
 };
 
 /// The items of one slot, and why these.
 #[derive(Debug)]
 pub(super) struct Picked {
     pub(super) items: Vec<Ranked>,
+    pub(super) exposure: Exposure,
     pub(super) reason: Reason,
     pub(super) explanation: Vec<String>,
+}
+
+/// An item on its way to a slot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) number: ItemNumber,
+    pub(super) item: &'a Item,
+    pub(super) candidate: Candidate,
 }
 
 /// Serves all slots of one request; candidates of a model are gathered once.
@@ -28,7 +38,7 @@ pub(super) struct Shelf<'a> {
     facts: &'a Facts<'a>,
     candidates: Candidates<'a>,
     excluded: HashSet<&'a str, ahash::RandomState>,
-    gathered: Vec<(Model, Vec<Candidate>)>,
+    gathered: Vec<(Arm, Vec<Candidate>)>,
 }
 
 /// A candidate in the order in which candidates have their turn.
@@ -60,34 +70,50 @@ impl<'a> Shelf<'a> {
         Self { facts, candidates, excluded: facts.not_to_recommend(), gathered: Vec::new() }
     }
 
-    /// The best items by a model; `None` when there is nothing to show.
-    pub(super) fn pick(&mut self, recommend: Recommend) -> Option<Picked> {
-        let Recommend { model, k } = recommend;
-        let k = k.min(self.facts.context.settings.items_max);
+    /// The items of a slot; `None` when there is nothing to show. Where no model is named, the site's usual one
+    /// ranks, or what chance says.
+    pub(super) fn pick(&mut self, recommend: Recommend, slot: &str) -> Option<Picked> {
+        let k = recommend.k.min(self.facts.context.settings.items_max);
         if k == 0 {
             return None;
         }
-        let known = self.gathered.iter().position(|(known, _)| *known == model);
+        if recommend.model != Model::Auto {
+            let mut chosen = self.best(Arm::Named(recommend.model), k);
+            if recommend.model == Model::Trending {
+                self.fill_with_newest(&mut chosen);
+            }
+            return self.wrap(&chosen.items, Exposure::certain(recommend.model.word()));
+        }
+        let draw = Draw::new(self.facts.context.exploring, self.candidates.usual(), slot);
+        let mut chosen = self.best(draw.arm, k);
+        if !chosen.is_full() {
+            self.best(Arm::Named(Model::Auto), k).items.into_iter().for_each(|known| chosen.take(known));
+        }
+        self.fill_with_newest(&mut chosen);
+        let exposure = draw.finish(self, &mut chosen.items);
+        self.wrap(&chosen.items, exposure)
+    }
+
+    /// The best items by one model, varied.
+    fn best(&mut self, arm: Arm, k: usize) -> Chosen<'a> {
+        let known = self.gathered.iter().position(|(known, _)| *known == arm);
         let gathered = known.unwrap_or_else(|| {
-            self.gathered.push((model, self.candidates.of(model)));
+            self.gathered.push((arm, self.candidates.of(arm)));
             self.gathered.len() - 1
         });
         let mut turns: BinaryHeap<Turn> = self.gathered[gathered].1.iter().copied().map(Turn).collect();
         // A page about one item wants more like it; elsewhere a shelf of one category looks broken.
-        let varied = model == Model::Auto && self.facts.context.item.is_empty();
+        let varied = !matches!(arm, Arm::Named(model) if model != Model::Auto) && self.facts.context.item.is_empty();
         let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k });
         while !chosen.is_full()
             && let Some(Turn(candidate)) = turns.pop()
         {
             if let Some((number, item)) = self.showable(candidate.key) {
-                chosen.offer(number, item, candidate);
+                chosen.offer(Known { number, item, candidate });
             }
         }
         chosen.take_those_set_aside();
-        if matches!(model, Model::Auto | Model::Trending) {
-            self.fill_with_newest(&mut chosen);
-        }
-        self.wrap(&chosen)
+        chosen
     }
 
     /// The item behind a key, if it is in the catalogue, available and not excluded.
@@ -102,27 +128,39 @@ impl<'a> Shelf<'a> {
     }
 
     fn fill_with_newest(&self, chosen: &mut Chosen<'a>) {
-        for number in self.facts.snapshot.items.newest() {
-            if chosen.is_full() {
-                return;
-            }
-            let key = Key::Listed(*number);
-            if let Some((number, item)) = self.showable(key) {
-                chosen.take(number, item, Candidate { key, score: 0.0, evidence: Evidence::New });
+        if !chosen.is_full() {
+            let mut newest = self.newest();
+            while !chosen.is_full()
+                && let Some(known) = newest.next()
+            {
+                chosen.take(known);
             }
         }
     }
 
-    fn wrap(&self, chosen: &Chosen<'a>) -> Option<Picked> {
-        if chosen.items.is_empty() {
+    /// The items of the catalogue that may be shown, the newest first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = Known<'a>> {
+        self.facts.snapshot.items.newest().iter().filter_map(|number| {
+            let key = Key::Listed(*number);
+            let (number, item) = self.showable(key)?;
+            Some(Known { number, item, candidate: Candidate { key, score: 0.0, evidence: Evidence::New } })
+        })
+    }
+
+    /// Whether the visitor looks at the item's main category.
+    pub(super) fn is_liked(&self, item: &Item) -> bool {
+        self.candidates.categories.iter().any(|(category, _)| *category == item.main_category())
+    }
+
+    fn wrap(&self, chosen: &[Known<'a>], exposure: Exposure) -> Option<Picked> {
+        if chosen.is_empty() {
             return None;
         }
         let personal =
             |why: Why| matches!(why, Why::ViewedTogether | Why::SimilarVisits | Why::Affinity | Why::RecentlyViewed);
         let items: Vec<Ranked> = chosen
-            .items
             .iter()
-            .map(|(_, item, candidate)| Ranked {
+            .map(|Known { item, candidate, .. }| Ranked {
                 id: item.id.clone(),
                 score: candidate.score,
                 why: candidate.evidence.why(),
@@ -131,11 +169,11 @@ impl<'a> Shelf<'a> {
         let reason =
             if items.iter().any(|item| personal(item.why)) { Reason::Recommendation } else { Reason::Fallback };
         let explanation = if self.facts.context.explain {
-            chosen.items.iter().map(|(_, item, candidate)| self.explain(item, candidate)).collect()
+            chosen.iter().map(|Known { item, candidate, .. }| self.explain(item, candidate)).collect()
         } else {
             Vec::new()
         };
-        Some(Picked { items, reason, explanation })
+        Some(Picked { items, exposure, reason, explanation })
     }
 
     fn explain(&self, item: &Item, candidate: &Candidate) -> String {
@@ -162,8 +200,8 @@ impl<'a> Shelf<'a> {
 struct Chosen<'a> {
     k: usize,
     per_category: usize,
-    items: Vec<(ItemNumber, &'a Item, Candidate)>,
-    aside: Vec<(ItemNumber, &'a Item, Candidate)>,
+    items: Vec<Known<'a>>,
+    aside: Vec<Known<'a>>,
 }
 
 impl<'a> Chosen<'a> {
@@ -176,25 +214,25 @@ impl<'a> Chosen<'a> {
     }
 
     /// Takes an item unless its category has its share already.
-    fn offer(&mut self, number: ItemNumber, item: &'a Item, candidate: Candidate) {
-        let category = item.main_category();
-        let alike = self.items.iter().filter(|(_, other, _)| other.main_category() == category).count();
+    fn offer(&mut self, known: Known<'a>) {
+        let category = known.item.main_category();
+        let alike = self.items.iter().filter(|other| other.item.main_category() == category).count();
         if category.is_empty() || alike < self.per_category {
-            self.take(number, item, candidate);
+            self.take(known);
         } else if self.aside.len() < self.k {
-            self.aside.push((number, item, candidate));
+            self.aside.push(known);
         }
     }
 
-    fn take(&mut self, number: ItemNumber, item: &'a Item, candidate: Candidate) {
-        if !self.is_full() && self.items.iter().all(|(known, ..)| *known != number) {
-            self.items.push((number, item, candidate));
+    fn take(&mut self, known: Known<'a>) {
+        if !self.is_full() && self.items.iter().all(|other| other.number != known.number) {
+            self.items.push(known);
         }
     }
 
     fn take_those_set_aside(&mut self) {
-        for (number, item, candidate) in std::mem::take(&mut self.aside) {
-            self.take(number, item, candidate);
+        for known in std::mem::take(&mut self.aside) {
+            self.take(known);
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     },
     control::Scope,
     ingest::{Consent, consent, identify},
-    model::{Currency, Decision, KnownBy, Ranked, Site, VisitorId},
+    model::{Currency, KnownBy, Ranked, Site, VisitorId},
     personalize::{Answer, Ask},
     wire::{
         collect::Consent as Said,
@@ -85,7 +85,7 @@ pub async fn decide(
         .await;
     let body = DecideAnswer {
         visitor: visitor::is_told(identity).then(|| identity.visitor.to_string()),
-        decisions: bodies(site, &answer.decisions, explain)?,
+        decisions: bodies(site, &answer, explain)?,
         degraded: answer.degraded,
         settings: tracker::settings(site, asked.settings.as_deref(), &parts.headers),
     };
@@ -201,19 +201,18 @@ fn path_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| String::new(), |url| url.path().to_owned())
 }
 
-fn bodies(
-    site: &SiteSnapshot,
-    decisions: &[Decision],
-    explain: bool,
-) -> Result<Map<String, serde_json::Value>, ApiError> {
-    decisions
+fn bodies(site: &SiteSnapshot, answer: &Answer, explain: bool) -> Result<Map<String, serde_json::Value>, ApiError> {
+    answer
+        .decisions
         .iter()
-        .map(|decision| {
+        .zip(&answer.exposures)
+        .map(|(decision, exposure)| {
             let body = DecisionBody {
                 offer: decision.offer.as_deref(),
                 variant: decision.variant.as_deref(),
                 content: &decision.content,
                 items: decision.items.iter().filter_map(|ranked| shown(site, ranked)).collect(),
+                exposure: exposure.as_deref(),
                 reason: decision.reason.as_str(),
                 explanation: explain.then_some(&decision.explanation[..]),
             };

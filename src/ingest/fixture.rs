@@ -7,7 +7,7 @@ use crate::{
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
-use super::{Caps, Consent, Hints, Identity, Origin, Pace, Sender, Setting, SiteCaps, enrich::Readings};
+use super::{Caps, Consent, Hints, Identity, Origin, Pace, Seal, Sender, Setting, SiteCaps, enrich::Readings};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 pub(crate) const CHROME: &str =
@@ -15,6 +15,8 @@ pub(crate) const CHROME: &str =
 
 /// Believes whatever visitors do.
 static BELIEVING: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
+
+pub(crate) static SEAL: LazyLock<Seal> = LazyLock::new(|| Seal::new("secret"));
 
 static GENEROUS: LazyLock<Arc<SiteCaps>> =
     LazyLock::new(|| Caps::new(&config::Config::defaults().ingest).of(SiteId(1)));
@@ -37,6 +39,7 @@ pub(crate) fn site() -> Site {
         rates: Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: Arc::default(),
         captures: crate::model::Captures::ALL,
+        recommending: crate::model::Recommending::default(),
         demo: false,
         created_at: Timestamp(0),
     }
@@ -65,6 +68,7 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, readings: 
         readings,
         caps: &GENEROUS,
         pace: &BELIEVING,
+        seal: &SEAL,
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), region: "England".into(), city: "London".into() },
     }

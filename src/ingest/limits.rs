@@ -31,6 +31,8 @@ pub const TIMEZONE: usize = 64;
 pub const ITEM_ID: usize = 128;
 /// Bytes of a category.
 pub const CATEGORY: usize = 256;
+/// Bytes of a slot's name.
+pub const SLOT: usize = 200;
 /// Bytes of an order number.
 pub const ORDER_ID: usize = 128;
 /// Bytes of a library's name and version.

@@ -10,6 +10,7 @@ mod clock;
 pub mod consent;
 mod crawlers;
 pub mod enrich;
+pub mod exposure;
 #[cfg(test)]
 mod fixture;
 pub mod identify;
@@ -34,6 +35,7 @@ use std::{borrow::Cow, net::IpAddr};
 pub use caps::{Caps, SiteCaps};
 pub use consent::Consent;
 pub use enrich::client_hints::Hints;
+pub use exposure::Seal;
 pub use identify::{Identity, Origin};
 pub use pace::Pace;
 use serde_json::value::RawValue;
@@ -95,6 +97,8 @@ pub struct Setting<'s> {
     pub readings: &'s enrich::Readings,
     /// How many different values the site may bring into a column today.
     pub caps: &'s SiteCaps,
+    /// Knows the service's own word about what it showed.
+    pub seal: &'s exposure::Seal,
     /// How fast visitors were lately.
     pub pace: &'s Pace,
     /// The session a visitor's live profile tells of.
@@ -151,6 +155,7 @@ fn take<'a>(
     shop::put_shop(&mut event, setting, call);
     notice::put_facts(&mut event, setting, noticed);
     rules::put_violations(&mut event, setting);
+    exposure::put_exposure(&mut event, setting);
     enrich::visitor::put_place(&mut event, setting, batch, call);
     setting.caps.put_buckets(&mut event, setting.now);
     Ok(Verdict::Keep(event))
@@ -186,6 +191,7 @@ fn blank<'a>(setting: &Setting<'_>, kind: Kind) -> Event<'a> {
         properties: Cow::Borrowed("{}"),
         library: Cow::Borrowed(""),
         violations: Vec::new(),
+        exposure: Cow::Borrowed(""),
     }
 }
 

@@ -10,6 +10,7 @@
 //! quarter more or the last time is a day ago.
 
 pub mod build;
+mod shows;
 mod tuning;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -17,10 +18,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-pub use self::tuning::{Choice, Standing};
 use self::{
     build::{Builder, ItemEvent, Params},
     tuning::Tuning,
+};
+pub use self::{
+    shows::Shows,
+    tuning::{Choice, Standing},
 };
 use crate::{
     clock, config,

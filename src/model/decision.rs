@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ItemId;
+use super::{Exposure, ItemId};
 
 /// Texts of an offer by name.
 pub type Content = Map<String, Value>;
@@ -20,6 +20,8 @@ pub struct Decision {
     pub content: Content,
     /// Items to show, best first.
     pub items: Vec<Ranked>,
+    /// How the items were drawn, where there are any.
+    pub exposure: Option<Exposure>,
     /// In one word, why this.
     pub reason: Reason,
     /// In detail, why this; shown to `server` and `admin` keys only.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+pub use super::item::ItemLine;
 use super::{Currency, MessageHash, SiteId, Timestamp, VisitorId};
 
-/// An event ready for the journal. Texts borrow from the request body where they can; every text
-/// is already bounded and free of control characters.
+/// An event ready for the journal. Texts are bounded, free of control characters, and borrowed where they can be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event<'a> {
     /// The site it happened on.
@@ -48,7 +48,7 @@ pub struct Event<'a> {
     pub screen_width: u16,
     /// Screen height in CSS pixels; 0 when unknown.
     pub screen_height: u16,
-    /// The items it is about: one for a product event, all of an order or a list, at most 100.
+    /// The items it is about, at most 100: the one of a product event, all of an order or a list.
     pub items: Vec<ItemLine<'a>>,
     /// Category of the item or the list; empty when none.
     pub category: Cow<'a, str>,
@@ -62,19 +62,10 @@ pub struct Event<'a> {
     pub properties: Cow<'a, str>,
     /// What of the site's schema it does not keep to: `property: rule`, at most 16.
     pub violations: Vec<Cow<'a, str>>,
+    /// How what the event tells of was drawn, by the service's own word: one JSON object, empty when there is none.
+    pub exposure: Cow<'a, str>,
     /// Name and version of the sending library.
     pub library: Cow<'a, str>,
-}
-
-/// One line of an order, cart or list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ItemLine<'a> {
-    /// The item's id.
-    pub id: Cow<'a, str>,
-    /// Price of one piece in minor units of the event's currency; 0 when unknown.
-    pub price_minor: i64,
-    /// Pieces; at least 1.
-    pub quantity: u32,
 }
 
 /// The calls of the Segment specification. Numbers are stored: never reuse one.

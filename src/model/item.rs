@@ -1,5 +1,7 @@
 //! An item of a shop's catalogue.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::{Currency, ItemId};
@@ -37,4 +39,15 @@ impl Item {
     pub fn main_category(&self) -> &str {
         self.categories.first().map_or("", String::as_str)
     }
+}
+
+/// One line of an order, cart or list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ItemLine<'a> {
+    /// The item's id.
+    pub id: Cow<'a, str>,
+    /// Price of one piece in minor units of the event's currency; 0 when unknown.
+    pub price_minor: i64,
+    /// Pieces; at least 1.
+    pub quantity: u32,
 }

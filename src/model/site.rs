@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Captures, Currency, SiteId,
+    Captures, Currency, Recommending, SiteId,
     rates::{RateEntry, Rates},
     schema::Rules,
 };
@@ -43,6 +43,8 @@ pub struct Site {
     pub rules: Arc<Rules>,
     /// What the tracker notices by itself.
     pub captures: Captures,
+    /// How it recommends.
+    pub recommending: Recommending,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// When it was added, milliseconds.

@@ -158,6 +158,7 @@ mod tests {
             events_per_second_max: 0,
             visitors: VisitorRules::default(),
             captures: crate::model::Captures::ALL,
+            recommending: crate::model::Recommending::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

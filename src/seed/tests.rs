@@ -6,7 +6,7 @@ use super::{Line, Plan, Shop, Story};
 use crate::{
     config,
     ingest::{
-        self, Caps, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Sender, Setting, Verdict,
+        self, Caps, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Seal, Sender, Setting, Verdict,
         enrich::Readings,
     },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
@@ -42,6 +42,7 @@ fn site() -> Site {
         rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: crate::model::Captures::ALL,
+        recommending: crate::model::Recommending::default(),
         demo: true,
         created_at: Timestamp(0),
     }
@@ -100,6 +101,7 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         hints: Hints::default(),
         caps: &caps,
         pace: &pace,
+        seal: &Seal::new("secret"),
         session_of: &|_| None,
         place: &|_| Place::default(),
     };

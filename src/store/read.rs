@@ -12,6 +12,7 @@ const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
 const DELIVERY_HOLDS: &str = include_str!("sql/delivery.holds.sql");
 const PERSON: &str = include_str!("sql/visitor.person.sql");
 const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
+const LEARN_SHOWN_ITEMS: &str = include_str!("sql/learn.shown_items.sql");
 const LEARN_ITEM_EVENTS: &str = include_str!("sql/learn.item_events.sql");
 
 /// How far the item events of a site go; the same again means that there is nothing new.
@@ -38,6 +39,17 @@ pub struct ItemEventRow {
     pub items: Vec<String>,
     /// Category of the item; empty when unknown.
     pub category_text: String,
+}
+
+/// How often an item was seen in slots.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct ShownItemRow {
+    /// The site.
+    pub site_id: u32,
+    /// Id of the item.
+    pub item: String,
+    /// Decisions in which it was seen.
+    pub views: u64,
 }
 
 #[derive(Row, Deserialize)]
@@ -133,6 +145,14 @@ impl Store {
     /// When the warehouse cannot be reached or refuses.
     pub async fn item_changes(&self, since: Timestamp) -> Result<Vec<ItemChange>, StoreError> {
         self.query(LEARN_CHANGES, &[("since", Param::I64(since.0))]).await
+    }
+
+    /// How often each item of each site was seen in slots since a moment, the `limit` most seen ones.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn shown_items(&self, since: Timestamp, limit: u64) -> Result<Vec<ShownItemRow>, StoreError> {
+        self.query(LEARN_SHOWN_ITEMS, &[("since", Param::I64(since.0)), ("limit", Param::U64(limit))]).await
     }
 
     /// The newest `limit` item events of a site since a moment, visitor after visitor and oldest first

@@ -15,8 +15,10 @@ use crate::model::{
 };
 
 /// The layout that [`encode`] writes.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
+/// The layout before draws of recommendations were kept.
+const VERSION_2: u8 = 2;
 /// The layout before campaign marks and violations of the schema were kept.
 const VERSION_1: u8 = 1;
 
@@ -33,6 +35,8 @@ macro_rules! columns_v1 {
 
 const INSERT_V1: &str = concat!("INSERT INTO events (", columns_v1!(), ") FORMAT RowBinary");
 const INSERT_V2: &str = concat!("INSERT INTO events (", columns_v1!(), ", marks, violations) FORMAT RowBinary");
+const INSERT_V3: &str =
+    concat!("INSERT INTO events (", columns_v1!(), ", marks, violations, exposure) FORMAT RowBinary");
 
 /// Why bytes are not a row.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -56,7 +60,8 @@ pub enum RowError {
 pub fn insert_statement(version: u8) -> Option<&'static str> {
     match version {
         VERSION_1 => Some(INSERT_V1),
-        VERSION => Some(INSERT_V2),
+        VERSION_2 => Some(INSERT_V2),
+        VERSION => Some(INSERT_V3),
         _ => None,
     }
 }
@@ -126,6 +131,7 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     }
     put_length(out, event.violations.len());
     event.violations.iter().for_each(|violation| put_text(out, violation));
+    put_text(out, &event.exposure);
 }
 
 /// Reads a journal's record back.
@@ -190,10 +196,14 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
         properties: row.text()?,
         library: row.text()?,
         violations: Vec::new(),
+        exposure: Cow::Borrowed(""),
     };
     if version != VERSION_1 {
         event.traffic.marks = row.many(|row| Ok((row.name()?, row.text()?)))?;
         event.violations = row.many(Reader::text)?;
+    }
+    if version == VERSION {
+        event.exposure = row.text()?;
     }
     if row.0.is_empty() { Ok(event) } else { Err(RowError::Long(row.0.len())) }
 }
@@ -227,6 +237,9 @@ pub fn split_whole(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
         row.pass_texts(marks.saturating_mul(2))?;
         let violations = row.length()?;
         row.pass_texts(violations)?;
+    }
+    if version == VERSION {
+        row.pass_texts(1)?;
     }
     if row.0.is_empty() { Ok((version, columns)) } else { Err(RowError::Long(row.0.len())) }
 }

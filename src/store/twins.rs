@@ -8,7 +8,7 @@ use super::{Param, Rows, Store, StoreError};
 
 /// Tables that rows go to and that would count a row twice; what other views keep is the same when it
 /// comes twice.
-const TABLES: [&str; 2] = ["events", "visitor_events"];
+const TABLES: [&str; 3] = ["events", "visitor_events", "exposures"];
 
 impl Store {
     /// Takes away what an insert that was sent again left twice; the answer is how many parts that were.

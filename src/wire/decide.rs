@@ -120,6 +120,9 @@ pub struct DecisionBody<'a> {
     pub content: &'a Map<String, Value>,
     /// Items, best first.
     pub items: Vec<ShownItem<'a>>,
+    /// How the items were drawn, signed: to be sent back with `Slot Viewed` and `Slot Clicked` as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<&'a str>,
     /// offer, experiment, recommendation, fallback or control.
     pub reason: &'static str,
     /// Why, in sentences; only to `server` and `admin` keys.

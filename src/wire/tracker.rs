@@ -101,6 +101,7 @@ mod tests {
             rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency::NONE)),
             rules: std::sync::Arc::default(),
             captures: Captures::of_words(["pages", "media"]).unwrap(),
+            recommending: crate::model::Recommending::default(),
             demo: false,
             created_at: Timestamp(0),
         }

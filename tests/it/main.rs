@@ -25,6 +25,7 @@ mod reports;
 mod segment;
 mod service;
 mod sessions;
+mod showing;
 mod store;
 mod support;
 mod sync;

@@ -36,6 +36,7 @@ pub fn site() -> Site {
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         captures: ashna::model::Captures::ALL,
+        recommending: ashna::model::Recommending::default(),
         demo: false,
         created_at: Timestamp(0),
     }

@@ -34,9 +34,9 @@ function look({ target, intersectionRatio, intersectionRect }: IntersectionObser
   }
 }
 
-export function watch(slot: HTMLElement, { offer, variant, reason, items = [] }: Decision): void {
+export function watch(slot: HTMLElement, { offer, variant, reason, exposure, items = [] }: Decision): void {
   watched.set(slot, {
-    facts: { slot: slot.dataset.ashnaSlot, offer, variant, reason, items: items.map(({ id }) => id) },
+    facts: { slot: slot.dataset.ashnaSlot, offer, variant, reason, exposure, items: items.map(({ id }) => id) },
   });
   eye ||= new IntersectionObserver(
     guard((entries: IntersectionObserverEntry[]) => entries.forEach(look)),

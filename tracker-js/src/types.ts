@@ -58,6 +58,8 @@ export interface Decision {
   variant?: string | null;
   content?: Properties | null;
   items?: Item[];
+  /** How the items were drawn, signed by the service; goes back as it came when the slot is seen or clicked. */
+  exposure?: string;
   reason?: string;
 }
 

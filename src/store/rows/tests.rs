@@ -67,7 +67,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
     let head = (any::<u32>(), any::<u128>(), 1..=6_u8, text(), 0..=11_u8, any::<[i64; 3]>(), any::<u128>(), text());
     let flags = (any::<bool>(), proptest::sample::select(vec!["", "crawler"]), any::<[u16; 2]>(), any::<i64>());
     let parts = (page(), traffic(), device(), place(), items());
-    let tail = (text(), text(), text(), text(), text(), text(), vec(text(), 0..3));
+    let tail = (text(), text(), text(), text(), text(), text(), vec(text(), 0..3), text());
     (head, flags, parts, tail).prop_map(|(head, flags, parts, tail)| Event {
         site: SiteId(head.0),
         message: MessageHash(head.1),
@@ -97,6 +97,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         properties: tail.4,
         library: tail.5,
         violations: tail.6,
+        exposure: tail.7,
     })
 }
 
@@ -133,15 +134,23 @@ proptest! {
 }
 
 #[test]
-fn a_record_of_the_first_version_is_still_read() {
+fn records_of_earlier_versions_are_still_read() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut event = event().new_tree(&mut runner).unwrap().current();
-    (event.traffic.marks, event.violations) = (Vec::new(), Vec::new());
+    event.exposure = "".into();
     let mut record = Vec::new();
     encode(&event, &mut record);
-    // Two empty lists are all that the second version added.
+    // An empty text is all that the third version added.
+    record[0] = VERSION_2;
+    record.truncate(record.len() - 1);
+    assert_eq!(decode(&record), Ok(event.clone()));
+    assert_eq!(split_whole(&record), Ok((VERSION_2, &record[1..])));
+    (event.traffic.marks, event.violations) = (Vec::new(), Vec::new());
+    record.clear();
+    encode(&event, &mut record);
+    // Two empty lists were all that the second version added.
     record[0] = VERSION_1;
-    record.truncate(record.len() - 2);
+    record.truncate(record.len() - 3);
     assert_eq!(decode(&record), Ok(event));
     assert!(insert_statement(VERSION_1).is_some_and(|statement| statement.ends_with("library) FORMAT RowBinary")));
 }

@@ -76,6 +76,8 @@ impl TestApp {
         config.delivery.flush_interval_ms = 50;
         // Decisions wait for the profile however busy the machine is.
         config.profiles.read_budget_ms = 10_000;
+        // Nothing is left to chance but where the test says so.
+        (config.decide.explore_items, config.decide.explore_models) = (0.0, 0.0);
         config.geo.database = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/GeoIP2-City-Test.mmdb").into();
         let store = Store::connect_to(endpoint, &config.clickhouse);
         change(&mut config);

@@ -51,6 +51,7 @@ pub fn event(n: u64) -> Event<'static> {
         properties: r#"{"price":12.5}"#.into(),
         library: "test 1".into(),
         violations: Vec::new(),
+        exposure: "".into(),
     }
 }
 

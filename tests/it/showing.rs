@@ -1,0 +1,114 @@
+//! What was shown, how it had been drawn, and what came of it: from the decision to the warehouse.
+
+use ashna::{config::Config, control::Scope};
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, client::TestVisitor};
+
+/// A shop of twelve items that leaves much to chance.
+async fn shop(change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::with(|config| {
+        (config.decide.explore_items, config.decide.explore_models) = (0.5, 0.4);
+        change(config);
+    })
+    .await;
+    let items: Vec<Value> =
+        (1..=12).map(|n| json!({ "id": format!("p-{n}"), "title": "T", "categories": ["Coffee"] })).collect();
+    let answer = app.with_key(Scope::Admin).await.post(&app.path("items"), json!(items)).await;
+    assert_eq!(answer.json()["upserted"], 12, "{}", answer.text);
+    app
+}
+
+/// What the tracker sends of a slot.
+fn facts(decision: &Value) -> Value {
+    let ids: Vec<&Value> = decision["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+    json!({ "slot": "home-recs", "exposure": decision["exposure"], "items": ids })
+}
+
+async fn decided(visitor: &mut TestVisitor) -> Value {
+    visitor.decides(&["home-recs"]).await["decisions"]["home-recs"].clone()
+}
+
+#[tokio::test]
+async fn an_impression_is_stored_with_model_position_and_propensity_and_a_click_with_its_place() {
+    let app = shop(|_| ()).await;
+    for _ in 0..24 {
+        let mut visitor = app.visitor();
+        visitor.views("/").await;
+        let decision = decided(&mut visitor).await;
+        let again = decided(&mut visitor).await;
+        assert_eq!(decision["items"], again["items"], "the same question at the same time has the same answer");
+        visitor.tracks("Slot Viewed", facts(&decision)).await;
+        visitor.tracks("Slot Viewed", facts(&decision)).await;
+        let mut click = facts(&decision);
+        click["position"] = json!(2);
+        visitor.tracks("Slot Clicked", click).await;
+    }
+    let all = app
+        .stored(
+            "SELECT toString((count(), uniqExact(decision), uniqExact(visitor), countIf(clicked = 2), \
+             min(length(items)), max(length(items)), countIf(length(items) != length(propensities)))) FROM exposures",
+        )
+        .await;
+    assert_eq!(all, ["(72,24,24,24,8,8,0)"]);
+    let sums = app
+        .stored(
+            "SELECT DISTINCT toString((model = 'auto', model_probability, round(explore, 6), \
+             round(propensities[if(explored = 1, 2, 1)], 6), if(explored = 0, 0, round(propensities[explored], 6)))) AS line \
+             FROM exposures ORDER BY line",
+        )
+        .await;
+    // The four oldest of twelve equal items are those that may be tried: a quarter each.
+    // 0.6 of the usual model, 15 of 16 that this place was not given away; 1 of 16 that it was, to one of four.
+    assert!(sums.iter().any(|line| line.contains("(1,0.6000000238418579,0.5,0.5625,")), "{sums:?}");
+    assert!(sums.iter().any(|line| line.contains(",0.5625,0.009375)")), "{sums:?}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_page_makes_up_is_kept_without_a_draw_and_counted() {
+    let app = shop(|_| ()).await;
+    let mut visitor = app.visitor();
+    let decision = decided(&mut visitor).await;
+    let mut moved = facts(&decision);
+    moved["items"][0] = json!("p-999");
+    visitor.tracks("Slot Viewed", moved).await;
+    let mut other = app.visitor();
+    other.tracks("Slot Viewed", facts(&decision)).await;
+    let mut nowhere = facts(&decision);
+    nowhere["slot"] = json!("no-such-slot");
+    visitor.tracks("Slot Viewed", nowhere).await;
+    let mut impossible = facts(&decision);
+    impossible["position"] = json!(99);
+    visitor.tracks("Slot Clicked", impossible).await;
+    // One impression sent twice with one message id is one.
+    let twice = json!({ "type": "track", "event": "Slot Viewed", "messageId": "once", "properties": facts(&decision) });
+    visitor.sends(json!([twice, twice])).await;
+    assert_eq!(
+        app.stored("SELECT toString((action, clicked)) FROM exposures ORDER BY action").await,
+        ["(10,0)", "(11,0)"]
+    );
+    let metrics = app.metrics().await;
+    let noticed = |what: &str| {
+        let lines = metrics.iter().filter(|(name, _)| name.contains(what));
+        lines.map(|(_, count)| *count).max().unwrap_or_default()
+    };
+    assert_eq!((noticed("exposure_foreign"), noticed("exposure_no_such_position")), (3, 1), "{metrics:?}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn without_consent_to_be_known_nothing_ties_an_impression_to_a_visitor() {
+    let app = shop(|_| ()).await;
+    let mut visitor = app.visitor();
+    visitor.says = json!({ "consent": { "analytics": false, "personalization": false } });
+    let decision = decided(&mut visitor).await;
+    visitor.tracks("Slot Viewed", facts(&decision)).await;
+    visitor.says = json!({ "consent": { "analytics": true, "personalization": false } });
+    let decision = decided(&mut visitor).await;
+    visitor.tracks("Slot Viewed", facts(&decision)).await;
+    let stored =
+        app.stored("SELECT toString((visitor != 0, model != '', decision != 0)) FROM exposures ORDER BY 1").await;
+    assert_eq!(stored, ["(0,1,1)", "(1,1,1)"]);
+    app.finish().await;
+}
