@@ -16,7 +16,7 @@ use crate::{
     decide::{self, Context, Exploring, Index, Settings},
     ingest::{Seal, exposure::Place},
     learn::{Learn, Shows, Standing},
-    model::{Decision, Profile, Recommending, SiteId, Timestamp, VisitorId},
+    model::{Decision, Profile, Recommending, Site, SiteId, Timestamp, VisitorId},
     profiles::{Freshness, Profiles},
     recommend::Model,
     telemetry::Metrics,
@@ -130,14 +130,8 @@ impl Personalizer {
         let now = clock::now();
         let dice = self.dice(ask, now);
         let shown = self.shows.of(ask.site.site.id);
-        let chosen = &ask.site.site.recommending;
-        let exploring = Exploring {
-            dice,
-            items: Recommending::share(chosen.explore_items_bp, self.limits.explore_items),
-            models: Recommending::share(chosen.explore_models_bp, self.limits.explore_models),
-            shown: &shown,
-            known_from: self.limits.item_known_views,
-        };
+        let (items, models) = self.shares(&ask.site.site);
+        let exploring = Exploring { dice, items, models, shown: &shown, known_from: self.limits.item_known_views };
         let run = |profile: &Profile, index: &Index, context: &Context<'_>| {
             decide::run(profile, ask.site, index, context, ask.slots)
         };
@@ -151,6 +145,17 @@ impl Personalizer {
         };
         answer.exposures = answer.decisions.iter().map(sign).collect();
         answer
+    }
+
+    /// Shares of a site's recommended slots in which a place goes to an item that is hardly known, and which
+    /// another model ranks, 0 to 0.5 each.
+    #[must_use]
+    pub fn shares(&self, site: &Site) -> (f64, f64) {
+        let chosen = site.recommending;
+        (
+            Recommending::share(chosen.explore_items_bp, self.limits.explore_items),
+            Recommending::share(chosen.explore_models_bp, self.limits.explore_models),
+        )
     }
 
     /// The same for a visitor on a page for a while, so that a request that is sent again gets the same

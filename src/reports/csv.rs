@@ -1,6 +1,8 @@
 //! Answers as tables for spreadsheets.
 
-use crate::wire::reports::{Flaws, Funnel, FunnelStepAnswer, Overview, Pages, Sources, Visitors};
+use crate::wire::reports::{
+    Estimated, Flaws, Funnel, FunnelStepAnswer, Overview, Pages, RecommendationRow, Recommendations, Sources, Visitors,
+};
 
 /// An answer that reads as one table.
 pub trait Table {
@@ -138,6 +140,49 @@ impl Table for Funnel {
         let groups = self.breakdown.iter().flatten().map(|(name, group)| (name.as_str(), &group.steps));
         let all = std::iter::once(("", &self.steps)).chain(groups);
         all.flat_map(|(name, steps)| steps.iter().enumerate().map(move |(place, s)| row(name, place, s))).collect()
+    }
+}
+
+impl Table for Recommendations {
+    fn header(&self) -> Vec<&'static str> {
+        vec![
+            "slot",
+            "model",
+            "visitors",
+            "impressions",
+            "clicked",
+            "clicks",
+            "click_through",
+            "click_through_low",
+            "click_through_high",
+            "purchases",
+            "conversion",
+            "conversion_low",
+            "conversion_high",
+            "revenue_minor",
+            "revenue_per_thousand",
+            "revenue_per_thousand_low",
+            "revenue_per_thousand_high",
+            "purchases_after_click",
+            "revenue_after_click_minor",
+        ]
+    }
+
+    /// An empty slot or model stands for all of them.
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let ends = |estimated: &Option<Estimated>| match estimated {
+            Some(Estimated { value, low, high }) => [figure(*value), figure(*low), figure(*high)],
+            None => [maybe(None), maybe(None), maybe(None)],
+        };
+        let row = |r: &RecommendationRow| {
+            let named = [&r.slot, &r.model].map(|name| name.as_deref().unwrap_or_default().into());
+            let counts = [r.visitors, r.impressions, r.clicked, r.clicks].map(figure);
+            let bought = [figure(r.revenue_minor)].into_iter().chain(ends(&r.revenue_per_thousand));
+            let click = [figure(r.purchases_after_click), figure(r.revenue_after_click_minor)];
+            let before = named.into_iter().chain(counts).chain(ends(&r.click_through));
+            before.chain([figure(r.purchases)]).chain(ends(&r.conversion)).chain(bought).chain(click).collect()
+        };
+        self.rows.iter().map(row).collect()
     }
 }
 

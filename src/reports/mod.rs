@@ -24,8 +24,10 @@ mod pages;
 mod period;
 mod person;
 mod realtime;
+mod recommendations;
 mod schema;
 mod visitor;
+mod what_if;
 
 use crate::{
     model::{Site, Timestamp},

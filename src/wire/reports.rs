@@ -4,10 +4,12 @@
 
 mod flaws;
 mod funnel;
+mod recommendations;
 mod visitor;
 
 pub use flaws::*;
 pub use funnel::*;
+pub use recommendations::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::ToSchema;
 pub use visitor::*;

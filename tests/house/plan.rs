@@ -13,6 +13,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     // Thinking: pure.
     ("ingest", 1),
     ("decide", 1),
+    ("estimate", 1),
     ("recommend", 1),
     ("seed", 1),
     ("profiles::reducer", 1),

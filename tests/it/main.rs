@@ -20,6 +20,7 @@ mod people;
 mod privacy;
 mod profiles;
 mod rate;
+mod recommendations;
 mod recorded;
 mod reports;
 mod segment;

@@ -43,7 +43,8 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, flaws or quality.
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, flaws or
+/// quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = Object,
     responses((status = 200, body = Object), (status = 422, description = "the question must be mended"),
@@ -73,6 +74,11 @@ pub async fn report(
             let RealtimeQuestion {} = question(&bytes)?;
             Ok(Json(reports.realtime(site, now).await?).into_response())
         }
+        "recommendations" => {
+            let (items, _) = doors.personalizer.shares(&snapshot.site);
+            table(as_csv, &name, &reports.recommendations(site, &question(&bytes)?, items).await?)
+        }
+        "what-if" => Ok(Json(reports.what_if(site, &question(&bytes)?).await?).into_response()),
         "flaws" => table(as_csv, &name, &reports.flaws(site, &question(&bytes)?).await?),
         "quality" => Ok(Json(quality(&doors, site.id)).into_response()),
         _ => Err(ApiError::NotFound),
