@@ -38,14 +38,11 @@ fn shop() -> SiteSnapshot {
         id: format!("item-{n}").into(),
         title: format!("Item {n}"),
         url: format!("/p/{n}"),
-        image: String::new(),
         price_minor: 1000,
         currency: Currency(*b"EUR"),
         categories: vec![category(n)],
-        brand: String::new(),
-        tags: Vec::new(),
         available: n % 20 != 0,
-        attributes: serde_json::Map::new(),
+        ..Item::default()
     });
     let offers: Vec<_> = (0..20)
         .map(|n| {
@@ -145,6 +142,7 @@ fn decisions(c: &mut Criterion) {
         item: "",
         cart: None,
         url_path: "/",
+        language: "",
         explain: false,
         exploring: None,
         settings,

@@ -142,6 +142,7 @@ impl App {
         let keeper = IdKeeper::new(&dedup, &journal, delivery.delivered(), ids_safe_below, data_dir);
         back.spawn("message ids", keeper.run(back.stopping()));
         back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
+        back.spawn("catalogue", Arc::clone(&catalog).run(back.stopping()));
         back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
 

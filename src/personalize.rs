@@ -57,6 +57,8 @@ pub struct Ask<'a> {
     pub cart: Option<&'a [String]>,
     /// Path of the page; empty when unknown.
     pub url_path: &'a str,
+    /// Language of the page; empty when unknown.
+    pub language: &'a str,
     /// Whether explanations are wanted.
     pub explain: bool,
 }
@@ -168,10 +170,12 @@ impl Personalizer {
         self.seal.dice(ask.site.site.id, ask.visitor, ask.url_path, ask.item, stretch)
     }
 
-    /// The best items by one model, without slots and offers: one decision, or none without items.
+    /// The best items by one model, without offers, by the rules of the first slot asked for: one decision, or
+    /// none without items.
     pub async fn recommend(&self, ask: &Ask<'_>, recommend: Recommend) -> Answer {
+        let slot = ask.slots.first().map_or("", String::as_str);
         let pick = |profile: &Profile, index: &Index, context: &Context<'_>| {
-            decide::recommend(profile, ask.site, index, context, recommend).into_iter().collect()
+            decide::recommend(profile, ask.site, index, context, recommend, slot).into_iter().collect()
         };
         self.respond(ask, clock::now(), None, pick).await
     }
@@ -196,6 +200,7 @@ impl Personalizer {
             item: ask.item,
             cart: ask.cart,
             url_path: ask.url_path,
+            language: ask.language,
             explain: ask.explain,
             exploring,
             settings: self.settings,

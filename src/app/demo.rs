@@ -3,8 +3,9 @@
 use anyhow::Context;
 
 use crate::{
-    catalog::{Catalog, Change},
+    catalog::{Catalog, Change, Shown},
     model::Offer,
+    wire::item::ItemBody,
 };
 
 const NAME: &str = "Demo shop (invented)";
@@ -26,9 +27,7 @@ pub async fn install(catalog: &Catalog, origins: &[String]) -> anyhow::Result<()
     catalog.change_site(id, change).await?;
     if fresh {
         let items = ITEMS.lines().filter(|line| !line.trim().is_empty());
-        catalog
-            .put_items(id, items.map(|line| serde_json::from_str(line).map_err(|e| e.to_string())).collect())
-            .await?;
+        catalog.put_items(id, items.map(|line| ItemBody::read(line.as_bytes())).collect(), Shown::AtOnce).await?;
         let offers: Vec<Offer> = serde_json::from_str(OFFERS).context("demo/offers.json")?;
         for offer in offers {
             catalog.put_offer(id, offer).await?;

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::{Catalog, CatalogError, SiteSnapshot, compile, is_origin, snapshot::Items, stored_items, stored_offers};
+use super::{
+    Catalog, CatalogError, SiteSnapshot, compile, is_origin, shelf::ShelfPlans, snapshot::Items, stored_offers,
+    stored_shelf_rules,
+};
 use crate::{
     access::new_secret,
     control::NewSite,
     model::{
-        Captures, ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, Site, SiteId, VisitorRules, WithoutConsent,
+        Captures, ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, ShelfRules, Site, SiteId, VisitorRules,
+        WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
-    wire::item::ItemBody,
 };
 
 /// Changes of a site; `None` leaves a setting as it is.
@@ -44,17 +45,6 @@ pub struct Change {
     /// What the tracker notices by itself.
     pub captures: Option<Vec<String>>,
 }
-
-/// What became of an upsert.
-#[derive(Debug, Default)]
-pub struct Upserted {
-    /// Items stored.
-    pub stored: usize,
-    /// Items refused: place counted from 1, and why.
-    pub rejected: Vec<(usize, String)>,
-}
-
-const ITEMS_MAX: usize = 1_000_000;
 
 impl Catalog {
     /// Adds a site with new keys.
@@ -151,39 +141,6 @@ impl Catalog {
         Ok(site)
     }
 
-    /// Stores items, replacing those with the same id; bad ones are refused one by one.
-    pub async fn put_items(&self, id: SiteId, items: Vec<Result<Value, String>>) -> Result<Upserted, CatalogError> {
-        let _turn = self.editing.lock().await;
-        let site = self.site(id)?;
-        let mut upserted = Upserted::default();
-        let mut rows = Vec::new();
-        for (index, item) in items.into_iter().enumerate() {
-            let checked = item
-                .and_then(|value| serde_json::from_value::<ItemBody>(value).map_err(|e| e.to_string()))
-                .and_then(ItemBody::check);
-            match checked {
-                Ok(item) => rows.push((item.id.to_string(), as_json(&ItemBody::from(&item))?)),
-                Err(message) => upserted.rejected.push((index + 1, message)),
-            }
-        }
-        if site.items.len() + rows.len() > ITEMS_MAX {
-            return Err(invalid("a catalogue holds at most 1,000,000 items"));
-        }
-        upserted.stored = rows.len();
-        self.control.put_items(id, &rows).await?;
-        self.recompile(Arc::clone(&site.site)).await?;
-        Ok(upserted)
-    }
-
-    /// Removes an item. False when there was none.
-    pub async fn delete_item(&self, id: SiteId, item: &str) -> Result<bool, CatalogError> {
-        let _turn = self.editing.lock().await;
-        let site = Arc::clone(&self.site(id)?.site);
-        let existed = self.control.delete_item(id, item).await?;
-        self.recompile(site).await?;
-        Ok(existed)
-    }
-
     /// The site's offers as the marketer wrote them.
     pub async fn offers(&self, id: SiteId) -> Result<Vec<Offer>, CatalogError> {
         self.site(id)?;
@@ -199,7 +156,7 @@ impl Catalog {
         offers.push(offer.clone());
         let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers)?;
         self.control.put_offer(id, &offer.id, &as_json(&offer)?).await?;
-        self.publish(compiled);
+        self.publish(SiteSnapshot { shelves: Arc::clone(&site.shelves), ..compiled });
         Ok(())
     }
 
@@ -212,14 +169,52 @@ impl Catalog {
         Ok(existed)
     }
 
-    /// Compiles a site anew from what is stored.
-    async fn recompile(&self, site: impl Into<Arc<Site>>) -> Result<(), CatalogError> {
-        let site = site.into();
-        let items = stored_items(&self.control, site.id).await?;
-        let offers = stored_offers(&self.control, site.id).await?;
-        self.publish(compiled(site, items, &offers)?);
+    /// What is said about shelves: by slot, empty for the whole site.
+    pub async fn shelf_rules(&self, id: SiteId) -> Result<Vec<(String, ShelfRules)>, CatalogError> {
+        self.site(id)?;
+        stored_shelf_rules(&self.control, id).await
+    }
+
+    /// Replaces what is said about one slot, or, without a name, about the whole site.
+    pub async fn put_shelf_rules(&self, id: SiteId, slot: &str, rules: ShelfRules) -> Result<(), CatalogError> {
+        let _turn = self.editing.lock().await;
+        let site = self.site(id)?;
+        let body = as_json(&rules)?;
+        let mut all = stored_shelf_rules(&self.control, id).await?;
+        all.retain(|(known, _)| known != slot);
+        all.push((slot.to_owned(), rules));
+        let plans = shelves_of(all, &site).await?;
+        self.control.put_shelf_rules(id, slot, &body).await?;
+        self.publish(site.with_shelves(plans));
         Ok(())
     }
+
+    /// Takes back what was said about a slot. False when nothing was.
+    pub async fn delete_shelf_rules(&self, id: SiteId, slot: &str) -> Result<bool, CatalogError> {
+        let _turn = self.editing.lock().await;
+        let site = self.site(id)?;
+        let existed = self.control.delete_shelf_rules(id, slot).await?;
+        let all = stored_shelf_rules(&self.control, id).await?;
+        self.publish(site.with_shelves(shelves_of(all, &site).await?));
+        Ok(existed)
+    }
+
+    /// Compiles a site anew, with the items and rules for shelves that it has.
+    async fn recompile(&self, site: impl Into<Arc<Site>>) -> Result<(), CatalogError> {
+        let site = site.into();
+        let now = self.site(site.id)?;
+        let offers = stored_offers(&self.control, site.id).await?;
+        let compiled = compiled(site, Arc::clone(&now.items), &offers)?;
+        self.publish(SiteSnapshot { shelves: Arc::clone(&now.shelves), ..compiled });
+        Ok(())
+    }
+}
+
+/// Rules for shelves, compiled beside the threads that answer visitors: a large catalogue takes a while.
+async fn shelves_of(rules: Vec<(String, ShelfRules)>, site: &SiteSnapshot) -> Result<ShelfPlans, CatalogError> {
+    let items = Arc::clone(&site.items);
+    let compiled = tokio::task::spawn_blocking(move || compile::compile_shelves(&rules, &items));
+    compiled.await.unwrap_or_else(|error| Err(error.to_string())).map_err(CatalogError::Invalid)
 }
 
 fn compiled(site: Arc<Site>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CatalogError> {

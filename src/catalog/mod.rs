@@ -5,6 +5,7 @@
 //! an edit. Example: `catalog.put_offer(site, offer).await?` and the next decision may show it.
 
 mod edit;
+mod stock;
 
 use std::sync::Arc;
 
@@ -12,17 +13,20 @@ use arc_swap::ArcSwap;
 
 use crate::{
     control::{Control, ControlError},
-    model::{Offer, SiteId},
+    model::{Item, Offer, ShelfRules, SiteId, Timestamp},
     wire::item::ItemBody,
 };
 
 pub mod compile;
 pub mod condition;
+pub mod items;
+pub mod shelf;
 pub mod snapshot;
 
-pub use edit::{Change, Upserted};
+pub use edit::Change;
 use snapshot::Items;
 pub use snapshot::{SiteSnapshot, Snapshot};
+pub use stock::{Shown, Upserted};
 
 /// The current snapshot and the way to change it.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ pub struct Catalog {
     control: Control,
     current: Arc<ArcSwap<Snapshot>>,
     /// One edit at a time: each compiles from what the one before stored.
-    editing: tokio::sync::Mutex<()>,
+    editing: tokio::sync::Mutex<stock::Working>,
 }
 
 /// Why a change was not made.
@@ -61,8 +65,16 @@ impl Catalog {
                     .inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is left out"))
                     .is_ok()
             });
-            let compiled = compile::compile(site, items, &offers);
-            sites.push(Arc::new(compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?));
+            let compiled = compile::compile(site, Arc::clone(&items), &offers);
+            let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
+            let mut rules = stored_shelf_rules(&control, compiled.site.id).await?;
+            rules.retain(|one| {
+                compile::compile_shelves(std::slice::from_ref(one), &Items::default())
+                    .inspect_err(|error| tracing::warn!(site = %compiled.site.id, %error, "left out"))
+                    .is_ok()
+            });
+            let shelves = compile::compile_shelves(&rules, &items).map_err(CatalogError::Invalid)?;
+            sites.push(Arc::new(compiled.with_shelves(shelves)));
         }
         Ok(Self {
             control,
@@ -104,11 +116,22 @@ impl Catalog {
 
 async fn stored_items(control: &Control, site: SiteId) -> Result<Arc<Items>, CatalogError> {
     let bodies = control.items(site).await?;
-    let read = |body: &String| {
-        let parsed = serde_json::from_str::<ItemBody>(body).map_err(|e| e.to_string()).and_then(ItemBody::check);
-        parsed.inspect_err(|error| tracing::warn!(%site, error, "a stored item is left out")).ok()
+    let read = |(body, added_at): (String, Timestamp)| {
+        let item = ItemBody::read(body.as_bytes()).and_then(ItemBody::check);
+        let item = item.inspect_err(|error| tracing::warn!(%site, %error, "a stored item is left out")).ok()?;
+        Some(Item { added_at, ..item })
     };
-    Ok(Arc::new(Items::new(bodies.iter().filter_map(read).collect())))
+    Ok(Arc::new(Items::new(bodies.into_iter().filter_map(read).collect())))
+}
+
+/// What is said about shelves; what this version cannot read is left out.
+async fn stored_shelf_rules(control: &Control, site: SiteId) -> Result<Vec<(String, ShelfRules)>, CatalogError> {
+    let read = |(slot, body): (String, String)| {
+        let rules = serde_json::from_str(&body);
+        let rules = rules.inspect_err(|error| tracing::warn!(%site, slot, %error, "rules of a shelf are left out"));
+        Some((slot, rules.ok()?))
+    };
+    Ok(control.shelf_rules(site).await?.into_iter().filter_map(read).collect())
 }
 
 async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, CatalogError> {

@@ -5,8 +5,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::condition::Condition;
-use crate::model::{Content, Item, ItemId, Site, SiteId, Timestamp};
+pub use super::items::{ItemNumber, Items};
+use super::{condition::Condition, shelf::ShelfPlans};
+use crate::model::{Content, Site, SiteId, Timestamp};
 
 /// Every site, as of one moment.
 #[derive(Debug, Default)]
@@ -33,17 +34,19 @@ impl Snapshot {
     }
 }
 
-/// One site, ready for decisions.
-#[derive(Debug)]
+/// One site, ready for decisions. A copy shares all of it.
+#[derive(Debug, Clone)]
 pub struct SiteSnapshot {
     /// The site and its settings.
     pub site: Arc<Site>,
     /// The name of its settings' present state, for trackers.
-    pub settings_version: Box<str>,
+    pub settings_version: Arc<str>,
     /// Its items.
     pub items: Arc<Items>,
     /// Its enabled offers by slot, the one to try first in front.
-    pub offers: HashMap<Box<str>, Box<[CompiledOffer]>>,
+    pub offers: Arc<HashMap<Box<str>, Box<[CompiledOffer]>>>,
+    /// Its rules for shelves of items.
+    pub shelves: Arc<ShelfPlans>,
 }
 
 /// A slot with this ending shows recommendations even if no offer names it, so that a page of a new
@@ -55,6 +58,19 @@ impl SiteSnapshot {
     #[must_use]
     pub fn offers_for(&self, slot: &str) -> &[CompiledOffer] {
         self.offers.get(slot).map_or(&[], |offers| offers)
+    }
+
+    /// The same site after some of its items changed.
+    #[must_use]
+    pub fn with_items(&self, items: Arc<Items>, changed: &[ItemNumber]) -> Self {
+        let shelves = Arc::new(self.shelves.after(&items, changed));
+        Self { items, shelves, ..self.clone() }
+    }
+
+    /// The same site with these rules for shelves.
+    #[must_use]
+    pub fn with_shelves(&self, shelves: ShelfPlans) -> Self {
+        Self { shelves: Arc::new(shelves), ..self.clone() }
     }
 
     /// Whether the slot is answered at all; the page keeps its own default otherwise.
@@ -148,133 +164,5 @@ impl Model {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, model)| *model)
-    }
-}
-
-/// Place of an item in [`Items`]; valid for that one instance only.
-pub type ItemNumber = u32;
-
-/// The items of a site with the ways in that decisions need.
-#[derive(Debug, Default)]
-pub struct Items {
-    rows: Vec<Item>,
-    by_id: HashMap<ItemId, ItemNumber, ahash::RandomState>,
-    by_category: HashMap<Box<str>, Vec<ItemNumber>, ahash::RandomState>,
-    newest: Vec<ItemNumber>,
-}
-
-impl Items {
-    /// Takes the items in the order in which they were first added; of two with one id the later counts.
-    #[must_use]
-    pub fn new(items: Vec<Item>) -> Self {
-        let mut by_id: HashMap<ItemId, ItemNumber, ahash::RandomState> = HashMap::default();
-        let mut rows: Vec<Item> = Vec::with_capacity(items.len());
-        for item in items {
-            if let Some(known) = by_id.get(&item.id) {
-                rows[*known as usize] = item;
-            } else if let Ok(number) = ItemNumber::try_from(rows.len()) {
-                by_id.insert(Arc::clone(&item.id), number);
-                rows.push(item);
-            }
-        }
-        let mut by_category: HashMap<Box<str>, Vec<ItemNumber>, ahash::RandomState> = HashMap::default();
-        let mut newest = Vec::new();
-        let numbered: Vec<(ItemNumber, &Item)> = (0..).zip(&rows).filter(|(_, item)| item.available).collect();
-        for (number, item) in numbered.into_iter().rev() {
-            newest.push(number);
-            for category in &item.categories {
-                let members = by_category.entry(category.as_str().into()).or_default();
-                if members.last() != Some(&number) {
-                    members.push(number);
-                }
-            }
-        }
-        Self { rows, by_id, by_category, newest }
-    }
-
-    /// How many there are, unavailable ones included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// The item with this id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Item> {
-        self.number(id).map(|number| &self.rows[number as usize])
-    }
-
-    /// The place of the item with this id.
-    #[must_use]
-    pub fn number(&self, id: &str) -> Option<ItemNumber> {
-        self.by_id.get(id).copied()
-    }
-
-    /// The item at a place that this instance gave out.
-    #[must_use]
-    pub fn at(&self, number: ItemNumber) -> Option<&Item> {
-        self.rows.get(number as usize)
-    }
-
-    /// Available items of a category, newest first.
-    #[must_use]
-    pub fn in_category(&self, category: &str) -> &[ItemNumber] {
-        self.by_category.get(category).map_or(&[], Vec::as_slice)
-    }
-
-    /// Available items, newest first.
-    #[must_use]
-    pub fn newest(&self) -> &[ItemNumber] {
-        &self.newest
-    }
-
-    /// All of them, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Item> {
-        self.rows.iter()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Currency;
-
-    fn item(id: &str, category: &str, available: bool) -> Item {
-        Item {
-            id: id.into(),
-            title: id.to_uppercase(),
-            url: String::new(),
-            image: String::new(),
-            price_minor: 100,
-            currency: Currency::NONE,
-            categories: vec![category.to_owned(), category.to_owned()],
-            brand: String::new(),
-            tags: Vec::new(),
-            available,
-            attributes: serde_json::Map::new(),
-        }
-    }
-
-    #[test]
-    fn categories_and_newest_list_available_items_only_and_the_last_one_first() {
-        let items = Items::new(vec![item("a", "x", true), item("b", "x", false), item("c", "x", true)]);
-        let ids = |numbers: &[ItemNumber]| numbers.iter().map(|n| &*items.at(*n).unwrap().id).collect::<Vec<_>>();
-        assert_eq!(ids(items.in_category("x")), ["c", "a"]);
-        assert_eq!(ids(items.newest()), ["c", "a"]);
-        assert!(items.in_category("y").is_empty());
-        assert_eq!(items.get("b").map(|i| i.available), Some(false));
-    }
-
-    #[test]
-    fn of_two_items_with_one_id_the_later_counts() {
-        let items = Items::new(vec![item("a", "x", true), item("a", "y", true)]);
-        assert_eq!((items.len(), items.get("a").unwrap().main_category()), (1, "y"));
-        assert!(items.in_category("x").is_empty());
     }
 }

@@ -4,7 +4,7 @@
 use sqlx::Row;
 
 use super::{Control, ControlError};
-use crate::model::SiteId;
+use crate::model::{SiteId, Timestamp};
 
 /// A saved funnel.
 #[derive(Debug, Clone)]
@@ -20,27 +20,34 @@ pub struct FunnelRow {
 }
 
 impl Control {
-    /// The bodies of all items of a site, by id.
-    pub async fn items(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
-        Ok(sqlx::query_scalar("SELECT body FROM items WHERE site_id = ? ORDER BY rowid")
+    /// All items of a site in the order in which they were added: body, and when that was.
+    pub async fn items(&self, site: SiteId) -> Result<Vec<(String, Timestamp)>, ControlError> {
+        let rows = sqlx::query_as("SELECT body, added_at FROM items WHERE site_id = ? ORDER BY rowid")
             .bind(site.0)
             .fetch_all(&self.pool)
-            .await?)
+            .await?;
+        Ok(rows.into_iter().map(|(body, at): (String, i64)| (body, Timestamp(at))).collect())
     }
 
     /// Stores items, each `(id, body)`, replacing those with the same id; all or none.
-    pub async fn put_items(&self, site: SiteId, items: &[(String, String)]) -> Result<(), ControlError> {
-        let now = crate::clock::now().0;
+    pub async fn put_items(
+        &self,
+        site: SiteId,
+        items: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<(), ControlError> {
         let mut transaction = self.pool.begin().await?;
-        for (id, body) in items {
+        // One statement for many rows, which come as one JSON array: a row each costs several times as much.
+        for piece in items.chunks(1000) {
+            let rows = serde_json::to_string(piece).map_err(|e| ControlError::unreadable("item", e))?;
             sqlx::query(
-                "INSERT INTO items (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
+                "INSERT INTO items (site_id, id, body, updated_at, added_at) \
+                 SELECT ?1, value ->> 0, value ->> 1, ?2, ?2 FROM json_each(?3) WHERE true \
                  ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
             )
             .bind(site.0)
-            .bind(id)
-            .bind(body)
-            .bind(now)
+            .bind(now.0)
+            .bind(rows)
             .execute(&mut *transaction)
             .await?;
         }
@@ -85,6 +92,39 @@ impl Control {
         let done = sqlx::query("DELETE FROM offers WHERE site_id = ? AND id = ?")
             .bind(site.0)
             .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// What is said about shelves: slot and body; the slot is empty for the whole site.
+    pub async fn shelf_rules(&self, site: SiteId) -> Result<Vec<(String, String)>, ControlError> {
+        Ok(sqlx::query_as("SELECT slot, body FROM shelf_rules WHERE site_id = ? ORDER BY slot")
+            .bind(site.0)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Stores what is said about one slot, or about the whole site.
+    pub async fn put_shelf_rules(&self, site: SiteId, slot: &str, body: &str) -> Result<(), ControlError> {
+        sqlx::query(
+            "INSERT INTO shelf_rules (site_id, slot, body, updated_at) VALUES (?, ?, ?, ?) \
+             ON CONFLICT (site_id, slot) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+        )
+        .bind(site.0)
+        .bind(slot)
+        .bind(body)
+        .bind(crate::clock::now().0)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes back what was said about a slot. False when nothing was.
+    pub async fn delete_shelf_rules(&self, site: SiteId, slot: &str) -> Result<bool, ControlError> {
+        let done = sqlx::query("DELETE FROM shelf_rules WHERE site_id = ? AND slot = ?")
+            .bind(site.0)
+            .bind(slot)
             .execute(&self.pool)
             .await?;
         Ok(done.rows_affected() > 0)

@@ -81,6 +81,8 @@ pub(super) enum Evidence {
     Seen,
     /// It is new.
     New,
+    /// The marketer gave it its place.
+    Pinned,
 }
 
 impl Evidence {
@@ -92,6 +94,7 @@ impl Evidence {
             Self::Popular => Why::Trending,
             Self::Seen => Why::RecentlyViewed,
             Self::New => Why::New,
+            Self::Pinned => Why::Pinned,
         }
     }
 }

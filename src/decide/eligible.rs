@@ -1,10 +1,12 @@
 //! Which rules hold: every field of a condition, answered from profile, page and catalogue.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
-use super::{Context, taste::Taste};
+use super::{
+    Context,
+    ruling::{Bar, Taken},
+    taste::Taste,
+};
 use crate::{
     catalog::{
         condition::{Condition, NumberField, SetField, TextField, TraitTest},
@@ -57,14 +59,14 @@ impl<'a> Facts<'a> {
         self.cart_value_minor += price_minor as f64 * f64::from(pieces);
     }
 
-    /// Items that may not be recommended: the one on the page, those in the cart, those bought.
-    pub(super) fn not_to_recommend(&self) -> HashSet<&'a str, ahash::RandomState> {
-        let mut ids: HashSet<&str, ahash::RandomState> = self.cart.iter().copied().collect();
-        ids.extend(self.profile.bought_items.iter().map(|id| &**id));
+    /// Items that are not recommended: the one on the page, those in the cart, those bought.
+    pub(super) fn taken(&self) -> Taken<'a> {
+        let mut taken: Taken<'a> = self.profile.bought_items.iter().map(|id| (&**id, Bar::Bought)).collect();
+        taken.extend(self.cart.iter().map(|id| (*id, Bar::InCart)));
         if !self.context.item.is_empty() {
-            ids.insert(self.context.item);
+            taken.insert(self.context.item, Bar::OnPage);
         }
-        ids
+        taken
     }
 
     /// Whether a condition holds for this visitor on this page.

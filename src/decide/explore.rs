@@ -13,6 +13,7 @@
 use super::{
     candidates::Arm,
     rank::{Known, Shelf},
+    ruling::Ruling,
 };
 use crate::{
     catalog::snapshot::Model,
@@ -128,23 +129,26 @@ impl<'a> Draw<'a> {
         draw
     }
 
-    /// Gives a place of the ranked items away where that was drawn, and tells how all came about.
-    pub(super) fn finish<'s>(mut self, items: &Shelf<'s>, ranked: &mut [Known<'s>]) -> Exposure {
+    /// Gives a place of the ranked items away where that was drawn, and tells how all came about. Pinned
+    /// items keep theirs, and the rules hold for what is tried too.
+    pub(super) fn finish<'s>(mut self, items: &Shelf<'s>, ruling: &Ruling<'s>, ranked: &mut [Known<'s>]) -> Exposure {
         let certain = Exposure::certain(self.arm.word());
         let mut exposure = Exposure { model_probability: self.model_probability, ..certain };
-        let Some(exploring) = self.exploring.filter(|e| e.items > 0.0 && !ranked.is_empty()) else { return exposure };
+        let open: Vec<usize> = (0..ranked.len()).filter(|place| !ranked[*place].is_pinned()).collect();
+        let Some(exploring) = self.exploring.filter(|e| e.items > 0.0 && !open.is_empty()) else { return exposure };
         let hardly_known = |one: &Known<'s>| {
             exploring.shown.views(&one.item.id) < exploring.known_from
                 && ranked.iter().all(|other| other.number != one.number)
+                && !ruling.has_enough_like(one.item, &*ranked)
         };
-        let mut untried = items.newest().take(NEWEST_MAX).filter(hardly_known).peekable();
+        let mut untried = items.newest(ruling).take(NEWEST_MAX).filter(hardly_known).peekable();
         if untried.peek().is_none() {
             return exposure;
         }
         exposure.explore = exploring.items;
         if self.tries_item {
             let untried: Vec<Known<'s>> = untried.collect();
-            let place = self.dice.one(ranked.len());
+            let place = open[self.dice.one(open.len())];
             let (tried, probability) = self.pick(items, &untried);
             ranked[place] = tried;
             exposure.explored = u8::try_from(place + 1).ok().map(|position| Explored { position, probability });

@@ -23,7 +23,7 @@ pub(super) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 
 pub(super) fn context() -> Context<'static> {
     let settings = Settings { slots_max: 200, items_max: 12, half_life_ms: 14.0 * 86_400_000.0 };
-    Context { now: NOW, item: "", cart: None, url_path: "/", explain: false, exploring: None, settings }
+    Context { now: NOW, item: "", cart: None, url_path: "/", language: "", explain: false, exploring: None, settings }
 }
 
 pub(super) fn item(id: &str, category: &str, available: bool) -> Item {
@@ -31,14 +31,11 @@ pub(super) fn item(id: &str, category: &str, available: bool) -> Item {
         id: id.into(),
         title: id.to_owned(),
         url: format!("/p/{id}"),
-        image: String::new(),
         price_minor: 1000,
         currency: Currency(*b"EUR"),
         categories: vec![category.to_owned()],
-        brand: String::new(),
-        tags: Vec::new(),
         available,
-        attributes: serde_json::Map::new(),
+        ..Item::default()
     }
 }
 

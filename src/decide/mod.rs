@@ -10,6 +10,7 @@
 //! items viewed together with those two, reason `recommendation`.
 
 mod candidates;
+mod chosen;
 mod eligible;
 mod explore;
 #[cfg(test)]
@@ -18,6 +19,9 @@ pub mod index;
 #[cfg(test)]
 mod properties;
 mod rank;
+mod ruling;
+#[cfg(test)]
+mod shelf_tests;
 mod taste;
 
 use std::collections::HashSet;
@@ -43,6 +47,8 @@ pub struct Context<'a> {
     pub cart: Option<&'a [String]>,
     /// Path of the page; empty when unknown.
     pub url_path: &'a str,
+    /// Language of the page, a tag such as `fa`; empty when unknown: then that of the item on it.
+    pub language: &'a str,
     /// Whether explanations are wanted; writing them costs more than deciding.
     pub explain: bool,
     /// What may be left to chance; `None`: nothing.
@@ -90,7 +96,8 @@ pub fn run<S: AsRef<str>>(
     wanted.take(context.settings.slots_max).filter_map(|slot| decide_slot(slot, &facts, &mut shelf)).collect()
 }
 
-/// The best items by one model; `None` when there is nothing to show.
+/// The best items by one model and the rules of a slot (the site's where it has none or is empty); `None`
+/// when there is nothing to show.
 #[must_use]
 pub fn recommend(
     profile: &Profile,
@@ -98,11 +105,12 @@ pub fn recommend(
     index: &Index,
     context: &Context<'_>,
     recommend: Recommend,
+    slot: &str,
 ) -> Option<Decision> {
     let facts = Facts::gather(profile, snapshot, context);
-    let picked = Shelf::new(&facts, Candidates::new(&facts, index)).pick(recommend, "")?;
+    let picked = Shelf::new(&facts, Candidates::new(&facts, index)).pick(recommend, slot)?;
     Some(Decision {
-        slot: String::new(),
+        slot: slot.to_owned(),
         offer: None,
         variant: None,
         content: Content::new(),
@@ -110,6 +118,7 @@ pub fn recommend(
         exposure: Some(picked.exposure),
         reason: picked.reason,
         explanation: picked.explanation,
+        shelf: picked.shelf,
     })
 }
 
@@ -151,6 +160,7 @@ fn decide_slot(slot: &str, facts: &Facts<'_>, shelf: &mut Shelf<'_>) -> Option<D
         exposure: Some(picked.exposure),
         reason: picked.reason,
         explanation: passed_over,
+        shelf: picked.shelf,
     })
 }
 
@@ -178,12 +188,12 @@ fn show_offer(
         explanation.extend_from_slice(passed_over);
         explanation.push(format!("offer `{}` (priority {}) is for: {}", offer.id, offer.priority, offer.condition));
     }
-    let (items, exposure, reason) = match offer.recommend {
-        None => (Vec::new(), None, Reason::Offer),
+    let (items, exposure, reason, why_items) = match offer.recommend {
+        None => (Vec::new(), None, Reason::Offer, None),
         Some(recommend) => {
             let picked = shelf.pick(recommend, slot)?;
             explanation.extend(picked.explanation);
-            (picked.items, Some(picked.exposure), picked.reason)
+            (picked.items, Some(picked.exposure), picked.reason, picked.shelf)
         }
     };
     Some(Decision {
@@ -195,5 +205,6 @@ fn show_offer(
         exposure,
         reason,
         explanation,
+        shelf: why_items,
     })
 }

@@ -1,8 +1,12 @@
 //! What holds for every input.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::{
     Context, Index, fixture,
@@ -11,10 +15,13 @@ use super::{
 };
 use crate::{
     catalog::{
-        compile::compile,
-        snapshot::{Items, SiteSnapshot},
+        compile::{compile, compile_shelves},
+        snapshot::{Items, Model, Recommend, SiteSnapshot},
     },
-    model::{Profile, SiteId, Timestamp, VisitorId, profile::Affinity},
+    model::{
+        Item, Profile, Rule, ShelfRules, SiteId, Timestamp, VisitorId,
+        profile::{Affinity, Ignored},
+    },
     recommend::{Learned, Sessions, Tuned},
 };
 
@@ -26,8 +33,12 @@ fn item_id(n: u8) -> String {
 
 fn any_snapshot() -> impl Strategy<Value = SiteSnapshot> {
     proptest::collection::vec((0_u8..40, 0_usize..4, any::<bool>()), 0..40).prop_map(|rows| {
-        let items =
-            rows.iter().map(|(n, category, available)| fixture::item(&item_id(*n), CATEGORIES[*category], *available));
+        let items = rows.iter().map(|(n, category, available)| Item {
+            price_minor: i64::from(*n) * 50,
+            language: if n % 5 == 0 { String::new() } else { ["en", "fa"][usize::from(n % 2)].to_owned() },
+            added_at: fixture::NOW.plus(i64::from(*n) * -40_000_000),
+            ..fixture::item(&item_id(*n), CATEGORIES[*category], *available)
+        });
         compile(fixture::site(), Arc::new(Items::new(items.collect())), &[]).unwrap()
     })
 }
@@ -59,7 +70,15 @@ fn any_index() -> impl Strategy<Value = Index> {
 fn any_profile() -> impl Strategy<Value = Profile> {
     let ids = || proptest::collection::vec(0_u8..50, 0..12);
     let affinities = proptest::collection::vec((0_usize..4, 0.0_f64..9.0, 0_i64..10_000_000_000), 0..4);
-    (ids(), ids(), ids(), affinities).prop_map(|(recent, cart, bought, affinities)| Profile {
+    let ignored = proptest::collection::vec((0_u8..50, 1_u32..5, 0_i64..200_000_000), 0..20);
+    (ids(), ids(), ids(), affinities, ignored).prop_map(|(recent, cart, bought, affinities, ignored)| Profile {
+        ignored: ignored
+            .into_iter()
+            .map(|(n, times, ago)| (n, (times, ago)))
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .map(|(n, (times, ago))| Ignored { item: item_id(n).into(), times, last: fixture::NOW.plus(-ago) })
+            .collect(),
         recent_items: recent.iter().map(|n| (item_id(*n).into(), fixture::NOW)).collect(),
         cart: cart.iter().map(|n| (item_id(*n).into(), 100, 1)).collect(),
         bought_items: bought.iter().map(|n| item_id(*n).into()).collect(),
@@ -75,8 +94,129 @@ fn any_profile() -> impl Strategy<Value = Profile> {
     })
 }
 
+/// Rules of every kind, about the items of [`any_snapshot`].
+fn any_rules() -> impl Strategy<Value = ShelfRules> {
+    let ids = |most| proptest::collection::vec(0_u8..45, 0..most);
+    let category = || (0_usize..4).prop_map(|n| CATEGORIES[n]);
+    let only = proptest::option::of(category());
+    let boost = (category(), 1_u32..500);
+    let switches = (any::<Option<bool>>(), any::<Option<bool>>(), proptest::option::of((0_u32..120, 80_u32..300)));
+    let limits = (proptest::option::of(1_u32..4), proptest::option::of((1_u32..4, 1_u32..40)), any::<bool>());
+    (only, ids(4), ids(4), proptest::collection::vec(boost, 0..3), switches, limits).prop_map(
+        |(only, excluded, pinned, boosts, (hide_bought, same_language, band), (at_most, fatigue, young))| {
+            let mut pinned_once = HashSet::new();
+            let is = |category: &str| json!({"field": "category", "op": "eq", "value": category});
+            serde_json::from_value(json!({
+                "only": only.map_or(json!({}), is),
+                "exclude": {"items": excluded.into_iter().map(item_id).collect::<Vec<_>>(), "categories": ["B"]},
+                "pins": pinned.into_iter().filter(|n| pinned_once.insert(*n)).zip([2, 1, 5, 8])
+                    .map(|(n, position)| json!({"item": item_id(n), "position": position})).collect::<Vec<_>>(),
+                "boosts": boosts.into_iter()
+                    .map(|(category, percent)| json!({"when": is(category), "percent": percent})).collect::<Vec<_>>(),
+                "hide_bought": hide_bought,
+                "same_language": same_language,
+                "price_band": band.map(|(from, to)| json!({"from_percent": from.min(to), "to_percent": to})),
+                "diversity": at_most.map(|at_most| json!({"by": "category", "at_most": at_most})),
+                "fatigue": fatigue.map(|(shown, hours)| json!({"shown_max": shown, "rest_hours": hours})),
+                "freshness": young.then(|| json!({"lift_percent": 50, "half_life_days": 3, "max_age_days": 9})),
+            }))
+            .unwrap()
+        },
+    )
+}
+
+/// What the rules say of an item, asked anew and without what was worked out before.
+fn may_show(item: &Item, rules: &ShelfRules, profile: &Profile, page: Option<&Item>) -> bool {
+    let only = match &rules.only {
+        Rule::Test { value, .. } => item.categories.iter().any(|category| value == category),
+        _ => true,
+    };
+    let language = page.map_or("", |page| &page.language);
+    let in_band = page.zip(rules.price_band).is_none_or(|(page, band)| {
+        page.price_minor == 0
+            || (item.price_minor * 100 >= page.price_minor * i64::from(band.from_percent)
+                && item.price_minor * 100 <= page.price_minor * i64::from(band.to_percent))
+    });
+    let young = rules.freshness.is_none_or(|f| {
+        f.max_age_days.is_none_or(|days| fixture::NOW.since(item.added_at) <= i64::from(days) * 86_400_000)
+    });
+    item.available
+        && only
+        && in_band
+        && young
+        && !rules.exclude.items.iter().any(|id| **id == *item.id)
+        && !item.categories.iter().any(|category| category == "B")
+        && (rules.hide_bought == Some(false) || !profile.bought_items.contains(&item.id))
+        && profile.cart.iter().all(|(id, ..)| *id != item.id)
+        && page.is_none_or(|page| page.id != item.id)
+        && (rules.same_language != Some(true) || item.speaks(language))
+}
+
+fn is_tired(item: &Item, rules: &ShelfRules, profile: &Profile) -> bool {
+    rules.fatigue.is_some_and(|fatigue| {
+        let rests = i64::from(fatigue.rest_hours) * 3_600_000;
+        let known = profile.ignored.iter().find(|ignored| ignored.item == item.id);
+        known.is_some_and(|i| i.times >= fatigue.shown_max && fixture::NOW.since(i.last) < rests)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn rules_hold_whatever_they_are(
+        snapshot in any_snapshot(),
+        index in any_index(),
+        profile in any_profile(),
+        page in proptest::option::of(0_u8..50),
+        rules in any_rules(),
+        k in 1_usize..12,
+    ) {
+        let plans = compile_shelves(&[("x".to_owned(), rules.clone())], &snapshot.items).unwrap();
+        let snapshot = snapshot.with_shelves(plans);
+        let page = page.map(item_id).unwrap_or_default();
+        let on_page = snapshot.items.get(&page);
+        let context = Context { item: &page, explain: true, ..fixture::context() };
+        let recommend = Recommend { model: Model::Auto, k };
+        let decision = super::recommend(&profile, &snapshot, &index, &context, recommend, "x");
+        let free = |item: &Item| may_show(item, &rules, &profile, on_page);
+        let items = decision.map(|decision| decision.items).unwrap_or_default();
+        let shown: Vec<&Item> = items.iter().map(|ranked| snapshot.items.get(&ranked.id).unwrap()).collect();
+        prop_assert!(shown.len() <= k);
+        prop_assert_eq!(shown.iter().map(|item| &item.id).collect::<HashSet<_>>().len(), shown.len());
+        for item in &shown {
+            prop_assert!(free(item), "{:?} may not be shown", item);
+        }
+        let pin_of = |item: &Item| rules.pins.iter().find(|pin| *pin.item == *item.id && pin.position as usize <= k);
+        // A pinned item that may be shown is there; at its place, or at the end of a shorter shelf.
+        for pin in rules.pins.iter().filter(|pin| pin.position as usize <= k) {
+            if let Some(item) = snapshot.items.get(&pin.item).filter(|item| free(item)) {
+                let place = shown.iter().position(|other| other.id == item.id);
+                prop_assert!(place.is_some(), "the pin {:?} is missing", pin);
+                let place = place.unwrap() + 1;
+                let after_it_only_pins = shown[place - 1..].iter().all(|item| pin_of(item).is_some());
+                prop_assert!(place == pin.position as usize || (place < pin.position as usize && after_it_only_pins));
+            }
+        }
+        for item in shown.iter().filter(|item| pin_of(item).is_none()) {
+            prop_assert!(!is_tired(item, &rules, &profile), "{:?} rests", item);
+        }
+        if let Some(diversity) = rules.diversity {
+            for category in CATEGORIES.iter().filter(|category| !category.is_empty()) {
+                let of_it = || shown.iter().filter(|item| item.main_category() == *category);
+                let pinned = of_it().filter(|item| pin_of(item).is_some()).count();
+                prop_assert!(of_it().count() <= pinned.max(diversity.at_most as usize), "too much of {}", category);
+            }
+        }
+        // It stays short only when nothing else may be shown.
+        if shown.len() < k && rules.diversity.is_none() {
+            let left = snapshot.items.iter().filter(|item| free(item) && !is_tired(item, &rules, &profile));
+            let left: Vec<_> = left.filter(|item| shown.iter().all(|known| known.id != item.id)).collect();
+            prop_assert!(left.is_empty(), "{:?} could have been shown", left);
+        }
+        let again = super::recommend(&profile, &snapshot, &index, &context, recommend, "x");
+        prop_assert_eq!(items, again.map(|decision| decision.items).unwrap_or_default());
+    }
 
     #[test]
     fn answers_are_bounded_allowed_without_repeats_and_always_the_same(

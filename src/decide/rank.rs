@@ -1,19 +1,23 @@
 //! Picks the items of a slot: the best candidates that may be shown, varied, never twice.
 
-use std::{
-    cmp::Ordering,
-    collections::{BinaryHeap, HashSet},
-};
+use std::{cmp::Ordering, collections::BinaryHeap};
 
 use super::{
     candidates::{Arm, Candidate, Candidates, Evidence, Key},
+    chosen::Chosen,
     eligible::Facts,
     explore::Draw,
+    ruling::{Bar, Ruling, Taken},
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
-    model::{Exposure, Item, Ranked, Reason, Why},
+    model::{Exposure, Item, LeftOut, Ranked, Reason, ShelfExplanation, Why, WhyShown},
 };
+
+/// Items looked through for filling a shelf up: more than a visitor can have in cart and history.
+const FILL_SCAN_MAX: usize = 5000;
+/// Items that an explanation names as left out.
+const LEFT_OUT_MAX: usize = 50;
 
 /// The items of one slot, and why these.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub(super) struct Picked {
     pub(super) exposure: Exposure,
     pub(super) reason: Reason,
     pub(super) explanation: Vec<String>,
+    pub(super) shelf: Option<Box<ShelfExplanation>>,
 }
 
 /// An item on its way to a slot.
@@ -32,12 +37,19 @@ pub(super) struct Known<'a> {
     pub(super) candidate: Candidate,
 }
 
+impl Known<'_> {
+    /// Whether the marketer gave it its place.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.candidate.evidence == Evidence::Pinned
+    }
+}
+
 /// Serves all slots of one request; candidates of a model are gathered once.
 #[derive(Debug)]
 pub(super) struct Shelf<'a> {
     facts: &'a Facts<'a>,
     candidates: Candidates<'a>,
-    excluded: HashSet<&'a str, ahash::RandomState>,
+    taken: Taken<'a>,
     gathered: Vec<(Arm, Vec<Candidate>)>,
 }
 
@@ -67,83 +79,143 @@ impl Eq for Turn {}
 
 impl<'a> Shelf<'a> {
     pub(super) fn new(facts: &'a Facts<'a>, candidates: Candidates<'a>) -> Self {
-        Self { facts, candidates, excluded: facts.not_to_recommend(), gathered: Vec::new() }
+        Self { facts, candidates, taken: facts.taken(), gathered: Vec::new() }
     }
 
-    /// The items of a slot; `None` when there is nothing to show. Where no model is named, the site's usual one
-    /// ranks, or what chance says.
+    /// The items of a slot by its rules; `None` when there is nothing to show. Where no model is named, the
+    /// site's usual one ranks, or what chance says.
     pub(super) fn pick(&mut self, recommend: Recommend, slot: &str) -> Option<Picked> {
         let k = recommend.k.min(self.facts.context.settings.items_max);
         if k == 0 {
             return None;
         }
+        let ruling = Ruling::new(self.facts, slot);
+        let mut left_out = Vec::new();
         if recommend.model != Model::Auto {
-            let mut chosen = self.best(Arm::Named(recommend.model), k);
+            let mut chosen = self.best(Arm::Named(recommend.model), k, &ruling, &mut left_out);
             if recommend.model == Model::Trending {
-                self.fill_with_newest(&mut chosen);
+                self.fill(&ruling, &mut chosen);
             }
-            return self.wrap(&chosen.items, Exposure::certain(recommend.model.word()));
+            return self.wrap(&chosen.in_order(), Exposure::certain(recommend.model.word()), &ruling, left_out);
         }
         let draw = Draw::new(self.facts.context.exploring, self.candidates.usual(), slot);
-        let mut chosen = self.best(draw.arm, k);
+        let mut chosen = self.best(draw.arm, k, &ruling, &mut left_out);
         if !chosen.is_full() {
-            self.best(Arm::Named(Model::Auto), k).items.into_iter().for_each(|known| chosen.take(known));
+            let more = self.best(Arm::Named(Model::Auto), k, &ruling, &mut left_out);
+            more.unpinned().for_each(|known| chosen.take(known));
         }
-        self.fill_with_newest(&mut chosen);
-        let exposure = draw.finish(self, &mut chosen.items);
-        self.wrap(&chosen.items, exposure)
+        self.fill(&ruling, &mut chosen);
+        let mut ranked = chosen.in_order();
+        let exposure = draw.finish(self, &ruling, &mut ranked);
+        self.wrap(&ranked, exposure, &ruling, left_out)
     }
 
-    /// The best items by one model, varied.
-    fn best(&mut self, arm: Arm, k: usize) -> Chosen<'a> {
+    /// The best items by one model, varied, pinned ones in their places.
+    fn best<'r>(&mut self, arm: Arm, k: usize, ruling: &'r Ruling<'a>, left_out: &mut Vec<LeftOut>) -> Chosen<'a, 'r> {
         let known = self.gathered.iter().position(|(known, _)| *known == arm);
         let gathered = known.unwrap_or_else(|| {
             self.gathered.push((arm, self.candidates.of(arm)));
             self.gathered.len() - 1
         });
-        let mut turns: BinaryHeap<Turn> = self.gathered[gathered].1.iter().copied().map(Turn).collect();
+        let mut turns = self.turns(ruling, &self.gathered[gathered].1);
         // A page about one item wants more like it; elsewhere a shelf of one category looks broken.
         let varied = !matches!(arm, Arm::Named(model) if model != Model::Auto) && self.facts.context.item.is_empty();
-        let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k });
+        let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k }, ruling, self.pins(ruling, k));
         while !chosen.is_full()
             && let Some(Turn(candidate)) = turns.pop()
         {
-            if let Some((number, item)) = self.showable(candidate.key) {
-                chosen.offer(Known { number, item, candidate });
+            let Some((number, item)) = self.listed(candidate.key) else { continue };
+            match self.bar(ruling, &chosen, number, item) {
+                None => chosen.offer(Known { number, item, candidate }),
+                Some(bar) if self.facts.context.explain => tell(left_out, item, bar),
+                Some(_) => {}
             }
         }
         chosen.take_those_set_aside();
         chosen
     }
 
-    /// The item behind a key, if it is in the catalogue, available and not excluded.
-    fn showable(&self, key: Key) -> Option<(ItemNumber, &'a Item)> {
+    /// Candidates in their order, after the rules that move scores.
+    fn turns(&self, ruling: &Ruling<'a>, candidates: &[Candidate]) -> BinaryHeap<Turn> {
+        if ruling.plan.leaves_scores() {
+            return candidates.iter().copied().map(Turn).collect();
+        }
+        let weighed = candidates.iter().map(|candidate| match self.listed(candidate.key) {
+            Some((number, item)) => {
+                Turn(Candidate { score: ruling.weigh(number, item, candidate.score), ..*candidate })
+            }
+            None => Turn(*candidate),
+        });
+        weighed.collect()
+    }
+
+    /// The item behind a key, if it is in the catalogue.
+    fn listed(&self, key: Key) -> Option<(ItemNumber, &'a Item)> {
         let items = &self.facts.snapshot.items;
         let number = match key {
             Key::Learned(number) => items.number(self.candidates.index.id(number)?)?,
             Key::Listed(number) => number,
         };
-        let item = items.at(number).filter(|item| item.available && !self.excluded.contains(&*item.id))?;
-        Some((number, item))
+        Some((number, items.at(number)?))
     }
 
-    fn fill_with_newest(&self, chosen: &mut Chosen<'a>) {
-        if !chosen.is_full() {
-            let mut newest = self.newest();
+    fn bar(&self, ruling: &Ruling<'a>, chosen: &Chosen<'_, '_>, number: ItemNumber, item: &Item) -> Option<Bar<'a>> {
+        ruling
+            .bar(number, item, &self.taken)
+            .or_else(|| ruling.is_tired_of(item).then_some(Bar::Tired))
+            .or_else(|| chosen.has_enough_like(item).then_some(Bar::Alike))
+    }
+
+    /// The pins of the slot that may be shown, by position from 0.
+    fn pins(&self, ruling: &Ruling<'a>, k: usize) -> Vec<(usize, Known<'a>)> {
+        let items = &self.facts.snapshot.items;
+        let places = ruling.plan.pins.iter().filter_map(|pin| {
+            let position = (pin.position as usize).checked_sub(1).filter(|position| *position < k)?;
+            let number = items.number(&pin.item)?;
+            let item = items.at(number)?;
+            let key = Key::Listed(number);
+            let placed = Known { number, item, candidate: Candidate { key, score: 0.0, evidence: Evidence::Pinned } };
+            ruling.bar(number, item, &self.taken).is_none().then_some((position, placed))
+        });
+        places.collect()
+    }
+
+    /// What is left is filled with the newest; on a shelf with filters with those of them that many look at.
+    fn fill(&self, ruling: &Ruling<'a>, chosen: &mut Chosen<'a, '_>) {
+        if chosen.is_full() {
+            return;
+        }
+        if ruling.plan.gates.is_empty() {
+            let mut newest = self.newest(ruling);
             while !chosen.is_full()
                 && let Some(known) = newest.next()
             {
                 chosen.take(known);
             }
+            return;
+        }
+        let index = self.candidates.index;
+        let popularity =
+            |known: &Known<'_>| index.number(&known.item.id).map_or(0.0, |number| index.popularity(number));
+        let mut passing: Vec<(f32, Known<'a>)> = self.newest(ruling).map(|known| (popularity(&known), known)).collect();
+        passing.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (popularity, mut known) in passing {
+            if popularity > 0.0 {
+                known.candidate.evidence = Evidence::Popular;
+            }
+            chosen.take(known);
         }
     }
 
     /// The items of the catalogue that may be shown, the newest first.
-    pub(super) fn newest(&self) -> impl Iterator<Item = Known<'a>> {
-        self.facts.snapshot.items.newest().iter().filter_map(|number| {
+    pub(super) fn newest(&self, ruling: &Ruling<'a>) -> impl Iterator<Item = Known<'a>> {
+        let all = if ruling.plan.gates.is_empty() { self.facts.snapshot.items.newest() } else { &*ruling.plan.fill };
+        all.iter().take(FILL_SCAN_MAX).filter_map(|number| {
             let key = Key::Listed(*number);
-            let (number, item) = self.showable(key)?;
-            Some(Known { number, item, candidate: Candidate { key, score: 0.0, evidence: Evidence::New } })
+            let (number, item) = self.listed(key)?;
+            let free = ruling.bar(number, item, &self.taken).is_none() && !ruling.is_tired_of(item);
+            let candidate = Candidate { key, score: 0.0, evidence: Evidence::New };
+            free.then_some(Known { number, item, candidate })
         })
     }
 
@@ -152,88 +224,72 @@ impl<'a> Shelf<'a> {
         self.candidates.categories.iter().any(|(category, _)| *category == item.main_category())
     }
 
-    fn wrap(&self, chosen: &[Known<'a>], exposure: Exposure) -> Option<Picked> {
-        if chosen.is_empty() {
+    fn wrap(
+        &self,
+        placed: &[Known<'a>],
+        exposure: Exposure,
+        ruling: &Ruling<'a>,
+        left_out: Vec<LeftOut>,
+    ) -> Option<Picked> {
+        if placed.is_empty() {
             return None;
         }
         let personal =
             |why: Why| matches!(why, Why::ViewedTogether | Why::SimilarVisits | Why::Affinity | Why::RecentlyViewed);
-        let items: Vec<Ranked> = chosen
-            .iter()
-            .map(|Known { item, candidate, .. }| Ranked {
-                id: item.id.clone(),
-                score: candidate.score,
-                why: candidate.evidence.why(),
-            })
-            .collect();
+        let ranked = |Known { item, candidate, .. }: &Known<'_>| Ranked {
+            id: item.id.clone(),
+            score: candidate.score,
+            why: candidate.evidence.why(),
+        };
+        let items: Vec<Ranked> = placed.iter().map(ranked).collect();
         let reason =
             if items.iter().any(|item| personal(item.why)) { Reason::Recommendation } else { Reason::Fallback };
-        let explanation = if self.facts.context.explain {
-            chosen.iter().map(|Known { item, candidate, .. }| self.explain(item, candidate)).collect()
-        } else {
-            Vec::new()
-        };
-        Some(Picked { items, exposure, reason, explanation })
+        if !self.facts.context.explain {
+            return Some(Picked { items, exposure, reason, explanation: Vec::new(), shelf: None });
+        }
+        let whys: Vec<WhyShown> = placed.iter().map(|one| self.why(one, ruling)).collect();
+        let explanation =
+            items.iter().zip(&whys).map(|(item, why)| format!("`{}`: {}", item.id, why.evidence)).collect();
+        let why_shelf = Some(Box::new(ShelfExplanation { items: whys, left_out }));
+        Some(Picked { items, exposure, reason, explanation, shelf: why_shelf })
     }
 
-    fn explain(&self, item: &Item, candidate: &Candidate) -> String {
-        let id = &item.id;
+    fn why(&self, placed: &Known<'_>, ruling: &Ruling<'_>) -> WhyShown {
+        let Known { number, item, candidate } = *placed;
+        let mut said = self.gathered.iter().flat_map(|(_, candidates)| candidates);
+        let said = said.find(|other| other.key == candidate.key).map_or(0.0, |other| other.score);
+        let rules = match candidate.evidence {
+            Evidence::Pinned => vec!["pin: the marketer gave it this place".to_owned()],
+            _ => ruling.moved_by(number, item),
+        };
+        WhyShown { evidence: self.evidence(&candidate), model_score: said, rules }
+    }
+
+    /// What speaks most for an item, in a sentence.
+    fn evidence(&self, candidate: &Candidate) -> String {
         match candidate.evidence {
             Evidence::Together { seed, support } => {
                 let seed = self.candidates.index.id(seed).map_or("", |id| id);
-                format!("`{id}`: viewed together with `{seed}` by {support} visitors")
+                format!("viewed together with `{seed}` by {support} visitors")
             }
-            Evidence::Visits { visits } => format!("`{id}`: in {visits} visits like this one"),
-            Evidence::Walk => format!("`{id}`: goes together with what goes together with this visit's items"),
+            Evidence::Visits { visits } => format!("in {visits} visits like this one"),
+            Evidence::Walk => "goes together with what goes together with this visit's items".into(),
             Evidence::Category { rank } => {
                 let category = self.candidates.categories.get(rank).map_or("", |(category, _)| category);
-                format!("`{id}`: from {category}, which the visitor looks at")
+                format!("from {category}, which the visitor looks at")
             }
-            Evidence::Popular => format!("`{id}`: popular now"),
-            Evidence::Seen => format!("`{id}`: the visitor looked at it lately"),
-            Evidence::New => format!("`{id}`: new in the catalogue"),
+            Evidence::Popular => "popular now".into(),
+            Evidence::Seen => "the visitor looked at it lately".into(),
+            Evidence::New => "new in the catalogue".into(),
+            Evidence::Pinned => "pinned".into(),
         }
     }
 }
 
-/// Items chosen so far, and those set aside for the sake of variety.
-struct Chosen<'a> {
-    k: usize,
-    per_category: usize,
-    items: Vec<Known<'a>>,
-    aside: Vec<Known<'a>>,
-}
-
-impl<'a> Chosen<'a> {
-    fn new(k: usize, per_category: usize) -> Self {
-        Self { k, per_category, items: Vec::with_capacity(k), aside: Vec::new() }
-    }
-
-    fn is_full(&self) -> bool {
-        self.items.len() >= self.k
-    }
-
-    /// Takes an item unless its category has its share already.
-    fn offer(&mut self, known: Known<'a>) {
-        let category = known.item.main_category();
-        let alike = self.items.iter().filter(|other| other.item.main_category() == category).count();
-        if category.is_empty() || alike < self.per_category {
-            self.take(known);
-        } else if self.aside.len() < self.k {
-            self.aside.push(known);
-        }
-    }
-
-    fn take(&mut self, known: Known<'a>) {
-        if !self.is_full() && self.items.iter().all(|other| other.number != known.number) {
-            self.items.push(known);
-        }
-    }
-
-    fn take_those_set_aside(&mut self) {
-        for known in std::mem::take(&mut self.aside) {
-            self.take(known);
-        }
+/// Notes what an item was left out for, once.
+fn tell(left_out: &mut Vec<LeftOut>, item: &Item, bar: Bar<'_>) {
+    if left_out.len() < LEFT_OUT_MAX && left_out.iter().all(|known| known.id != item.id) {
+        left_out.push(LeftOut { id: item.id.clone(), because: bar.in_words() });
     }
 }
 

@@ -27,15 +27,20 @@ use crate::{
     },
     control::Scope,
     ingest::{Consent, consent, identify},
-    model::{Currency, KnownBy, Ranked, Site, VisitorId},
+    model::{Currency, Decision, KnownBy, Ranked, Site, VisitorId, WhyShown},
     personalize::{Answer, Ask},
     wire::{
         collect::Consent as Said,
-        decide::{DecideAnswer, DecideRequest, DecisionBody, RecommendAnswer, RecommendQuery, ShownItem},
+        decide::{
+            DecideAnswer, DecideRequest, DecisionBody, ItemExplanation, LeftOutBody, RecommendAnswer, RecommendQuery,
+            ShownItem,
+        },
     },
 };
 
 const TEXT_MAX: usize = 2000;
+/// Longest language tag.
+const LANGUAGE_MAX: usize = 35;
 
 /// Decides what fills the slots of a page.
 #[utoipa::path(post, path = "/v1/decide", tag = "personalization", request_body = DecideRequest,
@@ -69,6 +74,7 @@ pub async fn decide(
     let personal = if consent.personalization { identity.visitor } else { VisitorId::NOBODY };
     let user = proved_user(&site.site, &asked, explain);
     let url_path = path_of(&asked.context.url);
+    let language = language_of(asked.context.language.as_deref(), &parts.headers);
     let answer = doors
         .personalizer
         .answer(&Ask {
@@ -80,12 +86,13 @@ pub async fn decide(
             item: asked.context.item.as_deref().unwrap_or(""),
             cart: asked.context.cart.as_deref(),
             url_path: &url_path,
+            language: &language,
             explain,
         })
         .await;
     let body = DecideAnswer {
         visitor: visitor::is_told(identity).then(|| identity.visitor.to_string()),
-        decisions: bodies(site, &answer, explain)?,
+        decisions: bodies(site, &answer, &language, explain)?,
         degraded: answer.degraded,
         settings: tracker::settings(site, asked.settings.as_deref(), &parts.headers),
     };
@@ -129,12 +136,31 @@ pub async fn recommend(
     let word = query.model.as_deref().unwrap_or("auto");
     let model =
         Model::parse(word).ok_or_else(|| ApiError::Invalid(format!("there is no model `{}`", clipped(word))))?;
-    let ask = Ask { site, visitor, user: "", is_new: false, slots: &[], item, cart: None, url_path: "", explain };
+    let slot = query.slot.unwrap_or_default();
+    if slot.len() > TEXT_MAX {
+        return Err(ApiError::Invalid("`slot` is too long".into()));
+    }
+    let slots = [slot];
+    let language = language_of(query.language.as_deref(), &headers);
+    let ask = Ask {
+        site,
+        visitor,
+        user: "",
+        is_new: false,
+        slots: &slots,
+        item,
+        cart: None,
+        url_path: "",
+        language: &language,
+        explain,
+    };
     let k = query.k.unwrap_or(Recommend::K_DEFAULT);
     let answer = doors.personalizer.recommend(&ask, Recommend { model, k }).await;
-    let items = answer.decisions.iter().flat_map(|d| &d.items).filter_map(|ranked| shown(site, ranked)).collect();
-    let explanation = answer.decisions.first().filter(|_| explain).map(|d| &d.explanation[..]);
-    let mut response = Json(RecommendAnswer { items, explanation }).into_response();
+    let decision = answer.decisions.first();
+    let items = decision.map(|decision| shown_items(site, decision, &language)).unwrap_or_default();
+    let explanation = decision.filter(|_| explain).map(|d| &d.explanation[..]);
+    let left_out = decision.and_then(left_out);
+    let mut response = Json(RecommendAnswer { items, explanation, left_out }).into_response();
     response.headers_mut().insert("server-timing", timing(&answer)?);
     Ok(response)
 }
@@ -201,7 +227,12 @@ fn path_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| String::new(), |url| url.path().to_owned())
 }
 
-fn bodies(site: &SiteSnapshot, answer: &Answer, explain: bool) -> Result<Map<String, serde_json::Value>, ApiError> {
+fn bodies(
+    site: &SiteSnapshot,
+    answer: &Answer,
+    language: &str,
+    explain: bool,
+) -> Result<Map<String, serde_json::Value>, ApiError> {
     answer
         .decisions
         .iter()
@@ -211,10 +242,11 @@ fn bodies(site: &SiteSnapshot, answer: &Answer, explain: bool) -> Result<Map<Str
                 offer: decision.offer.as_deref(),
                 variant: decision.variant.as_deref(),
                 content: &decision.content,
-                items: decision.items.iter().filter_map(|ranked| shown(site, ranked)).collect(),
+                items: shown_items(site, decision, language),
                 exposure: exposure.as_deref(),
                 reason: decision.reason.as_str(),
                 explanation: explain.then_some(&decision.explanation[..]),
+                left_out: left_out(decision),
             };
             let value = serde_json::to_value(body).map_err(|e| ApiError::Internal(e.to_string()))?;
             Ok((decision.slot.clone(), value))
@@ -222,11 +254,23 @@ fn bodies(site: &SiteSnapshot, answer: &Answer, explain: bool) -> Result<Map<Str
         .collect()
 }
 
-fn shown<'s>(site: &'s SiteSnapshot, ranked: &'s Ranked) -> Option<ShownItem<'s>> {
+/// The items of a decision as pages get them; those that left the catalogue meanwhile are left out.
+fn shown_items<'s>(site: &'s SiteSnapshot, decision: &'s Decision, language: &str) -> Vec<ShownItem<'s>> {
+    let whys = decision.shelf.as_deref().map(|shelf| &shelf.items[..]).unwrap_or_default();
+    let items = decision.items.iter().enumerate();
+    items.filter_map(|(place, ranked)| shown(site, ranked, whys.get(place), language)).collect()
+}
+
+fn shown<'s>(
+    site: &'s SiteSnapshot,
+    ranked: &'s Ranked,
+    why: Option<&'s WhyShown>,
+    language: &str,
+) -> Option<ShownItem<'s>> {
     let item = site.items.get(&ranked.id)?;
     Some(ShownItem {
         id: &item.id,
-        title: &item.title,
+        title: item.title_in(language),
         url: &item.url,
         image: &item.image,
         price_minor: item.price_minor,
@@ -235,7 +279,31 @@ fn shown<'s>(site: &'s SiteSnapshot, ranked: &'s Ranked) -> Option<ShownItem<'s>
         categories: &item.categories,
         reason: ranked.why.as_str(),
         score: ranked.score,
+        explanation: why.map(|why| ItemExplanation {
+            model: ranked.why.as_str(),
+            evidence: &why.evidence,
+            model_score: why.model_score,
+            score: ranked.score,
+            rules: &why.rules,
+        }),
     })
+}
+
+fn left_out(decision: &Decision) -> Option<Vec<LeftOutBody<'_>>> {
+    let shelf = decision.shelf.as_deref()?;
+    Some(shelf.left_out.iter().map(|left| LeftOutBody { id: &left.id, because: &left.because }).collect())
+}
+
+/// The language of the page: as it says, or the one that its visitor's browser asks for first. A call by
+/// somebody's server has no browser.
+fn language_of(told: Option<&str>, headers: &HeaderMap) -> String {
+    let asked = || {
+        let first = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?.split([',', ';']).next()?;
+        connection::origin(headers).map(|_| first)
+    };
+    let tag = told.or_else(asked).unwrap_or("").trim();
+    let fits = tag.len() <= LANGUAGE_MAX && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits { tag.to_owned() } else { String::new() }
 }
 
 fn timing(answer: &Answer) -> Result<HeaderValue, ApiError> {

@@ -35,7 +35,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    admin::{catalog, checks, funnels, meaning, recommendations, reports, session, sites, visitors},
+    admin::{catalog, checks, funnels, meaning, recommendations, reports, session, shelves, sites, visitors},
     entry::Entry,
     error::ApiError,
     state::Doors,
@@ -121,6 +121,8 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
         .routes(routes!(recommendations::tuned))
         .routes(routes!(recommendations::choose))
+        .routes(routes!(shelves::rules, shelves::put_rules))
+        .routes(routes!(shelves::put_slot_rules, shelves::delete_slot_rules))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))

@@ -13,13 +13,13 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalog::{Catalog, CatalogError, SiteSnapshot},
+    catalog::{Catalog, CatalogError, Shown, SiteSnapshot, Upserted},
     clock,
     collect::{Arrival, CollectError, Collector},
     ingest::{Consent, Hints, Identity, Sender, identify},
     model::{KnownBy, Site},
     telemetry::Outcome,
-    wire::collect,
+    wire::{collect, item::ItemBody},
 };
 
 /// A piece of a file: whole lines, in order.
@@ -100,6 +100,20 @@ impl From<Outcome> for Counts {
     }
 }
 
+impl From<Upserted> for Counts {
+    fn from(done: Upserted) -> Self {
+        let (kept, dropped, rejected) = (done.stored as u64, done.unchanged as u64, done.rejected.len() as u64);
+        let mut counts = Self { read: kept + dropped + rejected, kept, dropped, rejected, ..Self::default() };
+        if dropped > 0 {
+            counts.dropped_by.insert("unchanged".into(), dropped);
+        }
+        for (_, flaw) in &done.rejected {
+            *counts.rejected_by.entry(flaw.kind.as_str().to_owned()).or_default() += 1;
+        }
+        counts
+    }
+}
+
 /// Why a chunk was not taken. The whole chunk can be sent again: what was kept is known.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -120,15 +134,9 @@ pub async fn take(
 ) -> Result<Counts, ImportError> {
     match chunk.format {
         Format::Items => {
-            let read = chunk.lines.len() as u64;
-            let values = chunk.lines.iter().map(|(_, line)| serde_json::from_str(line).map_err(|e| e.to_string()));
-            let done = catalog.put_items(site.site.id, values.collect()).await?;
-            let rejected = done.rejected.len() as u64;
-            let mut counts = Counts { read, kept: read - rejected, rejected, ..Counts::default() };
-            if rejected > 0 {
-                counts.rejected_by.insert("unusable_item".into(), rejected);
-            }
-            Ok(counts)
+            let bodies = chunk.lines.iter().map(|(_, line)| ItemBody::read(line.as_bytes())).collect();
+            let done = catalog.put_items(site.site.id, bodies, Shown::Soon).await?;
+            Ok(done.into())
         }
         Format::Events => Ok(take_events(collector, &site.site, &chunk).await?.into()),
         Format::AccessLog => Ok(take_requests(collector, &site.site, &chunk).await?.into()),

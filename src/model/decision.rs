@@ -26,6 +26,37 @@ pub struct Decision {
     pub reason: Reason,
     /// In detail, why this; shown to `server` and `admin` keys only.
     pub explanation: Vec<String>,
+    /// Why each item, and why others not; as `explanation`, and `None` where nobody asked.
+    pub shelf: Option<Box<ShelfExplanation>>,
+}
+
+/// Why a shelf shows these items.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ShelfExplanation {
+    /// Those shown, in their order.
+    pub items: Vec<WhyShown>,
+    /// Those that would have been shown by their scores, the best first.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Why an item is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhyShown {
+    /// What speaks most for it, in a sentence.
+    pub evidence: String,
+    /// What the model says, before the marketer's rules.
+    pub model_score: f32,
+    /// The rules that moved it.
+    pub rules: Vec<String>,
+}
+
+/// Why an item is not shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// The item.
+    pub id: ItemId,
+    /// What keeps it away.
+    pub because: String,
 }
 
 /// Why a slot shows what it shows.
@@ -83,6 +114,8 @@ pub enum Why {
     RecentlyViewed,
     /// New in the catalogue.
     New,
+    /// The marketer gave it this place.
+    Pinned,
 }
 
 impl Why {
@@ -96,6 +129,7 @@ impl Why {
             Self::Trending => "trending",
             Self::RecentlyViewed => "recently_viewed",
             Self::New => "new",
+            Self::Pinned => "pinned",
         }
     }
 }

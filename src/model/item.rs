@@ -1,13 +1,14 @@
 //! An item of a shop's catalogue.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Currency, ItemId};
+use super::{Currency, ItemId, Timestamp};
 
 /// One thing a shop offers. Texts are bounded by `catalog` when it is taken in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Item {
     /// The shop's own id of it.
     pub id: ItemId,
@@ -29,6 +30,14 @@ pub struct Item {
     pub tags: Vec<String>,
     /// Whether it may be shown at all.
     pub available: bool,
+    /// Language of its texts, a tag such as `fa` or `en-GB`; empty when it is for everybody.
+    pub language: String,
+    /// Titles in further languages, by tag.
+    pub titles: BTreeMap<String, String>,
+    /// What it is a variant of: size or colour of the same thing share one; empty when it stands alone.
+    pub group: String,
+    /// When it was first in the catalogue; 0 when that is not known.
+    pub added_at: Timestamp,
     /// Whatever else the shop sent.
     pub attributes: Map<String, Value>,
 }
@@ -38,6 +47,45 @@ impl Item {
     #[must_use]
     pub fn main_category(&self) -> &str {
         self.categories.first().map_or("", String::as_str)
+    }
+
+    /// The title in a language, or the one there is.
+    #[must_use]
+    pub fn title_in(&self, language: &str) -> &str {
+        let spoken = |(tag, _): &(&String, &String)| same_language(tag, language);
+        if language.is_empty() || self.titles.is_empty() || same_language(&self.language, language) {
+            return &self.title;
+        }
+        self.titles.iter().find(spoken).map_or(&self.title, |(_, title)| title)
+    }
+
+    /// Whether somebody who reads `language` can use it: an item or a reader without one goes with all.
+    #[must_use]
+    pub fn speaks(&self, language: &str) -> bool {
+        language.is_empty()
+            || self.language.is_empty()
+            || same_language(&self.language, language)
+            || self.titles.keys().any(|tag| same_language(tag, language))
+    }
+
+    /// Whether it is the same but for the moment it was first seen.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let Self { id, title, url, image, price_minor, currency, categories, brand, tags, available, .. } = self;
+        *id == other.id
+            && *title == other.title
+            && *url == other.url
+            && *image == other.image
+            && *price_minor == other.price_minor
+            && *currency == other.currency
+            && *categories == other.categories
+            && *brand == other.brand
+            && *tags == other.tags
+            && *available == other.available
+            && self.language == other.language
+            && self.titles == other.titles
+            && self.group == other.group
+            && self.attributes == other.attributes
     }
 }
 
@@ -50,4 +98,29 @@ pub struct ItemLine<'a> {
     pub price_minor: i64,
     /// Pieces; at least 1.
     pub quantity: u32,
+}
+
+/// Whether two language tags name one language: `en-GB` is `en`, in any case.
+#[must_use]
+pub fn same_language(one: &str, other: &str) -> bool {
+    let primary = |tag: &'_ str| tag.split(['-', '_']).next().map(str::len).unwrap_or_default();
+    one[..primary(one)].eq_ignore_ascii_case(&other[..primary(other)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_and_languages_go_by_the_primary_tag() {
+        let item = Item {
+            title: "Mug".into(),
+            language: "en-GB".into(),
+            titles: [("fa".to_owned(), "ماگ".to_owned())].into(),
+            ..Item::default()
+        };
+        assert_eq!((item.title_in("EN"), item.title_in("fa-IR"), item.title_in("de")), ("Mug", "ماگ", "Mug"));
+        assert!(item.speaks("fa") && item.speaks("") && !item.speaks("de"));
+        assert!(Item::default().speaks("de"));
+    }
 }

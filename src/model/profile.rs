@@ -75,6 +75,8 @@ pub struct Profile {
     pub affinities: Vec<Affinity>,
     /// Items looked at, newest first, at most [`Profile::RECENT_MAX`], without repeats.
     pub recent_items: VecDeque<(ItemId, Timestamp)>,
+    /// Items shown in slots and not looked at since, the last shown first, at most [`Profile::RECENT_MAX`].
+    pub ignored: VecDeque<Ignored>,
     /// Items now in the cart: id, price in minor units, pieces.
     pub cart: Vec<(ItemId, i64, u32)>,
     /// Items ever ordered, newest first, at most [`Profile::RECENT_MAX`].
@@ -106,6 +108,17 @@ pub struct Profile {
     pub device: Box<str>,
     /// The highest position of the service's own journal folded in; `None` before the first.
     pub folded: Option<Position>,
+}
+
+/// An item that was shown to the visitor, who has not looked at it since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The item.
+    pub item: ItemId,
+    /// How often it was shown.
+    pub times: u32,
+    /// When last.
+    pub last: Timestamp,
 }
 
 /// Interest in one category.
@@ -145,6 +158,7 @@ impl Profile {
             events: 0,
             affinities: Vec::new(),
             recent_items: VecDeque::new(),
+            ignored: VecDeque::new(),
             cart: Vec::new(),
             bought_items: VecDeque::new(),
             bought_categories: Vec::new(),

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::{interest, reducer};
+use super::{ignored, interest, reducer};
 use crate::model::Profile;
 
 /// Joins the profile of the asking browser with the person's others.
@@ -46,6 +46,7 @@ fn add(joined: &mut Profile, profile: &Profile, half_life_ms: f64) {
     for (item, at) in &profile.recent_items {
         reducer::put_recent(&mut joined.recent_items, item, *at);
     }
+    ignored::join(joined, profile);
     for category in &profile.bought_categories {
         if joined.bought_categories.len() < Profile::CATEGORIES_MAX && !joined.bought_categories.contains(category) {
             joined.bought_categories.push(category.clone());

@@ -11,6 +11,7 @@
 //! their positions, and no event counts twice, delivered meanwhile or not.
 
 mod cache;
+mod ignored;
 mod interest;
 mod join;
 mod known;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::interest;
+use super::{ignored, interest};
 use crate::{
     config,
     model::{Action, Currency, Event, ItemId, Kind, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
@@ -238,9 +238,10 @@ fn take_items(profile: &mut Profile, event: &ProfileEvent) {
     let at = event.occurred_at;
     let after_the_order = profile.ordered_at.is_none_or(|ordered| at > ordered);
     match event.action {
-        Action::ItemViewed => event.items.iter().for_each(|(id, ..)| put_recent(&mut profile.recent_items, id, at)),
+        Action::ItemViewed => event.items.iter().for_each(|(id, ..)| look_at(profile, id, at)),
+        Action::SlotViewed => ignored::shown(profile, event.items.iter().map(|(id, ..)| id), at),
         Action::CartAdded => {
-            event.items.iter().for_each(|(id, ..)| put_recent(&mut profile.recent_items, id, at));
+            event.items.iter().for_each(|(id, ..)| look_at(profile, id, at));
             if after_the_order {
                 event.items.iter().for_each(|line| add_to_cart(&mut profile.cart, line));
             }
@@ -259,6 +260,11 @@ fn take_items(profile: &mut Profile, event: &ProfileEvent) {
         }
         _ => {}
     }
+}
+
+fn look_at(profile: &mut Profile, id: &ItemId, at: Timestamp) {
+    put_recent(&mut profile.recent_items, id, at);
+    ignored::looked_at(profile, id, at);
 }
 
 fn take_order(profile: &mut Profile, event: &ProfileEvent) {

@@ -211,15 +211,6 @@ pub struct FunnelBody {
     pub updated_at: String,
 }
 
-/// A page of a catalogue.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ItemPage {
-    /// The items.
-    pub items: Vec<super::item::ItemBody>,
-    /// How many match in all.
-    pub total: usize,
-}
-
 /// What a site's recommendations were tuned to, judged on the newest of its own clicks.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct TunedAnswer {
@@ -275,24 +266,6 @@ pub struct ModelQuality {
     pub mrr: f64,
     /// Half the width of its 95% interval.
     pub mrr_margin: f64,
-}
-
-/// What became of an upsert of items.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct UpsertAnswer {
-    /// Items stored.
-    pub upserted: usize,
-    /// Items refused, with the line (or place in the array) counted from 1.
-    pub rejected: Vec<RejectedLine>,
-}
-
-/// One refused item.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RejectedLine {
-    /// Counted from 1.
-    pub line: usize,
-    /// Why.
-    pub message: String,
 }
 
 /// A key to make.

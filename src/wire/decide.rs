@@ -67,6 +67,9 @@ pub struct PageContext {
     /// The item shown on the page.
     #[serde(default)]
     pub item: Option<String>,
+    /// Language of the page, such as `fa`; absent: the first one that the visitor's browser asks for.
+    #[serde(default)]
+    pub language: Option<String>,
     /// Items in the cart; absent when the page does not say.
     #[serde(default)]
     pub cart: Option<Vec<String>>,
@@ -128,6 +131,33 @@ pub struct DecisionBody<'a> {
     /// Why, in sentences; only to `server` and `admin` keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<&'a [String]>,
+    /// Items that would have been shown by their scores, and what kept them away; as `explanation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<Vec<LeftOutBody<'a>>>,
+}
+
+/// Why an item is shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemExplanation<'a> {
+    /// The model whose word weighed most.
+    pub model: &'static str,
+    /// What speaks for it, in a sentence.
+    pub evidence: &'a str,
+    /// What the model says.
+    pub model_score: f32,
+    /// What came of it after the rules.
+    pub score: f32,
+    /// The rules that moved it.
+    pub rules: &'a [String],
+}
+
+/// An item that is not shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LeftOutBody<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What keeps it away.
+    pub because: &'a str,
 }
 
 /// An item on a page.
@@ -153,6 +183,9 @@ pub struct ShownItem<'a> {
     pub reason: &'static str,
     /// Its score; comparable within this answer only.
     pub score: f32,
+    /// Why it is here; only to `server` and `admin` keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<ItemExplanation<'a>>,
 }
 
 /// What `GET /v1/recommend` takes.
@@ -170,6 +203,12 @@ pub struct RecommendQuery {
     /// How many.
     #[serde(default)]
     pub k: Option<usize>,
+    /// The slot whose rules hold; without it, the site's.
+    #[serde(default)]
+    pub slot: Option<String>,
+    /// Language of the page.
+    #[serde(default)]
+    pub language: Option<String>,
     /// How they are found: `auto` (default), `trending`, `viewed_together`, `affinity`, `recently_viewed`,
     /// `session_neighbours` or `sequential_rules`.
     #[serde(default)]
@@ -184,4 +223,7 @@ pub struct RecommendAnswer<'a> {
     /// Why these, for `server` and `admin` keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<&'a [String]>,
+    /// Items that would have been shown by their scores, and what kept them away; as `explanation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<Vec<LeftOutBody<'a>>>,
 }

@@ -1,10 +1,12 @@
 //! Items of a catalogue as shops send them and as answers show them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::model::{Currency, Item};
+use crate::model::{Currency, FlawKind, Item, ItemFlaw, Timestamp};
 
 /// One item. Further keys are kept as attributes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -38,6 +40,18 @@ pub struct ItemBody {
     /// Whether it may be shown.
     #[serde(default = "yes")]
     pub available: bool,
+    /// Language of its texts, such as `fa` or `en-GB`; empty when it is for everybody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub language: String,
+    /// Titles in further languages, by tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub titles: BTreeMap<String, String>,
+    /// What it is a variant of; sizes and colours of one thing share one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub item_group: String,
+    /// When it was first in the catalogue; RFC 3339. Only told: what is sent is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_at: Option<String>,
     /// Whatever else the shop knows.
     #[serde(flatten)]
     #[schema(value_type = Object)]
@@ -50,36 +64,40 @@ const fn yes() -> bool {
 
 const TEXT_MAX: usize = 2000;
 const LIST_MAX: usize = 50;
+const LIST_TEXT_MAX: usize = 200;
 const ATTRIBUTES_MAX: usize = 100;
+const ATTRIBUTES_BYTES_MAX: usize = 32_768;
+const TITLES_MAX: usize = 20;
+/// Longest language tag: BCP 47 recommends room for 35 characters.
+const LANGUAGE_MAX: usize = 35;
 
 impl ItemBody {
-    /// Checks and bounds it. The error is one line for the shop's engineer.
-    pub fn check(self) -> Result<Item, String> {
+    /// Reads one item from its JSON.
+    pub fn read(json: &[u8]) -> Result<Self, ItemFlaw> {
+        serde_json::from_slice(json).map_err(|error| FlawKind::Unreadable.because(error.to_string()))
+    }
+
+    /// The same of a value.
+    pub fn of(value: Value) -> Result<Self, ItemFlaw> {
+        serde_json::from_value(value).map_err(|error| FlawKind::Unreadable.because(error.to_string()))
+    }
+
+    /// Checks and bounds it. The flaw's message is one line for the shop's engineer.
+    pub fn check(self) -> Result<Item, ItemFlaw> {
         if self.id.is_empty() || self.id.len() > 100 || self.id.chars().any(char::is_control) {
-            return Err("`id` must have 1 to 100 bytes and no control characters".into());
+            return Err(FlawKind::Id.because("`id` must have 1 to 100 bytes and no control characters"));
         }
-        for (name, text) in [("title", &self.title), ("url", &self.url), ("image", &self.image), ("brand", &self.brand)]
-        {
-            if text.len() > TEXT_MAX {
-                return Err(format!("`{name}` of item {:?} is longer than {TEXT_MAX} bytes", self.id));
-            }
-        }
-        for (name, address) in [("url", &self.url), ("image", &self.image)] {
-            if !is_safe_address(address) {
-                return Err(format!("`{name}` of item {:?} must be an http, https or relative address", self.id));
-            }
-        }
-        let lists_fit = [&self.categories, &self.tags]
-            .iter()
-            .all(|list| list.len() <= LIST_MAX && list.iter().all(|text| text.len() <= 200));
-        if !lists_fit || self.attributes.len() > ATTRIBUTES_MAX {
-            return Err(format!("item {:?} has too many or too long categories, tags or attributes", self.id));
+        self.check_texts()?;
+        self.check_lists()?;
+        if self.price_minor < 0 {
+            return Err(FlawKind::Price.because(format!("`price_minor` of item {:?} is less than nothing", self.id)));
         }
         let currency = if self.currency.is_empty() {
             Currency::NONE
         } else {
-            Currency::parse(&self.currency)
-                .ok_or_else(|| format!("`currency` of item {:?} is no ISO 4217 code", self.id))?
+            Currency::parse(&self.currency).ok_or_else(|| {
+                FlawKind::Currency.because(format!("`currency` of item {:?} is no ISO 4217 code", self.id))
+            })?
         };
         Ok(Item {
             id: self.id.into(),
@@ -92,9 +110,64 @@ impl ItemBody {
             brand: self.brand,
             tags: self.tags,
             available: self.available,
+            language: self.language,
+            titles: self.titles,
+            group: self.item_group,
+            added_at: Timestamp::default(),
             attributes: self.attributes,
         })
     }
+
+    fn check_texts(&self) -> Result<(), ItemFlaw> {
+        let texts = [
+            ("title", &self.title),
+            ("url", &self.url),
+            ("image", &self.image),
+            ("brand", &self.brand),
+            ("item_group", &self.item_group),
+        ];
+        let titles = self.titles.values().map(|title| ("titles", title));
+        for (name, text) in texts.into_iter().chain(titles) {
+            if text.len() > TEXT_MAX {
+                let message = format!("`{name}` of item {:?} is longer than {TEXT_MAX} bytes", self.id);
+                return Err(FlawKind::TextTooLong.because(message));
+            }
+        }
+        for (name, address) in [("url", &self.url), ("image", &self.image)] {
+            if !is_safe_address(address) {
+                let message = format!("`{name}` of item {:?} must be an http, https or relative address", self.id);
+                return Err(FlawKind::Address.because(message));
+            }
+        }
+        let spoken = (!self.language.is_empty()).then_some(&self.language).into_iter().chain(self.titles.keys());
+        for tag in spoken {
+            if !is_language_tag(tag) {
+                let message = format!("item {:?} names a language by no tag such as `fa` or `en-GB`", self.id);
+                return Err(FlawKind::Language.because(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_lists(&self) -> Result<(), ItemFlaw> {
+        let lists_fit = [&self.categories, &self.tags]
+            .iter()
+            .all(|list| list.len() <= LIST_MAX && list.iter().all(|text| text.len() <= LIST_TEXT_MAX));
+        let attributes_fit = self.attributes.len() <= ATTRIBUTES_MAX
+            && serde_json::to_vec(&self.attributes).is_ok_and(|json| json.len() <= ATTRIBUTES_BYTES_MAX);
+        if lists_fit && attributes_fit && self.titles.len() <= TITLES_MAX {
+            return Ok(());
+        }
+        let message = format!("item {:?} has too many or too long categories, tags, titles or attributes", self.id);
+        Err(FlawKind::TooMuch.because(message))
+    }
+}
+
+fn is_language_tag(tag: &str) -> bool {
+    let letters = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    tag.len() <= LANGUAGE_MAX
+        && tag.split(['-', '_']).all(letters)
+        && tag.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
 }
 
 /// Whether an address may be put into a page: `http`, `https` or relative, nothing that runs.
@@ -121,6 +194,10 @@ impl From<&Item> for ItemBody {
             brand: item.brand.clone(),
             tags: item.tags.clone(),
             available: item.available,
+            language: item.language.clone(),
+            titles: item.titles.clone(),
+            item_group: item.group.clone(),
+            added_at: (item.added_at.0 > 0).then(|| item.added_at.to_string()),
             attributes: item.attributes.clone(),
         }
     }
@@ -147,7 +224,29 @@ mod tests {
         let item = serde_json::from_str::<ItemBody>(text).unwrap().check().unwrap();
         assert_eq!((item.price_minor, item.currency.as_str(), item.available), (1250, "EUR", true));
         assert_eq!(item.attributes["colour"], "red");
-        assert!(serde_json::from_str::<ItemBody>(r#"{"id":""}"#).unwrap().check().is_err());
-        assert!(serde_json::from_str::<ItemBody>(r#"{"id":"a","url":"javascript:1"}"#).unwrap().check().is_err());
+        let again = ItemBody::from(&Item { added_at: Timestamp(1), ..item.clone() });
+        let again = serde_json::to_vec(&again).unwrap();
+        assert_eq!(ItemBody::read(&again).unwrap().check().unwrap(), item, "what is told can be sent back");
+    }
+
+    #[test]
+    fn what_cannot_be_an_item_is_refused_with_its_reason() {
+        let check = |json: &str, kind: FlawKind| {
+            let flaw = ItemBody::read(json.as_bytes()).and_then(ItemBody::check).unwrap_err();
+            assert_eq!(flaw.kind, kind, "{json}: {flaw}");
+            assert!(!flaw.message.contains('\n'));
+        };
+        check("{}", FlawKind::Unreadable);
+        check(r#"{"id":"a","price_minor":12.5}"#, FlawKind::Unreadable);
+        check(r#"{"id":""}"#, FlawKind::Id);
+        check(r#"{"id":"a\u0007"}"#, FlawKind::Id);
+        check(r#"{"id":"a","url":"javascript:1"}"#, FlawKind::Address);
+        check(r#"{"id":"a","price_minor":-1}"#, FlawKind::Price);
+        check(r#"{"id":"a","currency":"euro"}"#, FlawKind::Currency);
+        check(r#"{"id":"a","language":"<script>"}"#, FlawKind::Language);
+        check(r#"{"id":"a","titles":{"1":"x"}}"#, FlawKind::Language);
+        check(&format!(r#"{{"id":"a","title":"{}"}}"#, "x".repeat(2001)), FlawKind::TextTooLong);
+        check(&format!(r#"{{"id":"a","tags":["{}"]}}"#, "x".repeat(201)), FlawKind::TooMuch);
+        check(&format!(r#"{{"id":"a","notes":"{}"}}"#, "x".repeat(40_000)), FlawKind::TooMuch);
     }
 }

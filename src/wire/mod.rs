@@ -3,6 +3,7 @@
 //! Shapes only: no IO, no decisions. What arrives is bounded and checked by the room that uses it.
 
 pub mod admin;
+pub mod catalogue;
 pub mod checks;
 pub mod collect;
 pub mod decide;

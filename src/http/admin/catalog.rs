@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    catalog::Shown,
     http::{
         body,
         caller::Caller,
@@ -16,9 +17,9 @@ use crate::{
         extract::{JsonBody, Path, Query, SitePath},
         state::Doors,
     },
-    model::Offer,
+    model::{ItemFlaw, Offer},
     wire::{
-        admin::{ItemPage, RejectedLine, UpsertAnswer},
+        catalogue::{ItemPage, RejectedLine, UpsertAnswer},
         item::ItemBody,
     },
 };
@@ -78,26 +79,34 @@ pub async fn put_items(
     let (parts, stream) = request.into_parts();
     let bytes = body::read(stream, &parts.headers, &doors.server).await?;
     let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
-    let done = doors.catalog.put_items(id, items).await?;
-    let line_of = |(place, message): (usize, String)| RejectedLine { line: lines[place - 1], message };
-    Ok(Json(UpsertAnswer { upserted: done.stored, rejected: done.rejected.into_iter().map(line_of).collect() }))
+    let done = doors.catalog.put_items(id, items, Shown::AtOnce).await?;
+    let line_of = |(place, flaw): (usize, ItemFlaw)| RejectedLine {
+        line: lines[place - 1],
+        reason: flaw.kind.as_str(),
+        message: flaw.message,
+    };
+    Ok(Json(UpsertAnswer {
+        upserted: done.stored + done.unchanged,
+        unchanged: done.unchanged,
+        rejected: done.rejected.into_iter().map(line_of).collect(),
+    }))
 }
 
 /// Items with the line each stands in, or its place in the array, counted from 1.
-type Numbered = Vec<(usize, Result<Value, String>)>;
+type Numbered = Vec<(usize, Result<ItemBody, ItemFlaw>)>;
 
 fn read_items(bytes: &[u8]) -> Result<Numbered, ApiError> {
     let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be read: {e}"));
     if bytes.trim_ascii_start().starts_with(b"[") {
         let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
-        return Ok((1..).zip(values.into_iter().map(Ok)).collect());
+        return Ok((1..).zip(values.into_iter().map(ItemBody::of)).collect());
     }
     if let Ok(one @ Value::Object(_)) = serde_json::from_slice(bytes) {
-        return Ok(vec![(1, Ok(one))]);
+        return Ok(vec![(1, ItemBody::of(one))]);
     }
     let lines = (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii));
     let items = lines.filter(|(_, line)| !line.is_empty());
-    Ok(items.map(|(number, line)| (number, serde_json::from_slice(line).map_err(|e| e.to_string()))).collect())
+    Ok(items.map(|(number, line)| (number, ItemBody::read(line))).collect())
 }
 
 /// Removes an item.

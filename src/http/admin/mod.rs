@@ -7,5 +7,6 @@ pub mod meaning;
 pub mod recommendations;
 pub mod reports;
 pub mod session;
+pub mod shelves;
 pub mod sites;
 pub mod visitors;

@@ -4,12 +4,18 @@
 //! Example: `{"field":"visit","op":"gte","value":3}` is refused with "unknown field `visit`; known
 //! are visits, pageviews, …".
 
+mod shelf;
+mod values;
+
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
+pub use shelf::compile_shelves;
 
+use self::values::{flag_test, number_test, text_test, trait_test};
 use super::{
-    condition::{Condition, NumberField, NumberTest, SetField, TextField, TextTest, TraitTest},
+    condition::{Condition, NumberField, SetField, TextField},
+    shelf::ShelfPlans,
     snapshot::{CompiledOffer, Items, Model, Recommend, SiteSnapshot},
 };
 use crate::{
@@ -53,10 +59,11 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
     for competing in by_slot.values_mut() {
         competing.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
     }
-    let offers = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
+    let offers: HashMap<_, _> = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
     let site = site.into();
     let settings_version = TrackerSettings::version(&site);
-    Ok(SiteSnapshot { site, settings_version, items, offers })
+    let shelves = Arc::new(ShelfPlans::default());
+    Ok(SiteSnapshot { site, settings_version: settings_version.into(), items, offers: Arc::new(offers), shelves })
 }
 
 /// Compiles one offer; `catalog` asks this before it stores one.
@@ -115,24 +122,57 @@ fn take_recommend(content: &mut crate::model::Content) -> Result<Option<Recommen
     Ok(Some(Recommend { model, k }))
 }
 
-fn compile_rule(rule: &Rule, depth: usize, nodes_left: &mut usize) -> Result<Condition, String> {
+/// A condition that is put together of others.
+pub(super) trait Tree: Sized {
+    fn everything() -> Self;
+    fn all(parts: Vec<Self>) -> Self;
+    fn any(parts: Vec<Self>) -> Self;
+    fn not(part: Self) -> Self;
+    /// One comparison of a field.
+    fn test(field: &str, op: Op, value: &Value) -> Result<Self, String>;
+}
+
+impl Tree for Condition {
+    fn everything() -> Self {
+        Self::Everyone
+    }
+
+    fn all(parts: Vec<Self>) -> Self {
+        Self::All(parts)
+    }
+
+    fn any(parts: Vec<Self>) -> Self {
+        Self::Any(parts)
+    }
+
+    fn not(part: Self) -> Self {
+        Self::Not(Box::new(part))
+    }
+
+    fn test(field: &str, op: Op, value: &Value) -> Result<Self, String> {
+        compile_test(field, op, value)
+    }
+}
+
+/// A marketer's rule as a tree of typed tests, bounded in depth and size.
+pub(super) fn compile_rule<T: Tree>(rule: &Rule, depth: usize, nodes_left: &mut usize) -> Result<T, String> {
     if depth > DEPTH_MAX {
         return Err(format!("its rule is nested deeper than {DEPTH_MAX} levels"));
     }
     spend(nodes_left, 1)?;
-    let mut parts = |rules: &[Rule]| -> Result<Vec<Condition>, String> {
+    let mut parts = |rules: &[Rule]| -> Result<Vec<T>, String> {
         rules.iter().map(|rule| compile_rule(rule, depth + 1, nodes_left)).collect()
     };
     match rule {
-        Rule::Everyone {} => Ok(Condition::Everyone),
-        Rule::All { all } => parts(all).map(Condition::All),
-        Rule::Any { any } => parts(any).map(Condition::Any),
-        Rule::Not { not } => Ok(Condition::Not(Box::new(compile_rule(not, depth + 1, nodes_left)?))),
+        Rule::Everyone {} => Ok(T::everything()),
+        Rule::All { all } => parts(all).map(T::all),
+        Rule::Any { any } => parts(any).map(T::any),
+        Rule::Not { not } => Ok(T::not(compile_rule(not, depth + 1, nodes_left)?)),
         Rule::Test { field, op, value } => {
             if let Value::Array(list) = value {
                 spend(nodes_left, list.len())?;
             }
-            compile_test(field, *op, value)
+            T::test(field, *op, value)
         }
     }
 }
@@ -166,79 +206,12 @@ fn compile_test(name: &str, op: Op, value: &Value) -> Result<Condition, String> 
     Err(format!("unknown field `{}`; known are {}", shown(name), known.join(", ")))
 }
 
-fn lookup<F: Copy>(words: &[(&str, F)], name: &str) -> Option<F> {
+pub(super) fn lookup<F: Copy>(words: &[(&str, F)], name: &str) -> Option<F> {
     words.iter().find(|(word, _)| *word == name).map(|(_, field)| *field)
 }
 
-fn number_test(field: &str, op: Op, value: &Value) -> Result<NumberTest, String> {
-    let number = || value.as_f64().ok_or_else(|| format!("`{field}` is compared with a number, not with {value}"));
-    Ok(match op {
-        Op::Eq => NumberTest::Eq(number()?),
-        Op::Ne => NumberTest::Ne(number()?),
-        Op::Gt => NumberTest::Gt(number()?),
-        Op::Gte => NumberTest::Gte(number()?),
-        Op::Lt => NumberTest::Lt(number()?),
-        Op::Lte => NumberTest::Lte(number()?),
-        Op::In => NumberTest::In(
-            list(field, value)?
-                .iter()
-                .map(|v| v.as_f64().ok_or_else(|| format!("`{field}` is compared with numbers, not with {v}")))
-                .collect::<Result<_, _>>()?,
-        ),
-        Op::Exists => NumberTest::Exists,
-        Op::Contains | Op::StartsWith => {
-            return Err(format!("`{field}` is a number: it has no `contains` or `starts_with`"));
-        }
-    })
-}
-
-fn text_test(field: &str, op: Op, value: &Value) -> Result<TextTest, String> {
-    let lower = |value: &Value| {
-        let text = value.as_str().map(str::to_lowercase).map(String::into_boxed_str);
-        text.ok_or_else(|| format!("`{field}` is compared with a text, not with {value}"))
-    };
-    Ok(match op {
-        Op::Eq => TextTest::Eq(lower(value)?),
-        Op::Ne => TextTest::Ne(lower(value)?),
-        Op::Contains => TextTest::Contains(lower(value)?),
-        Op::StartsWith => TextTest::StartsWith(lower(value)?),
-        Op::In => TextTest::In(list(field, value)?.iter().map(lower).collect::<Result<_, _>>()?),
-        Op::Exists => TextTest::Exists,
-        Op::Gt | Op::Gte | Op::Lt | Op::Lte => {
-            return Err(format!("`{field}` is a text: it cannot be greater or less than something"));
-        }
-    })
-}
-
-/// Traits take the type of the value they are compared with.
-fn trait_test(field: &str, op: Op, value: &Value) -> Result<TraitTest, String> {
-    let sample = value.as_array().and_then(|list| list.first()).unwrap_or(value);
-    if matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte) || sample.is_number() {
-        return number_test(field, op, value).map(TraitTest::Number);
-    }
-    match sample {
-        Value::Bool(flag) if op != Op::In => text_test(field, op, &Value::String(flag.to_string())),
-        _ => text_test(field, op, value),
-    }
-    .map(TraitTest::Text)
-}
-
-fn flag_test(field: &str, op: Op, value: &Value) -> Result<bool, String> {
-    match (op, value) {
-        (Op::Exists, _) => Ok(true),
-        (Op::Eq, Value::Bool(flag)) => Ok(*flag),
-        (Op::Ne, Value::Bool(flag)) => Ok(!*flag),
-        (Op::Eq | Op::Ne, _) => Err(format!("`{field}` is compared with true or false, not with {value}")),
-        _ => Err(format!("`{field}` is true or false: compare it with `eq` or `ne`")),
-    }
-}
-
-fn list<'a>(field: &str, value: &'a Value) -> Result<&'a [Value], String> {
-    value.as_array().map(Vec::as_slice).ok_or_else(|| format!("`in` on `{field}` needs a list, not {value}"))
-}
-
 /// A marketer's text, cut so that a message stays one readable line.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
