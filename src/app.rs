@@ -109,7 +109,7 @@ impl App {
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
         let seal = exposure_seal(&control).await?;
-        let mut back = Tasks::default();
+        let mut back = keeping(&catalog);
         let learned = learning(config, &control, &store, &mut back).await?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
@@ -142,7 +142,6 @@ impl App {
         let keeper = IdKeeper::new(&dedup, &journal, delivery.delivered(), ids_safe_below, data_dir);
         back.spawn("message ids", keeper.run(back.stopping()));
         back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
-        back.spawn("catalogue", Arc::clone(&catalog).run(back.stopping()));
         back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
 
@@ -213,6 +212,13 @@ impl App {
 /// What signs the draws of recommendations and knows them again; made once, kept in the control database.
 async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
     Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))
+}
+
+/// The tasks in the background, the catalogue's own the first of them.
+fn keeping(catalog: &Arc<Catalog>) -> Tasks {
+    let mut back = Tasks::default();
+    back.spawn("catalogue", Arc::clone(catalog).run(back.stopping()));
+    back
 }
 
 /// The journal and the message ids, in step with each other; and below which position the ids' own files

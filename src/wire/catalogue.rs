@@ -33,7 +33,8 @@ pub struct ShelfRulesBody {
 pub struct UpsertAnswer {
     /// Items that are stored now as they were sent.
     pub upserted: usize,
-    /// Of them, those that were there just so already.
+    /// Of them, those that were there just so already; not told when there were none.
+    #[serde(skip_serializing_if = "is_none")]
     pub unchanged: usize,
     /// Items refused, with the line (or place in the array) counted from 1.
     pub rejected: Vec<RejectedLine>,
@@ -48,4 +49,9 @@ pub struct RejectedLine {
     pub reason: &'static str,
     /// Why.
     pub message: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+const fn is_none(n: &usize) -> bool {
+    *n == 0
 }

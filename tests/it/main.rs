@@ -26,6 +26,7 @@ mod reports;
 mod segment;
 mod service;
 mod sessions;
+mod shelves;
 mod showing;
 mod store;
 mod support;

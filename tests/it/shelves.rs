@@ -1,0 +1,157 @@
+//! What a marketer says about shelves holds from the next request on, and the answer says why.
+
+use std::time::Duration;
+
+use ashna::control::{Role, Scope};
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    client::{Answer, Door},
+};
+
+/// A shop of twelve items of two categories and two makers.
+async fn shop() -> (TestApp, Door) {
+    let app = TestApp::start().await;
+    let admin = app.with_key(Scope::Admin).await;
+    let items: Vec<Value> = (1..=12)
+        .map(|n| {
+            json!({ "id": format!("p-{n}"), "title": format!("Thing {n}"), "price_minor": 1000, "currency": "EUR",
+                "categories": [if n % 2 == 0 { "Tea" } else { "Coffee" }], "brand": if n > 6 { "Acme" } else { "Other" },
+                "language": "en", "titles": { "fa": format!("چیز {n}") } })
+        })
+        .collect();
+    assert_eq!(admin.post(&app.path("items"), items.into()).await.json()["upserted"], 12);
+    (app, admin)
+}
+
+fn ids(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let answer = answer.json();
+    answer["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn recommends(app: &TestApp, rest: &str) -> Answer {
+    app.door().get(&format!("/v1/recommend?key={}&{rest}", app.site.write_key)).await
+}
+
+#[tokio::test]
+async fn an_item_marked_unavailable_is_gone_within_a_second() {
+    let (app, admin) = shop().await;
+    assert!(ids(&recommends(&app, "k=50").await).contains(&"p-12".to_owned()));
+    let sold_out = json!({ "id": "p-12", "title": "Thing 12", "available": false });
+    assert_eq!(admin.post(&app.path("items"), sold_out).await.status, 200);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!ids(&recommends(&app, "k=50").await).contains(&"p-12".to_owned()));
+    let slots = app.visitor().decides(&["home-recs"]).await;
+    assert!(!slots.to_string().contains("\"p-12\""), "{slots}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn rules_of_site_and_slot_hold_from_the_next_request_on() {
+    let (app, admin) = shop().await;
+    let rules = app.path("recommendation-rules");
+    let site = json!({ "exclude": { "brands": ["Acme"] }, "pins": [{ "item": "p-2", "position": 1 }] });
+    let answer = admin.put(&rules, site.clone()).await;
+    assert_eq!(
+        (answer.status, &answer.json()["site"]["exclude"]["brands"]),
+        (200, &json!(["Acme"])),
+        "{}",
+        answer.text
+    );
+    let shown = ids(&recommends(&app, "k=50").await);
+    assert_eq!((shown.len(), shown[0].as_str()), (6, "p-2"), "{shown:?}");
+
+    let tea = json!({ "only": { "field": "category", "op": "eq", "value": "Tea" } });
+    assert_eq!(admin.put(&format!("{rules}/tea-recs"), tea).await.status, 200);
+    assert_eq!(ids(&recommends(&app, "k=50&slot=tea-recs").await), ["p-2", "p-6", "p-4"]);
+    assert_eq!(ids(&recommends(&app, "k=50&slot=other").await).len(), 6);
+    let decided = app.visitor().decides(&["tea-recs"]).await;
+    assert_eq!(decided["decisions"]["tea-recs"]["items"].as_array().unwrap().len(), 3);
+
+    // A new item meets the rules as soon as it is there.
+    let new = json!({ "id": "p-13", "categories": ["Tea"] });
+    admin.post(&app.path("items"), new).await;
+    assert_eq!(ids(&recommends(&app, "k=50&slot=tea-recs").await)[1], "p-13");
+
+    assert_eq!(admin.delete(&format!("{rules}/tea-recs")).await.status, 204);
+    admin.delete(&format!("{rules}/tea-recs")).await.refuses(404, "not_found");
+    assert_eq!(ids(&recommends(&app, "k=50&slot=tea-recs").await).len(), 7);
+    assert_eq!(admin.get(&rules).await.json()["slots"], json!({}));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn unusable_rules_change_nothing_and_viewers_may_not_write_them() {
+    let (app, admin) = shop().await;
+    let rules = app.path("recommendation-rules");
+    let unknown = json!({ "only": { "field": "colour", "op": "eq", "value": "red" } });
+    let answer = admin.put(&rules, unknown).await;
+    answer.refuses(422, "invalid");
+    assert!(answer.text.contains("attribute.NAME"), "{}", answer.text);
+    admin.put(&rules, json!({ "colour": "red" })).await.refuses(400, "unreadable");
+    let marketer = app.with_login(Role::Marketer).await;
+    assert_eq!(marketer.put(&rules, json!({})).await.status, 200);
+    let viewer = app.with_login(Role::Viewer).await;
+    assert_eq!(viewer.get(&rules).await.status, 200);
+    viewer.put(&rules, json!({})).await.refuses(403, "forbidden");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn each_item_says_why_to_the_sites_own_programs() {
+    let (app, admin) = shop().await;
+    let boost = json!({ "when": { "field": "brand", "op": "eq", "value": "Acme" }, "percent": 200 });
+    let rules =
+        json!({ "pins": [{ "item": "p-1", "position": 1 }], "boosts": [boost], "exclude": { "items": ["p-9"] } });
+    assert_eq!(admin.put(&app.path("recommendation-rules"), rules).await.status, 200);
+    let mut visitor = app.visitor();
+    for id in ["p-8", "p-9", "p-8"] {
+        visitor.tracks("Product Viewed", json!({ "product_id": id, "category": "Tea" })).await;
+    }
+    let asked = format!("/v1/recommend?k=4&visitor={}", visitor.id);
+    let answer = admin.get(&asked).await.json();
+    let first = &answer["items"][0];
+    assert_eq!((&first["id"], &first["reason"]), (&json!("p-1"), &json!("pinned")), "{answer}");
+    assert!(first["explanation"]["rules"][0].as_str().unwrap().starts_with("pin:"));
+    let lifted =
+        answer["items"].as_array().unwrap().iter().find(|item| item["brand"] == "Acme" && item["score"] != 0.0);
+    let why = &lifted.expect("an item of the boosted maker")["explanation"];
+    assert_eq!(why["rules"], json!(["boost: 200% for brand is “acme” (site)"]), "{answer}");
+    assert!(why["score"].as_f64().unwrap() > why["model_score"].as_f64().unwrap());
+    assert!(!why["evidence"].as_str().unwrap().is_empty() && !why["model"].as_str().unwrap().is_empty());
+    let public = recommends(&app, &format!("k=4&visitor={}", visitor.id)).await;
+    assert!(!public.text.contains("explanation") && !public.text.contains("left_out"), "{}", public.text);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_visitor_ignores_rests_until_it_is_looked_at() {
+    let (app, admin) = shop().await;
+    let tired = json!({ "fatigue": { "shown_max": 2, "rest_hours": 24 } });
+    assert_eq!(admin.put(&app.path("recommendation-rules"), tired).await.status, 200);
+    let mut visitor = app.visitor();
+    let asked = format!("k=50&visitor={}", visitor.id);
+    for _ in 0..2 {
+        assert_eq!(ids(&recommends(&app, &asked).await).len(), 12);
+        visitor.tracks("Slot Viewed", json!({ "slot": "home-recs", "items": ["p-12", "p-11"] })).await;
+    }
+    let shown = ids(&recommends(&app, &asked).await);
+    assert_eq!(shown.len(), 10, "{shown:?}");
+    assert!(!shown.iter().any(|id| id == "p-12" || id == "p-11"));
+    visitor.tracks("Product Viewed", json!({ "product_id": "p-11" })).await;
+    assert!(ids(&recommends(&app, &asked).await).contains(&"p-11".to_owned()));
+    assert_eq!(ids(&recommends(&app, "k=50").await).len(), 12, "somebody else");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn titles_come_in_the_language_of_the_page() {
+    let (app, _) = shop().await;
+    let answer = recommends(&app, "k=1&language=fa-IR").await.json();
+    assert!(answer["items"][0]["title"].as_str().unwrap().starts_with("چیز"), "{answer}");
+    let answer = recommends(&app, "k=1&language=de").await.json();
+    assert!(answer["items"][0]["title"].as_str().unwrap().starts_with("Thing"), "{answer}");
+    app.finish().await;
+}
