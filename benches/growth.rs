@@ -6,6 +6,7 @@
 
 use std::{
     io::Write,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -60,7 +61,8 @@ fn invent(clicks: usize) -> Sessions {
             visit.push(Number::try_from(next).unwrap_or(0));
         }
         let at = sessions.clicks() as f64 / clicks as f64 * MONTHS_S as f64;
-        sessions.push(visit.iter().copied(), (at * 1000.0) as i64);
+        let visitor = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+        sessions.push(visit.iter().copied(), (at * 1000.0) as i64, visitor);
     }
     sessions
 }
@@ -88,7 +90,7 @@ fn main() {
         let tuning = begun.elapsed();
         let asks = sessions.clone();
         let begun = Instant::now();
-        let learned = Learned::new(sessions, &tuned);
+        let learned = Learned::new(sessions, &Arc::new(tuned));
         let build = begun.elapsed();
         let mut scratch = Scratch::default();
         let mut times: Vec<Duration> = Vec::new();

@@ -110,13 +110,13 @@ impl App {
 
         let seal = exposure_seal(&control).await?;
         let mut back = keeping(&catalog);
-        let learned = learning(config, &control, &store, &mut back).await?;
+        let learned = learning(config, &control, &store, &delivery, &mut back).await?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&journal),
             dedup.clone(),
-            Arc::clone(&profiles),
+            (Arc::clone(&profiles), Arc::clone(&learned.0)),
             places(&config.geo, &metrics, &mut back)?,
             (Arc::clone(&salts), seal.clone()),
             Arc::clone(&metrics),
@@ -269,10 +269,11 @@ async fn learning(
     config: &Config,
     control: &Control,
     store: &Store,
+    delivery: &Delivery,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(Arc<Learn>, Arc<Shows>)> {
-    let minutes = config.ingest.session_minutes;
-    let learn = Arc::new(Learn::open(store.clone(), control.clone(), &config.learn, minutes).await?);
+    let (minutes, delivered) = (config.ingest.session_minutes, Some(delivery.delivered()));
+    let learn = Arc::new(Learn::open(store.clone(), control.clone(), &config.learn, minutes, delivered).await?);
     let shows = Arc::new(Shows::new(store.clone()));
     tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
     tasks.spawn("what was shown", Arc::clone(&shows).run(tasks.stopping()));

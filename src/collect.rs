@@ -15,6 +15,7 @@ use crate::{
         caps::Column, enrich::Readings, exposure::Flaw, robots::Robot,
     },
     journal::{self, AppendError, Journal},
+    learn::Learn,
     model::{Event, Kind, KnownBy, Position, ProfileEvent, Site, SiteId, Timestamp, VisitorId},
     profiles::{Profiles, reducer},
     salts::Salts,
@@ -32,6 +33,7 @@ struct Rooms {
     journal: Arc<Journal>,
     dedup: Dedup,
     profiles: Arc<Profiles>,
+    learn: Arc<Learn>,
     geo: Arc<Geo>,
     salts: Arc<Salts>,
     readings: Readings,
@@ -110,7 +112,7 @@ impl Collector {
         limits: config::Ingest,
         journal: Arc<Journal>,
         dedup: Dedup,
-        profiles: Arc<Profiles>,
+        (profiles, learn): (Arc<Profiles>, Arc<Learn>),
         geo: Arc<Geo>,
         (salts, seal): (Arc<Salts>, Seal),
         metrics: Arc<Metrics>,
@@ -118,7 +120,20 @@ impl Collector {
         let pace = Pace::new(limits.pageviews_per_10s_max);
         let caps = Caps::new(&limits);
         let readings = Readings::default();
-        Self(Arc::new(Rooms { limits, journal, dedup, profiles, geo, salts, readings, pace, caps, seal, metrics }))
+        Self(Arc::new(Rooms {
+            limits,
+            journal,
+            dedup,
+            profiles,
+            learn,
+            geo,
+            salts,
+            readings,
+            pace,
+            caps,
+            seal,
+            metrics,
+        }))
     }
 
     /// Takes one request's events; returns when what is kept is on disk.
@@ -278,7 +293,9 @@ impl Rooms {
             let position = first.plus(offset);
             one.reservation.keep(position);
             if let Some(event) = one.folded {
-                self.profiles.apply(site, one.visitor, &ProfileEvent { position, ..event });
+                let event = ProfileEvent { position, ..event };
+                self.profiles.apply(site, one.visitor, &event);
+                self.learn.hear(site, one.visitor, &event);
             }
         }
     }

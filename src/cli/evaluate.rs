@@ -5,6 +5,7 @@ mod read;
 use std::{
     io::{BufWriter, IsTerminal, Write},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -61,6 +62,7 @@ pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
     let bounds = Bounds { k: usize::from(options.k), ..Bounds::default() };
     let tuned = tune(&sessions, &bounds, &mut |share| at(&bar, f64::from(share) * 0.6));
     bar.set_message("learning");
+    let tuned = Arc::new(tuned);
     let learned = Learned::new(sessions, &tuned);
     bar.set_message("predicting");
     let models: Vec<Model> = match Model::parse(&options.model) {

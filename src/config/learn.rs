@@ -14,6 +14,4 @@ pub struct Learn {
     pub events_max: usize,
     /// `learn.trending_half_life_hours`.
     pub trending_half_life_hours: f64,
-    /// `learn.neighbours_max`.
-    pub neighbours_max: usize,
 }

@@ -201,7 +201,7 @@ impl<'a> Candidates<'a> {
     fn clicks(&self, learned: &Learned) -> Vec<Number> {
         let profile = self.facts.profile;
         let begun = profile.session_start;
-        let known = |id: &str| self.index.number(id).filter(|n| (*n as usize) < learned.sessions().catalogue());
+        let known = |id: &str| self.index.number(id).filter(|n| (*n as usize) < learned.catalogue());
         let recent = profile.recent_items.iter().take(CLICKS_MAX);
         let mut clicks: Vec<Number> =
             recent.clone().filter(|(_, at)| *at >= begun).filter_map(|(id, _)| known(id)).collect();
@@ -285,7 +285,7 @@ impl<'a> Candidates<'a> {
     /// speaks of that item. Everything else where the page is about none.
     fn narrow_seeds(&self) -> Vec<(Number, f32)> {
         match self.index.number(self.facts.context.item) {
-            Some(item) if self.index.neighbours(item).next().is_some() => vec![(item, 1.0)],
+            Some(item) if !self.index.neighbours(item).is_empty() => vec![(item, 1.0)],
             _ => self.seeds(),
         }
     }

@@ -1,33 +1,48 @@
 //! What the service learned from everybody's clicks: which items are popular, which go together.
 //!
-//! Immutable and flat: items are numbered, and the neighbours of all items lie one after the other in
-//! three arrays, so that a decision reads a few consecutive cache lines an item.
+//! Items are numbered. The large part is shared by all versions between two builds; what came since (items
+//! first seen, what is popular now) lies beside it, so that a version every second costs milliseconds.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     model::{ItemId, Timestamp},
-    recommend::Learned,
+    recommend::{Learned, chunks::Chunks},
 };
 
-/// Place of an item in an [`Index`]; valid for that one instance only.
+/// Place of an item in an [`Index`]; valid for it and for those grown from it.
 pub type Number = u32;
 
 /// What was learned of one site. `Index::default()` knows nothing, which is right for a new site.
-#[derive(Debug, Default)]
+/// Cheap to clone.
+#[derive(Debug, Clone, Default)]
 pub struct Index {
-    ids: Box<[ItemId]>,
-    numbers: HashMap<ItemId, Number, ahash::RandomState>,
-    popularity: Box<[f32]>,
-    trending: Box<[Number]>,
-    trending_in: HashMap<Box<str>, Box<[Number]>, ahash::RandomState>,
-    /// Neighbours of item `n` lie from `offsets[n]` to `offsets[n + 1]`.
-    offsets: Box<[u32]>,
-    targets: Box<[Number]>,
-    scores: Box<[f32]>,
-    supports: Box<[u32]>,
+    known: Arc<Known>,
+    newcomers: Arc<Newcomers>,
+    popularity: Chunks<f32>,
+    trending: Arc<[Number]>,
+    /// Of categories with something new since the large part was built.
+    trending_in: Arc<HashMap<Box<str>, Box<[Number]>, ahash::RandomState>>,
     events: usize,
     learned: Option<Learned>,
+}
+
+/// The large part.
+#[derive(Debug, Default)]
+struct Known {
+    ids: Box<[ItemId]>,
+    numbers: HashMap<ItemId, Number, ahash::RandomState>,
+    popularity: Chunks<f32>,
+    trending: Arc<[Number]>,
+    trending_in: HashMap<Box<str>, Box<[Number]>, ahash::RandomState>,
+    neighbours: Vec<Vec<Neighbour>>,
+}
+
+/// Items first seen since; numbered after the known ones.
+#[derive(Debug, Clone, Default)]
+struct Newcomers {
+    ids: Vec<ItemId>,
+    numbers: HashMap<ItemId, Number, ahash::RandomState>,
 }
 
 /// An item that goes together with another.
@@ -45,22 +60,37 @@ pub struct Neighbour {
 #[derive(Debug, Default)]
 pub struct Parts {
     /// Every item with its main category (empty when unknown) and its decayed popularity.
-    pub items: Vec<(ItemId, Box<str>, f32)>,
-    /// Neighbours of every item, best first; as long as `items`.
+    pub items: Vec<(ItemId, Arc<str>, f32)>,
+    /// Neighbours that are known otherwise than from visits, best first; may be shorter than `items`.
     pub neighbours: Vec<Vec<Neighbour>>,
     /// Events it was learned from.
     pub events: usize,
 }
 
+/// What came since, of one item.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// Its number, as [`Index::number_or_new`] told it.
+    pub item: Number,
+    /// Its main category; empty when unknown.
+    pub category: Arc<str>,
+    /// What is to be added to its popularity.
+    pub popularity: f32,
+}
+
 /// Popular items kept overall and for each category.
 pub const TRENDING_MAX: usize = 200;
+/// Visits, not all of one visitor, that must have had a pair.
+const SUPPORT_MIN: u32 = 2;
+/// A pair that so many had counts half of what it would with very many.
+const SUPPORT_DAMPING: f32 = 2.0;
 
 impl Index {
     /// Puts an index together. Neighbours that point nowhere are left out.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { items, neighbours, events } = parts;
-        let popularity: Box<[f32]> = items.iter().map(|(_, _, popularity)| *popularity).collect();
+        let Parts { items, mut neighbours, events } = parts;
+        let popularity: Chunks<f32> = items.iter().map(|(_, _, popularity)| *popularity).collect();
         let mut by_category: HashMap<&str, Vec<Number>> = HashMap::new();
         for (number, (_, category, _)) in (0..).zip(&items).filter(|(_, (_, category, _))| !category.is_empty()) {
             by_category.entry(category).or_default().push(number);
@@ -69,32 +99,63 @@ impl Index {
             .into_iter()
             .map(|(category, members)| (category.into(), most_popular(members, &popularity)))
             .collect();
-        let trending = most_popular((0..).take(items.len()).collect(), &popularity);
-
-        let mut flat = Flat {
-            offsets: vec![0],
-            targets: Vec::new(),
-            scores: Vec::new(),
-            supports: Vec::new(),
-            limit: items.len(),
-        };
-        for number in 0..items.len() {
-            flat.push(neighbours.get(number).map_or(&[], Vec::as_slice));
+        let trending: Arc<[Number]> = most_popular((0..).take(items.len()).collect(), &popularity).into();
+        for near in &mut neighbours {
+            near.retain(|near| (near.item as usize) < items.len() && near.score.is_finite());
         }
         let ids: Box<[ItemId]> = items.into_iter().map(|(id, _, _)| id).collect();
+        let numbers = ids.iter().cloned().zip(0..).collect();
+        let (whole, popular) = (popularity.clone(), Arc::clone(&trending));
         Self {
-            numbers: ids.iter().cloned().zip(0..).collect(),
-            ids,
+            known: Arc::new(Known { ids, numbers, popularity: whole, trending: popular, trending_in, neighbours }),
+            newcomers: Arc::default(),
             popularity,
             trending,
-            trending_in,
-            offsets: flat.offsets.into(),
-            targets: flat.targets.into(),
-            scores: flat.scores.into(),
-            supports: flat.supports.into(),
+            trending_in: Arc::default(),
             events,
             learned: None,
         }
+    }
+
+    /// The number of an item, and whether this is the first time that it is asked for.
+    pub fn number_or_new(&mut self, id: &ItemId) -> (Number, bool) {
+        if let Some(number) = self.number(id) {
+            return (number, false);
+        }
+        let newcomers = Arc::make_mut(&mut self.newcomers);
+        let number = Number::try_from(self.known.ids.len() + newcomers.ids.len()).unwrap_or(Number::MAX);
+        newcomers.ids.push(ItemId::clone(id));
+        newcomers.numbers.insert(ItemId::clone(id), number);
+        (number, true)
+    }
+
+    /// The same index with what came since the large part was built; it replaces what an earlier call told.
+    #[must_use]
+    pub fn grown(mut self, news: &[News], learned: Learned) -> Self {
+        self.popularity = self.known.popularity.clone();
+        let mut by_category: HashMap<&str, Vec<Number>, ahash::RandomState> = HashMap::default();
+        for News { item, category, popularity } in news {
+            *self.popularity.at(*item as usize) += popularity;
+            if !category.is_empty() {
+                by_category.entry(category).or_default().push(*item);
+            }
+        }
+        let popularity = &self.popularity;
+        let merged = |new: Vec<Number>, old: &[Number]| {
+            let mut members = new;
+            members.extend(old);
+            members.sort_unstable();
+            members.dedup();
+            most_popular(members, popularity)
+        };
+        let trending = merged(news.iter().map(|news| news.item).collect(), &self.known.trending);
+        let in_category = |(category, new): (&str, Vec<Number>)| {
+            let old = self.known.trending_in.get(category).map_or(&[][..], |members| members);
+            (Box::from(category), merged(new, old))
+        };
+        let trending_in = by_category.into_iter().map(in_category).collect();
+        (self.trending, self.trending_in) = (trending.into(), Arc::new(trending_in));
+        self.with(learned)
     }
 
     /// Adds what was learned of whole visits; its items are numbered as here.
@@ -104,7 +165,7 @@ impl Index {
         self
     }
 
-    /// What was learned of whole visits, once there were enough of them to tune it.
+    /// What was learned of whole visits.
     #[must_use]
     pub fn learned(&self) -> Option<&Learned> {
         self.learned.as_ref()
@@ -119,43 +180,38 @@ impl Index {
     /// Items known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.known.ids.len() + self.newcomers.ids.len()
     }
 
     /// Whether nothing was learned yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.len() == 0
     }
 
-    /// Events it was learned from.
+    /// Events the large part was learned from.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events
     }
 
-    /// Pairs of items kept.
-    #[must_use]
-    pub fn pairs(&self) -> usize {
-        self.targets.len()
-    }
-
     /// The number of an item.
     #[must_use]
     pub fn number(&self, id: &str) -> Option<Number> {
-        self.numbers.get(id).copied()
+        self.known.numbers.get(id).or_else(|| self.newcomers.numbers.get(id)).copied()
     }
 
     /// The item with this number.
     #[must_use]
     pub fn id(&self, number: Number) -> Option<&ItemId> {
-        self.ids.get(number as usize)
+        let number = number as usize;
+        self.known.ids.get(number).or_else(|| self.newcomers.ids.get(number.checked_sub(self.known.ids.len())?))
     }
 
     /// Decayed popularity of an item; 0 when unknown.
     #[must_use]
     pub fn popularity(&self, number: Number) -> f32 {
-        self.popularity.get(number as usize).copied().unwrap_or(0.0)
+        self.popularity.get(number as usize)
     }
 
     /// The most popular items, best first.
@@ -167,73 +223,101 @@ impl Index {
     /// The most popular items of a category, best first.
     #[must_use]
     pub fn trending_in(&self, category: &str) -> &[Number] {
-        self.trending_in.get(category).map_or(&[], |items| items)
+        let found = self.trending_in.get(category).or_else(|| self.known.trending_in.get(category));
+        found.map_or(&[], |items| items)
     }
 
-    /// What goes together with an item, best first.
-    pub fn neighbours(&self, number: Number) -> impl Iterator<Item = Neighbour> {
-        let n = number as usize;
-        let range = match (self.offsets.get(n), self.offsets.get(n + 1)) {
-            (Some(from), Some(to)) => *from as usize..*to as usize,
-            _ => 0..0,
-        };
-        range.map(|i| Neighbour { item: self.targets[i], score: self.scores[i], support: self.supports[i] })
-    }
-}
-
-/// The arrays of neighbours while they grow.
-struct Flat {
-    offsets: Vec<u32>,
-    targets: Vec<Number>,
-    scores: Vec<f32>,
-    supports: Vec<u32>,
-    limit: usize,
-}
-
-impl Flat {
-    fn push(&mut self, neighbours: &[Neighbour]) {
-        for neighbour in neighbours.iter().filter(|n| (n.item as usize) < self.limit && n.score.is_finite()) {
-            self.targets.push(neighbour.item);
-            self.scores.push(neighbour.score);
-            self.supports.push(neighbour.support);
-        }
-        self.offsets.push(u32::try_from(self.targets.len()).unwrap_or(u32::MAX));
+    /// What goes together with an item, best first: cosine over visits, so that what everybody looks at
+    /// does not go together with everything; what few visits had is damped, what one visitor had is not told.
+    #[must_use]
+    pub fn neighbours(&self, number: Number) -> Vec<Neighbour> {
+        let mut near: Vec<Neighbour> = self.known.neighbours.get(number as usize).cloned().unwrap_or_default();
+        let together = self.learned.iter().flat_map(|learned| learned.together(number));
+        near.extend(together.filter(|(_, _, support)| *support >= SUPPORT_MIN).map(|(item, cosine, support)| {
+            let damped = support as f32 / (support as f32 + SUPPORT_DAMPING);
+            Neighbour { item, score: (cosine * damped).min(1.0), support }
+        }));
+        near.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.item.cmp(&b.item)));
+        near
     }
 }
 
 /// The best of `members`, equal ones in the order of their numbers.
-fn most_popular(mut members: Vec<Number>, popularity: &[f32]) -> Box<[Number]> {
-    let of = |n: &Number| popularity[*n as usize];
-    members.sort_unstable_by(|a, b| of(b).total_cmp(&of(a)).then_with(|| a.cmp(b)));
-    members.truncate(TRENDING_MAX);
+fn most_popular(mut members: Vec<Number>, popularity: &Chunks<f32>) -> Box<[Number]> {
+    let of = |n: &Number| popularity.get(*n as usize);
+    let by_score = |a: &Number, b: &Number| of(b).total_cmp(&of(a)).then_with(|| a.cmp(b));
+    if members.len() > TRENDING_MAX {
+        members.select_nth_unstable_by(TRENDING_MAX, by_score);
+        members.truncate(TRENDING_MAX);
+    }
+    members.sort_unstable_by(by_score);
     members.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recommend::{Gathered, Sessions};
 
-    #[test]
-    fn an_index_gives_back_what_it_was_made_of() {
-        let near = |item, score, support| Neighbour { item, score, support };
-        let index = Index::new(Parts {
+    fn near(item: Number, score: f32, support: u32) -> Neighbour {
+        Neighbour { item, score, support }
+    }
+
+    fn index() -> Index {
+        Index::new(Parts {
             items: vec![("a".into(), "X".into(), 1.0), ("b".into(), "X".into(), 3.0), ("c".into(), "".into(), 2.0)],
             neighbours: vec![vec![near(1, 0.5, 9), near(7, 0.4, 2)], vec![], vec![near(0, 0.2, 3)]],
             events: 12,
-        });
+        })
+    }
+
+    #[test]
+    fn an_index_gives_back_what_it_was_made_of() {
+        let index = index();
         assert_eq!(index.trending(), [1, 2, 0]);
         assert_eq!(index.trending_in("X"), [1, 0]);
-        assert_eq!(index.neighbours(0).collect::<Vec<_>>(), [near(1, 0.5, 9)]);
-        assert_eq!(index.neighbours(2).count(), 1);
-        assert_eq!(index.neighbours(99).count(), 0);
-        assert_eq!((index.len(), index.events(), index.pairs()), (3, 12, 2));
+        assert_eq!(index.neighbours(0), [near(1, 0.5, 9)]);
+        assert_eq!((index.neighbours(2).len(), index.neighbours(99).len()), (1, 0));
+        assert_eq!((index.len(), index.events()), (3, 12));
         assert_eq!(index.number("c").and_then(|n| index.id(n)).map(|id| &**id), Some("c"));
     }
 
     #[test]
     fn an_empty_index_knows_nothing_and_says_so() {
         let index = Index::default();
-        assert!(index.is_empty() && index.trending().is_empty() && index.neighbours(0).next().is_none());
+        assert!(index.is_empty() && index.trending().is_empty() && index.neighbours(0).is_empty());
         assert_eq!((index.number("a"), index.popularity(3)), (None, 0.0));
+    }
+
+    #[test]
+    fn what_came_since_is_numbered_on_and_counts_at_once() {
+        let old = index();
+        let mut new = old.clone();
+        assert_eq!((new.number_or_new(&"b".into()), new.number_or_new(&"new".into())), ((1, false), (3, true)));
+        let news = |item, category: &str, popularity| News { item, category: category.into(), popularity };
+        let learned = Learned::new(Sessions::empty(0), &Arc::default());
+        let new = new.grown(&[news(3, "X", 2.5), news(0, "X", 1.0)], learned);
+        assert_eq!(new.trending(), [1, 3, 0, 2]);
+        assert_eq!((new.trending_in("X"), new.id(3).map(|id| &**id)), (&[1, 3, 0][..], Some("new")));
+        assert_eq!((old.trending(), old.number("new"), old.len(), new.len()), (&[1, 2, 0][..], None, 3, 4));
+        let again = new.clone().grown(&[news(3, "X", 9.0)], new.learned().unwrap().clone());
+        assert_eq!((again.trending(), again.popularity(0)), (&[3, 1, 2, 0][..], 1.0));
+    }
+
+    #[test]
+    fn a_pair_that_one_visitor_had_is_not_told() {
+        let told = |visitors: &[u32]| {
+            let mut gathered = Gathered::default();
+            for visitor in visitors {
+                gathered.push(&[0, 1], 0, *visitor);
+            }
+            let parts =
+                Parts { items: vec![("a".into(), "".into(), 1.0), ("b".into(), "".into(), 1.0)], ..Parts::default() };
+            Index::new(parts).with(Learned::new(gathered.sessions(), &Arc::default())).neighbours(0)
+        };
+        assert!(told(&[7, 7, 7]).is_empty());
+        let pair = told(&[7, 7, 9]);
+        assert_eq!((pair.len(), pair[0].item, pair[0].support), (1, 1, 2));
+        assert!((pair[0].score - 0.5).abs() < 1e-6, "cosine 1, damped by two visits");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         Item, Profile, Rule, ShelfRules, SiteId, Timestamp, VisitorId,
         profile::{Affinity, Ignored},
     },
-    recommend::{Learned, Sessions, Tuned},
+    recommend::{Learned, Sessions},
 };
 
 const CATEGORIES: [&str; 4] = ["A", "B", "C", ""];
@@ -60,10 +60,10 @@ fn any_index() -> impl Strategy<Value = Index> {
         let index = Index::new(parts);
         let Some(visits) = visits.filter(|_| items > 0) else { return index };
         let mut sessions = Sessions::empty(fixture::NOW.0 / 1000);
-        for visit in visits {
-            sessions.push(visit.into_iter().map(|n| u32::try_from(n % items).unwrap()), fixture::NOW.0);
+        for (visitor, visit) in (0..).zip(visits) {
+            sessions.push(visit.into_iter().map(|n| u32::try_from(n % items).unwrap()), fixture::NOW.0, visitor);
         }
-        index.with(Learned::new(sessions, &Tuned::default()))
+        index.with(Learned::new(sessions, &Arc::default()))
     })
 }
 

@@ -1,30 +1,26 @@
-//! Builds an index from item events.
+//! Builds the large index from item events.
 //!
-//! PURE. Popularity: every item counts once a visit, by the strongest thing done with it, and fades.
-//! Going together: items of one visit, the visits fading too, in the cosine measure, so that what
-//! everybody looks at does not go together with everything; pairs that few visitors saw are damped, and
-//! a pair that a single visitor saw is not kept. One item at a time is counted in one dense array:
-//! memory grows with the visits, never with the pairs.
+//! PURE. Events come visitor after visitor and leave at once: of a visit the numbers of the items looked
+//! at are kept, four bytes each, and nothing of anything else, so that ten million clicks take less than
+//! a hundred megabytes while they are gathered. Popularity: every item counts once a visit, by the
+//! strongest thing done with it, and fades.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     config,
-    decide::index::{Index, Neighbour, Number, Parts},
+    decide::index::{Index, Number, Parts},
     model::{Action, ItemId, Timestamp},
-    recommend::{Click, Sessions},
+    recommend::{Gathered, Learned, Tuned},
 };
 
-/// Items of one visit that are counted, the last ones: more is a robot or a price comparison.
+/// Items of one visit whose popularity is counted together, the last ones.
 const VISIT_ITEMS_MAX: usize = 30;
-/// Visits counted for one item, the newest ones; what goes with a bestseller is known long before.
-const ITEM_VISITS_MAX: usize = 5_000;
-/// Visitors who must have seen a pair.
-const SUPPORT_MIN: u32 = 2;
-/// A pair seen by this many visitors counts half of what it would with very many.
-const SUPPORT_DAMPING: f32 = 2.0;
-/// What a visit says of pairs halves in this time; tastes change more slowly than fashions.
-const VISIT_HALF_LIFE_MS: f64 = 45.0 * 86_400_000.0;
+/// Clicks of one visit that are gathered before the oldest are let go: more is a robot.
+const VISIT_CLICKS_MAX: usize = 1000;
 
 /// An item event of the store.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +32,7 @@ pub struct ItemEvent<'a> {
     /// What was done.
     pub action: Action,
     /// With what.
-    pub items: &'a [String],
+    pub items: &'a [&'a str],
     /// Category of the item, if it is one; empty when unknown.
     pub category: &'a str,
 }
@@ -46,10 +42,10 @@ pub struct ItemEvent<'a> {
 pub struct Params {
     /// Popularity halves in this time, milliseconds.
     pub trending_half_life_ms: f64,
-    /// Neighbours kept for an item.
-    pub neighbours_max: usize,
     /// Silence that ends a visit, milliseconds.
     pub session_ms: i64,
+    /// Clicks that are learned from at most.
+    pub events_max: usize,
 }
 
 impl Params {
@@ -58,9 +54,15 @@ impl Params {
     pub fn new(config: &config::Learn, session_minutes: u64) -> Self {
         Self {
             trending_half_life_ms: (config.trending_half_life_hours * 3_600_000.0).max(1.0),
-            neighbours_max: config.neighbours_max,
             session_ms: i64::try_from(session_minutes).unwrap_or(i64::MAX).saturating_mul(60_000),
+            events_max: config.events_max,
         }
+    }
+
+    /// What is left at `now` of something done at `at`.
+    #[expect(clippy::cast_possible_truncation, reason = "a factor from 0 to 1")]
+    pub(super) fn trend_weight(&self, now: Timestamp, at: Timestamp) -> f32 {
+        (-(now.since(at).max(0) as f64) / self.trending_half_life_ms).exp2() as f32
     }
 }
 
@@ -73,37 +75,52 @@ const fn popularity_of(action: Action) -> f32 {
     }
 }
 
+/// A number by which visits of one visitor are known as such; two visitors seldom share one.
+#[expect(clippy::cast_possible_truncation, reason = "that is the purpose")]
+pub(super) const fn mark(visitor: u128) -> u32 {
+    (visitor ^ (visitor >> 32) ^ (visitor >> 64) ^ (visitor >> 96)) as u32
+}
+
+/// The items of one visit with the strongest thing done with each, in the order of first sight.
+#[derive(Debug, Default)]
+pub(super) struct Acts(Vec<(Number, f32)>);
+
+impl Acts {
+    /// Notes an act; returns what has to make room for it.
+    pub(super) fn note(&mut self, item: Number, action: Action) -> Option<(Number, f32)> {
+        let act = popularity_of(action);
+        if let Some((_, strongest)) = self.0.iter_mut().find(|(known, _)| *known == item) {
+            *strongest = strongest.max(act);
+            return None;
+        }
+        let full = self.0.len() == VISIT_ITEMS_MAX;
+        let oldest = full.then(|| self.0.remove(0));
+        self.0.push((item, act));
+        oldest
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Number, f32)> {
+        self.0.iter().copied()
+    }
+}
+
 /// Collects events; they come visitor after visitor, oldest first within each.
 #[derive(Debug)]
 pub struct Builder {
     params: Params,
     now: Timestamp,
+    /// Visitors whose visit that is still under way is left out.
+    under_way: HashSet<u128, ahash::RandomState>,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
-    items: Vec<(ItemId, Box<str>, f32)>,
-    /// The visit being read: its items with their strongest act, in the order of first sight.
-    current: Vec<(Number, f32)>,
+    items: Vec<(ItemId, Arc<str>, f32)>,
+    categories: HashSet<Arc<str>, ahash::RandomState>,
+    /// The visit being read.
+    clicks: Vec<Number>,
+    acts: Acts,
     visitor: Option<u128>,
-    visitors: u32,
     last_at: Timestamp,
-    visits: Vec<Visit>,
-    /// How often, faded, each item was in a visit.
-    weights: Vec<f32>,
-    /// Items of all visits, one visit after the other.
-    members: Vec<Number>,
-    /// Everything looked at, click by click.
-    clicks: Vec<Click>,
-    /// Number of the visit being read.
-    visit: u64,
+    gathered: Gathered,
     events: usize,
-}
-
-#[derive(Debug)]
-struct Visit {
-    /// Visitors are numbered as they come.
-    visitor: u32,
-    weight: f32,
-    at: Timestamp,
-    first_member: u32,
 }
 
 impl Builder {
@@ -113,188 +130,99 @@ impl Builder {
         Self {
             params,
             now,
+            under_way: HashSet::default(),
             numbers: HashMap::default(),
             items: Vec::new(),
-            current: Vec::new(),
-            visitor: None,
-            visitors: 0,
-            last_at: Timestamp::default(),
-            visits: Vec::new(),
-            weights: Vec::new(),
-            members: Vec::new(),
+            categories: HashSet::default(),
             clicks: Vec::new(),
-            visit: 0,
+            acts: Acts::default(),
+            visitor: None,
+            last_at: Timestamp::default(),
+            gathered: Gathered::default(),
             events: 0,
         }
     }
 
-    /// Takes one event.
-    pub fn add(&mut self, event: &ItemEvent<'_>) {
+    /// Leaves out the visits of these visitors that are still under way.
+    #[must_use]
+    pub fn without(self, under_way: HashSet<u128, ahash::RandomState>) -> Self {
+        Self { under_way, ..self }
+    }
+
+    /// Takes one event. False when there are as many as there may be.
+    pub fn add(&mut self, event: &ItemEvent<'_>) -> bool {
         let same_visitor = self.visitor == Some(event.visitor);
         if !same_visitor || event.at.since(self.last_at) > self.params.session_ms {
             self.end_visit();
         }
-        self.visitors += u32::from(!same_visitor);
         self.visitor = Some(event.visitor);
         self.last_at = event.at;
         self.events += 1;
-        let act = popularity_of(event.action);
         for id in event.items.iter().filter(|id| !id.is_empty()) {
             // A category is said of one item; an order's may be that of any of its items.
             let category = if event.items.len() == 1 { event.category } else { "" };
             let number = self.number(id, category);
             if event.action == Action::ItemViewed {
-                self.clicks.push(Click { session: self.visit, item: number, at_ms: event.at.0 });
+                if self.clicks.len() == VISIT_CLICKS_MAX {
+                    self.clicks.drain(..VISIT_CLICKS_MAX / 2);
+                }
+                self.clicks.push(number);
             }
-            if let Some((_, strongest)) = self.current.iter_mut().find(|(known, _)| *known == number) {
-                *strongest = strongest.max(act);
-                continue;
+            if let Some((first, act)) = self.acts.note(number, event.action) {
+                self.items[first as usize].2 += act * self.params.trend_weight(self.now, event.at);
             }
-            if self.current.len() == VISIT_ITEMS_MAX {
-                let (first, strongest) = self.current.remove(0);
-                self.add_popularity(first, strongest, event.at);
-            }
-            self.current.push((number, act));
         }
+        self.events < self.params.events_max
     }
 
     fn number(&mut self, id: &str, category: &str) -> Number {
         if let Some(number) = self.numbers.get(id) {
-            if !category.is_empty() && *self.items[*number as usize].1 != *category {
-                self.items[*number as usize].1 = category.into();
+            let number = *number;
+            if !category.is_empty() && *self.items[number as usize].1 != *category {
+                self.items[number as usize].1 = self.category(category);
             }
-            return *number;
+            return number;
         }
         let id = ItemId::from(id);
         let number = Number::try_from(self.items.len()).unwrap_or(Number::MAX);
         self.numbers.insert(id.clone(), number);
-        self.items.push((id, category.into(), 0.0));
-        self.weights.push(0.0);
+        let category = self.category(category);
+        self.items.push((id, category, 0.0));
         number
     }
 
-    fn faded(&self, at: Timestamp, half_life_ms: f64) -> f64 {
-        (-(self.now.since(at).max(0) as f64) / half_life_ms).exp2()
+    /// One text for all items of a category.
+    fn category(&mut self, category: &str) -> Arc<str> {
+        if let Some(known) = self.categories.get(category) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = category.into();
+        self.categories.insert(Arc::clone(&new));
+        new
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a factor from 0 to 1")]
-    fn add_popularity(&mut self, item: Number, act: f32, at: Timestamp) {
-        let faded = self.faded(at, self.params.trending_half_life_ms) as f32;
-        self.items[item as usize].2 += act * faded;
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "a factor from 0 to 1; counts are bounded by events_max")]
     fn end_visit(&mut self) {
-        self.visit += 1;
-        let at = self.last_at;
-        let weight = self.faded(at, VISIT_HALF_LIFE_MS) as f32;
-        let current = std::mem::take(&mut self.current);
-        for (item, act) in &current {
-            self.add_popularity(*item, *act, at);
-            self.weights[*item as usize] += weight;
+        let (mut clicks, acts) = (std::mem::take(&mut self.clicks), std::mem::take(&mut self.acts));
+        let Some(visitor) = self.visitor else { return };
+        let goes_on = self.now.since(self.last_at) <= self.params.session_ms;
+        if !(goes_on && self.under_way.contains(&visitor)) {
+            let weight = self.params.trend_weight(self.now, self.last_at);
+            acts.iter().for_each(|(item, act)| self.items[item as usize].2 += act * weight);
+            self.gathered.push(&clicks, self.last_at.0, mark(visitor));
         }
-        if current.len() >= 2 {
-            self.visits.push(Visit { visitor: self.visitors, weight, at, first_member: self.members.len() as u32 });
-            self.members.extend(current.iter().map(|(item, _)| *item));
-        }
+        clicks.clear();
+        self.clicks = clicks;
     }
 
-    /// The index of everything added, and the visits with their clicks; the items of both have the same
-    /// numbers.
+    /// The index of everything added, by what the site was tuned to.
     #[must_use]
-    pub fn finish(mut self) -> (Index, Sessions) {
+    pub fn finish(mut self, tuned: &Arc<Tuned>) -> Index {
         self.end_visit();
-        let sessions = Sessions::new(std::mem::take(&mut self.clicks));
-        let visits_of = self.visits_of_items();
-        let mut counter = Counter::new(self.items.len());
-        let neighbours =
-            visits_of.iter().zip(0..).map(|(visits, item)| self.neighbours_of(item, visits, &mut counter)).collect();
-        (Index::new(Parts { items: self.items, neighbours, events: self.events }), sessions)
-    }
-
-    /// The visits each item was in, visitor after visitor.
-    fn visits_of_items(&self) -> Vec<Vec<u32>> {
-        let mut visits_of = vec![Vec::new(); self.items.len()];
-        for (_, number) in self.visits.iter().zip(0_u32..) {
-            for item in self.members_of(number) {
-                visits_of[*item as usize].push(number);
-            }
-        }
-        for visits in visits_of.iter_mut().filter(|visits| visits.len() > ITEM_VISITS_MAX) {
-            let newest_first = |visit: &u32| std::cmp::Reverse((self.visits[*visit as usize].at, *visit));
-            visits.select_nth_unstable_by_key(ITEM_VISITS_MAX, newest_first);
-            visits.truncate(ITEM_VISITS_MAX);
-            visits.sort_unstable();
-        }
-        visits_of
-    }
-
-    fn members_of(&self, visit: u32) -> &[Number] {
-        let from = self.visits[visit as usize].first_member as usize;
-        let to = self.visits.get(visit as usize + 1).map_or(self.members.len(), |next| next.first_member as usize);
-        &self.members[from..to]
-    }
-
-    fn neighbours_of(&self, item: Number, visits: &[u32], counter: &mut Counter) -> Vec<Neighbour> {
-        let mut weight_read = 0.0_f32;
-        for number in visits {
-            let visit = &self.visits[*number as usize];
-            weight_read += visit.weight;
-            for other in self.members_of(*number).iter().filter(|other| **other != item) {
-                counter.count(*other, visit.visitor, visit.weight);
-            }
-        }
-        // Of a bestseller only a part of the visits was weight_read, and they are measured by themselves.
-        let own_weight = if visits.len() < ITEM_VISITS_MAX { self.weights[item as usize] } else { weight_read };
-        let mut near: Vec<Neighbour> = counter
-            .drain()
-            .filter(|(_, together, support)| *support >= SUPPORT_MIN && *together > 0.0)
-            .map(|(other, together, support)| {
-                let cosine = together / (own_weight * self.weights[other as usize]).sqrt().max(f32::MIN_POSITIVE);
-                let damped = support as f32 / (support as f32 + SUPPORT_DAMPING);
-                Neighbour { item: other, score: (cosine * damped).min(1.0), support }
-            })
-            .collect();
-        near.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.item.cmp(&b.item)));
-        near.truncate(self.params.neighbours_max);
-        near
-    }
-}
-
-/// Counts what was seen together with one item; the arrays are used again for the next.
-struct Counter {
-    together: Vec<f32>,
-    support: Vec<u32>,
-    /// The visitor counted last, so that each supports a pair once.
-    visitor: Vec<u32>,
-    touched: Vec<Number>,
-}
-
-impl Counter {
-    fn new(items: usize) -> Self {
-        Self { together: vec![0.0; items], support: vec![0; items], visitor: vec![0; items], touched: Vec::new() }
-    }
-
-    /// Visitors are numbered from 1 and come in order.
-    fn count(&mut self, other: Number, visitor: u32, weight: f32) {
-        let at = other as usize;
-        if self.support[at] == 0 {
-            self.touched.push(other);
-        }
-        self.together[at] += weight;
-        if self.visitor[at] != visitor || self.support[at] == 0 {
-            self.visitor[at] = visitor;
-            self.support[at] += 1;
-        }
-    }
-
-    /// Everything counted, and a clean slate.
-    fn drain(&mut self) -> impl Iterator<Item = (Number, f32, u32)> {
-        let Self { together, support, touched, .. } = self;
-        touched.drain(..).map(|other| {
-            let at = other as usize;
-            (other, std::mem::take(&mut together[at]), std::mem::take(&mut support[at]))
-        })
+        let Self { numbers, items, gathered, events, .. } = self;
+        // Made again from `items`, and there is no need to have it twice meanwhile.
+        drop(numbers);
+        let learned = Learned::new(gathered.sessions(), tuned);
+        Index::new(Parts { items, neighbours: Vec::new(), events }).with(learned)
     }
 }
 
@@ -306,18 +234,18 @@ mod tests {
     const MINUTE: i64 = 60_000;
 
     fn learned(events: &[(u128, i64, &[&str])]) -> Index {
-        let params = Params { trending_half_life_ms: 48.0 * 3_600_000.0, neighbours_max: 50, session_ms: 30 * MINUTE };
+        let (trending_half_life_ms, session_ms) = (48.0 * 3_600_000.0, 30 * MINUTE);
+        let params = Params { trending_half_life_ms, session_ms, events_max: 10_000 };
         let mut builder = Builder::new(params, NOW);
         for (visitor, minutes_ago, items) in events {
-            let items: Vec<String> = items.iter().map(|id| (*id).to_owned()).collect();
             let (at, action) = (NOW.plus(-minutes_ago * MINUTE), Action::ItemViewed);
-            builder.add(&ItemEvent { visitor: *visitor, at, action, items: &items, category: "C" });
+            builder.add(&ItemEvent { visitor: *visitor, at, action, items, category: "C" });
         }
-        builder.finish().0
+        builder.finish(&Arc::default())
     }
 
     fn near(index: &Index, id: &str) -> Vec<(String, u32)> {
-        let neighbours = index.neighbours(index.number(id).unwrap());
+        let neighbours = index.neighbours(index.number(id).unwrap()).into_iter();
         neighbours.map(|n| (index.id(n.item).unwrap().to_string(), n.support)).collect()
     }
 
@@ -379,7 +307,7 @@ mod tests {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let index = learned(&[(1, 5, &ids), (2, 5, &ids)]);
         assert_eq!(index.len(), 500);
-        assert_eq!(near(&index, "i499").len(), VISIT_ITEMS_MAX - 1);
+        assert_eq!(near(&index, "i499").len(), 40, "as many as are kept of one item");
         assert!(near(&index, "i0").is_empty());
         assert!(index.popularity(0) > 0.0);
     }

@@ -10,11 +10,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::runtime::Handle;
+
 use crate::{
     clock,
     control::{ChosenRow, Control, ControlError, TunedRow},
+    decide::Index,
     model::{SiteId, Timestamp},
-    recommend::{Bounds, Model, Sessions, Tuned, tune},
+    recommend::{Bounds, Model, Tuned, tune},
+    tasks::patiently,
 };
 
 /// Clicks below which a site is not tuned: the simple blend of `decide` serves it.
@@ -114,7 +118,23 @@ impl Tuning {
         self.with(site, |state| state.news)
     }
 
-    /// What to build the next index with.
+    /// Whether any site has.
+    pub(super) fn any_news(&self) -> bool {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner).values().any(|state| state.news)
+    }
+
+    /// Those that have.
+    pub(super) fn sites_with_news(&self) -> Vec<SiteId> {
+        let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        sites.iter().filter(|(_, state)| state.news).map(|(site, _)| *site).collect()
+    }
+
+    /// What an index is to serve by.
+    pub(super) fn peek(&self, site: SiteId) -> Option<Arc<Tuned>> {
+        self.with(site, |state| state.standing.effective())
+    }
+
+    /// What to build the next index with; no news from now on.
     pub(super) fn take(&self, site: SiteId) -> Option<Arc<Tuned>> {
         self.with(site, |state| {
             state.news = false;
@@ -137,8 +157,8 @@ impl Tuning {
     }
 
     /// Starts tuning where it is due; returns at once.
-    pub(super) fn begin_if_due(self: &Arc<Self>, site: SiteId, sessions: &Sessions, now: Timestamp) {
-        let clicks = sessions.clicks();
+    pub(super) fn begin_if_due(self: &Arc<Self>, site: SiteId, index: &Arc<Index>, now: Timestamp) {
+        let clicks = index.learned().map_or(0, |learned| learned.sessions().clicks());
         let due = self.with(site, |state| {
             let Standing { clicks: before, at, .. } = state.standing;
             let grown = clicks >= before.saturating_mul(GROWTH.0) / GROWTH.1;
@@ -149,17 +169,19 @@ impl Tuning {
         if !due {
             return;
         }
-        let (sessions, tuning) = (sessions.clone(), Arc::clone(self));
-        tokio::task::spawn_blocking(move || {
+        let (index, tuning, handle) = (Arc::clone(index), Arc::clone(self), Handle::current());
+        // Nobody waits for it: the next build, or the next second, takes up what it finds.
+        drop(patiently("tune", move || {
             let bounds = Bounds { predictions_max: SERVED_PREDICTIONS_MAX, ..Bounds::default() };
-            let tuned = tune(&sessions, &bounds, &mut |_| ());
-            drop(sessions);
+            let Some(learned) = index.learned() else { return };
+            let tuned = tune(learned.sessions(), &bounds, &mut |_| ());
+            drop(index);
             let (best, second) = tuned.margin();
             tracing::info!(%site, clicks, winner = tuned.winner.as_str(), hit_rate = best.hit_rate, mrr = best.mrr,
                 next_hit_rate = second.hit_rate, next_mrr = second.mrr, "tuned");
             let row = TunedRow { site, at: now, clicks: clicks as u64, found: tuned.to_text() };
             // Without it the site is tuned again after a restart, which costs only time.
-            if let Err(error) = tokio::runtime::Handle::current().block_on(tuning.control.put_tuned(&row)) {
+            if let Err(error) = handle.block_on(tuning.control.put_tuned(&row)) {
                 tracing::warn!(%error, %site, "what was tuned could not be kept");
             }
             tuning.with(site, |state| {
@@ -167,7 +189,7 @@ impl Tuning {
                 (standing.tuned, standing.clicks, standing.at) = (Some(Arc::new(tuned)), clicks, now);
                 (state.running, state.news) = (false, true);
             });
-        });
+        }));
     }
 }
 

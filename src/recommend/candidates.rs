@@ -118,19 +118,20 @@ fn add_neighbours(learned: &Learned, now: u32, scratch: &mut Scratch) {
     scratch.likeness.clear();
     for (order, (item, lag, _)) in (0_u16..).zip(scratch.recent.iter().take(RECENT_MAX)) {
         let weight = learned.lag_weight(*lag) * learned.rarity(*item);
-        for visit in learned.postings.newest(*item, settings.visits_max) {
-            let (place, new) = scratch.visits.place(*visit);
+        for visit in learned.visits(*item, settings.visits_max) {
+            let (place, new) = scratch.visits.place(visit);
             if new {
-                scratch.likeness.push((weight, *visit, order));
+                scratch.likeness.push((weight, visit, order));
             } else {
                 scratch.likeness[place].0 += weight;
             }
         }
     }
     for (likeness, visit, _) in &mut scratch.likeness {
-        *likeness *= learned.visit_fading.of(now.saturating_sub(learned.sessions.ended(*visit)));
+        let (items, ended) = learned.visit(*visit);
+        *likeness *= learned.visit_fading.of(now.saturating_sub(ended));
         if settings.length_power > 0.0 {
-            *likeness *= learned.length_weight(learned.sessions.items(*visit).len());
+            *likeness *= learned.length_weight(items.len());
         }
     }
     let kept = settings.neighbours_max;
@@ -140,10 +141,10 @@ fn add_neighbours(learned: &Learned, now: u32, scratch: &mut Scratch) {
     }
     let Scratch { likeness, recent, places, found, .. } = scratch;
     for (likeness, visit, order) in likeness.iter() {
-        let items = learned.sessions.items(*visit);
+        let (items, ended) = learned.visit(*visit);
         let shared = recent[*order as usize].0;
         let Some(at) = items.iter().rposition(|item| *item == shared) else { continue };
-        let latest = likeness * learned.trend_fading.of(now.saturating_sub(learned.sessions.ended(*visit)));
+        let latest = likeness * learned.trend_fading.of(now.saturating_sub(ended));
         let from = at.saturating_sub(BEHIND_MAX);
         let window = &items[from..items.len().min(at + AHEAD_MAX + 1)];
         for (place, item) in (from..).zip(window) {
@@ -172,11 +173,12 @@ static NEARNESS: [f32; AHEAD_MAX + 1] = {
 fn add_rules(learned: &Learned, scratch: &mut Scratch) {
     let Scratch { recent, places, found, .. } = scratch;
     for (order, (item, lag, _)) in recent.iter().take(RULED_MAX).enumerate() {
-        let [after_total, next_total] = learned.rules.totals(*item);
+        let followers = learned.followers(*item);
+        let [after_total, next_total] = followers.totals;
         // What was seen a few times only says less: as if a few more had gone elsewhere.
         let (after_share, next_share) = (1.0 / (after_total + 0.5), 1.0 / (next_total + 0.5));
         let weight = learned.lag_weight(*lag);
-        for rule in learned.rules.of(*item) {
+        for rule in followers.list {
             let candidate = candidate(places, found, rule.target);
             let after = rule.after * after_share;
             candidate.after_all += weight * after;
@@ -199,7 +201,7 @@ fn add_farther(learned: &Learned, scratch: &mut Scratch) {
     let Scratch { recent, places, found, .. } = scratch;
     for (item, lag, _) in recent.iter().take(RULED_MAX) {
         let weight = learned.lag_weight(*lag);
-        for (end, share) in learned.walks.of(*item) {
+        for (end, share) in learned.ends(*item) {
             candidate(places, found, *end).farther += weight * share;
         }
     }

@@ -5,6 +5,7 @@
 pub(super) struct Fading {
     table: Vec<f32>,
     step_s: f32,
+    half_life_s: f32,
 }
 
 const STEPS: usize = 1024;
@@ -15,11 +16,12 @@ impl Fading {
     /// `half_life_s` in seconds; infinite: nothing fades.
     pub(super) fn new(half_life_s: f32) -> Self {
         if !half_life_s.is_finite() {
-            return Self { table: vec![1.0], step_s: 1.0 };
+            return Self { table: vec![1.0], step_s: 1.0, half_life_s };
         }
-        let step_s = half_life_s.max(1.0) * HALVINGS_MAX / STEPS as f32;
+        let half_life_s = half_life_s.max(1.0);
+        let step_s = half_life_s * HALVINGS_MAX / STEPS as f32;
         let table = (0..STEPS).map(|n| (-(n as f32) * HALVINGS_MAX / STEPS as f32).exp2()).collect();
-        Self { table, step_s }
+        Self { table, step_s, half_life_s }
     }
 
     /// What is left after `age_s` seconds, 1 to 0.
@@ -28,5 +30,11 @@ impl Fading {
     pub(super) fn of(&self, age_s: u32) -> f32 {
         let step = (age_s as f32 / self.step_s) as usize;
         self.table[step.min(self.table.len() - 1)]
+    }
+
+    /// What something of the moment `at_s` counts where things of `now_s` count 1: more, if it came later.
+    #[inline]
+    pub(super) fn weight(&self, now_s: u32, at_s: u32) -> f32 {
+        if at_s <= now_s { self.of(now_s - at_s) } else { ((at_s - now_s) as f32 / self.half_life_s).min(60.0).exp2() }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Rule {
     pub(super) next: f32,
     /// Faded visits with both, over the root of the product of their own.
     pub(super) together: f32,
-    /// Visits with both, not faded.
+    /// Visits with both, not faded; those of one visitor in a row count once.
     pub(super) support: u32,
 }
 
@@ -31,6 +31,35 @@ pub(super) struct Rules {
     list: Vec<Rule>,
     /// The sums of `after` and `next` over all followers, those left out included.
     totals: Vec<[f32; 2]>,
+    /// Faded visits of every item.
+    own: Vec<f32>,
+}
+
+/// What follows one item.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Followers<'a> {
+    /// Strongest first.
+    pub(super) list: &'a [Rule],
+    /// The sums of `after` and `next` over all, those left out included.
+    pub(super) totals: [f32; 2],
+}
+
+impl Followers<'_> {
+    /// How likely a walk goes from the item to this follower.
+    pub(super) fn share(&self, rule: &Rule) -> f32 {
+        (rule.after + 0.2 * rule.together) / (self.totals[0] + 0.5)
+    }
+}
+
+/// One visit as it is counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted<'a> {
+    /// Its number, and whose it is.
+    pub(super) visit: u32,
+    pub(super) visitor: u32,
+    pub(super) items: &'a [Number],
+    /// What is left of it.
+    pub(super) weight: f32,
 }
 
 /// Followers kept of one item.
@@ -38,76 +67,90 @@ const RULES_MAX: usize = 40;
 /// Clicks behind an item within which another follows it.
 const REACH: usize = 10;
 /// Visits of one item that are counted.
-const VISITS_MAX: usize = 3000;
+pub(super) const VISITS_MAX: usize = 3000;
 
 impl Rules {
     pub(super) fn new(sessions: &Sessions, postings: &Postings, fading: &Fading) -> Self {
         let catalogue = sessions.catalogue();
         let now = sessions.last_ended();
         let mut counter = Counter::new(catalogue);
-        let mut all = Self { offsets: vec![0], list: Vec::new(), totals: Vec::with_capacity(catalogue) };
-        let mut own = vec![0.0_f32; catalogue];
-        for (item, own) in (0..).zip(&mut own) {
+        let mut all = Self { offsets: vec![0], list: Vec::new(), totals: Vec::new(), own: vec![0.0; catalogue] };
+        let as_counted = |visit: &u32| Counted {
+            visit: *visit,
+            visitor: sessions.visitor(*visit),
+            items: sessions.items(*visit),
+            weight: fading.of(now.saturating_sub(sessions.ended(*visit))),
+        };
+        for (item, own) in (0..).zip(&mut all.own) {
             let visits = postings.newest(item, VISITS_MAX).iter();
             *own = visits.map(|visit| fading.of(now.saturating_sub(sessions.ended(*visit)))).sum();
         }
         for item in 0..u32::try_from(catalogue).unwrap_or(u32::MAX) {
-            for visit in postings.newest(item, VISITS_MAX) {
-                let weight = fading.of(now.saturating_sub(sessions.ended(*visit)));
-                counter.visit(item, sessions.items(*visit), weight, *visit);
-            }
-            let totals = counter.drain_into(&mut all.list, &own, own[item as usize]);
+            let visits = postings.newest(item, VISITS_MAX).iter().map(as_counted);
+            let totals = counter.count(item, visits, |other| all.own[other as usize], &mut all.list);
             all.totals.push(totals);
             all.offsets.push(u32::try_from(all.list.len()).unwrap_or(u32::MAX));
         }
         all
     }
 
-    /// The followers of an item, strongest first.
-    pub(super) fn of(&self, item: Number) -> &[Rule] {
+    /// What follows an item.
+    pub(super) fn of(&self, item: Number) -> Followers<'_> {
         let at = item as usize;
-        if at + 1 >= self.offsets.len() {
-            return &[];
-        }
-        &self.list[self.offsets[at] as usize..self.offsets[at + 1] as usize]
+        let Some(totals) = self.totals.get(at) else { return Followers::default() };
+        Followers { list: &self.list[self.offsets[at] as usize..self.offsets[at + 1] as usize], totals: *totals }
     }
 
-    /// How likely a walk goes from an item to this follower.
-    pub(super) fn share(&self, item: Number, rule: &Rule) -> f32 {
-        (rule.after + 0.2 * rule.together) / (self.totals(item)[0] + 0.5)
-    }
-
-    /// The sums of `after` and `next` over all followers of an item.
-    pub(super) fn totals(&self, item: Number) -> [f32; 2] {
-        self.totals.get(item as usize).copied().unwrap_or_default()
+    /// Faded visits of an item.
+    pub(super) fn own(&self, item: Number) -> f32 {
+        self.own.get(item as usize).copied().unwrap_or(0.0)
     }
 }
 
 /// Counts what follows one item; the arrays are used again for the next.
-struct Counter {
+pub(super) struct Counter {
     found: Vec<Rule>,
     met_in: Vec<u32>,
+    met_by: Vec<u32>,
     touched: Vec<Number>,
 }
 
 impl Counter {
-    fn new(catalogue: usize) -> Self {
-        Self { found: vec![Rule::default(); catalogue], met_in: vec![u32::MAX; catalogue], touched: Vec::new() }
+    pub(super) fn new(catalogue: usize) -> Self {
+        let none = || vec![u32::MAX; catalogue];
+        Self { found: vec![Rule::default(); catalogue], met_in: none(), met_by: none(), touched: Vec::new() }
     }
 
-    fn visit(&mut self, item: Number, items: &[Number], weight: f32, visit: u32) {
+    /// Appends the strongest rules of an item to `into`; returns the sums of `after` and `next` over all.
+    /// `own` tells the faded visits of any item.
+    pub(super) fn count<'s>(
+        &mut self,
+        item: Number,
+        visits: impl Iterator<Item = Counted<'s>>,
+        own: impl Fn(Number) -> f32,
+        into: &mut Vec<Rule>,
+    ) -> [f32; 2] {
+        visits.for_each(|visit| self.visit(item, visit));
+        self.drain_into(into, &own, own(item))
+    }
+
+    fn visit(&mut self, item: Number, Counted { visit, visitor, items, weight }: Counted<'_>) {
         let mut last: Option<usize> = None;
         for (place, other) in items.iter().enumerate() {
-            let rule = &mut self.found[*other as usize];
-            if rule.support == 0 {
-                rule.support = 1;
+            let at = *other as usize;
+            let rule = &mut self.found[at];
+            let is_first = rule.support == 0;
+            if is_first {
                 rule.target = *other;
                 self.touched.push(*other);
-                self.met_in[*other as usize] = visit;
+            }
+            if is_first || std::mem::replace(&mut self.met_in[at], visit) != visit {
+                self.met_in[at] = visit;
                 rule.together += weight;
-            } else if std::mem::replace(&mut self.met_in[*other as usize], visit) != visit {
-                rule.support += 1;
-                rule.together += weight;
+                if is_first || std::mem::replace(&mut self.met_by[at], visitor) != visitor {
+                    self.met_by[at] = visitor;
+                    rule.support += 1;
+                }
             }
             if let Some(last) = last
                 && place - last <= REACH
@@ -126,14 +169,14 @@ impl Counter {
     }
 
     /// The strongest rules of this item, and a clean slate; returns the sums.
-    fn drain_into(&mut self, into: &mut Vec<Rule>, own: &[f32], own_weight: f32) -> [f32; 2] {
+    fn drain_into(&mut self, into: &mut Vec<Rule>, own: &impl Fn(Number) -> f32, own_weight: f32) -> [f32; 2] {
         let mut totals = [0.0; 2];
         let from = into.len();
         for other in self.touched.drain(..) {
             let mut rule = std::mem::take(&mut self.found[other as usize]);
             totals[0] += rule.after;
             totals[1] += rule.next;
-            rule.together /= (own_weight * own[other as usize]).sqrt().max(f32::MIN_POSITIVE);
+            rule.together /= (own_weight * own(other)).sqrt().max(f32::MIN_POSITIVE);
             into.push(rule);
         }
         let strength = |rule: &Rule| rule.after + rule.next + 0.1 * rule.together;

@@ -23,6 +23,8 @@ pub struct Sessions {
     offsets: Vec<u32>,
     /// When each ended, seconds after `origin_s`.
     ended: Vec<u32>,
+    /// Whose each is; any number that tells visitors apart.
+    visitors: Vec<u32>,
     origin_s: i64,
     catalogue: usize,
 }
@@ -37,7 +39,7 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Sorts clicks into visits. Clicks of one moment keep their order.
+    /// Sorts clicks into visits, each of a visitor of its own. Clicks of one moment keep their order.
     #[must_use]
     pub fn new(mut clicks: Vec<Click>) -> Self {
         clicks.sort_by_key(|click| (click.session, click.at_ms));
@@ -45,8 +47,8 @@ impl Sessions {
             clicks.chunk_by(|a, b| a.session == b.session).map(|v| (v[v.len() - 1].at_ms, v)).collect();
         visits.sort_by_key(|(ended, _)| *ended);
         let mut sessions = Self::empty(visits.first().map_or(0, |(ended, _)| ended.div_euclid(1000)));
-        for (ended, clicks) in visits {
-            sessions.push(clicks.iter().map(|click| click.item), ended);
+        for (visitor, (ended, clicks)) in (0..).zip(visits) {
+            sessions.push(clicks.iter().map(|click| click.item), ended, visitor);
         }
         sessions
     }
@@ -54,11 +56,12 @@ impl Sessions {
     /// No visits; times are kept relative to `origin_s`, seconds, the end of the first.
     #[must_use]
     pub fn empty(origin_s: i64) -> Self {
-        Self { items: Vec::new(), offsets: vec![0], ended: Vec::new(), origin_s, catalogue: 0 }
+        let (items, ended, visitors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { items, offsets: vec![0], ended, visitors, origin_s, catalogue: 0 }
     }
 
     /// Adds a visit that ended no sooner than those before it. Nothing happens where it has no items.
-    pub fn push(&mut self, items: impl Iterator<Item = Number>, ended_ms: i64) {
+    pub fn push(&mut self, items: impl Iterator<Item = Number>, ended_ms: i64, visitor: u32) {
         let start = self.items.len();
         self.items.extend(items);
         let surplus = (self.items.len() - start).saturating_sub(SESSION_CLICKS_MAX);
@@ -71,6 +74,7 @@ impl Sessions {
         }
         self.offsets.push(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
         self.ended.push(self.since_origin(ended_ms));
+        self.visitors.push(visitor);
     }
 
     /// A moment as [`Sessions::ended`] tells it; what lies before the first visit is told as zero.
@@ -111,6 +115,18 @@ impl Sessions {
         &self.items[self.offsets[session] as usize..self.offsets[session + 1] as usize]
     }
 
+    /// Whose a visit is.
+    #[must_use]
+    pub fn visitor(&self, session: u32) -> u32 {
+        self.visitors[session as usize]
+    }
+
+    /// The moment that times are told from, seconds since 1970.
+    #[must_use]
+    pub fn origin_s(&self) -> i64 {
+        self.origin_s
+    }
+
     /// When a visit ended, seconds after the origin.
     #[must_use]
     pub fn ended(&self, session: u32) -> u32 {
@@ -131,8 +147,59 @@ impl Sessions {
             items: self.items[..self.offsets[count] as usize].to_vec(),
             offsets: self.offsets[..=count].to_vec(),
             ended: self.ended[..count].to_vec(),
+            visitors: self.visitors[..count].to_vec(),
             origin_s: self.origin_s,
             catalogue: self.catalogue,
         }
+    }
+}
+
+/// Visits in any order, while they are gathered: sixteen bytes each beside their items.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    items: Vec<Number>,
+    visits: Vec<Visit>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    ended_s: u32,
+    from: u32,
+    visitor: u32,
+    length: u16,
+}
+
+impl Gathered {
+    /// Adds a visit; of a long one the last clicks. Nothing happens where it has no items.
+    pub fn push(&mut self, items: &[Number], ended_ms: i64, visitor: u32) {
+        let items = &items[items.len().saturating_sub(SESSION_CLICKS_MAX)..];
+        let (Ok(from), Ok(length)) = (u32::try_from(self.items.len()), u16::try_from(items.len())) else { return };
+        if length > 0 {
+            self.items.extend_from_slice(items);
+            let end_s = u32::try_from(ended_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
+            self.visits.push(Visit { ended_s: end_s, from, visitor, length });
+        }
+    }
+
+    /// Clicks so far.
+    #[must_use]
+    pub fn clicks(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The visits in the order of their ends.
+    #[must_use]
+    pub fn sessions(mut self) -> Sessions {
+        self.visits.sort_unstable_by_key(|visit| (visit.ended_s, visit.from));
+        let mut sessions = Sessions::empty(self.visits.first().map_or(0, |visit| i64::from(visit.ended_s)));
+        sessions.items.reserve_exact(self.items.len());
+        for part in [&mut sessions.offsets, &mut sessions.ended, &mut sessions.visitors] {
+            part.reserve_exact(self.visits.len());
+        }
+        for visit in &self.visits {
+            let items = &self.items[visit.from as usize..][..usize::from(visit.length)];
+            sessions.push(items.iter().copied(), i64::from(visit.ended_s) * 1000, visit.visitor);
+        }
+        sessions
     }
 }

@@ -45,7 +45,7 @@ fn ring(count: usize, items: u32, again: usize) -> Vec<Vec<Number>> {
 #[test]
 fn what_followed_in_other_visits_is_told_first() {
     let (a, b, c, d) = (0, 1, 2, 3);
-    let learned = Learned::new(visits(&[vec![a, b, c], vec![a, b, d], vec![b, d]]), &Tuned::default());
+    let learned = Learned::new(visits(&[vec![a, b, c], vec![a, b, d], vec![b, d]]), &Arc::default());
     assert_eq!(list(&learned, &[a, b], Model::NextClick)[0], d);
     assert_eq!(list(&learned, &[a], Model::SequentialRules)[0], b);
     assert_eq!(list(&learned, &[c, a], Model::RecentlyViewed)[..2], [a, c]);
@@ -55,17 +55,17 @@ fn what_followed_in_other_visits_is_told_first() {
 
 #[test]
 fn two_steps_lead_to_what_nobody_saw_in_one_visit() {
-    let learned = Learned::new(visits(&[vec![0, 1], vec![1, 2], vec![1, 2]]), &Tuned::default());
+    let learned = Learned::new(visits(&[vec![0, 1], vec![1, 2], vec![1, 2]]), &Arc::default());
     assert!(list(&learned, &[0], Model::Walks).starts_with(&[2]));
     assert!(!list(&learned, &[0], Model::Walks).is_empty());
 }
 
 #[test]
 fn a_new_shop_and_a_visitor_without_clicks_get_an_answer() {
-    let nothing = Learned::new(Sessions::default(), &Tuned::default());
+    let nothing = Learned::new(Sessions::default(), &Arc::default());
     assert!(list(&nothing, &[], Model::Blend).is_empty());
     assert_eq!(list(&nothing, &[7], Model::Blend), [7], "what is looked at now is all there is");
-    let learned = Learned::new(visits(&[vec![3], vec![3, 1]]), &Tuned::default());
+    let learned = Learned::new(visits(&[vec![3], vec![3, 1]]), &Arc::default());
     assert_eq!(list(&learned, &[], Model::Blend)[0], 3);
 }
 
@@ -77,7 +77,7 @@ fn the_blend_learns_a_shop_and_beats_its_parts() {
     let (best, second) = tuned.margin();
     assert!(best.hit_rate > 0.95 && best.mrr > 0.7, "{best:?}");
     assert!(best.hit_rate + best.mrr >= second.hit_rate + second.mrr);
-    let learned = Learned::new(visits(&all[..900]), &tuned);
+    let learned = Learned::new(visits(&all[..900]), &Arc::new(tuned));
     let right = all[900..].iter().filter(|visit| list(&learned, &visit[..2], Model::Blend)[0] == visit[2]).count();
     assert!(right > 80, "{right} of 100");
 }
@@ -127,7 +127,7 @@ proptest! {
         k in 0_usize..25,
         model in 0..Model::WORDS.len(),
     ) {
-        let learned = Learned::new(visits(&past), &Tuned::default());
+        let learned = Learned::new(visits(&past), &Arc::default());
         let mut scratch = Scratch::default();
         let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k, model: Model::WORDS[model].1 };
         let ranked = learned.rank(&ask, &mut scratch).to_vec();

@@ -5,6 +5,8 @@
 //! the blend is taught once more on all of them. The number of predictions is bounded, so that a site
 //! with a hundred times the clicks does not take a hundred times as long.
 
+use std::sync::Arc;
+
 use super::{
     Learned, Net, Number, Scratch, Sessions, Settings, candidates, features,
     measure::{Quality, Tally},
@@ -104,12 +106,12 @@ pub fn tune(sessions: &Sessions, bounds: &Bounds, tell: &mut dyn FnMut(f32)) -> 
         return tuned;
     }
     tell(0.02);
-    let mut learned = Learned::new(sessions.before(from), &tuned);
+    let mut learned = Learned::new(sessions.before(from), &Arc::new(tuned.clone()));
     tell(0.15);
     let mut scratch = Scratch::default();
     tuned.settings =
         settings(&mut learned, sessions, &thinned(&teach, bounds.trial_max), &mut |share| tell(0.15 + 0.25 * share));
-    learned.set(&tuned);
+    learned.set(&Arc::new(tuned.clone()));
     singles(&learned, sessions, &judge, bounds.k, &mut tuned, &mut scratch);
     tell(0.45);
     let mut taught = examples(&learned, sessions, &teach, &mut scratch);
@@ -186,10 +188,8 @@ fn settings(learned: &mut Learned, sessions: &Sessions, points: &[Point], tell: 
     ];
     let mut scratch = Scratch::default();
     let mut best = Settings::default();
-    let mut tuned = Tuned::default();
     let mut try_out = |learned: &mut Learned, settings: Settings| {
-        tuned.settings = settings;
-        learned.set(&tuned);
+        learned.set(&Arc::new(Tuned { settings, ..Tuned::default() }));
         let mut worth = 0.0;
         for point in points {
             let (clicks, next, now) = revealed(sessions, *point);

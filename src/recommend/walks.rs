@@ -2,7 +2,10 @@
 //!
 //! A short random walk over the rules, in the spirit of personalized `PageRank` (Haveliwala, 2002).
 
-use super::{Number, rules::Rules};
+use super::{
+    Number,
+    rules::{Followers, Rules},
+};
 
 /// For every item where walks from it end, likeliest first.
 #[derive(Debug, Default)]
@@ -19,29 +22,9 @@ const STEPS: [usize; 2] = [30, 20];
 impl Walks {
     pub(super) fn new(rules: &Rules, catalogue: usize) -> Self {
         let mut walks = Self { offsets: vec![0], ends: Vec::new() };
-        let mut weight = vec![0.0_f32; catalogue];
-        let mut touched: Vec<Number> = Vec::new();
+        let mut walker = Walker::new(catalogue);
         for item in 0..u32::try_from(catalogue).unwrap_or(u32::MAX) {
-            let mut add = |weight: &mut Vec<f32>, to: Number, share: f32| {
-                if weight[to as usize] == 0.0 {
-                    touched.push(to);
-                }
-                weight[to as usize] += share;
-            };
-            for first in rules.of(item).iter().take(STEPS[0]) {
-                let share = rules.share(item, first);
-                for next in rules.of(first.target).iter().take(STEPS[1]) {
-                    add(&mut weight, next.target, share * rules.share(first.target, next));
-                }
-            }
-            let from = walks.ends.len();
-            walks.ends.extend(touched.drain(..).filter(|to| *to != item).map(|to| (to, weight[to as usize])));
-            for (to, _) in &walks.ends[from..] {
-                weight[*to as usize] = 0.0;
-            }
-            weight[item as usize] = 0.0;
-            walks.ends[from..].sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            walks.ends.truncate(from + ENDS_MAX);
+            walker.walk(item, |from| rules.of(from), &mut walks.ends);
             walks.offsets.push(u32::try_from(walks.ends.len()).unwrap_or(u32::MAX));
         }
         walks
@@ -54,5 +37,51 @@ impl Walks {
             return &[];
         }
         &self.ends[self.offsets[at] as usize..self.offsets[at + 1] as usize]
+    }
+}
+
+/// Walks from one item; the arrays are used again for the next.
+pub(super) struct Walker {
+    weight: Vec<f32>,
+    touched: Vec<Number>,
+}
+
+impl Walker {
+    pub(super) fn new(catalogue: usize) -> Self {
+        Self { weight: vec![0.0; catalogue], touched: Vec::new() }
+    }
+
+    /// Appends to `ends` where walks from an item end, likeliest first.
+    pub(super) fn walk<'r>(
+        &mut self,
+        item: Number,
+        followers: impl Fn(Number) -> Followers<'r>,
+        ends: &mut Vec<(Number, f32)>,
+    ) {
+        let start = followers(item);
+        for first in start.list.iter().take(STEPS[0]) {
+            let share = start.share(first);
+            let onward = followers(first.target);
+            for next in onward.list.iter().take(STEPS[1]) {
+                self.add(next.target, share * onward.share(next));
+            }
+        }
+        let from = ends.len();
+        let Self { weight, touched } = self;
+        ends.extend(touched.drain(..).filter(|to| *to != item).map(|to| (to, weight[to as usize])));
+        for (to, _) in &ends[from..] {
+            weight[*to as usize] = 0.0;
+        }
+        weight[item as usize] = 0.0;
+        ends[from..].sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        ends.truncate(from + ENDS_MAX);
+    }
+
+    fn add(&mut self, to: Number, share: f32) {
+        let weight = &mut self.weight[to as usize];
+        if *weight == 0.0 {
+            self.touched.push(to);
+        }
+        *weight += share;
     }
 }

@@ -1,5 +1,7 @@
 //! Questions that the live side asks; the marketers' are in `reports`.
 
+use std::time::Duration;
+
 use clickhouse::Row;
 use serde::Deserialize;
 
@@ -13,7 +15,10 @@ const DELIVERY_HOLDS: &str = include_str!("sql/delivery.holds.sql");
 const PERSON: &str = include_str!("sql/visitor.person.sql");
 const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
 const LEARN_SHOWN_ITEMS: &str = include_str!("sql/learn.shown_items.sql");
+const LEARN_SINCE: &str = include_str!("sql/learn.since.sql");
 const LEARN_ITEM_EVENTS: &str = include_str!("sql/learn.item_events.sql");
+/// Reading all that a large site is learned from takes longer than a question may.
+const READING_TIME_MAX: Duration = Duration::from_mins(10);
 
 /// How far the item events of a site go; the same again means that there is nothing new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
@@ -28,7 +33,7 @@ pub struct ItemChange {
 
 /// An event about items, of whomever.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
-pub struct ItemEventRow {
+pub struct ItemEventRow<'a> {
     /// The visitor.
     pub visitor: u128,
     /// When, milliseconds.
@@ -36,9 +41,11 @@ pub struct ItemEventRow {
     /// Number of the action.
     pub action: u8,
     /// Ids of the items.
-    pub items: Vec<String>,
+    #[serde(borrow)]
+    pub items: Vec<&'a str>,
     /// Category of the item; empty when unknown.
-    pub category_text: String,
+    #[serde(borrow)]
+    pub category_text: &'a str,
 }
 
 /// How often an item was seen in slots.
@@ -155,20 +162,46 @@ impl Store {
         self.query(LEARN_SHOWN_ITEMS, &[("since", Param::I64(since.0)), ("limit", Param::U64(limit))]).await
     }
 
-    /// The newest `limit` item events of a site since a moment, visitor after visitor and oldest first
-    /// within each.
+    /// The moment from which on a site has at most `limit` item events, but not before `since`. Where its
+    /// newest hour alone has more, that is told as `since`.
     ///
     /// # Errors
     /// When the warehouse cannot be reached or refuses.
-    pub async fn item_events(
+    pub async fn item_events_since(
         &self,
         site: SiteId,
         since: Timestamp,
         limit: usize,
-    ) -> Result<Vec<ItemEventRow>, StoreError> {
+    ) -> Result<Timestamp, StoreError> {
         let params =
             [("site", Param::U32(site.0)), ("since", Param::I64(since.0)), ("limit", Param::U64(limit as u64))];
-        self.query(LEARN_ITEM_EVENTS, &params).await
+        let found: Vec<i64> = self.query(LEARN_SINCE, &params).await?;
+        Ok(found.first().map_or(since, |ms| Timestamp(*ms).max(since)))
+    }
+
+    /// Tells the item events of a site since a moment one by one, visitor after visitor and oldest first
+    /// within each; `each` says whether it wants more. Nothing is held but what is on its way.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be reached or refuses.
+    pub async fn each_item_event(
+        &self,
+        site: SiteId,
+        since: Timestamp,
+        mut each: impl FnMut(ItemEventRow<'_>) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut query = self.client().with_validation(false).query_raw(LEARN_ITEM_EVENTS);
+        query = query.with_setting("max_execution_time", super::seconds(READING_TIME_MAX));
+        for (name, value) in [("site", Param::U32(site.0)), ("since", Param::I64(since.0))] {
+            query = query.param(name, &value);
+        }
+        let mut rows = query.fetch::<ItemEventRow<'_>>()?;
+        while let Some(row) = rows.next().await? {
+            if !each(row) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Background tasks: the only place that spawns, so that each has a name and none outlives a stop.
 
+mod patient;
 mod relay;
 
 use std::{future::Future, time::Duration};
 
+pub use patient::{Lost, patiently};
 pub use relay::{Crowd, relay};
 
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ashna::{
     clock,
     config::{self, Config},
-    control::{Control, NewSite},
+    control::{Control, NewSite, Scope},
     learn::Learn,
     model::{Event, SiteId, VisitorId, event::ItemLine},
     recommend::{Ask, Model, Scratch},
@@ -13,7 +13,11 @@ use ashna::{
     tasks::Tasks,
 };
 
+use serde_json::{Value, json};
+
 use crate::support::{
+    app::TestApp,
+    client::TestVisitor,
     engine::{database, eventually},
     events::{batch, event},
 };
@@ -31,7 +35,7 @@ async fn opened(store: &Store, config: &config::Learn, directory: &tempfile::Tem
         let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
         control.add_site(&NewSite { name, origins: Vec::new(), write_key, secret, demo: false }).await.unwrap();
     }
-    Arc::new(Learn::open(store.clone(), control, config, 30).await.unwrap())
+    Arc::new(Learn::open(store.clone(), control, config, 30, None).await.unwrap())
 }
 
 /// Visitors `first..` each look at the two items, one after the other, a minute ago.
@@ -63,10 +67,10 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     let mut tasks = Tasks::default();
     tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
     store.insert(batch(0, &pair(1, 5, ["a", "b"]))).await.unwrap();
-    eventually("the pair is learned", Duration::from_secs(10), async || learn.index(SiteId(1)).pairs() == 2).await;
+    eventually("the pair is learned", Duration::from_secs(10), async || !learn.index(SiteId(1)).is_empty()).await;
     let index = learn.index(SiteId(1));
     let a = index.number("a").unwrap();
-    let near = index.neighbours(a).next().unwrap();
+    let near = index.neighbours(a)[0];
     assert_eq!((&**index.id(near.item).unwrap(), near.support, index.events()), ("b", 5, 10));
     assert_eq!(index.trending_in("Coffee").len(), 2);
 
@@ -106,7 +110,7 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     store.insert(batch(0, &walks(700))).await.unwrap();
     let mut tasks = Tasks::default();
     tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
-    eventually("the tuned index", Duration::from_mins(4), async || learn.index(SiteId(1)).learned().is_some()).await;
+    eventually("the tuned index", Duration::from_mins(4), async || is_tuned(&learn)).await;
     let index = learn.index(SiteId(1));
     let learned = index.learned().unwrap();
     assert!(learned.is_tuned());
@@ -133,6 +137,10 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     assert_eq!(first_of(&again, "i-5"), "i-6", "the winner serves again");
 }
 
+fn is_tuned(learn: &Learn) -> bool {
+    learn.index(SiteId(1)).learned().is_some_and(ashna::recommend::Learned::is_tuned)
+}
+
 /// What is trending does not depend on what was looked at.
 fn is_the_same_for_all(learn: &Learn) -> bool {
     first_of(learn, "i-5") == first_of(learn, "i-15")
@@ -146,4 +154,67 @@ fn first_of(learn: &Learn, id: &str) -> String {
     let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
     let first = learned.rank(&ask, &mut Scratch::default())[0].1;
     index.id(first).unwrap().to_string()
+}
+
+/// A shop of forty items whose large index is never built again.
+async fn without_builds() -> TestApp {
+    let app = TestApp::with(|config| config.learn.refresh_seconds = 86_400).await;
+    let admin = app.with_key(Scope::Admin).await;
+    let items = (1..=40).map(|n| json!({ "id": format!("p-{n}"), "title": "T", "categories": ["Coffee"] }));
+    assert_eq!(admin.post(&app.path("items"), json!(items.collect::<Vec<_>>())).await.json()["upserted"], 40);
+    app
+}
+
+async fn looks_at(visitor: &mut TestVisitor, ids: &[&str]) {
+    for id in ids {
+        visitor.tracks("Product Viewed", json!({ "product_id": id })).await;
+    }
+}
+
+/// What is recommended, with the reason of each.
+async fn recommended(app: &TestApp, rest: &str) -> Vec<(String, String)> {
+    let answer = app.door().get(&format!("/v1/recommend?key={}&k=3{rest}", app.site.write_key)).await.json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    answer["items"].as_array().unwrap().iter().map(|item| (text(&item["id"]), text(&item["reason"]))).collect()
+}
+
+#[tokio::test]
+async fn an_item_first_seen_is_recommended_to_others_without_a_build() {
+    let app = without_builds().await;
+    for _ in 0..4 {
+        looks_at(&mut app.visitor(), &["p-1", "p-2"]).await;
+    }
+    let admin = app.with_key(Scope::Admin).await;
+    let new = json!([{ "id": "brand-new", "title": "New", "categories": ["Coffee"] }]);
+    assert_eq!(admin.post(&app.path("items"), new).await.json()["upserted"], 1);
+    for _ in 0..3 {
+        looks_at(&mut app.visitor(), &["p-1", "brand-new"]).await;
+    }
+    let mut other = app.visitor();
+    looks_at(&mut other, &["p-1"]).await;
+    let to_other = format!("&visitor={}&model=viewed_together", other.id);
+    eventually("it is recommended to another visitor", Duration::from_secs(10), async || {
+        recommended(&app, &to_other).await.contains(&("brand-new".to_owned(), "viewed_together".to_owned()))
+    })
+    .await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_click_changes_the_same_visitors_next_answer() {
+    let app = without_builds().await;
+    for _ in 0..4 {
+        looks_at(&mut app.visitor(), &["p-1", "p-2"]).await;
+        looks_at(&mut app.visitor(), &["p-30", "p-31"]).await;
+    }
+    let mut visitor = app.visitor();
+    let next = format!("&visitor={}&model=session_neighbours", visitor.id);
+    looks_at(&mut visitor, &["p-1"]).await;
+    eventually("the visits are known", Duration::from_secs(10), async || {
+        recommended(&app, &next).await.first().is_some_and(|(id, _)| id == "p-2")
+    })
+    .await;
+    looks_at(&mut visitor, &["p-30"]).await;
+    assert_eq!(recommended(&app, &next).await[0].0, "p-31", "at once");
+    app.finish().await;
 }

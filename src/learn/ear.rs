@@ -1,0 +1,66 @@
+//! Where events are heard the moment they are durable, long before the store has them.
+//!
+//! A push under a lock for each item, nothing else, since this is on the way of every event; who learns
+//! comes by every second and takes everything. When nobody comes, a bounded number waits and the rest is
+//! let go and counted: the store has it all the same.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use super::recent::Heard;
+use crate::model::{Action, ProfileEvent, SiteId, VisitorId};
+
+/// Items waiting, a hundred bytes each.
+const WAITING_MAX: usize = 100_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Ear {
+    heard: Mutex<Vec<Heard>>,
+    let_go: AtomicU64,
+}
+
+impl Ear {
+    /// Takes one event.
+    pub(super) fn hear(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
+        let told = matches!(event.action, Action::ItemViewed | Action::CartAdded | Action::Ordered);
+        if !told || event.items.is_empty() {
+            return;
+        }
+        let category: Arc<str> = if event.items.len() == 1 { (&*event.category).into() } else { Arc::default() };
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        for (item, ..) in event.items.iter().filter(|(item, ..)| !item.is_empty()) {
+            if heard.len() >= WAITING_MAX {
+                self.let_go.fetch_add(1, Relaxed);
+                continue;
+            }
+            heard.push(Heard {
+                site,
+                visitor: visitor.0,
+                at: event.occurred_at,
+                position: event.position,
+                action: event.action,
+                item: Arc::clone(item),
+                category: Arc::clone(&category),
+            });
+        }
+    }
+
+    /// Everything heard since the last time, by site in the order it came.
+    pub(super) fn take(&self) -> HashMap<SiteId, Vec<Heard>> {
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let let_go = self.let_go.swap(0, Relaxed);
+        if let_go > 0 {
+            tracing::debug!(let_go, "heard more than can be taken up at once; the next build has it");
+        }
+        let mut by_site: HashMap<SiteId, Vec<Heard>> = HashMap::new();
+        for one in heard {
+            by_site.entry(one.site).or_default().push(one);
+        }
+        by_site
+    }
+}
