@@ -151,7 +151,7 @@ mod tests {
         for model in [Model::SessionNeighbours, Model::NextClick, Model::SequentialRules, Model::ViewedTogether] {
             assert!(list(&grown, &[3], model)[..5].iter().any(|(_, item)| *item == 99), "{model:?}");
         }
-        assert_eq!(list(&grown, &[99], Model::ViewedTogether)[0].1, 3);
+        assert_eq!(list(&grown, &[99], Model::ViewedTogether)[1].1, 3, "itself, then the other");
         assert_eq!((grown.catalogue(), learned.catalogue()), (100, 7));
         assert!(
             list(&learned, &[3], Model::SessionNeighbours).iter().all(|(_, item)| *item != 99),
