@@ -15,6 +15,7 @@
 //! nothing else is under way meanwhile.
 
 mod batcher;
+mod flight;
 mod gather;
 mod quarantine;
 mod replay;
@@ -102,6 +103,8 @@ impl Delivery {
             places,
             state,
             gatherer: None,
+            flights: Vec::new(),
+            waiting_since: None,
             unsaved: false,
             quarantine: Arc::new(quarantine),
             replayed,

@@ -1,6 +1,9 @@
 //! The loop: wait, read, intend, send, move on.
+//!
+//! Two stretches may be under way at once, so that one is read and sent while the warehouse puts the other in
+//! place. Both are in the checkpoint before they are sent, and the checkpoint moves in their order.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{future, io, ops::Range, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -9,21 +12,18 @@ use tokio::{
 
 use super::{
     Progress, batcher,
+    flight::{Flight, Outcome, Pause, Sender},
     gather::{Gatherer, Stretch},
     quarantine::{Entry, Quarantine},
     replay::Ask,
     state::{Places, State},
 };
-use crate::{
-    config,
-    journal::Journal,
-    model::Position,
-    store::{ErrorKind, Rows, Store, StoreError},
-    tasks::Stopping,
-};
+use crate::{config, journal::Journal, model::Position, store::Store, tasks::Stopping};
 
 /// How long an incomplete batch waits between two looks at how much there is.
 const LOOK: Duration = Duration::from_millis(10);
+/// Stretches under way at once.
+const FLIGHTS_MAX: usize = 2;
 
 /// Delivery of one journal. See the room's description.
 pub struct Delivery {
@@ -35,6 +35,10 @@ pub struct Delivery {
     pub(super) state: State,
     /// Away while it reads.
     pub(super) gatherer: Option<Gatherer>,
+    /// What is being sent: stretches of the checkpoint, in no order.
+    pub(super) flights: Vec<Flight>,
+    /// Since when something waits that is not under way.
+    pub(super) waiting_since: Option<Instant>,
     /// Whether the state on disk is an older one.
     pub(super) unsaved: bool,
     pub(super) quarantine: Arc<Quarantine>,
@@ -53,17 +57,13 @@ impl std::fmt::Debug for Delivery {
 }
 
 /// What is to be done next.
-enum Due {
-    Stretch(Stretch),
+enum Next {
+    /// A batch is due.
+    Due,
+    /// The first stretch of the checkpoint came to its end.
+    Landed(Outcome),
     Asked(Ask),
     Stopped,
-}
-
-/// How sending a stretch ended.
-enum Outcome {
-    Stored,
-    Refused(String),
-    GaveUp,
 }
 
 impl Delivery {
@@ -94,28 +94,89 @@ impl Delivery {
         }
     }
 
-    /// Delivers one stretch. False: stopped.
+    /// Puts one stretch under way, or takes note of the end of one. False: stopped.
     async fn step(&mut self, stopping: &mut Stopping) -> io::Result<bool> {
         if self.unsaved {
             self.save().await?;
         }
-        if let Ok(ask) = self.asks.try_recv() {
-            self.replay(ask).await;
+        if self.flights.len() < FLIGHTS_MAX
+            && let Some(range) = self.state.pending().iter().find(|range| !self.is_under_way(range)).cloned()
+        {
+            // It was begun before, by this life or an earlier one, and may be in the warehouse already.
+            let stretch = self.gather(range.start, move |gatherer, _| gatherer.exactly(range)).await?;
+            self.begin(stretch, true, stopping);
+            return Ok(true);
         }
-        // What was begun before, by this life or an earlier one, may be in the warehouse already.
-        let again = self.state.pending().is_some();
-        let stretch = match self.state.pending() {
-            Some(range) => self.gather(move |gatherer, _| gatherer.exactly(range)).await?,
-            None => match self.next_stretch(stopping).await? {
-                Due::Stretch(stretch) => stretch,
-                Due::Asked(ask) => {
-                    self.replay(ask).await;
-                    return Ok(true);
-                }
-                Due::Stopped => return Ok(false),
-            },
+        match self.next(stopping).await {
+            Next::Due => self.intend(stopping).await,
+            Next::Landed(outcome) => self.land(outcome).await,
+            Next::Asked(ask) => {
+                self.replay(ask).await;
+                Ok(true)
+            }
+            Next::Stopped => Ok(false),
+        }
+    }
+
+    fn is_under_way(&self, range: &Range<Position>) -> bool {
+        self.flights.iter().any(|flight| flight.range == *range)
+    }
+
+    /// Waits for whatever comes first. What is asked for is done when nothing is under way, and soon.
+    async fn next(&mut self, stopping: &mut Stopping) -> Next {
+        let end = self.state.intended();
+        let room = self.flights.len() < FLIGHTS_MAX && (self.flights.is_empty() || self.asks.is_empty());
+        let first = self.state.pending().first();
+        let flight = first.and_then(|first| self.flights.iter_mut().find(|flight| flight.range == *first));
+        let alone = flight.is_none();
+        let landed = async {
+            match flight {
+                Some(flight) => flight.landed().await,
+                None => future::pending().await,
+            }
         };
-        match self.send(&stretch, again, stopping).await {
+        let durable = self.journal.durable();
+        let due = async {
+            match due(durable, end, &mut self.waiting_since, &self.config, stopping).await {
+                true => Next::Due,
+                false if alone => Next::Stopped,
+                false => future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = landed => Next::Landed(outcome),
+            Some(ask) = self.asks.recv(), if alone => Next::Asked(ask),
+            next = due, if room => next,
+        }
+    }
+
+    /// Reads the next batch, writes down where it ends, and starts to send it.
+    async fn intend(&mut self, stopping: &Stopping) -> io::Result<bool> {
+        let start = self.state.intended();
+        let stretch = self.gather(start, move |gatherer, config| gatherer.batch(start, config)).await?;
+        self.waiting_since = None;
+        if stretch.rows.range.is_empty() {
+            return Ok(!self.flights.is_empty());
+        }
+        self.state.intend(stretch.rows.range.end);
+        self.unsaved = true;
+        self.save().await?;
+        self.begin(stretch, false, stopping);
+        Ok(true)
+    }
+
+    fn begin(&mut self, stretch: Stretch, again: bool, stopping: &Stopping) {
+        let sender = Sender { store: self.store.clone(), config: self.config.clone(), stopping: stopping.clone() };
+        self.flights.push(Flight::begin(stretch, again, sender));
+    }
+
+    /// Takes note of how the first stretch of the checkpoint ended. False: stopped.
+    async fn land(&mut self, outcome: Outcome) -> io::Result<bool> {
+        let first = self.state.pending().first();
+        let Some(at) = self.flights.iter().position(|flight| Some(&flight.range) == first) else { return Ok(true) };
+        let stretch = self.flights.swap_remove(at).into_stretch();
+        match outcome {
             Outcome::Stored => {
                 let Stretch { rows, unfit, unfit_records, .. } = stretch;
                 self.finish(unfit, unfit_records).await?;
@@ -123,6 +184,7 @@ impl Delivery {
                     gatherer.recycle(rows);
                 }
             }
+            // What is under way behind it stays so, and is behind both halves.
             Outcome::Refused(reason) if self.state.split() => {
                 tracing::warn!(reason, rows = stretch.rows.count, "a batch was refused and is halved");
                 self.unsaved = true;
@@ -142,39 +204,13 @@ impl Delivery {
         Ok(true)
     }
 
-    /// Waits for a batch to be due, reads it and writes down where it ends.
-    async fn next_stretch(&mut self, stopping: &mut Stopping) -> io::Result<Due> {
-        let start = self.state.progress().delivered;
-        let mut durable = self.journal.durable();
-        tokio::select! {
-            waited = durable.wait_for(|next| *next > start) => if waited.is_err() { return Ok(Due::Stopped) },
-            Some(ask) = self.asks.recv() => return Ok(Due::Asked(ask)),
-            () = stopping.wait() => {}
-        }
-        let begun = Instant::now();
-        while !stopping.begun() {
-            let waiting = durable.borrow().0 - start.0;
-            let Some(longer) = batcher::wait(waiting, begun.elapsed(), &self.config) else { break };
-            // A look now and then; being woken by every fsync would cost more than it tells.
-            stopping.sleep(longer.min(LOOK)).await;
-        }
-        let stretch = self.gather(move |gatherer, config| gatherer.batch(start, config)).await?;
-        if stretch.rows.range.is_empty() {
-            return Ok(Due::Stopped);
-        }
-        self.state.intend(stretch.rows.range.end);
-        self.unsaved = true;
-        self.save().await?;
-        Ok(Due::Stretch(stretch))
-    }
-
     /// Reads from the journal, off the async threads.
     async fn gather(
         &mut self,
+        start: Position,
         read: impl FnOnce(&mut Gatherer, &config::Delivery) -> io::Result<Stretch> + Send + 'static,
     ) -> io::Result<Stretch> {
         let (journal, config) = (Arc::clone(&self.journal), self.config.clone());
-        let start = self.state.progress().delivered;
         let mut gatherer = self.gatherer.take().unwrap_or_else(|| Gatherer::new(journal, start));
         let (gatherer, stretch) = blocking(move || {
             let stretch = read(&mut gatherer, &config);
@@ -183,44 +219,6 @@ impl Delivery {
         .await?;
         self.gatherer = Some(gatherer);
         stretch
-    }
-
-    /// Sends until the warehouse takes it or refuses it for its content.
-    async fn send(&self, stretch: &Stretch, mut again: bool, stopping: &mut Stopping) -> Outcome {
-        let mut pause = Pause::new(&self.config);
-        let mut refusals = 0;
-        loop {
-            let error = match self.insert(&stretch.rows, again).await {
-                Ok(()) => return Outcome::Stored,
-                Err(error) => error,
-            };
-            again = true;
-            match error.kind() {
-                ErrorKind::Poison(reason) => {
-                    refusals += 1;
-                    // A request damaged on its way looks like bad rows too: ask twice about the last one.
-                    if stretch.rows.count > 1 || refusals > 1 {
-                        return Outcome::Refused(reason);
-                    }
-                }
-                ErrorKind::Retry => tracing::warn!(%error, rows = stretch.rows.count, "a batch waits to be sent again"),
-                ErrorKind::Fatal => tracing::error!(
-                    %error,
-                    "the warehouse needs attention: events stay in the journal until it takes them"
-                ),
-            }
-            if stopping.begun() || stopping.sleep(pause.next()).await {
-                return Outcome::GaveUp;
-            }
-        }
-    }
-
-    async fn insert(&self, rows: &Rows, again: bool) -> Result<(), StoreError> {
-        self.store.insert(rows.clone()).await?;
-        if again {
-            self.store.remove_twins(rows).await?;
-        }
-        Ok(())
     }
 
     /// Puts what was refused on disk, then moves the checkpoint and lets the journal go.
@@ -261,28 +259,26 @@ impl Delivery {
     }
 }
 
-/// Growing pauses, each between half and one and a half of its length, so that many do not march in step.
-struct Pause {
-    first: Duration,
-    next: Duration,
-    max: Duration,
-}
-
-impl Pause {
-    fn new(config: &config::Delivery) -> Self {
-        let first = Duration::from_millis(config.retry_backoff_ms.max(1));
-        Self { first, next: first, max: Duration::from_millis(config.retry_backoff_max_ms).max(first) }
+/// Waits until a batch from `end` on is due. False: the service stops and nothing is left.
+async fn due(
+    mut durable: watch::Receiver<Position>,
+    end: Position,
+    since: &mut Option<Instant>,
+    config: &config::Delivery,
+    stopping: &mut Stopping,
+) -> bool {
+    tokio::select! {
+        waited = durable.wait_for(|next| *next > end) => if waited.is_err() { return false },
+        () = stopping.wait() => {}
     }
-
-    fn next(&mut self) -> Duration {
-        let length = self.next;
-        self.next = (length * 2).min(self.max);
-        length.mul_f64(rand::random_range(0.5..1.5))
+    let begun = *since.get_or_insert_with(Instant::now);
+    while !stopping.begun() {
+        let waiting = durable.borrow().0 - end.0;
+        let Some(longer) = batcher::wait(waiting, begun.elapsed(), config) else { break };
+        // A look now and then; being woken by every fsync would cost more than it tells.
+        stopping.sleep(longer.min(LOOK)).await;
     }
-
-    fn reset(&mut self) {
-        self.next = self.first;
-    }
+    *durable.borrow() > end
 }
 
 pub(super) async fn blocking<T: Send + 'static>(

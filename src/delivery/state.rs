@@ -113,19 +113,26 @@ impl State {
         Progress { delivered: self.delivered, inserted: self.inserted, quarantined: self.quarantined }
     }
 
-    /// The stretch to send now.
-    pub fn pending(&self) -> Option<Range<Position>> {
-        self.pending.first().cloned()
+    /// The stretches to send now, in order.
+    pub fn pending(&self) -> &[Range<Position>] {
+        &self.pending
     }
 
-    /// Intends to send everything from `delivered` to `end` as one batch.
+    /// One past the last record that is delivered or in a stretch to be sent.
+    pub fn intended(&self) -> Position {
+        self.pending.last().map_or(self.delivered, |last| last.end)
+    }
+
+    /// Intends to send everything from there to `end` as one more batch.
     pub fn intend(&mut self, end: Position) {
-        self.pending = vec![self.delivered..end];
+        self.pending.push(self.intended()..end);
     }
 
     /// Intends to send the first stretch as two. False when it is a single record.
     pub fn split(&mut self) -> bool {
-        let Some(whole) = self.pending().filter(|range| range.end.0 - range.start.0 > 1) else { return false };
+        let Some(whole) = self.pending.first().filter(|range| range.end.0 - range.start.0 > 1).cloned() else {
+            return false;
+        };
         let middle = Position(whole.start.0.midpoint(whole.end.0));
         self.pending.splice(0..1, [whole.start..middle, middle..whole.end]);
         true
@@ -205,7 +212,27 @@ mod tests {
         state.done(1);
         state.done(0);
         assert_eq!(state.progress(), Progress { delivered: Position(5), inserted: 4, quarantined: 1 });
-        assert_eq!(state.pending(), None);
+        assert_eq!(state.pending(), []);
+    }
+
+    #[test]
+    fn two_stretches_are_done_in_order_and_the_first_may_be_halved_before_the_second() {
+        let (_dir, places) = places();
+        let mut state = load(&places);
+        state.intend(Position(4));
+        assert_eq!(state.intended(), Position(4));
+        state.intend(Position(10));
+        state.save(&places).unwrap();
+        let mut state = load(&places);
+        assert_eq!((state.intended(), state.progress().delivered), (Position(10), Position(0)));
+        assert!(state.split());
+        assert_eq!(state.pending(), [Position(0)..Position(2), Position(2)..Position(4), Position(4)..Position(10)]);
+        for (end, quarantined) in [(2, 0), (4, 2), (10, 0)] {
+            state.done(quarantined);
+            assert_eq!(state.progress().delivered, Position(end));
+        }
+        assert_eq!(state.progress(), Progress { delivered: Position(10), inserted: 8, quarantined: 2 });
+        assert_eq!(state.intended(), Position(10));
     }
 
     #[test]
@@ -278,6 +305,6 @@ mod tests {
         let (dir, places) = places();
         let text = r#"{"journal":7,"delivered":5,"pending":[{"start":5,"end":9}],"inserted":4,"quarantined":1}"#;
         fs::write(dir.path().join("delivery.json"), text).unwrap();
-        assert_eq!(load(&places).pending(), Some(Position(5)..Position(9)));
+        assert_eq!(load(&places).pending(), [Position(5)..Position(9)]);
     }
 }

@@ -80,14 +80,34 @@ impl Tasks {
     }
 }
 
+/// A piece of work that goes on beside its owner, and is given up with it.
+#[derive(Debug)]
+pub struct Aside<T>(JoinSet<T>);
+
+impl<T: Send + 'static> Aside<T> {
+    /// Starts it on the runtime of whoever calls.
+    pub fn begin(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self::begin_on(&Handle::current(), work)
+    }
+
+    fn begin_on(runtime: &Handle, work: impl Future<Output = T> + Send + 'static) -> Self {
+        let mut running = JoinSet::new();
+        running.spawn_on(work, runtime);
+        Self(running)
+    }
+
+    /// Waits for its end, which is told once. The wait may be given up and begun again.
+    pub async fn done(&mut self) -> T {
+        match self.0.join_next().await {
+            Some(Ok(done)) => done,
+            Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+            // The runtime is being shut down; nobody will hear an answer.
+            _ => std::future::pending().await,
+        }
+    }
+}
+
 /// Runs a piece of one request's work on another runtime; gone with the request if that is given up.
 pub async fn on<T: Send + 'static>(runtime: Handle, work: impl Future<Output = T> + Send + 'static) -> T {
-    let mut running = JoinSet::new();
-    running.spawn_on(work, &runtime);
-    match running.join_next().await {
-        Some(Ok(done)) => done,
-        Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-        // The runtime is being shut down; nobody will hear an answer.
-        _ => std::future::pending().await,
-    }
+    Aside::begin_on(&runtime, work).done().await
 }

@@ -171,6 +171,56 @@ async fn a_bad_row_is_found_and_put_aside_with_its_reason_and_the_others_arrive(
     assert_eq!(stored(&store).await, (59, 59, 59));
 }
 
+/// While the first of two stretches under way is halved, what is behind it goes on and counts once.
+#[tokio::test]
+async fn bad_rows_of_a_stretch_do_not_disturb_the_one_behind_it() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    store
+        .execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path NOT IN ('/p/33', '/p/64', '/p/190')", &[])
+        .await
+        .unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..300).map(event)).await;
+    let progress = line.delivered(300).await;
+    assert_eq!(progress, Progress { delivered: Position(300), inserted: 297, quarantined: 3 });
+    let mut positions: Vec<u64> = line.quarantine.list(10).await.unwrap().iter().map(|e| e.position).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, [33, 64, 190]);
+    line.stop().await;
+    assert_eq!(stored(&store).await, (297, 297, 297));
+}
+
+/// A crash with two stretches under way, of which the warehouse took the second alone.
+#[tokio::test]
+async fn two_stretches_under_way_at_a_crash_are_sent_again_as_they_were() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..40).map(event)).await;
+    line.delivered(40).await;
+    let id = line.journal.id();
+    line.keep((40..70).map(event)).await;
+    line.delivered(70).await;
+    line.stop().await;
+    store.execute("ALTER TABLE events DELETE WHERE position < 40 SETTINGS mutations_sync = 1", &[]).await.unwrap();
+    store
+        .execute("ALTER TABLE visitor_events DELETE WHERE position < 40 SETTINGS mutations_sync = 1", &[])
+        .await
+        .unwrap();
+    // The first has other bounds, as if it had never been sent so.
+    let before = format!(
+        r#"{{"journal":{id},"delivered":0,"pending":[{{"start":0,"end":20}},{{"start":20,"end":40}},{{"start":40,"end":70}}],"inserted":0,"quarantined":0}}"#
+    );
+    for file in ["delivery.json", "journal/delivery.json"] {
+        std::fs::write(data.path().join(file), &before).unwrap();
+    }
+    let mut line = Line::open(data.path(), &store);
+    line.keep((70..90).map(event)).await;
+    let progress = line.delivered(90).await;
+    assert_eq!((progress.inserted, progress.quarantined), (90, 0));
+    line.stop().await;
+    assert_eq!(stored(&store).await, (90, 90, 90));
+}
+
 #[tokio::test]
 async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
