@@ -10,7 +10,7 @@ use ashna::{
         self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Seal, Sender, Setting, Verdict, enrich::Readings,
     },
     model::{Place, Position, Site},
-    store::{Rows, Store, rows},
+    store::{Store, rows},
     wire::collect,
 };
 use bytes::{Bytes, BytesMut};
@@ -75,16 +75,44 @@ pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>>
 
 /// Inserts `events` rows; the answer is how many.
 pub(crate) async fn insert(store: &Store, rows: &[Vec<u8>], round: u64, events: u64) -> anyhow::Result<u64> {
+    let client = client(store);
     let mut inserted = 0;
     while inserted < events {
         let count = ROWS_AN_INSERT.min(events - inserted);
-        store.insert(batch(rows, JOURNAL + round, inserted, count)?).await?;
+        let (version, bytes) = batch(rows, JOURNAL + round, inserted, count)?;
+        let statement = rows::insert_statement(version, "RowBinary").ok_or_else(|| anyhow::anyhow!("its version"))?;
+        let mut insert = client
+            .insert_formatted_with(statement)
+            .with_setting("insert_deduplication_token", format!("{}-{inserted}", JOURNAL + round))
+            .with_setting("max_insert_block_size", (count + 1).to_string());
+        insert.send(bytes).await?;
+        insert.end().await?;
         inserted += count;
     }
     Ok(inserted)
 }
 
-fn batch(encoded: &[Vec<u8>], journal: u64, first: u64, count: u64) -> anyhow::Result<Rows> {
+/// The crate's client, with the settings of the service's own inserts.
+fn client(store: &Store) -> clickhouse::Client {
+    let endpoint = store.endpoint();
+    let client = clickhouse::Client::default().with_compression(clickhouse::Compression::None);
+    let client = client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password);
+    [
+        ("insert_deduplicate", "1"),
+        ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+        ("async_insert", "0"),
+        ("max_partitions_per_insert_block", "1000"),
+        ("max_insert_threads", "1"),
+        ("min_insert_block_size_rows", "0"),
+        ("min_insert_block_size_bytes", "0"),
+        ("wait_end_of_query", "1"),
+    ]
+    .into_iter()
+    .fold(client.with_database(&endpoint.database), |client, (name, value)| client.with_setting(name, value))
+}
+
+/// Their version and their bytes.
+fn batch(encoded: &[Vec<u8>], journal: u64, first: u64, count: u64) -> anyhow::Result<(u8, Bytes)> {
     let mut bytes = BytesMut::new();
     let mut version = rows::VERSION;
     for position in first..first + count {
@@ -94,6 +122,5 @@ fn batch(encoded: &[Vec<u8>], journal: u64, first: u64, count: u64) -> anyhow::R
         bytes.extend_from_slice(&rows::prefix(journal, Position(position)));
         bytes.extend_from_slice(columns);
     }
-    let range = Position(first)..Position(first + count);
-    Ok(Rows { version, journal, range, bytes: Bytes::from(bytes), count: usize::try_from(count)? })
+    Ok((version, bytes.freeze()))
 }

@@ -11,13 +11,15 @@ use crate::{
     config,
     journal::{Journal, ReadError, Reader, Record},
     model::Position,
-    store::{Rows, rows},
+    store::{Block, Rows},
 };
 
 /// Records asked from the journal at once.
 const RECORDS: usize = 1024;
 /// Rows of which room is kept for the next stretch.
 const SPARE_BYTES_MAX: usize = 64 << 20;
+/// As many as may be under way.
+const SPARES_MAX: usize = 2;
 
 /// A stretch of the journal, read and sorted.
 pub(super) struct Stretch {
@@ -36,17 +38,19 @@ enum End<'c> {
     Full(Cut<'c>),
 }
 
-/// Reads stretch after stretch, with one reader and one buffer for all.
+/// Reads stretch after stretch, with one reader, one block and a few buffers for all.
 pub(super) struct Gatherer {
     journal: Arc<Journal>,
     reader: Reader,
-    spare: BytesMut,
+    block: Block,
+    /// Room of stretches that were sent.
+    spare: Vec<BytesMut>,
 }
 
 impl Gatherer {
     pub(super) fn new(journal: Arc<Journal>, from: Position) -> Self {
         let reader = journal.reader(from);
-        Self { journal, reader, spare: BytesMut::new() }
+        Self { journal, reader, block: Block::default(), spare: Vec::new() }
     }
 
     /// The next batch from `start` on. It is empty when nothing is durable yet.
@@ -67,9 +71,10 @@ impl Gatherer {
     pub(super) fn recycle(&mut self, rows: Rows) {
         if let Ok(mut buffer) = rows.bytes.try_into_mut()
             && buffer.capacity() <= SPARE_BYTES_MAX
+            && self.spare.len() < SPARES_MAX
         {
             buffer.clear();
-            self.spare = buffer;
+            self.spare.push(buffer);
         }
     }
 
@@ -77,7 +82,7 @@ impl Gatherer {
         if self.reader.position() != start {
             self.reader = self.journal.reader(start);
         }
-        let mut bytes = std::mem::take(&mut self.spare);
+        self.block.clear();
         let mut stretch = Stretch::begin(self.journal.id(), start);
         'full: loop {
             let at = stretch.rows.range.end;
@@ -97,7 +102,7 @@ impl Gatherer {
                         {
                             break 'full;
                         }
-                        stretch.put(self.journal.id(), record, &mut bytes);
+                        stretch.put(self.journal.id(), record, &mut self.block);
                     }
                 }
                 Err(ReadError::Lost(lost)) => {
@@ -113,27 +118,23 @@ impl Gatherer {
                 Err(error) => return Err(io::Error::other(error)),
             }
         }
-        stretch.rows.bytes = bytes.freeze();
+        (stretch.rows.version, stretch.rows.count) = (self.block.version(), self.block.rows());
+        stretch.rows.bytes = self.block.take(self.spare.pop().unwrap_or_default());
         Ok(stretch)
     }
 }
 
 impl Stretch {
     fn begin(journal: u64, start: Position) -> Self {
-        let rows = Rows { version: rows::VERSION, journal, range: start..start, bytes: Bytes::new(), count: 0 };
+        let rows = Rows { version: 0, journal, range: start..start, bytes: Bytes::new(), count: 0 };
         Self { rows, unfit: Vec::new(), unfit_records: 0, first: None }
     }
 
-    /// Adds a record as a row. RowBinary has no row ends: one malformed row would be read into the
-    /// next, so each is walked through before it may stand among others.
-    fn put(&mut self, journal: u64, record: Record, bytes: &mut BytesMut) {
+    /// Adds a record as a row, unless it is none.
+    fn put(&mut self, journal: u64, record: Record, block: &mut Block) {
         self.rows.range.end = record.position.plus(1);
-        match rows::split_whole(&record.payload) {
-            Ok((version, columns)) => {
-                bytes.extend_from_slice(&rows::prefix(journal, record.position));
-                bytes.extend_from_slice(columns);
-                self.rows.version = version;
-                self.rows.count += 1;
+        match block.push(journal, record.position, &record.payload) {
+            Ok(()) => {
                 self.first.get_or_insert((record.position, record.payload));
             }
             Err(error) => {

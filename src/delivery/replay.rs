@@ -6,7 +6,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     model::Timestamp,
-    store::{ErrorKind, Rows, StoreError, rows},
+    store::{Block, ErrorKind, Rows, StoreError, rows},
 };
 
 /// Orders that may wait while the loop sends something else.
@@ -165,12 +165,15 @@ impl Delivery {
     async fn replay_one(&mut self, entry: &Entry) -> Result<bool, ReplayError> {
         let payload = entry.bytes().unwrap_or_default();
         let Ok(event) = rows::decode(&payload) else { return Ok(false) };
-        let Ok((version, columns)) = rows::split(&payload) else { return Ok(false) };
         let name = Name { journal: entry.journal, position: entry.position };
         let known = self.store.holds(name.journal, name.position, event.site, event.visitor, event.occurred_at).await?;
         if !known {
-            let bytes = Bytes::from([&rows::prefix(name.journal, name.position)[..], columns].concat());
-            let range = name.position..name.position.plus(1);
+            let mut block = Block::default();
+            if block.push(name.journal, name.position, &payload).is_err() {
+                return Ok(false);
+            }
+            let (version, range) = (block.version(), name.position..name.position.plus(1));
+            let bytes = block.take(BytesMut::new());
             let row = Rows { version, journal: name.journal, range, bytes, count: 1 };
             match self.store.insert(row).await {
                 Ok(()) => {}

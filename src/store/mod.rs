@@ -15,6 +15,8 @@
 //! # Ok(()) }
 //! ```
 
+mod block;
+mod columns;
 mod error;
 pub mod funnel;
 mod migrate;
@@ -31,6 +33,7 @@ use clickhouse::{Client, Compression, RowOwned, RowRead};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
+pub use block::Block;
 pub use error::{ErrorKind, StoreError};
 pub use write::Rows;
 

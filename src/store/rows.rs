@@ -1,42 +1,25 @@
 //! One stored row of `events`, by hand in ClickHouse's RowBinary, so that it is encoded once, when
 //! the event is taken, and only copied afterwards.
 //!
-//! The journal's record is `[version][columns]`; `delivery` puts [`prefix`] (journal and position)
-//! in front of the columns. A changed layout is a new version: older records are still delivered
-//! with the column list of theirs.
+//! The journal's record is `[version][columns]`; [`prefix`] (journal and position) comes before the columns.
+//! `delivery` turns many of them into a [`super::Block`]. A changed layout is a new version: older records are
+//! still delivered with the columns of theirs.
 
 mod names;
+mod table;
 
 use std::borrow::Cow;
+
+use bytes::BufMut;
+
+pub(super) use table::{PREFIX_COLUMNS, columns};
+pub use table::{VERSION, insert_statement};
+use table::{VERSION_1, is_known};
 
 use crate::model::{
     Action, Channel, Currency, Device, DeviceClass, Event, Kind, MessageHash, Page, Place, Position, SiteId, Timestamp,
     Traffic, VisitorId, event::ItemLine,
 };
-
-/// The layout that [`encode`] writes.
-pub const VERSION: u8 = 3;
-
-/// The layout before draws of recommendations were kept.
-const VERSION_2: u8 = 2;
-/// The layout before campaign marks and violations of the schema were kept.
-const VERSION_1: u8 = 1;
-
-/// Columns of version 1 in their order; each row begins with `journal` and `position`.
-macro_rules! columns_v1 {
-    () => {
-        "journal, position, site_id, message, kind, name, action, occurred_at, received_at, visitor, user_id, \
-         user_verified, session_start, robot, host, path, query, title, referrer_host, referrer_path, channel, \
-         source, medium, campaign, term, content, click_id, device, os, os_version, browser, browser_version, \
-         country, region, city, language, timezone, screen_width, screen_height, items, item_prices, \
-         item_quantities, category, amount_minor, currency, order_id, properties, library"
-    };
-}
-
-const INSERT_V1: &str = concat!("INSERT INTO events (", columns_v1!(), ") FORMAT RowBinary");
-const INSERT_V2: &str = concat!("INSERT INTO events (", columns_v1!(), ", marks, violations) FORMAT RowBinary");
-const INSERT_V3: &str =
-    concat!("INSERT INTO events (", columns_v1!(), ", marks, violations, exposure) FORMAT RowBinary");
 
 /// Why bytes are not a row.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -44,6 +27,9 @@ pub enum RowError {
     /// Encoded by a version this program does not know.
     #[error("a row of unknown version {0}")]
     UnknownVersion(u8),
+    /// Of another version than the rows it was to stand among.
+    #[error("a row of version {0} among others")]
+    OtherVersion(u8),
     /// Fewer bytes than the columns need.
     #[error("a row that ends too early")]
     Short,
@@ -53,17 +39,6 @@ pub enum RowError {
     /// A text that is not UTF-8, or a number with no meaning.
     #[error("a row with an impossible {0}")]
     Impossible(&'static str),
-}
-
-/// The statement that takes rows of this version.
-#[must_use]
-pub fn insert_statement(version: u8) -> Option<&'static str> {
-    match version {
-        VERSION_1 => Some(INSERT_V1),
-        VERSION_2 => Some(INSERT_V2),
-        VERSION => Some(INSERT_V3),
-        _ => None,
-    }
 }
 
 /// The columns that only the journal knows.
@@ -81,7 +56,7 @@ pub fn prefix(journal: u64, position: Position) -> [u8; 16] {
 /// When it is empty or of an unknown version.
 pub fn split(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
     let (version, columns) = record.split_first().ok_or(RowError::Short)?;
-    insert_statement(*version).map(|_| (*version, columns)).ok_or(RowError::UnknownVersion(*version))
+    if is_known(*version) { Ok((*version, columns)) } else { Err(RowError::UnknownVersion(*version)) }
 }
 
 /// Appends an event as a journal's record.
@@ -245,20 +220,20 @@ pub fn split_whole(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
 }
 
 /// LEB128: seven bits a byte, the lowest first, the high bit while more follow.
-fn put_length(out: &mut Vec<u8>, mut length: usize) {
+pub(super) fn put_length(out: &mut impl BufMut, mut length: usize) {
     loop {
         let low = length.to_le_bytes()[0] & 0x7f;
         length >>= 7;
         if length == 0 {
-            return out.push(low);
+            return out.put_u8(low);
         }
-        out.push(low | 0x80);
+        out.put_u8(low | 0x80);
     }
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut impl BufMut, text: &str) {
     put_length(out, text.len());
-    out.extend_from_slice(text.as_bytes());
+    out.put_slice(text.as_bytes());
 }
 
 fn put_texts<const N: usize>(out: &mut Vec<u8>, texts: [&Cow<'_, str>; N]) {
@@ -267,7 +242,8 @@ fn put_texts<const N: usize>(out: &mut Vec<u8>, texts: [&Cow<'_, str>; N]) {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads columns from the front of a row.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], RowError> {
@@ -284,7 +260,7 @@ impl<'a> Reader<'a> {
         self.take().map(|bytes| Timestamp(i64::from_le_bytes(bytes)))
     }
 
-    fn length(&mut self) -> Result<usize, RowError> {
+    pub(super) fn length(&mut self) -> Result<usize, RowError> {
         let mut length = 0;
         for shift in (0..35).step_by(7) {
             let byte = self.byte()?;
@@ -296,9 +272,22 @@ impl<'a> Reader<'a> {
         Err(RowError::Impossible("length"))
     }
 
+    pub(super) fn slice(&mut self, bytes: usize) -> Result<&'a [u8], RowError> {
+        let (slice, rest) = self.0.split_at_checked(bytes).ok_or(RowError::Short)?;
+        self.0 = rest;
+        Ok(slice)
+    }
+
+    /// A text's bytes with the length before them, and without.
+    pub(super) fn whole_text(&mut self) -> Result<(&'a [u8], &'a [u8]), RowError> {
+        let before = self.0;
+        let length = self.length()?;
+        let text = self.slice(length)?;
+        Ok((&before[..before.len() - self.0.len()], text))
+    }
+
     fn pass(&mut self, bytes: usize) -> Result<(), RowError> {
-        self.0 = self.0.get(bytes..).ok_or(RowError::Short)?;
-        Ok(())
+        self.slice(bytes).map(drop)
     }
 
     fn pass_texts(&mut self, count: usize) -> Result<(), RowError> {
@@ -311,8 +300,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<Cow<'a, str>, RowError> {
         let length = self.length()?;
-        let (text, rest) = self.0.split_at_checked(length).ok_or(RowError::Short)?;
-        self.0 = rest;
+        let text = self.slice(length)?;
         std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| RowError::Impossible("text"))
     }
 
@@ -354,4 +342,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

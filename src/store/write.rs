@@ -16,7 +16,7 @@ pub struct Rows {
     pub journal: u64,
     /// All the positions they stand for.
     pub range: Range<Position>,
-    /// Whole rows in RowBinary, one after the other.
+    /// The rows as one block in `Native`.
     pub bytes: Bytes,
     /// Number of rows.
     pub count: usize,
@@ -38,7 +38,7 @@ impl Store {
     /// See [`StoreError::kind`]. After an error that is not a refusal they may or may not be stored:
     /// send exactly the same again.
     pub async fn insert(&self, batch: Rows) -> Result<(), StoreError> {
-        let Some(statement) = rows::insert_statement(batch.version) else {
+        let Some(statement) = rows::insert_statement(batch.version, "Native") else {
             return Err(StoreError::Misfit(format!("rows of version {} cannot be stored", batch.version)));
         };
         if batch.count == 0 {

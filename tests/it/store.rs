@@ -2,7 +2,7 @@
 
 use ashna::{
     config::{Config, Endpoint},
-    model::{Action, SiteId, Timestamp, VisitorId},
+    model::{Action, Event, Position, SiteId, Timestamp, VisitorId, event::ItemLine},
     store::{Param, Store, StoreError, rows},
 };
 use std::time::Duration;
@@ -155,4 +155,43 @@ async fn parameters_of_every_kind_arrive_unchanged() {
         .await
         .unwrap();
     assert_eq!(answer, [(nasty.into(), nasty.into(), 3, u128::MAX, -5, u64::MAX, true)]);
+}
+
+/// Names that repeat and names that do not, lists that are empty and lists that are long: what the engine gives back
+/// row by row is byte for byte what the journal held.
+#[tokio::test]
+async fn rows_turned_into_columns_come_back_as_the_rows_they_were() {
+    let store = database().await;
+    let events: Vec<Event<'static>> = (0..1500).map(varied).collect();
+    store.insert(batch(0, &events)).await.unwrap();
+    let statement = rows::insert_statement(rows::VERSION, "RowBinary").unwrap();
+    let columns = statement.split(['(', ')']).nth(1).unwrap();
+    let endpoint = store.endpoint();
+    let client = clickhouse::Client::default()
+        .with_compression(clickhouse::Compression::None)
+        .with_url(&endpoint.url)
+        .with_user(&endpoint.user)
+        .with_password(&endpoint.password)
+        .with_database(&endpoint.database);
+    let question = format!("SELECT {columns} FROM events ORDER BY position");
+    let stored = client.query(&question).fetch_bytes("RowBinary").unwrap().collect().await.unwrap();
+    let expected: Vec<u8> = (0..)
+        .zip(&events)
+        .flat_map(|(position, event)| [&rows::prefix(7, Position(position))[..], &record(event)[1..]].concat())
+        .collect();
+    assert!(stored == expected, "{} and {} bytes", stored.len(), expected.len());
+}
+
+fn varied(n: u64) -> Event<'static> {
+    let many = usize::try_from(n).unwrap();
+    let lines = |count| (0..count).map(|i| ItemLine { id: format!("p-{n}-{i}").into(), price_minor: -5, quantity: 9 });
+    let mut event = event(n);
+    event.name = format!("name {}", n % 700).into();
+    event.page.title = "é".repeat(many % 200).into();
+    event.items = lines(many % 4).collect();
+    event.traffic.campaign = if n.is_multiple_of(3) { "".into() } else { format!("campaign {n}").into() };
+    event.traffic.marks =
+        [("utm_id", format!("{n}").into()), ("utm_marketing_tactic", "".into())].into_iter().take(many % 3).collect();
+    event.violations = ["price: missing", "sku: not a text"].map(Into::into).into_iter().take(many % 3).collect();
+    event
 }

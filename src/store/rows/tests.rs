@@ -1,6 +1,6 @@
 use proptest::{collection::vec, prelude::*, strategy::ValueTree};
 
-use super::*;
+use super::{table::VERSION_2, *};
 
 fn text() -> impl Strategy<Value = Cow<'static, str>> {
     prop_oneof![Just(String::new()), "\\PC{0,12}", "[a-z]{120,200}"].prop_map(Cow::Owned)
@@ -145,18 +145,31 @@ fn records_of_earlier_versions_are_still_read() {
     record.truncate(record.len() - 1);
     assert_eq!(decode(&record), Ok(event.clone()));
     assert_eq!(split_whole(&record), Ok((VERSION_2, &record[1..])));
-    (event.traffic.marks, event.violations) = (Vec::new(), Vec::new());
+    (event.traffic.marks, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
     record.clear();
     encode(&event, &mut record);
     // Two empty lists were all that the second version added.
     record[0] = VERSION_1;
     record.truncate(record.len() - 3);
     assert_eq!(decode(&record), Ok(event));
-    assert!(insert_statement(VERSION_1).is_some_and(|statement| statement.ends_with("library) FORMAT RowBinary")));
+    assert!(
+        insert_statement(VERSION_1, "Native").is_some_and(|statement| statement.ends_with("library) FORMAT Native"))
+    );
 }
 
 #[test]
 fn an_unknown_version_and_trailing_bytes_are_named() {
     assert_eq!(decode(&[9, 0]), Err(RowError::UnknownVersion(9)));
     assert_eq!(decode(&[]), Err(RowError::Short));
+}
+
+/// A record that differs from others by its path alone.
+pub(in crate::store) fn record_of_path(path: &str) -> Vec<u8> {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut event = event().new_tree(&mut runner).unwrap().current();
+    event.page.path = path.to_owned().into();
+    (event.traffic.marks, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
+    let mut record = Vec::new();
+    encode(&event, &mut record);
+    record
 }

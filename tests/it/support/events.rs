@@ -7,9 +7,9 @@ use ashna::{
         Action, Channel, Currency, Device, DeviceClass, Event, Kind, MessageHash, Page, Place, Position, SiteId,
         Timestamp, Traffic, VisitorId, event::ItemLine,
     },
-    store::{Rows, rows},
+    store::{Block, Rows, rows},
 };
-use bytes::Bytes;
+use bytes::BytesMut;
 
 /// 2026-01-02T03:04:05.678Z.
 pub const BEGINNING: Timestamp = Timestamp(1_767_323_045_678);
@@ -64,11 +64,11 @@ pub fn record(event: &Event<'_>) -> Vec<u8> {
 
 /// Events from a position of journal 7 on, as a batch for the store.
 pub fn batch(from: u64, events: &[Event<'_>]) -> Rows {
-    let mut bytes = Vec::new();
+    let mut block = Block::default();
     for (position, event) in (from..).zip(events) {
-        bytes.extend(rows::prefix(7, Position(position)));
-        bytes.extend(&record(event)[1..]);
+        block.push(7, Position(position), &record(event)).unwrap();
     }
     let range = Position(from)..Position(from + events.len() as u64);
-    Rows { version: rows::VERSION, journal: 7, range, bytes: Bytes::from(bytes), count: events.len() }
+    let bytes = block.take(BytesMut::new());
+    Rows { version: rows::VERSION, journal: 7, range, bytes, count: events.len() }
 }
