@@ -3,7 +3,9 @@ package.path = os.getenv("LOAD_FOLDER") .. "/?.lua;" .. package.path
 local visitors = require("visitors")
 
 local items = {}
-for line in io.lines(assert(os.getenv("LOAD_ITEMS"), "LOAD_ITEMS is set by load/run.sh")) do
+-- A variable of its own: `assert` would hand its message on to `io.lines` as a format.
+local file = assert(os.getenv("LOAD_ITEMS"), "LOAD_ITEMS is set by load/run.sh")
+for line in io.lines(file) do
   items[#items + 1] = line
 end
 

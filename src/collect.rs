@@ -276,8 +276,16 @@ impl Rooms {
                 outcome.notice(column.counted_as());
             }
         }
+        // An event that breaks several rules is one event that breaks the rules.
+        let mut broken = false;
         for violation in &event.violations {
-            outcome.notice(Flaw::of_words(violation).map_or("rules_broken", Flaw::counted_as));
+            match Flaw::of_words(violation) {
+                Some(flaw) => outcome.notice(flaw.counted_as()),
+                None => broken = true,
+            }
+        }
+        if broken {
+            outcome.notice("rules_broken");
         }
         let is_view = matches!(event.kind, Kind::Page | Kind::Screen) && sender != Sender::Server;
         if is_view && event.visitor.is_somebody() {

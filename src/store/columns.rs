@@ -75,7 +75,11 @@ impl Column {
         match self {
             Self::Fixed(..) | Self::Text(_) => {}
             Self::Name(_) => out.put_u64_le(DICTIONARY_VERSION),
-            Self::List { of, .. } => of.iter().for_each(|column| column.put_prefix(out)),
+            Self::List { of, .. } => {
+                for column in of {
+                    column.put_prefix(out);
+                }
+            }
         }
     }
 
@@ -86,7 +90,9 @@ impl Column {
             Self::Name(dictionary) => dictionary.put(out),
             Self::List { ends, of, .. } => {
                 out.extend_from_slice(ends);
-                of.iter().for_each(|column| column.put(out));
+                for column in of {
+                    column.put(out);
+                }
             }
         }
     }
@@ -175,7 +181,7 @@ mod tests {
     #[test]
     fn every_column_of_the_table_has_a_form() {
         let check = |kind, expected: &str| {
-            assert_eq!(format!("{:?}", Column::of(kind)).split(['(', ' ']).next(), Some(expected), "{kind}")
+            assert_eq!(format!("{:?}", Column::of(kind)).split(['(', ' ']).next(), Some(expected), "{kind}");
         };
         check("String", "Text");
         check("LowCardinality(String)", "Name");
