@@ -37,6 +37,8 @@ pub struct Question<'a> {
     pub exclude: &'a [FunnelStep],
     /// Whether every event of a visitor matters, because steps must follow each other with nothing between.
     pub strict: bool,
+    /// Names of events that nevertheless do not matter.
+    pub ignore: &'a [String],
     /// Bits of the steps that a way may begin with.
     pub entry_bits: u32,
     /// Column or property whose value at the entry groups the visitors.
@@ -73,6 +75,7 @@ impl Store {
             ("names", Param::ArrayStr(names(question))),
             ("page_views", Param::U8(u8::from(every_step(question).any(|s| s.event == FunnelStep::PAGE)))),
             ("groups", Param::ArrayStr(groups.to_vec())),
+            ("ignored", Param::ArrayStr(ignored(question))),
         ];
         let text = if question.strict { STRICT_HISTORIES } else { HISTORIES };
         let text = text.replace("$MARKS", &marks).replace("$GROUP", &group);
@@ -126,6 +129,12 @@ fn names(question: Question<'_>) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// What a step or an exclusion names always matters.
+fn ignored(question: Question<'_>) -> Vec<String> {
+    let named = |name: &String| every_step(question).any(|step| step.event == *name);
+    question.ignore.iter().filter(|name| !named(name)).cloned().collect()
 }
 
 /// The statement without its comment, which speaks of fragments too.

@@ -132,6 +132,28 @@ async fn strict_any_and_exclusions() {
 }
 
 #[tokio::test]
+async fn what_is_noticed_while_somebody_reads_may_lie_between_strict_steps_if_the_question_says_so() {
+    const ENGAGED: &str = "Page Engaged";
+    let reports = with(vec![
+        did(0, 1, VIEWED),
+        did(1, 1, ENGAGED),
+        did(2, 1, ADDED),
+        did(0, 2, VIEWED),
+        did(1, 2, ENGAGED),
+        did(2, 2, "Something Else"),
+        did(3, 2, ADDED),
+    ])
+    .await;
+    let way = steps(&[VIEWED, ADDED]);
+    assert_eq!(reached(&ask(&reports, &way, &json!({"order": "strict"})).await), [2, 0], "any event, as it stands");
+    let ignoring = json!({"order": "strict", "ignore": [ENGAGED]});
+    assert_eq!(reached(&ask(&reports, &way, &ignoring).await), [2, 1]);
+    // What is a step itself is never ignored.
+    let with_it = steps(&[VIEWED, ENGAGED, ADDED]);
+    assert_eq!(reached(&ask(&reports, &with_it, &ignoring).await), [2, 2, 1]);
+}
+
+#[tokio::test]
 async fn conditions_compare_numbers_as_numbers_and_texts_as_texts() {
     let view = |visitor, properties| track(ms(0), visitor, VIEWED, properties);
     let mut item = view(6, "{}");

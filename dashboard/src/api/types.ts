@@ -148,6 +148,8 @@ export type FunnelQuestion = {
   steps: FunnelStep[];
   order: FunnelOrder;
   window_ms: number;
+  /** Names of events that may lie between the steps of a strict way. */
+  ignore?: string[];
   exclude?: FunnelStep[];
   breakdown?: string;
 };

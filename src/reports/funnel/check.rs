@@ -12,6 +12,7 @@ use crate::{
     wire::reports::{Condition, FunnelQuestion, FunnelStep},
 };
 
+const IGNORED_MAX: usize = 50;
 const CONDITIONS_MAX: usize = 20;
 const VALUES_MAX: usize = 100;
 /// Over all steps: a statement has room for so many.
@@ -27,6 +28,10 @@ pub(super) fn check(question: &FunnelQuestion) -> Result<(), ReportError> {
     if question.exclude.len() > STEPS_MAX {
         return refuse("a funnel excludes at most 20 events");
     }
+    if question.ignore.len() > IGNORED_MAX {
+        return refuse("a funnel ignores at most 50 events");
+    }
+    question.ignore.iter().try_for_each(|name| check_text("ignore", name))?;
     if !(0..=WINDOW_MAX_MS).contains(&question.window_ms) {
         return refuse("window_ms must be 0 to 366 days");
     }
@@ -35,7 +40,7 @@ pub(super) fn check(question: &FunnelQuestion) -> Result<(), ReportError> {
     if every().map(|step| step.conditions.len()).sum::<usize>() > CONDITIONS_ALL_MAX {
         return refuse("a funnel has at most 100 conditions");
     }
-    if every().map(size).sum::<usize>() > TEXTS_MAX {
+    if every().map(size).chain(question.ignore.iter().map(String::len)).sum::<usize>() > TEXTS_MAX {
         return refuse("the funnel's texts are too long together");
     }
     match question.breakdown.as_deref().map(str::trim) {
@@ -124,5 +129,7 @@ mod tests {
         check(r#""steps":[{"event":"a","where":[{"property":"p","op":"in","value":[]}]}]"#, Some("list"));
         check(r#""steps":[{"event":"a"}],"window_ms":-1"#, Some("window_ms"));
         check(r#""steps":[{"event":"a"}],"breakdown":"$secret""#, Some("$secret"));
+        check(r#""steps":[{"event":"a"}],"ignore":["Page Engaged"]"#, None);
+        check(r#""steps":[{"event":"a"}],"ignore":["b\n"]"#, Some("ignore"));
     }
 }

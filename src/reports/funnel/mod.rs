@@ -119,6 +119,7 @@ fn asked<'a>(site: &Site, period: &Period, question: &'a FunnelQuestion) -> Ques
         steps: &question.steps,
         exclude: &question.exclude,
         strict: question.order == FunnelOrder::Strict,
+        ignore: &question.ignore,
         entry_bits: if question.order == FunnelOrder::Any { (1 << question.steps.len()) - 1 } else { 1 },
         breakdown: question.breakdown.as_deref().map(str::trim).filter(|field| !field.is_empty()),
     }

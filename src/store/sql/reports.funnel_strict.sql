@@ -1,7 +1,7 @@
 -- The same as reports.funnel, for steps that must follow each other with nothing between: every event of a
 -- visitor is looked at, and a mark says (bit 25) that events without a mark of their own lie before it.
---   site UInt32, from_ms/to_ms Int64, last_ms Int64, entry_bits UInt32, groups Array(String), and the
---   parameters of the fragments $MARKS and $GROUP
+--   site UInt32, from_ms/to_ms Int64, last_ms Int64, entry_bits UInt32, groups Array(String), ignored
+--   Array(String) (names of events that may lie between), and the parameters of the fragments $MARKS and $GROUP
 SELECT
     visitor,
     arrayFilter(
@@ -33,6 +33,7 @@ FROM
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
           AND occurred_at <= fromUnixTimestamp64Milli({last_ms:Int64}, 'UTC')
+          AND NOT (kind = 1 AND name IN {ignored:Array(String)})
     )
     GROUP BY visitor
     HAVING bitAnd(groupBitOr(if(since_ms < {to_ms:Int64} - {from_ms:Int64}, flags, 0)), {entry_bits:UInt32}) != 0

@@ -16,7 +16,7 @@ pub enum FunnelOrder {
     /// One after the other, anything between.
     #[default]
     Sequential,
-    /// One after the other, no other event between.
+    /// One after the other, no other event between, save those to `ignore`.
     Strict,
     /// In any order; `reached` of the n-th step counts visitors who did any n of them.
     Any,
@@ -41,6 +41,10 @@ pub struct FunnelQuestion {
     /// Every step lies at most this long after the first, milliseconds; absent: 7 days.
     #[serde(default = "seven_days")]
     pub window_ms: i64,
+    /// Names of events that may lie between two steps of a `strict` way; those of its own steps never
+    /// may. For what the tracker notices by itself while the visitor only reads, such as `Page Engaged`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
     /// Events that end a way where they happen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<FunnelStep>,

@@ -8,6 +8,8 @@ export type Draft = {
   name: string;
   steps: DraftStep[];
   order: FunnelOrder;
+  /** Strictly: whether what happens to a visitor who only reads may lie between two steps. */
+  passes: boolean;
   windowCount: number;
   windowUnit: Unit;
   exclude: DraftStep[];
@@ -23,6 +25,8 @@ export const COLUMNS = [
   '$browser', '$country', '$city', '$language', '$item', '$category', '$user_id',
 ];
 export const STEPS_MAX = 12;
+/** Events that no visitor sets out to do: noticed by the script, or told by it of itself. */
+export const PASSIVE = ['Page Engaged', 'Web Vitals', 'Error Occurred', 'Slot Viewed', 'Decision Late'];
 
 let lastKey = 0;
 export const newStep = (event = ''): DraftStep => ({ key: ++lastKey, event, where: [] });
@@ -35,7 +39,7 @@ export function firstDraft(schema: Schema | undefined, name: string): Draft {
   const known = SHOP.filter((event) => schema?.events.some((other) => other.name === event && other.count > 0));
   const events = known.length >= 2 ? known : ['page', ''];
   return {
-    name, steps: events.map(newStep), order: 'sequential', windowCount: 7, windowUnit: 'day', exclude: [], breakdown: '',
+    name, steps: events.map(newStep), order: 'sequential', passes: true, windowCount: 7, windowUnit: 'day', exclude: [], breakdown: '',
   };
 }
 
@@ -46,6 +50,7 @@ export function draftOf(name: string, question: FunnelQuestion): Draft {
     name,
     steps: question.steps.map(step),
     order: question.order,
+    passes: question.order !== 'strict' || (question.ignore ?? []).length > 0,
     windowCount: Math.max(1, Math.round(question.window_ms / UNIT_MS[unit])),
     windowUnit: unit,
     exclude: (question.exclude ?? []).map(step),
@@ -67,6 +72,7 @@ export function questionOf(draft: Draft): FunnelQuestion | undefined {
   if (steps.length < 2 || !(window_ms > 0)) return undefined;
   const exclude = draft.exclude.map(stepOf).filter((step) => step !== undefined);
   const question: FunnelQuestion = { steps, order: draft.order, window_ms };
+  if (draft.order === 'strict' && draft.passes) question.ignore = PASSIVE;
   if (exclude.length > 0) question.exclude = exclude;
   if (draft.breakdown.trim()) question.breakdown = draft.breakdown.trim();
   return question;
