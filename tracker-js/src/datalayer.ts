@@ -1,8 +1,8 @@
 // An existing Google tag set-up: what a page pushes to `dataLayer` is taken too. The server knows
 // what the names mean.
+import type { Properties } from './types';
 import { notice } from './events';
 import { guard, spy } from './guard';
-import type { Properties } from './types';
 
 type Entry = unknown[] & { event?: string };
 
@@ -15,6 +15,7 @@ const take = guard((entry: Entry) => {
 
 export function startDataLayer(): void {
   const layer: Entry[] = ((window as unknown as { dataLayer: Entry[] }).dataLayer ||= []);
-  layer.forEach(take);
+  // More than can wait to be sent is not even looked at.
+  layer.slice(-200).forEach(take);
   spy(layer, 'push', (...entries: Entry[]) => entries.forEach(take));
 }

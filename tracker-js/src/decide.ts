@@ -1,9 +1,9 @@
 // Asks the server what to show. It draws nothing and never rejects: without an answer the
 // page simply keeps what it has.
-import { ask } from './ask';
+import { adopt, sender, visitorFor } from './visitor';
 import { silent } from './consent';
 import type { DecisionContext, Decisions } from './types';
-import { adopt, sender, visitorFor } from './visitor';
+import { ask } from './ask';
 
 let known: DecisionContext = {};
 

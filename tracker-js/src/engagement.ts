@@ -21,8 +21,8 @@ export function tellEngagement(): void {
   live();
   if (engaged > 1000) {
     notice('engage', {
-      engaged_ms: Math.round(engaged),
-      scroll_depth: Math.min(100, Math.round((bottom / document.documentElement.scrollHeight) * 100)),
+      engaged_ms: engaged | 0,
+      scroll_depth: Math.min(100, ((bottom / document.documentElement.scrollHeight) * 100) | 0),
     });
     engaged = 0;
   }
@@ -34,8 +34,6 @@ export function leaveView(): void {
 }
 
 /** What passed while nobody looked is not counted. */
-export const lookAgain = (): void => {
-  since = performance.now();
-};
+export const lookAgain = (): number => (since = performance.now());
 
 export const startEngagement = (): void => on('scroll keydown pointerdown pointermove timeupdate', live);

@@ -1,9 +1,9 @@
 // One event, as Segment's specification names its fields.
+import type { Properties } from './types';
 import { choice } from './consent';
-import { enqueue } from './queue';
 import { page, type Page } from './page';
 import { site } from './settings';
-import type { Properties } from './types';
+import { enqueue } from './queue';
 import { randomId } from './visitor';
 
 /** The calls of the API… */

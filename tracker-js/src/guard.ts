@@ -11,6 +11,22 @@ export function guard<A extends unknown[], R>(work: (...args: A) => R): (...args
   };
 }
 
+let waiting: (() => void) | undefined;
+
+/** Does now what was put off, if it is still to be done. */
+export function wake(): void {
+  const work = waiting;
+  waiting = undefined;
+  work?.();
+}
+
+/** Puts work off until the page has nothing better to do, or until somebody needs it done. */
+export function whenIdle(work: () => void): void {
+  waiting = guard(work);
+  // Where nobody tells when the page is idle, at least not in the middle of its loading.
+  (window.requestIdleCallback || setTimeout)(wake, { timeout: 200 } as IdleRequestOptions & number);
+}
+
 /**
  * Hears events of any element, and of document and window, by their types separated by blanks.
  * Capturing, so that a page that stops propagation does not make us blind.

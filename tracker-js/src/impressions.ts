@@ -1,8 +1,8 @@
 // Counts what was really seen, at least half of a slot in view for a second, and what was
 // clicked in it.
 import { track } from './events';
-import { guard } from './guard';
 import type { Decision, Properties } from './types';
+import { guard } from './guard';
 
 const VIEW_MS = 1000;
 

@@ -1,9 +1,9 @@
 // Carries the visitor over to another origin of the site: the link that is clicked gets a token
 // that the server made, and only the server can read. It is asked for when the pointer comes near.
-import { ask } from './ask';
 import { on } from './guard';
 import { site } from './settings';
 import { sender, visitorFor } from './visitor';
+import { ask } from './ask';
 
 const TOKEN_MS = 100_000;
 
@@ -12,11 +12,12 @@ let token: string | undefined;
 const isSister = (link: HTMLAnchorElement | null): unknown => site.origins?.includes(link?.origin!);
 
 export function decorate(link: HTMLAnchorElement): void {
-  if (!token || !isSister(link)) return;
-  const { href } = link;
-  link.search = (link.search || '?') + '&_ashna=' + token;
-  // A link that is copied, or followed later, carries nobody.
-  setTimeout(() => (link.href = href));
+  if (token && isSister(link)) {
+    const { href } = link;
+    link.search = (link.search || '?') + '&_ashna=' + token;
+    // A link that is copied, or followed later, carries nobody.
+    setTimeout(() => (link.href = href));
+  }
 }
 
 export const startLinking = (): void =>

@@ -1,10 +1,10 @@
 // Page views: the first one, those of single-page navigation, and a return from the
 // back-forward cache.
-import { leaveView } from './engagement';
-import { notice } from './events';
-import { abandonForms } from './forms';
 import { guard, on, spy } from './guard';
+import { abandonForms } from './forms';
+import { leaveView, lookAgain } from './engagement';
 import { send } from './queue';
+import { notice } from './events';
 
 export interface Page {
   url: string;
@@ -33,6 +33,9 @@ const viewIfMoved = guard(() => {
   }
 });
 
+/** When the page was first shown, if it was prepared unseen. */
+export let shown = 0;
+
 /** True while the browser only prepares a page that nobody has asked for yet. */
 export const prerendering = (): unknown => (document as { prerendering?: boolean }).prerendering;
 
@@ -43,8 +46,12 @@ export function startPages(): void {
     // Promptly: many visits are over before an idle wait is. After the calls in this task.
     setTimeout(send);
   };
-  if (prerendering()) on('prerenderingchange', first);
-  else first();
+  if (prerendering()) {
+    on('prerenderingchange', () => {
+      shown = lookAgain();
+      first();
+    });
+  } else first();
   const { navigation } = window as { navigation?: EventTarget };
   // Where it exists it tells of every way to move, and nobody's history has to be touched.
   if (navigation) navigation.addEventListener('currententrychange', viewIfMoved);

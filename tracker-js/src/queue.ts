@@ -2,15 +2,15 @@
 // time, a failure waits longer each time, and what is unsent when the page goes away is left
 // in storage for the next page. Every event keeps its messageId, so sending one twice is
 // harmless, and losing one is what we take pains about.
-import { addressOf, ask } from './ask';
+import { adopt, randomId, sender, visitorFor, type Sender } from './visitor';
+import { guard, on } from './guard';
+import { abandonForms } from './forms';
+import { pick, type Event } from './events';
 import { silent } from './consent';
 import { lookAgain, tellEngagement } from './engagement';
-import { pick, type Event } from './events';
-import { abandonForms } from './forms';
-import { guard, on } from './guard';
 import { page, prerendering } from './page';
 import { erase, names, read, write } from './storage';
-import { adopt, randomId, sender, visitorFor, type Sender } from './visitor';
+import { addressOf, ask } from './ask';
 import { tellVitals } from './vitals';
 
 const enum Limit {
@@ -43,17 +43,19 @@ let retryAfter = 0;
 let notBefore = 0;
 let timer: ReturnType<typeof setTimeout>;
 
-const box = 'queue.' + randomId();
+/** Where this page keeps what it could not send. */
+let box: string;
 
-function add(entry: Entry): void {
+/** Whether there is room for more in a batch. */
+function add(entry: Entry): boolean {
   entry.bytes = new TextEncoder().encode(JSON.stringify(entry.event)).length;
-  if (entry.event.messageId && entry.bytes < Limit.EVENT_BYTES) queue = queue.concat(entry).slice(-Limit.QUEUE_EVENTS);
+  // What lies in storage may be anything; without a page it is none of ours.
+  if (entry.event.context.page && entry.bytes < Limit.EVENT_BYTES) queue = queue.concat(entry).slice(-Limit.QUEUE_EVENTS);
+  return queue.length < Limit.BATCH_EVENTS;
 }
 
-export function enqueue(event: Event): void {
-  add({ event, visitor: visitorFor('analytics') });
-  schedule(queue.length < Limit.BATCH_EVENTS ? Limit.IDLE_MS : 0);
-}
+export const enqueue = (event: Event): void =>
+  schedule(add({ event, visitor: visitorFor('analytics') }) ? Limit.IDLE_MS : 0);
 
 function schedule(wait: number): void {
   clearTimeout(timer);
@@ -66,56 +68,55 @@ function nextBatch(): Entry[] {
   let bytes = 0;
   if (silent()) return [];
   queue = queue.filter(({ tried }) => !(now - tried! > Limit.RETRY_AGE_MS));
-  const end = queue.findIndex(
-    (entry) => (bytes += entry.bytes!) > Limit.BATCH_BYTES || entry.visitor !== queue[0]!.visitor,
+  const batch = queue.filter(
+    (entry) => entry.visitor === queue[0]!.visitor && (bytes += entry.bytes!) < Limit.BATCH_BYTES,
   );
-  const batch = queue.splice(0, end < 0 ? queue.length : end);
+  queue = queue.filter((entry) => !batch.includes(entry));
   for (const entry of batch) entry.tried ||= now;
   return batch;
 }
 
+/** The older way takes ten milliseconds of a page: browsers read tables of all the world's calendars for it. */
+const zone = (): string =>
+  guard(() => Temporal.Now.timeZoneId())() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** What most events share is said once, in the batch's own context. */
-function bodyOf(batch: Entry[], head: Sender): unknown {
+function bodyOf(batch: Entry[]): Sender {
   page.title = document.title;
   return {
-    ...head,
+    // Of those who may not be told apart any more, nobody's id is sent, whatever held before.
+    ...sender(visitorFor('analytics') && batch[0]!.visitor),
     sentAt: Date.now(),
-    context: {
+    context: pick(navigator, 'webdriver', {
       page,
       locale: navigator.language,
-      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      timezone: zone(),
       screen: pick(screen, 'width height'),
+      userAgentData: (navigator as { userAgentData?: object }).userAgentData,
       library: { version: VERSION },
-    },
+    }),
     events: batch.map(({ event }) => (event.context.page === page ? { ...event, context: undefined } : event)),
-  };
+  } as Sender;
 }
-
-/** Of those who may not be told apart any more, nobody's id is sent, whatever held before. */
-const headOf = ([entry]: Entry[]): Sender => sender(visitorFor('analytics') && entry!.visitor);
 
 export async function send(): Promise<void> {
   if (flying[0] || prerendering()) return;
   flying = nextBatch();
   if (!flying[0]) return;
-  const head = headOf(flying);
-  const [response, answer] = await ask('/e', bodyOf(flying, head));
-  if (response && response.status < 500 && response.status !== 429) failures = notBefore = 0;
+  const body = bodyOf(flying);
+  const [response, answer, wait] = await ask('/e', body);
+  if (response?.status! < 500 && response!.status !== 429) failures = notBefore = retryAfter = 0;
   else {
     queue = flying.concat(queue).slice(-Limit.QUEUE_EVENTS);
-    backOff(response);
+    retryAfter = Math.min(wait!, Limit.RETRY_AFTER_S) * 1000 || 0;
+    const patience = Limit.RETRY_FIRST_MS << Math.min(failures++, Limit.RETRY_DOUBLINGS);
+    // Never sooner than asked; spread, so that all the visitors do not come back at once.
+    notBefore = Date.now() + retryAfter + (patience * (1 + Math.random())) / 2;
   }
   flying = [];
-  if (response?.ok) adopt(head, answer);
+  if (response?.ok) adopt(body, answer);
   save(failures || document.hidden);
   if (queue[0]) schedule(Limit.IDLE_MS);
-}
-
-function backOff(response?: Response): void {
-  retryAfter = Math.min(+response?.headers.get('Retry-After')!, Limit.RETRY_AFTER_S) * 1000 || 0;
-  const patience = Limit.RETRY_FIRST_MS * 2 ** Math.min(failures++, Limit.RETRY_DOUBLINGS);
-  // Never sooner than asked; spread, so that all the visitors do not come back at once.
-  notBefore = Date.now() + Math.max(retryAfter, patience / 2) + (Math.random() * patience) / 2;
 }
 
 /** Keeps what is not acknowledged for the next page, or clears what an earlier call kept. */
@@ -130,9 +131,9 @@ export function handOver(): void {
   const trouble = failures || !navigator.onLine;
   // In trouble a beacon is only a second chance beside the saved copy, and none at all while
   // the server has asked us to wait.
-  while (!(failures && retryAfter)) {
+  while (!retryAfter) {
     const batch = nextBatch();
-    const gone = batch[0] && navigator.sendBeacon?.(addressOf('/e'), JSON.stringify(bodyOf(batch, headOf(batch))));
+    const gone = batch[0] && guard(() => navigator.sendBeacon(addressOf('/e'), JSON.stringify(bodyOf(batch))))();
     if (gone && !trouble) continue;
     queue = batch.concat(queue);
     break;
@@ -148,6 +149,7 @@ function hide(): void {
 }
 
 export function startQueue(): void {
+  box = 'queue.' + randomId();
   names('queue.').forEach(
     guard((name) => {
       const left: Entry[] = read(name);

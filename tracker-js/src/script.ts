@@ -1,19 +1,19 @@
 // The classic script: takes its settings from its own tag and its calls from the array that
 // the page filled while it was loading.
-import { guard } from './guard';
-import { start } from './start';
 import type { Ashna, Call, Options } from './types';
+import { start } from './start';
+import { guard } from './guard';
 
 guard(() => {
   const tag = document.currentScript as HTMLScriptElement;
   const { key, api, global = 'ashna' } = tag.dataset;
   const page = window as unknown as Record<string, Ashna | Call[] | undefined>;
   // `https://HOST/t.js` and `https://HOST/under/a/path/t/HASH.js` alike.
-  const origin = api || /(.*)\/t(\/\w+)?\.js/.exec(tag.src)![1]!;
+  const origin = api || tag.src.replace(/\/t[^t]*\.js.*/, '');
   const begin = guard(() => {
     const earlier = page[global] || [];
     // A page that has the tag twice has one tracker all the same.
-    if (key && Array.isArray(earlier)) page[global] = start({ ...(tag.dataset as object as Options), api: origin }, earlier);
+    if (key && 'pop' in earlier) page[global] = start({ ...(tag.dataset as object as Options), api: origin }, earlier);
   });
   // The second file, which watches and tells, comes first.
   if (location.search.includes('ashna_debug=')) import(origin + '/t/debug.js' + location.search).then(begin, begin);

@@ -13,6 +13,8 @@ export interface SiteSettings {
   consent?: boolean;
   /** Whether the browser's privacy signal counts as a refusal. */
   gpc?: boolean;
+  /** False where visitors are known without anything being kept in their browsers. */
+  keep?: boolean;
   /** What is noticed by itself, by the types of events.ts. */
   on?: string[];
   /** Other origins of the site, to which a visitor may be carried over. */

@@ -1,13 +1,13 @@
 // Fills the page's `data-ashna-slot` elements: one request for all that are new, and content
 // only while the visitor cannot have seen the default yet. The attribute `data-ashna-state`
 // says that a slot is settled; until then the page's inline style may hide it.
-import { decide } from './decide';
-import { guard, on } from './guard';
 import { watch } from './impressions';
+import type { Decision, SlotOutcome } from './types';
+import { decide } from './decide';
+import { guard, on, wake } from './guard';
+import { track } from './events';
 import { render } from './render';
 import { settings } from './settings';
-import { track } from './events';
-import type { Decision, SlotOutcome } from './types';
 
 // Slots that a framework inserts one by one still make one request.
 const GATHER_MS = 20;
@@ -19,7 +19,7 @@ const asked = new WeakSet<Element>();
 let preset: Record<string, Decision> = {};
 
 export function presetDecisions(decisions: Record<string, Decision>): void {
-  preset = decisions;
+  preset = decisions || {};
 }
 
 const slots = (filter = ''): HTMLElement[] => [
@@ -47,14 +47,18 @@ function settle(slot: HTMLElement, decision: Decision | undefined, late: boolean
 /** Decides the slots that nobody has asked for yet, if it can be done by `since` + deadline. */
 async function fill(since: number): Promise<void> {
   const left = () => since + (+settings.deadline! || 300) - performance.now();
-  const fresh = slots().filter((slot) => {
+  const found = slots();
+  if (!found[0]) return;
+  // The page may have said beforehand what to show.
+  wake();
+  const fresh = found.filter((slot) => {
     if (asked.has(slot)) return false;
     const decision = preset[nameOf(slot)];
     if (!decision && slot.dataset.ashnaState) return false;
     asked.add(slot);
     if (!decision) return true;
     // Drawn by the server already, or to be drawn here; counted in both cases.
-    if (slot.dataset.ashnaState) watch(slot, decision);
+    if (slot.dataset.ashnaState) guard(watch)(slot, decision);
     else settle(slot, decision, false);
     return false;
   });
@@ -66,7 +70,7 @@ async function fill(since: number): Promise<void> {
   for (const slot of fresh) settle(slot, answer?.decisions[nameOf(slot)], late);
   if (late) {
     await answering;
-    track('Decision Late', { slots: names, late_ms: Math.round(-left()) });
+    guard(track)('Decision Late', { slots: names, late_ms: Math.round(-left()) });
   }
 }
 

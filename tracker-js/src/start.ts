@@ -1,34 +1,32 @@
 // Puts the tracker together. The order matters: the first page view before the page's own events,
 // and what the page says, of consent and of itself, before anything is sent or asked.
-import { startClicks } from './clicks';
-import { choose, startConsent } from './consent';
-import { startDataLayer } from './datalayer';
 import { addContext, decide } from './decide';
-import { startErrors } from './errors';
-import { startEngagement } from './engagement';
-import { capture, track } from './events';
-import { startForms } from './forms';
-import { guard } from './guard';
-import { startLinking } from './linking';
-import { startMedia } from './media';
-import { startPages } from './page';
-import { handOver, startQueue } from './queue';
-import { configure } from './settings';
-import { presetDecisions, slotNames, startSlots } from './slots';
-import type { Ashna, Call, Properties, Start } from './types';
 import { arrive, forget } from './visitor';
 import { startVitals } from './vitals';
+import { guard, on, wake, whenIdle } from './guard';
+import { configure } from './settings';
+import { choose, startConsent } from './consent';
+import { startMedia } from './media';
+import { startErrors } from './errors';
+import { capture, track } from './events';
+import { startDataLayer } from './datalayer';
+import type { Ashna, Properties, Shop, Start } from './types';
+import { handOver, startQueue } from './queue';
+import { startClicks } from './clicks';
+import { startLinking } from './linking';
+import { startEngagement } from './engagement';
+import { startPages } from './page';
+import { presetDecisions, slotNames, startSlots } from './slots';
+import { startForms } from './forms';
 
-/** The calls that are an event, and what their arguments are called in it. */
-const EVENTS = [
-  'track event properties',
-  'page name properties',
-  'identify userId traits signature',
-  'group groupId traits',
-  'alias userId previousId',
-];
+type SlotCall = 'decide' | 'decided' | 'context';
 
-const calls: Pick<Ashna, 'reset' | 'consent' | 'optOut'> = {
+const calls: Omit<Ashna, SlotCall | 'push' | keyof Shop> = {
+  track,
+  page: (name, properties) => capture('page', { name, properties }),
+  identify: (userId, traits, signature) => capture('identify', { userId, traits, signature }),
+  group: (groupId, traits) => capture('group', { groupId, traits }),
+  alias: (userId, previousId) => capture('alias', { userId, previousId }),
   reset() {
     handOver();
     forget();
@@ -37,56 +35,62 @@ const calls: Pick<Ashna, 'reset' | 'consent' | 'optOut'> = {
   optOut: (out = true) => choose({ out }),
 };
 
-const slotCalls: Pick<Ashna, 'decide' | 'decided' | 'context'> = {
+const slotCalls: Pick<Ashna, SlotCall> = {
   context: addContext,
   decide: (slots = slotNames(), context) => decide(slots, context),
   decided: presetDecisions,
 };
 
-/** `productAdded(…)` and its like: every event of a shop was done to something. */
-const withShop = (ashna: Ashna): Ashna =>
-  new Proxy(ashna, {
-    get: (target, name: keyof Ashna) =>
-      target[name] || (/[A-Z]\w*ed/.test(name) && guard((properties?: Properties) => track(name, properties))),
-  });
+/** What costs time, the browser's storage most of all. Where one fails, the others work on. */
+const PARTS = [
+  startConsent,
+  arrive,
+  startQueue,
+  startPages,
+  startVitals,
+  startEngagement,
+  startClicks,
+  startForms,
+  startErrors,
+  startMedia,
+  startLinking,
+  startDataLayer,
+];
 
-function perform(ashna: Ashna, call: Call): void {
-  if (typeof call === 'function') call(ashna);
-  else {
-    const [name, ...rest] = call as unknown as [keyof Ashna, ...unknown[]];
-    (ashna[name] as (...args: unknown[]) => void)(...rest);
-  }
-}
+let ashna: Ashna;
 
 export const start: Start = (options, earlier = []) => {
   configure(options);
-  startConsent();
-  arrive();
-  const ashna = withShop({
-    push: (...more) => more.forEach(guard((call) => perform(ashna, call))),
-  } as Ashna);
+  const own = {
+    push: (...more) =>
+      more.forEach(
+        guard((call) => {
+          if (typeof call === 'function') call(ashna);
+          else {
+            const [name, ...rest] = call as unknown as [keyof Ashna, ...unknown[]];
+            (ashna[name] as (...args: unknown[]) => void)(...rest);
+          }
+        }),
+      ),
+  } as Ashna;
+  ashna = new Proxy(own, {
+    get(target, name: keyof Ashna) {
+      // Who asks for a call is about to make it.
+      wake();
+      // `productAdded(…)` and its like: every event of a shop was done to something.
+      return target[name] || (/[A-Z]\w*ed/.test(name) && guard((properties?: Properties) => track(name, properties)));
+    },
+  });
   const all = PERSONALIZE ? { ...calls, ...slotCalls } : calls;
-  for (const name in all) ashna[name as 'reset'] = guard(all[name as 'reset']);
-  for (const event of EVENTS) {
-    const [type, ...names] = event.split(' ') as ['track', ...string[]];
-    ashna[type] = guard((...values: unknown[]) =>
-      capture(type, Object.fromEntries(names.map((name, index) => [name, values[index]]))),
-    );
-  }
-  startQueue();
-  startPages();
-  ashna.push(...earlier);
-  for (const begin of [
-    startVitals,
-    startEngagement,
-    startClicks,
-    startForms,
-    startErrors,
-    startMedia,
-    startLinking,
-    startDataLayer,
-  ])
-    guard(begin)();
-  if (PERSONALIZE) startSlots();
+  for (const name in all) own[name as 'reset'] = guard(all[name as 'reset']);
+  // While a page loads it has better things to do. But nothing that happens to it is missed.
+  whenIdle(() => {
+    PARTS.forEach((part) => guard(part)());
+    ashna.push(...earlier);
+  });
+  on('keydown pointerdown pagehide', wake);
+  // What the page has asked by then may be a decision, and is not kept waiting.
+  if (PERSONALIZE && earlier[0]) wake();
+  if (PERSONALIZE) guard(startSlots)();
   return ashna;
 };

@@ -6,7 +6,8 @@ import { settings } from './settings';
 
 type Shelf = Record<string, string>;
 
-const memory: Shelf = {};
+/** One for all frames of an origin, so that they propose one visitor before anything may be stored. */
+const memory: Shelf = guard((): Shelf => ((top as unknown as Record<string, Shelf>)._ashna ||= {}))() || {};
 
 const disk = (): Shelf => guard((): Shelf => localStorage)() || {};
 
@@ -19,26 +20,23 @@ export const names = (start: string): string[] =>
     .map((key) => key.slice(keyOf('').length));
 
 /** What was written, unchecked: another script, or a person, may have changed it meanwhile. */
-export const read = guard((name: string): any => JSON.parse(((mayStore(name) && disk()[keyOf(name)]) || memory[keyOf(name)]) as string));
+export const read = guard((name: string): any => {
+  const text = (mayStore(name) && disk()[keyOf(name)]) || memory[keyOf(name)];
+  // Not by the error of parsing nothing: the first error that is thrown costs a page more than all of this.
+  return text && JSON.parse(text as string);
+});
 
 /** What is refused, or does not fit, is kept for as long as the page lives. */
 export const write = guard((name: string, value: unknown): void => {
-  const key = keyOf(name);
-  memory[key] = JSON.stringify(value);
+  memory[keyOf(name)] = JSON.stringify(value);
   if (mayStore(name)) {
-    localStorage[key] = memory[key]!;
+    localStorage[keyOf(name)] = memory[keyOf(name)]!;
     // From here on the other tabs have a say in it.
-    delete memory[key];
+    delete memory[keyOf(name)];
   }
 });
 
 export function erase(name: string): void {
   delete memory[keyOf(name)];
   delete disk()[keyOf(name)];
-}
-
-/** Stores what memory held until that was allowed; what another tab has stored by now is kept. */
-export function keep(): void {
-  const kept = disk();
-  for (const key in memory) kept[key] ??= memory[key]!;
 }

@@ -1,12 +1,12 @@
 // Who is here: a random id that is proposed to the server, which has the last word.
-import { learn, may, said } from './consent';
-import { settings, site, type SiteSettings } from './settings';
 import { erase, read, write } from './storage';
 import type { Consent } from './types';
+import { may, said, settle } from './consent';
+import { know, settings, site, type SiteSettings } from './settings';
 
 /** 128 random bits as hex: guessing one is hopeless, and so are collisions. */
 export const randomId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join('');
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join('');
 
 /** The id was made on this page and no server has answered to it yet: it has no history to look for. */
 let fresh = false;
@@ -19,7 +19,8 @@ let link: { token: string; referrer: string } | undefined;
 export function visitorFor(purpose: keyof Consent): string | undefined {
   if (may(purpose) === false) return;
   let id = read('id');
-  if (!id) {
+  // What another script put there is no id.
+  if (!/^\w{32}$/.test(id)) {
     write('id', (id = randomId()));
     fresh = true;
   }
@@ -63,7 +64,10 @@ export function adopt(sent: Sender, answer: Answer | undefined): void {
       write('id', answer.visitor);
     }
   }
-  learn(answer?.settings);
+  if (answer?.settings) {
+    know(answer.settings);
+    settle();
+  }
 }
 
 /** Someone else from here on. The server is told, for it has a cookie that we can't clear. */
@@ -74,8 +78,9 @@ export function forget(): void {
 
 /** Takes the mark of another origin out of the address, and keeps it if nobody is known here. */
 export function arrive(): void {
-  const [mark, token] = /[?&]+_ashna=([\w.-]+)/.exec(location.search) || [];
-  if (!token) return;
-  if (!read('id')) link = { token, referrer: document.referrer };
-  history.replaceState(history.state, '', location.href.replace(mark!, ''));
+  const [mark, token] = /[?&]+_ashna=([^&]+)/.exec(location.search) || [];
+  if (token) {
+    if (!read('id')) link = { token, referrer: document.referrer };
+    history.replaceState(history.state, '', location.href.replace(mark!, ''));
+  }
 }

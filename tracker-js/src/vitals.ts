@@ -1,12 +1,12 @@
 // Core Web Vitals, told once, when the page is first left or hidden. Definitions: web.dev/vitals.
 import { notice } from './events';
+import { shown } from './page';
 import { guard } from './guard';
 
 interface Entry extends PerformanceEntry {
   value: number;
   hadRecentInput: boolean;
   interactionId?: number;
-  activationStart?: number;
 }
 
 let lcp = 0;
@@ -27,8 +27,7 @@ function watch(type: string, take: (entry: Entry) => void): void {
 export function tellVitals(): void {
   if (!lcp) return;
   notice('vitals', {
-    // A page that was prepared unseen begins when it is shown.
-    lcp_ms: Math.max(0, lcp - ((performance.getEntriesByType('navigation')[0] as Entry)?.activationStart || 0)),
+    lcp_ms: Math.max(0, lcp - shown),
     cls,
     // One interaction in fifty may be an outlier.
     inp_ms: Object.values(slow).sort((a, b) => b - a)[

@@ -44,6 +44,30 @@ scene('an id is kept only once it is known that it may be', async ({ site, page 
   assert.equal(site.posts[1].settings, 'v1');
 });
 
+scene('where nothing may be kept nothing is, whatever the visitor says, and what was kept goes', async ({ site, page }) => {
+  site.page('/');
+  await page.goto(site.url);
+  await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
+  site.settings = { ...site.settings, v: 'v2', keep: false };
+  await page.reload();
+  await until('an empty storage', async () => (await stored(page)).length === 0);
+  await page.evaluate(() => {
+    ashna.consent({ analytics: true, personalization: true });
+    ashna.track('Next', {});
+  });
+  await until('the next event', () => site.named('Next').length === 1);
+  assert.equal(site.posts.at(-1).visitor, undefined);
+  assert.deepEqual(site.posts.at(-1).consent, { analytics: true, personalization: true });
+  const chosen = ['ashna.k1.choice', 'ashna.k1.site'];
+  assert.deepEqual(await stored(page), chosen, 'what they chose, so that they are not asked again, and that no id may be kept');
+  await page.reload();
+  await until('the view', () => site.named('view').length === 3);
+  await page.evaluate(() => ashna.track('Last', {}));
+  await until('the last event', () => site.named('Last').length === 1);
+  assert.ok(site.posts.slice(-2).every(({ visitor }) => !visitor), 'no id, not even until the answer');
+  assert.deepEqual(await stored(page), chosen);
+});
+
 scene(
   'a site may choose not to hear the browser\'s signal, and is believed once it says so',
   async ({ site, page }) => {

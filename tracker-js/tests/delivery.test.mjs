@@ -123,6 +123,30 @@ scene('a page closed while its batch is under way leaves it to the next page', a
   assert.ok(idsOf(site.events).includes(view.messageId));
 });
 
+scene(
+  'what was tried a day ago is not tried again, what never was goes at any age',
+  async ({ site, page }) => {
+    await opened({ site, page }, { tag: 'data-consent="granted"' });
+    await until('the others', () => site.events.length >= 3);
+    await pause(600);
+    assert.deepEqual(site.events.map(({ event, type }) => event || type).sort(), ['Never tried', 'Tried today', 'view']);
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((name) => name.includes('queue'))), []);
+  },
+  {
+    prepare: () => {
+      if (origin === 'null' || localStorage.planted) return;
+      localStorage.planted = 1;
+      const hours = (n) => Date.now() - n * 3_600_000;
+      const left = (event, tried) => ({ event: { type: 'track', event, messageId: event, timestamp: hours(100), context: { page: { url: 'x' } } }, tried });
+      localStorage['ashna.k1.queue.old'] = JSON.stringify([
+        left('Tried yesterday', hours(23.1)),
+        left('Tried today', hours(22.9)),
+        left('Never tried'),
+      ]);
+    },
+  },
+);
+
 scene('what happens without a network arrives when it is back', async ({ site, page, context }) => {
   await opened({ site, page });
   await context.setOffline(true);

@@ -20,7 +20,7 @@ export class Site {
   pages = {};
   collect = () => ({ status: 204 });
   /** What the dashboard would have set; told to a tracker that has something else. */
-  settings = { v: 'v1', consent: true, gpc: true, on: ['view'] };
+  settings = { v: 'v1', consent: true, gpc: true, keep: true, on: ['view'] };
   decide = () => ({ decisions: {} });
   decideDelayMs = 0;
   scriptServed = true;

@@ -18,6 +18,11 @@ scene('the first page view goes promptly and says where and on what', async ({ s
   });
   assert.match(post.context.library.version, /^\d+\.\d+\.\d+$/);
   assert.deepEqual(post.context.screen, { width: 1000, height: 700 });
+  assert.equal(post.context.timezone, await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone));
+  const hints = await page.evaluate(() => JSON.parse(JSON.stringify(navigator.userAgentData)));
+  assert.deepEqual(post.context.userAgentData, hints);
+  assert.equal(typeof hints.mobile, 'boolean');
+  assert.equal(post.context.webdriver, undefined, 'said only by a browser that is driven');
 });
 
 scene('single-page navigation makes views, rewriting the same address does not', async ({ site, page }) => {
