@@ -9,6 +9,8 @@ export class Road {
   posted = [];
   asked = [];
   mood = 'open';
+  /** Stands in for the tracker, to measure what another script, or none, would cost. */
+  script;
 
   static async to(base) {
     const road = new Road();
@@ -22,6 +24,9 @@ export class Road {
 
   async carry(request, response) {
     if (this.mood === 'closed') return response.destroy();
+    if (this.script !== undefined && request.url === '/t.js') {
+      return response.writeHead(200, { 'content-type': 'text/javascript' }).end(this.script);
+    }
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);

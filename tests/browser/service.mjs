@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 
 export const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
 
+const STOP_MAX_MS = 20_000;
+
 async function freePort() {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -49,9 +51,13 @@ export async function startService({ demo = true } = {}) {
   child.stdout.on('data', (bytes) => (printed += bytes));
   const base = `http://127.0.0.1:${port}`;
   const stop = async () => {
-    if (child.exitCode === null) {
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, 'exit');
       child.kill('SIGTERM');
-      await once(child, 'exit');
+      // It promises to be gone in ten seconds; a test does not hang on that promise.
+      const patience = setTimeout(() => child.kill('SIGKILL'), STOP_MAX_MS);
+      await gone;
+      clearTimeout(patience);
     }
     await rm(data, { recursive: true, force: true });
   };
@@ -61,7 +67,7 @@ export async function startService({ demo = true } = {}) {
     const command = async (...words) => JSON.parse((await run(BINARY, [...words, '--data-dir', data])).stdout);
     const addSite = (...origins) =>
       command('site', 'add', '--name', 'Test', '--json', ...origins.flatMap((origin) => ['--origin', origin]));
-    return { base, setupLink, stop, command, addSite, pid: child.pid, data };
+    return { base, setupLink, stop, kill: () => child.kill('SIGKILL'), command, addSite, pid: child.pid, data };
   } catch (error) {
     await stop();
     throw error;

@@ -1,74 +1,125 @@
-// What the tracker costs the page's main thread, measured by Chromium's own trace on a processor slowed
-// down four times: `npm run trace`. Prints medians; it judges nothing, because machines differ.
+// What the tracker costs the page's main thread, by Chromium's own trace, beside an empty script on the
+// same page: `npm run trace`. Prints medians; it judges nothing, because machines differ.
+//
+// SLOWED=4   how many times the processor is slowed down (1: as it is)
+// ROUNDS=9   loads of each script, each in a browser profile of its own, so that nothing is cached
+// OTHERS=DIR further scripts to measure: every *.js in it
 
-import { readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ENGINES } from './engines.mjs';
 import { Pages } from './pages.mjs';
 import { Road } from './road.mjs';
-import { startService, until } from './service.mjs';
+import { startService } from './service.mjs';
+import { Tab } from './tab.mjs';
 
-const ROUNDS = 15;
-const EVENTS = 100;
 const SLOWED = Number(process.env.SLOWED ?? 4);
+const ROUNDS = Number(process.env.ROUNDS ?? 9);
+const EVENTS = 100;
+// From the navigation on: long enough for a slowed page to load, send and be answered.
+const WATCHED_MS = 1500;
+const TOTAL_MAX_MS = 240_000;
+
+const SCRIPT = /^(EvaluateScript|FunctionCall|RunMicrotasks|TimerFire|EventDispatch|FireIdleCallback|v8\.compile)$/;
 
 const median = (figures) => figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)];
+// Time of the thread itself where the trace tells it: what others took from the processor is not ours.
+const ms = ({ tdur, dur }) => (tdur ?? dur) / 1000;
+const sum = (events) => events.reduce((total, event) => total + ms(event), 0);
 
-/** Milliseconds of the outermost tasks that run the tracker's code, its compilation included. */
-function costOf(trace, script) {
-  const ours = trace.traceEvents.filter(
-    ({ ph, name, args }) =>
-      ph === 'X' &&
-      /^(EvaluateScript|v8\.compile|FunctionCall|TimerFire|EventDispatch)$/.test(name) &&
-      (args?.data?.url === script || args?.fileName === script),
-  );
-  const outer = ours.filter(
-    (event) => !ours.some((other) => other !== event && other.tid === event.tid && other.ts <= event.ts && other.ts + other.dur >= event.ts + event.dur),
-  );
-  // Time of the thread itself where the trace tells it: what others took from the processor is not ours.
-  return outer.reduce((sum, { dur, tdur }) => sum + (tdur ?? dur), 0) / 1000;
+/** Events that lie in no other of the list. */
+function outermost(events) {
+  let end = -1;
+  return events
+    .toSorted((a, b) => a.ts - b.ts || b.dur - a.dur)
+    .filter(({ ts, dur }) => ts + dur > end && ((end = ts + dur), true));
 }
 
-async function traced(page, work) {
-  const path = join(tmpdir(), `ashna-trace-${process.pid}.json`);
-  await page.tracing.start({ path, categories: ['devtools.timeline', 'v8', 'disabled-by-default-v8.compile'] });
-  await work();
-  await page.tracing.stop();
-  const trace = JSON.parse(await readFile(path, 'utf8'));
-  await rm(path);
-  return trace;
+/** What the main thread of the page that loaded `url` did; the page has no other script than this. */
+function read(trace, url) {
+  const evaluation = trace.find(({ name, args }) => name === 'EvaluateScript' && args?.data?.url === url);
+  if (!evaluation) throw new Error('the script never ran');
+  const { pid, tid } = evaluation;
+  const own = trace.filter((event) => event.ph === 'X' && event.pid === pid && event.tid === tid);
+  const script = outermost(own.filter(({ name }) => SCRIPT.test(name)));
+  const tasks = own.filter(({ name }) => name === 'ThreadControllerImpl::RunTask');
+  const holds = (task) => script.some(({ ts }) => ts >= task.ts && ts <= task.ts + task.dur);
+  return {
+    evaluation: ms(evaluation),
+    script: sum(script),
+    task: Math.max(...tasks.filter(holds).map(ms)),
+    thread: sum(outermost(tasks)),
+    layouts: own.filter(({ name, ts }) => name === 'Layout' && script.some((s) => ts >= s.ts && ts <= s.ts + s.dur)).length,
+  };
 }
+
+async function load(browser, road, url, script) {
+  const tab = await Tab.open(browser, SLOWED);
+  try {
+    road.script = script;
+    const trace = await tab.traced(async () => {
+      await tab.goto(url);
+      await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
+    });
+    const figures = read(trace, `${road.url}/t.js`);
+    if (script === undefined) {
+      figures.event = await tab.evaluate(`(() => {
+        const begun = performance.now();
+        for (let n = 0; n < ${EVENTS}; n++) ashna.track('Measured', { n, product_id: 'p-1', price: 12.5 });
+        return (performance.now() - begun) / ${EVENTS};
+      })()`);
+    }
+    return figures;
+  } finally {
+    await tab.close();
+  }
+}
+
+async function others() {
+  const directory = process.env.OTHERS;
+  const names = directory ? (await readdir(directory)).filter((name) => name.endsWith('.js')) : [];
+  return Promise.all(names.map(async (name) => [name, await readFile(join(directory, name))]));
+}
+
+const watchdog = setTimeout(() => {
+  console.error('the measurement took too long and is ended');
+  process.exit(1);
+}, TOTAL_MAX_MS);
+const endings = [];
+// Whatever happens, nothing that was started here goes on.
+process.on('exit', () => endings.forEach((end) => end()));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 const service = await startService({ demo: false });
+endings.push(() => service.kill());
+const browser = await ENGINES.chromium();
+endings.push(() => browser.process().kill('SIGKILL'));
 const road = await Road.to(service.base);
 const pages = await Pages.open(road);
-const { write_key } = await service.addSite(pages.url);
-pages.key = write_key;
-const browser = await ENGINES.chromium();
-const script = `${road.url}/t.js`;
-const loads = [];
-const events = [];
-for (let round = 0; round < ROUNDS; round++) {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  await page.emulateCPUThrottling(SLOWED);
-  const load = await traced(page, async () => {
-    await page.goto(pages.url + '/next');
-    await until('the answer', () => page.evaluate(() => Object.keys(localStorage).some((key) => key.endsWith('.site'))));
-  });
-  loads.push(costOf(load, script));
-  const many = await page.evaluate(async (count) => {
-    const begun = performance.now();
-    for (let n = 0; n < count; n++) ashna.track('Measured', { n, product_id: 'p-1', price: 12.5 });
-    return performance.now() - begun;
-  }, EVENTS);
-  events.push(many / EVENTS);
-  await context.close();
+pages.key = (await service.addSite(pages.url)).write_key;
+const variants = [['nothing', ''], ['t.js'], ...(await others())];
+const found = new Map(variants.map(([name]) => [name, []]));
+for (let round = -1; round < ROUNDS; round++) {
+  for (const [name, script] of variants) {
+    const figures = await load(browser, road, `${pages.url}/next`, script);
+    // The first round warms up the browser and the disk, not the page.
+    if (round >= 0) found.get(name).push(figures);
+  }
 }
-console.log(`load, ms of the main thread (median of ${ROUNDS}, processor slowed ${SLOWED} times): ${median(loads).toFixed(2)}`);
-console.log(`an event, ms (median of ${ROUNDS} times ${EVENTS}): ${median(events).toFixed(3)}`);
+const all = (name, figure) => found.get(name).map((figures) => figures[figure] ?? 0);
+const of = (name, figure) => median(all(name, figure));
+console.log(`main thread, ms, medians (and the least) of ${ROUNDS} first loads, processor slowed ${SLOWED} times`);
+const heads = ['evaluation', 'all script', 'longest task', 'whole page', 'over nothing', 'layouts'];
+console.log('script'.padEnd(24), heads.map((head) => head.padStart(16)).join(''));
+for (const [name] of variants) {
+  const row = ['evaluation', 'script', 'task', 'thread'].map((figure) => `${of(name, figure).toFixed(2)} (${Math.min(...all(name, figure)).toFixed(2)})`);
+  row.push((of(name, 'thread') - of('nothing', 'thread')).toFixed(2), String(of(name, 'layouts')));
+  console.log(name.padEnd(24), row.map((figure) => figure.padStart(16)).join(''));
+}
+console.log(`an event, ms (median of ${ROUNDS} times ${EVENTS}): ${of('t.js', 'event').toFixed(3)}`);
+clearTimeout(watchdog);
 await browser.close();
 road.close();
 pages.close();
 await service.stop();
+process.exit(0);
