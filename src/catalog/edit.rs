@@ -10,8 +10,8 @@ use crate::{
     access::new_secret,
     control::NewSite,
     model::{
-        Captures, ConsentDefault, Currency, KnownBy, Offer, RobotsPolicy, ShelfRules, Site, SiteId, VisitorRules,
-        WithoutConsent,
+        Captures, ConsentDefault, Currency, KnownBy, Offer, Recommending, RobotsPolicy, ShelfRules, Site, SiteId,
+        VisitorRules, WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
@@ -123,6 +123,14 @@ impl Catalog {
         entries.sort_by_key(|entry| (entry.base, entry.currency, std::cmp::Reverse(entry.from)));
         site.rates = compiled_rates(&site, &entries)?;
         site.rate_entries = entries.into();
+        self.store_site(site).await
+    }
+
+    /// Replaces what the owner chose for recommendations.
+    pub async fn put_recommending(&self, id: SiteId, recommending: Recommending) -> Result<Site, CatalogError> {
+        let _turn = self.editing.lock().await;
+        let mut site = (*self.site(id)?.site).clone();
+        site.recommending = recommending;
         self.store_site(site).await
     }
 

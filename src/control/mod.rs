@@ -6,6 +6,7 @@
 
 mod documents;
 mod people;
+mod recommending;
 mod sites;
 mod tuned;
 
@@ -13,6 +14,7 @@ use std::path::Path;
 
 pub use documents::FunnelRow;
 pub use people::{KeyRow, Role, Scope, UserRow};
+pub use recommending::HistoryRow;
 pub use sites::NewSite;
 use sqlx::{
     SqlitePool,

@@ -35,7 +35,9 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    admin::{catalog, checks, funnels, meaning, recommendations, reports, session, shelves, sites, visitors},
+    admin::{
+        catalog, checks, funnels, meaning, recommendations, recommending, reports, session, shelves, sites, visitors,
+    },
     entry::Entry,
     error::ApiError,
     state::Doors,
@@ -121,6 +123,8 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
         .routes(routes!(recommendations::tuned))
         .routes(routes!(recommendations::choose))
+        .routes(routes!(recommending::exploring, recommending::put_exploring))
+        .routes(routes!(recommending::history))
         .routes(routes!(shelves::rules, shelves::put_rules))
         .routes(routes!(shelves::put_slot_rules, shelves::delete_slot_rules))
         .routes(routes!(funnels::list, funnels::add))

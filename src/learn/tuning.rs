@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     control::{ChosenRow, Control, ControlError, TunedRow},
     decide::Index,
     model::{SiteId, Timestamp},
-    recommend::{Bounds, Model, Tuned, tune},
+    recommend::{Bounds, Model, Tuned, measure::Quality, tune},
     tasks::patiently,
 };
 
@@ -180,8 +181,12 @@ impl Tuning {
             tracing::info!(%site, clicks, winner = tuned.winner.as_str(), hit_rate = best.hit_rate, mrr = best.mrr,
                 next_hit_rate = second.hit_rate, next_mrr = second.mrr, "tuned");
             let row = TunedRow { site, at: now, clicks: clicks as u64, found: tuned.to_text() };
+            let keep = async {
+                tuning.control.put_tuned(&row).await?;
+                tuning.control.add_tuning(site, now, &summary(&tuned, clicks)).await
+            };
             // Without it the site is tuned again after a restart, which costs only time.
-            if let Err(error) = handle.block_on(tuning.control.put_tuned(&row)) {
+            if let Err(error) = handle.block_on(keep) {
                 tracing::warn!(%error, %site, "what was tuned could not be kept");
             }
             tuning.with(site, |state| {
@@ -191,6 +196,18 @@ impl Tuning {
             });
         }));
     }
+}
+
+/// What the history of a site's tunings tells of one.
+fn summary(tuned: &Tuned, clicks: usize) -> String {
+    let of_model = |((word, _), quality): (&(&str, Model), &Quality)| {
+        json!({ "model": word, "hit_rate": quality.hit_rate, "hit_rate_margin": quality.hit_rate_margin,
+            "mrr": quality.mrr, "mrr_margin": quality.mrr_margin })
+    };
+    let models: Vec<serde_json::Value> = Model::WORDS.iter().zip(&tuned.trial).map(of_model).collect();
+    json!({ "winner": tuned.winner.as_str(), "clicks": clicks, "predictions": tuned.margin().0.predictions,
+        "models": models })
+    .to_string()
 }
 
 /// Beside a service memory is dearer than the last thousandth of quality: at most some 200 MiB.

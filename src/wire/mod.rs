@@ -9,5 +9,6 @@ pub mod collect;
 pub mod decide;
 pub mod item;
 pub mod meaning;
+pub mod recommending;
 pub mod reports;
 pub mod tracker;

@@ -112,3 +112,43 @@ async fn without_consent_to_be_known_nothing_ties_an_impression_to_a_visitor() {
     assert_eq!(stored, ["(0,1,1)", "(1,1,1)"]);
     app.finish().await;
 }
+
+#[tokio::test]
+async fn how_much_is_left_to_chance_is_the_owners_choice_and_can_be_taken_back() {
+    let app = shop(|_| ()).await;
+    let admin = app.with_key(Scope::Admin).await;
+    let path = app.path("recommendations/exploring");
+    let told = admin.get(&path).await.json();
+    assert_eq!(told, json!({ "items": 0.5, "models": 0.4, "own_items": false, "own_models": false }));
+    let answer = admin.put(&path, json!({ "items": 0, "models": 0 })).await;
+    assert_eq!(answer.json(), json!({ "items": 0.0, "models": 0.0, "own_items": true, "own_models": true }));
+    let mut visitor = app.visitor();
+    for page in 0..20 {
+        let context = json!({ "url": format!("https://shop.example/{page}") });
+        let answer = visitor.asks(json!({ "slots": ["home-recs"], "context": context })).await.json();
+        visitor.tracks("Slot Viewed", facts(&answer["decisions"]["home-recs"])).await;
+    }
+    let certain =
+        "SELECT toString((uniqExact(decision), sum(explored), min(model_probability), max(explore))) FROM exposures";
+    assert_eq!(app.stored(certain).await, ["(20,0,1,0)"], "nothing is left to chance any more");
+
+    assert_eq!(admin.put(&app.path("recommendations/choice"), json!({ "model": "next_click" })).await.status, 200);
+    assert_eq!(admin.put(&path, json!({ "items": null })).await.json()["items"], 0.5);
+    for wrong in [json!({ "items": 0.51 }), json!({ "models": -0.1 }), json!({ "items": "x" }), json!({ "item": 0.1 })]
+    {
+        let status = admin.put(&path, wrong.clone()).await.status;
+        assert!([400, 422].contains(&status), "{status} for {wrong}");
+    }
+    let history = admin.get(&app.path("recommendations/history")).await.json();
+    let choices: Vec<&Value> = history["choices"].as_array().unwrap().iter().map(|one| &one["choice"]).collect();
+    let expected = [
+        json!({ "items": null, "models": null }),
+        json!({ "model": "next_click" }),
+        json!({ "items": 0.0, "models": 0.0 }),
+    ];
+    assert_eq!(choices, expected.iter().collect::<Vec<_>>(), "the newest first");
+    let reader = app.with_key(Scope::Read).await;
+    assert_eq!(reader.put(&path, json!({ "items": 0.1 })).await.status, 403);
+    assert_eq!(reader.get(&app.path("recommendations/history")).await.status, 200);
+    app.finish().await;
+}

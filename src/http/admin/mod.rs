@@ -5,6 +5,7 @@ pub mod checks;
 pub mod funnels;
 pub mod meaning;
 pub mod recommendations;
+pub mod recommending;
 pub mod reports;
 pub mod session;
 pub mod shelves;

@@ -1,0 +1,90 @@
+//! How much of the recommendations is left to chance, and what was chosen and found before.
+
+use axum::{Json, extract::State};
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    control::HistoryRow,
+    http::{
+        caller::Caller,
+        error::ApiError,
+        extract::{JsonBody, SitePath},
+        state::Doors,
+    },
+    model::{Recommending, Site},
+    wire::recommending::{ExploringBody, ExploringChange, PastChoice, PastTuning, RecommendingHistory},
+};
+
+/// How much is left to chance.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/recommendations/exploring", tag = "catalogue",
+    params(("site" = u32, Path)), responses((status = 200, body = ExploringBody)))]
+pub async fn exploring(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<ExploringBody>, ApiError> {
+    caller.may_read(id)?;
+    Ok(Json(told(&doors, &doors.catalog.site(id)?.site)))
+}
+
+/// Sets how much is left to chance. It holds from the next request on.
+#[utoipa::path(put, path = "/api/v1/sites/{site}/recommendations/exploring", tag = "catalogue",
+    params(("site" = u32, Path)), request_body = ExploringChange, responses((status = 200, body = ExploringBody)))]
+pub async fn put_exploring(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(body): JsonBody<ExploringChange>,
+) -> Result<Json<ExploringBody>, ApiError> {
+    caller.may_edit(id)?;
+    let recommending = Recommending {
+        explore_items_bp: share(body.items, "items")?,
+        explore_models_bp: share(body.models, "models")?,
+    };
+    let site = doors.catalog.put_recommending(id, recommending).await?;
+    let choice = json!({ "items": body.items, "models": body.models }).to_string();
+    doors.control.add_choice(id, &caller.name(), &choice).await?;
+    doors.access.audit(&caller.name(), "change exploring", &choice).await?;
+    Ok(Json(told(&doors, &site)))
+}
+
+/// What was chosen and found before, the newest first.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/recommendations/history", tag = "catalogue",
+    params(("site" = u32, Path)), responses((status = 200, body = RecommendingHistory)))]
+pub async fn history(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<RecommendingHistory>, ApiError> {
+    caller.may_read(id)?;
+    doors.catalog.site(id)?;
+    let json = |row: &HistoryRow| RawValue::from_string(row.what.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    let choice = |row: HistoryRow| PastChoice { choice: json(&row), at: row.at.to_string(), who: row.who };
+    let tuning = |row: HistoryRow| PastTuning { found: json(&row), at: row.at.to_string() };
+    Ok(Json(RecommendingHistory {
+        choices: doors.control.choices(id).await?.into_iter().map(choice).collect(),
+        tunings: doors.control.tunings(id).await?.into_iter().map(tuning).collect(),
+    }))
+}
+
+/// A share in ten-thousandths.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 5,000")]
+fn share(asked: Option<f64>, name: &str) -> Result<Option<u16>, ApiError> {
+    match asked {
+        None => Ok(None),
+        Some(share) if (0.0..=0.5).contains(&share) => {
+            Ok(Some(((share * 10_000.0).round() as u16).min(Recommending::SHARE_MAX_BP)))
+        }
+        Some(_) => Err(ApiError::Invalid(format!("`{name}` must be 0 to 0.5, or null"))),
+    }
+}
+
+fn told(doors: &Doors, site: &Site) -> ExploringBody {
+    let (items, models) = doors.personalizer.shares(site);
+    ExploringBody {
+        items,
+        models,
+        own_items: site.recommending.explore_items_bp.is_some(),
+        own_models: site.recommending.explore_models_bp.is_some(),
+    }
+}

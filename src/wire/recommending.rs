@@ -1,0 +1,61 @@
+//! What owners choose for their recommendations, and what was chosen and found before.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// How much of the recommended slots is left to chance.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExploringBody {
+    /// Share of slots in which a place goes to an item that is hardly known.
+    pub items: f64,
+    /// Share of slots that another model ranks, for comparison.
+    pub models: f64,
+    /// Whether the first is the site's own; else it is what holds for all sites.
+    pub own_items: bool,
+    /// The same for the second.
+    pub own_models: bool,
+}
+
+/// Shares to set, 0 to 0.5 each; `null` or absent: what holds for all sites.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExploringChange {
+    /// Share of slots in which a place goes to an item that is hardly known.
+    #[serde(default)]
+    pub items: Option<f64>,
+    /// Share of slots that another model ranks.
+    #[serde(default)]
+    pub models: Option<f64>,
+}
+
+/// What was chosen and found before, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecommendingHistory {
+    /// Choices of people: `{"model": WORD or null}` or `{"items": SHARE or null, "models": SHARE or null}`.
+    pub choices: Vec<PastChoice>,
+    /// What tuning found: `{"winner", "clicks", "predictions", "models": [{"model", "hit_rate", "mrr"}]}`.
+    pub tunings: Vec<PastTuning>,
+}
+
+/// A choice.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PastChoice {
+    /// RFC 3339.
+    pub at: String,
+    /// Who chose.
+    pub who: String,
+    /// What.
+    #[schema(value_type = Object)]
+    pub choice: Box<RawValue>,
+}
+
+/// A tuning.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PastTuning {
+    /// RFC 3339.
+    pub at: String,
+    /// What it found.
+    #[schema(value_type = Object)]
+    pub found: Box<RawValue>,
+}
