@@ -125,7 +125,8 @@ async fn how_much_is_left_to_chance_is_the_owners_choice_and_can_be_taken_back()
     let mut visitor = app.visitor();
     for page in 0..20 {
         let context = json!({ "url": format!("https://shop.example/{page}") });
-        let answer = visitor.asks(json!({ "slots": ["home-recs"], "context": context })).await.json();
+        let answer =
+            visitor.asks(json!({ "visitor": visitor.id, "slots": ["home-recs"], "context": context })).await.json();
         visitor.tracks("Slot Viewed", facts(&answer["decisions"]["home-recs"])).await;
     }
     let certain =
