@@ -4,6 +4,8 @@
 //! the current catalogue and index. It cannot fail: without profile, index or catalogue the answer is
 //! poorer, never an error, and says so.
 
+mod preview;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

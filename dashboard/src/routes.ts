@@ -22,6 +22,7 @@ export const SITE_PAGES: SitePage[] = [
   { page: 'sources', title: 'nav.sources', icon: 'sources', period: true, load: () => import('./pages/Sources.svelte') },
   { page: 'funnel', title: 'nav.funnel', icon: 'funnel', period: true, load: () => import('./pages/Funnel.svelte') },
   { page: 'offers', title: 'nav.offers', icon: 'offers', load: () => import('./pages/Offers.svelte') },
+  { page: 'recommendations', title: 'nav.recommendations', icon: 'recommendations', period: true, load: () => import('./pages/Recommendations.svelte') },
   { page: 'quality', title: 'nav.quality', icon: 'quality', load: () => import('./pages/Quality.svelte') },
   { page: 'install', title: 'nav.install', icon: 'install', load: () => import('./pages/Install.svelte') },
   { page: 'visitors', title: 'nav.visitor', load: () => import('./pages/Visitor.svelte') },

@@ -1,7 +1,7 @@
 //! The items of a shelf while it is filled: bounded, varied, each once, pinned ones in their places.
 
 use super::{rank::Known, ruling::Ruling};
-use crate::model::Item;
+use crate::{catalog::snapshot::ItemNumber, model::Item};
 
 /// Items chosen so far, and those set aside for the sake of variety.
 pub(super) struct Chosen<'a, 'r> {
@@ -26,6 +26,11 @@ impl<'a, 'r> Chosen<'a, 'r> {
 
     fn all(&self) -> impl Iterator<Item = &Known<'a>> {
         self.pins.iter().map(|(_, placed)| placed).chain(&self.items)
+    }
+
+    /// Whether an item is on the shelf.
+    pub(super) fn has(&self, number: ItemNumber) -> bool {
+        self.all().any(|known| known.number == number)
     }
 
     /// Whether a rule has enough of its kind on the shelf.

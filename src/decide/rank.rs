@@ -19,6 +19,9 @@ const FILL_SCAN_MAX: usize = 5000;
 /// Items that an explanation names as left out.
 const LEFT_OUT_MAX: usize = 50;
 
+/// Items that an explanation names as the next ones.
+const NEXT_TOLD: usize = 5;
+
 /// The items of one slot, and why these.
 #[derive(Debug)]
 pub(super) struct Picked {
@@ -127,12 +130,26 @@ impl<'a> Shelf<'a> {
             let Some((number, item)) = self.listed(candidate.key) else { continue };
             match self.bar(ruling, &chosen, number, item) {
                 None => chosen.offer(Known { number, item, candidate }),
-                Some(bar) if self.facts.context.explain => tell(left_out, item, bar),
+                Some(bar) if self.facts.context.explain => tell(left_out, item, || bar.in_words()),
                 Some(_) => {}
             }
         }
         chosen.take_those_set_aside();
+        if self.facts.context.explain {
+            self.tell_the_next(&chosen, &mut turns, left_out);
+        }
         chosen
+    }
+
+    /// Notes the items that came next, for who wants to know why they are not there.
+    fn tell_the_next(&self, chosen: &Chosen<'a, '_>, turns: &mut BinaryHeap<Turn>, left_out: &mut Vec<LeftOut>) {
+        let next = std::iter::from_fn(|| turns.pop()).filter_map(|Turn(candidate)| {
+            let (number, item) = self.listed(candidate.key)?;
+            (!chosen.has(number)).then_some((item, candidate.score))
+        });
+        for (item, score) in next.take(NEXT_TOLD) {
+            tell(left_out, item, || format!("others are ranked before it, its score is {score:.3}"));
+        }
     }
 
     /// Candidates in their order, after the rules that move scores.
@@ -287,9 +304,9 @@ impl<'a> Shelf<'a> {
 }
 
 /// Notes what an item was left out for, once.
-fn tell(left_out: &mut Vec<LeftOut>, item: &Item, bar: Bar<'_>) {
+fn tell(left_out: &mut Vec<LeftOut>, item: &Item, because: impl Fn() -> String) {
     if left_out.len() < LEFT_OUT_MAX && left_out.iter().all(|known| known.id != item.id) {
-        left_out.push(LeftOut { id: item.id.clone(), because: bar.in_words() });
+        left_out.push(LeftOut { id: item.id.clone(), because: because() });
     }
 }
 

@@ -227,7 +227,8 @@ fn path_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| String::new(), |url| url.path().to_owned())
 }
 
-fn bodies(
+/// Decisions as pages get them, by slot.
+pub(super) fn bodies(
     site: &SiteSnapshot,
     answer: &Answer,
     language: &str,

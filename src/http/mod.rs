@@ -36,7 +36,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        catalog, checks, funnels, meaning, recommendations, recommending, reports, session, shelves, sites, visitors,
+        catalog, checks, funnels, meaning, preview, recommendations, recommending, reports, session, shelves, sites,
+        visitors,
     },
     entry::Entry,
     error::ApiError,
@@ -125,6 +126,7 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(recommendations::choose))
         .routes(routes!(recommending::exploring, recommending::put_exploring))
         .routes(routes!(recommending::history))
+        .routes(routes!(preview::preview))
         .routes(routes!(shelves::rules, shelves::put_rules))
         .routes(routes!(shelves::put_slot_rules, shelves::delete_slot_rules))
         .routes(routes!(funnels::list, funnels::add))

@@ -59,3 +59,61 @@ pub struct PastTuning {
     #[schema(value_type = Object)]
     pub found: Box<RawValue>,
 }
+
+/// Whose shop is to be seen, and where.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewQuestion {
+    /// A visitor's id; absent: somebody made up who looked at `viewed`.
+    #[serde(default)]
+    pub visitor: Option<String>,
+    /// Ids of items, oldest first.
+    #[serde(default)]
+    pub viewed: Vec<String>,
+    /// The slots; none: those that offers name, and `home-recs`.
+    #[serde(default)]
+    pub slots: Vec<String>,
+    /// The item on the page.
+    #[serde(default)]
+    pub item: Option<String>,
+    /// Items in the cart; absent: those of the profile.
+    #[serde(default)]
+    pub cart: Option<Vec<String>>,
+    /// Path of the page.
+    #[serde(default)]
+    pub url_path: Option<String>,
+    /// Language of the page.
+    #[serde(default)]
+    pub language: Option<String>,
+}
+
+/// What this visitor sees.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PreviewAnswer {
+    /// Whether anything is known of the visitor.
+    pub known: bool,
+    /// Items looked at, newest first.
+    pub recent: Vec<SeenItem>,
+    /// Items in the cart.
+    pub cart: Vec<SeenItem>,
+    /// Items bought.
+    pub bought: Vec<SeenItem>,
+    /// Categories that the visitor likes, most first.
+    pub interests: Vec<String>,
+    /// The slots that were looked at, in their order.
+    pub slots: Vec<String>,
+    /// As `POST /v1/decide` answers them to a `server` key; slots nobody fills are absent.
+    #[schema(value_type = Object)]
+    pub decisions: serde_json::Map<String, serde_json::Value>,
+    /// True when the stored profile could not be read in time.
+    pub degraded: bool,
+}
+
+/// An item of a profile.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SeenItem {
+    /// Its id.
+    pub id: String,
+    /// Its name; null when it is not in the catalogue.
+    pub title: Option<String>,
+}

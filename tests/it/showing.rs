@@ -153,3 +153,38 @@ async fn how_much_is_left_to_chance_is_the_owners_choice_and_can_be_taken_back()
     assert_eq!(reader.get(&app.path("recommendations/history")).await.status, 200);
     app.finish().await;
 }
+
+#[tokio::test]
+async fn an_owner_sees_the_shop_as_a_visitor_does_and_nothing_is_left_to_chance_or_counted() {
+    let app = shop(|_| ()).await;
+    let reader = app.with_key(Scope::Read).await;
+    let mut visitor = app.visitor();
+    visitor.tracks("Product Viewed", json!({ "product_id": "p-3", "category": "Coffee" })).await;
+    let before = app.metric("decisions_total").await;
+    let path = app.path("recommendations/preview");
+    let seen = reader.post(&path, json!({ "visitor": visitor.id, "slots": ["home-recs"] })).await.json();
+    assert_eq!(
+        (&seen["known"], &seen["recent"][0]["id"], &seen["interests"][0]),
+        (&json!(true), &json!("p-3"), &json!("Coffee"))
+    );
+    let shelf = &seen["decisions"]["home-recs"];
+    assert_eq!(shelf["items"].as_array().unwrap().len(), 8, "{seen:#}");
+    assert!(shelf["items"][0]["explanation"]["evidence"].as_str().is_some_and(|why| !why.is_empty()), "{shelf:#}");
+    assert_eq!(shelf["exposure"], Value::Null);
+    for _ in 0..10 {
+        let again = reader.post(&path, json!({ "visitor": visitor.id, "slots": ["home-recs"] })).await.json();
+        assert_eq!(again, seen);
+    }
+    let made_up = reader.post(&path, json!({ "viewed": ["p-1", "p-2"], "item": "p-2" })).await.json();
+    assert_eq!((&made_up["recent"][0]["id"], &made_up["recent"][1]["id"]), (&json!("p-2"), &json!("p-1")));
+    assert!(made_up["slots"].as_array().unwrap().contains(&json!("home-recs")));
+    let nobody = reader.post(&path, json!({})).await.json();
+    assert_eq!((&nobody["known"], &nobody["recent"]), (&json!(false), &json!([])));
+    assert_eq!(app.metric("decisions_total").await, before, "looking is not deciding");
+    for wrong in [json!({ "visitor": "me" }), json!({ "viewed": vec!["x"; 51] }), json!({ "view": [] })] {
+        let status = reader.post(&path, wrong.clone()).await.status;
+        assert!([400, 422].contains(&status), "{status} for {wrong}");
+    }
+    assert_eq!(app.door().post(&path, json!({})).await.status, 401);
+    app.finish().await;
+}

@@ -1,3 +1,4 @@
+import type * as R from './recommendations';
 import type * as T from './types';
 
 /** Every failure of a request: what the server said, or status 0 when it could not be reached. */
@@ -64,7 +65,7 @@ export const account = {
   addSite: (name: string, origins: string[]) => post<T.Site>('/sites', { name, origins }),
 };
 
-export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel' | 'flaws';
+export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel' | 'flaws' | 'recommendations';
 type Signal = AbortSignal | undefined;
 
 /** All requests about one site. */
@@ -94,6 +95,16 @@ export function siteApi(siteId: number) {
     quality: (q: Partial<Pick<T.Period, 'from' | 'to'>>, s?: Signal) => report<T.Quality>('quality', q, s),
     csv: async (name: ReportName, question: unknown) =>
       (await request('POST', `${base}/reports/${name}?format=csv`, { body: question })).blob(),
+
+    recommendations: (q: R.RecommendationsQuestion, s?: Signal) => report<R.Recommendations>('recommendations', q, s),
+    whatIf: (q: R.WhatIfQuestion, s?: Signal) => report<R.WhatIf>('what-if', q, s),
+    tuned: (s?: Signal) => get<R.Tuned>(`${base}/recommendations`, s),
+    chooseModel: (model: string | null) => json<R.Tuned>('PUT', `${base}/recommendations/choice`, { body: { model } }),
+    exploring: (s?: Signal) => get<R.Exploring>(`${base}/recommendations/exploring`, s),
+    setExploring: (change: R.ExploringChange) =>
+      json<R.Exploring>('PUT', `${base}/recommendations/exploring`, { body: change }),
+    recommendingHistory: (s?: Signal) => get<R.RecommendingHistory>(`${base}/recommendations/history`, s),
+    preview: (q: R.PreviewQuestion, s?: Signal) => post<R.Preview>(`${base}/recommendations/preview`, q, s),
 
     visitor: (visitor: string, s?: Signal) => get<T.Profile>(`${base}/visitors/${id(visitor)}`, s),
 

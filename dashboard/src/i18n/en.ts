@@ -1,10 +1,11 @@
 import { editors } from './en/editors';
 import { frame } from './en/frame';
 import { install } from './en/install';
+import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** Every text of the dashboard, in ICU MessageFormat. The keys of this object are the keys there are. */
-export const en = { ...frame, ...install, ...reports, ...editors };
+export const en = { ...frame, ...install, ...recommendations, ...reports, ...editors };
 
 export type Key = keyof typeof en;
 export type Messages = Record<Key, string>;

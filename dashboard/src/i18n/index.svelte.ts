@@ -35,7 +35,7 @@ export function t(key: Key, values?: Values): string {
 }
 
 /** The text for a value the server or the site chose, such as a channel; a value unknown to us is shown as it is. */
-export function named(group: 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed', value: string): string {
+export function named(group: 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model', value: string): string {
   const key = `${group}.${value}`;
   if (shown && Object.hasOwn(shown.messages, key)) return shown.messages[key as Key];
   return group === 'reason' || group === 'noticed' ? value.replaceAll('_', ' ') : value;

@@ -43,9 +43,11 @@ type Drawing = {
   format: (value: number) => string;
   colours: Palette;
   max?: number | undefined;
+  /** Whether the values are fractions: a step of the axis may be less than 1. */
+  fine?: boolean;
 };
 
-export function chartOption({ rtl, categories, lines, format, colours, max }: Drawing): EChartsCoreOption {
+export function chartOption({ rtl, categories, lines, format, colours, max, fine = false }: Drawing): EChartsCoreOption {
   const text = { color: colours.soft, fontFamily: colours.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
   return {
@@ -87,7 +89,7 @@ export function chartOption({ rtl, categories, lines, format, colours, max }: Dr
     yAxis: {
       type: 'value',
       position: rtl && bars ? 'right' : 'left',
-      minInterval: max === 1 ? undefined : 1,
+      minInterval: max === 1 || fine ? undefined : 1,
       max,
       axisLabel: { ...text, formatter: format },
       splitLine: { lineStyle: { color: colours.line } },

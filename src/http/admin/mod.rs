@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod checks;
 pub mod funnels;
 pub mod meaning;
+pub mod preview;
 pub mod recommendations;
 pub mod recommending;
 pub mod reports;

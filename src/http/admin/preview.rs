@@ -1,0 +1,92 @@
+//! "See the shop as this visitor."
+
+use std::collections::BTreeSet;
+
+use axum::{Json, extract::State};
+
+use crate::{
+    catalog::{SiteSnapshot, snapshot::RECOMMENDATION_SUFFIX},
+    http::{
+        caller::Caller,
+        decide,
+        error::ApiError,
+        extract::{JsonBody, SitePath},
+        state::Doors,
+    },
+    model::VisitorId,
+    personalize::Ask,
+    wire::recommending::{PreviewAnswer, PreviewQuestion, SeenItem},
+};
+
+const SLOTS_MAX: usize = 50;
+const ITEMS_MAX: usize = 50;
+const TEXT_MAX: usize = 2000;
+
+/// What fills the slots for a visitor, or for one who is made up, and why; nothing is left to chance in it.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/recommendations/preview", tag = "catalogue",
+    params(("site" = u32, Path)), request_body = PreviewQuestion, responses((status = 200, body = PreviewAnswer),
+        (status = 422, description = "the question must be mended")))]
+pub async fn preview(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(asked): JsonBody<PreviewQuestion>,
+) -> Result<Json<PreviewAnswer>, ApiError> {
+    caller.may_read(id)?;
+    let snapshot = doors.catalog.site(id)?;
+    bounded(&asked)?;
+    let visitor = match asked.visitor.as_deref() {
+        Some(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| ApiError::Invalid("`visitor` must be a visitor's id of 32 hexadecimal digits".into()))?,
+        None => VisitorId::NOBODY,
+    };
+    let slots = if asked.slots.is_empty() { slots_of(&snapshot) } else { asked.slots };
+    let language = asked.language.unwrap_or_default();
+    let ask = Ask {
+        site: &snapshot,
+        visitor,
+        user: "",
+        is_new: false,
+        slots: &slots,
+        item: asked.item.as_deref().unwrap_or(""),
+        cart: asked.cart.as_deref(),
+        url_path: asked.url_path.as_deref().unwrap_or(""),
+        language: &language,
+        explain: true,
+    };
+    let viewed = asked.visitor.is_none().then_some(&asked.viewed[..]);
+    let (profile, answer) = doors.personalizer.preview(&ask, viewed).await;
+    let seen = |item: &crate::model::ItemId| SeenItem {
+        id: item.to_string(),
+        title: snapshot.items.get(item).map(|known| known.title_in(&language).to_owned()),
+    };
+    Ok(Json(PreviewAnswer {
+        recent: profile.recent_items.iter().take(ITEMS_MAX).map(|(item, _)| seen(item)).collect(),
+        cart: profile.cart.iter().map(|(item, ..)| seen(item)).collect(),
+        bought: profile.bought_items.iter().map(seen).collect(),
+        interests: doors.personalizer.affinities(&profile, &snapshot).into_iter().map(|(name, _)| name).collect(),
+        known: profile.events > 0,
+        decisions: decide::bodies(&snapshot, &answer, &language, true)?,
+        degraded: answer.degraded,
+        slots,
+    }))
+}
+
+/// The slots that offers name, and one that shows recommendations by its name alone.
+fn slots_of(site: &SiteSnapshot) -> Vec<String> {
+    let named: BTreeSet<String> = site.offers.keys().map(ToString::to_string).collect();
+    let plain = ["home", RECOMMENDATION_SUFFIX].concat();
+    let others = named.iter().filter(|slot| **slot != plain).take(SLOTS_MAX - 1).cloned();
+    std::iter::once(plain.clone()).chain(others).collect()
+}
+
+fn bounded(asked: &PreviewQuestion) -> Result<(), ApiError> {
+    let cart = asked.cart.as_deref().unwrap_or_default();
+    let lists = [&asked.viewed[..], cart, &asked.slots[..]];
+    let one = [&asked.item, &asked.url_path, &asked.language, &asked.visitor];
+    let fits = lists.iter().all(|list| list.len() <= SLOTS_MAX && list.iter().all(|text| text.len() <= 200))
+        && one.iter().all(|text| text.as_deref().unwrap_or("").len() <= TEXT_MAX);
+    if fits { Ok(()) } else { Err(ApiError::Invalid("at most 50 items and slots of at most 200 bytes each".into())) }
+}
