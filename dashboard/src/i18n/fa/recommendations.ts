@@ -1,8 +1,8 @@
 import type { recommendations as english } from '../en/recommendations';
 
 export const recommendations: Record<keyof typeof english, string> = {
-  'nav.recommendations': 'پیشنهادها',
-  'recommend.text': 'کالاهای پیشنهادی چه به بار می‌آورند، کدام مدل برمی‌گزیندشان، و گزینش دیگر چه به بار می‌آورد.',
+  'nav.recommendations': 'توصیه‌ها',
+  'recommend.text': 'کالاهای توصیه‌شده چه به بار می‌آورند، کدام مدل برمی‌گزیندشان، و گزینش دیگر چه به بار می‌آورد.',
   'recommend.view': 'نما',
   'recommend.results': 'نتیجه‌ها',
   'recommend.models': 'مدل‌ها',
@@ -37,8 +37,8 @@ export const recommendations: Record<keyof typeof english, string> = {
   'recommend.share_reached': 'رسیده',
   'recommend.share_items': 'از همهٔ کالاهای دیده‌شده',
   'recommend.unproved': '{n, plural, other {# نمایش}} بی گواهی امضاشده از چگونگی گزینش کالاها رسید و به شمار نیامد: صفحه‌ای که خود جایگاه را می‌کشد باید «exposure» را همان‌گونه که آمده بازبفرستد.',
-  'recommend.none': 'در این بازه هیچ جایگاه پیشنهادی دیده نشد',
-  'recommend.none_text': 'جایگاهی که نامش به ‎-recs پایان یابد بی هیچ تنظیمی پیشنهاد نشان می‌دهد. ردیاب نمایش‌ها و کلیک‌ها را می‌شمارد.',
+  'recommend.none': 'در این بازه هیچ جایگاه توصیه دیده نشد',
+  'recommend.none_text': 'جایگاهی که نامش به ‎-recs پایان یابد بی هیچ تنظیمی توصیه نشان می‌دهد. ردیاب نمایش‌ها و کلیک‌ها را می‌شمارد.',
 
   'recommend.serving': 'اکنون در کار',
   'recommend.winner': 'بهترین بر تازه‌ترین کلیک‌ها',
