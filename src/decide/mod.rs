@@ -23,6 +23,7 @@ mod ruling;
 #[cfg(test)]
 mod shelf_tests;
 mod taste;
+mod turn;
 
 use std::collections::HashSet;
 

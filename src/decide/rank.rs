@@ -1,6 +1,6 @@
 //! Picks the items of a slot: the best candidates that may be shown, varied, never twice.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::collections::BinaryHeap;
 
 use super::{
     candidates::{Arm, Candidate, Candidates, Evidence, Key},
@@ -8,6 +8,7 @@ use super::{
     eligible::Facts,
     explore::Draw,
     ruling::{Bar, Ruling, Taken},
+    turn::Turn,
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
@@ -55,30 +56,6 @@ pub(super) struct Shelf<'a> {
     taken: Taken<'a>,
     gathered: Vec<(Arm, Vec<Candidate>)>,
 }
-
-/// A candidate in the order in which candidates have their turn.
-struct Turn(Candidate);
-
-impl Ord for Turn {
-    /// Higher score first; equal ones by key, so that the same input gives the same answer.
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.score.total_cmp(&other.0.score).then_with(|| other.0.key.cmp(&self.0.key))
-    }
-}
-
-impl PartialOrd for Turn {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Turn {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Turn {}
 
 impl<'a> Shelf<'a> {
     pub(super) fn new(facts: &'a Facts<'a>, candidates: Candidates<'a>) -> Self {
