@@ -109,6 +109,8 @@ fn with_warehouse(service: Service, url: &str, endpoint: &Endpoint) -> Service {
         .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
         .set("ASHNA__CLICKHOUSE__INSERT_TIMEOUT_MS", "1000")
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")
+        // A full batch must be taken within that second on a busy machine too.
+        .set("ASHNA__DELIVERY__BATCH_EVENTS_MAX", "2000")
 }
 
 /// Waits until nothing waits for the warehouse, and returns the counters of that moment.
