@@ -2,15 +2,18 @@
 // asks for a first decision for each until it is made with that past.
 import { readFileSync } from 'node:fs';
 
-const { LOAD_URL, LOAD_KEY, LOAD_ORIGIN } = process.env;
+const { LOAD_URL, LOAD_KEY, LOAD_ORIGIN, LOAD_ITEMS } = process.env;
 const VISITORS = 5000;
 const VIEWS = 6;
 const SENDERS = 16;
 const AGENT =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36';
 
-const items = readFileSync(new URL('../demo/items.ndjson', import.meta.url), 'utf8')
-  .split('\n').filter(Boolean).map((line) => JSON.parse(line));
+const linesOf = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean);
+// The catalogue that was laid in for the scenario, or the demo shop's.
+const items = LOAD_ITEMS
+  ? linesOf(LOAD_ITEMS).map((id) => ({ id, title: id, categories: [`c-${id.slice(-1)}`], price_minor: 1000 }))
+  : linesOf(new URL('../demo/items.ndjson', import.meta.url)).map((line) => JSON.parse(line));
 
 const hex = (number) => (number >>> 0).toString(16).padStart(8, '0');
 const idOf = (n) => hex(n + 0x5eed0000) + hex((n * 40503) % 0xffffffff) + hex(0xa5a5a5a5) + hex(n);

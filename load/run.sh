@@ -237,7 +237,7 @@ instructions() {
 case ${1:-} in
     single) start_ashna; start_nginx; against_nginx single "$SINGLE_RATIO_MIN" "$SINGLE_P99_MAX" ;;
     decide) start_ashna; start_nginx; node "$here/past.mjs"; against_nginx decide "$DECIDE_RATIO_MIN" "$DECIDE_P99_MAX" ;;
-    recommend) LOG=info start_ashna; start_nginx; node "$here/past.mjs"; learn_clicks; against_nginx recommend "$RECOMMEND_RATIO_MIN" "$RECOMMEND_P99_MAX" ;;
+    recommend) LOG=info start_ashna; start_nginx; learn_clicks; node "$here/past.mjs"; against_nginx recommend "$RECOMMEND_RATIO_MIN" "$RECOMMEND_P99_MAX" ;;
     memory) start_ashna; memory ;;
     outage) outage ;;
     faults) faults "${2:-50}" ;;
