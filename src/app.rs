@@ -34,6 +34,7 @@ use crate::{
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
+    import::feeds::Feeds,
     ingest::Seal,
     journal::Journal,
     learn::{Learn, Shows},
@@ -109,7 +110,7 @@ impl App {
         recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
 
         let seal = exposure_seal(&control).await?;
-        let mut back = keeping(&catalog);
+        let (mut back, feeds) = keeping(&catalog, &control, &config.feeds);
         let learned = learning(config, &control, &store, &delivery, &mut back).await?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
@@ -133,8 +134,7 @@ impl App {
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), delivery.delivered());
-        let ready = watch::Sender::new(false);
-        let warehouse = ready.subscribe();
+        let (ready, warehouse) = watch::channel(false);
         back.spawn(
             "profiles follow delivery",
             background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
@@ -155,6 +155,7 @@ impl App {
             reports,
             privacy,
             control: control.clone(),
+            feeds,
             installation: Installation::new(&config.checks),
             not_ready: {
                 let journal = Arc::clone(&journal);
@@ -215,10 +216,12 @@ async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
 }
 
 /// The tasks in the background, the catalogue's own the first of them.
-fn keeping(catalog: &Arc<Catalog>) -> Tasks {
+fn keeping(catalog: &Arc<Catalog>, control: &Control, config: &config::Feeds) -> (Tasks, Feeds) {
     let mut back = Tasks::default();
+    let feeds = Feeds::new(Arc::clone(catalog), control.clone(), config);
+    back.spawn("feeds", feeds.clone().run(back.stopping()));
     back.spawn("catalogue", Arc::clone(catalog).run(back.stopping()));
-    back
+    (back, feeds)
 }
 
 /// The journal and the message ids, in step with each other; and below which position the ids' own files

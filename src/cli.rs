@@ -20,7 +20,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
-use crate::{config::Config, import::Format, operate::Operation, telemetry};
+use crate::{config::Config, operate::Operation, telemetry};
 
 /// Ashna lets a website know its visitors and answer each of them personally.
 #[derive(Debug, Parser)]
@@ -271,18 +271,8 @@ enum FormatWord {
     AccessLog,
     /// Segment calls, one a line.
     Events,
-    /// Items of the catalogue, one a line.
+    /// Items of the catalogue: NDJSON, a JSON array, CSV, TSV, or a Google product feed.
     Items,
-}
-
-impl From<FormatWord> for Format {
-    fn from(word: FormatWord) -> Self {
-        match word {
-            FormatWord::AccessLog => Self::AccessLog,
-            FormatWord::Events => Self::Events,
-            FormatWord::Items => Self::Items,
-        }
-    }
 }
 
 /// Where a file's bytes come from: a path, or standard input for `-`.

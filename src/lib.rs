@@ -15,7 +15,7 @@
 //! | 4 stories | [`collect`], [`personalize`], [`privacy`] |
 //! | 3 keepers | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
 //! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`browser`] |
-//! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
@@ -33,6 +33,7 @@ pub mod dedup;
 pub mod delivery;
 pub mod engine;
 pub mod estimate;
+pub mod feed;
 pub mod fetch;
 pub mod geo;
 pub mod http;

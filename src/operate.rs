@@ -14,7 +14,7 @@ use crate::{
     import::{self, Chunk, ImportError},
     model::{SiteId, VisitorId},
     privacy::{Privacy, PrivacyError},
-    wire::admin::JournalCounts,
+    wire::{admin::JournalCounts, item::ItemBody},
 };
 
 /// One order of the owner.
@@ -55,6 +55,13 @@ pub enum Operation {
         site: u32,
         /// The piece.
         chunk: Chunk,
+    },
+    /// Takes items of a file that the command reads.
+    ImportItems {
+        /// The site they belong to.
+        site: u32,
+        /// The items.
+        items: Vec<ItemBody>,
     },
     /// Everything stored of a visitor.
     ExportVisitor {
@@ -174,7 +181,12 @@ impl Operator<'_> {
             }
             Operation::Import { site, chunk } => {
                 let site = self.catalog.site(SiteId(site))?;
-                let counts = import::take(self.catalog, self.collector, &site, chunk).await?;
+                let counts = import::take(self.collector, &site, chunk).await?;
+                Ok(serde_json::to_value(counts).unwrap_or_default())
+            }
+            Operation::ImportItems { site, items } => {
+                let site = self.catalog.site(SiteId(site))?;
+                let counts = import::take_items(self.catalog, &site, items).await?;
                 Ok(serde_json::to_value(counts).unwrap_or_default())
             }
             Operation::ExportVisitor { site, visitor } => {
@@ -202,6 +214,7 @@ impl Operator<'_> {
                         json!({
                             "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo,
                             "origins": s.site.origins, "write_key": s.site.write_key,
+                            "currency": s.site.currency,
                         })
                     })
                     .collect())

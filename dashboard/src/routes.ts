@@ -23,6 +23,7 @@ export const SITE_PAGES: SitePage[] = [
   { page: 'funnel', title: 'nav.funnel', icon: 'funnel', period: true, load: () => import('./pages/Funnel.svelte') },
   { page: 'offers', title: 'nav.offers', icon: 'offers', load: () => import('./pages/Offers.svelte') },
   { page: 'recommendations', title: 'nav.recommendations', icon: 'recommendations', period: true, load: () => import('./pages/Recommendations.svelte') },
+  { page: 'catalogue', title: 'nav.catalogue', icon: 'table', load: () => import('./pages/Catalogue.svelte') },
   { page: 'quality', title: 'nav.quality', icon: 'quality', load: () => import('./pages/Quality.svelte') },
   { page: 'install', title: 'nav.install', icon: 'install', load: () => import('./pages/Install.svelte') },
   { page: 'visitors', title: 'nav.visitor', load: () => import('./pages/Visitor.svelte') },

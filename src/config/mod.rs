@@ -10,6 +10,7 @@ mod decide;
 mod dedup;
 mod delivery;
 mod engine;
+mod feeds;
 mod geo;
 mod ingest;
 mod journal;
@@ -28,6 +29,7 @@ pub use decide::Decide;
 pub use dedup::Dedup;
 pub use delivery::Delivery;
 pub use engine::Engine;
+pub use feeds::Feeds;
 pub use geo::Geo;
 pub use ingest::Ingest;
 pub use journal::Journal;
@@ -78,6 +80,8 @@ pub struct Config {
     pub access: Access,
     /// `[checks]`.
     pub checks: Checks,
+    /// `[feeds]`.
+    pub feeds: Feeds,
 }
 
 /// Why the settings cannot be used. Each message names the place and what to do.

@@ -5,6 +5,7 @@
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 
 mod documents;
+mod feeds;
 mod people;
 mod recommending;
 mod sites;
@@ -13,6 +14,7 @@ mod tuned;
 use std::path::Path;
 
 pub use documents::FunnelRow;
+pub use feeds::FeedRow;
 pub use people::{KeyRow, Role, Scope, UserRow};
 pub use recommending::HistoryRow;
 pub use sites::NewSite;

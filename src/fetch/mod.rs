@@ -7,6 +7,7 @@
 //! or a [`FetchError`] that tells the marketer what to do.
 
 pub mod address;
+pub mod download;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -59,6 +60,12 @@ pub enum FetchError {
     /// Nobody answers, or not in time.
     #[error("{0} does not answer: {1}")]
     Unreachable(String, String),
+    /// Another answer than the file.
+    #[error("{0} answers with status {1}")]
+    Status(String, u16),
+    /// The file is larger than it may be.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
     /// Redirects go on and on.
     #[error("the page redirects more than {REDIRECTS_MAX} times")]
     TooManyRedirects,
@@ -79,6 +86,12 @@ impl Fetcher {
     /// With the owner's exceptions and the machine's own certificate authorities.
     #[must_use]
     pub fn new(config: &config::Checks) -> Self {
+        Self::reaching(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms))
+    }
+
+    /// With these exceptions, and so much time for one page or file.
+    #[must_use]
+    pub fn reaching(inside_networks: Vec<IpNet>, limit: Duration) -> Self {
         let mut roots = RootCertStore::empty();
         // A machine without authorities can still check pages without TLS.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -87,11 +100,7 @@ impl Fetcher {
             .expect("the provider has the protocol's versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self {
-            allowed: config.inside_networks.clone().into(),
-            limit: Duration::from_millis(config.timeout_ms),
-            tls: TlsConnector::from(Arc::new(tls)),
-        }
+        Self { allowed: inside_networks.into(), limit, tls: TlsConnector::from(Arc::new(tls)) }
     }
 
     /// Reads a page of one of `origins`.

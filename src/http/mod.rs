@@ -36,7 +36,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        catalog, checks, funnels, meaning, preview, recommendations, recommending, reports, session, shelves, sites,
+        catalog, checks, feeds, funnels, meaning, preview, recommendations, recommending, reports, session, shelves, sites,
         visitors,
     },
     entry::Entry,
@@ -119,6 +119,9 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(checks::add))
         .routes(routes!(checks::one))
         .routes(routes!(catalog::items, catalog::put_items))
+        .routes(routes!(feeds::import))
+        .routes(routes!(feeds::feed, feeds::put_feed, feeds::delete_feed))
+        .routes(routes!(feeds::visit_feed))
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))

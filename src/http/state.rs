@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::rate::Rates;
 use crate::{
     access::Access, catalog::Catalog, checks::Checks, collect::Collector, config, control::Control, delivery::Replay,
-    fetch::Fetcher, operate::Operator, personalize::Personalizer, privacy::Privacy, reports::Reports,
-    telemetry::Metrics, wire::admin::JournalCounts,
+    fetch::Fetcher, import::feeds::Feeds, operate::Operator, personalize::Personalizer, privacy::Privacy,
+    reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -35,6 +35,8 @@ pub struct Rooms {
     pub metrics: Arc<Metrics>,
     /// Saved funnels and the like.
     pub control: Control,
+    /// Sites' feeds of items.
+    pub feeds: Feeds,
     /// Checking a site's pages.
     pub installation: Installation,
     /// Why events cannot be taken now; `None` when they can.

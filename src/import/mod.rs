@@ -5,6 +5,8 @@
 //! function of the file, the place and the text, so that a second import adds nothing.
 
 mod access_log;
+pub mod feeds;
+pub mod items;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -13,7 +15,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalog::{Catalog, CatalogError, Shown, SiteSnapshot, Upserted},
+    catalog::{Catalog, CatalogError, SiteSnapshot},
     clock,
     collect::{Arrival, CollectError, Collector},
     ingest::{Consent, Hints, Identity, Sender, identify},
@@ -41,8 +43,6 @@ pub enum Format {
     AccessLog,
     /// Calls of the Segment specification, one a line.
     Events,
-    /// Items of the catalogue, one a line.
-    Items,
 }
 
 /// What became of the lines; `read = kept + dropped + rejected`.
@@ -63,15 +63,34 @@ pub struct Counts {
     /// What was noticed about lines besides, such as the kinds of robots.
     #[serde(default)]
     pub noticed: BTreeMap<String, u64>,
+    /// The first rows of items that cannot be used, at most [`Counts::REJECTED_ROWS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected_rows: Vec<RejectedRow>,
+}
+
+/// A row of items that cannot be used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RejectedRow {
+    /// Its line or place, counted from 1.
+    pub row: u64,
+    /// Why, in one word.
+    pub reason: String,
+    /// Why, in one line.
+    pub message: String,
 }
 
 impl Counts {
+    /// Rows that are named one by one.
+    pub const REJECTED_ROWS_MAX: usize = 100;
+
     /// Adds the counts of another piece.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.kept += other.kept;
         self.dropped += other.dropped;
         self.rejected += other.rejected;
+        let room = Self::REJECTED_ROWS_MAX - self.rejected_rows.len();
+        self.rejected_rows.extend(other.rejected_rows.iter().take(room).cloned());
         let pairs = [
             (&mut self.dropped_by, &other.dropped_by),
             (&mut self.rejected_by, &other.rejected_by),
@@ -96,21 +115,8 @@ impl From<Outcome> for Counts {
             dropped_by: named(&outcome.dropped),
             rejected_by: named(&outcome.rejected),
             noticed: named(&outcome.noticed),
+            rejected_rows: Vec::new(),
         }
-    }
-}
-
-impl From<Upserted> for Counts {
-    fn from(done: Upserted) -> Self {
-        let (kept, dropped, rejected) = (done.stored as u64, done.unchanged as u64, done.rejected.len() as u64);
-        let mut counts = Self { read: kept + dropped + rejected, kept, dropped, rejected, ..Self::default() };
-        if dropped > 0 {
-            counts.dropped_by.insert("unchanged".into(), dropped);
-        }
-        for (_, flaw) in &done.rejected {
-            *counts.rejected_by.entry(flaw.kind.as_str().to_owned()).or_default() += 1;
-        }
-        counts
     }
 }
 
@@ -126,21 +132,19 @@ pub enum ImportError {
 }
 
 /// Takes one chunk.
-pub async fn take(
-    catalog: &Catalog,
-    collector: &Collector,
-    site: &SiteSnapshot,
-    chunk: Chunk,
-) -> Result<Counts, ImportError> {
+pub async fn take(collector: &Collector, site: &SiteSnapshot, chunk: Chunk) -> Result<Counts, ImportError> {
     match chunk.format {
-        Format::Items => {
-            let bodies = chunk.lines.iter().map(|(_, line)| ItemBody::read(line.as_bytes())).collect();
-            let done = catalog.put_items(site.site.id, bodies, Shown::Soon).await?;
-            Ok(done.into())
-        }
         Format::Events => Ok(take_events(collector, &site.site, &chunk).await?.into()),
         Format::AccessLog => Ok(take_requests(collector, &site.site, &chunk).await?.into()),
     }
+}
+
+/// Takes items that were read elsewhere; rows are named by their place, counted from 1.
+///
+/// # Errors
+/// When they could not be stored.
+pub async fn take_items(catalog: &Catalog, site: &SiteSnapshot, items: Vec<ItemBody>) -> Result<Counts, ImportError> {
+    Ok(items::put(catalog, site.site.id, items.into_iter().map(Ok).collect()).await?.0)
 }
 
 /// Segment calls, one a line. A call without a message id gets one from its place in the file.

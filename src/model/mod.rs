@@ -7,6 +7,7 @@ pub mod capture;
 pub mod decision;
 pub mod event;
 pub mod exposure;
+pub mod feed;
 pub mod ids;
 pub mod item;
 pub mod item_flaw;

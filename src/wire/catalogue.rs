@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::item::ItemBody;
-use crate::model::ShelfRules;
+use crate::model::{
+    ShelfRules,
+    feed::{FeedOutcome, FeedSettings, FeedState},
+};
 
 /// A page of a catalogue.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +52,59 @@ pub struct RejectedLine {
     pub reason: &'static str,
     /// Why.
     pub message: String,
+}
+
+/// A site's feed, and how the last visit to it went.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct FeedAnswer {
+    /// `url`, `every_minutes`, `enabled`; null when the site has no feed.
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<FeedSettings>,
+    /// Whether a visit is asked for or under way.
+    pub visiting: bool,
+    /// When the last visit ended; RFC 3339.
+    pub visited_at: Option<String>,
+    /// taken, unchanged, withheld or failed.
+    #[schema(value_type = Option<String>)]
+    pub outcome: Option<FeedOutcome>,
+    /// What went wrong, in one line.
+    pub message: String,
+    /// Usable items in it.
+    pub items: u64,
+    /// Items that left it and were made unavailable.
+    pub withdrawn: u64,
+    /// Items that left it and stay until the owner confirms, since they are suspiciously many.
+    pub withheld: u64,
+    /// The counts of the import.
+    #[schema(value_type = Object)]
+    pub counts: serde_json::Value,
+}
+
+impl FeedAnswer {
+    /// Of a feed as it is stored.
+    #[must_use]
+    pub fn new(settings: FeedSettings, state: FeedState, requested: bool) -> Self {
+        let under_way = state.started_at > state.finished_at;
+        Self {
+            settings: Some(settings),
+            visiting: requested || under_way,
+            visited_at: state.finished_at.map(|at| at.to_string()),
+            outcome: state.outcome,
+            message: state.message,
+            items: state.items,
+            withdrawn: state.withdrawn,
+            withheld: state.withheld,
+            counts: state.counts,
+        }
+    }
+}
+
+/// A visit to a feed before its time.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedVisit {
+    /// Whether items that left it are really gone.
+    pub confirm: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

@@ -10,6 +10,7 @@ mod delivery;
 mod editing;
 mod engine;
 mod faults;
+mod feeds;
 mod funnel;
 mod identity;
 mod import;

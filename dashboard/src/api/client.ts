@@ -14,15 +14,16 @@ export class ApiError extends Error {
   }
 }
 
-type Options = { body?: unknown; signal?: AbortSignal };
+type Options = { body?: unknown; file?: Blob; signal?: AbortSignal };
 
-async function request(method: string, path: string, { body, signal }: Options = {}): Promise<Response> {
+async function request(method: string, path: string, { body, file, signal }: Options = {}): Promise<Response> {
   const init: RequestInit = { method, credentials: 'same-origin', headers: { Accept: 'application/json' } };
   if (signal) init.signal = signal;
   if (body !== undefined) {
     init.headers = { ...init.headers, 'Content-Type': 'application/json' };
     init.body = JSON.stringify(body);
   }
+  if (file) init.body = file;
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, init);
@@ -114,6 +115,18 @@ export function siteApi(siteId: number) {
     saveFunnel: (funnel: number, name: string, question: T.FunnelQuestion) =>
       json<T.SavedFunnel>('PUT', `${base}/funnels/${funnel}`, { body: { name, question } }),
     deleteFunnel: (funnel: number) => json<void>('DELETE', `${base}/funnels/${funnel}`),
+
+    items: (q: { search: string; limit: number; offset: number }, s?: Signal) =>
+      get<T.ItemPage>(`${base}/items?search=${id(q.search)}&limit=${q.limit}&offset=${q.offset}`, s),
+    importItems: async (file: Blob) => (await request('POST', `${base}/items/import`, { file })).json() as Promise<T.ItemCounts>,
+    feed: (s?: Signal) => get<T.Feed>(`${base}/feed`, s),
+    putFeed: (settings: T.FeedSettings) => json<T.Feed>('PUT', `${base}/feed`, { body: settings }),
+    deleteFeed: () => json<void>('DELETE', `${base}/feed`),
+    visitFeed: (confirm: boolean) => request('POST', `${base}/feed/visit`, { body: { confirm } }),
+    shelfRules: (s?: Signal) => get<T.ShelfRulesAnswer>(`${base}/recommendation-rules`, s),
+    putShelfRules: (slot: string, rules: T.ShelfRules) =>
+      json<T.ShelfRulesAnswer>('PUT', `${base}/recommendation-rules${slot ? `/${id(slot)}` : ''}`, { body: rules }),
+    deleteShelfRules: (slot: string) => json<void>('DELETE', `${base}/recommendation-rules/${id(slot)}`),
 
     offers: (s?: Signal) => get<T.Offer[]>(`${base}/offers`, s),
     addOffer: (offer: T.Offer) => post<T.Offer>(`${base}/offers`, offer),

@@ -243,3 +243,48 @@ export type Profile = {
   revenue_minor: number;
   timeline: TimelineEntry[];
 };
+
+export type Item = {
+  id: string;
+  title: string;
+  price_minor: number;
+  currency: string;
+  categories: string[];
+  brand: string;
+  available: boolean;
+};
+export type ItemPage = { items: Item[]; total: number };
+export type ItemCounts = {
+  read: number;
+  kept: number;
+  dropped: number;
+  rejected: number;
+  dropped_by: Record<string, number>;
+  rejected_by: Record<string, number>;
+  rejected_rows?: { row: number; reason: string; message: string }[];
+};
+export type FeedSettings = { url: string; every_minutes: number; enabled: boolean };
+export type Feed = {
+  settings: FeedSettings | null;
+  visiting: boolean;
+  visited_at: string | null;
+  outcome: 'taken' | 'unchanged' | 'withheld' | 'failed' | null;
+  message: string;
+  items: number;
+  withdrawn: number;
+  withheld: number;
+  counts: ItemCounts | null;
+};
+export type ShelfRules = {
+  only?: Rule;
+  exclude?: { items?: string[]; categories?: string[]; brands?: string[] };
+  pins?: { item: string; position: number }[];
+  boosts?: { when: Rule; percent: number }[];
+  hide_bought?: boolean | undefined;
+  same_language?: boolean | undefined;
+  price_band?: { from_percent: number; to_percent: number } | undefined;
+  diversity?: { by: 'category' | 'brand' | 'group'; at_most: number } | undefined;
+  freshness?: { lift_percent?: number; half_life_days?: number; max_age_days?: number | undefined } | undefined;
+  fatigue?: { shown_max: number; rest_hours: number } | undefined;
+};
+export type ShelfRulesAnswer = { site: ShelfRules; slots: Record<string, ShelfRules> };

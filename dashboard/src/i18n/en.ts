@@ -1,3 +1,4 @@
+import { catalogue } from './en/catalogue';
 import { editors } from './en/editors';
 import { frame } from './en/frame';
 import { install } from './en/install';
@@ -5,7 +6,7 @@ import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** Every text of the dashboard, in ICU MessageFormat. The keys of this object are the keys there are. */
-export const en = { ...frame, ...install, ...recommendations, ...reports, ...editors };
+export const en = { ...frame, ...install, ...recommendations, ...reports, ...editors, ...catalogue };
 
 export type Key = keyof typeof en;
 export type Messages = Record<Key, string>;

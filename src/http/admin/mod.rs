@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod checks;
+pub mod feeds;
 pub mod funnels;
 pub mod meaning;
 pub mod preview;

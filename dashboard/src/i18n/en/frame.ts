@@ -10,6 +10,7 @@ export const frame = {
   'nav.sources': 'Sources',
   'nav.funnel': 'Funnel',
   'nav.offers': 'Offers',
+  'nav.catalogue': 'Catalogue',
   'nav.quality': 'Data quality',
   'nav.install': 'Site',
   'nav.visitor': 'Visitor',

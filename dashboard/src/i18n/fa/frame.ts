@@ -11,6 +11,7 @@ export const frame: Record<keyof typeof english, string> = {
   'nav.sources': 'ورودی‌ها',
   'nav.funnel': 'قیف',
   'nav.offers': 'پیشنهادها',
+  'nav.catalogue': 'کاتالوگ',
   'nav.quality': 'کیفیت داده',
   'nav.install': 'سایت',
   'nav.visitor': 'بازدیدکننده',

@@ -1,0 +1,108 @@
+//! Feeds: what the owner says, how the last visit went, and which items came from them.
+
+use sqlx::Row;
+
+use super::{Control, ControlError};
+use crate::model::{
+    ItemId, SiteId,
+    feed::{FeedRequest, FeedSettings, FeedState},
+};
+
+/// A site's feed.
+#[derive(Debug, Clone)]
+pub struct FeedRow {
+    /// The site.
+    pub site: SiteId,
+    /// What the owner says.
+    pub settings: FeedSettings,
+    /// How the last visit went.
+    pub state: FeedState,
+    /// What is asked of it before its time.
+    pub requested: Option<FeedRequest>,
+}
+
+impl Control {
+    /// Every feed.
+    pub async fn feeds(&self) -> Result<Vec<FeedRow>, ControlError> {
+        let rows = sqlx::query("SELECT * FROM feeds ORDER BY site_id").fetch_all(&self.pool).await?;
+        let unreadable = |e: serde_json::Error| ControlError::unreadable("feed", e);
+        rows.iter()
+            .map(|row| {
+                Ok(FeedRow {
+                    site: SiteId(row.try_get("site_id")?),
+                    settings: serde_json::from_str(row.try_get("settings")?).map_err(unreadable)?,
+                    state: serde_json::from_str(row.try_get("state")?).map_err(unreadable)?,
+                    requested: match row.try_get::<i64, _>("requested")? {
+                        0 => None,
+                        2 => Some(FeedRequest::Confirm),
+                        _ => Some(FeedRequest::Fetch),
+                    },
+                })
+            })
+            .collect()
+    }
+
+    /// Stores what the owner says; what is known of another address is forgotten.
+    pub async fn put_feed(&self, site: SiteId, settings: &FeedSettings) -> Result<(), ControlError> {
+        let body = serde_json::to_string(settings).map_err(|e| ControlError::unreadable("feed", e))?;
+        sqlx::query(
+            "INSERT INTO feeds (site_id, settings, state, requested) VALUES (?1, ?2, '{}', 1) \
+             ON CONFLICT (site_id) DO UPDATE SET settings = ?2, requested = 1, \
+             state = CASE WHEN settings ->> 'url' = ?2 ->> 'url' THEN state ELSE '{}' END",
+        )
+        .bind(site.0)
+        .bind(body)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a feed; its items stay. False when there was none.
+    pub async fn delete_feed(&self, site: SiteId) -> Result<bool, ControlError> {
+        sqlx::query("DELETE FROM feed_items WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
+        let done = sqlx::query("DELETE FROM feeds WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Asks a feed for something before its time, or, with `None`, notes that it is being done. False when
+    /// there is no feed.
+    pub async fn request_feed(&self, site: SiteId, request: Option<FeedRequest>) -> Result<bool, ControlError> {
+        let number = match request {
+            None => 0,
+            Some(FeedRequest::Fetch) => 1,
+            Some(FeedRequest::Confirm) => 2,
+        };
+        let done = sqlx::query("UPDATE feeds SET requested = ? WHERE site_id = ?")
+            .bind(number)
+            .bind(site.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Notes how a visit went.
+    pub async fn put_feed_state(&self, site: SiteId, state: &FeedState) -> Result<(), ControlError> {
+        let body = serde_json::to_string(state).map_err(|e| ControlError::unreadable("feed", e))?;
+        sqlx::query("UPDATE feeds SET state = ? WHERE site_id = ?").bind(body).bind(site.0).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Ids of the items that came from a site's feed.
+    pub async fn feed_items(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
+        Ok(sqlx::query_scalar("SELECT id FROM feed_items WHERE site_id = ?").bind(site.0).fetch_all(&self.pool).await?)
+    }
+
+    /// Notes that items are in the feed, and that others are not any more.
+    pub async fn change_feed_items(&self, site: SiteId, come: &[ItemId], gone: &[ItemId]) -> Result<(), ControlError> {
+        let add = "INSERT OR IGNORE INTO feed_items (site_id, id) SELECT ?1, value FROM json_each(?2)";
+        let remove = "DELETE FROM feed_items WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
+        let mut transaction = self.pool.begin().await?;
+        for (statement, ids) in [(add, come), (remove, gone)] {
+            for piece in ids.chunks(5000) {
+                let ids = serde_json::to_string(piece).map_err(|e| ControlError::unreadable("feed", e))?;
+                sqlx::query(statement).bind(site.0).bind(ids).execute(&mut *transaction).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+}

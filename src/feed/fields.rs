@@ -1,0 +1,243 @@
+//! What the columns of a table and the elements of a feed mean: Google's names and Ashna's own.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Setting, clipped, money};
+use crate::{
+    model::{Currency, FlawKind, ItemFlaw, Timestamp},
+    wire::item::ItemBody,
+};
+
+/// Longest text that is kept of a description, bytes.
+const DESCRIPTION_MAX: usize = 5000;
+
+/// A field name in lower case, without a namespace, with underscores.
+pub(super) fn plain_name(name: &str) -> String {
+    let name = name.trim().trim_matches('"').to_lowercase();
+    let name = name.strip_prefix("g:").or_else(|| name.strip_prefix("c:")).unwrap_or(&name);
+    name.replace([' ', '-'], "_")
+}
+
+/// An item while its fields are read.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    id: String,
+    title: String,
+    url: String,
+    image: String,
+    price: String,
+    sale_price: String,
+    sale_dates: String,
+    price_minor: String,
+    currency: String,
+    availability: String,
+    brand: String,
+    categories: Vec<String>,
+    google_category: String,
+    tags: Vec<String>,
+    group: String,
+    language: String,
+    titles: BTreeMap<String, String>,
+    attributes: Map<String, Value>,
+}
+
+impl Draft {
+    /// Takes one field; of a repeated one that has a single value the first counts.
+    pub(super) fn put(&mut self, name: &str, value: &str) {
+        let value = value.trim();
+        if value.is_empty() {
+            return;
+        }
+        let single = match name {
+            "id" => &mut self.id,
+            "title" => &mut self.title,
+            "link" | "url" => &mut self.url,
+            "image_link" | "image" => &mut self.image,
+            "price" => &mut self.price,
+            "sale_price" => &mut self.sale_price,
+            "sale_price_effective_date" => &mut self.sale_dates,
+            "price_minor" => &mut self.price_minor,
+            "currency" => &mut self.currency,
+            "availability" | "available" => &mut self.availability,
+            "brand" => &mut self.brand,
+            "google_product_category" => &mut self.google_category,
+            "item_group_id" | "item_group" => &mut self.group,
+            "language" | "content_language" => &mut self.language,
+            "product_type" | "category" | "categories" => return self.put_categories(value),
+            "tags" => return self.tags.extend(listed(value)),
+            // What costs and weighs on the way, and further pictures, say nothing about the item.
+            "additional_image_link" | "tax" | "guid" | "pubdate" => return,
+            name if name.starts_with("shipping") => return,
+            name => return self.put_attribute(name, value),
+        };
+        if single.is_empty() {
+            value.clone_into(single);
+        }
+    }
+
+    /// `Home > Kitchen > Mugs` is three categories, the most special one first; `|` stands between several.
+    fn put_categories(&mut self, value: &str) {
+        for path in value.split('|') {
+            for category in path.split('>').rev().map(str::trim).filter(|category| !category.is_empty()) {
+                if !self.categories.iter().any(|known| known == category) {
+                    self.categories.push(category.to_owned());
+                }
+            }
+        }
+    }
+
+    fn put_attribute(&mut self, name: &str, value: &str) {
+        if let Some(language) = name.strip_prefix("title:") {
+            self.titles.insert(language.to_owned(), value.to_owned());
+            return;
+        }
+        let value = if name == "description" { cut(value, DESCRIPTION_MAX) } else { value };
+        match self.attributes.get_mut(name) {
+            None => {
+                self.attributes.insert(name.to_owned(), value.into());
+            }
+            Some(Value::Array(list)) => list.push(value.into()),
+            Some(known) => *known = vec![known.take(), value.into()].into(),
+        }
+    }
+
+    /// The item, or why it is none.
+    pub(super) fn finish(mut self, setting: Setting) -> Result<ItemBody, ItemFlaw> {
+        if self.id.is_empty() {
+            return Err(FlawKind::Id.because("there is no `id`"));
+        }
+        let available = self.availability()?;
+        let (price_minor, currency) = self.price(setting)?;
+        if self.categories.is_empty() && self.google_category.bytes().any(|b| !b.is_ascii_digit()) {
+            let category = std::mem::take(&mut self.google_category);
+            self.put_categories(&category);
+        } else if !self.google_category.is_empty() {
+            self.attributes.insert("google_product_category".into(), std::mem::take(&mut self.google_category).into());
+        }
+        Ok(ItemBody {
+            id: self.id,
+            title: self.title,
+            url: self.url,
+            image: self.image,
+            price_minor,
+            currency,
+            categories: self.categories,
+            brand: self.brand,
+            tags: self.tags,
+            available,
+            language: self.language,
+            titles: self.titles,
+            item_group: self.group,
+            added_at: None,
+            attributes: self.attributes,
+        })
+    }
+
+    fn availability(&self) -> Result<bool, ItemFlaw> {
+        let word = self.availability.rsplit('/').next().unwrap_or_default().to_lowercase();
+        match &*word.replace([' ', '_', '-'], "") {
+            ""
+            | "instock"
+            | "available"
+            | "limitedavailability"
+            | "preorder"
+            | "presale"
+            | "backorder"
+            | "true"
+            | "yes"
+            | "1" => Ok(true),
+            "outofstock" | "soldout" | "discontinued" | "unavailable" | "false" | "no" | "0" => Ok(false),
+            _ => Err(FlawKind::Availability.because(format!(
+                "item {:?}: `availability` is {:?}; known are in_stock, out_of_stock, preorder, backorder",
+                clipped(&self.id),
+                clipped(&self.availability)
+            ))),
+        }
+    }
+
+    /// The price now, and its currency's code; a lower sale price leaves the regular one as an attribute.
+    fn price(&mut self, setting: Setting) -> Result<(i64, String), ItemFlaw> {
+        let fallback = if self.currency.is_empty() {
+            setting.currency
+        } else {
+            let unknown = || FlawKind::Currency.because(format!("item {:?}: no such currency", clipped(&self.id)));
+            Currency::parse(&self.currency).ok_or_else(unknown)?
+        };
+        let bad = |name: &str, text: &str, id: &str| {
+            let example = "write it as `12.00 EUR`";
+            FlawKind::Price.because(format!("item {:?}: `{name}` is {:?}; {example}", clipped(id), clipped(text)))
+        };
+        if !self.price_minor.is_empty() {
+            let minor = self.price_minor.parse().ok().filter(|minor| *minor >= 0);
+            let minor = minor.ok_or_else(|| bad("price_minor", &self.price_minor, &self.id))?;
+            return Ok((minor, code(fallback)));
+        }
+        if self.price.is_empty() {
+            return Ok((0, code(fallback)));
+        }
+        let regular = money::price(&self.price, fallback).ok_or_else(|| bad("price", &self.price, &self.id))?;
+        if self.sale_price.is_empty() || !holds(&self.sale_dates, setting.now) {
+            return Ok((regular.minor, code(regular.currency)));
+        }
+        let sale = money::price(&self.sale_price, regular.currency);
+        let sale = sale.ok_or_else(|| bad("sale_price", &self.sale_price, &self.id))?;
+        if sale.currency == regular.currency && sale.minor < regular.minor {
+            self.attributes.insert("regular_price_minor".into(), regular.minor.into());
+            return Ok((sale.minor, code(sale.currency)));
+        }
+        Ok((regular.minor, code(regular.currency)))
+    }
+}
+
+fn code(currency: Currency) -> String {
+    if currency == Currency::NONE { String::new() } else { currency.as_str().to_owned() }
+}
+
+fn listed(value: &str) -> impl Iterator<Item = String> {
+    value.split('|').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned)
+}
+
+/// The beginning of a text, whole letters.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+/// Whether a sale holds: `FROM/TO` with times as `2026-02-24T11:07+0100`. Dates that cannot be read do not
+/// hold: the regular price is the safe one.
+fn holds(dates: &str, now: Timestamp) -> bool {
+    if dates.is_empty() {
+        return true;
+    }
+    let Some((from, to)) = dates.split_once('/') else { return false };
+    matches!((moment(from), moment(to)), (Some(from), Some(to)) if (from..=to).contains(&now))
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let with_offset = match text.len().checked_sub(5).map(|at| text.split_at_checked(at)) {
+        Some(Some((time, offset))) if offset.starts_with(['+', '-']) && !offset.contains(':') => {
+            format!("{time}{}:{}", offset.get(..3)?, offset.get(3..)?)
+        }
+        _ => text.to_owned(),
+    };
+    let time_begins = with_offset.find('T')? + 1;
+    let zone = with_offset[time_begins..].find(['+', '-', 'Z']).map(|at| at + time_begins)?;
+    let seconds = if zone - time_begins == 5 { ":00" } else { "" };
+    Timestamp::parse_rfc3339(&format!("{}{seconds}{}", &with_offset[..zone], &with_offset[zone..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sale_holds_within_its_dates() {
+        let now = Timestamp::parse_rfc3339("2026-02-24T10:30:00Z").unwrap();
+        assert!(holds("", now) && holds("2026-02-24T11:07+0100/2026-02-25T00:00+0100", now.plus(3_600_000)));
+        assert!(holds("2026-02-24T11:07:00+01:00/2026-02-25T00:00:00Z", now));
+        assert!(!holds("2026-02-24T11:07+0000/2026-02-25T00:00+0000", now));
+        assert!(!holds("tomorrow", now) && !holds("a/b", now) && !holds("é+010/…", now));
+    }
+}

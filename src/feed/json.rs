@@ -1,0 +1,119 @@
+//! Items as JSON: one object a line, or an array.
+
+use std::io::{self, BufRead};
+
+use super::{
+    FeedError, ROW_BYTES_MAX, Row,
+    bounds::{Meter, told},
+};
+use crate::{model::FlawKind, wire::item::ItemBody};
+
+/// The rows of a file of JSON.
+pub(super) struct Rows<R> {
+    source: R,
+    meter: Meter,
+    place: u64,
+    is_array: bool,
+}
+
+impl<R: BufRead> Rows<R> {
+    pub(super) const fn lines(source: R, meter: Meter) -> Self {
+        Self { source, meter, place: 0, is_array: false }
+    }
+
+    pub(super) const fn array(source: R, meter: Meter) -> Self {
+        Self { source, meter, place: 0, is_array: true }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
+        loop {
+            self.meter.next_row();
+            let read = if self.is_array { self.next_element() } else { self.next_line() };
+            let text = match read {
+                Ok(Some(text)) => text,
+                Ok(None) => return None,
+                Err(error) => return Some(Err(told(error, self.place + 1))),
+            };
+            self.place += u64::from(!self.is_array);
+            let item = match text {
+                Piece::Whole(text) if text.trim_ascii().is_empty() => continue,
+                Piece::Whole(text) => ItemBody::read(text.trim_ascii()),
+                Piece::TooLarge => {
+                    Err(FlawKind::RowTooLarge.because(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
+                }
+            };
+            self.place += u64::from(self.is_array);
+            return Some(Ok(Row { place: self.place, item }));
+        }
+    }
+
+    /// A line without its end; one that is too large is passed over.
+    fn next_line(&mut self) -> io::Result<Option<Piece>> {
+        let (mut line, mut too_large, mut any) = (Vec::new(), false, false);
+        loop {
+            self.meter.next_row();
+            let bytes = self.source.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(any.then_some(if too_large { Piece::TooLarge } else { Piece::Whole(line) }));
+            }
+            any = true;
+            let end = memchr::memchr(b'\n', bytes);
+            let piece = &bytes[..end.unwrap_or(bytes.len())];
+            too_large |= line.len() + piece.len() > ROW_BYTES_MAX;
+            if too_large {
+                line = Vec::new();
+            } else {
+                line.extend_from_slice(piece);
+            }
+            let used = piece.len() + usize::from(end.is_some());
+            self.source.consume(used);
+            if end.is_some() {
+                return Ok(Some(if too_large { Piece::TooLarge } else { Piece::Whole(line) }));
+            }
+        }
+    }
+
+    /// What lies between two commas of the array, found by counting brackets outside of texts.
+    fn next_element(&mut self) -> io::Result<Option<Piece>> {
+        let mut element = Vec::new();
+        let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
+        loop {
+            let bytes = self.source.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok((!element.is_empty()).then_some(Piece::Whole(element)));
+            }
+            let mut used = 0;
+            let mut ended = false;
+            for byte in bytes {
+                used += 1;
+                if in_text {
+                    element.push(*byte);
+                    (in_text, escaped) = (escaped || *byte != b'"', !escaped && *byte == b'\\');
+                    continue;
+                }
+                match byte {
+                    b'[' if depth == 0 && element.is_empty() => continue,
+                    b',' | b']' if depth == 0 => {
+                        ended = true;
+                        break;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' => depth = depth.saturating_sub(1),
+                    b'"' => in_text = true,
+                    b' ' | b'\n' | b'\r' | b'\t' if element.is_empty() => continue,
+                    _ => {}
+                }
+                element.push(*byte);
+            }
+            self.source.consume(used);
+            if ended {
+                return Ok(Some(Piece::Whole(element)));
+            }
+        }
+    }
+}
+
+enum Piece {
+    Whole(Vec<u8>),
+    TooLarge,
+}

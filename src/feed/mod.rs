@@ -1,0 +1,201 @@
+//! Reads files of items: NDJSON, a JSON array, CSV, TSV, and Google product feeds as RSS, Atom or a table.
+//!
+//! PURE: bytes in, rows out, one at a time, in bounded memory however large the file is. The kind is told by
+//! the content. A bad row is refused with its reason and reading goes on; a file that cannot be read any
+//! further ends with one clear line. Example: `<item><g:id>p1</g:id><g:price>12.00 EUR</g:price></item>`
+//! becomes an item `p1` of 1200 cents.
+
+mod bounds;
+mod fields;
+mod json;
+mod money;
+mod table;
+#[cfg(test)]
+mod tests;
+mod xml;
+
+use std::{
+    collections::HashSet,
+    io::{BufRead, BufReader, Cursor, Read},
+};
+
+use crate::{
+    model::{Currency, FlawKind, ItemFlaw, Timestamp},
+    wire::item::ItemBody,
+};
+
+use self::bounds::Budget;
+
+/// Longest single row, bytes: several times what an item may say.
+pub const ROW_BYTES_MAX: usize = 1 << 20;
+/// Bytes looked at to tell the kind.
+const HEAD_BYTES: usize = 4096;
+
+/// What reading needs to know besides the bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The currency of prices that name none.
+    pub currency: Currency,
+    /// Now: a sale price holds within its dates.
+    pub now: Timestamp,
+    /// Bytes of the unpacked file.
+    pub bytes_max: u64,
+}
+
+/// One item of a file.
+#[derive(Debug)]
+pub struct Row {
+    /// Its line or, where items have no lines, its place, counted from 1.
+    pub place: u64,
+    /// What it says, or why it cannot be used.
+    pub item: Result<ItemBody, ItemFlaw>,
+}
+
+/// Why a file cannot be read, or not any further.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// Not UTF-8.
+    #[error("the file is {0}; save it as UTF-8")]
+    Encoding(String),
+    /// None of the known kinds.
+    #[error("the file is none of: one JSON object a line, a JSON array, CSV or TSV with a column `id`, RSS or Atom")]
+    Unknown,
+    /// One row goes on and on.
+    #[error("the row at {0} is larger than {ROW_BYTES_MAX} bytes; a quote or an element is not closed")]
+    Endless(u64),
+    /// Too many bytes in all.
+    #[error("the unpacked file is larger than {0} bytes")]
+    TooLarge(u64),
+    /// XML that is none, or that declares what feeds do not need.
+    #[error("the XML cannot be read after item {0}: {1}")]
+    Xml(u64, String),
+    /// The bytes could not be had.
+    #[error("reading failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The kind of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One JSON object a line.
+    Lines,
+    /// A JSON array of objects.
+    Array,
+    /// Columns between these.
+    Table(u8),
+    /// RSS or Atom.
+    Xml,
+}
+
+type Source<'r> = BufReader<Budget<Box<dyn Read + Send + 'r>>>;
+
+enum Form<'r> {
+    Json(json::Rows<Source<'r>>),
+    Table(Box<table::Rows<Source<'r>>>),
+    Xml(Box<xml::Rows<Source<'r>>>),
+}
+
+/// The rows of a file, one after the other.
+pub struct Rows<'r> {
+    form: Form<'r>,
+    /// Hashes of the ids seen.
+    seen: HashSet<u64, ahash::RandomState>,
+    hasher: ahash::RandomState,
+    over: bool,
+}
+
+/// Begins to read a file.
+///
+/// # Errors
+/// When it is empty, no UTF-8, or of no known kind.
+pub fn open<'r>(source: impl Read + Send + 'r, setting: Setting) -> Result<Rows<'r>, FeedError> {
+    let (mut source, mut head) = look(Box::new(source))?;
+    if head.starts_with(&[0x1f, 0x8b]) {
+        let unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(source));
+        (source, head) = look(Box::new(unpacked))?;
+    }
+    let kind = kind_of(&head)?;
+    let budget = Budget::new(source, setting.bytes_max, ROW_BYTES_MAX);
+    let spent = budget.meter();
+    let mut source = BufReader::with_capacity(1 << 16, budget);
+    if head.starts_with(b"\xef\xbb\xbf") {
+        source.fill_buf()?;
+        source.consume(3);
+    }
+    let form = match kind {
+        Kind::Lines => Form::Json(json::Rows::lines(source, spent)),
+        Kind::Array => Form::Json(json::Rows::array(source, spent)),
+        Kind::Table(delimiter) => Form::Table(Box::new(table::Rows::open(source, delimiter, setting, spent)?)),
+        Kind::Xml => Form::Xml(Box::new(xml::Rows::open(source, setting, spent))),
+    };
+    Ok(Rows { form, seen: HashSet::default(), hasher: ahash::RandomState::new(), over: false })
+}
+
+/// The first bytes, and a source that still has them.
+fn look<'r>(mut source: Box<dyn Read + Send + 'r>) -> Result<(Box<dyn Read + Send + 'r>, Vec<u8>), FeedError> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    source.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok((Box::new(Cursor::new(head.clone()).chain(source)), head))
+}
+
+fn kind_of(head: &[u8]) -> Result<Kind, FeedError> {
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || head.iter().take(4).any(|byte| *byte == 0)
+    {
+        return Err(FeedError::Encoding("UTF-16 or no text at all".into()));
+    }
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let text = head.trim_ascii_start();
+    match text.first() {
+        None => Err(FeedError::Empty),
+        Some(b'{') => Ok(Kind::Lines),
+        Some(b'[') => Ok(Kind::Array),
+        Some(b'<') => Ok(Kind::Xml),
+        Some(_) => {
+            let header = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+            let among = |delimiter: &&u8| header.split(|byte| byte == *delimiter).count();
+            let delimiter = *b"\t,;|".iter().max_by_key(among).unwrap_or(&b',');
+            let is_id = |name: &[u8]| fields::plain_name(&String::from_utf8_lossy(name)) == "id";
+            let columns = header.split(|byte| *byte == delimiter);
+            if columns.into_iter().any(|name| is_id(name.trim_ascii())) {
+                Ok(Kind::Table(delimiter))
+            } else {
+                Err(FeedError::Unknown)
+            }
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, FeedError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let next = match &mut self.form {
+            Form::Json(rows) => rows.next(),
+            Form::Table(rows) => rows.next(),
+            Form::Xml(rows) => rows.next(),
+        };
+        self.over = !matches!(next, Some(Ok(_)));
+        let mut row = match next? {
+            Ok(row) => row,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Ok(item) = &row.item
+            && !self.seen.insert(self.hasher.hash_one(&item.id))
+        {
+            let message = format!("item {:?} stands earlier in this file; the first one counts", clipped(&item.id));
+            row.item = Err(FlawKind::Repeated.because(message));
+        }
+        Some(Ok(row))
+    }
+}
+
+/// The beginning of a text that somebody sent, for a message of one line.
+fn clipped(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(60).collect()
+}

@@ -1,0 +1,179 @@
+//! Files of every kind, good and hostile.
+
+use std::io::Write;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn setting() -> Setting {
+    Setting { currency: Currency(*b"EUR"), now: Timestamp(1_763_798_400_000), bytes_max: 64 << 20 }
+}
+
+/// The items, the reasons of those refused, and what ended the file.
+fn read(bytes: &[u8]) -> (Vec<ItemBody>, Vec<(u64, &'static str)>, Option<String>) {
+    let (mut items, mut refused) = (Vec::new(), Vec::new());
+    let rows = match open(bytes, setting()) {
+        Ok(rows) => rows,
+        Err(error) => return (items, refused, Some(error.to_string())),
+    };
+    for row in rows {
+        match row {
+            Ok(Row { item: Ok(item), .. }) => items.push(item),
+            Ok(Row { item: Err(flaw), place }) => refused.push((place, flaw.kind.as_str())),
+            Err(error) => return (items, refused, Some(error.to_string())),
+        }
+    }
+    (items, refused, None)
+}
+
+const RSS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<rss xmlns:g="http://base.google.com/ns/1.0" version="2.0"><channel><title>Shop</title><link>https://shop.example</link>
+<item><g:id>P1</g:id><g:title>Mug &amp; spoon &#x201c;red&#x201d;</g:title><link>https://shop.example/p1?a=1&amp;b=2</link>
+<g:image_link>https://shop.example/p1.jpg</g:image_link><g:price>12.00 EUR</g:price><g:sale_price>9.99 EUR</g:sale_price>
+<g:availability>in_stock</g:availability><g:brand>Acme</g:brand><g:product_type>Home &gt; Kitchen &gt; Mugs</g:product_type>
+<g:google_product_category>2169</g:google_product_category><g:condition>new</g:condition><g:gtin>4006381333931</g:gtin>
+<g:item_group_id>mug</g:item_group_id><g:custom_label_0>sale</g:custom_label_0>
+<g:shipping><g:country>DE</g:country><g:price>4.90 EUR</g:price></g:shipping>
+<description><![CDATA[<b>A mug</b> & more]]></description></item>
+<item><g:id>P2</g:id><g:title>Pot</g:title><g:price>free</g:price></item>
+<item><g:id>P1</g:id><g:title>Again</g:title></item>
+<item><g:id>P3</g:id><g:availability>out of stock</g:availability><g:sale_price>1.00 EUR</g:sale_price>
+<g:price>2.00 EUR</g:price><g:sale_price_effective_date>2020-01-01T00:00+0000/2020-02-01T00:00+0000</g:sale_price_effective_date></item>
+</channel></rss>"#;
+
+#[test]
+fn a_google_feed_becomes_items() {
+    let (items, refused, end) = read(RSS.as_bytes());
+    assert_eq!((refused, end), (vec![(2, "bad_price"), (3, "repeated_id")], None));
+    let mug = &items[0];
+    assert_eq!((mug.id.as_str(), mug.title.as_str(), mug.brand.as_str()), ("P1", "Mug & spoon “red”", "Acme"));
+    assert_eq!((mug.url.as_str(), mug.item_group.as_str()), ("https://shop.example/p1?a=1&b=2", "mug"));
+    assert_eq!((mug.price_minor, mug.currency.as_str(), mug.available), (999, "EUR", true));
+    assert_eq!(mug.categories, ["Mugs", "Kitchen", "Home"]);
+    assert_eq!(
+        serde_json::Value::from(mug.attributes.clone()),
+        json!({"condition": "new", "custom_label_0": "sale", "description": "<b>A mug</b> & more", "gtin": "4006381333931",
+               "google_product_category": "2169", "regular_price_minor": 1200})
+    );
+    assert_eq!((items[1].id.as_str(), items[1].available, items[1].price_minor), ("P3", false, 200));
+}
+
+#[test]
+fn atom_says_its_links_in_attributes() {
+    let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><title>Shop</title>
+        <entry><g:id>a</g:id><title>Tea</title><link href="https://shop.example/a?x=1&amp;y"/><g:price>EUR 3.50</g:price></entry></feed>"#;
+    let (items, refused, end) = read(atom.as_bytes());
+    assert_eq!((items.len(), refused.len(), end), (1, 0, None));
+    assert_eq!((items[0].url.as_str(), items[0].price_minor), ("https://shop.example/a?x=1&y", 350));
+}
+
+#[test]
+fn tables_are_told_by_their_header() {
+    let tsv = "id\ttitle\tprice\tavailability\tproduct type\ttitle:fa\n1\tMug\t12.00 EUR\tin stock\tA > B\tماگ\n2\tPot\tx\t\t\n";
+    let (items, refused, end) = read(tsv.as_bytes());
+    assert_eq!((items.len(), refused, end), (1, vec![(3, "bad_price")], None));
+    assert_eq!(
+        (items[0].categories.clone(), items[0].titles["fa"].as_str()),
+        (vec!["B".to_owned(), "A".to_owned()], "ماگ")
+    );
+    let csv = "\u{feff}id,title,price_minor,currency,available,tags,colour\r\n1,\"Mug, \"\"red\"\"\",1250,USD,false,a|b,red\r\n";
+    let (items, _, _) = read(csv.as_bytes());
+    assert_eq!(
+        (items[0].title.as_str(), items[0].price_minor, items[0].currency.as_str()),
+        ("Mug, \"red\"", 1250, "USD")
+    );
+    assert_eq!((items[0].available, items[0].tags.len(), &items[0].attributes["colour"]), (false, 2, &json!("red")));
+    let (items, _, _) = read("id;title;price\n7;Mug;12,50\n".as_bytes());
+    assert_eq!(items[0].price_minor, 1250);
+    assert!(read(b"name,price\nx,1\n").2.unwrap().contains("a column `id`"));
+    let latin = b"id,title\n1,caf\xe9\n2,tea\n";
+    assert_eq!(read(latin).1, [(2, "unreadable_item")]);
+}
+
+#[test]
+fn json_comes_as_lines_or_as_an_array() {
+    let lines = "{\"id\":\"a\"}\n\nnot JSON\n{\"id\":\"b\",\"price_minor\":1.5}\n{\"id\":\"c\"}";
+    let (items, refused, end) = read(lines.as_bytes());
+    assert_eq!((items.len(), refused, end), (2, vec![(3, "unreadable_item"), (4, "unreadable_item")], None));
+    let array = r#" [ {"id":"a","title":"x,y]\"}"}, {"id":"b","tags":["1","2"]} , 7 ] "#;
+    let (items, refused, end) = read(array.as_bytes());
+    assert_eq!((items.len(), refused, end), (2, vec![(3, "unreadable_item")], None));
+    assert_eq!((items[0].title.as_str(), items[1].tags.len()), ("x,y]\"}", 2));
+}
+
+#[test]
+fn packed_files_are_unpacked_and_bounded() {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(RSS.as_bytes()).unwrap();
+    assert_eq!(read(&packer.finish().unwrap()).0.len(), 2);
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(b"id,title\n").unwrap();
+    for _ in 0..80 << 10 {
+        bomb.write_all(&[b'a'; 1023]).unwrap();
+        bomb.write_all(b"\n").unwrap();
+    }
+    assert!(read(&bomb.finish().unwrap()).2.unwrap().contains("larger than 67108864 bytes"));
+}
+
+#[test]
+fn hostile_files_end_in_one_clear_line() {
+    let check = |bytes: &[u8], says: &str| {
+        let end = read(bytes).2.unwrap_or_default();
+        assert!(end.contains(says) && !end.contains('\n'), "{end:?} lacks {says:?}");
+    };
+    check(b"", "empty");
+    check(b"\xff\xfei\0d\0", "UTF-16");
+    check(b"i\0d\0,\0", "UTF-16");
+    check(b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><rss/>", "ISO-8859-1");
+    check(
+        br#"<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY l "&lol;&lol;">]><rss><item><id>&l;</id></item></rss>"#,
+        "document types",
+    );
+    check(b"<rss><channel><item><id>1</id>", "ends in the middle");
+    check(b"<rss><channel><item></channel></rss>", "cannot be read");
+    check("<a>".repeat(100).as_bytes(), "too deep");
+    let endless = [b"id,title\n1,\"".to_vec(), vec![b'x'; 8 << 20]].concat();
+    check(&endless, "a quote or an element is not closed");
+    let endless = [b"<rss><item><id>1</id><title>".to_vec(), vec![b'x'; 8 << 20]].concat();
+    check(&endless, "a quote or an element is not closed");
+    let wide =
+        [b"{\"id\":\"a\"}\n{\"id\":\"".to_vec(), vec![b'x'; 4 << 20], b"\"}\n{\"id\":\"b\"}\n".to_vec()].concat();
+    let (items, refused, end) = read(&wide);
+    assert_eq!((items.len(), refused, end), (2, vec![(2, "item_too_large")], None));
+    let unknown = b"<rss><item><id>1</id><title>a &nbsp; b</title></item><item><id>2</id></item></rss>";
+    assert_eq!((read(unknown).0.len(), read(unknown).1), (1, vec![(1, "unreadable_item")]));
+}
+
+proptest! {
+    /// Whatever the bytes are, reading ends, and every row is an item or has a reason.
+    #[test]
+    fn no_bytes_make_reading_panic_or_go_on_forever(
+        start in prop_oneof![Just("id,title\n"), Just("<rss><item><id>"), Just("["), Just("{"), Just("id\ttitle\n")],
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let all = [start.as_bytes(), &bytes].concat();
+        let (items, refused, _) = read(&all);
+        prop_assert!(items.len() + refused.len() <= all.len());
+    }
+
+    /// However the bytes arrive, the items are the same.
+    #[test]
+    fn the_size_of_the_pieces_does_not_matter(size in 1_usize..60, which in 0_usize..3) {
+        struct Slow<'a>(&'a [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let n = self.1.min(self.0.len()).min(buffer.len());
+                buffer[..n].copy_from_slice(&self.0[..n]);
+                self.0 = &self.0[n..];
+                Ok(n)
+            }
+        }
+        let text = [RSS, "[{\"id\":\"a\"},{\"id\":\"b\"}]", "id,title\n1,x\n2,\"y\nz\"\n"][which];
+        let slow = open(Slow(text.as_bytes(), size), setting()).unwrap();
+        let ids: Vec<String> = slow.filter_map(|row| Some(row.unwrap().item.ok()?.id)).collect();
+        let whole: Vec<String> = read(text.as_bytes()).0.into_iter().map(|item| item.id).collect();
+        prop_assert_eq!(ids, whole);
+    }
+}

@@ -1,0 +1,178 @@
+//! Google product feeds as RSS 2.0 (`item`) or Atom (`entry`), fields in the namespace `g:` or bare.
+//!
+//! Nothing is expanded but XML's own five entities and character references: a feed that declares entities
+//! is refused, so that none can make much out of little.
+
+use std::io::BufRead;
+
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
+
+use super::{
+    FeedError, ROW_BYTES_MAX, Row, Setting,
+    bounds::{Meter, told},
+    fields::{Draft, plain_name},
+};
+use crate::model::FlawKind;
+
+/// Elements within each other.
+const DEPTH_MAX: usize = 32;
+
+/// The items of a feed.
+pub(super) struct Rows<R> {
+    reader: Reader<R>,
+    setting: Setting,
+    meter: Meter,
+    buffer: Vec<u8>,
+    place: u64,
+    depth: usize,
+}
+
+/// An item while its elements are read.
+#[derive(Default)]
+struct Open {
+    draft: Draft,
+    /// The depth of the item's element.
+    depth: usize,
+    field: Option<String>,
+    text: String,
+    /// An entity that is none of XML's own.
+    unknown: Option<String>,
+    has_children: bool,
+}
+
+impl<R: BufRead> Rows<R> {
+    pub(super) fn open(source: R, setting: Setting, meter: Meter) -> Self {
+        let mut reader = Reader::from_reader(source);
+        reader.config_mut().expand_empty_elements = true;
+        Self { reader, setting, meter, buffer: Vec::new(), place: 0, depth: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
+        let mut open: Option<Open> = None;
+        loop {
+            self.buffer.clear();
+            if open.is_none() {
+                self.meter.next_row();
+            }
+            let event = match self.reader.read_event_into(&mut self.buffer) {
+                Ok(event) => event,
+                Err(quick_xml::Error::Io(error)) => {
+                    return Some(Err(told(std::io::Error::new(error.kind(), error), self.place + 1)));
+                }
+                Err(error) => return Some(Err(FeedError::Xml(self.place, error.to_string()))),
+            };
+            let refuse = |why: &str| Some(Err(FeedError::Xml(self.place, why.to_owned())));
+            match event {
+                Event::Eof if open.is_some() || self.depth > 0 => return refuse("it ends in the middle"),
+                Event::Eof => return None,
+                Event::DocType(_) => return refuse("document types and entities are not taken"),
+                Event::Decl(declaration) => {
+                    let encoding = declaration.encoding().and_then(Result::ok).unwrap_or_default().into_owned();
+                    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("utf-8") {
+                        return Some(Err(FeedError::Encoding(super::clipped(&encoding))));
+                    }
+                }
+                Event::Start(element) => {
+                    self.depth += 1;
+                    if self.depth > DEPTH_MAX {
+                        return refuse("elements are nested too deep");
+                    }
+                    match &mut open {
+                        Some(open) => open.start(&element, self.depth),
+                        None => open = is_item(&element).then(|| Open { depth: self.depth, ..Open::default() }),
+                    }
+                }
+                Event::Text(text) => put(open.as_mut(), &text.xml10_content()),
+                Event::CData(text) => put(open.as_mut(), &text.xml10_content()),
+                Event::GeneralRef(reference) => {
+                    let name = reference.xml10_content();
+                    let letter = reference.resolve_char_ref().ok().flatten().or_else(|| entity(&name));
+                    match (letter, open.as_mut()) {
+                        (Some(letter), open) => put(open, letter.encode_utf8(&mut [0; 4])),
+                        (None, Some(open)) => open.unknown = Some(super::clipped(&name)),
+                        (None, None) => {}
+                    }
+                }
+                Event::End(_) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if open.as_ref().is_some_and(|open| self.depth < open.depth) {
+                        self.place += 1;
+                        let item = open.take().unwrap_or_default().finish(self.setting);
+                        return Some(Ok(Row { place: self.place, item }));
+                    }
+                    if let Some(open) = &mut open {
+                        open.end(self.depth);
+                    }
+                }
+                Event::Comment(_) | Event::PI(_) | Event::Empty(_) => {}
+            }
+        }
+    }
+}
+
+fn is_item(element: &BytesStart<'_>) -> bool {
+    matches!(&*plain_name(&text_of(element.local_name().as_ref())), "item" | "entry" | "product")
+}
+
+fn put(open: Option<&mut Open>, text: &str) {
+    if let Some(open) = open
+        && open.field.is_some()
+        && open.text.len() + text.len() <= ROW_BYTES_MAX
+    {
+        open.text.push_str(text);
+    }
+}
+
+fn text_of(name: impl AsRef<[u8]>) -> String {
+    String::from_utf8_lossy(name.as_ref()).into_owned()
+}
+
+fn entity(name: &str) -> Option<char> {
+    Some(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => return None,
+    })
+}
+
+impl Open {
+    fn start(&mut self, element: &BytesStart<'_>, depth: usize) {
+        if depth > self.depth + 1 {
+            // A group such as `g:shipping`: its parts are no fields of the item.
+            self.has_children = true;
+            return;
+        }
+        let name = plain_name(&text_of(element.local_name().as_ref()));
+        // Atom says its links in an attribute.
+        let href = element.attributes().flatten().find(|attribute| text_of(attribute.key.as_ref()) == "href");
+        if let Some(href) = href.filter(|_| name == "link") {
+            let said = text_of(href.value.as_bytes());
+            self.draft.put("link", &quick_xml::escape::unescape(&said).unwrap_or_default());
+        }
+        self.field = Some(name);
+        self.text.clear();
+        self.has_children = false;
+    }
+
+    fn end(&mut self, depth: usize) {
+        if depth == self.depth
+            && let Some(name) = self.field.take()
+            && !self.has_children
+        {
+            self.draft.put(&name, &self.text);
+        }
+    }
+
+    fn finish(self, setting: Setting) -> Result<crate::wire::item::ItemBody, crate::model::ItemFlaw> {
+        match self.unknown {
+            Some(name) => Err(FlawKind::Unreadable.because(format!("the entity `&{name};` means nothing here"))),
+            None => self.draft.finish(setting),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Files of items: sent by hand, or fetched from a site's feed.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use http_body_util::BodyExt;
+use tokio::sync::mpsc::channel;
+
+use crate::{
+    clock,
+    feed::Setting,
+    http::{
+        caller::Caller,
+        error::ApiError,
+        extract::{JsonBody, SitePath},
+        state::Doors,
+    },
+    import::{
+        Counts,
+        items::{self, Pieces},
+    },
+    model::feed::{FeedRequest, FeedSettings},
+    wire::catalogue::{FeedAnswer, FeedVisit},
+};
+
+/// Takes a file of items: NDJSON, a JSON array, CSV, TSV or a Google product feed, told by its content.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/items/import", tag = "catalogue", params(("site" = u32, Path)),
+    request_body = String, responses((status = 200, body = Object), (status = 422, description = "no file of items")))]
+pub async fn import(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    request: Request,
+) -> Result<Json<Counts>, ApiError> {
+    caller.may_edit(id)?;
+    let site = doors.catalog.site(id)?;
+    let limits = doors.feeds.limits();
+    let setting = Setting { currency: site.site.currency, now: clock::now(), bytes_max: limits.bytes_max };
+    let (sender, receiver) = channel(16);
+    let mut body = request.into_body();
+    let receive = async move {
+        let mut left = limits.bytes_max;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return Err(ApiError::Unreadable("the body ended too early".into())) };
+            let Ok(piece) = frame.into_data() else { continue };
+            let too_large = ApiError::TooLarge("the file is larger than the service accepts");
+            left = left.checked_sub(piece.len() as u64).ok_or(too_large)?;
+            // A reader that has given up says why itself; the rest is heard out.
+            let _ = sender.send(piece).await;
+        }
+        Ok(())
+    };
+    let both = async { tokio::join!(receive, items::take(&doors.catalog, id, Pieces::from(receiver), setting)) };
+    let limit = std::time::Duration::from_millis(limits.timeout_ms);
+    let (sent, taken) = tokio::time::timeout(limit, both).await.map_err(|_| ApiError::TooSlow)?;
+    sent?;
+    let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
+    doors.access.audit(&caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
+    match taken.broken {
+        Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were taken", taken.counts.read))),
+        None => Ok(Json(taken.counts)),
+    }
+}
+
+/// The site's feed, and how the last visit to it went.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
+    responses((status = 200, body = FeedAnswer)))]
+pub async fn feed(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<FeedAnswer>, ApiError> {
+    caller.may_read(id)?;
+    Ok(Json(
+        doors
+            .feeds
+            .of(id)
+            .await?
+            .map_or_else(FeedAnswer::default, |row| FeedAnswer::new(row.settings, row.state, row.requested.is_some())),
+    ))
+}
+
+/// Sets the feed's address and how often it is visited; it is visited at once.
+#[utoipa::path(put, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
+    request_body = Object, responses((status = 200, body = FeedAnswer)))]
+pub async fn put_feed(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(settings): JsonBody<FeedSettings>,
+) -> Result<Json<FeedAnswer>, ApiError> {
+    caller.may_edit(id)?;
+    doors.feeds.put(id, &settings).await?;
+    doors.access.audit(&caller.name(), "change feed", &settings.url).await?;
+    feed(State(doors), caller, SitePath(id)).await
+}
+
+/// Forgets the feed; its items stay.
+#[utoipa::path(delete, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
+    responses((status = 204)))]
+pub async fn delete_feed(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<StatusCode, ApiError> {
+    caller.may_edit(id)?;
+    if !doors.feeds.delete(id).await? {
+        return Err(ApiError::NotFound);
+    }
+    doors.access.audit(&caller.name(), "delete feed", &format!("of site {id}")).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Visits the feed now; with `confirm`, what left it is made unavailable however much it is.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/feed/visit", tag = "catalogue", params(("site" = u32, Path)),
+    request_body = FeedVisit, responses((status = 202)))]
+pub async fn visit_feed(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(visit): JsonBody<FeedVisit>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_edit(id)?;
+    let request = if visit.confirm { FeedRequest::Confirm } else { FeedRequest::Fetch };
+    if !doors.feeds.request(id, request).await? {
+        return Err(ApiError::NotFound);
+    }
+    let action = if visit.confirm { "confirm feed" } else { "visit feed" };
+    doors.access.audit(&caller.name(), action, &format!("of site {id}")).await?;
+    Ok(StatusCode::ACCEPTED)
+}
