@@ -36,8 +36,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        catalog, checks, feeds, funnels, meaning, preview, recommendations, recommending, reports, session, shelves, sites,
-        visitors,
+        catalog, checks, feeds, funnels, meaning, preview, recommendations, recommending, reports, session, shelves,
+        sites, visitors,
     },
     entry::Entry,
     error::ApiError,

@@ -11,25 +11,27 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    task::JoinSet,
 };
 
 use crate::support::{app::TestApp, client::Door, engine::eventually};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A shop's own server, which serves one file with an ETag.
+/// A shop's own server, which serves one file with an `ETag`.
 struct ShopServer {
     url: String,
     file: Arc<Mutex<String>>,
+    serving: JoinSet<()>,
 }
 
 impl ShopServer {
     async fn start(file: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/feed.csv", listener.local_addr().unwrap());
-        let server = Self { url, file: Arc::new(Mutex::new(file.to_owned())) };
+        let mut server = Self { url, file: Arc::new(Mutex::new(file.to_owned())), serving: JoinSet::new() };
         let file = Arc::clone(&server.file);
-        tokio::task::spawn(async move {
+        server.serving.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut request = vec![0; 4096];
                 let n = stream.read(&mut request).await.unwrap();
