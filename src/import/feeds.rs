@@ -16,7 +16,7 @@ use crate::{
     control::{Control, ControlError, FeedRow},
     feed::{FeedError, Setting},
     fetch::{
-        Fetcher,
+        FetchError, Fetcher,
         download::{Fetched, State},
     },
     model::{
@@ -159,7 +159,15 @@ impl Feeds {
         if let Some(error) = taken.broken.filter(|error| !matches!(error, FeedError::Empty)) {
             return Err(error.to_string());
         }
-        let state = match fetched.map_err(|e| e.to_string())? {
+        let failed = |error: FetchError| match error {
+            FetchError::Inside(host) => {
+                format!(
+                    "{host} leads to an address inside a network; feeds.inside_networks of the configuration may allow it"
+                )
+            }
+            other => other.to_string(),
+        };
+        let state = match fetched.map_err(failed)? {
             Fetched::Unchanged => {
                 return Ok(FeedState {
                     outcome: Some(FeedOutcome::Unchanged),
