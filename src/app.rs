@@ -37,7 +37,7 @@ use crate::{
     import::feeds::Feeds,
     ingest::Seal,
     journal::Journal,
-    learn::{Learn, Shows},
+    learn::{self, Learn, Shows},
     model::Position,
     personalize::Personalizer,
     privacy::Privacy,
@@ -111,7 +111,7 @@ impl App {
 
         let seal = exposure_seal(&control).await?;
         let (mut back, feeds) = keeping(&catalog, &control, &config.feeds);
-        let learned = learning(config, &control, &store, &delivery, &mut back).await?;
+        let learned = learning(config, (&control, &catalog), &store, &delivery, &mut back).await?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
             config.ingest.clone(),
@@ -270,17 +270,25 @@ fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &
 /// What learns, with what it was tuned to before, and what counts what was shown.
 async fn learning(
     config: &Config,
-    control: &Control,
+    (control, catalog): (&Control, &Catalog),
     store: &Store,
     delivery: &Delivery,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(Arc<Learn>, Arc<Shows>)> {
     let (minutes, delivered) = (config.ingest.session_minutes, Some(delivery.delivered()));
-    let learn = Arc::new(Learn::open(store.clone(), control.clone(), &config.learn, minutes, delivered).await?);
+    let learn = Arc::new(
+        Learn::open(store.clone(), control.clone(), &config.learn, minutes, delivered, catalogues(catalog)).await?,
+    );
     let shows = Arc::new(Shows::new(store.clone()));
     tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
     tasks.spawn("what was shown", Arc::clone(&shows).run(tasks.stopping()));
     Ok((learn, shows))
+}
+
+/// Reads the items of every site as they are now.
+fn catalogues(catalog: &Catalog) -> learn::Catalogues {
+    let sites = catalog.cell();
+    Arc::new(move || sites.load().sites.iter().map(|(id, site)| (*id, Arc::clone(&site.items))).collect())
 }
 
 /// A closure that reads a watched value each time it is called.

@@ -140,11 +140,19 @@ pub enum Model {
     SessionNeighbours,
     /// What is looked at after the current item.
     SequentialRules,
+    /// What is in the same orders.
+    BoughtTogether,
+    /// What is bought with it or after it, for another need.
+    CrossSell,
+    /// For the same need, dearer within a band.
+    UpSell,
+    /// What says of itself what the item says.
+    SimilarItems,
 }
 
 impl Model {
     /// Every model with its word in an offer.
-    pub const WORDS: [(&'static str, Self); 7] = [
+    pub const WORDS: [(&'static str, Self); 11] = [
         ("auto", Self::Auto),
         ("trending", Self::Trending),
         ("viewed_together", Self::ViewedTogether),
@@ -152,6 +160,10 @@ impl Model {
         ("recently_viewed", Self::RecentlyViewed),
         ("session_neighbours", Self::SessionNeighbours),
         ("sequential_rules", Self::SequentialRules),
+        ("bought_together", Self::BoughtTogether),
+        ("cross_sell", Self::CrossSell),
+        ("up_sell", Self::UpSell),
+        ("similar_items", Self::SimilarItems),
     ];
 
     /// Its word.

@@ -10,6 +10,8 @@ pub struct Decide {
     pub slots_max: usize,
     /// `decide.items_max`.
     pub items_max: usize,
+    /// `decide.up_sell_factor`.
+    pub up_sell_factor: f64,
     /// `decide.explore_items`.
     pub explore_items: f64,
     /// `decide.explore_models`.

@@ -20,6 +20,8 @@ use crate::{
 const TOGETHER_WEIGHT: f32 = 1.0;
 const AFFINITY_WEIGHT: f32 = 0.5;
 const TRENDING_WEIGHT: f32 = 0.15;
+/// What is like the item at hand, where nobody has looked at that yet.
+const ALIKE_WEIGHT: f32 = 1.0;
 /// What the visitor looked at already comes back, but behind equals.
 const SEEN_FACTOR: f32 = 0.5;
 
@@ -83,6 +85,14 @@ pub(super) enum Evidence {
     New,
     /// The marketer gave it its place.
     Pinned,
+    /// In orders with this seed.
+    BoughtTogether { seed: Number, support: u32 },
+    /// In orders with this seed or after them, for another need.
+    BoughtAfter { seed: Number, support: u32 },
+    /// For the same need, and dearer.
+    Dearer,
+    /// It says of itself what the item at hand says.
+    Alike,
 }
 
 impl Evidence {
@@ -95,6 +105,10 @@ impl Evidence {
             Self::Seen => Why::RecentlyViewed,
             Self::New => Why::New,
             Self::Pinned => Why::Pinned,
+            Self::BoughtTogether { .. } => Why::BoughtTogether,
+            Self::BoughtAfter { .. } => Why::CrossSell,
+            Self::Dearer => Why::UpSell,
+            Self::Alike => Why::SimilarItem,
         }
     }
 }
@@ -130,7 +144,7 @@ impl Arm {
 /// Finds candidates for one visitor on one page.
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
-    facts: &'a Facts<'a>,
+    pub(super) facts: &'a Facts<'a>,
     pub(super) index: &'a Index,
     /// Categories drawn from, with their share of the visitor's interest.
     pub(super) categories: Vec<(&'a str, f32)>,
@@ -174,6 +188,10 @@ impl<'a> Candidates<'a> {
             Model::ViewedTogether => self.together(&self.narrow_seeds()),
             Model::Affinity => self.affinity(),
             Model::RecentlyViewed => self.recently_viewed(),
+            Model::BoughtTogether => self.bought_together(),
+            Model::CrossSell => self.cross_sell(),
+            Model::UpSell => self.up_sell(),
+            Model::SimilarItems => self.similar_items(),
         }
     }
 
@@ -181,6 +199,9 @@ impl<'a> Candidates<'a> {
     /// that was not enough to be tuned, or where the visitor has not looked at anything yet.
     fn by_visits(&self, model: recommend::Model) -> Option<Vec<Candidate>> {
         let learned = self.index.learned().filter(|l| model != recommend::Model::Blend || l.is_tuned())?;
+        if self.page_is_unseen() {
+            return None;
+        }
         let clicks = self.clicks(learned);
         let current = *clicks.last()?;
         let now = Index::moment(learned, self.facts.context.now);
@@ -194,6 +215,12 @@ impl<'a> Candidates<'a> {
             });
             Some(candidates.collect())
         })
+    }
+
+    /// Whether the page is about an item that nobody has looked at yet: then what it says of itself tells
+    /// more than what the visitor looked at before.
+    fn page_is_unseen(&self) -> bool {
+        !self.facts.context.item.is_empty() && self.index.number(self.facts.context.item).is_none()
     }
 
     /// The items of the visit, oldest first, the one on the page last; those of the visit before where
@@ -229,6 +256,11 @@ impl<'a> Candidates<'a> {
         for candidate in &together {
             add(*candidate, TOGETHER_WEIGHT * candidate.score / strongest);
         }
+        if together.is_empty() || self.page_is_unseen() {
+            for candidate in self.similar_items() {
+                add(candidate, ALIKE_WEIGHT * candidate.score);
+            }
+        }
         for candidate in self.affinity() {
             add(candidate, AFFINITY_WEIGHT * candidate.score);
         }
@@ -244,7 +276,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// What went together with the seeds in other visits.
-    fn together(&self, seeds: &[(Number, f32)]) -> Vec<Candidate> {
+    pub(super) fn together(&self, seeds: &[(Number, f32)]) -> Vec<Candidate> {
         let mut found: HashMap<Number, (Candidate, f32), ahash::RandomState> = HashMap::default();
         for (seed, weight) in seeds {
             for near in self.index.neighbours(*seed) {
@@ -283,7 +315,7 @@ impl<'a> Candidates<'a> {
 
     /// The item on the page alone, if others were seen with it: a shelf called "viewed together"
     /// speaks of that item. Everything else where the page is about none.
-    fn narrow_seeds(&self) -> Vec<(Number, f32)> {
+    pub(super) fn narrow_seeds(&self) -> Vec<(Number, f32)> {
         match self.index.number(self.facts.context.item) {
             Some(item) if !self.index.neighbours(item).is_empty() => vec![(item, 1.0)],
             _ => self.seeds(),

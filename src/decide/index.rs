@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     model::{ItemId, Timestamp},
-    recommend::{Learned, chunks::Chunks},
+    recommend::{Learned, chunks::Chunks, content::Content, purchases::Bought},
 };
 
 /// Place of an item in an [`Index`]; valid for it and for those grown from it.
@@ -25,6 +25,8 @@ pub struct Index {
     trending_in: Arc<HashMap<Box<str>, Box<[Number]>, ahash::RandomState>>,
     events: usize,
     learned: Option<Learned>,
+    bought: Arc<Bought>,
+    content: Arc<Content>,
 }
 
 /// The large part.
@@ -114,6 +116,8 @@ impl Index {
             trending_in: Arc::default(),
             events,
             learned: None,
+            bought: Arc::default(),
+            content: Arc::default(),
         }
     }
 
@@ -163,6 +167,32 @@ impl Index {
     pub fn with(mut self, learned: Learned) -> Self {
         self.learned = Some(learned);
         self
+    }
+
+    /// Adds what was learned of orders; its items are numbered as here.
+    #[must_use]
+    pub fn with_bought(mut self, bought: Bought) -> Self {
+        self.bought = Arc::new(bought);
+        self
+    }
+
+    /// Adds what items say of themselves.
+    #[must_use]
+    pub fn with_content(mut self, content: Arc<Content>) -> Self {
+        self.content = content;
+        self
+    }
+
+    /// What goes together in orders.
+    #[must_use]
+    pub fn bought(&self) -> &Bought {
+        &self.bought
+    }
+
+    /// What items say of themselves.
+    #[must_use]
+    pub fn content(&self) -> &Arc<Content> {
+        &self.content
     }
 
     /// What was learned of whole visits.

@@ -11,6 +11,7 @@
 
 mod candidates;
 mod chosen;
+mod companions;
 mod eligible;
 mod explore;
 #[cfg(test)]
@@ -67,6 +68,8 @@ pub struct Settings {
     pub items_max: usize,
     /// Interest in a category halves in this time, milliseconds.
     pub half_life_ms: f64,
+    /// An item shown for another of the same need costs at most this many times as much.
+    pub up_sell_factor: f64,
 }
 
 impl Settings {
@@ -76,6 +79,7 @@ impl Settings {
         Self {
             slots_max: decide.slots_max,
             items_max: decide.items_max,
+            up_sell_factor: decide.up_sell_factor,
             half_life_ms: taste::half_life_ms(profiles.affinity_half_life_days),
         }
     }

@@ -228,8 +228,8 @@ impl<'a> Shelf<'a> {
         if placed.is_empty() {
             return None;
         }
-        let personal =
-            |why: Why| matches!(why, Why::ViewedTogether | Why::SimilarVisits | Why::Affinity | Why::RecentlyViewed);
+        // Everything that looks at this visitor or this page.
+        let personal = |why: Why| !matches!(why, Why::Trending | Why::New | Why::Pinned);
         let ranked = |Known { item, candidate, .. }: &Known<'_>| Ranked {
             id: item.id.clone(),
             score: candidate.score,
@@ -259,6 +259,11 @@ impl<'a> Shelf<'a> {
         WhyShown { evidence: self.evidence(&candidate), model_score: said, rules }
     }
 
+    fn bought(&self, how: &str, seed: u32, support: u32) -> String {
+        let seed = self.candidates.index.id(seed).map_or("", |id| id);
+        format!("{how} `{seed}` in {support} orders")
+    }
+
     /// What speaks most for an item, in a sentence.
     fn evidence(&self, candidate: &Candidate) -> String {
         match candidate.evidence {
@@ -276,6 +281,10 @@ impl<'a> Shelf<'a> {
             Evidence::Seen => "the visitor looked at it lately".into(),
             Evidence::New => "new in the catalogue".into(),
             Evidence::Pinned => "pinned".into(),
+            Evidence::BoughtTogether { seed, support } => self.bought("bought together with", seed, support),
+            Evidence::BoughtAfter { seed, support } => self.bought("bought with or after", seed, support),
+            Evidence::Dearer => "for the same need, and dearer".into(),
+            Evidence::Alike => "like the item at hand by its words, categories and attributes".into(),
         }
     }
 }

@@ -14,7 +14,10 @@ use crate::{
     config,
     decide::index::{Index, Number, Parts},
     model::{Action, ItemId, Timestamp},
-    recommend::{Gathered, Learned, Tuned},
+    recommend::{
+        Gathered, Learned, Tuned,
+        purchases::{Bought, Orders},
+    },
 };
 
 /// Items of one visit whose popularity is counted together, the last ones.
@@ -120,6 +123,7 @@ pub struct Builder {
     visitor: Option<u128>,
     last_at: Timestamp,
     gathered: Gathered,
+    orders: Orders,
     events: usize,
 }
 
@@ -139,6 +143,7 @@ impl Builder {
             visitor: None,
             last_at: Timestamp::default(),
             gathered: Gathered::default(),
+            orders: Orders::default(),
             events: 0,
         }
     }
@@ -158,6 +163,7 @@ impl Builder {
         self.visitor = Some(event.visitor);
         self.last_at = event.at;
         self.events += 1;
+        let mut ordered = Vec::new();
         for id in event.items.iter().filter(|id| !id.is_empty()) {
             // A category is said of one item; an order's may be that of any of its items.
             let category = if event.items.len() == 1 { event.category } else { "" };
@@ -167,11 +173,14 @@ impl Builder {
                     self.clicks.drain(..VISIT_CLICKS_MAX / 2);
                 }
                 self.clicks.push(number);
+            } else if event.action == Action::Ordered {
+                ordered.push(number);
             }
             if let Some((first, act)) = self.acts.note(number, event.action) {
                 self.items[first as usize].2 += act * self.params.trend_weight(self.now, event.at);
             }
         }
+        self.orders.push(mark(event.visitor), event.at.0, &ordered);
         self.events < self.params.events_max
     }
 
@@ -218,11 +227,12 @@ impl Builder {
     #[must_use]
     pub fn finish(mut self, tuned: &Arc<Tuned>) -> Index {
         self.end_visit();
-        let Self { numbers, items, gathered, events, .. } = self;
+        let Self { numbers, items, gathered, orders, events, .. } = self;
         // Made again from `items`, and there is no need to have it twice meanwhile.
         drop(numbers);
         let learned = Learned::new(gathered.sessions(), tuned);
-        Index::new(Parts { items, neighbours: Vec::new(), events }).with(learned)
+        let bought = Bought::new(&orders, items.len());
+        Index::new(Parts { items, neighbours: Vec::new(), events }).with(learned).with_bought(bought)
     }
 }
 

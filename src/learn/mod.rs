@@ -14,6 +14,7 @@ pub mod build;
 mod due;
 mod ear;
 mod recent;
+mod shelves;
 mod shows;
 mod tuning;
 
@@ -33,6 +34,7 @@ use self::{
     due::Due,
     ear::Ear,
     recent::Recent,
+    shelves::Shelves,
     tuning::Tuning,
 };
 pub use self::{
@@ -40,6 +42,7 @@ pub use self::{
     tuning::{Choice, Standing},
 };
 use crate::{
+    catalog::snapshot::Items,
     clock, config,
     control::{Control, ControlError},
     decide::Index,
@@ -72,9 +75,13 @@ pub struct Learn {
     ear: Ear,
     /// How far the store has the service's own events; `None` where there is no journal.
     delivered: Option<watch::Receiver<Position>>,
+    shelves: Shelves,
     recent: Mutex<HashMap<SiteId, Recent>>,
     indexes: ArcSwap<Indexes>,
 }
+
+/// The catalogues of all sites as they are now.
+pub type Catalogues = Arc<dyn Fn() -> Vec<(SiteId, Arc<Items>)> + Send + Sync>;
 
 /// A build under way, and how it ends: what it saw, and how long it took.
 type Building = Pin<Box<dyn Future<Output = Result<(ItemChange, Duration), StoreError>> + Send>>;
@@ -91,6 +98,7 @@ impl Learn {
         config: &config::Learn,
         session_minutes: u64,
         delivered: Option<watch::Receiver<Position>>,
+        catalogues: Catalogues,
     ) -> Result<Self, ControlError> {
         Ok(Self {
             store,
@@ -100,6 +108,7 @@ impl Learn {
             tuning: Arc::new(Tuning::open(control).await?),
             ear: Ear::default(),
             delivered,
+            shelves: Shelves::new(catalogues),
             recent: Mutex::default(),
             indexes: ArcSwap::default(),
         })
@@ -205,12 +214,19 @@ impl Learn {
 
     /// Adds what was heard to the indexes.
     async fn freshen(self: &Arc<Self>) {
-        let heard = self.ear.take();
-        if heard.is_empty() && !self.tuning.any_news() {
+        let (heard, changed) = (self.ear.take(), self.shelves.changed());
+        if heard.is_empty() && changed.is_empty() && !self.tuning.any_news() {
             return;
         }
         let learn = Arc::clone(self);
         let done = patiently("freshen", move || {
+            for (site, items) in changed {
+                let content = learn.shelves.read(site, &items);
+                learn.recents(|_| {
+                    let index = Index::clone(&learn.index(site)).with_content(content);
+                    learn.publish(site, index);
+                });
+            }
             for site in learn.tuning.sites_with_news() {
                 learn.retune(site);
             }
@@ -291,6 +307,7 @@ impl Learn {
         tracing::debug!(%site, items = index.len(), events = index.events(), ?read, ?took, "learned");
         let before = self.index(site);
         self.recents(|recents| {
+            let index = index.with_content(Arc::clone(self.index(site).content()));
             let recent = recents.entry(site).or_default();
             recent.settle(below, &under_way);
             if recent.is_empty() {

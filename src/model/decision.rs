@@ -116,6 +116,14 @@ pub enum Why {
     New,
     /// The marketer gave it this place.
     Pinned,
+    /// Bought with what the visitor looks at, in one order.
+    BoughtTogether,
+    /// Bought with it or after it, for another need.
+    CrossSell,
+    /// For the same need, and dearer.
+    UpSell,
+    /// It says of itself what the other item says.
+    SimilarItem,
 }
 
 impl Why {
@@ -130,6 +138,10 @@ impl Why {
             Self::RecentlyViewed => "recently_viewed",
             Self::New => "new",
             Self::Pinned => "pinned",
+            Self::BoughtTogether => "bought_together",
+            Self::CrossSell => "cross_sell",
+            Self::UpSell => "up_sell",
+            Self::SimilarItem => "similar_item",
         }
     }
 }

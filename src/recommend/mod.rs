@@ -16,6 +16,7 @@
 
 mod candidates;
 pub mod chunks;
+pub mod content;
 mod fading;
 mod features;
 mod fresh;
@@ -25,6 +26,7 @@ mod model;
 mod net;
 mod popularity;
 mod postings;
+pub mod purchases;
 mod rules;
 mod sessions;
 mod settings;

@@ -210,7 +210,7 @@ pub struct RecommendQuery {
     #[serde(default)]
     pub language: Option<String>,
     /// How they are found: `auto` (default), `trending`, `viewed_together`, `affinity`, `recently_viewed`,
-    /// `session_neighbours` or `sequential_rules`.
+    /// `session_neighbours`, `sequential_rules`, `bought_together`, `cross_sell`, `up_sell` or `similar_items`.
     #[serde(default)]
     pub model: Option<String>,
 }

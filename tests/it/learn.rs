@@ -35,7 +35,7 @@ async fn opened(store: &Store, config: &config::Learn, directory: &tempfile::Tem
         let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
         control.add_site(&NewSite { name, origins: Vec::new(), write_key, secret, demo: false }).await.unwrap();
     }
-    Arc::new(Learn::open(store.clone(), control, config, 30, None).await.unwrap())
+    Arc::new(Learn::open(store.clone(), control, config, 30, None, Arc::new(Vec::new)).await.unwrap())
 }
 
 /// Visitors `first..` each look at the two items, one after the other, a minute ago.
