@@ -226,7 +226,7 @@ mod tests {
     fn what_says_the_same_is_alike_and_rare_words_say_more() {
         let mut items = vec![
             item("new", "Green tea sencha", "Tea"),
-            item("sencha", "Sencha from Uji", "Tea"),
+            item("sencha", "Sencha", "Tea"),
             item("black", "Black tea", "Tea"),
             item("mug", "Mug", "Kitchen"),
         ];
