@@ -72,7 +72,9 @@ impl Content {
                 }
                 *weights.entry(number).or_insert(0.0) += weight;
             }
-            weights.keys().for_each(|term| frequency[*term as usize] += 1);
+            for term in weights.keys() {
+                frequency[*term as usize] += 1;
+            }
             content.places.insert(item.id.clone(), u32::try_from(content.ids.len()).unwrap_or(u32::MAX));
             content.ids.push(item.id.clone());
             said.push(weights.into_iter().collect());
@@ -126,13 +128,16 @@ fn terms_of(item: &Item) -> Vec<(String, f32)> {
     let mut terms: Vec<(String, f32)> = words(&item.title).into_iter().map(|word| (word, 1.0)).collect();
     terms.extend(item.titles.values().flat_map(|title| words(title)).map(|word| (word, 0.5)));
     let whole = |kind: char, text: &str| format!("{kind}\u{1}{}", words(text).join(" "));
-    for (category, weight) in item.categories.iter().zip([2.0, 1.5].into_iter().chain(std::iter::repeat(1.0))) {
+    let told = |text: &&String| !text.trim().is_empty();
+    for (category, weight) in
+        item.categories.iter().filter(told).zip([2.0, 1.5].into_iter().chain(std::iter::repeat(1.0)))
+    {
         terms.push((whole('c', category), weight));
     }
     if !item.brand.is_empty() {
         terms.push((whole('b', &item.brand), 1.0));
     }
-    terms.extend(item.tags.iter().map(|tag| (whole('t', tag), 1.0)));
+    terms.extend(item.tags.iter().filter(told).map(|tag| (whole('t', tag), 1.0)));
     for (name, value) in &item.attributes {
         if let Some(value) = value.as_str().filter(|value| value.chars().count() <= TERM_CHARS_MAX) {
             terms.push((format!("a\u{1}{name}\u{1}{}", words(value).join(" ")), 0.7));

@@ -62,8 +62,8 @@ impl Orders {
         items.dedup();
         if !items.is_empty() {
             self.items.extend(items);
-            let at_s = u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
-            self.orders.push(Order { from, buyer, at_s });
+            let moment = u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
+            self.orders.push(Order { from, buyer, at_s: moment });
         }
     }
 
@@ -97,8 +97,8 @@ impl Bought {
         let mut counter = Counter { found: vec![Pair::default(); catalogue], touched: Vec::new() };
         let mut bought = Self::default();
         for (item, own) in (0..).zip(&of_item) {
-            let counted = &own[own.len().saturating_sub(ITEM_ORDERS_MAX)..];
-            for order in counted {
+            let read = &own[own.len().saturating_sub(ITEM_ORDERS_MAX)..];
+            for order in read {
                 counter.order(orders, *order as usize, item);
             }
             let (mut together, mut after) = (Vec::new(), Vec::new());
@@ -107,12 +107,12 @@ impl Bought {
                 if pair.support < SUPPORT_MIN {
                     continue;
                 }
-                let (counted, theirs) = (counted.len() as f32, of_item[other as usize].len() as f32);
+                let (ours, theirs) = (read.len() as f32, of_item[other as usize].len() as f32);
                 let companion = |score| Companion { item: other, score, support: pair.support };
                 if pair.together > 0.0 {
-                    together.push(companion(pair.together / (counted * theirs).sqrt().max(1.0)));
+                    together.push(companion(pair.together / (ours * theirs).sqrt().max(1.0)));
                 }
-                let share = at_least(pair.hits.min(counted), counted);
+                let share = at_least(pair.hits.min(ours), ours);
                 let lift = share / (theirs / all).max(f32::MIN_POSITIVE);
                 if lift > 1.0 {
                     after.push(companion(share * lift.ln()));
