@@ -24,7 +24,7 @@ use crate::{
 
 /// Every word of a model, by its place: those that offers name and those that tuning tells. Tokens are signed
 /// with places, so words are only added at the end.
-const MODELS: [&str; 11] = [
+const MODELS: [&str; 15] = [
     "auto",
     "blend",
     "session_neighbours",
@@ -36,6 +36,10 @@ const MODELS: [&str; 11] = [
     "popular",
     "recently_viewed",
     "affinity",
+    "bought_together",
+    "cross_sell",
+    "up_sell",
+    "similar_items",
 ];
 
 const VERSION: u8 = 1;
