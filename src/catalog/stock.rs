@@ -123,9 +123,11 @@ impl Catalog {
     /// When there is no such site, or the control database failed.
     pub async fn withdraw_items(&self, id: SiteId, items: &[ItemId]) -> Result<usize, CatalogError> {
         let site = self.site(id)?;
+        // As stored: visitors may not see yet what came a moment ago.
+        let stored = Arc::clone(&self.editing.lock().await.of(&site).items);
         let mut withdrawn = 0;
         for piece in items.chunks(2000) {
-            let known = piece.iter().filter_map(|item| site.items.get(item)).filter(|item| item.available);
+            let known = piece.iter().filter_map(|item| stored.get(item)).filter(|item| item.available);
             let gone = known.map(|item| Ok(ItemBody { available: false, ..ItemBody::from(item) })).collect();
             withdrawn += self.put_items(id, gone, Shown::Soon).await?.stored;
         }
