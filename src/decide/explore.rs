@@ -5,8 +5,8 @@
 //!   each as likely as the others: a standing comparison, from which the effect of a change is known before
 //!   the change is made.
 //! - whether one place goes to an item that was hardly ever shown. Ranked by what is known it would never be,
-//!   and would stay unknown. Every place is as likely as every other; half of the chance goes to items of
-//!   categories that the visitor looks at, where there are any, and half to all.
+//!   and would stay unknown. Every place that is not pinned is as likely as every other; half of the chance goes
+//!   to items of categories that the visitor looks at, where there are any, and half to all.
 //!
 //! Nothing else depends on chance: the same dice, profile, catalogue and index give the same answer.
 
@@ -133,7 +133,8 @@ impl<'a> Draw<'a> {
     /// items keep theirs, and the rules hold for what is tried too.
     pub(super) fn finish<'s>(mut self, items: &Shelf<'s>, ruling: &Ruling<'s>, ranked: &mut [Known<'s>]) -> Exposure {
         let certain = Exposure::certain(self.arm.word());
-        let mut exposure = Exposure { model_probability: self.model_probability, ..certain };
+        let pinned = pinned(ranked);
+        let mut exposure = Exposure { model_probability: self.model_probability, pinned, ..certain };
         let open: Vec<usize> = (0..ranked.len()).filter(|place| !ranked[*place].is_pinned()).collect();
         let Some(exploring) = self.exploring.filter(|e| e.items > 0.0 && !open.is_empty()) else { return exposure };
         let hardly_known = |one: &Known<'s>| {
@@ -170,5 +171,13 @@ impl<'a> Draw<'a> {
     }
 }
 
+/// The places with a pin; those there can be lie within the bits.
+pub(super) fn pinned(ranked: &[Known<'_>]) -> u64 {
+    let places = ranked.iter().zip(0..u64::BITS).filter(|(known, _)| known.is_pinned());
+    places.fold(0, |bits, (_, place)| bits | 1 << place)
+}
+
+#[cfg(test)]
+mod pinned_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::{
     candidates::{Arm, Candidate, Candidates, Evidence, Key},
     chosen::Chosen,
     eligible::Facts,
-    explore::Draw,
+    explore::{Draw, pinned},
     ruling::{Bar, Ruling, Taken},
     turn::Turn,
 };
@@ -76,7 +76,9 @@ impl<'a> Shelf<'a> {
             if recommend.model == Model::Trending {
                 self.fill(&ruling, &mut chosen);
             }
-            return self.wrap(&chosen.in_order(), Exposure::certain(recommend.model.word()), &ruling, left_out);
+            let ranked = chosen.in_order();
+            let exposure = Exposure { pinned: pinned(&ranked), ..Exposure::certain(recommend.model.word()) };
+            return self.wrap(&ranked, exposure, &ruling, left_out);
         }
         let draw = Draw::new(self.facts.context.exploring, self.candidates.usual(), slot);
         let mut chosen = self.best(draw.arm, k, &ruling, &mut left_out);

@@ -3,8 +3,9 @@
 //! PURE. Which model ranked a slot, which place was left to chance and with what probability is decided by
 //! the service and judged by it later; in between it travels through a browser. So the decision carries 35
 //! bytes in base64url: version, moment, nonce, the draw ([`Exposure`]), and a MAC (keyed BLAKE3, 96 bits)
-//! over all of it together with the site, the visitor, the slot and the items. Nothing of it can be made up,
-//! moved to another visitor, slot or list, or kept for long; and the service need not remember anything.
+//! over all of it together with the site, the visitor, the slot and the items. Where places are pinned eight
+//! bytes tell which, and the version is 2. Nothing of it can be made up, moved to another visitor, slot or
+//! list, or kept for long; and the service need not remember anything.
 //! The first half of the MAC is the decision's number: however often an impression is sent, it is of one decision.
 //!
 //! Example: `close` for the slot `home-recs` gives `"AWk…"`; `Slot Viewed` with `{"slot", "exposure", "items"}` as
@@ -42,11 +43,14 @@ const MODELS: [&str; 15] = [
     "similar_items",
 ];
 
-const VERSION: u8 = 1;
+const PLAIN: u8 = 1;
+const WITH_PINS: u8 = 2;
+/// Bytes of the draw, without and with pins.
 const BODY: usize = 23;
+const BODY_MAX: usize = BODY + 8;
 const MAC: usize = 12;
-/// Characters of a token.
-const LENGTH: usize = ((BODY + MAC) * 4).div_ceil(3);
+/// Characters of the longest token.
+const LENGTH_MAX: usize = ((BODY_MAX + MAC) * 4).div_ceil(3);
 /// A page may stay open this long before what it shows is seen…
 const LIFE_MS: i64 = 24 * 3_600_000;
 /// …and what was seen offline may arrive this long afterwards.
@@ -158,11 +162,12 @@ impl Seal {
         now: Timestamp,
         nonce: u32,
     ) -> String {
-        let mut bytes = [0; BODY + MAC];
-        bytes[..BODY].copy_from_slice(&body(exposure, now, nonce));
-        let mac = self.mac(&bytes[..BODY], place, items);
-        bytes[BODY..].copy_from_slice(&mac);
-        BASE64.encode(bytes)
+        let mut bytes = [0; BODY_MAX + MAC];
+        let (body, length) = body(exposure, now, nonce);
+        bytes[..BODY_MAX].copy_from_slice(&body);
+        let mac = self.mac(&body[..length], place, items);
+        bytes[length..length + MAC].copy_from_slice(&mac);
+        BASE64.encode(&bytes[..length + MAC])
     }
 
     /// What a token says, if it was signed for this place and these items.
@@ -173,11 +178,15 @@ impl Seal {
         place: Place<'_>,
         items: &(impl Iterator<Item = &'i str> + Clone),
     ) -> Option<Opened> {
-        let mut bytes = [0; BODY + MAC];
-        if token.len() != LENGTH || BASE64.decode_slice(token, &mut bytes).ok()? != bytes.len() || bytes[0] != VERSION {
+        let mut bytes = [0; BODY_MAX + MAC];
+        if token.len() > LENGTH_MAX {
             return None;
         }
-        let (body, mac) = bytes.split_at(BODY);
+        let length = BASE64.decode_slice(token, &mut bytes).ok()?.checked_sub(MAC)?;
+        if !matches!((bytes[0], length), (PLAIN, BODY) | (WITH_PINS, BODY_MAX)) {
+            return None;
+        }
+        let (body, mac) = bytes[..length + MAC].split_at(length);
         // What was decided for nobody in particular may be seen by somebody: consent has two halves.
         let signed = [place.visitor, VisitorId::NOBODY].into_iter().any(|visitor| {
             let expected = self.mac(body, Place { visitor, ..place }, items.clone());
@@ -202,12 +211,14 @@ impl Seal {
     }
 }
 
-fn body(exposure: &Exposure, now: Timestamp, nonce: u32) -> [u8; BODY] {
-    let mut bytes = [0; BODY];
+/// The draw in bytes, and how many of them count.
+fn body(exposure: &Exposure, now: Timestamp, nonce: u32) -> ([u8; BODY_MAX], usize) {
+    let mut bytes = [0; BODY_MAX];
+    let (version, length) = if exposure.pinned == 0 { (PLAIN, BODY) } else { (WITH_PINS, BODY_MAX) };
     let seconds = u32::try_from(now.0.div_euclid(1000)).unwrap_or_default();
     let model = MODELS.iter().position(|word| *word == exposure.model).unwrap_or(usize::from(u8::MAX));
     let (position, probability) = exposure.explored.map_or((0, 0.0), |e| (e.position, e.probability));
-    bytes[0] = VERSION;
+    bytes[0] = version;
     bytes[1..5].copy_from_slice(&seconds.to_le_bytes());
     bytes[5..9].copy_from_slice(&nonce.to_le_bytes());
     bytes[9] = u8::try_from(model).unwrap_or(u8::MAX);
@@ -215,7 +226,8 @@ fn body(exposure: &Exposure, now: Timestamp, nonce: u32) -> [u8; BODY] {
     bytes[14..18].copy_from_slice(&single(exposure.explore));
     bytes[18] = position;
     bytes[19..23].copy_from_slice(&single(probability));
-    bytes
+    bytes[BODY..].copy_from_slice(&exposure.pinned.to_le_bytes());
+    (bytes, length)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven digits of a probability are enough")]
@@ -237,6 +249,7 @@ fn exposure(body: &[u8]) -> Option<Exposure> {
         model_probability: probability(10)?,
         explore: probability(14)?,
         explored: (explored.position > 0).then_some(explored),
+        pinned: body.get(BODY..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes)),
     })
 }
 
@@ -286,7 +299,7 @@ pub(super) fn put_exposure(event: &mut Event<'_>, setting: &Setting<'_>) {
     event.exposure = Cow::Owned(written(&opened, told.slot.as_str(), position));
 }
 
-/// The draw as it is stored; `exposures_view` of the warehouse reads it.
+/// The draw as it is stored; `exposures_view` of the warehouse reads it. Pins are told by their positions, from 1.
 fn written(opened: &Opened, slot: &str, position: usize) -> String {
     let Opened { decision, exposure, .. } = opened;
     let explored = exposure.explored.unwrap_or(Explored { position: 0, probability: 0.0 });
@@ -299,6 +312,7 @@ fn written(opened: &Opened, slot: &str, position: usize) -> String {
         "explored": explored.position,
         "drawn": explored.probability,
         "position": position,
+        "pinned": (1..=u64::BITS as usize).filter(|place| exposure.is_pinned(*place)).collect::<Vec<_>>(),
     })
     .to_string()
 }

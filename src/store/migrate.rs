@@ -14,6 +14,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (2, "0002_identities", include_str!("../../migrations/0002_identities.sql")),
     (4, "0004_meaning", include_str!("../../migrations/0004_meaning.sql")),
     (12, "0012_exposures", include_str!("../../migrations/0012_exposures.sql")),
+    (18, "0018_pinned_places", include_str!("../../migrations/0018_pinned_places.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

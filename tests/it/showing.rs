@@ -66,6 +66,44 @@ async fn an_impression_is_stored_with_model_position_and_propensity_and_a_click_
 }
 
 #[tokio::test]
+async fn what_is_pinned_is_certain_and_no_choices_merit() {
+    let app = shop(|_| ()).await;
+    let admin = app.with_key(Scope::Admin).await;
+    let pins = json!({ "pins": [{ "item": "p-5", "position": 1 }, { "item": "p-7", "position": 3 }] });
+    assert_eq!(admin.put(&app.path("recommendation-rules"), pins).await.status, 200);
+    for n in 0..24 {
+        let mut visitor = app.visitor();
+        let decision = decided(&mut visitor).await;
+        visitor.tracks("Slot Viewed", facts(&decision)).await;
+        // Half of them click on what is pinned, a quarter on something else.
+        if n % 4 < 3 {
+            let mut click = facts(&decision);
+            click["position"] = json!(if n % 4 < 2 { 1 } else { 2 });
+            visitor.tracks("Slot Clicked", click).await;
+        }
+    }
+    let draws = app
+        .stored(
+            "SELECT DISTINCT toString((pinned, propensities[1], propensities[3], items[1], items[3], \
+             round(arraySum(propensities) / model_probability, 4), explored IN (1, 3))) AS line \
+             FROM exposures WHERE model = 'auto' ORDER BY line",
+        )
+        .await;
+    // One of six places is given away in half of the slots, to one of four: beside two pins of 1 / 0.6 each six
+    // places of 11/12, or five of them and one of 1/12 · 1/4.
+    let places = |sum: f64| format!("([1,3],1,1,'p-5','p-7',{},0)", (2.0 / 0.6 + sum).mul_add(1e4, 0.5).floor() / 1e4);
+    let expected = [places(5.0 * 11.0 / 12.0 + 1.0 / 48.0), places(5.5)];
+    assert!(!draws.is_empty() && draws.iter().all(|line| expected.contains(line)), "{draws:?} of {expected:?}");
+    let now = ashna::clock::now().0;
+    let at = |ms: i64| ashna::model::Timestamp(ms).to_string();
+    let question = json!({ "from": at(now - 3_600_000), "to": at(now + 60_000), "models": { "auto": 1 } });
+    let answer = admin.post(&app.path("reports/what-if"), question).await;
+    let told = answer.json();
+    assert_eq!((&told["views"], &told["now"]["value"]), (&json!(24), &json!(0.25)), "{}", answer.text);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_a_page_makes_up_is_kept_without_a_draw_and_counted() {
     let app = shop(|_| ()).await;
     let mut visitor = app.visitor();

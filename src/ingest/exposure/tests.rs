@@ -13,7 +13,7 @@ const ITEMS: [&str; 3] = ["tea-1", "tea-2", "cup"];
 
 fn exposure() -> Exposure {
     let explored = Some(Explored { position: 2, probability: 0.25 });
-    Exposure { model: "auto", model_probability: 0.75, explore: 0.5, explored }
+    Exposure { model: "auto", model_probability: 0.75, explore: 0.5, explored, pinned: 0b101 }
 }
 
 fn place(site: &Site, visitor: u128) -> Place<'static> {
@@ -59,7 +59,7 @@ fn an_impression_of_what_was_decided_is_stored_with_its_draw() {
     assert_eq!(
         stored,
         json!({ "decision": decision.to_string(), "slot": "home-recs", "model": "auto", "model_probability": 0.75,
-            "explore": 0.5, "explored": 2, "drawn": 0.25, "position": 0 })
+            "explore": 0.5, "explored": 2, "drawn": 0.25, "position": 0, "pinned": [1, 3] })
     );
     let (clicked, _) = kept("Slot Clicked", |p| p["position"] = json!(3));
     assert_eq!((&clicked["decision"], &clicked["position"]), (&stored["decision"], &json!(3)));
@@ -121,13 +121,18 @@ fn what_was_decided_for_nobody_may_be_seen_by_somebody_but_not_the_other_way() {
 #[test]
 fn no_character_of_a_token_can_be_changed() {
     let site = fixture::site();
-    let token = token(&site, 7, NOW);
-    assert_eq!(token.len(), LENGTH);
-    for at in 0..token.len() {
-        for other in ["A", "z", "_", "=", "é"] {
-            let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
-            if forged != token {
-                assert_eq!(fixture::SEAL.open(&forged, place(&site, 7), &ITEMS.into_iter()), None, "{forged}");
+    let plain = Exposure { pinned: 0, ..exposure() };
+    let plain = fixture::SEAL.close(place(&site, 7), &plain, ITEMS.into_iter(), NOW, 9);
+    let with_pins = token(&site, 7, NOW);
+    assert_eq!((plain.len(), with_pins.len()), (47, LENGTH_MAX));
+    for token in [plain, with_pins] {
+        assert!(fixture::SEAL.open(&token, place(&site, 7), &ITEMS.into_iter()).is_some());
+        for at in 0..token.len() {
+            for other in ["A", "z", "_", "=", "é"] {
+                let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+                if forged != token {
+                    assert_eq!(fixture::SEAL.open(&forged, place(&site, 7), &ITEMS.into_iter()), None, "{forged}");
+                }
             }
         }
     }
@@ -137,18 +142,18 @@ proptest! {
     #[test]
     fn every_draw_comes_back(
         model in 0..MODELS.len(), shares in (0.0..=1.0_f64, 0.0..=0.5_f64, 0.0..=1.0_f64), position: u8,
-        visitor: u128, nonce: u32, second in 0..4_000_000_000_i64,
+        pinned: u64, visitor: u128, nonce: u32, second in 0..4_000_000_000_i64,
     ) {
         let explored = (position > 0).then_some(Explored { position, probability: shares.2 });
         let exposure = Exposure {
-            model: MODELS[model], model_probability: shares.0, explore: shares.1, explored,
+            model: MODELS[model], model_probability: shares.0, explore: shares.1, explored, pinned,
         };
         let place = Place { site: SiteId(3), visitor: VisitorId(visitor), slot: "s" };
         let at = Timestamp(second * 1000);
         let token = fixture::SEAL.close(place, &exposure, ITEMS.into_iter(), at, nonce);
         let opened = fixture::SEAL.open(&token, place, &ITEMS.into_iter()).unwrap();
         prop_assert_eq!(opened.at, at);
-        prop_assert_eq!(opened.exposure.model, exposure.model);
+        prop_assert_eq!((opened.exposure.model, opened.exposure.pinned), (exposure.model, pinned));
         for places in [1, 3, 8] {
             for place in 1..=places {
                 let (a, b) = (opened.exposure.propensity(place, places), exposure.propensity(place, places));
@@ -158,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_token_by_chance(text in "[A-Za-z0-9_-]{47}|.{0,60}") {
+    fn no_text_is_a_token_by_chance(text in "[A-Za-z0-9_-]{47}|[A-Za-z0-9_-]{58}|.{0,60}") {
         let place = Place { site: SiteId(3), visitor: VisitorId(7), slot: "s" };
         prop_assert_eq!(fixture::SEAL.open(&text, place, &ITEMS.into_iter()), None);
     }

@@ -1,7 +1,8 @@
 -- What was shown in recommended slots in a period, by visitor: who judges another choice reads it.
 --   site UInt32, from_ms/to_ms Int64, slot String (empty: all), limit UInt64
 -- One row for each visitor (those who are nobody: for each decision), slot, model and draw. When there are more rows,
--- those of a part of the visitors: their ids are random.
+-- those of a part of the visitors: their ids are random. What is pinned no choice would change: clicks on it are left
+-- out, and so are slots with nothing else.
 SELECT
     if(who = 0, toUInt128(decision), who) AS cluster,
     of_slot, of_model, of_probability, to_try,
@@ -19,14 +20,14 @@ FROM
         any(explore) AS to_try,
         any(explored) AS tried,
         min(toUnixTimestamp64Milli(occurred_at)) AS at_ms,
-        max(action = 11) AS is_clicked
+        max(action = 11 AND NOT has(pinned, clicked)) AS is_clicked
     FROM exposures
     WHERE site_id = {site:UInt32}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
       AND ({slot:String} = '' OR slot = {slot:String})
     GROUP BY decision
-    HAVING at_ms < {to_ms:Int64}
+    HAVING at_ms < {to_ms:Int64} AND max(length(items)) > max(length(pinned))
 )
 GROUP BY cluster, of_slot, of_model, of_probability, to_try, is_tried
 ORDER BY cluster
