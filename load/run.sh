@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|memory|outage|faults|sync|instructions [ROUNDS]
+# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|growth|memory|outage|faults|sync|instructions
 # Starts a release build on a data directory of its own and ends it by its process id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,6 +20,10 @@ BATCHES_PERCENT_MIN=70
 DECIDE_RATIO_MIN=0.30 DECIDE_P99_MAX=40
 RECOMMEND_RATIO_MIN=0.55 RECOMMEND_P99_MAX=5
 SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
+# Growth: sizes in clicks, and what holds up to ten million of them: seconds of a build, memory of the service, and
+# how many times higher p99 may be beside a rebuild.
+GROWTH_SIZES=${GROWTH_SIZES:-100000 1000000 10000000}
+GROWTH_SECONDS_MAX=60 GROWTH_MIB_MAX=1536 GROWTH_P99_RATIO_MAX=2
 # The outage: how long the warehouse is away, seconds, and the service's memory meanwhile, beside the set of
 # seen messages, which has a bound of its own.
 OUTAGE_SECONDS=${OUTAGE_SECONDS:-300} OUTAGE_MIB_MAX=250
@@ -234,10 +238,13 @@ instructions() {
         "${executed[@]}" "$record"
 }
 
+. "$here/growth.sh"
+
 case ${1:-} in
     single) start_ashna; start_nginx; against_nginx single "$SINGLE_RATIO_MIN" "$SINGLE_P99_MAX" ;;
     decide) start_ashna; start_nginx; node "$here/past.mjs"; against_nginx decide "$DECIDE_RATIO_MIN" "$DECIDE_P99_MAX" ;;
     recommend) LOG=info start_ashna; start_nginx; learn_clicks; node "$here/past.mjs"; against_nginx recommend "$RECOMMEND_RATIO_MIN" "$RECOMMEND_P99_MAX" ;;
+    growth) growth ;;
     memory) start_ashna; memory ;;
     outage) outage ;;
     faults) faults "${2:-50}" ;;

@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub struct Learn {
     /// `learn.refresh_seconds`.
     pub refresh_seconds: u64,
+    /// `learn.rest_factor`.
+    pub rest_factor: u32,
     /// `learn.history_days`.
     pub history_days: u64,
     /// `learn.events_max`.

@@ -10,9 +10,7 @@ use tokio::time::Instant;
 
 use crate::store::read::ItemChange;
 
-/// After a build the next one waits so many times as long as it took…
-const REST_FACTOR: u32 = 20;
-/// …or so many times, when more came than is kept beside it.
+/// After a build the next one waits at most so many times as long as it took, when more came than is kept beside it.
 const REST_FACTOR_OVERFLOWED: u32 = 4;
 /// Rows pour in when at least so many came since the last look, and a part of all, as a fraction.
 const POURING_MIN: u64 = 20_000;
@@ -21,8 +19,10 @@ const POURING_PART: u64 = 20;
 const POURING_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// What is known of one site's builds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Due {
+    /// After a build the next one waits so many times as long as it took.
+    rest_factor: u32,
     built: Option<Built>,
     /// What the last look found.
     seen: Option<ItemChange>,
@@ -38,6 +38,10 @@ struct Built {
 }
 
 impl Due {
+    pub(super) const fn new(rest_factor: u32) -> Self {
+        Self { rest_factor, built: None, seen: None, since: None }
+    }
+
     /// Looks at how far a site's events go; whether to build now. `again`: something else than events asks
     /// for it. `overflowed`: more came than is kept beside the large index.
     pub(super) fn look(&mut self, change: ItemChange, again: bool, overflowed: bool, now: Instant) -> bool {
@@ -52,8 +56,8 @@ impl Due {
         if pours && now.duration_since(waits_since) < POURING_WAIT_MAX {
             return false;
         }
-        let factor = if overflowed { REST_FACTOR_OVERFLOWED } else { REST_FACTOR };
-        self.built.is_none_or(|built| now.duration_since(built.ended) >= built.took * factor)
+        let factor = self.rest_factor.min(if overflowed { REST_FACTOR_OVERFLOWED } else { u32::MAX });
+        self.built.is_none_or(|built| now.duration_since(built.ended) >= built.took.saturating_mul(factor))
     }
 
     /// A build of what was seen last has ended.
@@ -75,7 +79,7 @@ mod tests {
     fn a_build_is_due_when_there_is_something_new_and_the_last_one_is_paid_for() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let mut due = Due::default();
+        let mut due = Due::new(20);
         assert!(due.look(change(10), false, false, at(0)), "the first");
         due.built(change(10), Duration::from_secs(2), at(2));
         assert!(!due.look(change(10), false, false, at(99)), "nothing new");
@@ -90,14 +94,14 @@ mod tests {
     fn while_rows_pour_in_it_waits_a_minute_at_most() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let mut due = Due::default();
+        let mut due = Due::new(20);
         assert!(due.look(change(1), false, false, at(0)));
         due.built(change(1), Duration::ZERO, at(0));
         for n in 1..12 {
             assert!(!due.look(change(n * 100_000), false, false, at(n * 5)), "look {n}");
         }
         assert!(due.look(change(1_200_000), false, false, at(65)));
-        let mut calm = Due::default();
+        let mut calm = Due::new(20);
         calm.built(change(1), Duration::ZERO, at(0));
         assert!(!calm.look(change(1), false, false, at(1)));
         assert!(!calm.look(change(100_000), false, false, at(5)));

@@ -69,6 +69,7 @@ const LOOK_REST_FACTOR: u32 = 20;
 pub struct Learn {
     store: Store,
     refresh: Duration,
+    rest_factor: u32,
     history_ms: i64,
     params: Params,
     tuning: Arc<Tuning>,
@@ -103,6 +104,7 @@ impl Learn {
         Ok(Self {
             store,
             refresh: Duration::from_secs(config.refresh_seconds.max(1)),
+            rest_factor: config.rest_factor,
             history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
             params: Params::new(config, session_minutes),
             tuning: Arc::new(Tuning::open(control).await?),
@@ -143,7 +145,7 @@ impl Learn {
                     building = None;
                     match done {
                         Ok((change, took)) => {
-                            due.entry(SiteId(change.site_id)).or_default().built(change, took, Instant::now());
+                            self.due_of(&mut due, SiteId(change.site_id)).built(change, took, Instant::now());
                         }
                         Err(error) => tracing::debug!(%error, "nothing was learned this time"),
                     }
@@ -258,6 +260,10 @@ impl Learn {
         });
     }
 
+    fn due_of<'d>(&self, due: &'d mut HashMap<SiteId, Due>, site: SiteId) -> &'d mut Due {
+        due.entry(site).or_insert_with(|| Due::new(self.rest_factor))
+    }
+
     /// The first site whose large index is due.
     async fn next_to_build(&self, due: &mut HashMap<SiteId, Due>) -> Result<Option<ItemChange>, StoreError> {
         let changes = self.store.item_changes(self.since()).await?;
@@ -266,7 +272,7 @@ impl Learn {
         for change in changes {
             let site = SiteId(change.site_id);
             let overflowed = self.recents(|recents| recents.get(&site).is_some_and(|recent| recent.overflowed));
-            let is_due = due.entry(site).or_default().look(change, self.tuning.has_news(site), overflowed, now);
+            let is_due = self.due_of(due, site).look(change, self.tuning.has_news(site), overflowed, now);
             if is_due && next.is_none() {
                 next = Some(change);
             }
@@ -294,6 +300,7 @@ impl Learn {
         if change.events > self.params.events_max as u64 {
             since = self.store.item_events_since(site, since, self.params.events_max).await?;
         }
+        tracing::debug!(%site, events = change.events, "learning");
         let mut builder = Builder::new(self.params, now).without(under_way.clone());
         let each = |row: ItemEventRow<'_>| {
             let (at, action) = (Timestamp(row.at), Action::from_number(row.action));

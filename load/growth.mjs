@@ -1,0 +1,101 @@
+// growth.mjs items|events|touch CLICKS [SITE]: the invented shop of the growth scenario.
+//   items   its catalogue, one JSON object a line
+//   events  its clicks as rows for the warehouse's `events`, tab-separated, in a stream: nothing is held
+//   touch   one view every 300 ms to the running service, until it is ended: the index has something new to learn
+//
+// Popularity by Zipf's law over items that belong to topics; visits stay in a topic, follow one item with its
+// usual next, come back to what they saw, and stray; some visitors come again. Spread over 80 days, the last
+// click an hour ago. The same every time.
+const [what, words, site = '1'] = process.argv.slice(2);
+const clicks = Number(words);
+const TOPIC = 40;
+const DAYS = 80;
+const topics = Math.max(2, Math.floor((Math.sqrt(clicks) * 30) / TOPIC));
+const items = topics * TOPIC;
+
+// Chance, the same each time (Marsaglia 2003: xorshift32).
+let state = 2463534242;
+function unit() {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) / 4294967296;
+}
+const below = (bound) => Math.floor(unit() * bound);
+// A place among `count`, the first ones more often, about by Zipf's law.
+const popular = (count) => Math.min(Math.floor((count + 1) ** unit()) - 1, count - 1);
+const category = (item) => `c-${Math.floor(item / TOPIC) % 200}`;
+
+async function write(text) {
+  if (!process.stdout.write(text)) await new Promise((drained) => { process.stdout.once('drain', drained); });
+}
+
+async function catalogue() {
+  for (let item = 0; item < items; item += 1) {
+    await write(`${JSON.stringify({
+      id: `i-${item}`, title: `Thing ${item}`, url: `/p/i-${item}`, price_minor: 500 + ((item * 7919) % 20000),
+      currency: 'EUR', categories: [category(item)], available: true,
+    })}\n`);
+  }
+}
+
+function visit() {
+  const topic = popular(topics);
+  const length = 1 + below(3) + (below(5) === 0 ? below(12) : 0);
+  const seen = [];
+  while (seen.length < length) {
+    const before = seen.at(-1);
+    const turn = below(10);
+    if (turn < 3 && before !== undefined) seen.push(topic * TOPIC + ((before * 7 + 1) % TOPIC));
+    else if (turn === 3 && before !== undefined) seen.push(seen[below(seen.length)]);
+    else if (turn === 4) seen.push(popular(items));
+    else seen.push(topic * TOPIC + popular(TOPIC));
+  }
+  return seen;
+}
+
+async function rows() {
+  const end = Date.now() - 3_600_000;
+  const begin = end - DAYS * 86_400_000;
+  // Two and a half clicks a visit, two visits a visitor.
+  const visitors = Math.max(1, Math.floor(clicks / 5));
+  const seconds = (ms) => (ms / 1000).toFixed(3);
+  let piece = '';
+  for (let position = 0; position < clicks;) {
+    const number = below(visitors);
+    // Spread over the range, as random ids are.
+    const visitor = `${1 + (Math.imul(number, 2654435761) >>> 0)}${String(number).padStart(10, '0')}`;
+    const started = begin + ((end - begin - 3_600_000) * position) / clicks;
+    let at = started;
+    for (const item of visit()) {
+      if (position === clicks) break;
+      piece += `7\t${position}\t${site}\t${position}\t1\tProduct Viewed\t1\t${seconds(at)}\t${seconds(at)}\t${visitor}\t${seconds(started)}\t['i-${item}']\t${category(item)}\n`;
+      position += 1;
+      at += 5000 + below(90_000);
+    }
+    if (piece.length > 1 << 20) {
+      await write(piece);
+      piece = '';
+    }
+  }
+  await write(piece);
+}
+
+async function touch() {
+  const { LOAD_URL, LOAD_KEY, LOAD_ORIGIN } = process.env;
+  for (let turn = 0; ; turn += 1) {
+    const event = {
+      type: 'track', event: 'Product Viewed', messageId: `touch-${Date.now()}-${turn}`,
+      properties: { product_id: `i-${turn % items}` },
+    };
+    const answer = await fetch(`${LOAD_URL}/e`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain', origin: LOAD_ORIGIN, 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0' },
+      body: JSON.stringify({ key: LOAD_KEY, visitor: 'feed5eed'.repeat(4), events: [event] }),
+    });
+    if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+    await new Promise((later) => { setTimeout(later, 300); });
+  }
+}
+
+await { items: catalogue, events: rows, touch }[what]();
