@@ -1,4 +1,4 @@
-//! The five calls that can fail in interesting ways. Tests put faults and a recorder before the real ones.
+//! The six calls that can fail in interesting ways. Tests put faults and a recorder before the real ones.
 
 use std::{
     fs::File,
@@ -6,6 +6,8 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
+
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// How the journal reaches the disk.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,21 @@ impl Disk {
             faults.before_write(file, bytes, offset)?;
         }
         file.write_all_at(bytes, offset)
+    }
+
+    /// Writes `bytes` zeros from `offset` on.
+    pub(super) fn lengthen(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        #[cfg(test)]
+        if let Self::Faulty(faults) = self {
+            faults.before_lengthening()?;
+        }
+        let mut left = bytes;
+        while left > 0 {
+            let some = left.min(ZEROS.len() as u64);
+            file.write_all_at(&ZEROS[..usize::try_from(some).expect("at most 64 KiB")], offset + bytes - left)?;
+            left -= some;
+        }
+        Ok(())
     }
 
     /// Returns once the file's bytes and length are on disk.

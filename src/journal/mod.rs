@@ -18,8 +18,10 @@
 //! | position of the first record u64 | crc of the 28 bytes before u32 | |
 //!
 //! A segment is a header and blocks; a block is what one group commit wrote: one write, one fdatasync.
-//! A frame's position is its block's first plus its index. Files are not preallocated: the length is the
-//! data, a torn tail is short rather than full of old bytes, and a full disk is noticed at the write.
+//! A frame's position is its block's first plus its index. The newest file ends in zeros, up to a mebibyte of
+//! them, written ahead with a group's own fdatasync: those after it then need not lengthen the file, which halves
+//! their time. They are cut off when a file is full and when the journal closes or opens. A torn tail is thus
+//! short, or ends in whole sectors of zeros, never in old bytes.
 //! `*.unborn` is a file whose creation was cut short; `corrupt/` keeps copies of damaged bytes as evidence.
 //!
 //! # Laws

@@ -127,7 +127,7 @@ impl Reader {
         }
         let mut place = self.place.take().expect("set just above");
         if !self.stage_chunk(&mut place, limit)? {
-            self.stage_damaged(&mut place, limit)?;
+            self.stage_damaged(&mut place, segment.bytes, limit)?;
         }
         self.place = Some(place);
         Ok(true)
@@ -164,9 +164,9 @@ impl Reader {
         Ok(any)
     }
 
-    /// Stages what can be believed of a damaged segment, up to `limit`.
-    fn stage_damaged(&mut self, place: &mut Place, limit: Position) -> io::Result<()> {
-        let bytes = read_up_to(&place.file, 0, usize::MAX)?;
+    /// Stages what can be believed of the `length` bytes of a damaged segment, up to `limit`.
+    fn stage_damaged(&mut self, place: &mut Place, length: u64, limit: Position) -> io::Result<()> {
+        let bytes = read_up_to(&place.file, 0, usize::try_from(length).unwrap_or(usize::MAX))?;
         let found = scan(&bytes, self.shared.id, place.segment, Some(limit));
         for bad in &found.bad {
             if let Err(error) = segments::set_aside(&self.shared.dir, place.segment, &bytes, bad) {

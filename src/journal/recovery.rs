@@ -65,7 +65,7 @@ pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Found, JournalError> {
     (&file).read_to_end(&mut bytes).map_err(on_newest.clone()("reading"))?;
 
     let found = scan(&bytes, id, newest.first, None);
-    let mut report = report(&found, &segments, bytes.len());
+    let mut report = report(&found, &segments);
     let header_damaged = SegmentHeader::decode(&bytes).is_err();
     let header = header_damaged.then_some(0..SEGMENT_HEADER.min(bytes.len()));
     for bad in found.bad.iter().chain(&header) {
@@ -75,7 +75,8 @@ pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Found, JournalError> {
     secure(disk, &file, &bytes, &found).map_err(on_newest("syncing"))?;
     segments.resize_newest(found.offset as u64);
     let usable = found.bad.is_empty() && !header_damaged;
-    let newest = usable.then_some(Newest { file, end: found.offset as u64 });
+    let end = found.offset as u64;
+    let newest = usable.then_some(Newest { file, end, length: end });
     tell(&report);
     Ok(Found { id, segments, newest, report })
 }
@@ -87,7 +88,8 @@ fn birth(disk: &Disk, dir: &Path, mut segments: Segments) -> io::Result<Found> {
     let header = SegmentHeader { id, first }.encode();
     let file = disk.create(&segments::path_of(dir, first), &header)?;
     segments.begin(first, header.len() as u64);
-    let newest = Some(Newest { file, end: header.len() as u64 });
+    let end = header.len() as u64;
+    let newest = Some(Newest { file, end, length: end });
     Ok(Found { id, segments, newest, report: Recovery::default() })
 }
 
@@ -136,20 +138,20 @@ fn id_by_block(segments: &Segments, segment: Segment) -> Option<u64> {
     Some(id)
 }
 
-fn report(found: &Scan, segments: &Segments, length: usize) -> Recovery {
+fn report(found: &Scan, segments: &Segments) -> Recovery {
     let first = segments.as_slice().first().map_or(found.end, |segment| segment.first);
     let lost: u64 = found.lost.iter().map(|lost| lost.end.0 - lost.start.0).sum();
     Recovery {
         records: found.end.0 - first.0 - lost,
         first,
         next: found.end,
-        torn_bytes: (length - found.offset) as u64,
+        torn_bytes: found.written.saturating_sub(found.offset) as u64,
         lost: found.lost.clone(),
         set_aside: Vec::new(),
     }
 }
 
-/// Cuts the torn tail and makes what is left durable. The last block is written again: should its fsync
+/// Cuts the torn tail, and the zeros that were written ahead, and makes what is left durable. The last block is written again: should its fsync
 /// have failed before the process died, the page cache would call it clean and a mere fsync do nothing.
 fn secure(disk: &Disk, file: &File, bytes: &[u8], found: &Scan) -> io::Result<()> {
     if bytes.len() > found.offset {

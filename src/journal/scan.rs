@@ -28,12 +28,15 @@ pub(super) struct Scan {
     pub offset: usize,
     /// Where the last block begins.
     pub last_block: usize,
+    /// Where the zeros begin that were written ahead, or that the last record ends with.
+    pub written: usize,
 }
 
 /// Scans a segment that begins at `first`. `limit` is where the next segment begins; the newest has none.
 pub(super) fn scan(bytes: &[u8], id: u64, first: Position, limit: Option<Position>) -> Scan {
     let start = SEGMENT_HEADER.min(bytes.len());
-    let mut scan = Scan { end: first, offset: start, last_block: start, ..Scan::default() };
+    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut scan = Scan { end: first, offset: start, last_block: start, written, ..Scan::default() };
     while scan.offset < bytes.len() && limit.is_none_or(|limit| scan.end < limit) {
         let here = BlockHeader::decode(bytes, scan.offset, id).filter(|block| block.first == scan.end);
         let went_on = match here {
@@ -50,14 +53,17 @@ pub(super) fn scan(bytes: &[u8], id: u64, first: Position, limit: Option<Positio
     scan
 }
 
+/// A crash leaves each sector as it was or as it was to be.
+const SECTOR: usize = 512;
+
 impl Scan {
     /// Takes a block whose header holds. False: it is the newest segment's last, and torn.
     fn take_block(&mut self, bytes: &[u8], block: BlockHeader, limit: Option<Position>) -> bool {
         let end = self.offset.saturating_add(block.size());
-        if end > bytes.len() && limit.is_none() {
+        let body = self.offset + BLOCK_HEADER..end.min(bytes.len());
+        if limit.is_none() && (end > bytes.len() || self.is_torn(bytes, &body)) {
             return false;
         }
-        let body = self.offset + BLOCK_HEADER..end.min(bytes.len());
         self.take_frames(bytes, body, limit.map_or(block.end(), |limit| limit.min(block.end())));
         true
     }
@@ -67,16 +73,17 @@ impl Scan {
     fn resume(&mut self, bytes: &[u8], id: u64, limit: Option<Position>) -> bool {
         let next = find_block(bytes, self.offset, id, self.end);
         let body_end = next.map_or(bytes.len(), |(at, _)| at);
-        let body = (self.offset + BLOCK_HEADER).min(body_end)..body_end;
+        let mut body = (self.offset + BLOCK_HEADER).min(body_end)..body_end;
         let position = match (next, limit) {
             (Some((_, block)), limit) => limit.map_or(block.first, |limit| limit.min(block.first)),
             (None, Some(limit)) => limit,
             (None, None) => {
-                let (frames, whole) = chain(bytes, body.clone());
-                if !whole || frames.is_empty() || frames.iter().any(|frame| !frame.intact) {
+                let (frames, end) = self.last_frames(bytes, body.start);
+                if frames == 0 {
                     return false;
                 }
-                self.end.plus(frames.len() as u64)
+                body.end = end;
+                self.end.plus(frames)
             }
         };
         if !body.is_empty() {
@@ -110,6 +117,29 @@ impl Scan {
             self.bad.push(read_to..body.end);
         }
         self.lose(end);
+    }
+
+    /// Whether the frames in `body`, behind which nothing is written, are damaged because the rest never came:
+    /// then a sector of it is zeros to the body's end. A last block with a flipped bit whose own bytes are zeros
+    /// from the beginning of a sector on looks the same; few of five hundred end so.
+    fn is_torn(&self, bytes: &[u8], body: &Range<usize>) -> bool {
+        self.written.next_multiple_of(SECTOR) < body.end && {
+            let (frames, whole) = chain(bytes, body.clone());
+            !whole || frames.iter().any(|frame| !frame.intact)
+        }
+    }
+
+    /// How many frames there are from `start` to the zeros written ahead, and where they end; none unless all
+    /// are intact.
+    fn last_frames(&self, bytes: &[u8], start: usize) -> (u64, usize) {
+        let (mut frames, mut at) = (0, start);
+        while at < self.written {
+            match frame_at(bytes, at) {
+                Some(frame) if frame.intact => (frames, at) = (frames + 1, frame.end),
+                _ => return (0, start),
+            }
+        }
+        (frames, at)
     }
 
     fn take_frame(&mut self, frame: Frame) {

@@ -4,8 +4,11 @@ use std::{fs, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::{faults::Faults, *};
-use crate::journal::disk::Disk;
+use super::{
+    faults::{Faults, Step},
+    *,
+};
+use crate::journal::{disk::Disk, lock};
 
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
@@ -86,7 +89,8 @@ proptest! {
                 }
             });
             // What the last group leaves behind: any part of its block.
-            let synced = fs::metadata(newest(dir.path())).unwrap().len();
+            let synced = lock(&journal.shared.segments).as_slice().last().unwrap().bytes;
+            faults.steps();
             faults.hold_syncs(true);
             let keys = key..key + u64::from(unsynced);
             key = keys.end;
@@ -95,18 +99,17 @@ proptest! {
                 let append = journal.append(batch(keys.clone()));
                 let written = async {
                     // A rotation holds at its header's sync instead; then the crash leaves just that.
-                    while fs::metadata(newest(dir.path())).unwrap().len() == synced
-                        && with_extension(dir.path(), "unborn").next().is_none()
-                    {
+                    while !faults.holds_one() {
                         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                     }
                 };
                 tokio::select! { _ = append => unreachable!("its sync is held"), () = written => {} }
             });
+            let Step::Write(unsynced) = faults.steps()[0] else { unreachable!("nothing is synced") };
             copy(dir.path(), crashed.path());
             faults.hold_syncs(false);
             drop(journal);
-            damage(&newest(crashed.path()), usize::try_from(synced).unwrap(), &harm);
+            damage(&newest(crashed.path()), usize::try_from(synced).unwrap(), unsynced, &harm);
 
             let (journal, found) = open(crashed.path());
             let (records, lost) = read_all(&journal, 0);
@@ -176,12 +179,11 @@ proptest! {
     }
 }
 
-fn damage(path: &Path, synced: usize, harm: &Harm) {
+fn damage(path: &Path, synced: usize, unsynced: usize, harm: &Harm) {
     let mut bytes = fs::read(path).unwrap();
-    if bytes.len() <= synced {
+    if bytes.len() < synced + unsynced {
         return;
     }
-    let unsynced = bytes.len() - synced;
     match harm {
         Harm::Cut(at) => bytes.truncate(synced + at.index(unsynced)),
         Harm::Flip(at, bit) => bytes[synced + at.index(unsynced)] ^= 1 << bit,
@@ -202,10 +204,91 @@ async fn a_torn_tail_is_cut_at_any_byte_and_counted() {
         copy(dir.path(), torn.path());
         fs::write(newest(torn.path()), &whole[..cut]).unwrap();
         let (journal, found) = Journal::open(torn.path(), &limits).unwrap();
-        assert_eq!((found.torn_bytes, found.records, found.set_aside), ((cut - last) as u64, 2, vec![]));
+        // A zero at the very end cannot be told from what is written ahead.
+        let torn_bytes = whole[last..cut].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        assert_eq!((found.torn_bytes, found.records, found.set_aside), (torn_bytes as u64, 2, vec![]));
         assert_eq!(read_all(&journal, 0), (expected[..2].to_vec(), vec![]));
         assert_eq!(journal.append(batch([9])).await.unwrap().start.0, 2, "positions go on without a gap");
     }
+}
+
+#[tokio::test]
+async fn a_group_of_which_some_sectors_came_is_torn_and_no_damage() {
+    let faults = Arc::new(Faults::default());
+    let dir = tempfile::tempdir().unwrap();
+    let limits = config::Journal { segment_bytes: 1 << 20, ..settings() };
+    let (journal, _) = Journal::open_on(Disk::Faulty(Arc::clone(&faults)), dir.path(), &limits).unwrap();
+    journal.append(batch([1, 2])).await.unwrap();
+    let synced = usize::try_from(lock(&journal.shared.segments).as_slice()[0].bytes).unwrap();
+    faults.hold_syncs(true);
+    let append = journal.append(batch(100..160));
+    let held = async {
+        while !faults.holds_one() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! { _ = append => unreachable!("its sync is held"), () = held => {} }
+    let whole = fs::read(newest(dir.path())).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    faults.hold_syncs(false);
+    drop(journal);
+    assert!(whole.len() == 1 << 20 && end > synced + 3 * 512, "zeros follow some sectors");
+    for came in (synced.next_multiple_of(512)..end).step_by(512) {
+        let torn = tempfile::tempdir().unwrap();
+        let mut bytes = whole.clone();
+        bytes[came..].fill(0);
+        fs::write(newest(dir.path()).file_name().map(|name| torn.path().join(name)).unwrap(), bytes).unwrap();
+        let (journal, found) = Journal::open(torn.path(), &limits).unwrap();
+        assert_eq!((found.records, found.lost, found.set_aside), (2, vec![], vec![]), "{came}");
+        assert!(found.torn_bytes > 0 && found.torn_bytes <= (came - synced) as u64, "{came}: {}", found.torn_bytes);
+        assert_eq!(journal.append(batch([9])).await.unwrap().start.0, 2, "positions go on without a gap");
+    }
+}
+
+#[tokio::test]
+async fn a_last_header_that_is_damaged_costs_nothing_though_zeros_follow() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = config::Journal { segment_bytes: 1 << 20, ..settings() };
+    let expected = filled(dir.path(), &limits, &[vec![1], vec![2, 3]]).await;
+    let mut bytes = fs::read(newest(dir.path())).unwrap();
+    let header = 32 + (32 + 24 + 8 + 1);
+    bytes[header + 9] ^= 4;
+    bytes.resize(70_000, 0);
+    fs::write(newest(dir.path()), bytes).unwrap();
+    let (journal, found) = Journal::open(dir.path(), &limits).unwrap();
+    assert_eq!((found.records, found.lost, found.torn_bytes), (3, vec![], 0));
+    assert_eq!(fs::metadata(&found.set_aside[0]).unwrap().len(), 32);
+    assert_eq!(read_all(&journal, 0), (expected, vec![]));
+}
+
+#[tokio::test]
+async fn what_was_written_ahead_is_no_data_and_goes_when_the_journal_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = config::Journal { segment_bytes: 100_000, ..settings() };
+    let (journal, _) = Journal::open(dir.path(), &limits).unwrap();
+    journal.append(batch([1])).await.unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    copy(dir.path(), killed.path());
+    assert_eq!(fs::metadata(newest(killed.path())).unwrap().len(), 100_000);
+    assert_eq!(journal.disk_bytes(), 32 + 32 + 24 + 8 + 1);
+    drop(journal);
+    assert_eq!(fs::metadata(newest(dir.path())).unwrap().len(), 32 + 32 + 24 + 8 + 1);
+    let (journal, found) = Journal::open(killed.path(), &limits).unwrap();
+    assert_eq!((found.records, found.torn_bytes, found.lost), (1, 0, vec![]));
+    assert_eq!(journal.append(batch([2])).await.unwrap().start.0, 1);
+    assert_eq!(read_all(&journal, 0), (vec![(0, 1), (1, 2)], vec![]));
+}
+
+#[tokio::test]
+async fn a_disk_without_room_to_write_ahead_still_takes_records() {
+    let faults = Arc::new(Faults::default());
+    faults.fail_lengthening(rustix::io::Errno::NOSPC);
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open_on(Disk::Faulty(Arc::clone(&faults)), dir.path(), &settings()).unwrap();
+    for key in 0..40 {
+        journal.append(batch([key])).await.unwrap();
+    }
+    assert_eq!(read_all(&journal, 0).0.len(), 40);
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ async fn a_write_that_fills_the_disk_is_cut_off_and_the_same_file_goes_on_when_t
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &settings());
     journal.append(batch([1])).await.unwrap();
-    let before = file_bytes(dir.path());
+    let before = journal.disk_bytes();
     for written in [0, 5, 40, 60] {
         faults.fail_next_write(written, Errno::NOSPC);
         assert!(matches!(journal.append(batch([2, 3])).await, Err(AppendError::Full)));

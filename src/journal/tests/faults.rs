@@ -23,10 +23,14 @@ struct State {
     steps: Vec<Step>,
     /// The next write stops after so many bytes with this error number.
     write: Option<(usize, i32)>,
+    /// Zeros cannot be written ahead, for this error number.
+    lengthening: Option<i32>,
     /// The next sync fails with this error number.
     sync: Option<i32>,
     /// Syncs wait while this is set.
     held: bool,
+    /// One waits.
+    waits: bool,
     free: Option<u64>,
 }
 
@@ -50,9 +54,15 @@ impl Faults {
         }
     }
 
+    pub(in crate::journal) fn before_lengthening(&self) -> io::Result<()> {
+        let refused = self.state.lock().unwrap().lengthening;
+        refused.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+    }
+
     pub(in crate::journal) fn before_sync(&self) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
         while state.held {
+            state.waits = true;
             state = self.released.wait(state).unwrap();
         }
         state.sync.take().map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
@@ -79,6 +89,10 @@ impl Faults {
         self.state.lock().unwrap().write = Some((after_bytes, error.raw_os_error()));
     }
 
+    pub(in crate::journal) fn fail_lengthening(&self, error: rustix::io::Errno) {
+        self.state.lock().unwrap().lengthening = Some(error.raw_os_error());
+    }
+
     pub(in crate::journal) fn fail_next_sync(&self, error: rustix::io::Errno) {
         self.state.lock().unwrap().sync = Some(error.raw_os_error());
     }
@@ -87,8 +101,14 @@ impl Faults {
         self.state.lock().unwrap().free = free;
     }
 
+    pub(in crate::journal) fn holds_one(&self) -> bool {
+        self.state.lock().unwrap().waits
+    }
+
     pub(in crate::journal) fn hold_syncs(&self, held: bool) {
-        self.state.lock().unwrap().held = held;
+        let mut state = self.state.lock().unwrap();
+        (state.held, state.waits) = (held, false);
+        drop(state);
         self.released.notify_all();
     }
 }
