@@ -2,10 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
 use crate::{ingest::Hints, model::Site};
+
+// Names that the library has no constants for, made once: a name given as text is parsed at every look.
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
+static MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
+static PLATFORM: HeaderName = HeaderName::from_static("sec-ch-ua-platform");
+static PLATFORM_VERSION: HeaderName = HeaderName::from_static("sec-ch-ua-platform-version");
+static FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The address that counts: the peer's, unless the peer is a trusted proxy; then the rightmost
 /// untrusted one of `X-Forwarded-For`.
@@ -52,7 +61,7 @@ pub fn is_listed(origin: &str, site: &Site) -> bool {
 /// makes one's own cookie stricter.
 #[must_use]
 pub fn is_https(headers: &HeaderMap) -> bool {
-    headers.get("x-forwarded-proto").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
+    headers.get(&FORWARDED_PROTO).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
         || origin(headers).is_some_and(|o| o.starts_with("https://"))
 }
 
@@ -61,17 +70,16 @@ pub fn is_https(headers: &HeaderMap) -> bool {
 /// `Sec-Fetch-*`. Over plain HTTP browsers send neither.
 #[must_use]
 pub fn hints<'h>(peer: SocketAddr, headers: &'h HeaderMap, trusted: &[IpNet]) -> Hints<'h> {
-    let hint = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let hint = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let peer = peer.ip().to_canonical();
     let over_tls =
-        trusted.iter().any(|net| net.contains(&peer)) && hint("x-forwarded-proto").eq_ignore_ascii_case("https");
+        trusted.iter().any(|net| net.contains(&peer)) && hint(&FORWARDED_PROTO).eq_ignore_ascii_case("https");
     Hints {
-        brands: hint("sec-ch-ua"),
-        mobile: hint("sec-ch-ua-mobile"),
-        platform: hint("sec-ch-ua-platform"),
-        platform_version: hint("sec-ch-ua-platform-version"),
-        withheld: over_tls
-            && ["sec-ch-ua", "sec-fetch-mode", "sec-fetch-site"].iter().all(|name| !headers.contains_key(*name)),
+        brands: hint(&BRANDS),
+        mobile: hint(&MOBILE),
+        platform: hint(&PLATFORM),
+        platform_version: hint(&PLATFORM_VERSION),
+        withheld: over_tls && [&BRANDS, &FETCH_MODE, &FETCH_SITE].iter().all(|name| !headers.contains_key(*name)),
     }
 }
 
@@ -87,7 +95,7 @@ pub fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
 /// shapes the asker's own cookie alone.
 #[must_use]
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
-    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+    match headers.get(&FETCH_SITE).map(HeaderValue::as_bytes) {
         Some(b"cross-site") => return true,
         Some(b"same-origin" | b"same-site") => return false,
         _ => {}

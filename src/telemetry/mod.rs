@@ -259,6 +259,9 @@ impl Outcome {
     /// The header's text: `kept=2, dropped=1 (duplicate=1), rejected=0`.
     #[must_use]
     pub fn header(&self) -> String {
+        if self.dropped.is_empty() && self.rejected.is_empty() {
+            return format!("kept={}, dropped=0, rejected=0", self.kept);
+        }
         let mut out = format!("kept={}", self.kept);
         for (word, total, reasons) in
             [("dropped", self.dropped_total(), &self.dropped), ("rejected", self.rejected_total(), &self.rejected)]

@@ -10,8 +10,8 @@ mod text;
 pub use consent::Consent;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use text::{Forgiving, InPlace, Reading, Via, lenient, nested};
 pub use text::{Moment, Text};
-use text::{lenient, nested};
 
 use super::tracker::Link;
 use crate::model::Kind;
@@ -272,9 +272,9 @@ pub struct AppDevice<'a> {
 }
 
 /// The outer shape of every body; a batch has `events` or `batch`, a single call neither.
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Body<'a> {
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "R: Reading"))]
+struct Body<'a, R> {
     #[serde(borrow)]
     key: Text<'a>,
     #[serde(borrow)]
@@ -287,21 +287,40 @@ struct Body<'a> {
     reset: bool,
     #[serde(borrow)]
     settings: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    link: Link<'a>,
+    #[serde(borrow)]
+    link: Via<R, Link<'a>>,
     #[serde(deserialize_with = "lenient")]
     linking: bool,
     sent_at: Moment,
-    #[serde(deserialize_with = "lenient")]
-    session: SessionHint,
-    #[serde(deserialize_with = "lenient")]
-    consent: Consent,
+    session: Via<R, SessionHint>,
+    consent: Via<R, Consent>,
     #[serde(borrow)]
-    context: Option<&'a RawValue>,
+    context: Via<R, Context<'a>>,
     #[serde(borrow)]
     events: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     batch: Option<Vec<&'a RawValue>>,
+}
+
+impl<R> Default for Body<'_, R> {
+    fn default() -> Self {
+        Self {
+            key: Text::default(),
+            write_key: Text::default(),
+            visitor: Text::default(),
+            fresh: false,
+            reset: false,
+            settings: None,
+            link: Via::default(),
+            linking: false,
+            sent_at: Moment::Absent,
+            session: Via::default(),
+            consent: Via::default(),
+            context: Via::default(),
+            events: None,
+            batch: None,
+        }
+    }
 }
 
 /// Reads a batch: the tracker's (`events`) or Segment's (`batch`).
@@ -309,7 +328,14 @@ struct Body<'a> {
 /// # Errors
 /// When the body is no UTF-8 or no JSON object with a list of events.
 pub fn parse(body: &[u8]) -> Result<Batch<'_>, Unreadable> {
-    let mut body: Body<'_> = read(body)?;
+    let text = object(body)?;
+    match serde_json::from_str::<Body<'_, InPlace>>(text) {
+        Ok(body) => batch(body),
+        Err(_) => batch(read::<Body<'_, Forgiving>>(text)?),
+    }
+}
+
+fn batch<R>(mut body: Body<'_, R>) -> Result<Batch<'_>, Unreadable> {
     let mut events = match (body.events.take(), body.batch.take()) {
         (None, None) => return Err(Unreadable::NotJson("neither `events` nor `batch` is there".into())),
         (Some(events), None) | (None, Some(events)) => events,
@@ -319,8 +345,7 @@ pub fn parse(body: &[u8]) -> Result<Batch<'_>, Unreadable> {
         }
     };
     events.shrink_to_fit();
-    let context = body.context.map(|raw| serde_json::from_str(raw.get()).unwrap_or_default()).unwrap_or_default();
-    Ok(Batch { context, events, ..shared(body) })
+    Ok(Batch { context: std::mem::take(&mut body.context.0), events, ..shared(body) })
 }
 
 /// Reads the body of a single call; the route tells which one.
@@ -328,34 +353,38 @@ pub fn parse(body: &[u8]) -> Result<Batch<'_>, Unreadable> {
 /// # Errors
 /// When the body is no UTF-8 or no JSON object.
 pub fn parse_call(body: &[u8], call: Kind) -> Result<Batch<'_>, Unreadable> {
-    let whole: &RawValue = read(body)?;
-    let header: Body<'_> = serde_json::from_str(whole.get()).map_err(|e| Unreadable::NotJson(e.to_string()))?;
+    let whole: &RawValue = read(object(body)?)?;
+    let header: Body<'_, Forgiving> = read(whole.get())?;
     Ok(Batch { call: Some(call), events: vec![whole], ..shared(header) })
 }
 
-fn shared(body: Body<'_>) -> Batch<'_> {
+fn shared<R>(body: Body<'_, R>) -> Batch<'_> {
     Batch {
         key: if body.key.is_empty() { body.write_key } else { body.key },
         visitor: body.visitor,
         fresh: body.fresh,
         reset: body.reset,
         settings: body.settings,
-        link: body.link,
+        link: body.link.0,
         linking: body.linking,
         sent_at: body.sent_at,
-        session: body.session,
-        consent: body.consent,
+        session: body.session.0,
+        consent: body.consent.0,
         ..Batch::default()
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
+fn object(body: &[u8]) -> Result<&str, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // serde would take an array as the fields in order; nobody means that.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Unreadable::NotJson("it does not begin with `{`".into()));
     }
+    Ok(text)
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|e| Unreadable::NotJson(e.to_string()))
 }
 

@@ -35,3 +35,35 @@ fn only_the_outer_shape_makes_a_body_unreadable() {
     let readable: Vec<bool> = batch.events.iter().map(|raw| event(raw).is_ok()).collect();
     assert_eq!(readable, [false, false, false, true]);
 }
+
+#[test]
+fn an_object_that_cannot_be_read_costs_only_itself() {
+    let check = |context: &str| {
+        let body =
+            format!(r#"{{"key":"k","visitor":"v","session":{{"start":1}},"context":{context},"events":[{{}}]}}"#);
+        let batch = parse(body.as_bytes()).unwrap();
+        assert_eq!((batch.key.as_str(), batch.visitor.as_str(), batch.events.len()), ("k", "v", 1), "{context}");
+        assert!(batch.session.start.known().is_some() && batch.context.locale.is_empty(), "{context}");
+    };
+    check("7");
+    check("1e999");
+    check(r#"{"locale":"en","locale":"fa"}"#);
+    check(r#"{"locale":"en","page":{"\ud800":1}}"#);
+    check(r#"[{"locale":"en"}]"#);
+    check(r#""en""#);
+    let whole = parse(br#"{"context":{"locale":"en","page":[],"os":{"name":7}},"consent":[],"events":[]}"#).unwrap();
+    assert_eq!((whole.context.locale.as_str(), whole.context.os.name.as_str()), ("en", "7"));
+}
+
+proptest::proptest! {
+    /// What is read in one walk is what is read in many.
+    #[test]
+    fn both_ways_to_read_a_body_tell_the_same(
+        context in "\\{(\"(locale|page|os|x)\":(\"a\\\\u00e9\"|1|1e400|null|\\[1,\\{\\}\\]|\\{\"(url|name)\":\"u\"\\})(,\"timezone\":\"t\")?)?\\}",
+        consent in "(\\{\"analytics\":(true|false|null|3)\\}|4|\\[\\])",
+    ) {
+        let body = format!(r#"{{"context":{context},"consent":{consent},"events":[]}}"#);
+        let forgiving = batch(serde_json::from_str::<Body<'_, Forgiving>>(&body).unwrap()).unwrap();
+        proptest::prop_assert_eq!(format!("{:?}", parse(body.as_bytes()).unwrap()), format!("{forgiving:?}"));
+    }
+}

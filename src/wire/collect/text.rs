@@ -154,6 +154,45 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
+/// How the objects inside of a body are read.
+pub(super) trait Reading {
+    /// Reads one, or its default.
+    fn read<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error>;
+}
+
+/// In one walk with what is around them. Fails where [`Forgiving`] may not.
+pub(super) enum InPlace {}
+
+/// In a walk of their own, so that one that cannot be read costs nothing but itself.
+pub(super) enum Forgiving {}
+
+impl Reading for InPlace {
+    fn read<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+        nested(deserializer)
+    }
+}
+
+impl Reading for Forgiving {
+    fn read<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+        lenient(deserializer)
+    }
+}
+
+/// A `T` that is read the way `R`.
+pub(super) struct Via<R, T>(pub T, PhantomData<R>);
+
+impl<R, T: Default> Default for Via<R, T> {
+    fn default() -> Self {
+        Self(T::default(), PhantomData)
+    }
+}
+
+impl<'de, R: Reading, T: Deserialize<'de> + Default> Deserialize<'de> for Via<R, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        R::read(deserializer).map(|value| Self(value, PhantomData))
+    }
+}
+
 /// Reads an object in place, without a second walk; a value of another shape is its default, likewise. What
 /// cannot be read even so, such as a name with half a character in it, costs the object around it: use it
 /// inside of what is read leniently.
