@@ -1,4 +1,8 @@
-use super::*;
+use super::{
+    body::{Body, batch},
+    text::Forgiving,
+    *,
+};
 
 #[test]
 fn the_trackers_and_segments_batches_are_one_form() {
