@@ -145,6 +145,7 @@ fn decisions(c: &mut Criterion) {
         language: "",
         explain: false,
         exploring: None,
+        remembered: None,
         settings,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

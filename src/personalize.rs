@@ -15,7 +15,7 @@ use crate::{
     catalog::{SiteSnapshot, snapshot::Recommend},
     clock, config,
     control::ControlError,
-    decide::{self, Context, Exploring, Index, Settings},
+    decide::{self, Context, Exploring, Index, Remembered, Settings},
     ingest::{Seal, exposure::Place},
     learn::{Learn, Shows, Standing},
     model::{Decision, Profile, Recommending, Site, SiteId, Timestamp, VisitorId},
@@ -31,6 +31,7 @@ pub struct Personalizer {
     learn: Arc<Learn>,
     shows: Arc<Shows>,
     seal: Seal,
+    remembered: Arc<Remembered>,
     settings: Settings,
     limits: config::Decide,
     budget: Duration,
@@ -97,6 +98,11 @@ impl Personalizer {
             learn,
             shows,
             seal,
+            remembered: Arc::new(Remembered::new(
+                decide.remembered_max,
+                metrics.visits_asked.clone(),
+                metrics.visits_remembered.clone(),
+            )),
             settings: Settings::new(decide, settings),
             limits: decide.clone(),
             budget,
@@ -205,6 +211,7 @@ impl Personalizer {
             language: ask.language,
             explain: ask.explain,
             exploring,
+            remembered: Some(&self.remembered),
             settings: self.settings,
         };
         let decisions = decide(&profile, &index, &context);

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::model::{Item, ItemId};
@@ -26,7 +26,7 @@ const LATER_SHARE: usize = 8;
 /// The items of a site.
 #[derive(Debug, Clone, Default)]
 pub struct Items {
-    pieces: Vec<Arc<[Option<Arc<Item>>]>>,
+    pieces: Vec<Arc<[Option<Arc<Row>>]>>,
     rows: usize,
     live: usize,
     /// Numbers by id: of most items, and of those that came since.
@@ -34,6 +34,13 @@ pub struct Items {
     later: Numbers,
     by_category: HashMap<Arc<str>, Arc<Vec<ItemNumber>>, ahash::RandomState>,
     newest: Arc<Vec<ItemNumber>>,
+}
+
+/// One item, and how it is told, once it was.
+#[derive(Debug)]
+struct Row {
+    item: Item,
+    told: OnceLock<Box<str>>,
 }
 
 /// Numbers that leave (false) and join (true) one list; of one number the last word counts.
@@ -66,7 +73,7 @@ impl Items {
         self.live -= 1;
         let mut moves = BTreeMap::new();
         let mut newest = Moves::default();
-        leave(&old, number, &mut moves, &mut newest);
+        leave(&old.item, number, &mut moves, &mut newest);
         self.settle(moves, newest);
         Some(number)
     }
@@ -75,8 +82,8 @@ impl Items {
         let number = self.number(&item.id).unwrap_or_else(|| self.add_row(&item.id));
         if let Some(old) = self.row_mut(number).take() {
             self.live -= 1;
-            item.added_at = old.added_at;
-            leave(&old, number, moves, newest);
+            item.added_at = old.item.added_at;
+            leave(&old.item, number, moves, newest);
         }
         if item.available {
             newest.0.insert(number, true);
@@ -84,7 +91,7 @@ impl Items {
                 moves.entry(category.as_str().into()).or_default().0.insert(number, true);
             }
         }
-        *self.row_mut(number) = Some(Arc::new(item));
+        *self.row_mut(number) = Some(Arc::new(Row { item, told: OnceLock::new() }));
         self.live += 1;
         number
     }
@@ -100,7 +107,7 @@ impl Items {
         number
     }
 
-    fn row_mut(&mut self, number: ItemNumber) -> &mut Option<Arc<Item>> {
+    fn row_mut(&mut self, number: ItemNumber) -> &mut Option<Arc<Row>> {
         let n = number as usize;
         &mut Arc::make_mut(&mut self.pieces[n / PIECE])[n % PIECE]
     }
@@ -154,6 +161,18 @@ impl Items {
     /// The item at a place.
     #[must_use]
     pub fn at(&self, number: ItemNumber) -> Option<&Item> {
+        self.row(number).map(|row| &row.item)
+    }
+
+    /// The item at a place and its text, which is written when it is first asked for and kept until the item
+    /// changes; always write it the same way.
+    #[must_use]
+    pub fn told(&self, number: ItemNumber, write: impl FnOnce(&Item) -> String) -> Option<(&Item, &str)> {
+        let row = self.row(number)?;
+        Some((&row.item, row.told.get_or_init(|| write(&row.item).into())))
+    }
+
+    fn row(&self, number: ItemNumber) -> Option<&Row> {
         let n = number as usize;
         self.pieces.get(n / PIECE)?[n % PIECE].as_deref()
     }
@@ -177,7 +196,7 @@ impl Items {
 
     /// All of them, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Item> {
-        self.pieces.iter().flat_map(|piece| piece.iter()).filter_map(Option::as_deref)
+        self.pieces.iter().flat_map(|piece| piece.iter()).filter_map(|row| Some(&row.as_ref()?.item))
     }
 }
 

@@ -18,4 +18,6 @@ pub struct Decide {
     pub explore_models: f64,
     /// `decide.item_known_views`.
     pub item_known_views: u64,
+    /// `decide.remembered_max`.
+    pub remembered_max: usize,
 }

@@ -3,7 +3,7 @@
 //! Learned items are counted by their number in the index and looked up in the catalogue only when
 //! their turn comes; most candidates never have one.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     eligible::Facts,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::snapshot::{ItemNumber, Model},
     model::{Item, Why},
-    recommend::{self, Learned, Scratch},
+    recommend,
 };
 
 /// How much each list weighs in the blend. Items of the same visits say most, the visitor's taste
@@ -38,16 +38,6 @@ const PAGE_CATEGORY_SHARE: f32 = 0.5;
 /// Items drawn from a category and from what is popular; more than any slot shows or excludes at once.
 const CATEGORY_ITEMS_MAX: usize = 40;
 const TRENDING_ITEMS_MAX: usize = 100;
-
-/// Items asked of what was learned of whole visits: some of them may not be shown.
-const BY_VISITS_MAX: usize = 100;
-/// Items of the visitor that are looked at as this visit's clicks.
-const CLICKS_MAX: usize = 40;
-
-thread_local! {
-    /// Memory used again from one answer to the next; it carries nothing over.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
 
 /// An item by whichever list knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,17 +103,6 @@ impl Evidence {
     }
 }
 
-/// The evidence of what was learned of whole visits, in this room's words.
-const fn told_of(told: recommend::Evidence, current: Number) -> Evidence {
-    match told {
-        recommend::Evidence::Seen { .. } => Evidence::Seen,
-        recommend::Evidence::Together { visits } => Evidence::Together { seed: current, support: visits },
-        recommend::Evidence::Neighbours { visits } => Evidence::Visits { visits },
-        recommend::Evidence::Walk => Evidence::Walk,
-        recommend::Evidence::Popular => Evidence::Popular,
-    }
-}
-
 /// A way to find items: one that an offer names, or one of those learned of whole visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arm {
@@ -164,6 +143,15 @@ impl<'a> Candidates<'a> {
         Self { facts, index, categories }
     }
 
+    /// The item behind a key, if it is in the catalogue.
+    pub(super) fn listed(&self, key: Key) -> Option<(ItemNumber, &'a Item)> {
+        let items = &self.facts.snapshot.items;
+        match key {
+            Key::Learned(number) => self.index.listed(number, items),
+            Key::Listed(number) => Some((number, items.at(number)?)),
+        }
+    }
+
     /// The model that ranks where none is named: the one that serves, or, before anything was tuned, all by
     /// fixed weights.
     pub(super) fn usual(&self) -> Arm {
@@ -172,18 +160,26 @@ impl<'a> Candidates<'a> {
     }
 
     /// The candidates of a model, in no particular order, each item once.
-    pub(super) fn of(&self, arm: Arm) -> Vec<Candidate> {
-        match arm {
-            Arm::Learned(model) => self.by_visits(model).unwrap_or_default(),
-            Arm::Named(model) => self.named(model),
-        }
+    pub(super) fn of(&self, arm: Arm) -> Arc<[Candidate]> {
+        let by_visits = match arm {
+            Arm::Learned(model) => Some(model),
+            Arm::Named(Model::Auto) => Some(recommend::Model::Blend),
+            Arm::Named(Model::SessionNeighbours) => Some(recommend::Model::SessionNeighbours),
+            Arm::Named(Model::SequentialRules) => Some(recommend::Model::SequentialRules),
+            Arm::Named(_) => None,
+        };
+        let found = by_visits.and_then(|model| self.by_visits(model));
+        found.unwrap_or_else(|| match arm {
+            Arm::Learned(_) => Arc::default(),
+            Arm::Named(model) => self.named(model).into(),
+        })
     }
 
+    /// Those of a model that asks otherwise than by whole visits, or where these say nothing.
     fn named(&self, model: Model) -> Vec<Candidate> {
         match model {
-            Model::Auto => self.by_visits(recommend::Model::Blend).unwrap_or_else(|| self.blend()),
-            Model::SessionNeighbours => self.by_visits(recommend::Model::SessionNeighbours).unwrap_or_default(),
-            Model::SequentialRules => self.by_visits(recommend::Model::SequentialRules).unwrap_or_default(),
+            Model::Auto => self.blend(),
+            Model::SessionNeighbours | Model::SequentialRules => Vec::new(),
             Model::Trending => self.trending().collect(),
             Model::ViewedTogether => self.together(&self.narrow_seeds()),
             Model::Affinity => self.affinity(),
@@ -193,53 +189,6 @@ impl<'a> Candidates<'a> {
             Model::UpSell => self.up_sell(),
             Model::SimilarItems => self.similar_items(),
         }
-    }
-
-    /// What follows the clicks of this visit by all that was learned of whole visits. `None` where
-    /// that was not enough to be tuned, or where the visitor has not looked at anything yet.
-    fn by_visits(&self, model: recommend::Model) -> Option<Vec<Candidate>> {
-        let learned = self.index.learned().filter(|l| model != recommend::Model::Blend || l.is_tuned())?;
-        if self.page_is_unseen() {
-            return None;
-        }
-        let clicks = self.clicks(learned);
-        let current = *clicks.last()?;
-        let now = Index::moment(learned, self.facts.context.now);
-        let ask = recommend::Ask { clicks: &clicks, now, k: BY_VISITS_MAX, model };
-        SCRATCH.with_borrow_mut(|scratch| {
-            let ranked: Vec<Number> = learned.rank(&ask, scratch).iter().map(|(_, item)| *item).collect();
-            let candidates = ranked.iter().zip(0_u8..).map(|(item, place)| Candidate {
-                key: Key::Learned(*item),
-                score: 1.0 / (1.0 + f32::from(place)),
-                evidence: Learned::evidence(*item, scratch).map_or(Evidence::Popular, |told| told_of(told, current)),
-            });
-            Some(candidates.collect())
-        })
-    }
-
-    /// Whether the page is about an item that nobody has looked at yet: then what it says of itself tells
-    /// more than what the visitor looked at before.
-    fn page_is_unseen(&self) -> bool {
-        !self.facts.context.item.is_empty() && self.index.number(self.facts.context.item).is_none()
-    }
-
-    /// The items of the visit, oldest first, the one on the page last; those of the visit before where
-    /// this one has none yet. Items that nothing was learned of are left out.
-    fn clicks(&self, learned: &Learned) -> Vec<Number> {
-        let profile = self.facts.profile;
-        let begun = profile.session_start;
-        let known = |id: &str| self.index.number(id).filter(|n| (*n as usize) < learned.catalogue());
-        let recent = profile.recent_items.iter().take(CLICKS_MAX);
-        let mut clicks: Vec<Number> =
-            recent.clone().filter(|(_, at)| *at >= begun).filter_map(|(id, _)| known(id)).collect();
-        if clicks.is_empty() {
-            clicks.extend(recent.filter_map(|(id, _)| known(id)));
-        }
-        clicks.reverse();
-        if let Some(page) = known(self.facts.context.item).filter(|page| clicks.last() != Some(page)) {
-            clicks.push(page);
-        }
-        clicks
     }
 
     fn blend(&self) -> Vec<Candidate> {

@@ -41,8 +41,8 @@ impl<'a, 'r> Chosen<'a, 'r> {
     /// Takes an item unless its category has its share already.
     pub(super) fn offer(&mut self, placed: Known<'a>) {
         let category = placed.item.main_category();
-        let alike = self.all().filter(|other| other.item.main_category() == category).count();
-        if category.is_empty() || alike < self.per_category {
+        let alike = || self.all().filter(|other| other.item.main_category() == category).count();
+        if self.per_category >= self.k || category.is_empty() || alike() < self.per_category {
             self.take(placed);
         } else if self.aside.len() < self.k {
             self.aside.push(placed);

@@ -104,11 +104,7 @@ impl<'a> Candidates<'a> {
     }
 
     fn item(&self, key: Key) -> Option<&'a Item> {
-        let items = &self.facts.snapshot.items;
-        match key {
-            Key::Learned(number) => items.get(self.index.id(number)?),
-            Key::Listed(number) => items.at(number),
-        }
+        self.listed(key).map(|(_, item)| item)
     }
 
     fn is_same_need(&self, id: &str, other: &Item) -> bool {

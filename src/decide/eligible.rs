@@ -61,12 +61,11 @@ impl<'a> Facts<'a> {
 
     /// Items that are not recommended: the one on the page, those in the cart, those bought.
     pub(super) fn taken(&self) -> Taken<'a> {
-        let mut taken: Taken<'a> = self.profile.bought_items.iter().map(|id| (&**id, Bar::Bought)).collect();
-        taken.extend(self.cart.iter().map(|id| (*id, Bar::InCart)));
-        if !self.context.item.is_empty() {
-            taken.insert(self.context.item, Bar::OnPage);
-        }
-        taken
+        let bought = self.profile.bought_items.iter().map(|id| (&**id, Bar::Bought));
+        let in_cart = self.cart.iter().map(|id| (*id, Bar::InCart));
+        let on_page = Some((self.context.item, Bar::OnPage)).filter(|(id, _)| !id.is_empty());
+        let all = bought.chain(in_cart).chain(on_page);
+        all.filter_map(|(id, bar)| Some((self.snapshot.items.number(id)?, bar))).collect()
     }
 
     /// Whether a condition holds for this visitor on this page.

@@ -23,7 +23,17 @@ pub(super) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 
 pub(super) fn context() -> Context<'static> {
     let settings = Settings { slots_max: 200, items_max: 12, half_life_ms: 14.0 * 86_400_000.0, up_sell_factor: 1.5 };
-    Context { now: NOW, item: "", cart: None, url_path: "/", language: "", explain: false, exploring: None, settings }
+    Context {
+        now: NOW,
+        item: "",
+        cart: None,
+        url_path: "/",
+        language: "",
+        explain: false,
+        exploring: None,
+        remembered: None,
+        settings,
+    }
 }
 
 pub(super) fn item(id: &str, category: &str, available: bool) -> Item {

@@ -3,10 +3,12 @@
 //! Items are numbered. The large part is shared by all versions between two builds; what came since (items
 //! first seen, what is popular now) lies beside it, so that a version every second costs milliseconds.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
+use std::sync::{Arc, atomic::AtomicU32, atomic::AtomicU64, atomic::Ordering::Relaxed};
 
 use crate::{
-    model::{ItemId, Timestamp},
+    catalog::snapshot::{ItemNumber, Items},
+    model::{Item, ItemId, Timestamp},
     recommend::{Learned, chunks::Chunks, content::Content, purchases::Bought},
 };
 
@@ -25,6 +27,8 @@ pub struct Index {
     trending_in: Arc<HashMap<Box<str>, Box<[Number]>, ahash::RandomState>>,
     events: usize,
     learned: Option<Learned>,
+    /// Of `learned`: no two are alike, those without any apart.
+    version: u64,
     bought: Arc<Bought>,
     content: Arc<Content>,
 }
@@ -34,6 +38,8 @@ pub struct Index {
 struct Known {
     ids: Box<[ItemId]>,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
+    /// Where each was found in the catalogue last.
+    places: Box<[AtomicU32]>,
     popularity: Chunks<f32>,
     trending: Arc<[Number]>,
     trending_in: HashMap<Box<str>, Box<[Number]>, ahash::RandomState>,
@@ -80,6 +86,9 @@ pub struct News {
     pub popularity: f32,
 }
 
+/// Versions of what was learned so far, of all sites.
+static VERSIONS: AtomicU64 = AtomicU64::new(1);
+
 /// Popular items kept overall and for each category.
 pub const TRENDING_MAX: usize = 200;
 /// Visits, not all of one visitor, that must have had a pair.
@@ -107,15 +116,25 @@ impl Index {
         }
         let ids: Box<[ItemId]> = items.into_iter().map(|(id, _, _)| id).collect();
         let numbers = ids.iter().cloned().zip(0..).collect();
+        let places = ids.iter().map(|_| AtomicU32::new(ItemNumber::MAX)).collect();
         let (whole, popular) = (popularity.clone(), Arc::clone(&trending));
         Self {
-            known: Arc::new(Known { ids, numbers, popularity: whole, trending: popular, trending_in, neighbours }),
+            known: Arc::new(Known {
+                ids,
+                numbers,
+                places,
+                popularity: whole,
+                trending: popular,
+                trending_in,
+                neighbours,
+            }),
             newcomers: Arc::default(),
             popularity,
             trending,
             trending_in: Arc::default(),
             events,
             learned: None,
+            version: 0,
             bought: Arc::default(),
             content: Arc::default(),
         }
@@ -166,6 +185,7 @@ impl Index {
     #[must_use]
     pub fn with(mut self, learned: Learned) -> Self {
         self.learned = Some(learned);
+        self.version = VERSIONS.fetch_add(1, Relaxed);
         self
     }
 
@@ -199,6 +219,12 @@ impl Index {
     #[must_use]
     pub fn learned(&self) -> Option<&Learned> {
         self.learned.as_ref()
+    }
+
+    /// Which version of what was learned this is: another as soon as anything in it may differ.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// A moment as [`Learned::rank`] takes it.
@@ -236,6 +262,22 @@ impl Index {
     pub fn id(&self, number: Number) -> Option<&ItemId> {
         let number = number as usize;
         self.known.ids.get(number).or_else(|| self.newcomers.ids.get(number.checked_sub(self.known.ids.len())?))
+    }
+
+    /// The item with this number in a catalogue, looked for first where it was found the last time.
+    #[must_use]
+    pub fn listed<'i>(&self, number: Number, items: &'i Items) -> Option<(ItemNumber, &'i Item)> {
+        let id = self.id(number)?;
+        let last = self.known.places.get(number as usize);
+        let place = last.map_or(ItemNumber::MAX, |place| place.load(Relaxed));
+        if let Some(item) = items.at(place).filter(|item| item.id == *id) {
+            return Some((place, item));
+        }
+        let place = items.number(id)?;
+        if let Some(last) = last {
+            last.store(place, Relaxed);
+        }
+        Some((place, items.at(place)?))
     }
 
     /// Decayed popularity of an item; 0 when unknown.

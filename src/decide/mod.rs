@@ -20,16 +20,19 @@ pub mod index;
 #[cfg(test)]
 mod properties;
 mod rank;
+mod remembered;
 mod ruling;
 #[cfg(test)]
 mod shelf_tests;
 mod taste;
 mod turn;
+mod visits;
 
 use std::collections::HashSet;
 
 pub use explore::{Exploring, Shown};
 pub use index::Index;
+pub use remembered::Remembered;
 
 use self::{candidates::Candidates, eligible::Facts, rank::Shelf};
 use crate::{
@@ -55,6 +58,8 @@ pub struct Context<'a> {
     pub explain: bool,
     /// What may be left to chance; `None`: nothing.
     pub exploring: Option<Exploring<'a>>,
+    /// What was worked out lately; `None`: everything is worked out anew.
+    pub remembered: Option<&'a Remembered>,
     /// Limits and constants.
     pub settings: Settings,
 }

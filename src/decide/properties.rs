@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    Context, Index, fixture,
+    Context, Index, Remembered, fixture,
     index::{Neighbour, Parts},
     run,
 };
@@ -23,8 +23,11 @@ use crate::{
         profile::{Affinity, Ignored},
     },
     recommend::{Learned, Sessions},
+    telemetry::Counter,
 };
 
+/// Those that ask what was learned of whole visits.
+const LEARNED_MODELS: [Model; 3] = [Model::Auto, Model::SessionNeighbours, Model::SequentialRules];
 const CATEGORIES: [&str; 4] = ["A", "B", "C", ""];
 
 fn item_id(n: u8) -> String {
@@ -216,6 +219,35 @@ proptest! {
         }
         let again = super::recommend(&profile, &snapshot, &index, &context, recommend, "x");
         prop_assert_eq!(items, again.map(|decision| decision.items).unwrap_or_default());
+    }
+
+    /// However visitors, pages and models follow each other, and whether anything was learned in between.
+    #[test]
+    fn what_is_remembered_is_what_would_be_worked_out(
+        snapshot in any_snapshot(),
+        index in any_index(),
+        profiles in proptest::collection::vec(any_profile(), 1..4),
+        asked in proptest::collection::vec((0_usize..4, proptest::option::of(0_u8..50), 0_usize..3, any::<bool>()), 1..20),
+        places in 1_usize..6,
+    ) {
+        let remembered = Remembered::new(places, Counter::default(), Counter::default());
+        let newer = match index.learned() {
+            Some(learned) => {
+                let mut since = Sessions::empty(learned.sessions().origin_s());
+                since.push([0].into_iter(), fixture::NOW.0, 99);
+                index.clone().grown(&[], learned.grown(since, &[0]))
+            }
+            None => index.clone(),
+        };
+        for (who, page, model, is_newer) in asked {
+            let (profile, page) = (&profiles[who % profiles.len()], page.map(item_id).unwrap_or_default());
+            let (index, model) = (if is_newer { &newer } else { &index }, LEARNED_MODELS[model]);
+            let ask = |remembered| {
+                let context = Context { item: &page, remembered, ..fixture::context() };
+                super::recommend(profile, &snapshot, index, &context, Recommend { model, k: 8 }, "")
+            };
+            prop_assert_eq!(ask(Some(&remembered)), ask(None));
+        }
     }
 
     #[test]

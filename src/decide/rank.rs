@@ -1,6 +1,6 @@
 //! Picks the items of a slot: the best candidates that may be shown, varied, never twice.
 
-use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::{
     candidates::{Arm, Candidate, Candidates, Evidence, Key},
@@ -8,7 +8,7 @@ use super::{
     eligible::Facts,
     explore::{Draw, pinned},
     ruling::{Bar, Ruling, Taken},
-    turn::Turn,
+    turn::Turns,
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
@@ -54,7 +54,7 @@ pub(super) struct Shelf<'a> {
     facts: &'a Facts<'a>,
     candidates: Candidates<'a>,
     taken: Taken<'a>,
-    gathered: Vec<(Arm, Vec<Candidate>)>,
+    gathered: Vec<(Arm, Arc<[Candidate]>)>,
 }
 
 impl<'a> Shelf<'a> {
@@ -104,9 +104,9 @@ impl<'a> Shelf<'a> {
         let varied = !matches!(arm, Arm::Named(model) if model != Model::Auto) && self.facts.context.item.is_empty();
         let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k }, ruling, self.pins(ruling, k));
         while !chosen.is_full()
-            && let Some(Turn(candidate)) = turns.pop()
+            && let Some(candidate) = turns.next()
         {
-            let Some((number, item)) = self.listed(candidate.key) else { continue };
+            let Some((number, item)) = self.candidates.listed(candidate.key) else { continue };
             match self.bar(ruling, &chosen, number, item) {
                 None => chosen.offer(Known { number, item, candidate }),
                 Some(bar) if self.facts.context.explain => tell(left_out, item, || bar.in_words()),
@@ -121,9 +121,9 @@ impl<'a> Shelf<'a> {
     }
 
     /// Notes the items that came next, for who wants to know why they are not there.
-    fn tell_the_next(&self, chosen: &Chosen<'a, '_>, turns: &mut BinaryHeap<Turn>, left_out: &mut Vec<LeftOut>) {
-        let next = std::iter::from_fn(|| turns.pop()).filter_map(|Turn(candidate)| {
-            let (number, item) = self.listed(candidate.key)?;
+    fn tell_the_next(&self, chosen: &Chosen<'a, '_>, turns: &mut Turns<'_>, left_out: &mut Vec<LeftOut>) {
+        let next = turns.filter_map(|candidate| {
+            let (number, item) = self.candidates.listed(candidate.key)?;
             (!chosen.has(number)).then_some((item, candidate.score))
         });
         for (item, score) in next.take(NEXT_TOLD) {
@@ -132,33 +132,21 @@ impl<'a> Shelf<'a> {
     }
 
     /// Candidates in their order, after the rules that move scores.
-    fn turns(&self, ruling: &Ruling<'a>, candidates: &[Candidate]) -> BinaryHeap<Turn> {
+    fn turns<'c>(&self, ruling: &Ruling<'a>, candidates: &'c [Candidate]) -> Turns<'c> {
         if ruling.plan.leaves_scores() {
-            return candidates.iter().copied().map(Turn).collect();
+            return Turns::of(candidates);
         }
-        let weighed = candidates.iter().map(|candidate| match self.listed(candidate.key) {
-            Some((number, item)) => {
-                Turn(Candidate { score: ruling.weigh(number, item, candidate.score), ..*candidate })
-            }
-            None => Turn(*candidate),
+        let weighed = candidates.iter().map(|candidate| match self.candidates.listed(candidate.key) {
+            Some((number, item)) => Candidate { score: ruling.weigh(number, item, candidate.score), ..*candidate },
+            None => *candidate,
         });
         weighed.collect()
-    }
-
-    /// The item behind a key, if it is in the catalogue.
-    fn listed(&self, key: Key) -> Option<(ItemNumber, &'a Item)> {
-        let items = &self.facts.snapshot.items;
-        let number = match key {
-            Key::Learned(number) => items.number(self.candidates.index.id(number)?)?,
-            Key::Listed(number) => number,
-        };
-        Some((number, items.at(number)?))
     }
 
     fn bar(&self, ruling: &Ruling<'a>, chosen: &Chosen<'_, '_>, number: ItemNumber, item: &Item) -> Option<Bar<'a>> {
         ruling
             .bar(number, item, &self.taken)
-            .or_else(|| ruling.is_tired_of(item).then_some(Bar::Tired))
+            .or_else(|| ruling.is_tired_of(number).then_some(Bar::Tired))
             .or_else(|| chosen.has_enough_like(item).then_some(Bar::Alike))
     }
 
@@ -208,8 +196,8 @@ impl<'a> Shelf<'a> {
         let all = if ruling.plan.gates.is_empty() { self.facts.snapshot.items.newest() } else { &*ruling.plan.fill };
         all.iter().take(FILL_SCAN_MAX).filter_map(|number| {
             let key = Key::Listed(*number);
-            let (number, item) = self.listed(key)?;
-            let free = ruling.bar(number, item, &self.taken).is_none() && !ruling.is_tired_of(item);
+            let (number, item) = self.candidates.listed(key)?;
+            let free = ruling.bar(number, item, &self.taken).is_none() && !ruling.is_tired_of(number);
             let candidate = Candidate { key, score: 0.0, evidence: Evidence::New };
             free.then_some(Known { number, item, candidate })
         })
@@ -232,8 +220,9 @@ impl<'a> Shelf<'a> {
         }
         // Everything that looks at this visitor or this page.
         let personal = |why: Why| !matches!(why, Why::Trending | Why::New | Why::Pinned);
-        let ranked = |Known { item, candidate, .. }: &Known<'_>| Ranked {
+        let ranked = |Known { number, item, candidate }: &Known<'_>| Ranked {
             id: item.id.clone(),
+            number: *number,
             score: candidate.score,
             why: candidate.evidence.why(),
         };
@@ -252,7 +241,7 @@ impl<'a> Shelf<'a> {
 
     fn why(&self, placed: &Known<'_>, ruling: &Ruling<'_>) -> WhyShown {
         let Known { number, item, candidate } = *placed;
-        let mut said = self.gathered.iter().flat_map(|(_, candidates)| candidates);
+        let mut said = self.gathered.iter().flat_map(|(_, candidates)| &**candidates);
         let said = said.find(|other| other.key == candidate.key).map_or(0.0, |other| other.score);
         let rules = match candidate.evidence {
             Evidence::Pinned => vec!["pin: the marketer gave it this place".to_owned()],

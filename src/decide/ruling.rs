@@ -63,7 +63,7 @@ impl Bar<'_> {
 }
 
 /// Items that this visitor is not recommended whatever the rules, and those only some rules leave out.
-pub(super) type Taken<'a> = HashMap<&'a str, Bar<'a>, ahash::RandomState>;
+pub(super) type Taken<'a> = HashMap<ItemNumber, Bar<'a>, ahash::RandomState>;
 
 /// The rules of one slot for one request.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(super) struct Ruling<'a> {
     now: Timestamp,
     /// Lowest and highest price, in this currency.
     band: Option<(i64, i64, Currency)>,
-    tired: HashSet<&'a str, ahash::RandomState>,
+    tired: HashSet<ItemNumber, ahash::RandomState>,
 }
 
 impl<'a> Ruling<'a> {
@@ -94,11 +94,11 @@ impl<'a> Ruling<'a> {
             let high = i64::try_from(share(band.to_percent) / 100).unwrap_or(i64::MAX);
             (low, high, item.currency)
         });
-        let mut tired: HashSet<&str, ahash::RandomState> = HashSet::default();
+        let mut tired: HashSet<ItemNumber, ahash::RandomState> = HashSet::default();
         if let Some(fatigue) = plan.fatigue {
             let rests = now.plus(-i64::from(fatigue.rest_hours) * HOUR_MS);
             let is_tired = facts.profile.ignored.iter().filter(|i| i.times >= fatigue.shown_max && i.last > rests);
-            tired.extend(is_tired.map(|ignored| &*ignored.item));
+            tired.extend(is_tired.filter_map(|ignored| facts.snapshot.items.number(&ignored.item)));
         }
         Self { plans, plan, language, now, band, tired }
     }
@@ -108,7 +108,7 @@ impl<'a> Ruling<'a> {
         if !item.available {
             return Some(Bar::Unavailable);
         }
-        match taken.get(&*item.id) {
+        match taken.get(&number) {
             Some(Bar::Bought) if !self.plan.hide_bought => {}
             Some(bar) => return Some(*bar),
             None => {}
@@ -133,8 +133,8 @@ impl<'a> Ruling<'a> {
     }
 
     /// Whether the visitor has seen enough of it; pins are shown all the same.
-    pub(super) fn is_tired_of(&self, item: &Item) -> bool {
-        !self.tired.is_empty() && self.tired.contains(&*item.id)
+    pub(super) fn is_tired_of(&self, number: ItemNumber) -> bool {
+        !self.tired.is_empty() && self.tired.contains(&number)
     }
 
     /// A model's score after the rules.

@@ -3,12 +3,10 @@
 use std::{fmt::Display, net::SocketAddr};
 
 use axum::{
-    Json,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use serde_json::Map;
 
 use super::{
     body, caller,
@@ -27,14 +25,12 @@ use crate::{
     },
     control::Scope,
     ingest::{Consent, consent, identify},
-    model::{Currency, Decision, KnownBy, Ranked, Site, VisitorId, WhyShown},
+    model::{Decision, KnownBy, Ranked, Site, VisitorId, WhyShown},
     personalize::{Answer, Ask},
     wire::{
         collect::Consent as Said,
-        decide::{
-            DecideAnswer, DecideRequest, DecisionBody, ItemExplanation, LeftOutBody, RecommendAnswer, RecommendQuery,
-            ShownItem,
-        },
+        decide::{DecideRequest, RecommendQuery},
+        shown::{DecideAnswer, DecisionBody, ItemExplanation, LeftOutBody, RecommendAnswer, ShownItem, fields_of},
     },
 };
 
@@ -92,11 +88,11 @@ pub async fn decide(
         .await;
     let body = DecideAnswer {
         visitor: visitor::is_told(identity).then(|| identity.visitor.to_string()),
-        decisions: bodies(site, &answer, &language, explain)?,
+        decisions: bodies(site, &answer, &language, explain),
         degraded: answer.degraded,
         settings: tracker::settings(site, asked.settings.as_deref(), &parts.headers),
     };
-    let mut response = Json(body).into_response();
+    let mut response = json(body.to_json());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("server-timing", timing(&answer)?);
@@ -160,7 +156,7 @@ pub async fn recommend(
     let items = decision.map(|decision| shown_items(site, decision, &language)).unwrap_or_default();
     let explanation = decision.filter(|_| explain).map(|d| &d.explanation[..]);
     let left_out = decision.and_then(left_out);
-    let mut response = Json(RecommendAnswer { items, explanation, left_out }).into_response();
+    let mut response = json(RecommendAnswer { items, explanation, left_out }.to_json());
     response.headers_mut().insert("server-timing", timing(&answer)?);
     Ok(response)
 }
@@ -227,35 +223,37 @@ fn path_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| String::new(), |url| url.path().to_owned())
 }
 
-/// Decisions as pages get them, by slot.
-pub(super) fn bodies(
-    site: &SiteSnapshot,
-    answer: &Answer,
-    language: &str,
-    explain: bool,
-) -> Result<Map<String, serde_json::Value>, ApiError> {
-    answer
-        .decisions
-        .iter()
-        .zip(&answer.exposures)
-        .map(|(decision, exposure)| {
-            let body = DecisionBody {
-                offer: decision.offer.as_deref(),
-                variant: decision.variant.as_deref(),
-                content: &decision.content,
-                items: shown_items(site, decision, language),
-                exposure: exposure.as_deref(),
-                reason: decision.reason.as_str(),
-                explanation: explain.then_some(&decision.explanation[..]),
-                left_out: left_out(decision),
-            };
-            let value = serde_json::to_value(body).map_err(|e| ApiError::Internal(e.to_string()))?;
-            Ok((decision.slot.clone(), value))
-        })
-        .collect()
+fn json(text: serde_json::Result<Vec<u8>>) -> Response {
+    match text {
+        Ok(text) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response(),
+        Err(error) => ApiError::Internal(error.to_string()).into_response(),
+    }
 }
 
-/// The items of a decision as pages get them; those that left the catalogue meanwhile are left out.
+/// Decisions as pages get them, by slot.
+pub(super) fn bodies<'s>(
+    site: &'s SiteSnapshot,
+    answer: &'s Answer,
+    language: &str,
+    explain: bool,
+) -> Vec<(&'s str, DecisionBody<'s>)> {
+    let body = |(decision, exposure): (&'s Decision, &'s Option<String>)| {
+        let body = DecisionBody {
+            offer: decision.offer.as_deref(),
+            variant: decision.variant.as_deref(),
+            content: &decision.content,
+            items: shown_items(site, decision, language),
+            exposure: exposure.as_deref(),
+            reason: decision.reason.as_str(),
+            explanation: explain.then_some(&decision.explanation[..]),
+            left_out: left_out(decision),
+        };
+        (&*decision.slot, body)
+    };
+    answer.decisions.iter().zip(&answer.exposures).map(body).collect()
+}
+
+/// The items of a decision as pages get them.
 fn shown_items<'s>(site: &'s SiteSnapshot, decision: &'s Decision, language: &str) -> Vec<ShownItem<'s>> {
     let whys = decision.shelf.as_deref().map(|shelf| &shelf.items[..]).unwrap_or_default();
     let items = decision.items.iter().enumerate();
@@ -268,16 +266,10 @@ fn shown<'s>(
     why: Option<&'s WhyShown>,
     language: &str,
 ) -> Option<ShownItem<'s>> {
-    let item = site.items.get(&ranked.id)?;
+    let (item, told) = site.items.told(ranked.number, |item| fields_of(item, &item.title))?;
+    let title = item.title_in(language);
     Some(ShownItem {
-        id: &item.id,
-        title: item.title_in(language),
-        url: &item.url,
-        image: &item.image,
-        price_minor: item.price_minor,
-        currency: if item.currency == Currency::NONE { "" } else { item.currency.as_str() }.into(),
-        brand: &item.brand,
-        categories: &item.categories,
+        told: if title == item.title { told.into() } else { fields_of(item, title).into() },
         reason: ranked.why.as_str(),
         score: ranked.score,
         explanation: why.map(|why| ItemExplanation {

@@ -93,6 +93,8 @@ impl Reason {
 pub struct Ranked {
     /// The item.
     pub id: ItemId,
+    /// Its number in the catalogue that it was picked from.
+    pub number: u32,
     /// Its score; comparable within one answer only.
     pub score: f32,
     /// Which model put it here.

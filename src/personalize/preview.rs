@@ -37,6 +37,7 @@ impl Personalizer {
             language: ask.language,
             explain: true,
             exploring: None,
+            remembered: Some(&self.remembered),
             settings: self.settings,
         };
         let decisions = decide::run(&profile, ask.site, &self.learn.index(site), &context, ask.slots);

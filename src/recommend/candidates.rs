@@ -8,7 +8,7 @@
 //! session-based recommendation algorithms", 2021 (VSTAN). Instead of one product of all these decays
 //! the votes are kept apart, and the blend learns what each is worth.
 
-use super::{Learned, Number, slots::Slots};
+use super::{Learned, Number, slots::Slots, turns::Turn};
 
 /// What the models say of one item.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -48,9 +48,11 @@ pub struct Scratch {
     likeness: Vec<(f32, u32, u16)>,
     places: Slots,
     pub(super) found: Vec<Candidate>,
+    kept: Vec<Candidate>,
     recent: Vec<(Number, u16, u16)>,
     pub(super) features: Vec<f32>,
-    pub(super) scores: Vec<(f32, u32)>,
+    pub(super) order: Vec<Turn>,
+    pub(super) scores: Vec<(f32, Number)>,
     pub(super) hidden: Vec<f32>,
     pub(super) raw: Vec<f32>,
 }
@@ -209,10 +211,11 @@ fn add_farther(learned: &Learned, scratch: &mut Scratch) {
 
 /// Leaves the candidates that look best at first sight.
 fn keep_best(learned: &Learned, scratch: &mut Scratch) {
-    let found = &mut scratch.found;
-    let highest = |part: fn(&Candidate) -> f32| found.iter().map(part).fold(1e-9_f32, f32::max);
-    let (near, plain) = (1.0 / highest(|c| c.near), 0.5 / highest(|c| c.plain));
-    let farther = 0.3 / highest(|c| c.farther);
+    let Scratch { found, kept, order, .. } = scratch;
+    let highest = found.iter().fold([1e-9_f32; 3], |[near, plain, farther], c| {
+        [near.max(c.near), plain.max(c.plain), farther.max(c.farther)]
+    });
+    let [near, plain, farther] = [1.0 / highest[0], 0.5 / highest[1], 0.3 / highest[2]];
     let popularity = 0.05 / learned.popular.slow_max;
     for candidate in found.iter_mut() {
         candidate.rough = candidate.near * near
@@ -224,7 +227,11 @@ fn keep_best(learned: &Learned, scratch: &mut Scratch) {
             + if candidate.lag > 0 { 1.0 } else { 0.0 };
     }
     if found.len() > CLOSE_MAX {
-        found.select_nth_unstable_by(CLOSE_MAX, |a, b| b.rough.total_cmp(&a.rough).then_with(|| a.item.cmp(&b.item)));
-        found.truncate(CLOSE_MAX);
+        order.clear();
+        order.extend((0..).zip(found.iter()).map(|(place, c)| Turn::new(c.rough, c.item, place)));
+        order.select_nth_unstable(CLOSE_MAX);
+        kept.clear();
+        kept.extend(order[..CLOSE_MAX].iter().map(|turn| found[turn.place()]));
+        std::mem::swap(found, kept);
     }
 }

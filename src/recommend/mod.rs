@@ -35,7 +35,9 @@ mod slots;
 mod tests;
 mod train;
 mod tune;
+mod turns;
 mod walks;
+mod wide;
 
 pub use candidates::Scratch;
 pub use model::{Evidence, Model, Returns};
@@ -52,6 +54,7 @@ use self::{
     popularity::Popular,
     postings::Postings,
     rules::{Counted, Followers, Rules},
+    turns::{Turn, first},
     walks::Walks,
 };
 
@@ -170,21 +173,25 @@ impl Learned {
     pub fn rank<'s>(&self, ask: &Ask<'_>, scratch: &'s mut Scratch) -> &'s [(f32, Number)] {
         let Ask { clicks, now, k, model } = *ask;
         candidates::gather(self, clicks, now, scratch);
-        let Scratch { found, features, scores, hidden, raw, .. } = scratch;
-        scores.clear();
+        let Scratch { found, features, scores, hidden, raw, order, .. } = scratch;
+        order.clear();
         let model = if model == Model::Blend { self.tuned.winner } else { model };
+        let all = (0_u32..).zip(found.iter());
         if let Some(net) = self.tuned.net.as_ref().filter(|_| model == Model::Blend) {
             let stride = features::write(self, clicks, now, found, features);
             net.standardize(features, stride);
             net.forward(features, stride, hidden, raw);
-            scores.extend(raw.iter().zip(found.iter()).map(|(score, c)| (*score, c.item)));
+            order.extend(all.zip(raw.iter()).map(|((place, c), score)| Turn::new(*score, c.item, place)));
         } else {
             let returns = self.tuned.returns[model.place()];
             // Where the model has nothing to say, the first guess of all fills the list.
             let score = |c: &candidates::Candidate| model.score(self, c) + c.rough * 1e-6;
-            scores.extend(found.iter().filter(|c| returns.allow(c)).map(|c| (score(c), c.item)));
+            let allowed = all.filter(|(_, c)| returns.allow(c));
+            order.extend(allowed.map(|(place, c)| Turn::new(score(c), c.item, place)));
         }
-        best(scores, k);
+        first(order, k);
+        scores.clear();
+        scores.extend(order.iter().map(|turn| (turn.score(), turn.item())));
         scores
     }
 
@@ -194,10 +201,9 @@ impl Learned {
         self.tuned.net.is_some() || self.tuned.winner != Model::Blend
     }
 
-    /// What speaks for an item of the answer that `scratch` was lent for last; `None` when it was not on it.
-    #[must_use]
-    pub fn evidence(item: Number, scratch: &Scratch) -> Option<Evidence> {
-        scratch.found.iter().find(|c| c.item == item).map(Evidence::of)
+    /// The items of the answer that `scratch` was lent for last, in their order, and what speaks for each.
+    pub fn evidence(scratch: &Scratch) -> impl Iterator<Item = (Number, Evidence)> {
+        scratch.order.iter().map(|turn| (turn.item(), Evidence::of(&scratch.found[turn.place()])))
     }
 
     /// What it was tuned to.
@@ -289,14 +295,4 @@ pub struct Ask<'a> {
     pub k: usize,
     /// By which model.
     pub model: Model,
-}
-
-/// Leaves the best `k`, best first; equal ones by number, so that the same input gives the same answer.
-fn best(scores: &mut Vec<(f32, Number)>, k: usize) {
-    let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
-    if scores.len() > k {
-        scores.select_nth_unstable_by(k, better);
-        scores.truncate(k);
-    }
-    scores.sort_unstable_by(better);
 }

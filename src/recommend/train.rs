@@ -3,7 +3,7 @@
 
 use super::{
     features::FEATURES,
-    net::{HIDDEN, LANES, LEAK, Net},
+    net::{HIDDEN, LEAK, Net},
 };
 
 /// Predictions to learn from.
@@ -202,12 +202,15 @@ fn softmax(scores: &mut [f32]) {
     }
 }
 
+/// Sums that are added up beside each other.
+const SUMS: usize = 8;
+
 /// The inner product of two columns.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, _), (b, _)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [0.0; LANES];
+    let ((a, _), (b, _)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
+    let mut sums = [0.0; SUMS];
     for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
+        for lane in 0..SUMS {
             sums[lane] += a[lane] * b[lane];
         }
     }

@@ -12,6 +12,7 @@ use super::{
     measure::{Quality, Tally},
     model::{Model, Returns},
     train::{Ask, Dice, Examples, Teacher, fresh},
+    turns::{self, Turn},
 };
 
 /// How much is tried.
@@ -231,18 +232,17 @@ fn singles(
 ) {
     let fresh = || Tally::new(k, learned.sessions().catalogue());
     let mut tallies: Vec<[Tally; 3]> = Model::WORDS.iter().map(|_| [fresh(), fresh(), fresh()]).collect();
-    let mut list: Vec<(f32, Number)> = Vec::new();
+    let mut list: Vec<Turn> = Vec::new();
     for point in points {
         let (clicks, next, now) = revealed(sessions, *point);
         candidates::gather(learned, clicks, now, scratch);
         for ((_, model), tallies) in Model::WORDS.iter().zip(&mut tallies) {
             for (returns, tally) in Returns::ALL.into_iter().zip(tallies) {
                 list.clear();
-                list.extend(
-                    scratch.found.iter().filter(|c| returns.allow(c)).map(|c| (model.score(learned, c), c.item)),
-                );
-                super::best(&mut list, k);
-                tally.add(list.iter().map(|(_, item)| *item), &[next]);
+                let allowed = (0..).zip(&scratch.found).filter(|(_, c)| returns.allow(c));
+                list.extend(allowed.map(|(place, c)| Turn::new(model.score(learned, c), c.item, place)));
+                turns::first(&mut list, k);
+                tally.add(list.iter().map(|turn| turn.item()), &[next]);
             }
         }
     }

@@ -10,10 +10,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+pub use prometheus_client::metrics::counter::Counter;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{
-        counter::Counter,
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
@@ -59,6 +59,10 @@ pub struct Metrics {
     pub decisions: Counter,
     /// Decision requests answered without the stored profile.
     pub decisions_degraded: Counter,
+    /// Times it was asked what follows from a visit's clicks.
+    pub visits_asked: Counter,
+    /// Those of them that were remembered.
+    pub visits_remembered: Counter,
     /// Seconds from a decision request to its answer.
     pub decision_seconds: Histogram,
     /// Records ever written to the journal; persisted.
@@ -95,6 +99,8 @@ impl Default for Metrics {
             geo_refusals: Counter::default(),
             decisions: Counter::default(),
             decisions_degraded: Counter::default(),
+            visits_asked: Counter::default(),
+            visits_remembered: Counter::default(),
             decision_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
             journal_kept: Gauge::default(),
             journal_inserted: Gauge::default(),
@@ -121,18 +127,7 @@ impl Default for Metrics {
         registry.register("bodies_refused", "Bodies refused before events were counted", metrics.refused.clone());
         registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
         registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
-        registry.register("decisions", "Decision requests since start", metrics.decisions.clone());
-        registry.register(
-            "decisions_degraded",
-            "Decisions made without the stored profile",
-            metrics.decisions_degraded.clone(),
-        );
-        registry.register_with_unit(
-            "decision",
-            "Time from a decision request to its answer",
-            Unit::Seconds,
-            metrics.decision_seconds.clone(),
-        );
+        metrics.register_decisions(&mut registry);
         for (name, help, gauge) in [
             ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
             ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),
@@ -151,6 +146,27 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    fn register_decisions(&self, registry: &mut Registry) {
+        registry.register("decisions", "Decision requests since start", self.decisions.clone());
+        registry.register(
+            "decisions_degraded",
+            "Decisions made without the stored profile",
+            self.decisions_degraded.clone(),
+        );
+        for (name, help, counter) in [
+            ("visits_asked", "Times it was asked what follows from a visit's clicks", &self.visits_asked),
+            ("visits_remembered", "Those of them that were asked lately", &self.visits_remembered),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+        registry.register_with_unit(
+            "decision",
+            "Time from a decision request to its answer",
+            Unit::Seconds,
+            self.decision_seconds.clone(),
+        );
+    }
+
     /// Counts one body refused unread.
     pub fn refuse_body(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();

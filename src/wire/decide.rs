@@ -1,12 +1,7 @@
-//! `POST /v1/decide` and `GET /v1/recommend`.
+//! What `POST /v1/decide` and `GET /v1/recommend` are asked; what they answer is in `shown`.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
 use utoipa::ToSchema;
-
-use super::tracker::TrackerSettings;
 
 /// What a page asks.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -94,100 +89,6 @@ pub struct ConsentBody {
     pub personalization: Option<bool>,
 }
 
-/// The answer for all slots.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DecideAnswer<'a> {
-    /// The id to go on with; absent without consent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub visitor: Option<String>,
-    /// By slot; slots nobody fills are absent.
-    #[schema(value_type = Object)]
-    pub decisions: Map<String, Value>,
-    /// True when the stored profile could not be read in time.
-    pub degraded: bool,
-    /// The site's settings, when the tracker has others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub settings: Option<TrackerSettings<'a>>,
-}
-
-/// The answer for one slot.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DecisionBody<'a> {
-    /// The offer shown.
-    pub offer: Option<&'a str>,
-    /// The experiment's arm.
-    pub variant: Option<&'a str>,
-    /// Texts by name.
-    #[schema(value_type = Object)]
-    pub content: &'a Map<String, Value>,
-    /// Items, best first.
-    pub items: Vec<ShownItem<'a>>,
-    /// How the items were drawn, signed: to be sent back with `Slot Viewed` and `Slot Clicked` as it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exposure: Option<&'a str>,
-    /// offer, experiment, recommendation, fallback or control.
-    pub reason: &'static str,
-    /// Why, in sentences; only to `server` and `admin` keys.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<&'a [String]>,
-    /// Items that would have been shown by their scores, and what kept them away; as `explanation`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<Vec<LeftOutBody<'a>>>,
-}
-
-/// Why an item is shown.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ItemExplanation<'a> {
-    /// The model whose word weighed most.
-    pub model: &'static str,
-    /// What speaks for it, in a sentence.
-    pub evidence: &'a str,
-    /// What the model says.
-    pub model_score: f32,
-    /// What came of it after the rules.
-    pub score: f32,
-    /// The rules that moved it.
-    pub rules: &'a [String],
-}
-
-/// An item that is not shown.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LeftOutBody<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// What keeps it away.
-    pub because: &'a str,
-}
-
-/// An item on a page.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ShownItem<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// Name.
-    pub title: &'a str,
-    /// Page.
-    pub url: &'a str,
-    /// Picture.
-    pub image: &'a str,
-    /// Price in minor units.
-    pub price_minor: i64,
-    /// Currency of the price.
-    pub currency: Cow<'a, str>,
-    /// Maker.
-    pub brand: &'a str,
-    /// Categories.
-    pub categories: &'a [String],
-    /// The model that put it here.
-    pub reason: &'static str,
-    /// Its score; comparable within this answer only.
-    pub score: f32,
-    /// Why it is here; only to `server` and `admin` keys.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<ItemExplanation<'a>>,
-}
-
 /// What `GET /v1/recommend` takes.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct RecommendQuery {
@@ -213,17 +114,4 @@ pub struct RecommendQuery {
     /// `session_neighbours`, `sequential_rules`, `bought_together`, `cross_sell`, `up_sell` or `similar_items`.
     #[serde(default)]
     pub model: Option<String>,
-}
-
-/// What it answers.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RecommendAnswer<'a> {
-    /// Best first.
-    pub items: Vec<ShownItem<'a>>,
-    /// Why these, for `server` and `admin` keys.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<&'a [String]>,
-    /// Items that would have been shown by their scores, and what kept them away; as `explanation`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<Vec<LeftOutBody<'a>>>,
 }

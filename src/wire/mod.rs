@@ -11,4 +11,5 @@ pub mod item;
 pub mod meaning;
 pub mod recommending;
 pub mod reports;
+pub mod shown;
 pub mod tracker;

@@ -104,7 +104,7 @@ pub struct PreviewAnswer {
     pub slots: Vec<String>,
     /// As `POST /v1/decide` answers them to a `server` key; slots nobody fills are absent.
     #[schema(value_type = Object)]
-    pub decisions: serde_json::Map<String, serde_json::Value>,
+    pub decisions: Box<RawValue>,
     /// True when the stored profile could not be read in time.
     pub degraded: bool,
 }

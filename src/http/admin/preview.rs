@@ -15,7 +15,10 @@ use crate::{
     },
     model::VisitorId,
     personalize::Ask,
-    wire::recommending::{PreviewAnswer, PreviewQuestion, SeenItem},
+    wire::{
+        recommending::{PreviewAnswer, PreviewQuestion, SeenItem},
+        shown::decisions_within,
+    },
 };
 
 const SLOTS_MAX: usize = 50;
@@ -68,7 +71,8 @@ pub async fn preview(
         bought: profile.bought_items.iter().map(seen).collect(),
         interests: doors.personalizer.affinities(&profile, &snapshot).into_iter().map(|(name, _)| name).collect(),
         known: profile.events > 0,
-        decisions: decide::bodies(&snapshot, &answer, &language, true)?,
+        decisions: decisions_within(&decide::bodies(&snapshot, &answer, &language, true))
+            .map_err(|error| ApiError::Internal(error.to_string()))?,
         degraded: answer.degraded,
         slots,
     }))
