@@ -76,7 +76,7 @@ pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Found, JournalError> {
     segments.resize_newest(found.offset as u64);
     let usable = found.bad.is_empty() && !header_damaged;
     let end = found.offset as u64;
-    let newest = usable.then_some(Newest { file, end, length: end });
+    let newest = usable.then_some(Newest::at(file, end));
     tell(&report);
     Ok(Found { id, segments, newest, report })
 }
@@ -89,7 +89,7 @@ fn birth(disk: &Disk, dir: &Path, mut segments: Segments) -> io::Result<Found> {
     let file = disk.create(&segments::path_of(dir, first), &header)?;
     segments.begin(first, header.len() as u64);
     let end = header.len() as u64;
-    let newest = Some(Newest { file, end, length: end });
+    let newest = Some(Newest::at(file, end));
     Ok(Found { id, segments, newest, report: Recovery::default() })
 }
 

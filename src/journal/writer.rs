@@ -31,9 +31,16 @@ pub(super) struct Newest {
     pub end: u64,
     /// The file's length: from `end` to here it holds zeros, or what a crash left.
     pub length: u64,
+    /// Whether the disk has room to write ahead; one that has none is not asked again for this file.
+    pub roomy: bool,
 }
 
 impl Newest {
+    /// A file whose records end at `end`, and with them the file.
+    pub(super) fn at(file: File, end: u64) -> Self {
+        Self { file, end, length: end, roomy: true }
+    }
+
     /// Cuts off what was written ahead. Should that fail, or never be synced, it is zeros and hurts nobody.
     fn tidy(self) {
         let _ = self.file.set_len(self.end);
@@ -102,8 +109,11 @@ impl Writer {
             }
             return Err(self.failure(error));
         }
-        if end > newest.length {
-            newest.length = self.ahead(&newest.file, end);
+        if end > newest.length
+            && let Err(error) = self.write_ahead(&mut newest, end)
+        {
+            let _ = newest.file.set_len(newest.end);
+            return Err(self.failure(error));
         }
         if let Err(error) = self.shared.disk.sync(&newest.file) {
             // What the page cache holds says nothing about the disk any more. Should the cut fail as well,
@@ -138,17 +148,22 @@ impl Writer {
     }
 
     /// Writes zeros from `end` on, where the next groups will go: a sync that need not lengthen the file is one
-    /// write to the disk instead of two. Tells the file's length; a disk that has no room for them has none to spare.
-    fn ahead(&self, file: &File, end: u64) -> u64 {
+    /// write to the disk instead of two. What a full disk refuses here is not needed.
+    fn write_ahead(&self, newest: &mut Newest, end: u64) -> io::Result<()> {
+        newest.length = end;
         let room = self.shared.limits.segment_bytes.saturating_sub(end).min(AHEAD);
-        match self.shared.disk.lengthen(file, end, room) {
-            Ok(()) => end + room,
-            Err(error) => {
-                tracing::debug!(%error, "cannot write ahead in the journal");
-                let _ = file.set_len(end);
-                end
-            }
+        if room == 0 || !newest.roomy {
+            return Ok(());
         }
+        match self.shared.disk.lengthen(&newest.file, end, room) {
+            Ok(()) => newest.length = end + room,
+            Err(error) if is_no_space(&error) => {
+                newest.roomy = false;
+                newest.file.set_len(end)?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Begins a segment at the durable end.
@@ -159,7 +174,7 @@ impl Writer {
         let end = header.len() as u64;
         segments.begin(self.next, end);
         self.shared.disk_bytes.store(segments.bytes(), Ordering::Relaxed);
-        Ok(Newest { file, end, length: end })
+        Ok(Newest::at(file, end))
     }
 
     /// What an error means for those who wait.
