@@ -31,6 +31,7 @@ mod rules;
 mod sessions;
 mod settings;
 mod slots;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod train;

@@ -139,15 +139,18 @@ impl Sessions {
         self.ended.last().copied().unwrap_or(0)
     }
 
-    /// The visits up to `count`, the oldest ones.
+    /// The visits from `start` up to `end`, which is not among them, numbered from zero; times, and the numbers of
+    /// items, are told as before.
     #[must_use]
-    pub fn before(&self, count: usize) -> Self {
-        let count = count.min(self.len());
+    pub fn between(&self, start: usize, end: usize) -> Self {
+        let end = end.min(self.len());
+        let start = start.min(end);
+        let first = self.offsets[start];
         Self {
-            items: self.items[..self.offsets[count] as usize].to_vec(),
-            offsets: self.offsets[..=count].to_vec(),
-            ended: self.ended[..count].to_vec(),
-            visitors: self.visitors[..count].to_vec(),
+            items: self.items[first as usize..self.offsets[end] as usize].to_vec(),
+            offsets: self.offsets[start..=end].iter().map(|offset| offset - first).collect(),
+            ended: self.ended[start..end].to_vec(),
+            visitors: self.visitors[start..end].to_vec(),
             origin_s: self.origin_s,
             catalogue: self.catalogue,
         }

@@ -101,6 +101,34 @@ fn tuning_twice_gives_the_same() {
     assert_eq!((once.net, once.settings, once.trial), (twice.net, twice.settings, twice.trial));
 }
 
+/// A newspaper: an item lives for a day, and the next one is the one after it that day, or any of them.
+fn news(days: usize) -> Vec<Vec<Number>> {
+    let mut dice = Dice(3);
+    let visit = |day: usize, dice: &mut Dice| {
+        let mut at = dice.below(12);
+        let mut visit = vec![(day * 12 + at) as Number];
+        for _ in 0..3 {
+            at = if dice.below(4) > 0 { (at + 1) % 12 } else { dice.below(12) };
+            visit.push((day * 12 + at) as Number);
+        }
+        visit
+    };
+    // A visit every ten minutes.
+    (0..days).flat_map(|day| (0..144).map(move |_| day)).map(|day| visit(day, &mut dice)).collect()
+}
+
+#[test]
+fn where_items_live_for_a_day_the_trial_knows_what_was_known_then() {
+    let all = news(14);
+    let tuned = tune(&visits(&all), &bounds(), &mut |_| ());
+    // Nothing of the last two days was there before: without them no model would find anything.
+    let (best, second) = tuned.margin();
+    assert_eq!(tuned.winner, Model::Blend);
+    assert!(best.hit_rate > 0.6 && best.mrr > 0.4, "{best:?}, then {second:?}");
+    assert!(tuned.trial[Model::Trending.place()].hit_rate < best.hit_rate, "{:?}", tuned.trial);
+    assert!(tuned.net.is_some());
+}
+
 #[test]
 fn too_short_a_past_tunes_nothing() {
     let tuned = tune(&visits(&ring(20, 10, 0)), &bounds(), &mut |_| ());

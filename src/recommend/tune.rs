@@ -1,16 +1,18 @@
 //! Finds what suits a site by trying on its own past: settings, models, and the blend.
 //!
-//! The newest visits are held out. What is learned from the rest predicts them, click by click; on the
-//! older part of these predictions the blend is taught, on the newer part everything is judged. Then
-//! the blend is taught once more on all of them. The number of predictions is bounded, so that a site
+//! The newest visits are held out. What is learned from the rest predicts them, click by click; where most of
+//! what they look at is newer than that, what is held out is added stretch by stretch as it lies behind
+//! (`stages`). On the older part of these predictions the blend is taught, on the newer part everything is
+//! judged. Then the blend is taught once more on all of them. The number of predictions is bounded, so that a site
 //! with a hundred times the clicks does not take a hundred times as long.
 
 use std::sync::Arc;
 
 use super::{
-    Learned, Net, Number, Scratch, Sessions, Settings, candidates, features,
+    Net, Number, Scratch, Sessions, Settings, candidates, features,
     measure::{Quality, Tally},
     model::{Model, Returns},
+    stages::Stages,
     train::{Ask, Dice, Examples, Teacher, fresh},
     turns::{self, Turn},
 };
@@ -107,17 +109,17 @@ pub fn tune(sessions: &Sessions, bounds: &Bounds, tell: &mut dyn FnMut(f32)) -> 
         return tuned;
     }
     tell(0.02);
-    let mut learned = Learned::new(sessions.before(from), &Arc::new(tuned.clone()));
+    let mut stages = Stages::new(sessions, from, &Arc::new(tuned.clone()), &mut |share| tell(0.02 + 0.13 * share));
     tell(0.15);
     let mut scratch = Scratch::default();
     tuned.settings =
-        settings(&mut learned, sessions, &thinned(&teach, bounds.trial_max), &mut |share| tell(0.15 + 0.25 * share));
-    learned.set(&Arc::new(tuned.clone()));
-    singles(&learned, sessions, &judge, bounds.k, &mut tuned, &mut scratch);
+        settings(&mut stages, sessions, &thinned(&teach, bounds.trial_max), &mut |share| tell(0.15 + 0.25 * share));
+    stages.set(&Arc::new(tuned.clone()));
+    singles(&stages, sessions, &judge, bounds.k, &mut tuned, &mut scratch);
     tell(0.45);
-    let mut taught = examples(&learned, sessions, &teach, &mut scratch);
-    let mut asked = examples(&learned, sessions, &judge, &mut scratch);
-    drop(learned);
+    let mut taught = examples(&stages, sessions, &teach, &mut scratch);
+    let mut asked = examples(&stages, sessions, &judge, &mut scratch);
+    drop(stages);
     tell(0.55);
     let (net, passes, quality) =
         first_lesson(&mut taught, &mut asked, judge.len(), bounds, &mut |share| tell(0.55 + 0.25 * share));
@@ -170,7 +172,7 @@ fn revealed(sessions: &Sessions, point: Point) -> (&[Number], Number, u32) {
 }
 
 /// Settings of the neighbours, one after the other, each by the quality of the neighbours alone.
-fn settings(learned: &mut Learned, sessions: &Sessions, points: &[Point], tell: &mut dyn FnMut(f32)) -> Settings {
+fn settings(stages: &mut Stages, sessions: &Sessions, points: &[Point], tell: &mut dyn FnMut(f32)) -> Settings {
     type Choice = fn(&mut Settings, usize) -> bool;
     fn pick(value: &mut f32, values: &[f32], place: usize) -> bool {
         values.get(place).map(|chosen| *value = *chosen).is_some()
@@ -189,12 +191,12 @@ fn settings(learned: &mut Learned, sessions: &Sessions, points: &[Point], tell: 
     ];
     let mut scratch = Scratch::default();
     let mut best = Settings::default();
-    let mut try_out = |learned: &mut Learned, settings: Settings| {
-        learned.set(&Arc::new(Tuned { settings, ..Tuned::default() }));
+    let mut try_out = |stages: &mut Stages, settings: Settings| {
+        stages.set(&Arc::new(Tuned { settings, ..Tuned::default() }));
         let mut worth = 0.0;
         for point in points {
             let (clicks, next, now) = revealed(sessions, *point);
-            candidates::gather(learned, clicks, now, &mut scratch);
+            candidates::gather(stages.before(point.0), clicks, now, &mut scratch);
             worth += scratch.found.iter().find(|c| c.item == next).map_or(0.0, |right| {
                 let ahead = scratch.found.iter().filter(|c| c.near > right.near).count();
                 1.0 / (1.0 + ahead as f32) + if ahead < 20 { 1.0 } else { 0.0 }
@@ -202,7 +204,7 @@ fn settings(learned: &mut Learned, sessions: &Sessions, points: &[Point], tell: 
         }
         worth
     };
-    let mut highest = try_out(learned, best);
+    let mut highest = try_out(stages, best);
     for (done, choice) in choices.iter().enumerate() {
         let start = best;
         for place in 0.. {
@@ -210,7 +212,7 @@ fn settings(learned: &mut Learned, sessions: &Sessions, points: &[Point], tell: 
             if !choice(&mut tried, place) {
                 break;
             }
-            let worth = try_out(learned, tried);
+            let worth = try_out(stages, tried);
             // A hair's breadth is chance: what is there stays.
             if worth > highest * 1.002 {
                 (highest, best) = (worth, tried);
@@ -222,19 +224,13 @@ fn settings(learned: &mut Learned, sessions: &Sessions, points: &[Point], tell: 
 }
 
 /// How each model does alone, showing items of the visit again or not, whichever is better.
-fn singles(
-    learned: &Learned,
-    sessions: &Sessions,
-    points: &[Point],
-    k: usize,
-    tuned: &mut Tuned,
-    scratch: &mut Scratch,
-) {
-    let fresh = || Tally::new(k, learned.sessions().catalogue());
+fn singles(stages: &Stages, sessions: &Sessions, points: &[Point], k: usize, tuned: &mut Tuned, scratch: &mut Scratch) {
+    let fresh = || Tally::new(k, sessions.catalogue());
     let mut tallies: Vec<[Tally; 3]> = Model::WORDS.iter().map(|_| [fresh(), fresh(), fresh()]).collect();
     let mut list: Vec<Turn> = Vec::new();
     for point in points {
         let (clicks, next, now) = revealed(sessions, *point);
+        let learned = stages.before(point.0);
         candidates::gather(learned, clicks, now, scratch);
         for ((_, model), tallies) in Model::WORDS.iter().zip(&mut tallies) {
             for (returns, tally) in Returns::ALL.into_iter().zip(tallies) {
@@ -257,10 +253,11 @@ fn singles(
 }
 
 /// Predictions whose next item is among the candidates; the others teach nothing.
-fn examples(learned: &Learned, sessions: &Sessions, points: &[Point], scratch: &mut Scratch) -> Examples {
+fn examples(stages: &Stages, sessions: &Sessions, points: &[Point], scratch: &mut Scratch) -> Examples {
     let mut examples = Examples::default();
     for point in points {
         let (clicks, next, now) = revealed(sessions, *point);
+        let learned = stages.before(point.0);
         candidates::gather(learned, clicks, now, scratch);
         let Scratch { found, features, .. } = scratch;
         if let Some(right) = found.iter().position(|c| c.item == next) {
