@@ -31,14 +31,14 @@ pub(super) struct Newest {
     pub end: u64,
     /// The file's length: from `end` to here it holds zeros, or what a crash left.
     pub length: u64,
-    /// Whether the disk has room to write ahead; one that has none is not asked again for this file.
-    pub roomy: bool,
+    /// Whether the disk lets us write ahead; one that refused is not asked again for this file.
+    pub willing: bool,
 }
 
 impl Newest {
     /// A file whose records end at `end`, and with them the file.
     pub(super) fn at(file: File, end: u64) -> Self {
-        Self { file, end, length: end, roomy: true }
+        Self { file, end, length: end, willing: true }
     }
 
     /// Cuts off what was written ahead. Should that fail, or never be synced, it is zeros and hurts nobody.
@@ -148,20 +148,20 @@ impl Writer {
     }
 
     /// Writes zeros from `end` on, where the next groups will go: a sync that need not lengthen the file is one
-    /// write to the disk instead of two. What a full disk refuses here is not needed.
+    /// write to the disk instead of two. Where that is refused the file goes on without: what matters, the records
+    /// and their sync, will tell what is wrong with the disk.
     fn write_ahead(&self, newest: &mut Newest, end: u64) -> io::Result<()> {
         newest.length = end;
         let room = self.shared.limits.segment_bytes.saturating_sub(end).min(AHEAD);
-        if room == 0 || !newest.roomy {
-            return Ok(());
-        }
-        match self.shared.disk.lengthen(&newest.file, end, room) {
-            Ok(()) => newest.length = end + room,
-            Err(error) if is_no_space(&error) => {
-                newest.roomy = false;
-                newest.file.set_len(end)?;
+        if room > 0 && newest.willing {
+            match self.shared.disk.lengthen(&newest.file, end, room) {
+                Ok(()) => newest.length = end + room,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot write ahead in the journal");
+                    newest.willing = false;
+                    newest.file.set_len(end)?;
+                }
             }
-            Err(error) => return Err(error),
         }
         Ok(())
     }

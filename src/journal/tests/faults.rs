@@ -89,8 +89,8 @@ impl Faults {
         self.state.lock().unwrap().write = Some((after_bytes, error.raw_os_error()));
     }
 
-    pub(in crate::journal) fn fail_lengthening(&self, error: Option<rustix::io::Errno>) {
-        self.state.lock().unwrap().lengthening = error.map(rustix::io::Errno::raw_os_error);
+    pub(in crate::journal) fn fail_lengthening(&self, error: rustix::io::Errno) {
+        self.state.lock().unwrap().lengthening = Some(error.raw_os_error());
     }
 
     pub(in crate::journal) fn fail_next_sync(&self, error: rustix::io::Errno) {
