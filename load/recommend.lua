@@ -13,6 +13,14 @@ function init()
   math.randomseed(os.time() + thread_number * 7919)
 end
 
+-- Milliseconds that each connection rests between its requests, where the rate is not to be the highest.
+local rest = tonumber(os.getenv("LOAD_REST_MS"))
+if rest then
+  function delay()
+    return rest
+  end
+end
+
 function request()
   local visitor, item = visitors.id(math.random(visitors.count)), items[math.random(#items)]
   return wrk.format("GET", "/v1/recommend?key=" .. visitors.key .. "&visitor=" .. visitor .. "&item=" .. item .. "&k=21")

@@ -26,6 +26,8 @@ SERVICE_MIB_MAX=500 ENGINE_MIB_MAX=1500
 # Growth: sizes in clicks, and what holds up to ten million of them: seconds of a build, memory of the service, and
 # how many times higher p99 may be beside a rebuild.
 GROWTH_SIZES=${GROWTH_SIZES:-100000 1000000 10000000}
+# What each connection rests between two requests, milliseconds: some 5,000 requests a second, about half of the most.
+GROWTH_REST_MS=${GROWTH_REST_MS:-12}
 GROWTH_SECONDS_MAX=60 GROWTH_MIB_MAX=1536 GROWTH_P99_RATIO_MAX=2
 # The outage: how long the warehouse is away, seconds, and the service's memory meanwhile, beside the set of
 # seen messages, which has a bound of its own.
