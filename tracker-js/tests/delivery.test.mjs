@@ -160,6 +160,7 @@ scene('what happens without a network arrives when it is back', async ({ site, p
 
 scene('two tabs are one visitor', async ({ site, page, context }) => {
   await opened({ site, page });
+  await until('a kept id', () => page.evaluate(() => !!localStorage['ashna.k1.id']));
   await loaded({ site, page: await context.newPage() });
   await until('both views', () => site.posts.length === 2);
   assert.equal(site.posts[1].visitor, site.posts[0].visitor);
