@@ -29,7 +29,7 @@ pub(super) struct Newest {
     pub file: File,
     /// Where its records end, up to which all is durable.
     pub end: u64,
-    /// The file's length: from `end` to here it holds zeros, or what a crash left.
+    /// The file's length: from `end` to here it holds zeros.
     pub length: u64,
     /// Whether the disk lets us write ahead; one that refused is not asked again for this file.
     pub willing: bool,
