@@ -107,11 +107,10 @@ impl App {
             Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
         };
         let profiles = live_profiles(config, &catalog, &journal, &store);
-        recover::profiles(&journal, &profiles, *delivery.delivered().borrow())?;
-
         let seal = exposure_seal(&control).await?;
         let (mut back, feeds) = keeping(&catalog, &control, &config.feeds);
         let learned = learning(config, (&control, &catalog), &store, &delivery, &mut back).await?;
+        recover::undelivered(&journal, (&profiles, &learned.0), *delivery.delivered().borrow())?;
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
             config.ingest.clone(),

@@ -5,6 +5,7 @@ use anyhow::Context;
 use crate::{
     dedup::Dedup,
     journal::{Journal, ReadError, Recovery},
+    learn::Learn,
     model::Position,
     profiles::{Profiles, reducer},
     store::rows,
@@ -46,8 +47,12 @@ pub fn message_ids(journal: &Journal, dedup: &Dedup, complete: Position) -> anyh
     }
 }
 
-/// Live profiles begin with what the warehouse does not have yet.
-pub fn profiles(journal: &Journal, profiles: &Profiles, delivered: Position) -> anyhow::Result<()> {
+/// Live profiles, and what is learned from everybody, begin with what the warehouse does not have yet.
+pub fn undelivered(
+    journal: &Journal,
+    (profiles, learn): (&Profiles, &Learn),
+    delivered: Position,
+) -> anyhow::Result<()> {
     let mut reader = journal.reader(delivered.max(journal.first()));
     loop {
         match reader.read(10_000, 16 << 20) {
@@ -58,6 +63,7 @@ pub fn profiles(journal: &Journal, profiles: &Profiles, delivered: Position) -> 
                     if event.visitor.is_somebody() && event.robot.is_empty() {
                         let folded = reducer::event_of(&event, journal.id(), record.position);
                         profiles.apply(event.site, event.visitor, &folded);
+                        learn.recover(event.site, event.visitor, &folded);
                     }
                 }
             }

@@ -179,7 +179,7 @@ mod tests {
         for buyer in 0..30 {
             orders.push(buyer, 0, if buyer < 10 { &[0, 4, 3] } else { &[5] });
         }
-        let bought = Bought::new(&orders, items.len());
+        let bought = Bought::new(orders, items.len());
         let content = Arc::new(Content::new(shop().iter()));
         Index::new(Parts { items, ..Parts::default() }).with_bought(bought).with_content(content)
     }

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use super::recent::UnderWay;
 use crate::{
     config,
     decide::index::{Index, Number, Parts},
@@ -113,13 +114,14 @@ pub struct Builder {
     params: Params,
     now: Timestamp,
     /// Visitors whose visit that is still under way is left out.
-    under_way: HashSet<u128, ahash::RandomState>,
+    under_way: UnderWay,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
     items: Vec<(ItemId, Arc<str>, f32)>,
     categories: HashSet<Arc<str>, ahash::RandomState>,
     /// The visit being read.
     clicks: Vec<Number>,
     acts: Acts,
+    ordered: Vec<(Timestamp, Vec<Number>)>,
     visitor: Option<u128>,
     last_at: Timestamp,
     gathered: Gathered,
@@ -134,12 +136,13 @@ impl Builder {
         Self {
             params,
             now,
-            under_way: HashSet::default(),
+            under_way: UnderWay::default(),
             numbers: HashMap::default(),
             items: Vec::new(),
             categories: HashSet::default(),
             clicks: Vec::new(),
             acts: Acts::default(),
+            ordered: Vec::new(),
             visitor: None,
             last_at: Timestamp::default(),
             gathered: Gathered::default(),
@@ -149,8 +152,7 @@ impl Builder {
     }
 
     /// Leaves out the visits of these visitors that are still under way.
-    #[must_use]
-    pub fn without(self, under_way: HashSet<u128, ahash::RandomState>) -> Self {
+    pub(super) fn without(self, under_way: UnderWay) -> Self {
         Self { under_way, ..self }
     }
 
@@ -180,7 +182,9 @@ impl Builder {
                 self.items[first as usize].2 += act * self.params.trend_weight(self.now, event.at);
             }
         }
-        self.orders.push(mark(event.visitor), event.at.0, &ordered);
+        if !ordered.is_empty() {
+            self.ordered.push((event.at, ordered));
+        }
         self.events < self.params.events_max
     }
 
@@ -212,12 +216,16 @@ impl Builder {
 
     fn end_visit(&mut self) {
         let (mut clicks, acts) = (std::mem::take(&mut self.clicks), std::mem::take(&mut self.acts));
+        let ordered = std::mem::take(&mut self.ordered);
         let Some(visitor) = self.visitor else { return };
         let goes_on = self.now.since(self.last_at) <= self.params.session_ms;
-        if !(goes_on && self.under_way.contains(&visitor)) {
+        if !(goes_on && self.under_way.contains_key(&visitor)) {
             let weight = self.params.trend_weight(self.now, self.last_at);
             acts.iter().for_each(|(item, act)| self.items[item as usize].2 += act * weight);
             self.gathered.push(&clicks, self.last_at.0, mark(visitor));
+            for (at, items) in &ordered {
+                self.orders.push(mark(visitor), at.0, items);
+            }
         }
         clicks.clear();
         self.clicks = clicks;
@@ -231,7 +239,7 @@ impl Builder {
         // Made again from `items`, and there is no need to have it twice meanwhile.
         drop(numbers);
         let learned = Learned::new(gathered.sessions(), tuned);
-        let bought = Bought::new(&orders, items.len());
+        let bought = Bought::new(orders, items.len());
         Index::new(Parts { items, neighbours: Vec::new(), events }).with(learned).with_bought(bought)
     }
 }

@@ -7,13 +7,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use super::recent::Heard;
-use crate::model::{Action, ProfileEvent, SiteId, VisitorId};
+use crate::model::{ProfileEvent, SiteId, VisitorId};
 
 /// Items waiting, a hundred bytes each.
 const WAITING_MAX: usize = 100_000;
@@ -27,26 +27,17 @@ pub(super) struct Ear {
 impl Ear {
     /// Takes one event.
     pub(super) fn hear(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
-        let told = matches!(event.action, Action::ItemViewed | Action::CartAdded | Action::Ordered);
-        if !told || event.items.is_empty() {
+        let mut told = Heard::of(site, visitor, event).peekable();
+        if told.peek().is_none() {
             return;
         }
-        let category: Arc<str> = if event.items.len() == 1 { (&*event.category).into() } else { Arc::default() };
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        for (item, ..) in event.items.iter().filter(|(item, ..)| !item.is_empty()) {
+        for one in told {
             if heard.len() >= WAITING_MAX {
                 self.let_go.fetch_add(1, Relaxed);
                 continue;
             }
-            heard.push(Heard {
-                site,
-                visitor: visitor.0,
-                at: event.occurred_at,
-                position: event.position,
-                action: event.action,
-                item: Arc::clone(item),
-                category: Arc::clone(&category),
-            });
+            heard.push(one);
         }
     }
 

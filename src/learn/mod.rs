@@ -3,7 +3,8 @@
 //! In two parts. The large index of a site is built from what the store has, on a thread of low priority,
 //! when there is something new and the last build is paid for (`due`); a build holds no rows, only the
 //! visits they make. What is heard meanwhile (`ear`), the moment it is durable, is added beside it every
-//! second (`recent`), so that an item first seen is recommended before the store has its first click.
+//! second (`recent`), so that an item first seen is recommended before the store has its first click; so
+//! is what a start finds in the journal and the store does not have yet.
 //! Decisions take the finished index by an atomic swap and never wait.
 //!
 //! What the recommendations weigh is tuned to each site on the newest part of its own clicks
@@ -33,7 +34,7 @@ use self::{
     build::{Builder, ItemEvent, Params},
     due::Due,
     ear::Ear,
-    recent::Recent,
+    recent::{Heard, Recent},
     shelves::Shelves,
     tuning::Tuning,
 };
@@ -133,6 +134,15 @@ impl Learn {
         self.ear.hear(site, visitor, event);
     }
 
+    /// Takes an event of an earlier run that the store does not have yet, oldest first.
+    pub fn recover(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
+        self.recents(|recents| {
+            for heard in Heard::of(site, visitor, event) {
+                recents.entry(site).or_default().hear(heard);
+            }
+        });
+    }
+
     /// Learns until the service stops.
     pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
         let mut due: HashMap<SiteId, Due> = HashMap::new();
@@ -216,7 +226,11 @@ impl Learn {
 
     /// Adds what was heard to the indexes.
     async fn freshen(self: &Arc<Self>) {
-        let (heard, changed) = (self.ear.take(), self.shelves.changed());
+        let (mut heard, changed) = (self.ear.take(), self.shelves.changed());
+        self.recents(|recents| {
+            let untold = recents.iter().filter(|(_, recent)| recent.is_untold()).map(|(site, _)| *site);
+            untold.for_each(|site| _ = heard.entry(site).or_default());
+        });
         if heard.is_empty() && changed.is_empty() && !self.tuning.any_news() {
             return;
         }

@@ -218,3 +218,23 @@ async fn a_click_changes_the_same_visitors_next_answer() {
     assert_eq!(recommended(&app, &next).await[0].0, "p-31", "at once");
     app.finish().await;
 }
+
+#[tokio::test]
+async fn an_order_shows_in_the_next_answers_without_a_build() {
+    let app = without_builds().await;
+    let bought = "&item=p-5&model=bought_together";
+    let is_told =
+        async || recommended(&app, bought).await.first() == Some(&("p-9".to_owned(), "bought_together".to_owned()));
+    for order in ["one", "another"] {
+        let mut buyer = app.visitor();
+        looks_at(&mut buyer, &["p-5", "p-6"]).await;
+        assert!(!is_told().await, "one buyer proves nothing");
+        let products = json!([{ "product_id": "p-5" }, { "product_id": "p-9" }]);
+        let order = json!({ "order_id": order, "currency": "EUR", "revenue": 10, "products": products });
+        buyer.tracks("Order Completed", order).await;
+    }
+    eventually("the two orders are learned from", Duration::from_secs(10), is_told).await;
+    let crossed = async || recommended(&app, "&model=trending").await.iter().any(|(id, _)| id == "p-9");
+    eventually("what was bought is popular", Duration::from_secs(10), crossed).await;
+    app.finish().await;
+}

@@ -23,6 +23,7 @@ mod profiles;
 mod rate;
 mod recommendations;
 mod recorded;
+mod recovered;
 mod reports;
 mod segment;
 mod service;
