@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -56,6 +56,13 @@ pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
     let mut names = Names::default();
     let train = Clicks::read(&options.train, &mut names)?;
     let test = Clicks::read(&options.test, &mut names)?;
+    if test.visits().iter().all(|(_, visit)| visit.len() < 2) {
+        bail!("{}: no visit has two clicks, so there is none to predict", options.test.display());
+    }
+    if train.is_later_than(&test) {
+        let said = "note: every click of the training file is later than those of the test file, so that what was is predicted";
+        writeln!(std::io::stderr(), "{said} from what came after it")?;
+    }
     let sessions = Sessions::new(train.clicks());
     drop(train);
     bar.set_message("tuning on the last part of the training file");

@@ -14,15 +14,17 @@ pub(super) struct Rows<R> {
     meter: Meter,
     place: u64,
     is_array: bool,
+    /// Whether the array's last bracket was seen.
+    is_closed: bool,
 }
 
 impl<R: BufRead> Rows<R> {
     pub(super) const fn lines(source: R, meter: Meter) -> Self {
-        Self { source, meter, place: 0, is_array: false }
+        Self { source, meter, place: 0, is_array: false, is_closed: false }
     }
 
     pub(super) const fn array(source: R, meter: Meter) -> Self {
-        Self { source, meter, place: 0, is_array: true }
+        Self { source, meter, place: 0, is_array: true, is_closed: false }
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
@@ -31,13 +33,18 @@ impl<R: BufRead> Rows<R> {
             let read = if self.is_array { self.next_element() } else { self.next_line() };
             let text = match read {
                 Ok(Some(text)) => text,
+                Ok(None) if self.is_array && !self.is_closed => return Some(Err(FeedError::Cut(self.place + 1))),
                 Ok(None) => return None,
                 Err(error) => return Some(Err(told(error, self.place + 1))),
             };
             self.place += u64::from(!self.is_array);
             let item = match text {
-                Piece::Whole(text) if text.trim_ascii().is_empty() => continue,
+                Piece::Whole(text) | Piece::Last(text) if text.trim_ascii().is_empty() => continue,
                 Piece::Whole(text) => ItemBody::read(text.trim_ascii()),
+                Piece::Last(text) => match ItemBody::read(text.trim_ascii()) {
+                    Err(_) if !is_whole(&text) => return Some(Err(FeedError::Cut(self.place.max(1)))),
+                    read => read,
+                },
                 Piece::TooLarge => {
                     Err(FlawKind::RowTooLarge.because(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
                 }
@@ -54,7 +61,7 @@ impl<R: BufRead> Rows<R> {
             self.meter.next_row();
             let bytes = self.source.fill_buf()?;
             if bytes.is_empty() {
-                return Ok(any.then_some(if too_large { Piece::TooLarge } else { Piece::Whole(line) }));
+                return Ok(any.then_some(if too_large { Piece::TooLarge } else { Piece::Last(line) }));
             }
             any = true;
             let end = memchr::memchr(b'\n', bytes);
@@ -80,7 +87,7 @@ impl<R: BufRead> Rows<R> {
         loop {
             let bytes = self.source.fill_buf()?;
             if bytes.is_empty() {
-                return Ok((!element.is_empty()).then_some(Piece::Whole(element)));
+                return Ok((!element.is_empty() && self.is_closed).then_some(Piece::Whole(element)));
             }
             let mut used = 0;
             let mut ended = false;
@@ -94,6 +101,7 @@ impl<R: BufRead> Rows<R> {
                 match byte {
                     b'[' if depth == 0 && element.is_empty() => continue,
                     b',' | b']' if depth == 0 => {
+                        self.is_closed = *byte == b']';
                         ended = true;
                         break;
                     }
@@ -113,7 +121,14 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
+/// Whether a line that is no item is at least all that was meant: JSON from its first to its last bracket.
+fn is_whole(line: &[u8]) -> bool {
+    !serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|error| error.is_eof())
+}
+
 enum Piece {
     Whole(Vec<u8>),
+    /// A line without its end.
+    Last(Vec<u8>),
     TooLarge,
 }

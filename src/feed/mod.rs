@@ -66,6 +66,12 @@ pub enum FeedError {
     /// One row goes on and on.
     #[error("the row at {0} is larger than {ROW_BYTES_MAX} bytes; a quote or an element is not closed")]
     Endless(u64),
+    /// A quote takes all that follows for its text.
+    #[error("the quote that opens in the row at line {0} is never closed; nothing after it can be read")]
+    Unclosed(u64),
+    /// It breaks off.
+    #[error("the file ends in the middle of row {0}; was it sent whole?")]
+    Cut(u64),
     /// Too many bytes in all.
     #[error("the unpacked file is larger than {0} bytes")]
     TooLarge(u64),

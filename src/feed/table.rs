@@ -1,6 +1,6 @@
 //! Items as a table with a header: CSV, TSV, and Google's text feed.
 
-use std::io::BufRead;
+use std::io::{BufRead, Chain, Cursor};
 
 use csv::ByteRecord;
 
@@ -9,26 +9,46 @@ use super::{
     bounds::{Meter, told},
     fields::{Draft, plain_name},
 };
-use crate::model::FlawKind;
+use crate::{
+    model::{FlawKind, ItemFlaw},
+    wire::item::ItemBody,
+};
 
 /// Columns that are looked at.
 const COLUMNS_MAX: usize = 300;
 
+/// Read after the last byte. Where each part comes out tells how the file ends: as rows of their own after a
+/// whole last line, the first one inside the last field where no line end came, both inside it where a quote
+/// was never closed and took everything that followed for its text.
+const END: &[u8] = b"\x00end of file\x00\n\x00really\x00\n";
+const END_OF_FILE: &[u8] = b"\x00end of file\x00";
+const REALLY: &[u8] = b"\x00really\x00";
+
 /// The rows of a table.
 pub(super) struct Rows<R> {
-    reader: csv::Reader<R>,
+    reader: csv::Reader<Chain<R, Cursor<&'static [u8]>>>,
     columns: Vec<String>,
     record: ByteRecord,
+    /// Whether lines end with two characters, of which the reader leaves the second to the next row.
+    is_crlf: bool,
     setting: Setting,
     meter: Meter,
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) fn open(source: R, delimiter: u8, setting: Setting, meter: Meter) -> Result<Self, FeedError> {
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source);
+    pub(super) fn open(mut source: R, delimiter: u8, setting: Setting, meter: Meter) -> Result<Self, FeedError> {
+        let begun = source.fill_buf().map_err(|error| told(error, 1))?;
+        let is_crlf = memchr::memchr(b'\n', begun).is_some_and(|end| begun[..end].ends_with(b"\r"));
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source.chain(Cursor::new(END)));
         let header = reader.byte_headers().map_err(|error| failure(error, 1))?;
-        let columns = header.iter().take(COLUMNS_MAX).map(|name| plain_name(&String::from_utf8_lossy(name))).collect();
-        Ok(Self { reader, columns, record: ByteRecord::new(), setting, meter })
+        if how_it_ends(header) == Ending::InQuotes {
+            return Err(FeedError::Unclosed(1));
+        }
+        let whole = |name: &'_ [u8]| name.strip_suffix(END_OF_FILE).unwrap_or(name).to_vec();
+        let columns =
+            header.iter().take(COLUMNS_MAX).map(|name| plain_name(&String::from_utf8_lossy(&whole(name)))).collect();
+        Ok(Self { reader, columns, record: ByteRecord::new(), is_crlf, setting, meter })
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
@@ -39,16 +59,74 @@ impl<R: BufRead> Rows<R> {
             Ok(true) => {}
             Err(error) => return Some(Err(failure(error, place))),
         }
-        let place = self.record.position().map_or(place, csv::Position::line);
+        let ending = how_it_ends(&self.record);
+        let place = self.line(ending);
+        match ending {
+            Ending::Over => return None,
+            Ending::InQuotes => return Some(Err(FeedError::Unclosed(place))),
+            Ending::WithoutLineEnd if self.record.len() < self.columns.len() => {
+                return Some(Err(FeedError::Cut(place)));
+            }
+            Ending::No | Ending::WithoutLineEnd => {}
+        }
+        Some(Ok(Row { place, item: self.item(ending == Ending::WithoutLineEnd) }))
+    }
+
+    /// The line that the row begins on. The reader tells where it began to look for it, before blank lines.
+    fn line(&self, ending: Ending) -> u64 {
+        let within = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
+        let past_its_end = match ending {
+            Ending::InQuotes => false,
+            Ending::WithoutLineEnd => true,
+            Ending::No | Ending::Over => !self.is_crlf,
+        };
+        self.reader.position().line().saturating_sub(within + u64::from(past_its_end))
+    }
+
+    fn item(&self, is_last: bool) -> Result<ItemBody, ItemFlaw> {
+        let (fields, columns) = (self.record.len(), self.columns.len());
+        // A delimiter inside a text without quotes moves all that follows into wrong columns.
+        if columns < COLUMNS_MAX && self.record.iter().skip(columns).any(|field| !field.trim_ascii().is_empty()) {
+            let message = format!("the row has {fields} fields and the header {columns}; put quotes around texts");
+            return Err(FlawKind::Unreadable.because(message));
+        }
         let mut draft = Draft::default();
-        for (name, value) in self.columns.iter().zip(&self.record) {
+        for (at, (name, value)) in self.columns.iter().zip(&self.record).enumerate() {
+            let last = is_last && at + 1 == fields;
+            let value = if last { value.strip_suffix(END_OF_FILE).unwrap_or(value) } else { value };
             let Ok(value) = std::str::from_utf8(value) else {
-                let message = format!("column `{name}` is not UTF-8");
-                return Some(Ok(Row { place, item: Err(FlawKind::Unreadable.because(message)) }));
+                let message = format!("column `{name}` is not UTF-8; save the file as UTF-8");
+                return Err(FlawKind::Unreadable.because(message));
             };
             draft.put(name, value);
         }
-        Some(Ok(Row { place, item: draft.finish(self.setting) }))
+        draft.finish(self.setting)
+    }
+}
+
+/// What a row tells of the end of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nothing.
+    No,
+    /// There are no more rows.
+    Over,
+    /// This is the last one, and no line end came after it.
+    WithoutLineEnd,
+    /// This row and all that followed is within quotes.
+    InQuotes,
+}
+
+fn how_it_ends(record: &ByteRecord) -> Ending {
+    let last = record.iter().next_back().unwrap_or_default();
+    if last.trim_ascii_end().ends_with(REALLY) {
+        if record.len() == 1 && last.len() == REALLY.len() { Ending::Over } else { Ending::InQuotes }
+    } else if last == END_OF_FILE && record.len() == 1 {
+        Ending::Over
+    } else if last.ends_with(END_OF_FILE) {
+        Ending::WithoutLineEnd
+    } else {
+        Ending::No
     }
 }
 

@@ -146,6 +146,59 @@ fn hostile_files_end_in_one_clear_line() {
     assert_eq!((read(unknown).0.len(), read(unknown).1), (1, vec![(1, "unreadable_item")]));
 }
 
+#[test]
+fn what_breaks_off_is_told_and_what_came_before_counts() {
+    let check = |text: &str, kept: usize, says: &str| {
+        let (items, _, end) = read(text.as_bytes());
+        let end = end.unwrap_or_default();
+        assert!(items.len() == kept && end.contains(says) && !says.is_empty(), "{text:?}: {} {end:?}", items.len());
+    };
+    check("id,title,price\n1,Mug,1.00 EUR\n2,Po", 1, "ends in the middle of row 3");
+    check("id\ttitle\tprice\n1\tMug\t1\n2\t", 1, "ends in the middle of row 3");
+    check("id,title\n1,Mug\n2,\"Pot\n3,Cup\n4,Jug\n", 1, "row at line 3 is never closed");
+    check("id,title\n1,Mug\n2,\"Po", 1, "row at line 3 is never closed");
+    check("id,\"title\n1,Mug\n", 0, "row at line 1 is never closed");
+    check("{\"id\":\"1\"}\n{\"id\":\"2\",\"tit", 1, "ends in the middle of row 2");
+    check("[{\"id\":\"1\"},{\"id\":\"2\",", 1, "ends in the middle of row 2");
+    check("[{\"id\":\"1\"},", 1, "ends in the middle of row 2");
+    check("[{\"id\":\"1\"}", 0, "ends in the middle of row 1");
+    check("<rss><item><id>1</id></item><item><id>2</id><tit", 1, "cannot be read after item 1");
+}
+
+#[test]
+fn a_file_need_not_end_with_a_line_end() {
+    for text in [
+        "id,title\n1,Mug\n2,Pot",
+        "id,title\n1,Mug\n2,\"Pot\"",
+        "id,title\r\n1,Mug\r\n2,Pot\r\n\r\n",
+        "{\"id\":\"1\",\"title\":\"Mug\"}\r\n{\"id\":\"2\",\"title\":\"Pot\"}",
+        "title,id\nMug,1\nPot,2",
+    ] {
+        let (items, refused, end) = read(text.as_bytes());
+        let told: Vec<(&str, &str)> = items.iter().map(|item| (item.id.as_str(), item.title.as_str())).collect();
+        assert_eq!((told, refused, end), (vec![("1", "Mug"), ("2", "Pot")], vec![], None), "{text:?}");
+    }
+    let (items, refused, end) = read(b"id,title");
+    assert_eq!((items.len(), refused, end), (0, vec![], None), "a header alone");
+    assert_eq!(read(b"{\"id\":\"1\"}\nno JSON at all").1, [(2, "unreadable_item")]);
+}
+
+#[test]
+fn rows_are_named_by_the_line_they_begin_on() {
+    let text = "id,title,price\n1,\"Mug\nred\",x\n\n\n2,Pot,x\n3,\"a\n\nb\",1\n4,Cup,x\n5,Jug,x";
+    let expected = [2, 6, 10, 11].map(|line| (line, "bad_price"));
+    assert_eq!(read(text.as_bytes()).1, expected);
+    assert_eq!(read(text.replace('\n', "\r\n").as_bytes()).1, expected);
+    let cut = "id,title\r\n1,\"a\r\nb\"\r\n\r\n2,\"Pot\r\n3,Cup\r\n";
+    assert!(read(cut.as_bytes()).2.unwrap().contains("line 5 is never closed"));
+}
+
+#[test]
+fn a_delimiter_in_a_text_without_quotes_is_seen() {
+    let (items, refused, _) = read(b"id,title,price\n1,Mug,1.00 EUR,,\n2,Mug, red,2.00 EUR\n3,Pot\n");
+    assert_eq!((items.len(), refused), (2, vec![(3, "unreadable_item")]));
+}
+
 proptest! {
     /// Whatever the bytes are, reading ends, and every row is an item or has a reason.
     #[test]

@@ -1,5 +1,7 @@
 //! Fetches a file of any size from any public address, piece by piece.
 
+use std::{future::Future, time::Duration};
+
 use http_body_util::{BodyExt, Empty};
 use hyper::{HeaderMap, Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
@@ -67,13 +69,14 @@ impl Fetcher {
         for _ in 0..=REDIRECTS_MAX {
             let host = url.host_str().unwrap_or_default().to_owned();
             let failed = |why: &dyn std::fmt::Display| FetchError::Unreachable(host.clone(), why.to_string());
-            let stream = self.connect(&url).await?;
+            let patience = Patience { host: &host, silence: self.silence };
+            let stream = patience.hears(self.connect(&url)).await??;
             let step = if url.scheme() == "https" {
                 let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|e| failed(&e))?;
-                let stream = self.tls.connect(name, stream).await.map_err(|e| failed(&e))?;
-                exchange(&url, known, stream, &pieces, bytes_max).await?
+                let stream = patience.hears(self.tls.connect(name, stream)).await?.map_err(|e| failed(&e))?;
+                exchange(&url, known, stream, &pieces, (bytes_max, patience)).await?
             } else {
-                exchange(&url, known, stream, &pieces, bytes_max).await?
+                exchange(&url, known, stream, &pieces, (bytes_max, patience)).await?
             };
             let next = match step {
                 Step::Done(fetched) => return Ok(fetched),
@@ -89,19 +92,35 @@ impl Fetcher {
     }
 }
 
+/// How long a server may say nothing.
+#[derive(Clone, Copy)]
+struct Patience<'h> {
+    host: &'h str,
+    silence: Duration,
+}
+
+impl Patience<'_> {
+    async fn hears<T>(self, word: impl Future<Output = T>) -> Result<T, FetchError> {
+        let silent = || format!("it said nothing for {} seconds", self.silence.as_secs_f64());
+        tokio::time::timeout(self.silence, word)
+            .await
+            .map_err(|_| FetchError::Unreachable(self.host.to_owned(), silent()))
+    }
+}
+
 async fn exchange(
     url: &Url,
     known: &State,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     pieces: &Sender<Bytes>,
-    bytes_max: u64,
+    (bytes_max, patience): (u64, Patience<'_>),
 ) -> Result<Step, FetchError> {
     let host = url.host_str().unwrap_or_default().to_owned();
     let failed = |error: hyper::Error| FetchError::Unreachable(host.clone(), error.to_string());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let request = request(url, known);
     let exchange = async {
-        let (parts, mut body) = sender.send_request(request).await.map_err(failed)?.into_parts();
+        let (parts, mut body) = patience.hears(sender.send_request(request)).await?.map_err(failed)?.into_parts();
         match parts.status.as_u16() {
             200 => {}
             304 => return Ok(Step::Done(Fetched::Unchanged)),
@@ -116,7 +135,7 @@ async fn exchange(
             other => return Err(FetchError::Status(host.clone(), other)),
         }
         let mut left = bytes_max;
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = patience.hears(body.frame()).await? {
             let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
             left = left.checked_sub(piece.len() as u64).ok_or(FetchError::TooLarge(bytes_max))?;
             if pieces.send(piece).await.is_err() {

@@ -79,6 +79,7 @@ type Served = (Parts, Vec<u8>);
 pub struct Fetcher {
     allowed: Arc<[IpNet]>,
     limit: Duration,
+    silence: Duration,
     tls: TlsConnector,
 }
 
@@ -100,7 +101,13 @@ impl Fetcher {
             .expect("the provider has the protocol's versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { allowed: inside_networks.into(), limit, tls: TlsConnector::from(Arc::new(tls)) }
+        Self { allowed: inside_networks.into(), limit, silence: limit, tls: TlsConnector::from(Arc::new(tls)) }
+    }
+
+    /// The same, and a file's server may say nothing for so long.
+    #[must_use]
+    pub fn giving_up_after(self, silence: Duration) -> Self {
+        Self { silence, ..self }
     }
 
     /// Reads a page of one of `origins`.

@@ -3,6 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{Notify, mpsc::channel};
 use url::Url;
 
@@ -48,7 +49,8 @@ impl Feeds {
     /// As `[feeds]` says.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, control: Control, config: &config::Feeds) -> Self {
-        let fetcher = Fetcher::reaching(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms));
+        let fetcher = Fetcher::reaching(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms))
+            .giving_up_after(Duration::from_millis(config.silence_ms));
         Self { catalog, control, fetcher, limits: config.clone(), asked: Arc::default() }
     }
 
@@ -102,29 +104,44 @@ impl Feeds {
         Ok(known)
     }
 
-    /// Visits feeds in their time, one after the other, until stopping begins.
+    /// Visits feeds in their time, some sites' at once, until stopping begins. Each has a time limit of its own.
     pub async fn run(self, mut stopping: Stopping) {
+        let mut visits = FuturesUnordered::new();
+        let mut under_way: HashSet<SiteId> = HashSet::new();
+        let places = self.limits.at_once.max(1);
         loop {
             tokio::select! {
                 stop = stopping.sleep(LOOK_EVERY) => if stop { return },
                 () = self.asked.notified() => {}
+                Some(site) = visits.next() => { under_way.remove(&site); }
             }
-            let due = match self.control.feeds().await {
-                Ok(feeds) => feeds.into_iter().filter(is_due).collect(),
-                Err(error) => {
-                    tracing::warn!(%error, "feeds cannot be looked up");
-                    Vec::new()
-                }
-            };
-            for feed in due {
-                tokio::select! {
-                    visited = self.visit(&feed) => if let Err(error) = visited {
-                        tracing::warn!(site = %feed.site, %error, "how a feed went cannot be noted");
-                    },
-                    () = stopping.wait() => return,
-                }
+            if under_way.len() >= places {
+                continue;
+            }
+            for feed in self.due(&under_way).await.into_iter().take(places - under_way.len()) {
+                under_way.insert(feed.site);
+                visits.push(self.visit_one(feed));
             }
         }
+    }
+
+    /// Feeds whose time has come: those somebody asks for first, then those that waited longest.
+    async fn due(&self, under_way: &HashSet<SiteId>) -> Vec<FeedRow> {
+        let feeds = self.control.feeds().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "feeds cannot be looked up");
+            Vec::new()
+        });
+        let is_next = |feed: &FeedRow| is_due(feed) && !under_way.contains(&feed.site);
+        let mut due: Vec<FeedRow> = feeds.into_iter().filter(is_next).collect();
+        due.sort_by_key(|feed| (feed.requested.is_none(), feed.state.started_at));
+        due
+    }
+
+    async fn visit_one(&self, feed: FeedRow) -> SiteId {
+        if let Err(error) = self.visit(&feed).await {
+            tracing::warn!(site = %feed.site, %error, "how a feed went cannot be noted");
+        }
+        feed.site
     }
 
     async fn visit(&self, feed: &FeedRow) -> Result<(), ControlError> {

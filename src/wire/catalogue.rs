@@ -64,6 +64,8 @@ pub struct FeedAnswer {
     pub visiting: bool,
     /// When the last visit ended; RFC 3339.
     pub visited_at: Option<String>,
+    /// When the next visit begins; null while the feed is switched off. RFC 3339.
+    pub next_visit_at: Option<String>,
     /// taken, unchanged, withheld or failed.
     #[schema(value_type = Option<String>)]
     pub outcome: Option<FeedOutcome>,
@@ -85,10 +87,13 @@ impl FeedAnswer {
     #[must_use]
     pub fn new(settings: FeedSettings, state: FeedState, requested: bool) -> Self {
         let under_way = state.started_at > state.finished_at;
+        let pause = i64::from(settings.every_minutes) * 60_000;
+        let next = state.started_at.filter(|_| settings.enabled).map(|at| at.plus(pause).to_string());
         Self {
             settings: Some(settings),
             visiting: requested || under_way,
             visited_at: state.finished_at.map(|at| at.to_string()),
+            next_visit_at: next,
             outcome: state.outcome,
             message: state.message,
             items: state.items,

@@ -1,62 +1,39 @@
 //! Files of items sent by hand, and a feed that is fetched from a server of the test's own.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use ashna::control::{Role, Scope};
+use ashna::{
+    config::Config,
+    control::{Control, Role, Scope},
+    model::Site,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    task::JoinSet,
-};
 
-use crate::support::{app::TestApp, client::Door, engine::eventually};
+use crate::support::{
+    app::TestApp,
+    client::Door,
+    engine::eventually,
+    shop::{Answer, ShopServer},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A shop's own server, which serves one file with an `ETag`.
-struct ShopServer {
-    url: String,
-    file: Arc<Mutex<String>>,
-    serving: JoinSet<()>,
+/// Feeds may come from this machine.
+fn own_machine(config: &mut Config) {
+    config.feeds.inside_networks = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
-impl ShopServer {
-    async fn start(file: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/feed.csv", listener.local_addr().unwrap());
-        let mut server = Self { url, file: Arc::new(Mutex::new(file.to_owned())), serving: JoinSet::new() };
-        let file = Arc::clone(&server.file);
-        server.serving.spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = vec![0; 4096];
-                let n = stream.read(&mut request).await.unwrap();
-                let request = String::from_utf8_lossy(&request[..n]).to_lowercase();
-                let body = file.lock().unwrap().clone();
-                let etag = format!("\"{}\"", body.len());
-                let answer = if request.contains(&format!("if-none-match: {etag}")) {
-                    "HTTP/1.1 304 Not Modified\r\nconnection: close\r\n\r\n".to_owned()
-                } else if body == "broken" {
-                    "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\nconnection: close\r\n\r\nid,title\nx,1\n".to_owned()
-                } else {
-                    format!(
-                        "HTTP/1.1 200 OK\r\netag: {etag}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                        body.len()
-                    )
-                };
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
-        });
-        server
+/// The time until the next visit is over.
+async fn an_hour_passes(app: &TestApp) {
+    let control = Control::open(app.data_dir()).await.unwrap();
+    for feed in control.feeds().await.unwrap() {
+        let mut state = feed.state;
+        state.started_at = state.started_at.map(|at| at.plus(-3_600_000));
+        state.finished_at = state.finished_at.map(|at| at.plus(-3_600_000));
+        control.put_feed_state(feed.site, &state).await.unwrap();
     }
-
-    fn serves(&self, file: &str) {
-        file.clone_into(&mut self.file.lock().unwrap());
-    }
+    control.close().await;
 }
 
 fn csv(items: std::ops::Range<usize>) -> String {
@@ -84,7 +61,7 @@ async fn offers(app: &TestApp, admin: &Door, expected: usize) {
 
 #[tokio::test]
 async fn a_feed_is_followed_and_what_leaves_it_becomes_unavailable() {
-    let app = TestApp::with(|config| config.feeds.inside_networks = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    let app = TestApp::with(own_machine).await;
     let admin = app.with_key(Scope::Admin).await;
     admin.post(&app.path("items"), json!({ "id": "own", "title": "Not of the feed" })).await;
     let shop = ShopServer::start(&csv(0..40)).await;
@@ -111,12 +88,106 @@ async fn a_feed_is_followed_and_what_leaves_it_becomes_unavailable() {
     offers(&app, &admin, 3).await;
 
     // A file that breaks off takes nothing away.
-    shop.serves("broken");
+    shop.does(Answer::Broken);
     admin.post(&app.path("feed/visit"), json!({})).await;
     visited(&app, &admin, "failed").await;
     offers(&app, &admin, 4).await;
     assert_eq!(admin.delete(&app.path("feed")).await.status, 204);
     admin.post(&app.path("feed/visit"), json!({})).await.refuses(404, "not_found");
+    app.finish().await;
+}
+
+/// What a visit in its time leaves, once it left it.
+async fn visited_in_time(app: &TestApp, admin: &Door, expected: &str) -> Value {
+    an_hour_passes(app).await;
+    let before = admin.get(&app.path("feed")).await.json()["visited_at"].clone();
+    let mut state = Value::Null;
+    eventually("the feed is visited in its time", PATIENCE, async || {
+        state = admin.get(&app.path("feed")).await.json();
+        state["visiting"] == false && state["visited_at"] != before
+    })
+    .await;
+    assert_eq!(state["outcome"], expected, "{state}");
+    state
+}
+
+/// Minutes from a visit to the next one.
+fn pause(state: &Value) -> i64 {
+    let at = |name: &str| state[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+    (at("next_visit_at") - at("visited_at") + 30) / 60
+}
+
+#[tokio::test]
+async fn a_feed_that_did_not_change_is_not_sent_again_and_errors_are_told() {
+    let app = TestApp::with(own_machine).await;
+    let admin = app.with_key(Scope::Admin).await;
+    let shop = ShopServer::start(&csv(0..12)).await;
+    admin.put(&app.path("feed"), json!({ "url": shop.url, "every_minutes": 45 })).await;
+    let taken = visited(&app, &admin, "taken").await;
+    assert!(!shop.asked()[0].contains("if-none-match"), "{:?}", shop.asked());
+    assert_eq!(pause(&taken), 45, "{taken}");
+
+    let same = visited_in_time(&app, &admin, "unchanged").await;
+    assert!(shop.asked()[1].contains(&format!("if-none-match: \"{}\"\r\n", csv(0..12).len())), "{:?}", shop.asked());
+    assert_eq!((&same["items"], &same["counts"], pause(&same)), (&json!(12), &taken["counts"], 45));
+    offers(&app, &admin, 12).await;
+
+    // An error is told, takes nothing away, and does not make it forget what it knows.
+    for (answer, says) in [(Answer::Status(503), "status 503"), (Answer::Status(404), "status 404")] {
+        shop.does(answer);
+        let failed = visited_in_time(&app, &admin, "failed").await;
+        assert!(failed["message"].as_str().unwrap().contains(says), "{failed}");
+        assert_eq!((&failed["items"], pause(&failed)), (&json!(12), 45));
+    }
+    shop.serves(&csv(0..12));
+    let again = visited_in_time(&app, &admin, "unchanged").await;
+    assert_eq!(again["message"], "", "{again}");
+    assert_eq!(shop.asked().len(), 5, "one visit at a time: {:?}", shop.asked());
+
+    // A server that tells its state by a date.
+    let date = "Wed, 21 Oct 2026 07:28:00 GMT";
+    shop.does(Answer::Dated(csv(0..13), date));
+    visited_in_time(&app, &admin, "taken").await;
+    visited_in_time(&app, &admin, "unchanged").await;
+    let last = shop.asked().pop().unwrap();
+    assert!(last.contains(&format!("if-modified-since: {}", date.to_lowercase())), "{last}");
+    assert!(!last.contains("if-none-match"), "of another state: {last}");
+    offers(&app, &admin, 13).await;
+    // Who asks by hand gets the whole file.
+    admin.post(&app.path("feed/visit"), json!({})).await;
+    visited(&app, &admin, "taken").await;
+    assert!(!shop.asked().pop().unwrap().contains("if-modified-since"));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_feed_that_hangs_delays_no_other() {
+    let app = TestApp::with(|config| {
+        own_machine(config);
+        (config.feeds.at_once, config.feeds.silence_ms) = (2, 4_000);
+    })
+    .await;
+    let admin = app.with_key(Scope::Admin).await;
+    let hanging = ShopServer::doing(Answer::Hangs).await;
+    admin.put(&app.path("feed"), json!({ "url": hanging.url })).await;
+    eventually("the first feed hangs", PATIENCE, async || hanging.asked().len() == 1).await;
+    // The other place is left to everybody else, one after the other.
+    for n in 1..=3 {
+        let shop = ShopServer::start(&csv(0..n)).await;
+        let (site, path) = (app.another_site().await, |site: &Site| format!("/api/v1/sites/{}/feed", site.id));
+        let door = app.with_key_of(&site, Scope::Admin).await;
+        door.put(&path(&site), json!({ "url": shop.url })).await;
+        eventually("the other feed is taken", PATIENCE, async || {
+            door.get(&path(&site)).await.json()["outcome"] == "taken"
+        })
+        .await;
+        if n == 1 {
+            let state = admin.get(&app.path("feed")).await.json();
+            assert_eq!((&state["visiting"], &state["outcome"]), (&json!(true), &Value::Null), "{state}");
+        }
+    }
+    let state = visited(&app, &admin, "failed").await;
+    assert!(state["message"].as_str().unwrap().contains("it said nothing for 4 seconds"), "{state}");
     app.finish().await;
 }
 

@@ -4,9 +4,10 @@
 use std::{
     collections::HashMap,
     fs,
+    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -157,14 +158,15 @@ impl Service {
 
     /// Carries out a command of the binary beside the running service.
     pub fn command(&self, words: &[&str]) -> Value {
-        let output = Command::new(BINARY)
-            .args(words)
-            .args(["--json", "--data-dir"])
-            .arg(&self.data)
-            .output()
-            .expect("the binary runs");
+        let output = self.tries(words);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("one JSON document")
+    }
+
+    /// The same, whatever comes of it.
+    pub fn tries(&self, words: &[&str]) -> Output {
+        let data = self.data.to_str().expect("a path");
+        ashna(&[words, &["--json", "--data-dir", data]].concat(), b"")
     }
 
     /// Counters and gauges by name; those with labels are summed.
@@ -209,6 +211,28 @@ impl Drop for Service {
             report(&fs::read_to_string(self.log()).unwrap_or_default());
         }
     }
+}
+
+/// Runs the binary with these words and this standard input until it ends.
+pub fn ashna(words: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(BINARY)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    // It may have ended without reading.
+    let _ = child.stdin.take().expect("its input").write_all(input);
+    child.wait_with_output().expect("its end")
+}
+
+/// The one line that a command which failed says, without `error: `; panics where it says more, or panicked.
+pub fn refusal(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it was taken: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.stdout.is_empty() && said.lines().count() == 1 && !said.contains("panicked"), "{said}");
+    said.trim().to_owned()
 }
 
 /// A line for those who run the test with `--nocapture`.

@@ -69,7 +69,13 @@ impl Clicks {
         let mut lines = BufReader::with_capacity(1 << 20, file);
         let mut line = String::new();
         lines.read_line(&mut line).with_context(|| format!("cannot read {shown}"))?;
-        let columns = columns(&line).with_context(|| format!("{shown}: the header is not `SessionId ItemId Time`"))?;
+        if line.trim().is_empty() {
+            bail!(
+                "{shown} is empty: it needs a header `SessionId ItemId Time`, tab-separated, and a line for each click"
+            );
+        }
+        let columns = columns(&line)
+            .with_context(|| format!("{shown}: the header is not `SessionId ItemId Time`, tab-separated"))?;
         let mut visits: HashMap<Box<str>, u32, ahash::RandomState> = HashMap::default();
         let mut read = Self { rows: Vec::new(), visits: Vec::new(), unit_ms: 1000.0 };
         for number in 2_u64.. {
@@ -78,7 +84,7 @@ impl Clicks {
                 break;
             }
             let content = line.trim_end_matches(['\n', '\r']);
-            if content.is_empty() {
+            if content.trim().is_empty() {
                 continue;
             }
             let (visit, item, time) = fields(content, columns).with_context(|| format!("{shown}, line {number}"))?;
@@ -92,12 +98,21 @@ impl Clicks {
             };
             read.rows.push(Row { visit, item: names.number(item)?, time });
         }
+        if read.rows.is_empty() {
+            bail!("{shown} has a header and no clicks: each line after it must be one");
+        }
         if read.rows.iter().any(|row| row.time.abs() >= MILLISECONDS_FROM) {
             read.unit_ms = 1.0;
         }
         // Stable, so that equal times keep the file's order.
         read.rows.sort_by(|a, b| a.visit.cmp(&b.visit).then(a.time.total_cmp(&b.time)));
         Ok(read)
+    }
+
+    /// Whether all of these clicks are later than all of those.
+    pub fn is_later_than(&self, others: &Self) -> bool {
+        let first = self.rows.iter().map(|row| self.ms(row)).min();
+        first > others.rows.iter().map(|row| others.ms(row)).max()
     }
 
     fn ms(&self, row: &Row) -> i64 {
@@ -194,7 +209,8 @@ mod tests {
     fn what_cannot_be_read_is_told_with_its_line() {
         for (text, told) in [
             ("a,b,c\n", "the header is not"),
-            ("", "the header is not"),
+            ("", "is empty"),
+            ("SessionId\tItemId\tTime\n \n", "no clicks"),
             ("SessionId\tItemId\tTime\na\tx\t1\na\tx\tsoon\n", "line 3"),
             ("SessionId\tItemId\tTime\na\tx\tNaN\n", "line 2"),
             ("SessionId\tItemId\tTime\na\t\t1\n", "line 2"),

@@ -5,3 +5,4 @@ pub mod client;
 pub mod engine;
 pub mod events;
 pub mod fault_proxy;
+pub mod shop;
