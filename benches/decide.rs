@@ -5,7 +5,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use ashna::{
     catalog::{
-        compile::compile,
+        compile::{compile, compile_shelves},
         snapshot::{Items, SiteSnapshot},
     },
     config::{Config, Endpoint},
@@ -14,8 +14,8 @@ use ashna::{
         index::{Neighbour, Parts},
     },
     model::{
-        Action, ConsentDefault, Currency, Item, Kind, Position, ProfileEvent, RobotsPolicy, Site, SiteId, Timestamp,
-        VisitorId, VisitorRules,
+        Action, ConsentDefault, Currency, Item, Kind, Position, Profile, ProfileEvent, RobotsPolicy, Site, SiteId,
+        Timestamp, VisitorId, VisitorRules, profile::Ignored,
     },
     profiles::{Freshness, Profiles},
     store::Store,
@@ -42,6 +42,10 @@ fn shop() -> SiteSnapshot {
         currency: Currency(*b"EUR"),
         categories: vec![category(n)],
         available: n % 20 != 0,
+        attributes: serde_json::json!({ "margin": n % 100, "colour": if n % 3 == 0 { "red" } else { "blue" } })
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
         ..Item::default()
     });
     let offers: Vec<_> = (0..20)
@@ -124,6 +128,46 @@ fn visit(profiles: &Profiles) {
     }
 }
 
+/// What one slot of an item page costs under no rule, under each, and under all of them.
+fn rules(c: &mut Criterion, profile: &Profile, index: &Index, context: &Context<'_>) {
+    let lately = context.now.plus(-3_600_000);
+    let ignored =
+        (0..50).map(|n| Ignored { item: format!("item-{}", (7 + n * 37) % ITEMS).into(), times: 5, last: lately });
+    let profile = Profile { ignored: ignored.collect(), ..profile.clone() };
+    let filter = serde_json::json!({ "all": [
+        { "field": "attribute.margin", "op": "gte", "value": 30 },
+        { "any": [{ "field": "attribute.colour", "op": "eq", "value": "red" },
+                  { "field": "price_minor", "op": "lte", "value": 5000 }] }
+    ] });
+    let cases = [
+        ("none", serde_json::json!({ "hide_bought": false })),
+        ("a filter on attributes", serde_json::json!({ "hide_bought": false, "only": filter })),
+        ("bought already", serde_json::json!({ "hide_bought": true })),
+        ("diversity", serde_json::json!({ "hide_bought": false, "diversity": { "by": "category", "at_most": 2 } })),
+        (
+            "a cap on what is ignored",
+            serde_json::json!({ "hide_bought": false,
+            "fatigue": { "shown_max": 3, "rest_hours": 24 } }),
+        ),
+        (
+            "all of these, pins and boosts",
+            serde_json::json!({ "hide_bought": true, "only": filter,
+            "diversity": { "by": "category", "at_most": 2 }, "fatigue": { "shown_max": 3, "rest_hours": 24 },
+            "pins": [{ "item": "item-33", "position": 1 }],
+            "boosts": [{ "when": { "field": "attribute.margin", "op": "gte", "value": 80 }, "percent": 150 }] }),
+        ),
+    ];
+    for (name, told) in cases {
+        let rules = [("product-recs".to_owned(), serde_json::from_value(told).expect("rules"))];
+        let shop = shop();
+        let plans = compile_shelves(&rules, &shop.items).expect("rules of this shop");
+        let shop = shop.with_shelves(plans);
+        let asked = || decide::run(&profile, &shop, index, black_box(context), &["product-recs"]);
+        assert_eq!(asked().first().map_or(0, |decision| decision.items.len()), 8, "{name} fill the slot");
+        c.bench_function(&format!("1 slot, rules: {name}"), |b| b.iter(asked));
+    }
+}
+
 fn decisions(c: &mut Criterion) {
     let config = Config::defaults();
     let nowhere = Endpoint {
@@ -160,6 +204,7 @@ fn decisions(c: &mut Criterion) {
     c.bench_function("profile hit and decide 1 slot of an item page", |b| {
         b.iter(|| decide::run(&get().0, &snapshot, &index, black_box(&page), &["product-recs"]));
     });
+    rules(c, &get().0, &index, &page);
 }
 
 criterion_group!(benches, decisions);

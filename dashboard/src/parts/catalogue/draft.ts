@@ -1,20 +1,20 @@
 import type { FieldRule, Rule, RuleOp, Scalar, ShelfRules } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
+import { minorOf, typed } from '../../i18n/format';
+import { type Group, groupOf, newGroup, newKey, ruleOf } from '../rule/tree';
 
 export const FIELDS = ['category', 'brand', 'tag', 'price_minor', 'language', 'item_group', 'title', 'id', 'attribute'] as const;
 export const OPS = ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists', 'gt', 'gte', 'lt', 'lte'] as const satisfies RuleOp[];
 
 /** One comparison while it is edited. */
-export type Condition = { key: number; field: (typeof FIELDS)[number]; attribute: string; op: RuleOp; value: string };
+export type Condition = { key: number; kind: 'field'; field: (typeof FIELDS)[number]; attribute: string; op: RuleOp; value: string };
 
 /** Rules for shelves while they are edited: numbers as they are typed, lists with commas. */
 export type Draft = {
-  only: Condition[];
-  /** A rule that this form cannot show; it is kept as it is. */
-  kept: Rule | undefined;
+  only: Group<Condition>;
   exclude: { items: string; categories: string; brands: string };
   pins: { key: number; item: string; position: string }[];
-  boosts: { condition: Condition; percent: string; kept: Rule | undefined }[];
+  boosts: { key: number; when: Group<Condition>; percent: string }[];
   hide_bought: '' | 'yes' | 'no';
   same_language: '' | 'yes' | 'no';
   alike: '' | 'category' | 'brand' | 'group';
@@ -28,41 +28,33 @@ export type Draft = {
   rest_hours: string;
 };
 
-let lastKey = 0;
-export const newCondition = (): Condition => ({ key: ++lastKey, field: 'category', attribute: '', op: 'eq', value: '' });
+export const newCondition = (): Condition => ({ key: newKey(), kind: 'field', field: 'category', attribute: '', op: 'eq', value: '' });
+export const newBoost = (): Draft['boosts'][number] => ({ key: newKey(), when: newGroup('all', [newCondition()]), percent: '150' });
 
-function conditionOf(rule: Rule): Condition | undefined {
-  if (!('field' in rule)) return undefined;
-  const { field, op, value } = rule as FieldRule;
-  const name = field.startsWith('attribute.') ? 'attribute' : FIELDS.find((known) => known === field);
-  if (!name) return undefined;
-  const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
-  return { ...newCondition(), field: name, attribute: field.startsWith('attribute.') ? field.slice(10) : '', op, value: text };
-}
-
-/** The conditions of a rule that are all to hold, or undefined when it is more than that. */
-function flat(rule: Rule): Condition[] | undefined {
-  if (Object.keys(rule).length === 0) return [];
-  const parts = ('all' in rule ? (rule.all as Rule[]) : [rule]).map(conditionOf);
-  return parts.every((part) => part !== undefined) ? parts : undefined;
+/** Prices are shown and typed as people write them, and stored in the currency's smallest unit. */
+function conditionOf({ field, op, value }: FieldRule, currency: string): Condition {
+  const isAttribute = field.startsWith('attribute.');
+  const shown = (one: unknown) => (field === 'price_minor' ? typed(Number(one), currency) : String(one ?? ''));
+  return {
+    ...newCondition(),
+    field: isAttribute ? 'attribute' : (FIELDS.find((known) => known === field) ?? 'id'),
+    attribute: isAttribute ? field.slice('attribute.'.length) : '',
+    op,
+    value: Array.isArray(value) ? value.map(shown).join(', ') : shown(value),
+  };
 }
 
 const words = (list: string[] | undefined) => (list ?? []).join(', ');
 const flag = (value: boolean | undefined) => (value === undefined ? '' : value ? 'yes' : 'no');
 const shown = (value: number | undefined) => (value === undefined ? '' : String(value));
 
-export function draftOf(rules: ShelfRules): Draft {
-  const only = flat(rules.only ?? {});
+export function draftOf(rules: ShelfRules, currency: string): Draft {
+  const tree = (rule: Rule) => groupOf(rule, (leaf) => conditionOf(leaf, currency));
   return {
-    only: only ?? [],
-    kept: only ? undefined : rules.only,
+    only: tree(rules.only ?? {}),
     exclude: { items: words(rules.exclude?.items), categories: words(rules.exclude?.categories), brands: words(rules.exclude?.brands) },
-    pins: (rules.pins ?? []).map((pin) => ({ key: ++lastKey, item: pin.item, position: String(pin.position) })),
-    boosts: (rules.boosts ?? []).map((boost) => {
-      const [condition, ...more] = flat(boost.when) ?? [];
-      const simple = condition !== undefined && more.length === 0;
-      return { condition: condition ?? newCondition(), percent: String(boost.percent), kept: simple ? undefined : boost.when };
-    }),
+    pins: (rules.pins ?? []).map((pin) => ({ key: newKey(), item: pin.item, position: String(pin.position) })),
+    boosts: (rules.boosts ?? []).map((boost) => ({ key: newKey(), when: tree(boost.when), percent: String(boost.percent) })),
     hide_bought: flag(rules.hide_bought),
     same_language: flag(rules.same_language),
     alike: rules.diversity?.by ?? '',
@@ -77,29 +69,32 @@ export function draftOf(rules: ShelfRules): Draft {
   };
 }
 
-function ruleOf({ field, attribute, op, value }: Condition): Rule {
+function fieldRuleOf({ field, attribute, op, value }: Condition, currency: string): FieldRule | undefined {
   const name = field === 'attribute' ? `attribute.${attribute.trim()}` : field;
   if (op === 'exists') return { field: name, op };
-  if (op === 'in') return { field: name, op, value: list(value) };
-  const number = Number(latinDigits(value.trim()));
-  const asNumber = field === 'price_minor' || ['gt', 'gte', 'lt', 'lte'].includes(op);
-  const told: Scalar = asNumber && value.trim() !== '' && Number.isFinite(number) ? number : value.trim();
-  return { field: name, op, value: told };
+  const told = (text: string): Scalar | undefined => {
+    if (field === 'price_minor') return minorOf(text, currency);
+    const number = Number(latinDigits(text));
+    return ['gt', 'gte', 'lt', 'lte'].includes(op) && Number.isFinite(number) ? number : text;
+  };
+  if (op === 'in') return { field: name, op, value: list(value).map(told).filter((one) => one !== undefined) as string[] };
+  const one = told(value.trim());
+  return one === undefined || one === '' ? undefined : { field: name, op, value: one };
 }
 
 const list = (text: string) => text.split(/[,،]/).map((part) => part.trim()).filter(Boolean);
 const whole = (text: string) => Number(latinDigits(text.trim()));
 
 /** The rules to save; what was left empty is not said. */
-export function rulesOf(draft: Draft): ShelfRules {
+export function rulesOf(draft: Draft, currency: string): ShelfRules {
   const said = <T>(here: string, value: () => T) => (here.trim() === '' ? undefined : value());
-  const only = draft.kept ?? (draft.only.length ? { all: draft.only.map(ruleOf) } : {});
+  const rule = (tree: Group<Condition>) => ruleOf(tree, (leaf) => fieldRuleOf(leaf, currency));
   const fresh = [draft.lift, draft.half_life, draft.max_age].join('');
   const rules: ShelfRules = {
-    only,
+    only: rule(draft.only),
     exclude: { items: list(draft.exclude.items), categories: list(draft.exclude.categories), brands: list(draft.exclude.brands) },
     pins: draft.pins.map((pin) => ({ item: pin.item.trim(), position: whole(pin.position) })),
-    boosts: draft.boosts.map((boost) => ({ when: boost.kept ?? ruleOf(boost.condition), percent: whole(boost.percent) })),
+    boosts: draft.boosts.map((boost) => ({ when: rule(boost.when), percent: whole(boost.percent) })),
     hide_bought: said(draft.hide_bought, () => draft.hide_bought === 'yes'),
     same_language: said(draft.same_language, () => draft.same_language === 'yes'),
     diversity: draft.alike === '' ? undefined : { by: draft.alike, at_most: whole(draft.at_most || '1') },

@@ -1,10 +1,11 @@
 import type { FieldRule, Rule, RuleOp, Scalar } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
-import { exponent } from '../../i18n/format';
+import { minorOf, typed } from '../../i18n/format';
+import * as tree from '../rule/tree';
 
-/** A rule while it is being edited: a tree of groups whose leaves compare one field. */
+/** A comparison of something about the visitor while it is being edited. */
 export type Leaf = { key: number; kind: 'field'; field: Field; trait: string; op: RuleOp; value: string };
-export type Group = { key: number; kind: 'all' | 'any' | 'none'; rules: (Leaf | Group)[] };
+export type Group = tree.Group<Leaf>;
 
 type FieldKind = 'text' | 'number' | 'money' | 'flag';
 export const FIELDS = {
@@ -36,27 +37,10 @@ const OPS: Record<FieldKind, RuleOp[]> = {
   flag: ['eq'],
 };
 export const opsOf = (field: Field): RuleOp[] => OPS[FIELDS[field]];
-export const DEPTH_MAX = 4;
 
-let lastKey = 0;
-export const newGroup = (kind: Group['kind'] = 'all', rules: Group['rules'] = []): Group => ({ key: ++lastKey, kind, rules });
-export const newLeaf = (): Leaf => ({ key: ++lastKey, kind: 'field', field: 'affinity', trait: '', op: 'eq', value: '' });
-
-export function groupOf(rule: Rule, currency: string): Group {
-  const read = (inner: Rule): Leaf | Group | undefined => {
-    if ('all' in inner) return newGroup('all', many(inner.all as Rule[]));
-    if ('any' in inner) return newGroup('any', many(inner.any as Rule[]));
-    if ('not' in inner) {
-      const negated = inner.not as Rule;
-      return newGroup('none', 'any' in negated ? many(negated.any as Rule[]) : many([negated]));
-    }
-    return 'field' in inner ? leafOf(inner as FieldRule, currency) : undefined;
-  };
-  const many = (rules: Rule[]) => rules.map(read).filter((node) => node !== undefined);
-  const node = read(rule);
-  if (!node) return newGroup();
-  return node.kind === 'field' ? newGroup('all', [node]) : node;
-}
+export const newLeaf = (): Leaf => ({ key: tree.newKey(), kind: 'field', field: 'affinity', trait: '', op: 'eq', value: '' });
+export const groupOf = (rule: Rule, currency: string): Group => tree.groupOf(rule, (leaf) => leafOf(leaf, currency));
+export const ruleOf = (group: Group, currency: string): Rule => tree.ruleOf(group, (leaf) => fieldRuleOf(leaf, currency));
 
 function leafOf({ field, op, value }: FieldRule, currency: string): Leaf {
   const isTrait = field.startsWith('trait.');
@@ -67,18 +51,8 @@ function leafOf({ field, op, value }: FieldRule, currency: string): Leaf {
     field: name in FIELDS ? name : 'affinity',
     trait: isTrait ? field.slice('trait.'.length) : '',
     op,
-    value: FIELDS[name] === 'money' ? String(Number(text) / 10 ** exponent(currency)) : text,
+    value: FIELDS[name] === 'money' ? typed(Number(text), currency) : text,
   };
-}
-
-/** The rule to save; unfinished leaves and empty groups are left out, and nothing left means everyone. */
-export function ruleOf(group: Group, currency: string): Rule {
-  const rules = group.rules
-    .map((node) => (node.kind === 'field' ? fieldRuleOf(node, currency) : ruleOf(node, currency)))
-    .filter((rule) => rule !== undefined && Object.keys(rule).length > 0) as Rule[];
-  if (rules.length === 0) return {};
-  if (group.kind === 'none') return { not: { any: rules } };
-  return group.kind === 'any' ? { any: rules } : { all: rules };
 }
 
 function fieldRuleOf(leaf: Leaf, currency: string): FieldRule | undefined {
@@ -96,7 +70,7 @@ function fieldRuleOf(leaf: Leaf, currency: string): FieldRule | undefined {
 function scalar(field: Field, text: string, currency: string): Scalar | undefined {
   const kind: FieldKind = FIELDS[field];
   if (kind === 'text') return text;
+  if (kind === 'money') return minorOf(text, currency);
   const number = Number(latinDigits(text));
-  if (!Number.isFinite(number)) return undefined;
-  return kind === 'money' ? Math.round(number * 10 ** exponent(currency)) : number;
+  return Number.isFinite(number) ? number : undefined;
 }

@@ -21,6 +21,6 @@ function fieldText({ field, op, value }: FieldRule, currency: string): string {
   const name = known ? t(`field.${known}`) : field;
   if (op === 'exists') return `${name} ${t('op.exists')}`;
   if (known === 'new_visitor') return `${name}: ${value === false ? t('rule.no') : t('rule.yes')}`;
-  const shown = (one: unknown) => (known === 'cart_value_minor' ? format.money(Number(one), currency) : String(one));
+  const shown = (one: unknown) => (known === 'cart_value_minor' ? format.storedMoney(Number(one), currency) : String(one));
   return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(', ') : shown(value)}`;
 }
