@@ -6,7 +6,7 @@ use ashna::control::{Role, Scope};
 use serde_json::{Value, json};
 
 use crate::support::{
-    app::TestApp,
+    app::{ORIGIN, TestApp},
     client::{Answer, Door},
 };
 
@@ -153,5 +153,24 @@ async fn titles_come_in_the_language_of_the_page() {
     assert!(answer["items"][0]["title"].as_str().unwrap().starts_with("چیز"), "{answer}");
     let answer = recommends(&app, "k=1&language=de").await.json();
     assert!(answer["items"][0]["title"].as_str().unwrap().starts_with("Thing"), "{answer}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_tells_no_language_is_answered_in_the_one_it_asks_for() {
+    let (app, _) = shop().await;
+    let asked = async |door: Door, accepted: &str, told: &str| {
+        let path = format!("/v1/recommend?key={}&k=1{told}", app.site.write_key);
+        let answer = door.bearing("accept-language", accepted.to_owned()).get(&path).await.json();
+        answer["items"][0]["title"].as_str().unwrap().to_owned()
+    };
+    let browser = || app.door().bearing("origin", ORIGIN.to_owned());
+    assert!(asked(browser(), "fa-IR,fa;q=0.9,en;q=0.8", "").await.starts_with("چیز"));
+    assert!(asked(browser(), "en,fa;q=0.5", "").await.starts_with("Thing"));
+    assert!(asked(browser(), "fa", "&language=en").await.starts_with("Thing"), "what the page says counts first");
+    assert!(asked(app.door(), "fa", "").await.starts_with("Thing"), "a server's own language is not a visitor's");
+    for odd in ["", "*", "fa\tIR", ";;,", &"fa-".repeat(300)] {
+        assert!(asked(browser(), odd, "").await.starts_with("Thing"), "{odd:?}");
+    }
     app.finish().await;
 }
