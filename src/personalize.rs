@@ -149,7 +149,7 @@ impl Personalizer {
         let visitor = ask.visitor;
         let sign = |decision: &Decision| {
             let place = Place { site: ask.site.site.id, visitor, slot: &decision.slot };
-            let items = decision.items.iter().map(|item| item.id.trim());
+            let items = decision.items.iter().filter_map(|ranked| Some(ask.site.items.at(ranked.number)?.id.trim()));
             let nonce = u32::try_from(dice >> 32).unwrap_or_default();
             Some(self.seal.close(place, decision.exposure.as_ref()?, items, now, nonce))
         };

@@ -11,17 +11,43 @@ pub(super) struct Chosen<'a, 'r> {
     /// By position, counted from 0, in ascending order.
     pins: Vec<(usize, Known<'a>)>,
     items: Vec<Known<'a>>,
+    /// Of all that are on the shelf: which, and how many of each category.
+    numbers: Vec<ItemNumber>,
+    categories: Vec<(&'a str, usize)>,
     aside: Vec<Known<'a>>,
 }
 
 impl<'a, 'r> Chosen<'a, 'r> {
     /// For `k` items, of a category at most `per_category` while there are others.
     pub(super) fn new(k: usize, per_category: usize, ruling: &'r Ruling<'a>, pins: Vec<(usize, Known<'a>)>) -> Self {
-        Self { k, per_category, ruling, pins, items: Vec::with_capacity(k), aside: Vec::new() }
+        let (items, numbers) = (Vec::with_capacity(k), Vec::with_capacity(k));
+        let mut new = Self {
+            k,
+            per_category,
+            ruling,
+            pins: Vec::new(),
+            items,
+            numbers,
+            categories: Vec::new(),
+            aside: Vec::new(),
+        };
+        pins.iter().for_each(|(_, placed)| new.count(placed));
+        Self { pins, ..new }
+    }
+
+    fn count(&mut self, placed: &Known<'a>) {
+        self.numbers.push(placed.number);
+        if self.per_category < self.k {
+            let category = placed.item.main_category();
+            match self.categories.iter_mut().find(|(known, _)| *known == category) {
+                Some((_, count)) => *count += 1,
+                None => self.categories.push((category, 1)),
+            }
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.items.len() + self.pins.len() >= self.k
+        self.numbers.len() >= self.k
     }
 
     fn all(&self) -> impl Iterator<Item = &Known<'a>> {
@@ -30,7 +56,7 @@ impl<'a, 'r> Chosen<'a, 'r> {
 
     /// Whether an item is on the shelf.
     pub(super) fn has(&self, number: ItemNumber) -> bool {
-        self.all().any(|known| known.number == number)
+        self.numbers.contains(&number)
     }
 
     /// Whether a rule has enough of its kind on the shelf.
@@ -41,7 +67,7 @@ impl<'a, 'r> Chosen<'a, 'r> {
     /// Takes an item unless its category has its share already.
     pub(super) fn offer(&mut self, placed: Known<'a>) {
         let category = placed.item.main_category();
-        let alike = || self.all().filter(|other| other.item.main_category() == category).count();
+        let alike = || self.categories.iter().find(|(known, _)| *known == category).map_or(0, |(_, count)| *count);
         if self.per_category >= self.k || category.is_empty() || alike() < self.per_category {
             self.take(placed);
         } else if self.aside.len() < self.k {
@@ -50,10 +76,8 @@ impl<'a, 'r> Chosen<'a, 'r> {
     }
 
     pub(super) fn take(&mut self, placed: Known<'a>) {
-        if !self.is_full()
-            && self.all().all(|known| known.number != placed.number)
-            && !self.has_enough_like(placed.item)
-        {
+        if !self.is_full() && !self.has(placed.number) && !self.has_enough_like(placed.item) {
+            self.count(&placed);
             self.items.push(placed);
         }
     }
@@ -71,6 +95,9 @@ impl<'a, 'r> Chosen<'a, 'r> {
 
     /// The shelf in its order. A pin whose place lies beyond the end moves up to it.
     pub(super) fn in_order(self) -> Vec<Known<'a>> {
+        if self.pins.is_empty() {
+            return self.items;
+        }
         let mut placed_items = Vec::with_capacity(self.k);
         let mut others = self.items.into_iter();
         let mut pins = self.pins.into_iter().peekable();

@@ -187,9 +187,10 @@ mod tests {
     fn told(index: &Index, page: &str, model: Model) -> Vec<(String, Why)> {
         let nobody = Profile::empty(SiteId(1), VisitorId(1));
         let context = Context { item: page, ..fixture::context() };
-        let decision = recommend(&nobody, &snapshot(), index, &context, Recommend { model, k: 3 }, "");
+        let snapshot = snapshot();
+        let decision = recommend(&nobody, &snapshot, index, &context, Recommend { model, k: 3 }, "");
         let items = decision.map(|decision| decision.items).unwrap_or_default();
-        items.iter().map(|item| (item.id.to_string(), item.why)).collect()
+        items.iter().map(|ranked| (snapshot.items.at(ranked.number).unwrap().id.to_string(), ranked.why)).collect()
     }
 
     fn of(id: &str, why: Why) -> (String, Why) {

@@ -1,6 +1,6 @@
 //! A small shop and a regular of it, for the tests of this room.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{
         snapshot::{Items, SiteSnapshot},
     },
     model::{
-        ConsentDefault, Currency, Item, Offer, Profile, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules,
+        ConsentDefault, Currency, Decision, Item, Offer, Profile, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules,
         profile::Affinity,
     },
 };
@@ -56,6 +56,12 @@ pub(super) fn items() -> Vec<Item> {
         items.extend((1..=6).map(|i| item(&format!("{}-{i}", category.to_lowercase()), category, true)));
     }
     items
+}
+
+/// The ids of what a decision shows, of a catalogue made of [`items`].
+pub(super) fn ids(decision: &Decision) -> Vec<&'static str> {
+    static ITEMS: LazyLock<Vec<Item>> = LazyLock::new(items);
+    decision.items.iter().map(|ranked| &*ITEMS[ranked.number as usize].id).collect()
 }
 
 pub(super) fn site() -> Site {

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, atomic::AtomicU32, atomic::AtomicU64, atomic::Ordering::Relaxed};
 
 use crate::{
-    catalog::snapshot::{ItemNumber, Items},
+    catalog::{
+        items::{Fingerprint, fingerprint},
+        snapshot::{ItemNumber, Items},
+    },
     model::{Item, ItemId, Timestamp},
     recommend::{Learned, chunks::Chunks, content::Content, purchases::Bought},
 };
@@ -39,11 +42,18 @@ struct Known {
     ids: Box<[ItemId]>,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
     /// Where each was found in the catalogue last.
-    places: Box<[AtomicU32]>,
+    places: Box<[Place]>,
     popularity: Chunks<f32>,
     trending: Arc<[Number]>,
     trending_in: HashMap<Box<str>, Box<[Number]>, ahash::RandomState>,
     neighbours: Vec<Vec<Neighbour>>,
+}
+
+/// Where an item was found in the catalogue last, and what it is known by there.
+#[derive(Debug)]
+struct Place {
+    fingerprint: Fingerprint,
+    number: AtomicU32,
 }
 
 /// Items first seen since; numbered after the known ones.
@@ -116,7 +126,8 @@ impl Index {
         }
         let ids: Box<[ItemId]> = items.into_iter().map(|(id, _, _)| id).collect();
         let numbers = ids.iter().cloned().zip(0..).collect();
-        let places = ids.iter().map(|_| AtomicU32::new(ItemNumber::MAX)).collect();
+        let place = |id: &ItemId| Place { fingerprint: fingerprint(id), number: AtomicU32::new(ItemNumber::MAX) };
+        let places = ids.iter().map(place).collect();
         let (whole, popular) = (popularity.clone(), Arc::clone(&trending));
         Self {
             known: Arc::new(Known {
@@ -267,15 +278,16 @@ impl Index {
     /// The item with this number in a catalogue, looked for first where it was found the last time.
     #[must_use]
     pub fn listed<'i>(&self, number: Number, items: &'i Items) -> Option<(ItemNumber, &'i Item)> {
-        let id = self.id(number)?;
         let last = self.known.places.get(number as usize);
-        let place = last.map_or(ItemNumber::MAX, |place| place.load(Relaxed));
-        if let Some(item) = items.at(place).filter(|item| item.id == *id) {
-            return Some((place, item));
-        }
-        let place = items.number(id)?;
         if let Some(last) = last {
-            last.store(place, Relaxed);
+            let place = last.number.load(Relaxed);
+            if let Some(item) = items.at_if(place, last.fingerprint) {
+                return Some((place, item));
+            }
+        }
+        let place = items.number(self.id(number)?)?;
+        if let Some(last) = last {
+            last.number.store(place, Relaxed);
         }
         Some((place, items.at(place)?))
     }

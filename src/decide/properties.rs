@@ -184,7 +184,7 @@ proptest! {
         let decision = super::recommend(&profile, &snapshot, &index, &context, recommend, "x");
         let free = |item: &Item| may_show(item, &rules, &profile, on_page);
         let items = decision.map(|decision| decision.items).unwrap_or_default();
-        let shown: Vec<&Item> = items.iter().map(|ranked| snapshot.items.get(&ranked.id).unwrap()).collect();
+        let shown: Vec<&Item> = items.iter().map(|ranked| snapshot.items.at(ranked.number).unwrap()).collect();
         prop_assert!(shown.len() <= k);
         prop_assert_eq!(shown.iter().map(|item| &item.id).collect::<HashSet<_>>().len(), shown.len());
         for item in &shown {
@@ -267,11 +267,12 @@ proptest! {
             prop_assert!(!decision.items.is_empty() && decision.items.len() <= items_max.min(8));
             let mut shown = HashSet::new();
             for ranked in &decision.items {
-                prop_assert!(shown.insert(&*ranked.id), "{} twice", ranked.id);
-                prop_assert!(snapshot.items.get(&ranked.id).is_some_and(|item| item.available));
-                prop_assert!(*ranked.id != *page);
-                prop_assert!(profile.cart.iter().all(|(id, ..)| *id != ranked.id));
-                prop_assert!(!profile.bought_items.contains(&ranked.id));
+                let item = snapshot.items.at(ranked.number).unwrap();
+                prop_assert!(shown.insert(&*item.id), "{} twice", item.id);
+                prop_assert!(item.available);
+                prop_assert!(*item.id != *page);
+                prop_assert!(profile.cart.iter().all(|(id, ..)| *id != item.id));
+                prop_assert!(!profile.bought_items.contains(&item.id));
             }
             // A shelf stays short only when nothing else may be shown.
             let may_show = snapshot.items.iter().filter(|item| {

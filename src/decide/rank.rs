@@ -220,8 +220,7 @@ impl<'a> Shelf<'a> {
         }
         // Everything that looks at this visitor or this page.
         let personal = |why: Why| !matches!(why, Why::Trending | Why::New | Why::Pinned);
-        let ranked = |Known { number, item, candidate }: &Known<'_>| Ranked {
-            id: item.id.clone(),
+        let ranked = |Known { number, candidate, .. }: &Known<'_>| Ranked {
             number: *number,
             score: candidate.score,
             why: candidate.evidence.why(),
@@ -234,7 +233,7 @@ impl<'a> Shelf<'a> {
         }
         let whys: Vec<WhyShown> = placed.iter().map(|one| self.why(one, ruling)).collect();
         let explanation =
-            items.iter().zip(&whys).map(|(item, why)| format!("`{}`: {}", item.id, why.evidence)).collect();
+            placed.iter().zip(&whys).map(|(one, why)| format!("`{}`: {}", one.item.id, why.evidence)).collect();
         let why_shelf = Some(Box::new(ShelfExplanation { items: whys, left_out }));
         Some(Picked { items, exposure, reason, explanation, shelf: why_shelf })
     }
@@ -291,7 +290,7 @@ fn tell(left_out: &mut Vec<LeftOut>, item: &Item, because: impl Fn() -> String) 
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{Context, Index, fixture, run};
+    use super::super::{Context, Index, fixture::{self, ids}, run};
     use crate::model::{Decision, Profile, Reason, SiteId, VisitorId, Why};
 
     fn decide(
@@ -302,10 +301,6 @@ mod tests {
         slot: &str,
     ) -> Option<Decision> {
         run(profile, &fixture::snapshot(offers), index, context, &[slot]).pop()
-    }
-
-    fn ids(decision: &Decision) -> Vec<&str> {
-        decision.items.iter().map(|item| &*item.id).collect()
     }
 
     #[test]

@@ -130,7 +130,7 @@ mod tests {
         let context = Context { remembered: Some(remembered), ..fixture::context() };
         let how = Recommend { model: snapshot::Model::SessionNeighbours, k: 3 };
         let decision = recommend(profile, snapshot, index, &context, how, "");
-        decision.map_or_else(Vec::new, |d| d.items.iter().map(|item| item.id.to_string()).collect())
+        decision.map_or_else(Vec::new, |d| fixture::ids(&d).into_iter().map(str::to_owned).collect())
     }
 
     fn counts(remembered: &Remembered) -> (u64, u64) {

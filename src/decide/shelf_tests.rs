@@ -27,8 +27,8 @@ fn shelf(snapshot: &SiteSnapshot, profile: &Profile, context: &Context<'_>) -> O
     run(profile, snapshot, &fixture::index(), context, &["x-recs"]).pop()
 }
 
-fn ids(decision: Option<&Decision>) -> Vec<&str> {
-    decision.map(|decision| decision.items.iter().map(|item| &*item.id).collect()).unwrap_or_default()
+fn ids(decision: Option<&Decision>) -> Vec<&'static str> {
+    decision.map(fixture::ids).unwrap_or_default()
 }
 
 fn nobody() -> Profile {

@@ -267,17 +267,18 @@ fn shown<'s>(
     language: &str,
 ) -> Option<ShownItem<'s>> {
     let (item, told) = site.items.told(ranked.number, |item| fields_of(item, &item.title))?;
-    let title = item.title_in(language);
     Some(ShownItem {
-        told: if title == item.title { told.into() } else { fields_of(item, title).into() },
+        told: item.other_title_in(language).map_or_else(|| told.into(), |title| fields_of(item, title).into()),
         reason: ranked.why.as_str(),
         score: ranked.score,
-        explanation: why.map(|why| ItemExplanation {
-            model: ranked.why.as_str(),
-            evidence: &why.evidence,
-            model_score: why.model_score,
-            score: ranked.score,
-            rules: &why.rules,
+        explanation: why.map(|why| {
+            Box::new(ItemExplanation {
+                model: ranked.why.as_str(),
+                evidence: &why.evidence,
+                model_score: why.model_score,
+                score: ranked.score,
+                rules: &why.rules,
+            })
         }),
     })
 }
@@ -300,7 +301,8 @@ fn language_of(told: Option<&str>, headers: &HeaderMap) -> String {
 }
 
 fn timing(answer: &Answer) -> Result<HeaderValue, ApiError> {
-    let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
-    let text = format!("profile;dur={:.3}, decide;dur={:.3}", ms(answer.profile), ms(answer.decide));
-    HeaderValue::from_str(&text).map_err(|e| ApiError::Internal(e.to_string()))
+    let ms = |time: std::time::Duration| (time.as_millis(), time.subsec_micros() % 1000);
+    let ((profile, profile_us), (decide, decide_us)) = (ms(answer.profile), ms(answer.decide));
+    let text = format!("profile;dur={profile}.{profile_us:03}, decide;dur={decide}.{decide_us:03}");
+    HeaderValue::try_from(text).map_err(|e| ApiError::Internal(e.to_string()))
 }

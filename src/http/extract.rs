@@ -40,8 +40,11 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 }
 
 impl<T: DeserializeOwned> Query<T> {
-    /// Reads it from an address.
+    /// Reads it from an address. What is wrong is looked for only where something is.
     pub fn of(uri: &Uri) -> Result<Self, ApiError> {
+        if let Ok(query) = serde_urlencoded::from_str(uri.query().unwrap_or_default()) {
+            return Ok(Self(query));
+        }
         extract::Query::try_from_uri(uri)
             .map(|extract::Query(query)| Self(query))
             .map_err(|error| ApiError::Unreadable(format!("the query is not usable: {}", error.body_text())))

@@ -91,9 +91,8 @@ impl Reason {
 /// One recommended item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranked {
-    /// The item.
-    pub id: ItemId,
-    /// Its number in the catalogue that it was picked from.
+    /// The item: its number in the catalogue that it was picked from. Not its id, whose count of owners all
+    /// threads would write at once.
     pub number: u32,
     /// Its score; comparable within one answer only.
     pub score: f32,

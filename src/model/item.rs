@@ -52,11 +52,17 @@ impl Item {
     /// The title in a language, or the one there is.
     #[must_use]
     pub fn title_in(&self, language: &str) -> &str {
+        self.other_title_in(language).unwrap_or(&self.title)
+    }
+
+    /// The title in a language that is not the item's own, where there is one.
+    #[must_use]
+    pub fn other_title_in(&self, language: &str) -> Option<&str> {
         let spoken = |(tag, _): &(&String, &String)| same_language(tag, language);
         if language.is_empty() || self.titles.is_empty() || same_language(&self.language, language) {
-            return &self.title;
+            return None;
         }
-        self.titles.iter().find(spoken).map_or(&self.title, |(_, title)| title)
+        self.titles.iter().find(spoken).map(|(_, title)| title.as_str())
     }
 
     /// Whether somebody who reads `language` can use it: an item or a reader without one goes with all.

@@ -128,7 +128,7 @@ pub struct ShownItem<'a> {
     /// Its score; comparable within this answer only.
     pub score: f32,
     /// Why it is here; only to `server` and `admin` keys.
-    pub explanation: Option<ItemExplanation<'a>>,
+    pub explanation: Option<Box<ItemExplanation<'a>>>,
 }
 
 /// Why an item is shown.
@@ -179,7 +179,7 @@ fn write_items(text: &mut Vec<u8>, items: &[ShownItem<'_>]) -> Result<()> {
         }
         let mut shown = Object::open(text);
         shown.text.extend_from_slice(item.told.as_bytes());
-        shown.put("reason", item.reason)?.put("score", &item.score)?;
+        shown.put_word("reason", item.reason).put("score", &item.score)?;
         shown.put_some("explanation", item.explanation.as_ref())?;
         shown.close();
     }
@@ -200,6 +200,14 @@ impl<'t> Object<'t> {
 
     fn put<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<&mut Self> {
         self.nest(name, |text| serde_json::to_writer(text, value))
+    }
+
+    /// A word of ours, in which nothing is to be escaped.
+    fn put_word(&mut self, name: &'static str, word: &'static str) -> &mut Self {
+        for part in ["\"", name, "\":\"", word, "\","] {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+        self
     }
 
     fn put_some<T: Serialize>(&mut self, name: &'static str, value: Option<T>) -> Result<&mut Self> {

@@ -59,10 +59,10 @@ fn beside_pins_too_what_is_shown_is_shown_as_often_as_its_propensity_says() {
     for throw in 0..throws {
         let decision = shop.decide(throw, ITEMS, MODELS);
         let exposure = decision.exposure.clone().unwrap();
-        for (item, position) in decision.items.iter().zip(1..) {
+        for (item, position) in fixture::ids(&decision).into_iter().zip(1..) {
             // What is pinned counts whoever ranked.
             let model = if exposure.is_pinned(position) { "pinned" } else { exposure.model };
-            let entry = seen.entry((model, position, item.id.to_string())).or_default();
+            let entry = seen.entry((model, position, item.to_owned())).or_default();
             entry.0 += 1.0;
             entry.1 = exposure.propensity(position, decision.items.len());
         }
@@ -89,7 +89,7 @@ fn truth(item: &str, position: usize) -> f64 {
 /// The places that no pin fills.
 fn open(decision: &Decision) -> impl Iterator<Item = (usize, &str)> {
     let exposure = decision.exposure.as_ref().unwrap();
-    let places = (1..).zip(decision.items.iter().map(|item| &*item.id));
+    let places = (1..).zip(fixture::ids(decision));
     places.filter(|(position, _)| !exposure.is_pinned(*position))
 }
 

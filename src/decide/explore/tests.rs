@@ -24,7 +24,7 @@ fn decide(profile: &Profile, exploring: Exploring<'_>) -> Decision {
 }
 
 fn ids(decision: &Decision) -> Vec<String> {
-    decision.items.iter().map(|item| item.id.to_string()).collect()
+    fixture::ids(decision).into_iter().map(str::to_owned).collect()
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_place_is_given_to_what_is_hardly_known_and_to_nothing_else() {
             None => assert!(changed.is_empty()),
             Some(explored) => {
                 assert_eq!(changed, [usize::from(explored.position) - 1]);
-                let item = &decision.items[changed[0]];
-                assert!(hardly.contains(&&*item.id) && !plain.contains(&item.id.to_string()), "{}", item.id);
+                let tried = fixture::ids(&decision)[changed[0]];
+                assert!(hardly.contains(&tried) && !plain.contains(&tried.to_owned()), "{tried}");
             }
         }
     }
@@ -108,8 +108,8 @@ fn what_is_shown_is_shown_as_often_as_its_propensity_says() {
         let dice = throw.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(0x1234_5678_9abc_def1);
         let decision = decide(&profile, exploring(dice, 0.5, 0.4, &shown));
         let exposure = decision.exposure.clone().unwrap();
-        for (place, item) in decision.items.iter().enumerate() {
-            let entry = seen.entry((exposure.model, place, item.id.to_string())).or_default();
+        for (place, item) in ids(&decision).into_iter().enumerate() {
+            let entry = seen.entry((exposure.model, place, item)).or_default();
             entry.0 += 1.0;
             entry.1 = exposure.propensity(place + 1, decision.items.len());
         }
