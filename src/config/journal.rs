@@ -14,6 +14,8 @@ pub struct Journal {
     pub disk_free_bytes_min: u64,
     /// `journal.append_timeout_ms`.
     pub append_timeout_ms: u64,
+    /// `journal.gather_us`.
+    pub gather_us: u64,
     /// `journal.pending_bytes_max`.
     pub pending_bytes_max: usize,
 }

@@ -14,8 +14,8 @@ use crate::{
         snapshot::{Items, SiteSnapshot},
     },
     model::{
-        ConsentDefault, Currency, Decision, Item, Offer, Profile, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules,
-        profile::Affinity,
+        ConsentDefault, Currency, Decision, Item, Offer, Profile, RobotsPolicy, Site, SiteId, Timestamp, VisitorId,
+        VisitorRules, profile::Affinity,
     },
 };
 

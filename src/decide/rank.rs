@@ -290,7 +290,11 @@ fn tell(left_out: &mut Vec<LeftOut>, item: &Item, because: impl Fn() -> String) 
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{Context, Index, fixture::{self, ids}, run};
+    use super::super::{
+        Context, Index,
+        fixture::{self, ids},
+        run,
+    };
     use crate::model::{Decision, Profile, Reason, SiteId, VisitorId, Why};
 
     fn decide(

@@ -2,8 +2,8 @@
 
 use std::{
     mem,
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -17,6 +17,10 @@ use crate::model::Position;
 
 /// A buffer that one burst made larger than this is not kept for the next group.
 const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// A group with so many batches or bytes is gathered: waiting for more would save little.
+const GATHERED_BATCHES: u32 = 256;
+const GATHERED_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -38,6 +42,7 @@ pub(super) struct Group {
     /// Room for the block's header, then the frames.
     bytes: Vec<u8>,
     records: u32,
+    batches: u32,
     hooks: Vec<WaitingHook>,
     fate: Arc<Fate>,
 }
@@ -74,22 +79,24 @@ impl Queue {
         if pending > pending_max {
             return Err(AppendError::Busy);
         }
-        let was_empty = waiting.group.records == 0;
+        let (was_empty, was_gathered) = (waiting.group.records == 0, waiting.group.is_gathered());
         let ticket = waiting.group.add(batch)?;
+        let gathered = waiting.group.is_gathered();
         drop(waiting);
-        if was_empty {
+        if was_empty || gathered != was_gathered {
             self.work.notify_one();
         }
         Ok(ticket)
     }
 
-    /// Waits for records and swaps them into `group`, which must be empty. With `at_most` it comes back
-    /// after that time even without any.
-    pub(super) fn next(&self, group: &mut Group, at_most: Option<Duration>) -> Turn {
+    /// Waits for records, `gather` longer for others to join them, and swaps them into `group`, which must be
+    /// empty. With `at_most` it comes back after that time even without any.
+    pub(super) fn next(&self, group: &mut Group, at_most: Option<Duration>, gather: Duration) -> Turn {
         let mut waiting = lock(&self.waiting);
         waiting.writing_bytes = 0;
         loop {
             if waiting.group.records > 0 {
+                waiting = self.gather(waiting, gather);
                 mem::swap(&mut waiting.group, group);
                 waiting.writing_bytes = group.bytes.len();
                 return Turn::Write;
@@ -109,6 +116,17 @@ impl Queue {
                 }
             };
         }
+    }
+
+    fn gather<'q>(&self, mut waiting: MutexGuard<'q, Waiting>, time: Duration) -> MutexGuard<'q, Waiting> {
+        let begun = Instant::now();
+        while !waiting.stopping
+            && !waiting.group.is_gathered()
+            && let Some(left) = time.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+        {
+            waiting = self.work.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting
     }
 
     /// Takes nothing more; what waits is still written.
@@ -137,12 +155,21 @@ impl Group {
         }
         self.bytes.extend_from_slice(&batch.frames);
         let index = mem::replace(&mut self.records, after);
+        self.batches += 1;
         self.hooks.extend(batch.on_durable.map(|hook| WaitingHook { index, records, hook }));
         Ok(Ticket::new(&self.fate, index, records))
     }
 
     pub(super) fn records(&self) -> u32 {
         self.records
+    }
+
+    pub(super) fn batches(&self) -> u32 {
+        self.batches
+    }
+
+    fn is_gathered(&self) -> bool {
+        self.batches >= GATHERED_BATCHES || self.bytes.len() >= GATHERED_BYTES
     }
 
     /// The block to write, its header filled in.
@@ -164,7 +191,7 @@ impl Group {
         mem::take(&mut self.fate).settle(outcome);
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES_MAX);
-        self.records = 0;
+        (self.records, self.batches) = (0, 0);
     }
 }
 

@@ -23,6 +23,9 @@ const ROOM_CHECK: Duration = Duration::from_millis(250);
 /// Zeros that are written ahead at once. Thirty to fifty full groups fit; syncing them takes a millisecond or two.
 const AHEAD: u64 = 1 << 20;
 
+/// A group of so many batches was a crowd: where one was, more come while the next gathers.
+const CROWD: u32 = 4;
+
 /// The segment that is being written.
 #[derive(Debug)]
 pub(super) struct Newest {
@@ -74,10 +77,14 @@ impl Writer {
     fn run(mut self) {
         let _ended = Ended(Arc::clone(&self.shared));
         let mut group = Group::default();
+        // Who appends alone does not wait for others.
+        let mut gather = Duration::ZERO;
         loop {
             let at_most = self.shared.no_room.load(Ordering::Relaxed).then_some(ROOM_CHECK);
-            match self.shared.queue.next(&mut group, at_most) {
+            match self.shared.queue.next(&mut group, at_most, gather) {
                 Turn::Write => {
+                    let gather_max = Duration::from_micros(self.shared.limits.gather_us);
+                    gather = if group.batches() >= CROWD { gather_max } else { Duration::ZERO };
                     let outcome = self.commit(&mut group);
                     group.settle(outcome);
                 }

@@ -5,6 +5,7 @@ pub(super) mod faults;
 mod appending;
 mod crashing;
 mod failing;
+mod gathering;
 
 use std::path::Path;
 
