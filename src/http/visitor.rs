@@ -1,7 +1,7 @@
 //! Who asks on the public side: the visitor cookie, named per site, signed and out of scripts' reach; the
 //! tracker's proposal; or, on sites that keep nothing in browsers, address and user agent for a day.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::LazyLock};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite, time::Duration};
@@ -96,7 +96,7 @@ pub fn cookie_to_set(
     said: Said,
 ) -> Result<Option<HeaderValue>, ApiError> {
     if said.analytics == Some(false) && connection::cookies(headers, &name(site)).next().is_some() {
-        return written(doors, headers, Cookie::build((name(site), "")).max_age(Duration::ZERO)).map(Some);
+        return written(doors, headers, site, "").map(Some);
     }
     let Some(session) = session.or(identity.session) else { return Ok(None) };
     let known = identity.session.filter(|_| identity.from == Origin::Cookie);
@@ -107,20 +107,34 @@ pub fn cookie_to_set(
     }
     let sealed = CookieIdentity { visitor: identity.visitor, session };
     let value = identify::seal(site.id, &doors.access.cookie_keys(), &sealed);
-    let cookie = Cookie::build((name(site), value)).max_age(Duration::days(COOKIE_DAYS));
-    written(doors, headers, cookie).map(Some)
+    written(doors, headers, site, &value).map(Some)
 }
 
-/// On pages of another site the cookie travels only if it says so, and is kept apart for each of them.
-fn written(doors: &Doors, headers: &HeaderMap, cookie: cookie::CookieBuilder<'_>) -> Result<HeaderValue, ApiError> {
+/// The cookie with a value of our own letters; without one it is to expire.
+fn written(doors: &Doors, headers: &HeaderMap, site: &Site, value: &str) -> Result<HeaderValue, ApiError> {
     let https = doors.server.public_url.starts_with("https://") || connection::is_https(headers);
-    let cookie = cookie.path("/").http_only(true);
-    let cookie = if connection::is_cross_site(headers) {
-        cookie.same_site(SameSite::None).secure(true).partitioned(true)
-    } else {
-        cookie.same_site(SameSite::Lax).secure(https)
-    };
-    HeaderValue::from_str(&cookie.build().to_string()).map_err(|e| ApiError::Internal(e.to_string()))
+    let rest = rest_of_cookie(connection::is_cross_site(headers), https, value.is_empty());
+    let name = name(site);
+    let text = [&name, "=", value, rest].concat();
+    HeaderValue::try_from(text).map_err(|e| ApiError::Internal(e.to_string()))
+}
+
+/// What follows a cookie's value; there are few, each made once. On pages of another site the cookie travels only if it says so, and is kept apart for each of them.
+fn rest_of_cookie(cross_site: bool, https: bool, expired: bool) -> &'static str {
+    static RESTS: LazyLock<[String; 8]> = LazyLock::new(|| {
+        std::array::from_fn(|at| {
+            let (cross_site, https, expired) = (at & 1 != 0, at & 2 != 0, at & 4 != 0);
+            let age = if expired { Duration::ZERO } else { Duration::days(COOKIE_DAYS) };
+            let cookie = Cookie::build(("", "")).max_age(age).path("/").http_only(true);
+            let cookie = if cross_site {
+                cookie.same_site(SameSite::None).secure(true).partitioned(true)
+            } else {
+                cookie.same_site(SameSite::Lax).secure(https)
+            };
+            cookie.build().to_string().split_off(1)
+        })
+    });
+    &RESTS[usize::from(cross_site) | usize::from(https) << 1 | usize::from(expired) << 2]
 }
 
 fn name(site: &Site) -> String {

@@ -33,7 +33,9 @@ impl VisitorId {
 
 impl fmt::Display for VisitorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        let digit = |i: usize| b"0123456789abcdef"[(self.0 >> (124 - 4 * i) & 15) as usize];
+        let digits: [u8; 32] = std::array::from_fn(digit);
+        f.pad(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
