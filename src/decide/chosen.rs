@@ -31,7 +31,9 @@ impl<'a, 'r> Chosen<'a, 'r> {
             categories: Vec::new(),
             aside: Vec::new(),
         };
-        pins.iter().for_each(|(_, placed)| new.count(placed));
+        for (_, placed) in &pins {
+            new.count(placed);
+        }
         Self { pins, ..new }
     }
 

@@ -56,7 +56,7 @@
 //! second at most, make appends `Full` while reading and releasing go on. A segment is at most a quarter
 //! of `disk_bytes_max`, or the newest alone, which is never deleted, could fill it for good.
 //! Where the last group was a crowd the next one waits `gather_us` for more to share its fsync (after
-//! PostgreSQL's `commit_delay`); who appends alone does not.
+//! `PostgreSQL`'s `commit_delay`); who appends alone does not.
 //! `pending_bytes_max` bounds the memory of records that wait (`Busy`), `append_timeout_ms` the wait
 //! (`TooSlow`: the record may become durable later; `Batch::when_durable` is told).
 //!
