@@ -7,18 +7,25 @@
 //! their order, and the minute. So nothing needs to be cleared: a new click, or a new version every second of a busy
 //! site, is another question, and what nobody asks again is written over.
 //!
-//! Memory is bounded for all sites together: a fixed number of places, one question each, some three kilobytes;
-//! nobody waits for a place that another thread has in hand.
+//! Memory is bounded for all sites together: a fixed number of sets of a few answers, some three kilobytes each. A
+//! question belongs to one set; of a full set the answer goes that was asked for longest ago (a set-associative cache:
+//! Hennessy and Patterson, "Computer Architecture", appendix B). Nobody waits for a set that another thread has in hand.
 
 use std::sync::{Arc, Mutex};
 
 use super::{candidates::Candidate, index::Number};
 use crate::{recommend::Model, telemetry::Counter};
 
+/// Answers of one set.
+const WAYS: usize = 4;
+
+/// Those that share a set, the one asked for last first.
+type Ways = [Option<Arc<Answer>>; WAYS];
+
 /// Answers that are remembered, by question.
 #[derive(Debug)]
 pub struct Remembered {
-    places: Box<[Mutex<Option<Arc<Answer>>>]>,
+    sets: Box<[Mutex<Ways>]>,
     hasher: ahash::RandomState,
     /// Questions so far, and those of them that were remembered.
     asked: Counter,
@@ -52,37 +59,47 @@ impl Answer {
 }
 
 impl Remembered {
-    /// For so many answers; none: everything is worked out anew. Counts the questions asked, and those found.
+    /// For so many answers, rounded up to whole sets; none: everything is worked out anew. Counts the questions
+    /// asked, and those found.
     #[must_use]
     pub fn new(answers_max: usize, asked: Counter, found: Counter) -> Self {
-        let places = (0..answers_max).map(|_| Mutex::default()).collect();
-        Self { places, hasher: ahash::RandomState::new(), asked, found }
+        let sets = (0..answers_max.div_ceil(WAYS)).map(|_| Mutex::default()).collect();
+        Self { sets, hasher: ahash::RandomState::new(), asked, found }
     }
 
     /// The answer to a question: a remembered one, or what `work` finds, which is remembered.
     pub(super) fn answer(&self, question: Question<'_>, work: impl FnOnce() -> Vec<Candidate>) -> Arc<[Candidate]> {
-        let Some(place) = self.place(&question) else { return work().into() };
+        let Some(set) = self.set_of(&question) else { return work().into() };
         self.asked.inc();
-        let known = place.try_lock().ok().and_then(|place| place.clone());
-        if let Some(known) = known.filter(|known| known.question() == question) {
+        if let Ok(mut ways) = set.try_lock()
+            && let Some(known) = find(&mut ways, &question)
+        {
             self.found.inc();
-            return Arc::clone(&known.candidates);
+            return known;
         }
         let candidates: Arc<[Candidate]> = work().into();
         let Question { version, model, moment, clicks } = question;
         let answer = Answer { version, model, moment, clicks: clicks.into(), candidates: Arc::clone(&candidates) };
-        if let Ok(mut place) = place.try_lock() {
-            *place = Some(Arc::new(answer));
+        if let Ok(mut ways) = set.try_lock() {
+            ways.rotate_right(1);
+            ways[0] = Some(Arc::new(answer));
         }
         candidates
     }
 
-    fn place(&self, question: &Question<'_>) -> Option<&Mutex<Option<Arc<Answer>>>> {
-        let count = u64::try_from(self.places.len()).ok().filter(|count| *count > 0)?;
+    fn set_of(&self, question: &Question<'_>) -> Option<&Mutex<Ways>> {
+        let count = u64::try_from(self.sets.len()).ok().filter(|count| *count > 0)?;
         #[expect(clippy::cast_possible_truncation, reason = "the rest of a division by a length")]
         let at = (self.hasher.hash_one(question) % count) as usize;
-        self.places.get(at)
+        self.sets.get(at)
     }
+}
+
+/// The answer to a question among those of its set; it comes first then.
+fn find(ways: &mut Ways, question: &Question<'_>) -> Option<Arc<[Candidate]>> {
+    let at = ways.iter().position(|way| way.as_ref().is_some_and(|known| known.question() == *question))?;
+    ways[..=at].rotate_right(1);
+    ways[0].as_ref().map(|known| Arc::clone(&known.candidates))
 }
 
 #[cfg(test)]
@@ -179,6 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_full_set_the_answer_goes_that_was_asked_for_longest_ago() {
+        let memory = remembered(WAYS);
+        let ask = |clicks: &[Number]| {
+            let found = memory.found.get();
+            memory.answer(Question { version: 1, model: Model::Blend, moment: 0, clicks }, Vec::new);
+            memory.found.get() > found
+        };
+        let all: Vec<[Number; 1]> = (0..=4).map(|n| [n]).collect();
+        assert!(all[..WAYS].iter().all(|clicks| !ask(clicks)));
+        assert!(ask(&all[0]), "it is asked for again, so that the second is the oldest now");
+        assert!(!ask(&all[4]));
+        assert!(ask(&all[0]) && !ask(&all[1]));
+    }
+
+    #[test]
     fn memory_is_bounded_and_every_answer_is_to_its_own_question() {
         let (memory, none) = (remembered(64), remembered(0));
         for n in 0..10_000_u32 {
@@ -189,8 +221,8 @@ mod tests {
             assert_eq!(memory.answer(question, || vec![own])[0], own);
             assert_eq!(none.answer(question, || vec![own])[0], own);
         }
-        let filled = memory.places.iter().filter(|place| place.lock().unwrap().is_some()).count();
-        assert!((1..=64).contains(&filled), "{filled}");
+        let filled = memory.sets.iter().map(|set| set.lock().unwrap().iter().flatten().count()).sum();
+        assert!((1..=64_usize).contains(&filled), "{filled}");
         assert_eq!(counts(&none), (0, 0));
     }
 }
