@@ -78,7 +78,8 @@ impl Recent {
 
     /// Moves the current bucket's keys to those being sealed and copies these, sorted.
     pub(super) fn freeze(&self) -> Vec<u128> {
-        let mut keys = Vec::new();
+        let held: usize = self.shards.iter().map(lock).map(|shard| shard.current.len() + shard.sealing.len()).sum();
+        let mut keys = Vec::with_capacity(held);
         for shard in &self.shards {
             let mut shard = lock(shard);
             let current = mem::take(&mut shard.current);

@@ -4,7 +4,7 @@
 
 use std::{io, ops::Range, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{batcher::Cut, quarantine::Entry};
 use crate::{
@@ -16,10 +16,6 @@ use crate::{
 
 /// Records asked from the journal at once.
 const RECORDS: usize = 1024;
-/// Rows of which room is kept for the next stretch.
-const SPARE_BYTES_MAX: usize = 64 << 20;
-/// As many as may be under way.
-const SPARES_MAX: usize = 2;
 
 /// A stretch of the journal, read and sorted.
 pub(super) struct Stretch {
@@ -38,19 +34,17 @@ enum End<'c> {
     Full(Cut<'c>),
 }
 
-/// Reads stretch after stretch, with one reader, one block and a few buffers for all.
+/// Reads stretch after stretch, with one reader and one block for all.
 pub(super) struct Gatherer {
     journal: Arc<Journal>,
     reader: Reader,
     block: Block,
-    /// Room of stretches that were sent.
-    spare: Vec<BytesMut>,
 }
 
 impl Gatherer {
     pub(super) fn new(journal: Arc<Journal>, from: Position) -> Self {
         let reader = journal.reader(from);
-        Self { journal, reader, block: Block::default(), spare: Vec::new() }
+        Self { journal, reader, block: Block::default() }
     }
 
     /// The next batch from `start` on. It is empty when nothing is durable yet.
@@ -65,17 +59,6 @@ impl Gatherer {
             return Err(io::Error::other("the journal ends before the pending batch"));
         }
         Ok(stretch)
-    }
-
-    /// Takes a sent stretch's buffer back for the next one.
-    pub(super) fn recycle(&mut self, rows: Rows) {
-        if let Ok(mut buffer) = rows.bytes.try_into_mut()
-            && buffer.capacity() <= SPARE_BYTES_MAX
-            && self.spare.len() < SPARES_MAX
-        {
-            buffer.clear();
-            self.spare.push(buffer);
-        }
     }
 
     fn gather(&mut self, start: Position, mut end: End<'_>) -> io::Result<Stretch> {
@@ -102,7 +85,7 @@ impl Gatherer {
                         {
                             break 'full;
                         }
-                        stretch.put(self.journal.id(), record, &mut self.block);
+                        stretch.put(self.journal.id(), &record, &mut self.block);
                     }
                 }
                 Err(ReadError::Lost(lost)) => {
@@ -119,23 +102,24 @@ impl Gatherer {
             }
         }
         (stretch.rows.version, stretch.rows.count) = (self.block.version(), self.block.rows());
-        stretch.rows.bytes = self.block.take(self.spare.pop().unwrap_or_default());
+        stretch.rows.pieces = self.block.take();
         Ok(stretch)
     }
 }
 
 impl Stretch {
     fn begin(journal: u64, start: Position) -> Self {
-        let rows = Rows { version: 0, journal, range: start..start, bytes: Bytes::new(), count: 0 };
+        let rows = Rows { version: 0, journal, range: start..start, pieces: Vec::new(), count: 0 };
         Self { rows, unfit: Vec::new(), unfit_records: 0, first: None }
     }
 
     /// Adds a record as a row, unless it is none.
-    fn put(&mut self, journal: u64, record: Record, block: &mut Block) {
+    fn put(&mut self, journal: u64, record: &Record, block: &mut Block) {
         self.rows.range.end = record.position.plus(1);
         match block.push(journal, record.position, &record.payload) {
             Ok(()) => {
-                self.first.get_or_insert((record.position, record.payload));
+                // A copy, or it would keep all that was read together with it.
+                self.first.get_or_insert_with(|| (record.position, Bytes::copy_from_slice(&record.payload)));
             }
             Err(error) => {
                 tracing::error!(position = %record.position, %error, "a record goes to quarantine");

@@ -26,6 +26,7 @@ use std::{path::Path, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 
+use flight::Pause;
 use quarantine::Quarantine;
 pub use replay::{Listed, Replay, ReplayError, Replayed};
 pub use send::Delivery;
@@ -104,6 +105,7 @@ impl Delivery {
             state,
             gatherer: None,
             flights: Vec::new(),
+            pause: Pause::new(config),
             waiting_since: None,
             unsaved: false,
             quarantine: Arc::new(quarantine),

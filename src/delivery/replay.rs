@@ -6,7 +6,6 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -173,8 +172,7 @@ impl Delivery {
                 return Ok(false);
             }
             let (version, range) = (block.version(), name.position..name.position.plus(1));
-            let bytes = block.take(BytesMut::new());
-            let row = Rows { version, journal: name.journal, range, bytes, count: 1 };
+            let row = Rows { version, journal: name.journal, range, pieces: block.take(), count: 1 };
             match self.store.insert(row).await {
                 Ok(()) => {}
                 Err(error) if matches!(error.kind(), ErrorKind::Poison(_)) => return Ok(false),

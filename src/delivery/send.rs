@@ -37,6 +37,8 @@ pub struct Delivery {
     pub(super) gatherer: Option<Gatherer>,
     /// What is being sent: stretches of the checkpoint, in no order.
     pub(super) flights: Vec<Flight>,
+    /// Between failures to send what is first in the checkpoint.
+    pub(super) pause: Pause,
     /// Since when something waits that is not under way.
     pub(super) waiting_since: Option<Instant>,
     /// Whether the state on disk is an older one.
@@ -167,7 +169,9 @@ impl Delivery {
     }
 
     fn begin(&mut self, stretch: Stretch, again: bool, stopping: &Stopping) {
-        let sender = Sender { store: self.store.clone(), config: self.config.clone(), stopping: stopping.clone() };
+        // A copy: how long this one waits should it fail; what fails again waits longer.
+        let pause = self.pause.clone().next();
+        let sender = Sender { store: self.store.clone(), pause, stopping: stopping.clone() };
         self.flights.push(Flight::begin(stretch, again, sender));
     }
 
@@ -176,14 +180,11 @@ impl Delivery {
         let first = self.state.pending().first();
         let Some(at) = self.flights.iter().position(|flight| Some(&flight.range) == first) else { return Ok(true) };
         let stretch = self.flights.swap_remove(at).into_stretch();
+        if matches!(outcome, Outcome::Stored | Outcome::Refused(_)) {
+            self.pause.reset();
+        }
         match outcome {
-            Outcome::Stored => {
-                let Stretch { rows, unfit, unfit_records, .. } = stretch;
-                self.finish(unfit, unfit_records).await?;
-                if let Some(gatherer) = &mut self.gatherer {
-                    gatherer.recycle(rows);
-                }
-            }
+            Outcome::Stored => self.finish(stretch.unfit, stretch.unfit_records).await?,
             // What is under way behind it stays so, and is behind both halves.
             Outcome::Refused(reason) if self.state.split() => {
                 tracing::warn!(reason, rows = stretch.rows.count, "a batch was refused and is halved");
@@ -199,6 +200,8 @@ impl Delivery {
                 }
                 self.finish(entries, records).await?;
             }
+            // It is read from the journal again, as what is in the checkpoint and not under way.
+            Outcome::Again => drop(self.pause.next()),
             Outcome::GaveUp => return Ok(false),
         }
         Ok(true)

@@ -2,18 +2,20 @@
 //! it costs to read row after row (`RowBinary`).
 //!
 //! The journal keeps rows, because they come one by one; a batch is turned around once, when it is delivered. Texts
-//! that repeat (`LowCardinality`) become a dictionary here, where it costs one look into a table.
+//! that repeat (`LowCardinality`) become a dictionary here, where it costs one look into a table. What a column has
+//! gathered is handed over as it is, without a copy: a batch is in memory once, and gone piece by piece as it is sent.
 //! Source of the form: ClickHouse's documentation of formats and its native protocol's column serializations.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     columns::Column,
+    pieces::Pieces,
     rows::{self, Reader, RowError},
 };
 use crate::model::Position;
 
-/// A batch of rows of one version, by columns. Used for batch after batch, it keeps its room.
+/// A batch of rows of one version, by columns.
 #[derive(Debug)]
 pub struct Block {
     version: u8,
@@ -57,6 +59,9 @@ impl Block {
             *self = Self { version, columns: columns_of(version), rows: 0 };
         }
         let (prefix, mut row) = (rows::prefix(journal, position), Reader(columns));
+        if self.rows == 0 {
+            self.columns.iter_mut().for_each(Column::make_room);
+        }
         let (places, told) = self.columns.split_at_mut(rows::PREFIX_COLUMNS);
         let mut prefix = Reader(&prefix);
         for column in places {
@@ -69,21 +74,20 @@ impl Block {
         Ok(())
     }
 
-    /// The rows as one block in `Native`, written into `room`; none are left here.
-    pub fn take(&mut self, room: BytesMut) -> Bytes {
-        let mut out = room;
+    /// The rows as one block in `Native`, in pieces to be sent in this order; none are left here.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        let mut out = Pieces::default();
         let names = rows::columns(self.version);
-        rows::put_length(&mut out, names.len());
-        rows::put_length(&mut out, self.rows);
+        rows::put_length(out.few(), names.len());
+        rows::put_length(out.few(), self.rows);
         for ((name, kind), column) in names.iter().zip(&mut self.columns) {
-            rows::put_text(&mut out, name);
-            rows::put_text(&mut out, kind);
-            column.put_prefix(&mut out);
-            column.put(&mut out);
-            column.clear();
+            rows::put_text(out.few(), name);
+            rows::put_text(out.few(), kind);
+            column.put_prefix(out.few());
+            column.hand_over(&mut out);
         }
         self.rows = 0;
-        out.freeze()
+        out.done()
     }
 
     /// Forgets its rows.
@@ -111,7 +115,7 @@ mod tests {
             assert!(block.push(1, Position(6), bad).is_err());
         }
         assert_eq!(block.rows(), 1);
-        assert_eq!(block.take(BytesMut::new()), alone.take(BytesMut::new()));
+        assert_eq!(block.take(), alone.take());
     }
 
     #[test]
@@ -120,11 +124,11 @@ mod tests {
         for position in 0..300 {
             used.push(1, Position(position), &record(&format!("/{position}"))).unwrap();
         }
-        used.take(BytesMut::new());
+        used.take();
         used.push(1, Position(7), &record("/c")).unwrap();
         let mut fresh = Block::default();
         fresh.push(1, Position(7), &record("/c")).unwrap();
-        assert_eq!(used.take(BytesMut::new()), fresh.take(BytesMut::new()));
+        assert_eq!(used.take(), fresh.take());
     }
 
     #[test]

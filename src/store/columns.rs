@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BufMut as _;
 
-use super::rows::{self, Reader, RowError};
+use super::{
+    pieces::Pieces,
+    rows::{self, Reader, RowError},
+};
 
 /// `SharedDictionariesWithAdditionalKeys`: each block brings its own dictionary.
 const DICTIONARY_VERSION: u64 = 1;
@@ -15,13 +18,34 @@ const DICTIONARY_FLAGS: u64 = 1 << 9 | 1 << 10;
 #[derive(Debug)]
 pub(super) enum Column {
     /// So many bytes each.
-    Fixed(usize, Vec<u8>),
+    Fixed(usize, Values),
     /// `String`: length and bytes, as in a row.
-    Text(Vec<u8>),
+    Text(Values),
     /// `LowCardinality(String)`.
     Name(Dictionary),
     /// `Array(…)`, or `Map(…, …)` with keys and values: where each row's end, and all rows' one after the other.
-    List { ends: Vec<u8>, total: u64, of: Vec<Column> },
+    List { ends: Values, total: u64, of: Vec<Column> },
+}
+
+/// Bytes of a column, which leave without being copied.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    bytes: Vec<u8>,
+    /// How many there were the last time: there will be about as many, and growing to them copies.
+    before: usize,
+}
+
+impl Values {
+    fn make_room(&mut self) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(self.before + self.before / 16);
+        }
+    }
+
+    fn hand_over(&mut self, out: &mut Pieces) {
+        self.before = self.bytes.len();
+        out.put(&mut self.bytes);
+    }
 }
 
 impl Column {
@@ -35,26 +59,26 @@ impl Column {
             return Self::list(vec![Self::of(key), Self::of(value)]);
         }
         match kind {
-            "String" => Self::Text(Vec::new()),
+            "String" => Self::Text(Values::default()),
             "LowCardinality(String)" => Self::Name(Dictionary::default()),
-            "UInt128" => Self::Fixed(16, Vec::new()),
-            "UInt32" => Self::Fixed(4, Vec::new()),
-            "UInt16" => Self::Fixed(2, Vec::new()),
-            "UInt8" | "Bool" => Self::Fixed(1, Vec::new()),
+            "UInt128" => Self::Fixed(16, Values::default()),
+            "UInt32" => Self::Fixed(4, Values::default()),
+            "UInt16" => Self::Fixed(2, Values::default()),
+            "UInt8" | "Bool" => Self::Fixed(1, Values::default()),
             // Int64, UInt64, DateTime64.
-            _ => Self::Fixed(8, Vec::new()),
+            _ => Self::Fixed(8, Values::default()),
         }
     }
 
     fn list(of: Vec<Self>) -> Self {
-        Self::List { ends: Vec::new(), total: 0, of }
+        Self::List { ends: Values::default(), total: 0, of }
     }
 
     /// Takes the next value of a row.
     pub(super) fn take(&mut self, row: &mut Reader<'_>) -> Result<(), RowError> {
         match self {
-            Self::Fixed(size, values) => values.extend_from_slice(row.slice(*size)?),
-            Self::Text(values) => values.extend_from_slice(row.whole_text()?.0),
+            Self::Fixed(size, values) => values.bytes.extend_from_slice(row.slice(*size)?),
+            Self::Text(values) => values.bytes.extend_from_slice(row.whole_text()?.0),
             Self::Name(dictionary) => dictionary.add(row.whole_text()?.1)?,
             Self::List { ends, total, of } => {
                 let count = row.length()?;
@@ -64,14 +88,26 @@ impl Column {
                     }
                 }
                 *total += count as u64;
-                ends.extend_from_slice(&total.to_le_bytes());
+                ends.bytes.extend_from_slice(&total.to_le_bytes());
             }
         }
         Ok(())
     }
 
+    /// Makes as much room as the last block needed.
+    pub(super) fn make_room(&mut self) {
+        match self {
+            Self::Fixed(_, values) | Self::Text(values) => values.make_room(),
+            Self::Name(_) => {}
+            Self::List { ends, of, .. } => {
+                ends.make_room();
+                of.iter_mut().for_each(Self::make_room);
+            }
+        }
+    }
+
     /// What stands before the values.
-    pub(super) fn put_prefix(&self, out: &mut BytesMut) {
+    pub(super) fn put_prefix(&self, out: &mut Vec<u8>) {
         match self {
             Self::Fixed(..) | Self::Text(_) => {}
             Self::Name(_) => out.put_u64_le(DICTIONARY_VERSION),
@@ -83,15 +119,19 @@ impl Column {
         }
     }
 
-    /// The values.
-    pub(super) fn put(&self, out: &mut BytesMut) {
+    /// The values, of which none are left here.
+    pub(super) fn hand_over(&mut self, out: &mut Pieces) {
         match self {
-            Self::Fixed(_, values) | Self::Text(values) => out.extend_from_slice(values),
-            Self::Name(dictionary) => dictionary.put(out),
-            Self::List { ends, of, .. } => {
-                out.extend_from_slice(ends);
+            Self::Fixed(_, values) | Self::Text(values) => values.hand_over(out),
+            Self::Name(dictionary) => {
+                dictionary.put(out.few());
+                dictionary.clear();
+            }
+            Self::List { ends, total, of } => {
+                ends.hand_over(out);
+                *total = 0;
                 for column in of {
-                    column.put(out);
+                    column.hand_over(out);
                 }
             }
         }
@@ -99,10 +139,10 @@ impl Column {
 
     pub(super) fn clear(&mut self) {
         match self {
-            Self::Fixed(_, values) | Self::Text(values) => values.clear(),
+            Self::Fixed(_, values) | Self::Text(values) => values.bytes.clear(),
             Self::Name(dictionary) => dictionary.clear(),
             Self::List { ends, total, of } => {
-                ends.clear();
+                ends.bytes.clear();
                 *total = 0;
                 of.iter_mut().for_each(Self::clear);
             }
@@ -143,7 +183,7 @@ impl Dictionary {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the numbers fit: their count chose the width")]
-    fn put(&self, out: &mut BytesMut) {
+    fn put(&self, out: &mut Vec<u8>) {
         if self.rows.is_empty() {
             return;
         }
@@ -202,7 +242,7 @@ mod tests {
                 dictionary.add(text.as_bytes()).unwrap();
             }
             dictionary.add(b"").unwrap();
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             dictionary.put(&mut out);
             assert_eq!(out.len(), 8 * 3 + keys + bytes * texts as usize, "{texts}");
         };

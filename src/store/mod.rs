@@ -20,6 +20,7 @@ mod columns;
 mod error;
 pub mod funnel;
 mod migrate;
+mod pieces;
 mod privacy;
 pub mod read;
 pub mod rows;

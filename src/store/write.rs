@@ -16,8 +16,8 @@ pub struct Rows {
     pub journal: u64,
     /// All the positions they stand for.
     pub range: Range<Position>,
-    /// The rows as one block in `Native`.
-    pub bytes: Bytes,
+    /// The rows as one block in `Native`, in pieces that are let go as they are sent.
+    pub pieces: Vec<Bytes>,
     /// Number of rows.
     pub count: usize,
 }
@@ -64,7 +64,9 @@ impl Store {
             insert = insert.with_setting(name, value);
         }
         self.within(self.insert_timeout, async {
-            insert.send(batch.bytes).await?;
+            for piece in batch.pieces {
+                insert.send(piece).await?;
+            }
             insert.end().await
         })
         .await

@@ -9,7 +9,6 @@ use ashna::{
     },
     store::{Block, Rows, rows},
 };
-use bytes::BytesMut;
 
 /// 2026-01-02T03:04:05.678Z.
 pub const BEGINNING: Timestamp = Timestamp(1_767_323_045_678);
@@ -69,6 +68,6 @@ pub fn batch(from: u64, events: &[Event<'_>]) -> Rows {
         block.push(7, Position(position), &record(event)).unwrap();
     }
     let range = Position(from)..Position(from + events.len() as u64);
-    let bytes = block.take(BytesMut::new());
-    Rows { version: rows::VERSION, journal: 7, range, bytes, count: events.len() }
+    let pieces = block.take();
+    Rows { version: rows::VERSION, journal: 7, range, pieces, count: events.len() }
 }
