@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
-    model::{Exposure, Item, LeftOut, Ranked, Reason, ShelfExplanation, Why, WhyShown},
+    model::{Evidence as Told, Exposure, Item, LeftOut, Ranked, Reason, ShelfExplanation, Why, WhyShown},
 };
 
 /// Items looked through for filling a shelf up: more than a visitor can have in cart and history.
@@ -246,35 +246,30 @@ impl<'a> Shelf<'a> {
             Evidence::Pinned => vec!["pin: the marketer gave it this place".to_owned()],
             _ => ruling.moved_by(number, item),
         };
-        WhyShown { evidence: self.evidence(&candidate), model_score: said, rules }
+        WhyShown { evidence: self.told(&candidate), model_score: said, rules }
     }
 
-    fn bought(&self, how: &str, seed: u32, support: u32) -> String {
-        let seed = self.candidates.index.id(seed).map_or("", |id| id);
-        format!("{how} `{seed}` in {support} orders")
-    }
-
-    /// What speaks most for an item, in a sentence.
-    fn evidence(&self, candidate: &Candidate) -> String {
+    /// What speaks most for an item, by the names of what it refers to.
+    fn told(&self, candidate: &Candidate) -> Told {
+        let seed = |number| self.candidates.index.id(number).cloned().unwrap_or_default();
         match candidate.evidence {
-            Evidence::Together { seed, support } => {
-                let seed = self.candidates.index.id(seed).map_or("", |id| id);
-                format!("viewed together with `{seed}` by {support} visitors")
-            }
-            Evidence::Visits { visits } => format!("in {visits} visits like this one"),
-            Evidence::Walk => "goes together with what goes together with this visit's items".into(),
+            Evidence::Together { seed: one, support } => Told::ViewedTogether { item: seed(one), visitors: support },
+            Evidence::Visits { visits } => Told::SimilarVisits { visits },
+            Evidence::Walk => Told::TwoSteps,
             Evidence::Category { rank } => {
                 let category = self.candidates.categories.get(rank).map_or("", |(category, _)| category);
-                format!("from {category}, which the visitor looks at")
+                Told::LikedCategory { category: category.to_owned() }
             }
-            Evidence::Popular => "popular now".into(),
-            Evidence::Seen => "the visitor looked at it lately".into(),
-            Evidence::New => "new in the catalogue".into(),
-            Evidence::Pinned => "pinned".into(),
-            Evidence::BoughtTogether { seed, support } => self.bought("bought together with", seed, support),
-            Evidence::BoughtAfter { seed, support } => self.bought("bought with or after", seed, support),
-            Evidence::Dearer => "for the same need, and dearer".into(),
-            Evidence::Alike => "like the item at hand by its words, categories and attributes".into(),
+            Evidence::Popular => Told::Popular,
+            Evidence::Seen => Told::Seen,
+            Evidence::New => Told::New,
+            Evidence::Pinned => Told::Pinned,
+            Evidence::BoughtTogether { seed: one, support } => {
+                Told::BoughtTogether { item: seed(one), orders: support }
+            }
+            Evidence::BoughtAfter { seed: one, support } => Told::BoughtAfter { item: seed(one), orders: support },
+            Evidence::Dearer => Told::Dearer,
+            Evidence::Alike => Told::Alike,
         }
     }
 }

@@ -274,7 +274,8 @@ fn shown<'s>(
         explanation: why.map(|why| {
             Box::new(ItemExplanation {
                 model: ranked.why.as_str(),
-                evidence: &why.evidence,
+                evidence: why.evidence.to_string(),
+                grounds: (&why.evidence).into(),
                 model_score: why.model_score,
                 score: ranked.score,
                 rules: &why.rules,

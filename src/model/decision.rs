@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Exposure, ItemId};
+use super::{Evidence, Exposure, ItemId};
 
 /// Texts of an offer by name.
 pub type Content = Map<String, Value>;
@@ -42,8 +42,8 @@ pub struct ShelfExplanation {
 /// Why an item is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WhyShown {
-    /// What speaks most for it, in a sentence.
-    pub evidence: String,
+    /// What speaks most for it.
+    pub evidence: Evidence,
     /// What the model says, before the marketer's rules.
     pub model_score: f32,
     /// The rules that moved it.

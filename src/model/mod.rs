@@ -6,6 +6,7 @@
 pub mod capture;
 pub mod decision;
 pub mod event;
+pub mod evidence;
 pub mod exposure;
 pub mod feed;
 pub mod ids;
@@ -24,6 +25,7 @@ pub mod time;
 pub use capture::{Capture, Captures};
 pub use decision::{Content, Decision, LeftOut, Ranked, Reason, ShelfExplanation, Why, WhyShown};
 pub use event::{Action, Channel, Device, DeviceClass, Event, Kind, Page, Place, Traffic};
+pub use evidence::Evidence;
 pub use exposure::Exposure;
 pub use ids::{ItemId, MessageHash, Position, SiteId, VisitorId};
 pub use item::Item;

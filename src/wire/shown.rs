@@ -10,7 +10,7 @@ use serde_json::{Map, Result, Value, value::RawValue};
 use utoipa::ToSchema;
 
 use super::tracker::TrackerSettings;
-use crate::model::{Currency, Item};
+use crate::model::{Currency, Evidence, Item};
 
 /// The answer for all slots.
 #[derive(Debug, ToSchema)]
@@ -137,13 +137,59 @@ pub struct ItemExplanation<'a> {
     /// The model whose word weighed most.
     pub model: &'static str,
     /// What speaks for it, in a sentence.
-    pub evidence: &'a str,
+    pub evidence: String,
+    /// The same as a word and its numbers, to be said in other languages.
+    pub grounds: Grounds<'a>,
     /// What the model says.
     pub model_score: f32,
     /// What came of it after the rules.
     pub score: f32,
     /// The rules that moved it.
     pub rules: &'a [String],
+}
+
+/// What speaks for an item: `kind`, and with some kinds the names and numbers of it.
+#[derive(Debug, Default, Serialize)]
+pub struct Grounds<'a> {
+    /// `viewed_together`, `similar_visits`, `two_steps`, `liked_category`, `popular`, `seen`, `new`, `pinned`,
+    /// `bought_together`, `bought_after`, `dearer` or `alike`.
+    kind: &'static str,
+    /// The item it goes with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a str>,
+    /// The category the visitor looks at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    /// How many visitors looked at both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visitors: Option<u32>,
+    /// How many visits had it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visits: Option<u32>,
+    /// How many orders had both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orders: Option<u32>,
+}
+
+impl<'a> From<&'a Evidence> for Grounds<'a> {
+    fn from(evidence: &'a Evidence) -> Self {
+        let bare = Self { kind: evidence.kind(), ..Self::default() };
+        match evidence {
+            Evidence::ViewedTogether { item, visitors } => Self { item: Some(item), visitors: Some(*visitors), ..bare },
+            Evidence::SimilarVisits { visits } => Self { visits: Some(*visits), ..bare },
+            Evidence::LikedCategory { category } => Self { category: Some(category), ..bare },
+            Evidence::BoughtTogether { item, orders } | Evidence::BoughtAfter { item, orders } => {
+                Self { item: Some(item), orders: Some(*orders), ..bare }
+            }
+            Evidence::TwoSteps
+            | Evidence::Popular
+            | Evidence::Seen
+            | Evidence::New
+            | Evidence::Pinned
+            | Evidence::Dearer
+            | Evidence::Alike => bare,
+        }
+    }
 }
 
 /// An item that is not shown.
