@@ -8,13 +8,24 @@ use super::ItemId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// Visitors who looked at `item`, which this one looked at, looked at it too.
-    ViewedTogether { item: ItemId, visitors: u32 },
+    ViewedTogether {
+        /// What it goes with.
+        item: ItemId,
+        /// How many looked at both.
+        visitors: u32,
+    },
     /// Visits like this one had it.
-    SimilarVisits { visits: u32 },
+    SimilarVisits {
+        /// How many.
+        visits: u32,
+    },
     /// It goes together with what goes together with this visit's items.
     TwoSteps,
     /// It is popular in a category that the visitor prefers.
-    LikedCategory { category: String },
+    LikedCategory {
+        /// Its name.
+        category: String,
+    },
     /// It is popular.
     Popular,
     /// The visitor looked at it.
@@ -24,9 +35,19 @@ pub enum Evidence {
     /// The marketer gave it its place.
     Pinned,
     /// In orders with `item`.
-    BoughtTogether { item: ItemId, orders: u32 },
+    BoughtTogether {
+        /// What it goes with.
+        item: ItemId,
+        /// How many had both.
+        orders: u32,
+    },
     /// In orders with `item` or after them, for another need.
-    BoughtAfter { item: ItemId, orders: u32 },
+    BoughtAfter {
+        /// What it goes with.
+        item: ItemId,
+        /// How many had both.
+        orders: u32,
+    },
     /// For the same need as the item at hand, and dearer.
     Dearer,
     /// It says of itself what the item at hand says.

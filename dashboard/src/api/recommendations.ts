@@ -83,6 +83,15 @@ export type WhatIfQuestion = Period & { slot?: string; models?: Record<string, n
 
 export type PreviewQuestion = { visitor?: string; viewed?: string[]; item?: string };
 export type SeenItem = { id: string; title: string | null };
+/** What speaks for an item, with the names and numbers that its kind has. */
+export type Grounds = {
+  kind: string;
+  item?: string;
+  category?: string;
+  visitors?: number;
+  visits?: number;
+  orders?: number;
+};
 export type PreviewItem = {
   id: string;
   title: string;
@@ -91,7 +100,7 @@ export type PreviewItem = {
   currency: string;
   reason: string;
   score: number;
-  explanation?: { evidence: string; model_score: number; rules: string[] };
+  explanation?: { evidence: string; grounds: Grounds; model_score: number; rules: string[] };
 };
 export type PreviewDecision = {
   offer: string | null;

@@ -1,5 +1,5 @@
 import { preferences } from '../state/preferences.svelte';
-import { latinDigits } from './digits';
+import { exponent } from './amount';
 import { t } from './index.svelte';
 
 /** Numbers, money, times and names as the reader writes them. Formatters are dear to build, so they are kept. */
@@ -32,32 +32,6 @@ export function percent(rate: number): string {
   const shown = rate < 1 ? Math.min(rate, 0.999) : rate;
   return numbers({ style: 'percent', maximumFractionDigits: fine ? 1 : 0 }).format(shown);
 }
-
-/** ISO 4217 exponents other than 2; Intl follows another list for some of them, so it is not asked. */
-const EXPONENTS: Record<number, string> = {
-  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
-  3: 'BHD IQD JOD KWD LYD OMR TND',
-  4: 'CLF UYW',
-};
-
-export function exponent(currency: string): number {
-  const found = Object.entries(EXPONENTS).find(([, codes]) => codes.split(' ').includes(currency));
-  return found ? Number(found[0]) : 2;
-}
-
-/** Stored minor units in one unit as people write it; amounts in toman are stored in rials, ten to one. */
-export const minorUnits = (currency: string): number => 10 ** exponent(currency) * (currency === 'IRT' ? 10 : 1);
-
-/** What is stored for a typed amount, in any digits, with or without marks between thousands; undefined: no amount. */
-export function minorOf(text: string, currency: string): number | undefined {
-  const plain = latinDigits(text).replace(/(?<=\d)[,٬'\s](?=\d{3}(?!\d))/g, '').trim();
-  if (!/^\d+(\.\d*)?$/.test(plain)) return undefined;
-  const minor = Math.round(Number(plain) * minorUnits(currency));
-  return Number.isSafeInteger(minor) ? minor : undefined;
-}
-
-/** A stored amount as it is typed. */
-export const typed = (minor: number, currency: string): string => (Number.isFinite(minor) ? String(minor / minorUnits(currency)) : '');
 
 /** An amount of the site's own that is stored, such as one of a rule. */
 export const storedMoney = (minor: number, currency: string): string =>

@@ -44,8 +44,6 @@ export const catalogue = {
   'shelf.new_slot': 'Another slot',
   'shelf.only': 'Only items with',
   'shelf.every_item': 'Every item may be shown.',
-  'shelf.amount': 'Amount in {currency}',
-  'shelf.no_amount': 'Write an amount such as 12.50.',
   'shelf.exclude': 'Never',
   'shelf.exclude_items': 'Items (ids)',
   'shelf.exclude_categories': 'Categories',

@@ -45,8 +45,6 @@ export const catalogue: Record<keyof typeof english, string> = {
   'shelf.new_slot': 'جایگاهی دیگر',
   'shelf.only': 'فقط کالاهایی با',
   'shelf.every_item': 'هر کالایی می‌تواند نمایش داده شود.',
-  'shelf.amount': 'مبلغ به {currency}',
-  'shelf.no_amount': 'مبلغی بنویسید، مانند ۱۲٫۵۰.',
   'shelf.exclude': 'هرگز',
   'shelf.exclude_items': 'کالاها (شناسه)',
   'shelf.exclude_categories': 'دسته‌ها',

@@ -1,10 +1,15 @@
-import type { FieldRule, Rule, RuleOp, Scalar, ShelfRules } from '../../api/types';
+import type { FieldRule, Rule, RuleOp, ShelfRules } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
-import { minorOf, typed } from '../../i18n/format';
-import { type Group, groupOf, newGroup, newKey, ruleOf } from '../rule/tree';
+import { amounts, minorOf, typed } from '../../i18n/amount';
+import { type Group, groupOf, type Leaves, newGroup, newKey, ruleOf } from '../rule/tree';
 
 export const FIELDS = ['category', 'brand', 'tag', 'price_minor', 'language', 'item_group', 'title', 'id', 'attribute'] as const;
 export const OPS = ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists', 'gt', 'gte', 'lt', 'lte'] as const satisfies RuleOp[];
+
+/** A price is compared as a number, and every item has one. */
+export const opsOf = (field: Condition['field']): RuleOp[] =>
+  field === 'price_minor' ? ['lte', 'gte', 'lt', 'gt', 'eq', 'ne', 'in'] : field === 'attribute' ? [...OPS] : OPS.filter((op) => !SIZES.includes(op));
+const SIZES: RuleOp[] = ['gt', 'gte', 'lt', 'lte'];
 
 /** One comparison while it is edited. */
 export type Condition = { key: number; kind: 'field'; field: (typeof FIELDS)[number]; attribute: string; op: RuleOp; value: string };
@@ -32,24 +37,30 @@ export const newCondition = (): Condition => ({ key: newKey(), kind: 'field', fi
 export const newBoost = (): Draft['boosts'][number] => ({ key: newKey(), when: newGroup('all', [newCondition()]), percent: '150' });
 
 /** Prices are shown and typed as people write them, and stored in the currency's smallest unit. */
-function conditionOf({ field, op, value }: FieldRule, currency: string): Condition {
+function conditionOf({ field, op, value }: FieldRule, currency: string): Condition | undefined {
   const isAttribute = field.startsWith('attribute.');
-  const shown = (one: unknown) => (field === 'price_minor' ? typed(Number(one), currency) : String(one ?? ''));
+  const name = isAttribute ? 'attribute' : FIELDS.find((known) => known === field && known !== 'attribute');
+  if (!name || !opsOf(name).includes(op)) return undefined;
+  const shown = (one: unknown) => (name === 'price_minor' ? (typed(one, currency) ?? '') : String(one ?? ''));
   return {
     ...newCondition(),
-    field: isAttribute ? 'attribute' : (FIELDS.find((known) => known === field) ?? 'id'),
+    field: name,
     attribute: isAttribute ? field.slice('attribute.'.length) : '',
     op,
     value: Array.isArray(value) ? value.map(shown).join(', ') : shown(value),
   };
 }
+const leaves = (currency: string): Leaves<Condition> => ({
+  read: (rule) => conditionOf(rule, currency),
+  write: (condition) => fieldRuleOf(condition, currency),
+});
 
 const words = (list: string[] | undefined) => (list ?? []).join(', ');
 const flag = (value: boolean | undefined) => (value === undefined ? '' : value ? 'yes' : 'no');
 const shown = (value: number | undefined) => (value === undefined ? '' : String(value));
 
 export function draftOf(rules: ShelfRules, currency: string): Draft {
-  const tree = (rule: Rule) => groupOf(rule, (leaf) => conditionOf(leaf, currency));
+  const tree = (rule: Rule) => groupOf(rule, leaves(currency));
   return {
     only: tree(rules.only ?? {}),
     exclude: { items: words(rules.exclude?.items), categories: words(rules.exclude?.categories), brands: words(rules.exclude?.brands) },
@@ -71,15 +82,18 @@ export function draftOf(rules: ShelfRules, currency: string): Draft {
 
 function fieldRuleOf({ field, attribute, op, value }: Condition, currency: string): FieldRule | undefined {
   const name = field === 'attribute' ? `attribute.${attribute.trim()}` : field;
+  if (name === 'attribute.') return undefined;
   if (op === 'exists') return { field: name, op };
-  const told = (text: string): Scalar | undefined => {
-    if (field === 'price_minor') return minorOf(text, currency);
-    const number = Number(latinDigits(text));
-    return ['gt', 'gte', 'lt', 'lte'].includes(op) && Number.isFinite(number) ? number : text;
-  };
-  if (op === 'in') return { field: name, op, value: list(value).map(told).filter((one) => one !== undefined) as string[] };
-  const one = told(value.trim());
-  return one === undefined || one === '' ? undefined : { field: name, op, value: one };
+  if (field === 'price_minor') {
+    const prices = (op === 'in' ? amounts(value) : [value]).map((text) => minorOf(text, currency)).filter((minor) => typeof minor === 'number');
+    const [first] = prices;
+    return first === undefined ? undefined : { field: name, op, value: op === 'in' ? prices : first };
+  }
+  const text = value.trim();
+  if (!text) return undefined;
+  if (op === 'in') return { field: name, op, value: list(text) };
+  const number = Number(latinDigits(text));
+  return { field: name, op, value: SIZES.includes(op) && Number.isFinite(number) ? number : text };
 }
 
 const list = (text: string) => text.split(/[,،]/).map((part) => part.trim()).filter(Boolean);
@@ -88,7 +102,7 @@ const whole = (text: string) => Number(latinDigits(text.trim()));
 /** The rules to save; what was left empty is not said. */
 export function rulesOf(draft: Draft, currency: string): ShelfRules {
   const said = <T>(here: string, value: () => T) => (here.trim() === '' ? undefined : value());
-  const rule = (tree: Group<Condition>) => ruleOf(tree, (leaf) => fieldRuleOf(leaf, currency));
+  const rule = (tree: Group<Condition>) => ruleOf(tree, leaves(currency));
   const fresh = [draft.lift, draft.half_life, draft.max_age].join('');
   const rules: ShelfRules = {
     only: rule(draft.only),

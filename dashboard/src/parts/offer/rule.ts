@@ -1,6 +1,6 @@
 import type { FieldRule, Rule, RuleOp, Scalar } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
-import { minorOf, typed } from '../../i18n/format';
+import { minorOf, typed } from '../../i18n/amount';
 import * as tree from '../rule/tree';
 
 /** A comparison of something about the visitor while it is being edited. */
@@ -39,19 +39,24 @@ const OPS: Record<FieldKind, RuleOp[]> = {
 export const opsOf = (field: Field): RuleOp[] => OPS[FIELDS[field]];
 
 export const newLeaf = (): Leaf => ({ key: tree.newKey(), kind: 'field', field: 'affinity', trait: '', op: 'eq', value: '' });
-export const groupOf = (rule: Rule, currency: string): Group => tree.groupOf(rule, (leaf) => leafOf(leaf, currency));
-export const ruleOf = (group: Group, currency: string): Rule => tree.ruleOf(group, (leaf) => fieldRuleOf(leaf, currency));
+const leaves = (currency: string): tree.Leaves<Leaf> => ({
+  read: (rule) => leafOf(rule, currency),
+  write: (leaf) => fieldRuleOf(leaf, currency),
+});
+export const groupOf = (rule: Rule, currency: string): Group => tree.groupOf(rule, leaves(currency));
+export const ruleOf = (group: Group, currency: string): Rule => tree.ruleOf(group, leaves(currency));
 
-function leafOf({ field, op, value }: FieldRule, currency: string): Leaf {
+function leafOf({ field, op, value }: FieldRule, currency: string): Leaf | undefined {
   const isTrait = field.startsWith('trait.');
-  const name = isTrait ? 'trait' : (field as Field);
-  const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
+  const name = isTrait ? 'trait' : FIELD_NAMES.find((known) => known === field && known !== 'trait');
+  if (!name || !opsOf(name).includes(op)) return undefined;
+  const shown = (one: unknown) => (FIELDS[name] === 'money' ? (typed(one, currency) ?? '') : String(one ?? ''));
   return {
     ...newLeaf(),
-    field: name in FIELDS ? name : 'affinity',
+    field: name,
     trait: isTrait ? field.slice('trait.'.length) : '',
     op,
-    value: FIELDS[name] === 'money' ? typed(Number(text), currency) : text,
+    value: Array.isArray(value) ? value.map(shown).join(', ') : shown(value),
   };
 }
 
@@ -70,7 +75,6 @@ function fieldRuleOf(leaf: Leaf, currency: string): FieldRule | undefined {
 function scalar(field: Field, text: string, currency: string): Scalar | undefined {
   const kind: FieldKind = FIELDS[field];
   if (kind === 'text') return text;
-  if (kind === 'money') return minorOf(text, currency);
-  const number = Number(latinDigits(text));
-  return Number.isFinite(number) ? number : undefined;
+  const number = kind === 'money' ? minorOf(text, currency) : Number(latinDigits(text));
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }

@@ -1,36 +1,72 @@
 import type { FieldRule, Rule } from '../../api/types';
 
-/** A rule while it is being edited: a tree of groups whose leaves compare one field, of visitors or of items. */
+/**
+ * A rule while it is being edited: a tree of groups whose leaves compare one field, of visitors or of items. What the
+ * editor cannot show without changing what it means stays as the JSON it was, and is edited as that.
+ */
 export type LeafBase = { key: number; kind: 'field' };
-export type Group<L extends LeafBase> = { key: number; kind: 'all' | 'any' | 'none'; rules: (L | Group<L>)[] };
+export type Raw = { key: number; kind: 'json'; text: string; why: Why };
+export type Node<L extends LeafBase> = L | Raw | Group<L>;
+export type Group<L extends LeafBase> = { key: number; kind: 'all' | 'any' | 'none'; rules: Node<L>[] };
+/** Why something stays JSON: a field or comparison the editor has not, a value it would change, another shape. */
+export type Why = 'field' | 'value' | 'shape';
 
+/** How leaves are read and written; what reads as undefined is not known here. */
+export type Leaves<L extends LeafBase> = { read: (rule: FieldRule) => L | undefined; write: (leaf: L) => FieldRule | undefined };
+
+/** Groups within groups that can be added; more are shown where a rule has them. */
 export const DEPTH_MAX = 4;
 
 let lastKey = 0;
 export const newKey = (): number => ++lastKey;
-export const newGroup = <L extends LeafBase>(kind: Group<L>['kind'] = 'all', rules: Group<L>['rules'] = []): Group<L> => ({ key: newKey(), kind, rules });
+export const newGroup = <L extends LeafBase>(kind: Group<L>['kind'] = 'all', rules: Node<L>[] = []): Group<L> => ({ key: newKey(), kind, rules });
 
-export function groupOf<L extends LeafBase>(rule: Rule, leafOf: (rule: FieldRule) => L): Group<L> {
-  const read = (inner: Rule): L | Group<L> | undefined => {
-    if ('all' in inner) return newGroup('all', many(inner.all as Rule[]));
-    if ('any' in inner) return newGroup('any', many(inner.any as Rule[]));
-    if ('not' in inner) {
-      const negated = inner.not as Rule;
-      return newGroup('none', 'any' in negated ? many(negated.any as Rule[]) : many([negated]));
-    }
-    return 'field' in inner ? leafOf(inner as FieldRule) : undefined;
-  };
-  const many = (rules: Rule[]) => rules.map(read).filter((node) => node !== undefined);
-  const node = read(rule);
-  if (!node) return newGroup();
-  return node.kind === 'field' ? newGroup('all', [node]) : node;
+const raw = (rule: unknown, why: Why): Raw => ({ key: newKey(), kind: 'json', text: JSON.stringify(rule, null, 1), why });
+const said = ({ field, op, value }: FieldRule): string => JSON.stringify([field, op, value ?? null]);
+
+export function groupOf<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Group<L> {
+  if (Object.keys(rule).length === 0) return newGroup();
+  const node = nodeOf(rule, leaves);
+  return node.kind === 'field' || node.kind === 'json' ? newGroup('all', [node]) : node;
+}
+
+function nodeOf<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Node<L> {
+  const only = (name: string) => name in rule && Object.keys(rule).length === 1;
+  const many = (kind: Group<L>['kind'], rules: unknown): Node<L> =>
+    Array.isArray(rules) && rules.length > 0 ? newGroup(kind, rules.map((one) => nodeOf(one as Rule, leaves))) : raw(rule, 'shape');
+  if (only('all') && 'all' in rule) return many('all', rule.all);
+  if (only('any') && 'any' in rule) return many('any', rule.any);
+  if (only('not') && 'not' in rule) {
+    const inner = rule.not as Rule;
+    return 'any' in inner && Object.keys(inner).length === 1 ? many('none', inner.any) : many('none', [inner]);
+  }
+  if (!('field' in rule)) return raw(rule, 'shape');
+  const field = rule as FieldRule;
+  const leaf = leaves.read(field);
+  if (!leaf) return raw(rule, 'field');
+  const back = leaves.write(leaf);
+  return back && said(back) === said(field) ? leaf : raw(rule, 'value');
+}
+
+/** The rule a text of JSON says; undefined where it says none. */
+export function parsed(text: string): Rule | undefined {
+  try {
+    const rule: unknown = JSON.parse(text);
+    return typeof rule === 'object' && rule !== null && !Array.isArray(rule) ? (rule as Rule) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The rule to save; unfinished leaves and empty groups are left out, and nothing left means everyone. */
-export function ruleOf<L extends LeafBase>(group: Group<L>, fieldRuleOf: (leaf: L) => FieldRule | undefined): Rule {
-  const rules = group.rules
-    .map((node) => (node.kind === 'field' ? fieldRuleOf(node) : ruleOf(node, fieldRuleOf)))
-    .filter((rule) => rule !== undefined && Object.keys(rule).length > 0) as Rule[];
+export function ruleOf<L extends LeafBase>(group: Group<L>, leaves: Leaves<L>): Rule {
+  const one = (node: Node<L>): Rule | undefined => {
+    if (node.kind === 'json') return parsed(node.text);
+    if (node.kind === 'field') return leaves.write(node);
+    const inner = ruleOf(node, leaves);
+    return Object.keys(inner).length > 0 ? inner : undefined;
+  };
+  const rules = group.rules.map(one).filter((rule) => rule !== undefined);
   if (rules.length === 0) return {};
   if (group.kind === 'none') return { not: { any: rules } };
   return group.kind === 'any' ? { any: rules } : { all: rules };
