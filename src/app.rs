@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use self::background::IdKeeper;
@@ -192,7 +192,7 @@ impl App {
     /// Stops in the order of the path: no more requests, everything durable, everything delivered that
     /// can be within `server.shutdown_ms`, then the engine. What is left waits in the journal.
     pub async fn stop(self) {
-        let share = self.shutdown * 2 / 5;
+        let (begun, share) = (Instant::now(), self.shutdown * 2 / 5);
         self.front.stop(share).await;
         self.back.stop(share).await;
         let (journal, dedup) = (self.journal, self.dedup);
@@ -205,7 +205,9 @@ impl App {
             tracing::warn!(%error, "message ids are read from the journal again at the next start");
         }
         self.control.close().await;
-        self.engine_tasks.stop(self.shutdown / 5).await;
+        // What the others did not need is the engine's, which takes seconds to close what it has open.
+        let left = self.shutdown.saturating_sub(begun.elapsed());
+        self.engine_tasks.stop(left.max(self.shutdown / 5)).await;
     }
 }
 

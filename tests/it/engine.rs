@@ -48,6 +48,21 @@ async fn a_stopped_engine_is_gone_and_a_second_one_takes_its_directory() {
 }
 
 #[tokio::test]
+async fn the_engine_stands_back_as_far_as_the_configuration_says() {
+    // The nineteenth word of the line; the second one, in brackets, is the program's name.
+    let niceness = |pid: &str| -> i32 {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        line.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+    };
+    let data = tempfile::tempdir().unwrap();
+    let own = OwnEngine::start(data.path()).await;
+    let further = i32::from(ashna::config::Config::defaults().engine.niceness);
+    assert!(further > 0, "or this could not fail");
+    assert_eq!(niceness(&own.engine.pid().unwrap().to_string()), (niceness("self") + further).min(19));
+    own.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_gets_in_without_the_password() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;

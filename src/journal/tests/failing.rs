@@ -32,6 +32,40 @@ async fn a_sync_lies_between_the_write_and_the_answer() {
     }
 }
 
+/// Bytes of the first segment's file.
+fn file_length(dir: &Path) -> u64 {
+    std::fs::metadata(segments::path_of(dir, Position(0))).unwrap().len()
+}
+
+#[tokio::test]
+async fn a_group_where_zeros_were_written_ahead_does_not_lengthen_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
+    journal.append(batch([1])).await.unwrap();
+    let length = file_length(dir.path());
+    for key in 2..20 {
+        journal.append(batch([key])).await.unwrap();
+        assert_eq!(file_length(dir.path()), length, "{key}");
+    }
+    assert_eq!(faults.lengthenings(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_refused_to_be_written_ahead_is_not_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
+    faults.fail_lengthening(Errno::OPNOTSUPP);
+    let mut before = 0;
+    for key in 0..20 {
+        journal.append(batch([key])).await.unwrap();
+        let length = file_length(dir.path());
+        assert!(length > before, "each group lengthens it by itself");
+        before = length;
+    }
+    assert_eq!(faults.lengthenings(), 1);
+    assert_eq!(read_all(&journal, 0).0.len(), 20);
+}
+
 #[tokio::test]
 async fn nobody_is_answered_and_nothing_is_readable_while_the_sync_has_not_returned() {
     let dir = tempfile::tempdir().unwrap();

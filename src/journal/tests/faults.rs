@@ -25,6 +25,8 @@ struct State {
     write: Option<(usize, i32)>,
     /// Zeros cannot be written ahead, for this error number.
     lengthening: Option<i32>,
+    /// How often that was asked for.
+    lengthenings: usize,
     /// The next sync fails with this error number.
     sync: Option<i32>,
     /// Syncs wait while this is set.
@@ -55,8 +57,9 @@ impl Faults {
     }
 
     pub(in crate::journal) fn before_lengthening(&self) -> io::Result<()> {
-        let refused = self.state.lock().unwrap().lengthening;
-        refused.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+        let mut state = self.state.lock().unwrap();
+        state.lengthenings += 1;
+        state.lengthening.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
     }
 
     pub(in crate::journal) fn before_sync(&self) -> io::Result<()> {
@@ -91,6 +94,10 @@ impl Faults {
 
     pub(in crate::journal) fn fail_lengthening(&self, error: rustix::io::Errno) {
         self.state.lock().unwrap().lengthening = Some(error.raw_os_error());
+    }
+
+    pub(in crate::journal) fn lengthenings(&self) -> usize {
+        self.state.lock().unwrap().lengthenings
     }
 
     pub(in crate::journal) fn fail_next_sync(&self, error: rustix::io::Errno) {
