@@ -36,3 +36,4 @@ mod store;
 mod support;
 mod sync;
 mod tracker;
+mod ways_in;

@@ -14,7 +14,7 @@ use ashna::{
     clock,
     config::Config,
     control::{Role, Scope},
-    http::{entry, serve::serve},
+    http::{entry, entry::Entry, router, serve::serve},
     import::{Chunk, Format},
     model::Site,
     operate::Operation,
@@ -94,6 +94,16 @@ impl TestApp {
         let read_key = app.doors.access.add_key(site.id, Scope::Read).await.unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { app: Some(app), url, site, store, read_key, client, data, finished: false, rows_erased: false.into() }
+    }
+
+    /// Where it listens a second time, every request going through the router.
+    pub async fn by_the_router(&mut self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = self.app.as_mut().expect("it runs until it is finished");
+        let entry = Entry::new(router(app.doors.clone()));
+        app.front.spawn("http by the router", serve(listener, entry, app.front.stopping(), Duration::from_secs(1)));
+        url
     }
 
     fn running(&self) -> &App {
