@@ -1,7 +1,7 @@
 //! STORY: export and erasure of one visitor, everywhere.
 //!
 //! Both begin by waiting until what was kept before the request is in the warehouse; there the visitor's
-//! rows are read, or removed from every table that has any, and the live profile is forgotten. The
+//! rows are read, or removed from every table that has any and from the quarantine, and the live profile is forgotten. The
 //! journal begins a new file with the next event, after which the delivered old one is deleted. Whoever
 //! comes back with the same cookie begins a new history. Example: `privacy.erase(site, visitor).await?`.
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
+    delivery::{Replay, ReplayError},
     journal::Journal,
     model::{Position, SiteId, VisitorId},
     profiles::Profiles,
@@ -31,6 +32,9 @@ pub enum PrivacyError {
     /// The warehouse failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The quarantine's files cannot be used.
+    #[error(transparent)]
+    Quarantine(#[from] ReplayError),
 }
 
 /// Exports and erases.
@@ -40,6 +44,7 @@ pub struct Privacy {
     journal: Arc<Journal>,
     profiles: Arc<Profiles>,
     delivered: watch::Receiver<Position>,
+    quarantine: Replay,
 }
 
 impl Privacy {
@@ -50,8 +55,9 @@ impl Privacy {
         journal: Arc<Journal>,
         profiles: Arc<Profiles>,
         delivered: watch::Receiver<Position>,
+        quarantine: Replay,
     ) -> Self {
-        Self { store, journal, profiles, delivered }
+        Self { store, journal, profiles, delivered, quarantine }
     }
 
     /// Everything that is stored of a visitor, as one JSON document: `events` with all their columns, and
@@ -72,7 +78,7 @@ impl Privacy {
         }))
     }
 
-    /// Removes a visitor from every table and from memory. The answer is how many events there were.
+    /// Removes a visitor from every table, the quarantine and memory. The answer is how many events there were.
     ///
     /// # Errors
     /// When events may still be on their way, or the warehouse does not answer; the same request again
@@ -81,9 +87,10 @@ impl Privacy {
         self.settle().await?;
         let events = self.store.events_count_of(site, visitor).await?;
         self.store.erase(site, visitor).await?;
+        let refused = self.quarantine.erase(site, visitor).await?;
         self.profiles.forget(site, visitor);
         self.journal.turn_over();
-        Ok(events)
+        Ok(events + refused)
     }
 
     /// Waits until everything kept so far is delivered.

@@ -1,7 +1,8 @@
 //! Rows that the warehouse will not take, each with its reason: one JSON line a record, fsynced.
 //!
 //! `events.ndjson` only grows; `replayed.ndjson` names those of its records that the warehouse took
-//! after all. So neither file is ever rewritten, and a crash between leaves nothing half done.
+//! after all, so that a crash between leaves nothing half done. Only erasing a visitor writes the first anew, beside
+//! the old one, which it then replaces: the lines stay, for the laws, and what they held is gone.
 
 use std::{
     collections::HashSet,
@@ -10,6 +11,7 @@ use std::{
     ops::Range,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -79,7 +81,12 @@ pub struct Name {
 pub struct Quarantine {
     path: PathBuf,
     replayed: PathBuf,
+    /// Held while `path` changes: what is added must not go into a file that is being replaced.
+    changing: Mutex<()>,
 }
+
+/// Why a line holds nothing any more.
+const ERASED: &str = "erased with its visitor";
 
 impl Quarantine {
     /// Opens it, making it when it is not there.
@@ -88,7 +95,8 @@ impl Quarantine {
     /// When the directory cannot be made.
     pub fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        Ok(Self { path: directory.join("events.ndjson"), replayed: directory.join("replayed.ndjson") })
+        let [path, replayed] = ["events.ndjson", "replayed.ndjson"].map(|name| directory.join(name));
+        Ok(Self { path, replayed, changing: Mutex::default() })
     }
 
     /// Adds lines and waits until they are on disk. A line cut short by a crash is ended first, so
@@ -97,7 +105,35 @@ impl Quarantine {
     /// # Errors
     /// When the disk refuses.
     pub fn add(&self, entries: &[Entry]) -> io::Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         append(&self.path, entries)
+    }
+
+    /// Empties the lines whose record is to go, replayed ones included, durably. Tells how many there were.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old file is in place then.
+    pub fn erase(&self, is_to_go: impl Fn(&[u8]) -> bool) -> io::Result<u64> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut erased, mut lines) = (0, Vec::new());
+        each_line(&self.path, |mut entry: Entry| {
+            if entry.bytes().is_some_and(|record| is_to_go(&record)) {
+                erased += 1;
+                (entry.payload, entry.reason) = (String::new(), ERASED.into());
+            }
+            lines.push(entry);
+            true
+        })?;
+        if erased > 0 {
+            let new = self.path.with_extension("new");
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => append(&new, &lines)?,
+            }
+            fs::rename(&new, &self.path)?;
+            self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?;
+        }
+        Ok(erased)
     }
 
     /// The first `limit` lines that are not replayed and lie behind `after`, without repeats: a crash
@@ -223,6 +259,27 @@ mod tests {
         assert_eq!(quarantine.list(9, None).unwrap(), [first.clone(), second.clone()]);
         assert_eq!(quarantine.list(9, Some(name(&first))).unwrap(), [second]);
         assert_eq!(quarantine.list(1, None).unwrap(), [first]);
+    }
+
+    #[test]
+    fn what_is_erased_is_gone_from_the_file_and_its_line_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::open(dir.path()).unwrap();
+        assert_eq!(quarantine.erase(|_| true).unwrap(), 0, "there is no file yet");
+        let [theirs, other] =
+            [(4, b"theirs"), (5, b"others")].map(|(at, row)| Entry::refused(1, Position(at), "bad", row));
+        let lost = Entry::lost(1, &(Position(6)..Position(9)));
+        quarantine.add(&[theirs.clone(), other.clone(), lost.clone()]).unwrap();
+        quarantine.note_replayed(name(&other)).unwrap();
+        fs::write(quarantine.path.with_extension("new"), "left by a crash").unwrap();
+        assert_eq!(quarantine.erase(|record| record == b"theirs").unwrap(), 1);
+        assert!(!fs::read_to_string(&quarantine.path).unwrap().contains(&theirs.payload));
+        let empty = Entry { payload: String::new(), reason: ERASED.into(), ..theirs };
+        assert_eq!(quarantine.list(9, None).unwrap(), [empty, lost.clone()]);
+        assert_eq!(quarantine.erase(|record| record == b"theirs").unwrap(), 0);
+        assert_eq!(quarantine.erase(|record| record == b"others").unwrap(), 1, "replayed ones too");
+        quarantine.add(&[Entry::refused(1, Position(10), "bad", b"new")]).unwrap();
+        assert_eq!(quarantine.list(9, None).unwrap().len(), 3);
     }
 
     #[test]

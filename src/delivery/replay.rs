@@ -15,7 +15,7 @@ use super::{
     send::blocking,
 };
 use crate::{
-    model::Timestamp,
+    model::{SiteId, Timestamp, VisitorId},
     store::{Block, ErrorKind, Rows, StoreError, rows},
 };
 
@@ -91,6 +91,18 @@ impl Replay {
         let (quarantine, limit) = (Arc::clone(&self.quarantine), limit.min(RECORDS_MAX));
         let entries = blocking(move || quarantine.list(limit, None)).await?;
         Ok(entries.iter().map(Listed::from).collect())
+    }
+
+    /// Takes a visitor's records out of the quarantine. Tells how many there were; one that cannot be read cannot be
+    /// told to be a visitor's, and stays.
+    ///
+    /// # Errors
+    /// When the files cannot be used.
+    pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, ReplayError> {
+        let quarantine = Arc::clone(&self.quarantine);
+        let is_theirs =
+            move |record: &[u8]| rows::decode(record).is_ok_and(|event| event.site == site && event.visitor == visitor);
+        Ok(blocking(move || quarantine.erase(is_theirs)).await?)
     }
 
     /// Sends the first `limit` records of the quarantine once more.

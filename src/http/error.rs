@@ -139,6 +139,7 @@ impl From<PrivacyError> for ApiError {
         match error {
             PrivacyError::NotDelivered => Self::Unavailable(5, error.to_string()),
             PrivacyError::Store(error) => ReportError::Store(error).into(),
+            PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -6,7 +6,7 @@ use ashna::{
     config::{self, Config},
     delivery::{Delivery, Progress, Replay, Replayed},
     journal::{Batch, Journal},
-    model::{Event, Position},
+    model::{Event, Position, VisitorId},
     store::Store,
     tasks::Tasks,
 };
@@ -250,6 +250,23 @@ async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
     assert_eq!(*line.progress.borrow(), Progress { delivered: Position(70), inserted: 69, quarantined: 1 });
     line.stop().await;
     assert_eq!(stored(&store).await, (69, 69, 69));
+}
+
+#[tokio::test]
+async fn an_erased_visitors_rows_are_in_quarantine_no_longer_and_the_law_holds() {
+    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/p/33'", &[]).await.unwrap();
+    let mut line = Line::open(data.path(), &store);
+    line.keep((0..60).map(event)).await;
+    line.delivered(60).await;
+    let Event { site, visitor, .. } = event(33);
+    assert_eq!(line.quarantine.erase(site, VisitorId(visitor.0 ^ 1)).await.unwrap(), 0, "somebody else");
+    assert_eq!(line.quarantine.erase(site, visitor).await.unwrap(), 1);
+    let listed = line.quarantine.list(9).await.unwrap();
+    assert_eq!((listed.len(), listed[0].reason.as_str(), &listed[0].event), (1, "erased with its visitor", &None));
+    assert_eq!(line.quarantine.replay(9).await.unwrap(), Replayed { replayed: 0, refused: 1 });
+    assert_eq!(line.progress.borrow().quarantined, 1);
+    line.stop().await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -262,10 +263,12 @@ pub fn kill(pid: u32) {
     }
 }
 
-/// Whether a process is there and not only its remains.
+/// Whether a process is there and not only its remains: the first thread may be gone before the others, which hold
+/// ports and files until they are.
 fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    let is_remains = stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'));
+    !is_remains || fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|threads| threads.count() > 1)
 }
 
 /// Processes started by `parent`.
@@ -290,6 +293,12 @@ fn arguments(pid: u32) -> Vec<String> {
         .collect()
 }
 
+/// A port that is free, of those that the kernel gives to nobody by itself: a service that is killed and started again
+/// must not find that some connection has got its port meanwhile.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(97);
+    let ports = std::iter::from_fn(|| Some(first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))));
+    let mut ports = ports.map(|n| u16::try_from(10_000 + n % 20_000).expect("a port"));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
