@@ -132,13 +132,7 @@ impl App {
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
-        let privacy = Privacy::new(
-            store.clone(),
-            Arc::clone(&journal),
-            Arc::clone(&profiles),
-            delivery.delivered(),
-            quarantine.clone(),
-        );
+        let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), &delivery);
         let (ready, warehouse) = watch::channel(false);
         back.spawn(
             "profiles follow delivery",

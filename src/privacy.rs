@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    delivery::{Replay, ReplayError},
+    delivery::{Delivery, Replay, ReplayError},
     journal::Journal,
     model::{Position, SiteId, VisitorId},
     profiles::Profiles,
@@ -43,20 +43,16 @@ pub struct Privacy {
     store: Store,
     journal: Arc<Journal>,
     profiles: Arc<Profiles>,
+    /// Below it everything is in the warehouse, or in quarantine.
     delivered: watch::Receiver<Position>,
     quarantine: Replay,
 }
 
 impl Privacy {
-    /// Puts the rooms together. `delivered` is the position below which everything is in the warehouse.
+    /// Puts the rooms together.
     #[must_use]
-    pub const fn new(
-        store: Store,
-        journal: Arc<Journal>,
-        profiles: Arc<Profiles>,
-        delivered: watch::Receiver<Position>,
-        quarantine: Replay,
-    ) -> Self {
+    pub fn new(store: Store, journal: Arc<Journal>, profiles: Arc<Profiles>, delivery: &Delivery) -> Self {
+        let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
         Self { store, journal, profiles, delivered, quarantine }
     }
 
