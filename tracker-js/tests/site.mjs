@@ -99,8 +99,8 @@ export class Site {
   }
 }
 
-/** Waits for what must come; the limit is there only to end a failing test. */
-export async function until(what, holds, limitMs = 8000) {
+/** Waits for what must come; the limit is there only to end a failing test, on a machine however busy. */
+export async function until(what, holds, limitMs = 60_000) {
   const end = Date.now() + limitMs;
   for (;;) {
     const value = await holds();
@@ -110,4 +110,17 @@ export async function until(what, holds, limitMs = 8000) {
   }
 }
 
-export { pause };
+/** How long the tracker lets events gather, and a little more. */
+const GATHERED_MS = 500;
+
+/** Waits by the page's own clock: timers that its scripts set before for less have run when this ends. */
+export const lived = (page, ms = GATHERED_MS) => page.evaluate((wait) => new Promise((done) => setTimeout(done, wait)), ms);
+
+/**
+ * Waits until all that the tracker would send by itself has been sent and has arrived. The page's timers run in
+ * their order, so that what would come has left before this asks the site for something.
+ */
+export async function quiet(page, ms) {
+  await lived(page, ms);
+  await page.evaluate(() => fetch('/quiet'));
+}
