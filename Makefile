@@ -68,6 +68,8 @@ test-load:
 
 .PHONY: test-front
 test-front: check-front browser
+	@echo '== tests of what the dashboard edits'
+	cd dashboard && npm test --silent
 	@echo '== tests of the tracker in a real browser'
 	cd tracker-js && npm run --silent size
 	cd tracker-js && npm test --silent
