@@ -9,6 +9,8 @@ mod feeds;
 mod people;
 mod recommending;
 mod sites;
+#[cfg(test)]
+mod tests;
 mod tuned;
 
 use std::path::Path;

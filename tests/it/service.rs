@@ -15,11 +15,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::support::engine::PATIENCE;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_ashna");
 const ENGINE_USER: &str = "ashna";
-
-/// How long anything may take before the test gives up: a debug build on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A service and the directory that survives its deaths.
 pub struct Service {

@@ -1,16 +1,17 @@
 //! A disk that is full, and one that fails.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{path::Path, process::Command};
 
 use rand::RngExt;
 
 use super::campaign::{Campaign, rounds, segments};
 use crate::{
     service::{report, strace_may_inject},
-    support::{engine::eventually, fault_proxy::Fault},
+    support::{
+        engine::{PATIENCE, eventually},
+        fault_proxy::Fault,
+    },
 };
-
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// A small filesystem of its own; unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
@@ -94,16 +95,20 @@ async fn a_disk_that_others_fill_lets_delivery_go_on() {
     for _ in 0..rounds() {
         // Something waits when the disk is full to the last byte.
         row.proxy.set(Fault::Hang);
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        eventually("something waits", PATIENCE, async || waiting(&row).await > 0).await;
         disk.fill();
         full(&row).await;
         row.proxy.set(Fault::None);
-        let waiting = async || row.service.metrics(&row.target.client).await["ashna_journal_records_waiting"] == 0;
-        eventually("the journal is drained while the disk is full", LIMIT, waiting).await;
+        let drained = async || waiting(&row).await == 0;
+        eventually("the journal is drained while the disk is full", PATIENCE, drained).await;
         disk.empty();
         taken_again(&row).await;
     }
     assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");
+}
+
+async fn waiting(row: &Campaign) -> u64 {
+    row.service.metrics(&row.target.client).await["ashna_journal_records_waiting"]
 }
 
 async fn ready(row: &Campaign) -> bool {
@@ -112,11 +117,11 @@ async fn ready(row: &Campaign) -> bool {
 }
 
 async fn full(row: &Campaign) {
-    eventually("the journal says that it is full", LIMIT, async || !ready(row).await).await;
+    eventually("the journal says that it is full", PATIENCE, async || !ready(row).await).await;
 }
 
 async fn taken_again(row: &Campaign) {
-    eventually("events are taken again", LIMIT, async || ready(row).await).await;
+    eventually("events are taken again", PATIENCE, async || ready(row).await).await;
 }
 
 /// The service under strace, which makes some calls fail.
@@ -140,7 +145,8 @@ async fn failing(name: &'static str, inject: &[&str]) {
         }
         row.service.wrap(&words.iter().map(String::as_str).collect::<Vec<_>>());
         row.again().await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        row.meet_refusals(2000).await;
+        row.go_on(10..100).await;
     }
     row.service.kill();
     row.service.wrap(&[]);

@@ -3,11 +3,7 @@
 //!
 //! Every test ends with `finish()`, which checks that both laws hold; one that forgets it fails.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use ashna::{
     app::{App, Start},
@@ -25,14 +21,11 @@ use tokio::net::TcpListener;
 
 use super::{
     client::{Door, TestVisitor},
-    engine::endpoint,
+    engine::{PATIENCE, endpoint, eventually},
 };
 
 /// Where the test site's pages are.
 pub const ORIGIN: &str = "https://shop.example";
-
-/// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running service with one site.
 pub struct TestApp {
@@ -207,11 +200,8 @@ impl TestApp {
 
     /// Waits until a figure of `/metrics` is at least this.
     pub async fn reaches(&self, name: &str, least: u64) {
-        let begun = Instant::now();
-        while self.metric(name).await < least {
-            assert!(begun.elapsed() < PATIENCE, "{name} is not {least} after {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let what = format!("{name} is at least {least}");
+        eventually(&what, PATIENCE, async || self.metric(name).await >= least).await;
     }
 
     /// Bodies refused for this reason since start.
@@ -221,15 +211,10 @@ impl TestApp {
 
     /// Waits until nothing waits for the warehouse.
     pub async fn settled(&self) {
-        let begun = Instant::now();
-        loop {
-            let waiting = self.metric("journal_records_waiting").await;
-            if waiting == 0 {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{waiting} records still wait after {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("nothing waits for the warehouse", PATIENCE, async || {
+            self.metric("journal_records_waiting").await == 0
+        })
+        .await;
     }
 
     /// The texts that a one-column question answers, once everything is delivered.
