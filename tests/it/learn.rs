@@ -78,7 +78,7 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     eventually("a new item is known", PATIENCE, async || learn.index(SiteId(1)).number("new").is_some()).await;
     let unchanged = learn.index(SiteId(1));
     // What is due is found out for all sites at once: twice something was found for another one.
-    for (from, id) in [(12, "elsewhere"), (14, "and there")] {
+    for (from, id) in [(12_u64, "elsewhere"), (14, "and there")] {
         let mut events = pair(60 + u128::from(from), 1, ["over", id]);
         events.iter_mut().for_each(|event| event.site = SiteId(2));
         store.insert(batch(from, &events)).await.unwrap();

@@ -24,6 +24,9 @@ export class Site {
   decide = () => ({ decisions: {} });
   decideDelayMs = 0;
   scriptServed = true;
+  /** Where this stands in a page, the rest of it comes only once `goOn` is settled. */
+  halt = '<!--halt-->';
+  goOn = Promise.resolve();
   posts = [];
   asked = [];
 
@@ -67,7 +70,13 @@ export class Site {
     if (pathname === '/t.js') {
       return this.scriptServed ? send(200, 'text/javascript', script) : response.destroy();
     }
-    if (pathname in this.pages) return send(200, 'text/html', this.pages[pathname]);
+    if (pathname in this.pages) {
+      const [page, rest] = this.pages[pathname].split(this.halt);
+      if (rest === undefined) return send(200, 'text/html', page);
+      response.writeHead(200, { 'content-type': 'text/html' }).write(page);
+      await this.goOn;
+      return response.end(rest);
+    }
     return send(404, 'text/plain', 'no such page');
   }
 

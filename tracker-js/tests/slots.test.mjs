@@ -218,6 +218,21 @@ scene('the item and the context of the page go with the question', async ({ site
   assert.deepEqual([item, cart], ['p-12', ['p-9']]);
 });
 
+scene('a slot of which the page has brought only half is not filled before it has come whole', async ({ site, page }) => {
+  let go;
+  site.goOn = new Promise((resolve) => (go = resolve));
+  site.decide = ({ slots }) => ({ decisions: Object.fromEntries(slots.map((slot) => [slot, { ...hero, content: { title: slot } }])) });
+  site.page('/', { ...PATIENT, body: `<p data-ashna-slot="whole">Default</p><p data-ashna-slot="half">Def${site.halt}ault</p>` });
+  const loading = page.goto(site.url, { waitUntil: 'commit' });
+  await settled(page, 'whole', 'filled');
+  assert.deepEqual(site.asked.map(({ slots }) => slots), [['whole']], 'what is whole does not wait for the rest');
+  go();
+  await loading;
+  await settled(page, 'half', 'filled');
+  assert.equal(await page.textContent('[data-ashna-slot=half]'), 'half');
+  assert.deepEqual(site.asked.map(({ slots }) => slots), [['whole'], ['half']]);
+});
+
 scene('decide() answers without drawing, and never rejects', async ({ site, page }) => {
   site.decide = () => ({ decisions: { other: hero } });
   site.page('/');
