@@ -26,7 +26,7 @@ use crate::telemetry::{
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A task that ran this long is sound: the next pause is the shortest again.
-const SOUND: Duration = Duration::from_secs(20);
+const SOUND: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(20) };
 
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,7 +245,7 @@ mod tests {
         (of(&failures.tasks_failed), of(&failures.tasks_restarted))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_task_that_panics_or_returns_is_counted_shown_and_started_again() {
         let (supervision, failures) = supervision();
         let mut tasks = Tasks::under(&supervision);
@@ -272,8 +272,13 @@ mod tests {
         let report = supervision.health().report();
         assert_eq!(report.0[0].state.cause().unwrap().code, "task_failed");
         assert_eq!(report.refusal(Serves::Events), None, "a task that is started again refuses nothing");
-        tokio::time::sleep(SOUND * 2).await;
-        assert_eq!(supervision.health().report().0[0].state.as_str(), "ok", "it has been sound for a while");
+        timeout(SOON, async {
+            while supervision.health().report().0[0].state.as_str() != "ok" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+        .expect("it has been sound for a while");
         assert!(tasks.stop(SOON).await.is_empty());
         assert_eq!(count(&failures, "sample"), (2, 2), "ending because of a stop is no failure");
     }
@@ -289,7 +294,7 @@ mod tests {
         assert!(supervision.health().report().refusal(Serves::Events).is_some());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_stop_names_those_that_did_not_make_it() {
         let mut tasks = Tasks::default();
         tasks.spawn_fatal("quick", |mut stopping| async move { stopping.wait().await });

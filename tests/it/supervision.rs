@@ -221,11 +221,9 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
     let (store, dir, config) = (database().await, tempfile::tempdir().unwrap(), Config::defaults());
     let metrics = Arc::new(Metrics::default());
     let panics = metrics.failures.hook_panics.clone();
-    let (journal, _) =
-        Journal::open_counting(&dir.path().join("journal"), &config.journal, panics.clone()).unwrap();
+    let (journal, _) = Journal::open_counting(&dir.path().join("journal"), &config.journal, panics.clone()).unwrap();
     let journal = Arc::new(journal);
-    let (dedup, _) =
-        Dedup::open(&dir.path().join("dedup"), &config.dedup, journal.id(), clock::steady()).unwrap();
+    let (dedup, _) = Dedup::open(&dir.path().join("dedup"), &config.dedup, journal.id(), clock::steady()).unwrap();
     // Asked while an event is folded: the way in for a fault in the middle of it.
     let broken = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&broken);
