@@ -1,53 +1,56 @@
-//! The composition root: opens every room, joins the stories with channels, and stops them in order.
+//! The composition root: opens every part, joins the request flows with channels, and stops them in order.
 
 mod background;
 mod demo;
+mod gauges;
+mod health;
 mod lock;
+mod parts;
 mod recover;
 mod reserve;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use self::background::IdKeeper;
 use anyhow::Context;
 use tokio::sync::watch;
 
+use self::{
+    background::IdKeeper,
+    gauges::Gauges,
+    parts::{Durable, Learning, Warehouse},
+};
 use crate::{
-    access::{Access, new_secret},
+    access::Access,
     catalog::Catalog,
     clock,
     collect::Collector,
-    config::{self, Config, Endpoint},
+    config::Config,
     control::Control,
     dedup::Dedup,
-    delivery::{Delivery, Progress},
-    engine::{self, Engine},
-    geo::Geo,
+    delivery::Delivery,
+    engine::Engine,
     http::{
+        body::budget::Budget,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
-    import::feeds::Feeds,
-    ingest::Seal,
     journal::Journal,
-    learn::{self, Learn, Shows},
-    model::Position,
+    learn,
     personalize::Personalizer,
     privacy::Privacy,
-    profiles::{Profiles, reducer::SessionMinutes},
+    profiles::Profiles,
     reports::Reports,
     salts::Salts,
     store::Store,
-    tasks::Tasks,
-    telemetry::Metrics,
-    wire::admin::JournalCounts,
+    tasks::{Detached, Supervision, Tasks},
+    telemetry::{
+        Metrics,
+        health::{Component, Health, Serves},
+    },
 };
 
 /// A running service without its listeners.
@@ -62,11 +65,14 @@ pub struct App {
     pub front: Tasks,
     /// True once the warehouse's tables are up to date.
     pub warehouse: watch::Receiver<bool>,
+    supervision: Supervision,
+    service: Component,
     back: Tasks,
     engine_tasks: Tasks,
     journal: Arc<Journal>,
     dedup: Dedup,
     control: Control,
+    drain: Duration,
     shutdown: Duration,
     _lock: lock::DataLock,
 }
@@ -85,7 +91,10 @@ impl App {
     pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
         let lock = lock::DataLock::take(data_dir)?;
-        let metrics = Arc::new(Metrics::default());
+        let (metrics, health) = (Arc::new(Metrics::default()), Health::default());
+        let supervision = Supervision::new(health.clone(), metrics.failures.clone());
+        let service = health.component("service", Serves::Events);
+        let (mut back, mut engine_tasks) = (Tasks::under(&supervision), Tasks::under(&supervision));
 
         let control = Control::open(data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
@@ -95,35 +104,36 @@ impl App {
             demo::install(&catalog, origins).await?;
         }
 
-        let mut engine_tasks = Tasks::default();
-        let (engine, endpoint) = warehouse_at(config, data_dir, start.engine_program, &mut engine_tasks)?;
+        let Warehouse { engine, endpoint } =
+            Warehouse::open(config, data_dir, start.engine_program, &health, &mut engine_tasks)?;
         let store = Store::connect(endpoint, &config.clickhouse);
-
-        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir)?;
-        let delivery = {
-            let safe = Arc::clone(&ids_safe_below);
-            // A record may go once its message id is safe elsewhere.
-            let keep_from = move || Position(safe.load(Ordering::Relaxed));
-            Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
+        let durable = Durable::open(config, data_dir, &metrics, &health, &mut back)?;
+        let delivery = durable.delivery(config, data_dir, &store)?;
+        let profiles = parts::live_profiles(config, &catalog, &durable.journal, &store);
+        let seal = parts::exposure_seal(&control).await?;
+        let feeds = parts::feeds(&catalog, &control, &config.feeds, &mut back);
+        let reporting = learn::Reporting {
+            metrics: metrics.learning.clone(),
+            component: Some(health.component("learning", Serves::Nothing)),
         };
-        let profiles = live_profiles(config, &catalog, &journal, &store);
-        let seal = exposure_seal(&control).await?;
-        let (mut back, feeds) = keeping(&catalog, &control, &config.feeds);
-        let learned = learning(config, (&control, &catalog), &store, &delivery, &mut back).await?;
-        recover::undelivered(&journal, (&profiles, &learned.0), *delivery.delivered().borrow())?;
+        let learning = Learning::open(config, &control, &catalog, &store, &delivery, reporting).await?;
+        let panics = &metrics.failures.hook_panics;
+        recover::undelivered(&durable.journal, (&profiles, &learning.learn), *delivery.delivered().borrow(), panics)?;
+        learning.run(&mut back);
+
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let collector = Collector::new(
             config.ingest.clone(),
-            Arc::clone(&journal),
-            dedup.clone(),
-            (Arc::clone(&profiles), Arc::clone(&learned.0)),
-            places(&config.geo, &metrics, &mut back)?,
+            Arc::clone(&durable.journal),
+            durable.dedup.clone(),
+            (Arc::clone(&profiles), Arc::clone(&learning.learn)),
+            parts::places(&config.geo, &metrics, &mut back)?,
             (Arc::clone(&salts), seal.clone()),
             Arc::clone(&metrics),
         );
         let personalizer = Personalizer::new(
             Arc::clone(&profiles),
-            learned,
+            (Arc::clone(&learning.learn), learning.shows),
             seal,
             &config.decide,
             &config.profiles,
@@ -132,20 +142,23 @@ impl App {
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
-        let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), &delivery);
-        let (ready, warehouse) = watch::channel(false);
-        back.spawn(
-            "profiles follow delivery",
-            background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
-        );
-        let keeper = IdKeeper::new(&dedup, &journal, delivery.delivered(), ids_safe_below, data_dir);
-        back.spawn("message ids", keeper.run(back.stopping()));
-        back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
-        back.spawn("salts", background::keep_salts(salts, back.stopping()));
-        back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
-
+        let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
+        let keeper = IdKeeper::new(&durable.dedup, &durable.journal, &delivery, durable.ids_safe_below, data_dir);
+        let warehouse = Background { store, salts, profiles: Arc::clone(&profiles), keeper, health: health.clone() }
+            .run(delivery, &mut back);
+        let (journal, dedup) = (durable.journal, durable.dedup);
+        let gauges = Gauges {
+            metrics: Arc::clone(&metrics),
+            journal: Arc::clone(&journal),
+            dedup: dedup.clone(),
+            progress: progress.clone(),
+            profiles,
+            learn: learning.learn,
+            warehouse: warehouse.clone(),
+        };
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
+            bodies: Budget::new(config.server.bodies_bytes_max),
             rates: Rates::new(&config.rate),
             access,
             catalog,
@@ -156,53 +169,78 @@ impl App {
             control: control.clone(),
             feeds,
             installation: Installation::new(&config.checks),
-            not_ready: {
-                let journal = Arc::clone(&journal);
-                Box::new(move || (!journal.has_room()).then_some("the journal is full"))
-            },
-            reports_ready: reading(&warehouse, |ready| ready),
+            health,
+            edits: Detached::here(&supervision),
             delivery: {
                 let journal = Arc::clone(&journal);
-                reading(&progress, move |progress| counts(&journal, progress))
+                Box::new(move || gauges::counts(&journal, *progress.borrow()))
             },
             quarantine,
-            refresh_gauges: {
-                let (metrics, journal, dedup) = (Arc::clone(&metrics), Arc::clone(&journal), dedup.clone());
-                let warehouse = warehouse.clone();
-                reading(&progress, move |now| refresh(&metrics, &journal, &dedup, now, &profiles, *warehouse.borrow()))
-            },
+            refresh_gauges: Box::new(move || gauges.refresh()),
             metrics,
         });
         Ok(Self {
             doors,
             setup_token,
             engine,
-            front: Tasks::default(),
+            front: Tasks::under(&supervision),
             warehouse,
+            supervision,
+            service,
             back,
             engine_tasks,
             journal,
             dedup,
             control,
+            drain: Duration::from_millis(config.server.drain_ms),
             shutdown: Duration::from_millis(config.server.shutdown_ms),
             _lock: lock,
         })
     }
 
+    /// Where failures of its tasks are reported.
+    pub const fn supervision(&self) -> &Supervision {
+        &self.supervision
+    }
+
+    /// Waits until a part failed without which the service cannot go on; says which and how. It is to be stopped
+    /// then, and started again.
+    pub async fn failed(&self) -> String {
+        self.supervision.fatal().await
+    }
+
+    /// Says on `/readyz` that the service stops, while everything is still answered for `server.drain_ms`: a load
+    /// balancer then sends its requests elsewhere before they would be refused.
+    pub async fn drain(&self) {
+        self.service.down("stopping", "the service is stopping");
+        tokio::time::sleep(self.drain).await;
+    }
+
     /// Stops in the order of the path: no more requests, everything durable, everything delivered that
     /// can be within `server.shutdown_ms`, then the engine. What is left waits in the journal.
     pub async fn stop(self) {
-        let (begun, share) = (Instant::now(), self.shutdown * 2 / 5);
+        self.service.down("stopping", "the service is stopping");
+        let (begun, share) = (Instant::now(), self.shutdown.saturating_mul(2) / 5);
         self.front.stop(share).await;
+        if tokio::time::timeout(share.saturating_sub(begun.elapsed()), self.doors.edits.idle()).await.is_err() {
+            tracing::warn!("some changes were not finished before the stop");
+        }
         self.back.stop(share).await;
         let (journal, dedup) = (self.journal, self.dedup);
+        // With the last of those who ask the warehouse go their connections to it: for idle ones that stay open the
+        // engine waits five seconds before it ends.
+        drop(self.doors);
         // Closing waits for the disk.
         let closed = tokio::task::spawn_blocking(move || {
             journal.close();
             dedup.sync(clock::steady())
         });
-        if let Ok(Err(error)) = closed.await {
-            tracing::warn!(%error, "message ids are read from the journal again at the next start");
+        match closed.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "message ids are read from the journal again at the next start");
+            }
+            Err(error) => tracing::error!(%error, "closing the journal failed"),
         }
         self.control.close().await;
         // What the others did not need is the engine's, which takes seconds to close what it has open.
@@ -211,120 +249,35 @@ impl App {
     }
 }
 
-/// What signs the draws of recommendations and knows them again; made once, kept in the control database.
-async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
-    Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))
+/// What runs beside the requests from the start to the stop.
+struct Background {
+    store: Store,
+    salts: Arc<Salts>,
+    profiles: Arc<Profiles>,
+    keeper: IdKeeper,
+    health: Health,
 }
 
-/// The tasks in the background, the catalogue's own the first of them.
-fn keeping(catalog: &Arc<Catalog>, control: &Control, config: &config::Feeds) -> (Tasks, Feeds) {
-    let mut back = Tasks::default();
-    let feeds = Feeds::new(Arc::clone(catalog), control.clone(), config);
-    back.spawn("feeds", feeds.clone().run(back.stopping()));
-    back.spawn("catalogue", Arc::clone(catalog).run(back.stopping()));
-    (back, feeds)
-}
-
-/// The journal and the message ids, in step with each other; and below which position the ids' own files
-/// have them all.
-fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
-    let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
-    recover::report(&recovery);
-    let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::steady())?;
-    recover::message_ids(&journal, &dedup, opened.complete)?;
-    Ok((Arc::new(journal), dedup, Arc::new(AtomicU64::new(opened.complete.0))))
-}
-
-/// The embedded engine, or the server that the owner named.
-fn warehouse_at(
-    config: &Config,
-    data_dir: &Path,
-    program: Option<PathBuf>,
-    tasks: &mut Tasks,
-) -> anyhow::Result<(Option<Engine>, watch::Receiver<Endpoint>)> {
-    if let Some(endpoint) = config.clickhouse.endpoint() {
-        let (_, endpoint) = watch::channel(endpoint);
-        return Ok((None, endpoint));
+impl Background {
+    /// Starts all of it; the answer turns true once the warehouse's tables are up to date.
+    fn run(self, delivery: Delivery, tasks: &mut Tasks) -> watch::Receiver<bool> {
+        let Self { store, salts, profiles, keeper, health } = self;
+        let (ready, warehouse) = watch::channel(false);
+        let (delivered, following) = (delivery.delivered(), Arc::clone(&profiles));
+        tasks.spawn_restarting("profile_release", move |stopping| {
+            background::follow_delivery(Arc::clone(&following), delivered.clone(), stopping)
+        });
+        let keeper = Arc::new(keeper);
+        tasks.spawn_restarting("message_ids", move |stopping| Arc::clone(&keeper).run(stopping));
+        let component = health.component("warehouse", Serves::Reports);
+        component.down("warehouse_starting", "the warehouse is starting");
+        // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
+        // begins from the checkpoint, which is the one way of going on that every kill has tested.
+        tasks.spawn_fatal("delivery", move |stopping| {
+            background::keep_warehouse(store, delivery, ready, component, stopping)
+        });
+        tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));
+        tasks.spawn_restarting("profile_reads", move |stopping| Arc::clone(&profiles).run(stopping));
+        warehouse
     }
-    let options = engine::Options { engine: &config.engine, data_dir, database: &config.clickhouse.database, program };
-    let engine = Engine::start(&options, tasks)?;
-    let endpoint = engine.endpoint();
-    Ok((Some(engine), endpoint))
-}
-
-/// The database of places, and the task that takes up a new one.
-fn places(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> anyhow::Result<Arc<Geo>> {
-    let geo = Arc::new(Geo::open((!config.database.is_empty()).then(|| Path::new(&config.database)))?);
-    let look_every = Duration::from_secs(config.refresh_seconds);
-    tasks.spawn("places", background::keep_places(Arc::clone(&geo), look_every, Arc::clone(metrics), tasks.stopping()));
-    Ok(geo)
-}
-
-/// Live profiles; some sites choose themselves what silence ends a session.
-fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &Store) -> Arc<Profiles> {
-    let sites = catalog.cell();
-    let chosen: SessionMinutes = Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
-    let minutes = config.ingest.session_minutes;
-    Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()))
-}
-
-/// What learns, with what it was tuned to before, and what counts what was shown.
-async fn learning(
-    config: &Config,
-    (control, catalog): (&Control, &Catalog),
-    store: &Store,
-    delivery: &Delivery,
-    tasks: &mut Tasks,
-) -> anyhow::Result<(Arc<Learn>, Arc<Shows>)> {
-    let (minutes, delivered) = (config.ingest.session_minutes, Some(delivery.delivered()));
-    let learn = Arc::new(
-        Learn::open(store.clone(), control.clone(), &config.learn, minutes, delivered, catalogues(catalog)).await?,
-    );
-    let shows = Arc::new(Shows::new(store.clone()));
-    tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
-    tasks.spawn("what was shown", Arc::clone(&shows).run(tasks.stopping()));
-    Ok((learn, shows))
-}
-
-/// Reads the items of every site as they are now.
-fn catalogues(catalog: &Catalog) -> learn::Catalogues {
-    let sites = catalog.cell();
-    Arc::new(move || sites.load().sites.iter().map(|(id, site)| (*id, Arc::clone(&site.items))).collect())
-}
-
-/// A closure that reads a watched value each time it is called.
-fn reading<T: Copy + Send + Sync + 'static, R>(
-    watched: &watch::Receiver<T>,
-    read: impl Fn(T) -> R + Send + Sync + 'static,
-) -> Box<dyn Fn() -> R + Send + Sync> {
-    let watched = watched.clone();
-    Box::new(move || read(*watched.borrow()))
-}
-
-fn counts(journal: &Journal, progress: Progress) -> JournalCounts {
-    let Progress { inserted, quarantined, .. } = progress;
-    let kept = journal.next().0;
-    JournalCounts { kept, inserted, quarantined, waiting: kept.saturating_sub(inserted + quarantined) }
-}
-
-fn refresh(
-    metrics: &Metrics,
-    journal: &Journal,
-    dedup: &Dedup,
-    progress: Progress,
-    profiles: &Profiles,
-    store_up: bool,
-) {
-    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let (records, stats) = (counts(journal, progress), profiles.stats());
-    metrics.journal_kept.set(whole(records.kept));
-    metrics.journal_inserted.set(whole(records.inserted));
-    metrics.journal_quarantined.set(whole(records.quarantined));
-    metrics.journal_waiting.set(whole(records.waiting));
-    metrics.journal_bytes.set(whole(journal.disk_bytes()));
-    let (current, sealed) = dedup.memory_bytes();
-    metrics.dedup_memory_bytes.set(whole(current + sealed));
-    metrics.store_up.set(store_up.into());
-    metrics.profiles_cached.set(whole(stats.cached));
-    metrics.profiles_waiting_events.set(whole(stats.pending_events));
 }

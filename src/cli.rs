@@ -4,6 +4,7 @@ mod doctor;
 mod evaluate;
 mod import;
 mod intake;
+mod open_files;
 mod quarantine;
 mod reach;
 mod seed;

@@ -17,6 +17,9 @@ use crate::{
     wire::{admin::JournalCounts, item::ItemBody},
 };
 
+/// Who acts, in the audit log.
+const BY: &str = "command line";
+
 /// One order of the owner.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
@@ -158,25 +161,27 @@ impl Operator<'_> {
     pub async fn run(&self, operation: Operation) -> Result<Value, OperateError> {
         match operation {
             Operation::AddSite { name, origins } => {
-                let site = self.catalog.add_site(&name, &origins, false).await?;
+                let site = self.catalog.add_site(BY, &name, &origins, false).await?;
                 Ok(json!({ "site_id": site.id, "write_key": site.write_key }))
             }
             Operation::AddUser { email, role, password } => {
                 let role = Role::from_word(&role)
                     .ok_or_else(|| OperateError::Unusable("--role must be owner, marketer or viewer".into()))?;
-                Ok(json!({ "user_id": self.access.add_user(&email, role, &password).await? }))
+                let user_id = self.access.add_user(&email, role, &password).await?;
+                self.access.audit(BY, "add user", &format!("{email}, {}", role.as_str())).await?;
+                Ok(json!({ "user_id": user_id }))
             }
             Operation::AddKey { site, scope } => {
                 let scope = Scope::from_word(&scope)
                     .ok_or_else(|| OperateError::Unusable("--scope must be read, server or admin".into()))?;
                 self.catalog.site(SiteId(site))?;
-                Ok(json!({ "key": self.access.add_key(SiteId(site), scope).await? }))
+                let key = self.access.add_key(SiteId(site), scope).await?;
+                self.access.audit(BY, "add key", &format!("{} of site {site}", scope.as_str())).await?;
+                Ok(json!({ "key": key }))
             }
             Operation::RotateCookieKey { forget_old } => {
                 let rotated = self.access.rotate_cookie_key(forget_old).await?;
-                self.access
-                    .audit("owner", "rotate cookie key", if forget_old { "old keys forgotten" } else { "" })
-                    .await?;
+                self.access.audit(BY, "rotate cookie key", if forget_old { "old keys forgotten" } else { "" }).await?;
                 Ok(json!({ "keys": rotated.keys }))
             }
             Operation::Import { site, chunk } => {
@@ -192,18 +197,18 @@ impl Operator<'_> {
             Operation::ExportVisitor { site, visitor } => {
                 let (site, visitor) = self.visitor(site, &visitor)?;
                 let document = self.privacy.export(site, visitor).await?;
-                self.access.audit("owner", "export visitor", &format!("of site {site}")).await?;
+                self.access.audit(BY, "export visitor", &format!("of site {site}")).await?;
                 Ok(document)
             }
             Operation::EraseVisitor { site, visitor } => {
                 let (site, visitor) = self.visitor(site, &visitor)?;
                 let events = self.privacy.erase(site, visitor).await?;
-                self.access.audit("owner", "erase visitor", &format!("of site {site}")).await?;
+                self.access.audit(BY, "erase visitor", &format!("of site {site}")).await?;
                 Ok(json!({ "erased_events": events }))
             }
             Operation::SiteSecret { site } => {
                 let site = self.catalog.site(SiteId(site))?;
-                self.access.audit("owner", "see secret", &site.site.name).await?;
+                self.access.audit(BY, "see secret", &site.site.name).await?;
                 Ok(json!({ "secret": site.site.secret }))
             }
             Operation::ListSites => {

@@ -53,7 +53,7 @@ impl Service {
         let address = listener.local_addr()?;
         let serving = serve(listener, entry(app.doors.clone()), app.front.stopping(), Duration::from_secs(1));
         app.front.spawn("http", serving);
-        let site = app.doors.catalog.add_site("Shop", &[ORIGIN.to_owned()], false).await?;
+        let site = app.doors.catalog.add_site("bench", "Shop", &[ORIGIN.to_owned()], false).await?;
         let engine = app.engine.as_ref().map(ashna::engine::Engine::endpoint);
         let endpoint = engine.ok_or_else(|| anyhow::anyhow!("the embedded engine is measured"))?;
         let store = Store::connect(endpoint, &config.clickhouse);

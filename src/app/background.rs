@@ -23,7 +23,7 @@ use crate::{
     salts::Salts,
     store::{ErrorKind, Store},
     tasks::Stopping,
-    telemetry::Metrics,
+    telemetry::{Metrics, health::Component},
 };
 
 /// Profiles let go of events that the warehouse now has.
@@ -57,19 +57,19 @@ impl IdKeeper {
     pub fn new(
         dedup: &Dedup,
         journal: &Arc<Journal>,
-        delivered: watch::Receiver<Position>,
+        delivery: &Delivery,
         safe_below: Arc<AtomicU64>,
         data_dir: &Path,
     ) -> Self {
+        let delivered = delivery.delivered();
         let (dedup, journal, reserve) = (dedup.clone(), Arc::clone(journal), Reserve::in_directory(data_dir));
         Self { dedup, journal, delivered, safe_below, reserve }
     }
 
     /// Until stopping begins.
-    pub async fn run(self, mut stopping: Stopping) {
-        let keeper = Arc::new(self);
+    pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
         while !stopping.sleep(Duration::from_secs(1)).await {
-            let keeper = Arc::clone(&keeper);
+            let keeper = Arc::clone(&self);
             if let Err(error) = tokio::task::spawn_blocking(move || keeper.keep()).await {
                 tracing::error!(%error, "writing message ids failed");
             }
@@ -95,7 +95,7 @@ impl IdKeeper {
 
 /// Takes up a database of places that was replaced; a damaged one is named, and the old one goes on.
 pub async fn keep_places(geo: Arc<Geo>, every: Duration, metrics: Arc<Metrics>, mut stopping: Stopping) {
-    while !every.is_zero() && !stopping.sleep(every).await {
+    while !stopping.sleep(every).await {
         let geo = Arc::clone(&geo);
         match tokio::task::spawn_blocking(move || geo.refresh()).await {
             Ok(Ok(Refreshed::Unchanged)) => {}
@@ -123,7 +123,13 @@ pub async fn keep_salts(salts: Arc<Salts>, mut stopping: Stopping) {
 }
 
 /// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it.
-pub async fn keep_warehouse(store: Store, delivery: Delivery, ready: watch::Sender<bool>, mut stopping: Stopping) {
+pub async fn keep_warehouse(
+    store: Store,
+    delivery: Delivery,
+    ready: watch::Sender<bool>,
+    component: Component,
+    mut stopping: Stopping,
+) {
     let mut pause = Duration::from_millis(50);
     loop {
         match store.migrate().await {
@@ -138,6 +144,7 @@ pub async fn keep_warehouse(store: Store, delivery: Delivery, ready: watch::Send
         }
         pause = (pause * 2).min(Duration::from_secs(2));
     }
+    component.ok();
     ready.send_replace(true);
     delivery.run(stopping).await;
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, Write as _},
     net::TcpListener,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -15,6 +15,8 @@ use crate::config;
 pub const USER: &str = "ashna";
 
 const SECRET_BYTES: usize = 32;
+/// Of what the child said, so much is looked at for its last line, however much it is.
+const TAIL_BYTES: u64 = 4096;
 
 /// The engine's directory, ready for a start.
 #[derive(Debug)]
@@ -55,8 +57,12 @@ impl Files {
 
     /// The last line that the child said, to tell why it died.
     pub fn last_words(&self) -> Option<String> {
-        let text = fs::read(self.stderr_path()).ok()?;
-        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
+        let mut file = fs::File::open(self.stderr_path()).ok()?;
+        let length = file.metadata().ok()?.len();
+        file.seek(io::SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+        let mut tail = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut tail).ok()?;
+        let tail = String::from_utf8_lossy(&tail);
         let line = tail.lines().rev().find(|l| !l.trim().is_empty() && !l.starts_with("Logging "))?;
         Some(line.trim().chars().take(300).collect())
     }

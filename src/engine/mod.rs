@@ -128,7 +128,8 @@ impl Engine {
         );
         let niceness = options.engine.niceness.min(19);
         let supervisor = supervise::Supervisor { kind, program, files, endpoint, status, pid, backoff, niceness };
-        tasks.spawn("engine", supervisor.run(tasks.stopping()));
+        let supervisor = std::sync::Arc::new(supervisor);
+        tasks.spawn_restarting("engine", move |stopping| std::sync::Arc::clone(&supervisor).run(stopping));
         Ok(engine)
     }
 

@@ -115,6 +115,7 @@ impl From<CatalogError> for ApiError {
         match error {
             CatalogError::NoSuchSite(_) => Self::NotFound,
             CatalogError::Invalid(message) => Self::Invalid(message),
+            CatalogError::Taken(message) => Self::Conflict(message),
             CatalogError::Control(error) => error.into(),
         }
     }

@@ -110,7 +110,7 @@ pub use recovery::Recovery;
 use segments::Segments;
 use tokio::sync::watch;
 
-use crate::{config, model::Position};
+use crate::{config, model::Position, telemetry::Counter};
 
 /// The open journal. Share it in an `Arc`; dropping it flushes and stops its thread.
 #[derive(Debug)]
@@ -136,15 +136,38 @@ struct Shared {
     /// The next record begins a new segment.
     turn_over: AtomicBool,
     durable: watch::Sender<Position>,
+    /// Whether the writing thread has ended.
+    ended: watch::Sender<bool>,
+    /// Hooks that panicked.
+    hook_panics: Counter,
 }
 
 impl Journal {
     /// Opens the journal in `dir`, or gives birth to one, and tells what was found.
     pub fn open(dir: &Path, settings: &config::Journal) -> Result<(Self, Recovery), JournalError> {
-        Self::open_on(Disk::default(), dir, settings)
+        Self::open_counting(dir, settings, Counter::default())
     }
 
+    /// The same; hooks that panic are counted here.
+    pub fn open_counting(
+        dir: &Path,
+        settings: &config::Journal,
+        hook_panics: Counter,
+    ) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(Disk::default(), dir, settings, hook_panics)
+    }
+
+    #[cfg(test)]
     fn open_on(disk: Disk, dir: &Path, settings: &config::Journal) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(disk, dir, settings, Counter::default())
+    }
+
+    fn open_with(
+        disk: Disk,
+        dir: &Path,
+        settings: &config::Journal,
+        hook_panics: Counter,
+    ) -> Result<(Self, Recovery), JournalError> {
         let mut limits = settings.clone();
         limits.segment_bytes = limits.segment_bytes.min(limits.disk_bytes_max / 4);
         let found = recovery::open(&disk, dir)?;
@@ -160,6 +183,8 @@ impl Journal {
             no_room: AtomicBool::new(false),
             turn_over: AtomicBool::new(false),
             durable: watch::Sender::new(next),
+            ended: watch::Sender::new(false),
+            hook_panics,
         });
         let thread = writer::start(Arc::clone(&shared), found.newest, next).map_err(|source| JournalError::Io {
             action: "starting the thread for",
@@ -235,6 +260,17 @@ impl Journal {
         const ORDINARY: u64 = 64 * 1024;
         !self.shared.no_room.load(Ordering::Relaxed)
             && self.disk_bytes().saturating_add(ORDINARY) <= self.shared.limits.disk_bytes_max
+    }
+
+    /// Whether the writing thread has ended: nothing more will be taken until the journal is opened again.
+    pub fn has_ended(&self) -> bool {
+        *self.shared.ended.borrow()
+    }
+
+    /// Waits for the end of the writing thread, which outlives everything but `close` unless it panicked.
+    pub async fn ended(&self) {
+        // The sender is in `self`.
+        let _ = self.shared.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// Takes nothing more, makes durable what waits, and ends the thread. Blocks for that long.

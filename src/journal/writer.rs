@@ -70,6 +70,7 @@ struct Ended(Arc<Shared>);
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.queue.abandon();
+        self.0.ended.send_replace(true);
     }
 }
 
@@ -86,7 +87,7 @@ impl Writer {
                     let gather_max = Duration::from_micros(self.shared.limits.gather_us);
                     gather = if group.batches() >= CROWD { gather_max } else { Duration::ZERO };
                     let outcome = self.commit(&mut group);
-                    group.settle(outcome);
+                    group.settle(outcome, &self.shared.hook_panics);
                 }
                 Turn::Look => {
                     self.has_room();

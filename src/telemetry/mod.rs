@@ -4,6 +4,11 @@
 //! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
 //! reasons by heart: closed enums elsewhere bring their stable words.
 
+pub mod connections;
+pub mod failures;
+pub mod health;
+pub mod learning;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
@@ -21,6 +26,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::{connections::Connections, failures::Failures, learning::Learning};
 use crate::{
     clock,
     model::{SiteId, Timestamp},
@@ -79,6 +85,12 @@ pub struct Metrics {
     pub store_up: Gauge,
     /// Memory of the set of seen messages, bytes.
     pub dedup_memory_bytes: Gauge,
+    /// Connections of the listeners.
+    pub connections: Connections,
+    /// Learning from all visitors' events.
+    pub learning: Learning,
+    /// What failed inside the service.
+    pub failures: Failures,
     /// Profiles in memory.
     pub profiles_cached: Gauge,
     /// Undelivered events held for profiles that are not in memory.
@@ -109,6 +121,9 @@ impl Default for Metrics {
             journal_bytes: Gauge::default(),
             store_up: Gauge::default(),
             dedup_memory_bytes: Gauge::default(),
+            connections: Connections::default(),
+            failures: Failures::default(),
+            learning: Learning::default(),
             profiles_cached: Gauge::default(),
             profiles_waiting_events: Gauge::default(),
             registry: Registry::default(),
@@ -128,6 +143,9 @@ impl Default for Metrics {
         registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
         registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
         metrics.register_decisions(&mut registry);
+        metrics.failures.register(&mut registry);
+        metrics.learning.register(&mut registry);
+        metrics.connections.register(&mut registry);
         for (name, help, gauge) in [
             ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
             ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),

@@ -45,7 +45,7 @@ impl Line {
             Delivery::open(data, Arc::clone(&journal), store.clone(), &quick(), || Position(u64::MAX)).unwrap();
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let mut tasks = Tasks::default();
-        tasks.spawn("delivery", delivery.run(tasks.stopping()));
+        tasks.spawn_fatal("delivery", move |stopping| delivery.run(stopping));
         Self { journal, progress, quarantine, tasks }
     }
 

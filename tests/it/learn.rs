@@ -65,7 +65,8 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     assert!(learn.index(SiteId(1)).is_empty());
 
     let mut tasks = Tasks::default();
-    tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
+    let running = Arc::clone(&learn);
+    tasks.spawn_restarting("learn", move |stopping| Arc::clone(&running).run(stopping));
     store.insert(batch(0, &pair(1, 5, ["a", "b"]))).await.unwrap();
     eventually("the pair is learned", PATIENCE, async || !learn.index(SiteId(1)).is_empty()).await;
     let index = learn.index(SiteId(1));
@@ -114,7 +115,8 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     let (directory, learn) = learning(&store, &config).await;
     store.insert(batch(0, &walks(700))).await.unwrap();
     let mut tasks = Tasks::default();
-    tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
+    let running = Arc::clone(&learn);
+    tasks.spawn_restarting("learn", move |stopping| Arc::clone(&running).run(stopping));
     eventually("the tuned index", Duration::from_mins(6), async || is_tuned(&learn)).await;
     let index = learn.index(SiteId(1));
     let learned = index.learned().unwrap();

@@ -4,6 +4,7 @@
 mod admin;
 mod bad_input;
 mod collect;
+mod connections;
 mod consent;
 mod decide;
 mod delivery;
@@ -33,6 +34,7 @@ mod sessions;
 mod shelves;
 mod showing;
 mod store;
+mod supervision;
 mod support;
 mod sync;
 mod tracker;

@@ -35,7 +35,8 @@ impl Live {
         config.history_days = 100_000;
         let profiles = Arc::new(Profiles::new(&config, 30, JOURNAL, store));
         let mut tasks = Tasks::default();
-        tasks.spawn("profiles", Arc::clone(&profiles).run(tasks.stopping()));
+        let running = Arc::clone(&profiles);
+        tasks.spawn_restarting("profiles", move |stopping| Arc::clone(&running).run(stopping));
         Self { profiles, _tasks: tasks }
     }
 

@@ -93,6 +93,13 @@ impl Service {
         self.running = None;
     }
 
+    /// Its exit code once it has ended by itself; the inner `None` when a signal ended it.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        let status = self.running.as_mut()?.try_wait().expect("its status")?;
+        self.running = None;
+        Some(status.code())
+    }
+
     /// Where it listens; the same through all its lives.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])

@@ -60,7 +60,7 @@ pub async fn report(
     caller.may_read(id)?;
     let Path((_, name)) = path;
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
+    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     let snapshot = doors.catalog.site(id)?;
     let (site, reports, now) = (&*snapshot.site, &doors.reports, clock::now());
     let as_csv = format.format.as_deref() == Some("csv");
