@@ -2,6 +2,7 @@
 
 mod background;
 mod demo;
+mod installation;
 mod lock;
 mod recover;
 mod reserve;
@@ -17,6 +18,7 @@ use std::{
 
 use self::background::IdKeeper;
 use anyhow::Context;
+pub use installation::adopt;
 use tokio::sync::watch;
 
 use crate::{
@@ -27,8 +29,8 @@ use crate::{
     config::{self, Config, Endpoint},
     control::Control,
     dedup::Dedup,
-    delivery::{Delivery, Progress},
-    engine::{self, Engine},
+    delivery::{self, Delivery, Guard, Progress, Waits, watch_space},
+    engine::{self, Engine, Space},
     geo::Geo,
     http::{
         rate::Rates,
@@ -83,11 +85,15 @@ pub struct Start {
 impl App {
     /// Opens everything in `data_dir`. Returns when events can be taken; the warehouse may still be starting.
     pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
+        Self::open(config, data_dir, start).await.map_err(|error| reserve::explain(error, data_dir))
+    }
+
+    async fn open(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
         let lock = lock::DataLock::take(data_dir)?;
         let metrics = Arc::new(Metrics::default());
 
-        let control = Control::open(data_dir).await?;
+        let control = open_control(data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let access = Access::open(control.clone(), config.access.clone()).await?;
         let setup_token = access.open_setup().await?;
@@ -98,13 +104,20 @@ impl App {
         let mut engine_tasks = Tasks::default();
         let (engine, endpoint) = warehouse_at(config, data_dir, start.engine_program, &mut engine_tasks)?;
         let store = Store::connect(endpoint, &config.clickhouse);
+        let space = engine.is_some().then(|| Arc::new(Space::on(&data_dir.join("engine"), journal_floor(config))));
 
-        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir)?;
+        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir, engine.is_some())?;
+        let owner = installation::bind(&control, &journal, data_dir).await?;
         let delivery = {
             let safe = Arc::clone(&ids_safe_below);
             // A record may go once its message id is safe elsewhere.
             let keep_from = move || Position(safe.load(Ordering::Relaxed));
-            Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
+            let delivery = Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
+                .counting(&metrics.parts_set_aside);
+            match &space {
+                Some(space) => delivery.onto(Arc::clone(space)),
+                None => delivery,
+            }
         };
         let profiles = live_profiles(config, &catalog, &journal, &store);
         let seal = exposure_seal(&control).await?;
@@ -131,16 +144,22 @@ impl App {
         );
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
-        let (progress, quarantine) = (delivery.progress(), delivery.replayer());
+        let (progress, quarantine, waits) = (delivery.progress(), delivery.replayer(), delivery.waits());
         let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), &delivery);
         let (ready, warehouse) = watch::channel(false);
         back.spawn(
             "profiles follow delivery",
             background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
         );
-        let keeper = IdKeeper::new(&dedup, &journal, delivery.delivered(), ids_safe_below, data_dir);
+        let keeper = IdKeeper::new(&dedup, &journal, delivery.releasable(), ids_safe_below, data_dir);
         back.spawn("message ids", keeper.run(back.stopping()));
-        back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
+        if let Some(space) = &space {
+            back.spawn("engine's disk", watch_space(Arc::clone(space), back.stopping()));
+            back.spawn("engine's parts", Guard::new(store.clone(), Arc::clone(space)).run(back.stopping()));
+        }
+        let owner = background::Owner { id: owner, journal: engine.is_none().then(|| journal.id()) };
+        let keeping = background::keep_warehouse(store.clone(), delivery, space, owner, ready, back.stopping());
+        back.spawn("warehouse", keeping);
         back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
 
@@ -161,6 +180,7 @@ impl App {
                 Box::new(move || (!journal.has_room()).then_some("the journal is full"))
             },
             reports_ready: reading(&warehouse, |ready| ready),
+            delivery_waits: reading(&waits, |waits| waits.map(Waits::as_str)),
             delivery: {
                 let journal = Arc::clone(&journal);
                 reading(&progress, move |progress| counts(&journal, progress))
@@ -169,7 +189,10 @@ impl App {
             refresh_gauges: {
                 let (metrics, journal, dedup) = (Arc::clone(&metrics), Arc::clone(&journal), dedup.clone());
                 let warehouse = warehouse.clone();
-                reading(&progress, move |now| refresh(&metrics, &journal, &dedup, now, &profiles, *warehouse.borrow()))
+                reading(&progress, move |now| {
+                    metrics.delivery_waits.set(waits.borrow().is_some().into());
+                    refresh(&metrics, &journal, &dedup, now, &profiles, *warehouse.borrow());
+                })
             },
             metrics,
         });
@@ -211,6 +234,27 @@ impl App {
     }
 }
 
+/// The control database. Where the disk is full it gets the room that is held in reserve: SQLite cannot open a file
+/// without writing beside it.
+async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
+    let reserve = reserve::Reserve::in_directory(data_dir);
+    if reserve.is_needed() {
+        reserve.let_go();
+    }
+    let mut tries = 0;
+    loop {
+        match Control::open(data_dir).await {
+            Err(error) if reserve.is_needed() && tries < 20 => {
+                tracing::debug!(%error, "the control database finds no room yet");
+                reserve.let_go();
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
 /// What signs the draws of recommendations and knows them again; made once, kept in the control database.
 async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
     Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))
@@ -227,12 +271,27 @@ fn keeping(catalog: &Arc<Catalog>, control: &Control, config: &config::Feeds) ->
 
 /// The journal and the message ids, in step with each other; and below which position the ids' own files
 /// have them all.
-fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
-    let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
-    recover::report(&recovery);
+fn durable_rooms(
+    config: &Config,
+    data_dir: &Path,
+    own_engine: bool,
+) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
+    let mut settings = config.journal.clone();
+    if own_engine {
+        settings.disk_free_bytes_min = journal_floor(config);
+    }
+    let (journal, recovery) = Journal::open(&data_dir.join("journal"), &settings)?;
     let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::steady())?;
+    let known = delivery::highest_position(data_dir, journal.id());
+    let beyond = journal.go_on_at(known.max(opened.complete));
+    recover::report(&recovery, &beyond);
     recover::message_ids(&journal, &dedup, opened.complete)?;
     Ok((Arc::new(journal), dedup, Arc::new(AtomicU64::new(opened.complete.0))))
+}
+
+/// What the journal leaves free beside an embedded engine.
+fn journal_floor(config: &Config) -> u64 {
+    Space::journal_floor(config.journal.disk_free_bytes_min)
 }
 
 /// The embedded engine, or the server that the owner named.

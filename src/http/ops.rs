@@ -19,8 +19,11 @@ pub async fn alive() -> &'static str {
 pub async fn ready(State(doors): State<Doors>) -> Response {
     let refusal = (doors.not_ready)();
     let status = if refusal.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(json!({ "ready": refusal.is_none(), "because": refusal, "reports": (doors.reports_ready)() })))
-        .into_response()
+    let body = json!({
+        "ready": refusal.is_none(), "because": refusal, "reports": (doors.reports_ready)(),
+        "delivery": (doors.delivery_waits)(),
+    });
+    (status, Json(body)).into_response()
 }
 
 /// `GET /metrics` with a key: the counters, in Prometheus' text format.

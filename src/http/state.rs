@@ -43,6 +43,8 @@ pub struct Rooms {
     pub not_ready: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
     /// Whether reports can be answered.
     pub reports_ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// What delivery waits for, other than events and the warehouse's answer.
+    pub delivery_waits: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
     /// How far the journal's records are.
     pub delivery: Box<dyn Fn() -> JournalCounts + Send + Sync>,
     /// What the warehouse refused.

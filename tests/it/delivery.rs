@@ -20,10 +20,10 @@ use crate::support::{
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A journal with its delivery running.
-struct Line {
-    journal: Arc<Journal>,
-    progress: watch::Receiver<Progress>,
-    quarantine: Replay,
+pub struct Line {
+    pub journal: Arc<Journal>,
+    pub progress: watch::Receiver<Progress>,
+    pub quarantine: Replay,
     tasks: Tasks,
 }
 
@@ -39,7 +39,7 @@ fn quick() -> config::Delivery {
 }
 
 impl Line {
-    fn open(data: &Path, store: &Store) -> Self {
+    pub fn open(data: &Path, store: &Store) -> Self {
         let (journal, _) = Journal::open(&data.join("journal"), &Config::defaults().journal).unwrap();
         let journal = Arc::new(journal);
         let delivery =
@@ -50,7 +50,7 @@ impl Line {
         Self { journal, progress, quarantine, tasks }
     }
 
-    async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
+    pub async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
         let mut batch = Batch::default();
         for event in events {
             batch.push(event.message.0, |payload| payload.extend(record(&event)));
@@ -58,19 +58,19 @@ impl Line {
         self.journal.append(batch).await.unwrap();
     }
 
-    async fn delivered(&mut self, position: u64) -> Progress {
+    pub async fn delivered(&mut self, position: u64) -> Progress {
         let reached = self.progress.wait_for(|p| p.delivered.0 >= position);
         *tokio::time::timeout(LIMIT, reached).await.expect("delivered in time").unwrap()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.tasks.stop(LIMIT).await;
         self.journal.close();
     }
 }
 
 /// Rows, distinct positions, rows of the narrow copy.
-async fn stored(store: &Store) -> (u64, u64, u64) {
+pub async fn stored(store: &Store) -> (u64, u64, u64) {
     store
         .query::<(u64, u64, u64)>(
             "SELECT count(), uniqExact(position), assumeNotNull((SELECT count() FROM visitor_events)) FROM events",

@@ -30,7 +30,7 @@ async fn strike(service: &mut Service, client: &reqwest::Client, round: usize) {
 }
 
 /// Asks the service's own engine, which may just be starting again.
-async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
+pub async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
     for _ in 0..600 {
         if let Some(lines) = service.ask_engine(client, question).await {
             return lines;
