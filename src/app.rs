@@ -94,6 +94,9 @@ impl App {
         let metrics = Arc::new(Metrics::default());
 
         let control = open_control(data_dir).await?;
+        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir)?;
+        // Before anything is written into a control database that may not be the one it should be.
+        let owner = installation::bind(&control, &journal, data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let access = Access::open(control.clone(), config.access.clone()).await?;
         let setup_token = access.open_setup().await?;
@@ -106,8 +109,6 @@ impl App {
         let store = Store::connect(endpoint, &config.clickhouse);
         let space = engine.is_some().then(|| Arc::new(Space::on(&data_dir.join("engine"), journal_floor(config))));
 
-        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir, engine.is_some())?;
-        let owner = installation::bind(&control, &journal, data_dir).await?;
         let delivery = {
             let safe = Arc::clone(&ids_safe_below);
             // A record may go once its message id is safe elsewhere.
@@ -271,13 +272,9 @@ fn keeping(catalog: &Arc<Catalog>, control: &Control, config: &config::Feeds) ->
 
 /// The journal and the message ids, in step with each other; and below which position the ids' own files
 /// have them all.
-fn durable_rooms(
-    config: &Config,
-    data_dir: &Path,
-    own_engine: bool,
-) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
+fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
     let mut settings = config.journal.clone();
-    if own_engine {
+    if config.clickhouse.endpoint().is_none() {
         settings.disk_free_bytes_min = journal_floor(config);
     }
     let (journal, recovery) = Journal::open(&data_dir.join("journal"), &settings)?;

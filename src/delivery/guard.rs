@@ -20,6 +20,9 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two sweeps of a shortage that lasts.
 const SWEEP: Duration = Duration::from_mins(1);
+/// On a full disk the engine is only started again when what parts were merged from will soon be deleted: a start
+/// writes files too.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// What was written so long before the shortage was noticed is read too.
 const BEFORE: Duration = Duration::from_mins(2);
 
@@ -92,7 +95,8 @@ impl Guard {
             return false;
         }
         shortage.sweep_at = Instant::now() + if has_room { Duration::from_secs(1) } else { SWEEP };
-        match self.sweep(shortage.since.elapsed() + BEFORE).await {
+        let may_restart = has_room || shortage.since.elapsed() > PATIENCE;
+        match self.sweep(shortage.since.elapsed() + BEFORE, may_restart).await {
             Ok(true) if has_room && self.space.shortages() == shortage.number => {
                 let started = self.store.start_merges().await;
                 started.map_err(|error| tracing::warn!(%error, "merges stay stopped a little longer")).is_ok()
@@ -106,10 +110,10 @@ impl Guard {
     }
 
     /// Whether every part of that time can be read; the engine is started again where not.
-    async fn sweep(&self, time: Duration) -> Result<bool, StoreError> {
+    async fn sweep(&self, time: Duration, may_restart: bool) -> Result<bool, StoreError> {
         let unreadable = self.store.unreadable_parts(time.as_secs()).await?;
-        if unreadable.is_empty() {
-            return Ok(true);
+        if unreadable.is_empty() || !may_restart {
+            return Ok(unreadable.is_empty());
         }
         tracing::error!(
             parts = unreadable.len(),

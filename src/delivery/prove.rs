@@ -207,6 +207,9 @@ impl Delivery {
     /// journal has what is in them.
     pub(super) async fn mend(&mut self) -> io::Result<()> {
         self.doubts.look_again();
+        if self.room.is_short() {
+            return Ok(());
+        }
         let restarted = self.doubts.restarted.is_some_and(|at| at.elapsed() < RESTART_AGAIN);
         if self.room.is_own() && !restarted {
             tracing::error!("the engine is started again so that it sets aside what it cannot read");
