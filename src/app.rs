@@ -4,6 +4,7 @@ mod background;
 mod demo;
 mod gauges;
 mod health;
+mod installation;
 mod lock;
 mod parts;
 mod recover;
@@ -16,6 +17,7 @@ use std::{
 };
 
 use anyhow::Context;
+pub use installation::adopt;
 use tokio::sync::watch;
 
 use self::{
@@ -31,8 +33,8 @@ use crate::{
     config::Config,
     control::Control,
     dedup::Dedup,
-    delivery::Delivery,
-    engine::Engine,
+    delivery::{Delivery, Guard, watch_space},
+    engine::{Engine, Space},
     http::{
         body::budget::Budget,
         rate::Rates,
@@ -89,6 +91,10 @@ pub struct Start {
 impl App {
     /// Opens everything in `data_dir`. Returns when events can be taken; the warehouse may still be starting.
     pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
+        Self::open(config, data_dir, start).await.map_err(|error| reserve::explain(error, data_dir))
+    }
+
+    async fn open(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
         let lock = lock::DataLock::take(data_dir)?;
         let (metrics, health) = (Arc::new(Metrics::default()), Health::default());
@@ -96,7 +102,10 @@ impl App {
         let service = health.component("service", Serves::Events);
         let (mut back, mut engine_tasks) = (Tasks::under(&supervision), Tasks::under(&supervision));
 
-        let control = Control::open(data_dir).await?;
+        let control = parts::open_control(data_dir).await?;
+        let durable = Durable::open(config, data_dir, &metrics, &health, &mut back)?;
+        // Before anything is written into a control database that may not be the one it should be.
+        let owner = installation::bind(&control, &durable.journal, data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let access = Access::open(control.clone(), config.access.clone()).await?;
         let setup_token = access.open_setup().await?;
@@ -107,8 +116,9 @@ impl App {
         let Warehouse { engine, endpoint } =
             Warehouse::open(config, data_dir, start.engine_program, &health, &mut engine_tasks)?;
         let store = Store::connect(endpoint, &config.clickhouse);
-        let durable = Durable::open(config, data_dir, &metrics, &health, &mut back)?;
-        let delivery = durable.delivery(config, data_dir, &store)?;
+        let space = engine.is_some().then(|| Arc::new(parts::space(config, data_dir)));
+        let delivery = durable.delivery(config, data_dir, &store, space.as_ref(), &metrics)?;
+        health::watch_delivery(&health, &delivery);
         let profiles = parts::live_profiles(config, &catalog, &durable.journal, &store);
         let seal = parts::exposure_seal(&control).await?;
         let feeds = parts::feeds(&catalog, &control, &config.feeds, &mut back);
@@ -144,7 +154,10 @@ impl App {
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
         let keeper = IdKeeper::new(&durable.dedup, &durable.journal, &delivery, durable.ids_safe_below, data_dir);
-        let warehouse = Background { store, salts, profiles: Arc::clone(&profiles), keeper, health: health.clone() }
+        let owner = background::Owner { id: owner, journal: engine.is_none().then(|| durable.journal.id()) };
+        let waits = delivery.waits();
+        let following = Arc::clone(&profiles);
+        let warehouse = Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
             .run(delivery, &mut back);
         let (journal, dedup) = (durable.journal, durable.dedup);
         let gauges = Gauges {
@@ -152,6 +165,7 @@ impl App {
             journal: Arc::clone(&journal),
             dedup: dedup.clone(),
             progress: progress.clone(),
+            waits,
             profiles,
             learn: learning.learn,
             warehouse: warehouse.clone(),
@@ -256,12 +270,16 @@ struct Background {
     profiles: Arc<Profiles>,
     keeper: IdKeeper,
     health: Health,
+    /// The embedded engine's disk.
+    space: Option<Arc<Space>>,
+    /// The installation that may use the warehouse.
+    owner: background::Owner,
 }
 
 impl Background {
     /// Starts all of it; the answer turns true once the warehouse's tables are up to date.
     fn run(self, delivery: Delivery, tasks: &mut Tasks) -> watch::Receiver<bool> {
-        let Self { store, salts, profiles, keeper, health } = self;
+        let Self { store, salts, profiles, keeper, health, space, owner } = self;
         let (ready, warehouse) = watch::channel(false);
         let (delivered, following) = (delivery.delivered(), Arc::clone(&profiles));
         tasks.spawn_restarting("profile_release", move |stopping| {
@@ -269,12 +287,20 @@ impl Background {
         });
         let keeper = Arc::new(keeper);
         tasks.spawn_restarting("message_ids", move |stopping| Arc::clone(&keeper).run(stopping));
+        if let Some(space) = &space {
+            let watched = Arc::clone(space);
+            tasks.spawn_restarting("engine_disk", move |stopping| watch_space(Arc::clone(&watched), stopping));
+            let (guarded, asked) = (Arc::clone(space), store.clone());
+            tasks.spawn_restarting("engine_parts", move |stopping| {
+                Guard::new(asked.clone(), Arc::clone(&guarded)).run(stopping)
+            });
+        }
         let component = health.component("warehouse", Serves::Reports);
         component.down("warehouse_starting", "the warehouse is starting");
         // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
         // begins from the checkpoint, which is the one way of going on that every kill has tested.
         tasks.spawn_fatal("delivery", move |stopping| {
-            background::keep_warehouse(store, delivery, ready, component, stopping)
+            background::keep_warehouse(store, delivery, space, owner, (ready, component), stopping)
         });
         tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));
         tasks.spawn_restarting("profile_reads", move |stopping| Arc::clone(&profiles).run(stopping));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    dedup::Dedup, delivery::Progress, journal::Journal, learn::Learn, profiles::Profiles, telemetry::Metrics,
+    dedup::Dedup, delivery::{Progress, Waits}, journal::Journal, learn::Learn, profiles::Profiles, telemetry::Metrics,
     wire::admin::JournalCounts,
 };
 
@@ -15,6 +15,7 @@ pub struct Gauges {
     pub journal: Arc<Journal>,
     pub dedup: Dedup,
     pub progress: watch::Receiver<Progress>,
+    pub waits: watch::Receiver<Option<Waits>>,
     pub profiles: Arc<Profiles>,
     pub learn: Arc<Learn>,
     pub warehouse: watch::Receiver<bool>,
@@ -33,6 +34,7 @@ impl Gauges {
         let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let (metrics, stats) = (&self.metrics, self.profiles.stats());
         let records = counts(&self.journal, *self.progress.borrow());
+        metrics.delivery_waits.set(self.waits.borrow().is_some().into());
         metrics.journal_kept.set(whole(records.kept));
         metrics.journal_inserted.set(whole(records.inserted));
         metrics.journal_quarantined.set(whole(records.quarantined));

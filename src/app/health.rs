@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    delivery::Delivery,
     engine::{Engine, Status},
     journal::Journal,
     tasks::Stopping,
@@ -30,6 +31,15 @@ pub fn watch_journal(health: &Health, journal: &Arc<Journal>) {
         } else {
             State::Down(Cause::new("journal_full", "the journal is full: events are refused until it is delivered"))
         }
+    });
+}
+
+/// Delivery goes on.
+pub fn watch_delivery(health: &Health, delivery: &Delivery) {
+    let waits = delivery.waits();
+    health.probe("delivery", Serves::Nothing, move || match *waits.borrow() {
+        None => State::Ok,
+        Some(reason) => State::Degraded(Cause::new(reason.code(), reason.as_str())),
     });
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{background, health, recover};
+use super::{background, health, recover, reserve::Reserve};
 use crate::{
     access::new_secret,
     catalog::Catalog,
@@ -19,8 +19,8 @@ use crate::{
     config::{self, Config, Endpoint},
     control::Control,
     dedup::Dedup,
-    delivery::Delivery,
-    engine::{self, Engine},
+    delivery::{self, Delivery},
+    engine::{self, Engine, Space},
     geo::Geo,
     import::feeds::Feeds,
     ingest::Seal,
@@ -53,9 +53,15 @@ impl Durable {
     ) -> anyhow::Result<Self> {
         let dir = data_dir.join("journal");
         let panics = metrics.failures.hook_panics.clone();
-        let (journal, recovery) = Journal::open_counting(&dir, &config.journal, panics)?;
-        recover::report(&recovery);
+        let mut settings = config.journal.clone();
+        if config.clickhouse.endpoint().is_none() {
+            settings.disk_free_bytes_min = journal_floor(config);
+        }
+        let (journal, recovery) = Journal::open_counting(&dir, &settings, panics)?;
         let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::steady())?;
+        let known = delivery::highest_position(data_dir, journal.id());
+        let beyond = journal.go_on_at(known.max(opened.complete));
+        recover::report(&recovery, &beyond);
         recover::message_ids(&journal, &dedup, opened.complete)?;
         let journal = Arc::new(journal);
         health::watch_journal(health, &journal);
@@ -66,18 +72,63 @@ impl Durable {
                 () = stopping.wait() => {}
             }
         });
-        let disk = health::Disk::new(health, dir, config.journal.disk_free_bytes_min);
+        let disk = health::Disk::new(health, dir, settings.disk_free_bytes_min);
         tasks.spawn_restarting("disk", move |stopping| disk.clone().watch(stopping));
         Ok(Self { journal, dedup, ids_safe_below: Arc::new(AtomicU64::new(opened.complete.0)) })
     }
 
     /// Delivery of the journal, which may let go of a record once its message id is safe elsewhere.
-    pub(super) fn delivery(&self, config: &Config, data_dir: &Path, store: &Store) -> anyhow::Result<Delivery> {
+    pub(super) fn delivery(
+        &self,
+        config: &Config,
+        data_dir: &Path,
+        store: &Store,
+        space: Option<&Arc<Space>>,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Delivery> {
         let safe = Arc::clone(&self.ids_safe_below);
         let keep_from = move || Position(safe.load(Ordering::Relaxed));
-        Ok(Delivery::open(data_dir, Arc::clone(&self.journal), store.clone(), &config.delivery, keep_from)?)
+        let journal = Arc::clone(&self.journal);
+        let delivery = Delivery::open(data_dir, journal, store.clone(), &config.delivery, keep_from)?
+            .counting(&metrics.parts_set_aside);
+        Ok(match space {
+            Some(space) => delivery.onto(Arc::clone(space)),
+            None => delivery,
+        })
     }
 }
+
+/// What the journal leaves free beside an embedded engine.
+fn journal_floor(config: &Config) -> u64 {
+    Space::journal_floor(config.journal.disk_free_bytes_min)
+}
+
+/// Room on the disk of the embedded engine.
+pub(super) fn space(config: &Config, data_dir: &Path) -> Space {
+    Space::on(&data_dir.join("engine"), journal_floor(config))
+}
+
+/// The control database. Where the disk is full it gets the room that is held in reserve: SQLite cannot open a file
+/// without writing beside it.
+pub(super) async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
+    let reserve = Reserve::in_directory(data_dir);
+    if reserve.is_needed() {
+        reserve.let_go();
+    }
+    let mut tries = 0;
+    loop {
+        match Control::open(data_dir).await {
+            Err(error) if reserve.is_needed() && tries < 20 => {
+                tracing::debug!(%error, "the control database finds no room yet");
+                reserve.let_go();
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
 
 /// What signs the draws of recommendations and knows them again; made once, kept in the control database.
 pub(super) async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {

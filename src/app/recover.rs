@@ -1,5 +1,7 @@
 //! What a start makes of what the last run left.
 
+use std::ops::Range;
+
 use anyhow::Context;
 
 use crate::{
@@ -13,9 +15,16 @@ use crate::{
     telemetry::Counter,
 };
 
-/// Says loudly what is not as it was left.
-pub fn report(recovery: &Recovery) {
-    if recovery.torn_bytes > 0 {
+/// Says loudly what is not as it was left. `beyond`: positions behind the journal's end that were given before.
+pub fn report(recovery: &Recovery, beyond: &Range<Position>) {
+    if !beyond.is_empty() {
+        tracing::error!(
+            from = %beyond.start, to = %beyond.end, cut_bytes = recovery.torn_bytes,
+            "the journal's newest records are damaged or gone, although they had been made durable and were known by \
+             their positions; those that the warehouse has already are safe, the others are counted as lost. New records \
+             go on behind them"
+        );
+    } else if recovery.torn_bytes > 0 {
         tracing::info!(
             bytes = recovery.torn_bytes,
             "an unfinished write was cut off the journal; nothing in it was promised"

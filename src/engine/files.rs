@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Read as _, Seek as _, Write as _},
     net::TcpListener,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -90,8 +90,16 @@ fn private() -> fs::OpenOptions {
     options
 }
 
+/// Writes a file that is not as it should be: it is there whole or as it was, also on a full disk.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    private().truncate(true).open(path)?.write_all(text.as_bytes())
+    if fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
+        return fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+    }
+    let unfinished = path.with_extension("unfinished");
+    let mut file = private().truncate(true).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)
 }
 
 fn secret(directory: &Path) -> io::Result<String> {
@@ -150,6 +158,7 @@ fn settings(directory: &Path, config: &config::Engine) -> String {
     <background_move_pool_size>1</background_move_pool_size>
     <background_fetches_pool_size>1</background_fetches_pool_size>
     <merge_tree>
+        <old_parts_lifetime>600</old_parts_lifetime>
         <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
@@ -206,8 +215,6 @@ fn users(secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

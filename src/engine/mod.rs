@@ -20,6 +20,7 @@ pub mod child;
 mod files;
 mod find;
 mod ping;
+mod space;
 mod supervise;
 
 use std::{
@@ -27,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+pub use space::Space;
 use tokio::sync::watch;
 
 use crate::{

@@ -7,7 +7,12 @@ use axum::{
 };
 
 use crate::{
-    access::AccessError, catalog::CatalogError, control::ControlError, privacy::PrivacyError, reports::ReportError,
+    access::AccessError,
+    catalog::CatalogError,
+    control::ControlError,
+    privacy::PrivacyError,
+    reports::ReportError,
+    store::{ErrorKind, StoreError},
     wire::admin::ErrorBody,
 };
 
@@ -127,6 +132,18 @@ impl From<ReportError> for ApiError {
             tracing::info!(%error, "a report must wait");
             return Self::Unavailable(2, "the warehouse is starting or busy; reports are back in a moment".into());
         }
+        if let ReportError::Store(cause) = &error {
+            let why = match cause.kind() {
+                _ if matches!(cause, StoreError::Foreign) => "the warehouse belongs to another installation",
+                ErrorKind::Damaged => "the warehouse cannot read a part of its data; the service's log names it",
+                ErrorKind::NoSpace => "the warehouse's disk is full; reports are back when there is room",
+                _ => "",
+            };
+            if !why.is_empty() {
+                tracing::error!(error = %cause, "a report cannot be answered");
+                return Self::Unavailable(30, why.into());
+            }
+        }
         match error {
             ReportError::Question(message) => Self::Invalid(message),
             ReportError::NotFound(_) => Self::NotFound,
@@ -138,9 +155,10 @@ impl From<ReportError> for ApiError {
 impl From<PrivacyError> for ApiError {
     fn from(error: PrivacyError) -> Self {
         match error {
-            PrivacyError::NotDelivered => Self::Unavailable(5, error.to_string()),
+            PrivacyError::NotDelivered | PrivacyError::Erasing => Self::Unavailable(5, error.to_string()),
             PrivacyError::Store(error) => ReportError::Store(error).into(),
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
+            PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
         }
     }
 }

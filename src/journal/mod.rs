@@ -39,6 +39,8 @@
 //!    full disk is the exception: the half-written block is cut off and the file goes on.
 //! 6. **Every position is accounted for**: it is below `first`, readable, or reported lost, by `Recovery`
 //!    for the newest segment and by every reader that passes it (`ReadError::Lost`).
+//! 7. **A position that others know is never given again** (`Journal::go_on_at`): where the tail is gone that they have
+//!    seen, the next record begins a segment behind it.
 //!
 //! # Opening
 //!
@@ -135,6 +137,8 @@ struct Shared {
     no_room: AtomicBool,
     /// The next record begins a new segment.
     turn_over: AtomicBool,
+    /// Records get no position below it.
+    at_least: AtomicU64,
     durable: watch::Sender<Position>,
     /// Whether the writing thread has ended.
     ended: watch::Sender<bool>,
@@ -182,6 +186,7 @@ impl Journal {
             segments: Mutex::new(found.segments),
             no_room: AtomicBool::new(false),
             turn_over: AtomicBool::new(false),
+            at_least: AtomicU64::new(0),
             durable: watch::Sender::new(next),
             ended: watch::Sender::new(false),
             hook_panics,
@@ -238,6 +243,26 @@ impl Journal {
     /// Begins a new file with the next record, so that the newest one can be deleted once it is delivered.
     pub fn turn_over(&self) {
         self.shared.turn_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Goes on at `position` where the journal ends before it: others know records up to there, which were durable once
+    /// and are gone. No position is given twice, and readers report those in between, which are returned, as lost. To
+    /// be called before the first record is appended.
+    pub fn go_on_at(&self, position: Position) -> Range<Position> {
+        let end = self.next();
+        if position > end {
+            self.shared.at_least.store(position.0, Ordering::Relaxed);
+            self.shared.durable.send_replace(position);
+        }
+        end..position.max(end)
+    }
+
+    /// Deletes the copies of damaged bytes in `corrupt/`: whose records they are is unknown. Blocks on the disk.
+    pub fn forget_evidence(&self) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(self.shared.dir.join("corrupt")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Position of the first record that is still held.

@@ -105,6 +105,13 @@ impl Writer {
         if !self.has_room() {
             return Err(AppendError::Full);
         }
+        let at_least = Position(self.shared.at_least.load(Ordering::Relaxed));
+        if at_least > self.next {
+            self.next = at_least;
+            if let Some(newest) = self.newest.take() {
+                newest.tidy();
+            }
+        }
         let mut newest = self.segment().map_err(|error| self.failure(error))?;
         let (first, records) = (self.next, u64::from(group.records()));
         let block = group.block(self.shared.id, first);

@@ -81,6 +81,10 @@ pub struct Metrics {
     pub journal_waiting: Gauge,
     /// Bytes of journal files.
     pub journal_bytes: Gauge,
+    /// Parts that the warehouse lost because it cannot read them.
+    pub parts_set_aside: Counter,
+    /// 1 while delivery waits for room, for an operator, or for the warehouse to be whole again.
+    pub delivery_waits: Gauge,
     /// 1 while the warehouse answers.
     pub store_up: Gauge,
     /// Memory of the set of seen messages, bytes.
@@ -119,6 +123,8 @@ impl Default for Metrics {
             journal_quarantined: Gauge::default(),
             journal_waiting: Gauge::default(),
             journal_bytes: Gauge::default(),
+            parts_set_aside: Counter::default(),
+            delivery_waits: Gauge::default(),
             store_up: Gauge::default(),
             dedup_memory_bytes: Gauge::default(),
             connections: Connections::default(),
@@ -142,6 +148,11 @@ impl Default for Metrics {
         registry.register("bodies_refused", "Bodies refused before events were counted", metrics.refused.clone());
         registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
         registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
+        registry.register(
+            "parts_set_aside",
+            "Parts of the warehouse that could not be read and were set aside, seen since start",
+            metrics.parts_set_aside.clone(),
+        );
         metrics.register_decisions(&mut registry);
         metrics.failures.register(&mut registry);
         metrics.learning.register(&mut registry);
@@ -152,6 +163,7 @@ impl Default for Metrics {
             ("journal_records_quarantined", "Records set aside with a reason", &metrics.journal_quarantined),
             ("journal_records_waiting", "Records that wait for the warehouse", &metrics.journal_waiting),
             ("journal_bytes", "Size of the journal's files", &metrics.journal_bytes),
+            ("delivery_waits", "1 while delivery waits for room or for an operator", &metrics.delivery_waits),
             ("store_up", "1 while the warehouse answers", &metrics.store_up),
             ("dedup_memory_bytes", "Memory of the set of seen messages", &metrics.dedup_memory_bytes),
             ("profiles_cached", "Live profiles in memory", &metrics.profiles_cached),

@@ -62,7 +62,7 @@ impl Line {
         *tokio::time::timeout(PATIENCE, reached).await.expect("delivered in time").unwrap()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.tasks.stop(PATIENCE).await;
         self.journal.close();
     }

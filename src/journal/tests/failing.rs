@@ -240,3 +240,29 @@ async fn a_tail_that_a_newer_segment_supersedes_is_never_read() {
 fn file_bytes(dir: &Path) -> u64 {
     std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
 }
+
+/// Others know records up to a position, and the newest ones are gone: none of their positions is given again.
+#[tokio::test]
+async fn a_journal_whose_known_tail_is_gone_goes_on_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    journal.append(batch(0..5)).await.unwrap();
+    journal.close();
+    for _ in 0..2 {
+        let (journal, _) = open(dir.path());
+        assert_eq!(journal.go_on_at(Position(3)), Position(5)..Position(5), "it has more than that");
+        assert_eq!(journal.go_on_at(Position(12)), Position(5)..Position(12));
+        assert_eq!(journal.next(), Position(12));
+        assert_eq!(read_all(&journal, 0).1, [Position(5)..Position(12)]);
+        journal.close();
+    }
+    let (journal, _) = open(dir.path());
+    assert!(!journal.go_on_at(Position(12)).is_empty());
+    assert_eq!(journal.append(batch(12..14)).await.unwrap(), Position(12)..Position(14));
+    journal.close();
+    let (journal, found) = open(dir.path());
+    assert_eq!(found.next, Position(14));
+    assert!(journal.go_on_at(Position(12)).is_empty());
+    let expected: Vec<(u64, u64)> = (0..5).chain(12..14).map(|n| (n, n)).collect();
+    assert_eq!(read_all(&journal, 0), (expected, vec![Position(5)..Position(12)]));
+}

@@ -1,7 +1,5 @@
 //! A disk that is full, and one that fails.
 
-use std::{path::Path, process::Command};
-
 use rand::RngExt;
 
 use super::campaign::{Campaign, rounds, segments};
@@ -10,55 +8,28 @@ use crate::{
     support::{
         engine::{PATIENCE, eventually},
         fault_proxy::Fault,
+        small_disk::{Kind, SmallDisk},
     },
 };
 
-/// A small filesystem of its own; unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// None where one may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let options = format!("size={size},mode=700");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Fills what is left, to the last byte, with a file that has nothing to do with the service.
-    fn fill(&self) {
-        let foreign = self.path().join("foreign");
-        let mut file = std::fs::File::create(foreign).expect("a file");
-        for size in [65_536, 4096, 512, 1] {
-            while std::io::Write::write(&mut file, &vec![0; size]).is_ok_and(|written| written > 0) {}
-        }
-    }
-
-    fn empty(&self) {
-        std::fs::remove_file(self.path().join("foreign")).expect("it is there");
+/// Fills what is left, to the last byte, with a file that has nothing to do with the service.
+fn fill(disk: &SmallDisk) {
+    let mut file = std::fs::File::create(disk.path().join("foreign")).expect("a file");
+    for size in [65_536, 4096, 512, 1] {
+        while std::io::Write::write(&mut file, &vec![0; size]).is_ok_and(|written| written > 0) {}
     }
 }
 
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: the service's files may be open for a moment yet.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
+fn empty(disk: &SmallDisk) {
+    std::fs::remove_file(disk.path().join("foreign")).expect("it is there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
-    let Some(disk) = SmallDisk::mount("40m") else {
-        report("| disk full | skipped: only root may mount a small filesystem |");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(Kind::Tmpfs, 40) else { return };
     let mut row = Campaign::open("disk full, by the journal itself", |service| {
         service
-            .on(disk.path())
+            .on(&disk.path())
             .set("ASHNA__JOURNAL__DISK_FREE_BYTES_MIN", "0")
             .set("ASHNA__JOURNAL__SEGMENT_BYTES", "2000000")
     })
@@ -80,13 +51,10 @@ async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_others_fill_lets_delivery_go_on() {
-    let Some(disk) = SmallDisk::mount("60m") else {
-        report("| disk full | skipped: only root may mount a small filesystem |");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(Kind::Tmpfs, 60) else { return };
     let mut row = Campaign::open("disk full, by others", |service| {
         service
-            .on(disk.path())
+            .on(&disk.path())
             .set("ASHNA__JOURNAL__DISK_FREE_BYTES_MIN", "0")
             .set("ASHNA__JOURNAL__SEGMENT_BYTES", "500000")
     })
@@ -96,12 +64,12 @@ async fn a_disk_that_others_fill_lets_delivery_go_on() {
         // Something waits when the disk is full to the last byte.
         row.proxy.set(Fault::Hang);
         eventually("something waits", PATIENCE, async || waiting(&row).await > 0).await;
-        disk.fill();
+        fill(&disk);
         full(&row).await;
         row.proxy.set(Fault::None);
         let drained = async || waiting(&row).await == 0;
         eventually("the journal is drained while the disk is full", PATIENCE, drained).await;
-        disk.empty();
+        empty(&disk);
         taken_again(&row).await;
     }
     assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");

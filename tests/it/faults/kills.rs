@@ -32,7 +32,7 @@ async fn strike(service: &mut Service, senders: &Senders, client: &reqwest::Clie
 }
 
 /// Asks the service's own engine, which may just be starting again.
-async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
+pub async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
     let mut lines = None;
     eventually("the engine comes back", PATIENCE, async || {
         lines = service.ask_engine(client, question).await;
