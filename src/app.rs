@@ -38,10 +38,12 @@ use crate::{
     ingest::Seal,
     journal::Journal,
     learn::{self, Learn, Shows},
+    mail::Mailer,
     model::Position,
     personalize::Personalizer,
     privacy::Privacy,
     profiles::{Profiles, reducer::SessionMinutes},
+    removal::{self, Removal},
     reports::Reports,
     salts::Salts,
     store::Store,
@@ -89,7 +91,9 @@ impl App {
 
         let control = Control::open(data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
-        let access = Access::open(control.clone(), config.access.clone()).await?;
+        let mailer = Mailer::new(&config.smtp)?;
+        let access =
+            Arc::new(Access::open(control.clone(), config.access.clone(), mailer, Arc::clone(&metrics)).await?);
         let setup_token = access.open_setup().await?;
         if let Some(origins) = &start.demo_origins {
             demo::install(&catalog, origins).await?;
@@ -134,6 +138,7 @@ impl App {
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), &delivery);
         let (ready, warehouse) = watch::channel(false);
+        let delivered = delivery.delivered();
         back.spawn(
             "profiles follow delivery",
             background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
@@ -144,6 +149,19 @@ impl App {
         back.spawn("salts", background::keep_salts(salts, back.stopping()));
         back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
 
+        let removal = keep_people(
+            removal::Parts {
+                catalog: Arc::clone(&catalog),
+                access: Arc::clone(&access),
+                profiles: Arc::clone(&profiles),
+                control: control.clone(),
+                store,
+                journal: Arc::clone(&journal),
+                delivered,
+            },
+            &mut back,
+        );
+
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
             rates: Rates::new(&config.rate),
@@ -153,6 +171,7 @@ impl App {
             personalizer,
             reports,
             privacy,
+            removal,
             control: control.clone(),
             feeds,
             installation: Installation::new(&config.checks),
@@ -209,6 +228,16 @@ impl App {
         let left = self.shutdown.saturating_sub(begun.elapsed());
         self.engine_tasks.stop(left.max(self.shutdown / 5)).await;
     }
+}
+
+/// What people and keys, and sites that are gone, need in the background.
+fn keep_people(parts: removal::Parts, tasks: &mut Tasks) -> Arc<Removal> {
+    let (access, stopping) = (Arc::clone(&parts.access), tasks.stopping());
+    tasks.spawn("people and keys", async move { access.keep(stopping).await });
+    let removal = Arc::new(Removal::new(parts));
+    let (erasing, stopping) = (Arc::clone(&removal), tasks.stopping());
+    tasks.spawn("removed sites", async move { erasing.run(stopping).await });
+    removal
 }
 
 /// What signs the draws of recommendations and knows them again; made once, kept in the control database.

@@ -52,7 +52,8 @@ impl Catalog {
         let name = checked_name(name)?;
         let origins = checked_origins(origins)?;
         let _turn = self.editing.lock().await;
-        let keys = NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret(""), demo };
+        let keys =
+            NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret("").into(), demo };
         let site = self.control.add_site(&keys).await?;
         self.publish(compiled(Arc::new(site.clone()), Arc::default(), &[])?);
         Ok(site)

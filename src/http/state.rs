@@ -6,7 +6,7 @@ use super::rate::Rates;
 use crate::{
     access::Access, catalog::Catalog, checks::Checks, collect::Collector, config, control::Control, delivery::Replay,
     fetch::Fetcher, import::feeds::Feeds, operate::Operator, personalize::Personalizer, privacy::Privacy,
-    reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
+    removal::Removal, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -20,7 +20,7 @@ pub struct Rooms {
     /// How much sites and addresses may still send.
     pub rates: Rates,
     /// People and keys.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// Sites, items, offers.
     pub catalog: Arc<Catalog>,
     /// Taking events.
@@ -31,6 +31,8 @@ pub struct Rooms {
     pub reports: Reports,
     /// Export and erasure.
     pub privacy: Privacy,
+    /// Removing sites.
+    pub removal: Arc<Removal>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Saved funnels and the like.
@@ -84,6 +86,8 @@ impl Doors {
             delivery: &*self.delivery,
             quarantine: &self.quarantine,
             privacy: &self.privacy,
+            removal: &self.removal,
+            server: &self.server,
         }
     }
 }

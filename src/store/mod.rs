@@ -24,6 +24,7 @@ mod pieces;
 mod privacy;
 pub mod read;
 pub mod rows;
+mod site_removal;
 mod twins;
 mod write;
 

@@ -9,6 +9,7 @@ pub mod collect;
 pub mod decide;
 pub mod item;
 pub mod meaning;
+pub mod people;
 pub mod recommending;
 pub mod reports;
 pub mod shown;

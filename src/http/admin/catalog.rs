@@ -149,7 +149,7 @@ pub async fn add_offer(
         return Err(ApiError::Conflict(format!("an offer `{}` exists already", offer.id)));
     }
     doors.catalog.put_offer(id, offer.clone()).await?;
-    doors.access.audit(&caller.name(), "add offer", &offer.id).await?;
+    doors.access.audit_site(id, &caller.name(), "add offer", &offer.id).await?;
     Ok((StatusCode::CREATED, Json(offer)))
 }
 
@@ -169,7 +169,7 @@ pub async fn put_offer(
         return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
     }
     doors.catalog.put_offer(id, offer.clone()).await?;
-    doors.access.audit(&caller.name(), "change offer", &offer.id).await?;
+    doors.access.audit_site(id, &caller.name(), "change offer", &offer.id).await?;
     Ok(Json(offer))
 }
 
@@ -187,6 +187,6 @@ pub async fn delete_offer(
     if !doors.catalog.delete_offer(id, &name).await? {
         return Err(ApiError::NotFound);
     }
-    doors.access.audit(&caller.name(), "delete offer", &name).await?;
+    doors.access.audit_site(id, &caller.name(), "delete offer", &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -57,7 +57,7 @@ pub async fn import(
     let (sent, taken) = tokio::time::timeout(limit, both).await.map_err(|_| ApiError::TooSlow)?;
     sent?;
     let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
-    doors.access.audit(&caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
+    doors.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
     match taken.broken {
         Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were taken", taken.counts.read))),
         None => Ok(Json(taken.counts)),
@@ -93,7 +93,7 @@ pub async fn put_feed(
 ) -> Result<Json<FeedAnswer>, ApiError> {
     caller.may_edit(id)?;
     doors.feeds.put(id, &settings).await?;
-    doors.access.audit(&caller.name(), "change feed", &settings.url).await?;
+    doors.access.audit_site(id, &caller.name(), "change feed", &settings.url).await?;
     feed(State(doors), caller, SitePath(id)).await
 }
 
@@ -109,7 +109,7 @@ pub async fn delete_feed(
     if !doors.feeds.delete(id).await? {
         return Err(ApiError::NotFound);
     }
-    doors.access.audit(&caller.name(), "delete feed", &format!("of site {id}")).await?;
+    doors.access.audit_site(id, &caller.name(), "delete feed", &format!("of site {id}")).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -128,6 +128,6 @@ pub async fn visit_feed(
         return Err(ApiError::NotFound);
     }
     let action = if visit.confirm { "confirm feed" } else { "visit feed" };
-    doors.access.audit(&caller.name(), action, &format!("of site {id}")).await?;
+    doors.access.audit_site(id, &caller.name(), action, &format!("of site {id}")).await?;
     Ok(StatusCode::ACCEPTED)
 }

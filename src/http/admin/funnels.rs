@@ -47,6 +47,7 @@ pub async fn add(
     caller.may_edit(site)?;
     let question = checked(&body)?;
     let id = doors.control.add_funnel(site, body.name.trim(), &question).await?;
+    doors.access.audit_site(site, &caller.name(), "add funnel", body.name.trim()).await?;
     Ok((StatusCode::CREATED, Json(shown(id, body))))
 }
 
@@ -67,6 +68,7 @@ pub async fn change(
     if !doors.control.update_funnel(site, funnel, body.name.trim(), &question).await? {
         return Err(ApiError::NotFound);
     }
+    doors.access.audit_site(site, &caller.name(), "change funnel", body.name.trim()).await?;
     Ok(Json(shown(funnel, body)))
 }
 
@@ -81,7 +83,11 @@ pub async fn delete(
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(site)?;
     let Path((_, funnel)) = path;
-    if doors.control.delete_funnel(site, funnel).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
+    if !doors.control.delete_funnel(site, funnel).await? {
+        return Err(ApiError::NotFound);
+    }
+    doors.access.audit_site(site, &caller.name(), "delete funnel", &funnel.to_string()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A saved question must be one that can be asked once a period is added.

@@ -37,7 +37,7 @@ pub async fn put_rates(
     caller.may_edit(id)?;
     let entries = body.entries(doors.catalog.site(id)?.site.currency);
     let site = doors.catalog.put_rates(id, entries).await?;
-    doors.access.audit(&caller.name(), "change rates", &site.name).await?;
+    doors.access.audit_site(id, &caller.name(), "change rates", &site.name).await?;
     Ok(Json(RatesBody::from(&site)))
 }
 
@@ -64,6 +64,6 @@ pub async fn put_rules(
 ) -> Result<Json<Rules>, ApiError> {
     caller.may_edit(id)?;
     let site = doors.catalog.put_rules(id, rules).await?;
-    doors.access.audit(&caller.name(), "change rules", &site.name).await?;
+    doors.access.audit_site(id, &caller.name(), "change rules", &site.name).await?;
     Ok(Json((*site.rules).clone()))
 }

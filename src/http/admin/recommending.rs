@@ -44,7 +44,7 @@ pub async fn put_exploring(
     let site = doors.catalog.put_recommending(id, recommending).await?;
     let choice = json!({ "items": body.items, "models": body.models }).to_string();
     doors.control.add_choice(id, &caller.name(), &choice).await?;
-    doors.access.audit(&caller.name(), "change exploring", &choice).await?;
+    doors.access.audit_site(id, &caller.name(), "change exploring", &choice).await?;
     Ok(Json(told(&doors, &site)))
 }
 

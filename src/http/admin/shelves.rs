@@ -37,7 +37,7 @@ pub async fn put_rules(
 ) -> Result<Json<ShelfRulesBody>, ApiError> {
     caller.may_edit(id)?;
     doors.catalog.put_shelf_rules(id, "", rules).await?;
-    doors.access.audit(&caller.name(), "change recommendation rules", "of the site").await?;
+    doors.access.audit_site(id, &caller.name(), "change recommendation rules", "of the site").await?;
     all(&doors, id).await
 }
 
@@ -55,7 +55,7 @@ pub async fn put_slot_rules(
     caller.may_edit(id)?;
     let Path((_, slot)) = path;
     doors.catalog.put_shelf_rules(id, &slot, rules).await?;
-    doors.access.audit(&caller.name(), "change recommendation rules", &slot).await?;
+    doors.access.audit_site(id, &caller.name(), "change recommendation rules", &slot).await?;
     all(&doors, id).await
 }
 
@@ -73,7 +73,7 @@ pub async fn delete_slot_rules(
     if !doors.catalog.delete_shelf_rules(id, &slot).await? {
         return Err(ApiError::NotFound);
     }
-    doors.access.audit(&caller.name(), "delete recommendation rules", &slot).await?;
+    doors.access.audit_site(id, &caller.name(), "delete recommendation rules", &slot).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
