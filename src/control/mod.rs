@@ -12,6 +12,8 @@ mod recommending;
 mod site_removal;
 mod sites;
 mod tuned;
+#[cfg(test)]
+mod upgrade_tests;
 
 use std::path::Path;
 
