@@ -64,7 +64,7 @@ fn shop() -> SiteSnapshot {
         name: "Bench".into(),
         origins: Vec::new(),
         write_key: "key".into(),
-        secret: String::new(),
+        secret: "".into(),
         currency: Currency(*b"EUR"),
         timezone: "UTC".into(),
         robots: RobotsPolicy::Drop,

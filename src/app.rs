@@ -42,9 +42,11 @@ use crate::{
     },
     journal::Journal,
     learn,
+    mail::Mailer,
     personalize::Personalizer,
     privacy::Privacy,
     profiles::Profiles,
+    removal::{self, Removal},
     reports::Reports,
     salts::Salts,
     store::Store,
@@ -107,7 +109,9 @@ impl App {
         // Before anything is written into a control database that may not be the one it should be.
         let owner = installation::bind(&control, &durable.journal, data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
-        let access = Access::open(control.clone(), config.access.clone()).await?;
+        let mailer = Mailer::new(&config.smtp)?;
+        let access =
+            Arc::new(Access::open(control.clone(), config.access.clone(), mailer, Arc::clone(&metrics)).await?);
         let setup_token = access.open_setup().await?;
         if let Some(origins) = &start.demo_origins {
             demo::install(&catalog, origins).await?;
@@ -155,11 +159,23 @@ impl App {
         let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
         let keeper = IdKeeper::new(&durable.dedup, &durable.journal, &delivery, durable.ids_safe_below, data_dir);
         let owner = background::Owner { id: owner, journal: engine.is_none().then(|| durable.journal.id()) };
-        let waits = delivery.waits();
+        let (waits, delivered, stored) = (delivery.waits(), delivery.delivered(), store.clone());
         let following = Arc::clone(&profiles);
         let warehouse = Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
             .run(delivery, &mut back);
         let (journal, dedup) = (durable.journal, durable.dedup);
+        let removal = keep_people(
+            removal::Parts {
+                catalog: Arc::clone(&catalog),
+                access: Arc::clone(&access),
+                profiles: Arc::clone(&profiles),
+                control: control.clone(),
+                store: stored,
+                journal: Arc::clone(&journal),
+                delivered,
+            },
+            &mut back,
+        );
         let gauges = Gauges {
             metrics: Arc::clone(&metrics),
             journal: Arc::clone(&journal),
@@ -180,6 +196,7 @@ impl App {
             personalizer,
             reports,
             privacy,
+            removal,
             control: control.clone(),
             feeds,
             installation: Installation::new(&config.checks),
@@ -261,6 +278,22 @@ impl App {
         let left = self.shutdown.saturating_sub(begun.elapsed());
         self.engine_tasks.stop(left.max(self.shutdown / 5)).await;
     }
+}
+
+/// What people and keys, and sites that are gone, need in the background.
+fn keep_people(parts: removal::Parts, tasks: &mut Tasks) -> Arc<Removal> {
+    let access = Arc::clone(&parts.access);
+    tasks.spawn_restarting("people_and_keys", move |stopping| {
+        let access = Arc::clone(&access);
+        async move { access.keep(stopping).await }
+    });
+    let removal = Arc::new(Removal::new(parts));
+    let erasing = Arc::clone(&removal);
+    tasks.spawn_restarting("removed_sites", move |stopping| {
+        let erasing = Arc::clone(&erasing);
+        async move { erasing.run(stopping).await }
+    });
+    removal
 }
 
 /// What runs beside the requests from the start to the stop.

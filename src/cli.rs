@@ -1,15 +1,19 @@
 //! The commands of the binary.
 
 mod adopt;
+mod audit;
 mod doctor;
 mod evaluate;
 mod import;
 mod intake;
+mod key;
 mod open_files;
 mod quarantine;
 mod reach;
 mod seed;
 mod serve;
+mod site;
+mod user;
 mod visitor;
 
 use std::{
@@ -20,6 +24,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{config::Config, operate::Operation, telemetry};
@@ -57,13 +62,16 @@ enum Command {
     Serve(serve::Options),
     /// Sites.
     #[command(subcommand)]
-    Site(SiteCommand),
+    Site(site::Command),
     /// People who use the dashboard.
     #[command(subcommand)]
-    User(UserCommand),
+    User(user::Command),
     /// Keys for programs.
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(key::Command),
+    /// Who did what.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// The key that signs visitor cookies.
     #[command(subcommand)]
     CookieKey(CookieKeyCommand),
@@ -90,56 +98,6 @@ enum Command {
     Openapi,
     /// Open a page in a Chromium of this machine and say what is wrong with its tracker.
     Doctor(doctor::Options),
-}
-
-#[derive(Debug, Subcommand)]
-enum SiteCommand {
-    /// Add a site.
-    Add {
-        /// Its name.
-        #[arg(long)]
-        name: String,
-        /// An origin of its pages, such as <https://shop.example>; may be given several times.
-        #[arg(long = "origin", required = true)]
-        origins: Vec<String>,
-    },
-    /// List the sites.
-    List,
-    /// Print the secret with which the site's servers sign user ids.
-    Secret {
-        /// The site.
-        #[arg(long)]
-        site: u32,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum UserCommand {
-    /// Add a user; the password is read from standard input.
-    Add {
-        /// Login name.
-        #[arg(long)]
-        email: String,
-        /// owner, marketer or viewer.
-        #[arg(long)]
-        role: String,
-        /// Required, so that no password ends up in a shell's history.
-        #[arg(long, required = true)]
-        password_stdin: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum KeyCommand {
-    /// Make a key; it is shown this once.
-    Add {
-        /// The site it opens.
-        #[arg(long)]
-        site: u32,
-        /// read, server or admin.
-        #[arg(long)]
-        scope: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,33 +144,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(options) => import::run(&config, common, options).await,
         Command::Evaluate(options) => evaluate::run(common, &options),
         Command::Seed(options) => seed::run(&config, common, options).await,
-        Command::Site(SiteCommand::Add { name, origins }) => {
-            let answer = reach::operate(&config, &common.data_dir, Operation::AddSite { name, origins }).await?;
-            let text = format!("site {}, write key {}", answer["site_id"], plain(&answer["write_key"]));
-            tell(common, &answer, &text)
-        }
-        Command::Site(SiteCommand::Secret { site }) => {
-            let answer = reach::operate(&config, &common.data_dir, Operation::SiteSecret { site }).await?;
-            tell(common, &answer, &plain(&answer["secret"]))
-        }
-        Command::Site(SiteCommand::List) => {
-            let answer = reach::operate(&config, &common.data_dir, Operation::ListSites).await?;
-            let lines: Vec<String> = answer
-                .as_array()
-                .map(|sites| sites.iter().map(|s| format!("{}  {}", s["site_id"], plain(&s["name"]))).collect())
-                .unwrap_or_default();
-            tell(common, &answer, &lines.join("\n"))
-        }
-        Command::User(UserCommand::Add { email, role, password_stdin: _ }) => {
-            let password = read_password()?;
-            let operation = Operation::AddUser { email, role, password };
-            let answer = reach::operate(&config, &common.data_dir, operation).await?;
-            tell(common, &answer, &format!("user {}", answer["user_id"]))
-        }
-        Command::Key(KeyCommand::Add { site, scope }) => {
-            let answer = reach::operate(&config, &common.data_dir, Operation::AddKey { site, scope }).await?;
-            tell(common, &answer, &plain(&answer["key"]))
-        }
+        Command::Site(command) => site::run(&config, common, command).await,
+        Command::User(command) => user::run(&config, common, command).await,
+        Command::Key(command) => key::run(&config, common, command).await,
+        Command::Audit(command) => audit::run(&config, common, &command).await,
         Command::Quarantine(command) => quarantine::run(&config, common, &command).await,
         Command::CookieKey(CookieKeyCommand::Rotate { forget_old }) => {
             let operation = Operation::RotateCookieKey { forget_old };
@@ -259,7 +194,7 @@ fn say(text: &str) -> anyhow::Result<()> {
     }
 }
 
-fn read_password() -> anyhow::Result<String> {
+fn read_password() -> anyhow::Result<SecretString> {
     let mut text = String::new();
     if std::io::stdin().is_terminal() {
         write!(std::io::stderr(), "Password: ")?;
@@ -267,7 +202,7 @@ fn read_password() -> anyhow::Result<String> {
     } else {
         std::io::stdin().take(10_000).read_to_string(&mut text)?;
     }
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
 /// The kind of file an import takes, as a word of the command line.

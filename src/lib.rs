@@ -12,9 +12,9 @@
 //! | 8, 7 | [`cli`], the commands; [`app`], which puts everything together |
 //! | 6 door | [`http`] |
 //! | 5 errands | [`import`], [`operate`] |
-//! | 4 stories | [`collect`], [`personalize`], [`privacy`] |
+//! | 4 stories | [`collect`], [`personalize`], [`privacy`], [`removal`] |
 //! | 3 keepers | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
-//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`browser`] |
+//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
 //! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
@@ -41,12 +41,14 @@ pub mod import;
 pub mod ingest;
 pub mod journal;
 pub mod learn;
+pub mod mail;
 pub mod model;
 pub mod operate;
 pub mod personalize;
 pub mod privacy;
 pub mod profiles;
 pub mod recommend;
+pub mod removal;
 pub mod reports;
 pub mod salts;
 pub mod seed;

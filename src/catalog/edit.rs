@@ -56,7 +56,8 @@ impl Catalog {
         let name = checked_name(name)?;
         let origins = checked_origins(origins)?;
         let _permit = self.editing.lock().await;
-        let keys = NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret(""), demo };
+        let keys =
+            NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret("").into(), demo };
         let site = self.control.add_site(&keys).await?;
         self.publish(compiled(Arc::new(site.clone()), Arc::default(), &[])?);
         self.note(by, site.id, "add site", &site.name).await?;
@@ -229,7 +230,7 @@ impl Catalog {
             end -= 1;
         }
         tracing::debug!(site = %id, action, "noted");
-        Ok(self.control.audit(by, action, &subject[..end]).await?)
+        Ok(self.control.audit_site(id, by, action, &subject[..end]).await?)
     }
 }
 

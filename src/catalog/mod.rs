@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     control::{Control, ControlError},
-    model::{Item, Offer, ShelfRules, SiteId, Timestamp},
+    model::{Item, Offer, ShelfRules, Site, SiteId, Timestamp},
     wire::item::ItemBody,
 };
 
@@ -111,6 +111,26 @@ impl Catalog {
     /// The note on a site's invented past: this one, unless there was one before.
     pub async fn first_seed(&self, site: SiteId, note: String) -> Result<String, CatalogError> {
         Ok(self.control.setting(&format!("seed of site {site}"), || note).await?)
+    }
+
+    /// Removes a site with everything that belongs to it. `name` must be its exact name.
+    ///
+    /// # Errors
+    /// When there is no such site, it has another name, or the control database failed.
+    pub async fn remove_site(&self, id: SiteId, name: &str) -> Result<Arc<Site>, CatalogError> {
+        let mut editing = self.editing.lock().await;
+        let site = Arc::clone(&self.site(id)?.site);
+        if site.name != name {
+            return Err(CatalogError::Invalid(
+                "`name` must be the exact name of the site that is to be removed".into(),
+            ));
+        }
+        self.control.remove_site(id, crate::clock::now()).await?;
+        editing.forget(id);
+        let old = self.current.load();
+        let others = old.sites.values().filter(|other| other.site.id != id).cloned();
+        self.current.store(Arc::new(Snapshot::of(others)));
+        Ok(site)
     }
 
     /// Swaps in a newly compiled site.

@@ -65,6 +65,10 @@ struct Stock {
 }
 
 impl Working {
+    pub(super) fn forget(&mut self, site: SiteId) {
+        self.0.remove(&site);
+    }
+
     fn of(&mut self, site: &SiteSnapshot) -> &mut Stock {
         self.stocks.entry(site.site.id).or_insert_with(|| Stock {
             items: Arc::clone(&site.items),

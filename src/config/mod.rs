@@ -19,6 +19,7 @@ mod merge;
 mod profiles;
 mod rate;
 mod server;
+mod smtp;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ pub use profiles::Profiles;
 pub use rate::Rate;
 use serde::Deserialize;
 pub use server::Server;
+pub use smtp::Smtp;
 
 /// The commented defaults, as shipped.
 pub const DEFAULT_TOML: &str = include_str!("../../config.default.toml");
@@ -78,6 +80,8 @@ pub struct Config {
     pub decide: Decide,
     /// `[access]`.
     pub access: Access,
+    /// `[smtp]`.
+    pub smtp: Smtp,
     /// `[checks]`.
     pub checks: Checks,
     /// `[feeds]`.

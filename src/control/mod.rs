@@ -4,21 +4,30 @@
 //!
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 
+mod audit;
 mod documents;
 mod feeds;
 mod people;
 mod recommending;
+mod site_removal;
 mod sites;
 #[cfg(test)]
 mod tests;
 mod tuned;
+#[cfg(test)]
+mod upgrade_tests;
 
 use std::path::Path;
 
+pub use audit::AuditRow;
 pub use documents::FunnelRow;
 pub use feeds::FeedRow;
-pub use people::{KeyRow, Role, Scope, UserRow};
+pub use people::{
+    InvitationRow, KeyRow, LoginRow, Membership, NewInvitation, NewKey, NewLogin, Role, Scope, TwoFactor, UserChange,
+    UserRow, email_key,
+};
 pub use recommending::HistoryRow;
+pub use site_removal::RemovedSite;
 pub use sites::NewSite;
 use sqlx::{
     SqlitePool,
@@ -49,9 +58,21 @@ pub enum ControlError {
     /// The file's tables could not be brought up to date.
     #[error("the control database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A site or user that it refers to does not exist.
+    #[error("a site or user that this refers to does not exist")]
+    MissingReference,
     /// SQLite refused.
     #[error("the control database failed: {0}")]
-    Sqlite(#[from] sqlx::Error),
+    Sqlite(sqlx::Error),
+}
+
+impl From<sqlx::Error> for ControlError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(e) if e.is_foreign_key_violation() => Self::MissingReference,
+            _ => Self::Sqlite(error),
+        }
+    }
 }
 
 impl ControlError {
@@ -63,7 +84,7 @@ impl ControlError {
     fn taken(error: sqlx::Error, what: &'static str) -> Self {
         match &error {
             sqlx::Error::Database(e) if e.is_unique_violation() => Self::Taken(what),
-            _ => Self::Sqlite(error),
+            _ => Self::from(error),
         }
     }
 }
@@ -80,7 +101,9 @@ impl Control {
             .busy_timeout(std::time::Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         sqlx::migrate!("src/control/migrations").run(&pool).await?;
-        Ok(Self { pool })
+        let control = Self { pool };
+        control.fold_addresses().await?;
+        Ok(control)
     }
 
     /// A named setting that `make` provides the first time it is asked for, such as a signing key.
@@ -126,18 +149,6 @@ impl Control {
         .bind(value)
         .execute(&self.pool)
         .await?;
-        Ok(())
-    }
-
-    /// Notes who did what, for the owner to read later.
-    pub async fn audit(&self, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
-        sqlx::query("INSERT INTO audit (at, who, action, subject) VALUES (?, ?, ?, ?)")
-            .bind(crate::clock::now().0)
-            .bind(who)
-            .bind(action)
-            .bind(subject)
-            .execute(&self.pool)
-            .await?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
 use crate::model::{
-    Capture, Captures, ConsentDefault, Currency, KnownBy, RobotsPolicy, Site, SiteId, Timestamp, VisitorRules,
+    Capture, Captures, ConsentDefault, Currency, KnownBy, RobotsPolicy, Secret, Site, SiteId, Timestamp, VisitorRules,
     WithoutConsent,
     rates::{RateEntry, Rates},
 };
@@ -21,7 +21,7 @@ pub struct NewSite {
     /// Public key.
     pub write_key: String,
     /// Signing secret.
-    pub secret: String,
+    pub secret: Secret,
     /// Whether it is the invented demo shop.
     pub demo: bool,
 }
@@ -47,7 +47,7 @@ impl Control {
         .bind(&new.name)
         .bind(as_json(&new.origins))
         .bind(&new.write_key)
-        .bind(&new.secret)
+        .bind(&*new.secret)
         .bind(new.demo)
         .bind(crate::clock::now().0)
         .fetch_one(&self.pool)
@@ -128,7 +128,7 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
         name: text("name")?,
         origins: serde_json::from_str(&text("origins")?).map_err(|e| ControlError::unreadable("site", e))?,
         write_key: text("write_key")?,
-        secret: text("secret")?,
+        secret: text("secret")?.into(),
         currency,
         timezone,
         robots: if text("robots")? == "keep" { RobotsPolicy::Keep } else { RobotsPolicy::Drop },

@@ -70,7 +70,7 @@ pub(super) fn site() -> Site {
         name: "Shop".into(),
         origins: Vec::new(),
         write_key: "key".into(),
-        secret: String::new(),
+        secret: "".into(),
         currency: Currency(*b"EUR"),
         timezone: "UTC".into(),
         robots: RobotsPolicy::Drop,

@@ -5,20 +5,18 @@ use axum::{
     http::{HeaderMap, Method, header, request::Parts},
 };
 
-use super::{connection, error::ApiError, state::Doors};
+use super::{connection, error::ApiError, login_cookies, state::Doors};
 use crate::{
-    control::{KeyRow, Role, Scope, UserRow},
+    access::Session,
+    control::{KeyRow, Role, Scope},
     model::SiteId,
 };
-
-/// Name of the login cookie.
-pub const LOGIN_COOKIE: &str = "ashna_session";
 
 /// A person with a login or a program with a key. As an extractor it refuses everybody else.
 #[derive(Debug, Clone)]
 pub enum Caller {
     /// Logged in.
-    Person(UserRow),
+    Person(Session),
     /// Came with a key.
     Program(KeyRow),
 }
@@ -27,14 +25,26 @@ impl FromRequestParts<Doors> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, ApiError> {
-        if let Some(key) = bearer(&parts.headers) {
-            return doors.access.key(key).await?.map(Self::Program).ok_or(ApiError::Unauthorized);
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
         }
-        let token = connection::cookie(&parts.headers, LOGIN_COOKIE).ok_or(ApiError::Unauthorized)?;
+        if let Some(key) = bearer(&parts.headers) {
+            return doors.access.key(key).map(Self::Program).ok_or(ApiError::Unauthorized);
+        }
+        let tokens = login_cookies::tokens(&parts.headers);
+        if tokens.is_empty() {
+            return Err(ApiError::Unauthorized);
+        }
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             same_origin(&parts.headers)?;
         }
-        doors.access.user_of(&token).await?.map(Self::Person).ok_or(ApiError::Unauthorized)
+        // A neighbour on the same domain may have set a cookie of the same name: all are tried.
+        for token in tokens {
+            if let Some(session) = doors.access.session(&token).await? {
+                return Ok(Self::Person(session));
+            }
+        }
+        Err(ApiError::Unauthorized)
     }
 }
 
@@ -58,28 +68,63 @@ impl Caller {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Person(user) => user.email.clone(),
+            Self::Person(session) => session.user.email.clone(),
             Self::Program(key) => format!("key {}…", key.hint),
         }
     }
 
+    /// The person who is logged in; a key has no login.
+    pub fn person(&self) -> Result<&Session, ApiError> {
+        match self {
+            Self::Person(session) => Ok(session),
+            Self::Program(_) => Err(ApiError::Forbidden("a key has no session")),
+        }
+    }
+
+    /// Whether personal data of visitors is masked in answers to them.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        matches!(self, Self::Person(session) if session.user.membership.masked)
+    }
+
     /// May read this site's reports.
     pub fn may_read(&self, site: SiteId) -> Result<(), ApiError> {
-        match self {
-            // A key of another site learns nothing, not even that this one exists.
-            Self::Program(key) if key.site != site => Err(ApiError::NotFound),
-            Self::Person(_) | Self::Program(_) => Ok(()),
-        }
+        let is_theirs = match self {
+            Self::Person(session) => session.user.membership.has(site),
+            Self::Program(key) => key.site == site,
+        };
+        // Whoever has nothing to do with a site learns nothing, not even that it exists.
+        if is_theirs { Ok(()) } else { Err(ApiError::NotFound) }
     }
 
     /// May change this site's items, offers and funnels.
     pub fn may_edit(&self, site: SiteId) -> Result<(), ApiError> {
         self.may_read(site)?;
         let allowed = match self {
-            Self::Person(user) => user.role >= Role::Marketer,
+            Self::Person(session) => session.user.membership.role >= Role::Marketer,
             Self::Program(key) => key.scope >= Scope::Admin,
         };
         if allowed { Ok(()) } else { Err(ApiError::Forbidden("this role or key may read, not change")) }
+    }
+
+    /// May change what the site trusts and promises (origins, consent, how visitors are known), erase visitors,
+    /// list and revoke keys: an owner, or an `admin` key of the site.
+    pub fn may_administer(&self, site: SiteId) -> Result<(), ApiError> {
+        self.may_read(site)?;
+        let allowed = match self {
+            Self::Person(session) => session.user.membership.role >= Role::Owner,
+            Self::Program(key) => key.scope >= Scope::Admin,
+        };
+        if allowed { Ok(()) } else { Err(ApiError::Forbidden("only an owner or an `admin` key may do this")) }
+    }
+
+    /// May see personal data of this site's visitors in full, where it cannot be masked.
+    pub fn may_see_people(&self, site: SiteId) -> Result<(), ApiError> {
+        self.may_read(site)?;
+        if self.is_masked() {
+            return Err(ApiError::Forbidden("personal data is masked for your account"));
+        }
+        Ok(())
     }
 
     /// May send what a server of the site sends: items, verified ids.
@@ -93,7 +138,7 @@ impl Caller {
     /// May add sites and people, and see every site.
     pub fn may_own(&self) -> Result<(), ApiError> {
         match self {
-            Self::Person(user) if user.role == Role::Owner => Ok(()),
+            Self::Person(session) if session.user.membership.role == Role::Owner => Ok(()),
             _ => Err(ApiError::Forbidden("only an owner may do this")),
         }
     }

@@ -65,6 +65,16 @@ pub fn is_https(headers: &HeaderMap) -> bool {
         || origin(headers).is_some_and(|o| o.starts_with("https://"))
 }
 
+/// The address at which people reach the service, for links: the configured one, or this request's own.
+#[must_use]
+pub fn own_base(headers: &HeaderMap, public_url: &str) -> String {
+    if !public_url.is_empty() {
+        return public_url.trim_end_matches('/').to_owned();
+    }
+    let scheme = if is_https(headers) { "https" } else { "http" };
+    format!("{scheme}://{}", text(headers, header::HOST))
+}
+
 /// What the browser tells of itself besides its user agent. A trusted proxy that says the browser came
 /// over TLS is believed that nothing was sent: then Chrome would have sent it, and every browser
 /// `Sec-Fetch-*`. Over plain HTTP browsers send neither.

@@ -191,7 +191,7 @@ async fn site_of<'s>(
     write_key: Option<&str>,
 ) -> Result<(&'s SiteSnapshot, bool), ApiError> {
     if let Some(secret) = caller::bearer(headers)
-        && let Some(key) = doors.access.key(secret).await?
+        && let Some(key) = doors.access.key(secret)
     {
         let site = snapshot.sites.get(&key.site).ok_or(ApiError::Unauthorized)?;
         return Ok((site, key.scope >= Scope::Server));

@@ -11,6 +11,7 @@ use crate::{
     catalog::CatalogError,
     control::ControlError,
     privacy::PrivacyError,
+    removal::RemovalError,
     reports::ReportError,
     store::{ErrorKind, StoreError},
     wire::admin::ErrorBody,
@@ -41,6 +42,10 @@ pub enum ApiError {
     TooSlow,
     /// Wrong e-mail address or password.
     BadCredentials,
+    /// The password is right; a code is asked for besides.
+    CodeNeeded,
+    /// A wrong code of the second factor.
+    BadCode,
     /// Too often; seconds to wait.
     TooMany(u64),
     /// More events than the owner allows; seconds to wait.
@@ -70,6 +75,14 @@ impl ApiError {
             Self::TooLargeForSegment(message) => (StatusCode::BAD_REQUEST, "too_large", message),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
             Self::BadCredentials => (StatusCode::UNAUTHORIZED, "bad_credentials", "wrong e-mail address or password"),
+            Self::CodeNeeded => (
+                StatusCode::UNAUTHORIZED,
+                "code_needed",
+                "a code of the authenticator, or a recovery code, is needed besides the password",
+            ),
+            Self::BadCode => {
+                (StatusCode::UNAUTHORIZED, "bad_code", "that code is wrong or was used before; wait for the next one")
+            }
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many attempts; wait a moment"),
             Self::RateLimited(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
@@ -108,6 +121,7 @@ impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> Self {
         match error {
             ControlError::Taken(_) => Self::Conflict(error.to_string()),
+            ControlError::MissingReference => Self::Invalid(error.to_string()),
             ControlError::Unreadable { .. } | ControlError::Migration(_) | ControlError::Sqlite(_) => {
                 Self::Internal(error.to_string())
             }
@@ -163,11 +177,27 @@ impl From<PrivacyError> for ApiError {
     }
 }
 
+impl From<RemovalError> for ApiError {
+    fn from(error: RemovalError) -> Self {
+        match error {
+            RemovalError::Catalog(error) => error.into(),
+            RemovalError::Access(error) => error.into(),
+        }
+    }
+}
+
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::BadCredentials => Self::BadCredentials,
+            AccessError::CodeNeeded => Self::CodeNeeded,
+            AccessError::BadCode => Self::BadCode,
             AccessError::Paused(seconds) => Self::TooMany(seconds),
+            AccessError::Busy(seconds) => {
+                Self::Unavailable(seconds, "too many logins at once; try again in a moment".into())
+            }
+            AccessError::Missing(_) => Self::NotFound,
+            AccessError::Conflict(message) => Self::Conflict(message.into()),
             AccessError::SetupClosed => Self::Forbidden(
                 "this set-up link is used up or from an earlier start; the service prints a new one when it starts",
             ),

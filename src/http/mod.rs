@@ -17,6 +17,8 @@ pub mod entry;
 pub mod error;
 pub mod extract;
 pub mod local;
+pub mod login_cookies;
+pub mod masking;
 pub mod ops;
 pub mod rate;
 pub mod segment;
@@ -37,8 +39,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        catalog, checks, feeds, funnels, meaning, preview, recommendations, recommending, reports, session, shelves,
-        sites, visitors,
+        account, audit, catalog, checks, feeds, funnels, keys, meaning, preview, recommendations, recommending,
+        reports, session, shelves, sites, users, visitors,
     },
     entry::Entry,
     error::ApiError,
@@ -57,10 +59,14 @@ pub fn entry(doors: Doors) -> Entry {
 /// Every route of the service, in one table.
 pub fn router(doors: Doors) -> Router {
     let (private, _) = private().split_for_parts();
+    let masked = middleware::from_fn_with_state(doors.clone(), masking::answers);
     Router::new()
         .merge(public())
         .merge(
-            private.layer(middleware::from_fn_with_state(doors.clone(), edits::finish)).layer(CompressionLayer::new()),
+            private
+                .layer(masked)
+                .layer(middleware::from_fn_with_state(doors.clone(), edits::finish))
+                .layer(CompressionLayer::new()),
         )
         .merge(pages())
         .route("/healthz", get(ops::alive))
@@ -113,10 +119,24 @@ fn private() -> OpenApiRouter<Doors> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(session::setup_state, session::set_up))
         .routes(routes!(session::session, session::log_in, session::log_out))
+        .routes(routes!(session::sessions, session::end_others))
+        .routes(routes!(session::end_one))
+        .routes(routes!(account::change_password))
+        .routes(routes!(account::begin_two_factor, account::confirm_two_factor, account::end_two_factor))
+        .routes(routes!(account::recovery_codes))
+        .routes(routes!(users::list))
+        .routes(routes!(users::change, users::remove))
+        .routes(routes!(users::log_out))
+        .routes(routes!(users::reset_two_factor))
+        .routes(routes!(users::invite))
+        .routes(routes!(users::invitation, users::accept, users::withdraw))
+        .routes(routes!(audit::all))
         .routes(routes!(sites::list, sites::add))
-        .routes(routes!(sites::one, sites::change))
+        .routes(routes!(sites::one, sites::change, sites::remove))
         .routes(routes!(sites::secret))
-        .routes(routes!(sites::add_key))
+        .routes(routes!(audit::of_site))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::revoke))
         .routes(routes!(meaning::rates, meaning::put_rates))
         .routes(routes!(meaning::rules, meaning::put_rules))
         .routes(routes!(checks::add))

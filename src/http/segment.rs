@@ -70,7 +70,7 @@ pub async fn call(
     let batch = parse(&doors, &bytes, kind)?;
     let snapshot = doors.catalog.snapshot();
     let server_key = match caller::bearer(&parts.headers) {
-        Some(key) => doors.access.key(key).await?.filter(|key| key.scope >= Scope::Server),
+        Some(key) => doors.access.key(key).filter(|key| key.scope >= Scope::Server),
         None => None,
     };
     let found = if let Some(key) = &server_key {

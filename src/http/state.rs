@@ -16,6 +16,7 @@ use crate::{
     operate::Operator,
     personalize::Personalizer,
     privacy::Privacy,
+    removal::Removal,
     reports::Reports,
     tasks::Detached,
     telemetry::{Metrics, health::Health},
@@ -35,7 +36,7 @@ pub struct Rooms {
     /// How much sites and addresses may still send.
     pub rates: Rates,
     /// People and keys.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// Sites, items, offers.
     pub catalog: Arc<Catalog>,
     /// Taking events.
@@ -46,6 +47,8 @@ pub struct Rooms {
     pub reports: Reports,
     /// Export and erasure.
     pub privacy: Privacy,
+    /// Removing sites.
+    pub removal: Arc<Removal>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Saved funnels and the like.
@@ -99,6 +102,8 @@ impl Doors {
             delivery: &*self.delivery,
             quarantine: &self.quarantine,
             privacy: &self.privacy,
+            removal: &self.removal,
+            server: &self.server,
         }
     }
 }

@@ -178,7 +178,7 @@ impl Tuning {
         self.with(site, |state| (state.standing.choice, state.news) = (choice, true));
         let text = json!({ "model": model.map(Model::as_str) }).to_string();
         self.control.add_choice(site, who, &text).await?;
-        self.control.audit(who, "choose model", model.map_or("the winner", Model::as_str)).await
+        self.control.audit_site(site, who, "choose model", model.map_or("the winner", Model::as_str)).await
     }
 
     /// Starts tuning where it is due; returns at once.

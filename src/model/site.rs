@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Captures, Currency, Recommending, SiteId,
+    Captures, Currency, Recommending, Secret, SiteId,
     rates::{RateEntry, Rates},
     schema::Rules,
 };
@@ -20,7 +20,7 @@ pub struct Site {
     /// Public key that the tracker sends.
     pub write_key: String,
     /// Secret with which the site signs user ids (HMAC-SHA256). Never leaves the service unasked.
-    pub secret: String,
+    pub secret: Secret,
     /// Currency of its reports.
     pub currency: Currency,
     /// IANA time zone of its reports.

@@ -16,7 +16,7 @@ use super::{
     pending::{Freed, Key, Pending},
     reducer::{self, Rules},
 };
-use crate::model::{Position, Profile, ProfileEvent};
+use crate::model::{Position, Profile, ProfileEvent, SiteId};
 
 const SHARDS: usize = 64;
 
@@ -124,6 +124,14 @@ impl Cache {
         let mut shard = self.shard(&key);
         self.bases.fetch_sub(usize::from(shard.drop_base(&key)), Relaxed);
         self.profiles.invalidate(&key);
+    }
+
+    /// The same for every visitor of a site.
+    pub(super) fn forget_site(&self, site: SiteId) {
+        let of_site: Vec<Key> = self.profiles.iter().map(|(key, _)| *key).filter(|key| key.0 == site).collect();
+        for key in of_site {
+            self.forget(key);
+        }
     }
 
     /// The store has everything below `position`.

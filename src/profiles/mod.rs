@@ -186,6 +186,11 @@ impl Profiles {
         self.cache.forget((site, visitor));
     }
 
+    /// The same for every visitor of a site.
+    pub fn forget_site(&self, site: SiteId) {
+        self.cache.forget_site(site);
+    }
+
     /// The store has every event below this position.
     pub fn delivered(&self, position: Position) {
         self.cache.delivered(position);

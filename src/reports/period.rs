@@ -146,7 +146,7 @@ mod tests {
             name: "Shop".into(),
             origins: Vec::new(),
             write_key: String::new(),
-            secret: String::new(),
+            secret: "".into(),
             currency: Currency(*b"EUR"),
             timezone: "Europe/Berlin".into(),
             robots: RobotsPolicy::Drop,

@@ -27,6 +27,7 @@ mod privacy;
 mod proof;
 pub mod read;
 pub mod rows;
+mod site_removal;
 mod write;
 
 use std::{

@@ -39,6 +39,43 @@ pub struct Reason {
     pub reason: &'static str,
 }
 
+/// A label set of one outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// The word.
+    pub outcome: &'static str,
+}
+
+/// How an attempt to log in ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// Logged in.
+    Done,
+    /// Wrong e-mail address or password.
+    BadCredentials,
+    /// The password was right, and a code is asked for.
+    CodeNeeded,
+    /// A wrong code.
+    BadCode,
+    /// Too many failures before it; not looked at.
+    Paused,
+    /// Too many at once, or the control database failed.
+    Unavailable,
+}
+
+impl Login {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::BadCredentials => "bad_credentials",
+            Self::CodeNeeded => "code_needed",
+            Self::BadCode => "bad_code",
+            Self::Paused => "paused",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The service's counters. One instance a process; tests make their own.
 #[derive(Debug)]
 pub struct Metrics {
@@ -57,6 +94,8 @@ pub struct Metrics {
     pub noticed: Family<Reason, Counter>,
     /// Bodies refused before any event could be counted, by reason.
     pub refused: Family<Reason, Counter>,
+    /// Attempts to log in, by how they ended.
+    pub logins: Family<OutcomeLabel, Counter>,
     /// Databases of places taken up while running.
     pub geo_swaps: Counter,
     /// Databases of places refused while running.
@@ -111,6 +150,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             noticed: Family::default(),
             refused: Family::default(),
+            logins: Family::default(),
             geo_swaps: Counter::default(),
             geo_refusals: Counter::default(),
             decisions: Counter::default(),
@@ -146,6 +186,7 @@ impl Default for Metrics {
             metrics.noticed.clone(),
         );
         registry.register("bodies_refused", "Bodies refused before events were counted", metrics.refused.clone());
+        registry.register("logins", "Attempts to log in since start, by how they ended", metrics.logins.clone());
         registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
         registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
         registry.register(
@@ -200,6 +241,11 @@ impl Metrics {
     /// Counts one body refused unread.
     pub fn refuse_body(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts one attempt to log in.
+    pub fn count_login(&self, outcome: Login) {
+        self.logins.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
     }
 
     /// Adds the outcome of one request.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -31,11 +32,13 @@ pub struct SetupState {
 #[derive(Deserialize, ToSchema)]
 pub struct SetupBody {
     /// From the one-time link.
-    pub token: String,
+    #[schema(value_type = String)]
+    pub token: SecretString,
     /// Login name.
     pub email: String,
     /// At least 8 characters.
-    pub password: String,
+    #[schema(value_type = String)]
+    pub password: SecretString,
     /// Name of the first site.
     #[serde(default)]
     pub site_name: Option<String>,
@@ -50,7 +53,12 @@ pub struct LoginBody {
     /// Login name.
     pub email: String,
     /// Password.
-    pub password: String,
+    #[schema(value_type = String)]
+    pub password: SecretString,
+    /// A code of the authenticator or a recovery code, where the account asks for one.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub code: Option<SecretString>,
 }
 
 /// Who is logged in, and what they may see.
@@ -71,6 +79,14 @@ pub struct UserBody {
     pub email: String,
     /// owner, marketer or viewer.
     pub role: &'static str,
+    /// Numbers of the sites they see; null for all.
+    pub sites: Option<Vec<u32>>,
+    /// Whether personal data of visitors is masked for them.
+    pub masked: bool,
+    /// Whether a code is asked for besides the password.
+    pub two_factor: bool,
+    /// Recovery codes that were not used yet.
+    pub recovery_codes_left: u32,
 }
 
 /// A site.
@@ -266,13 +282,6 @@ pub struct ModelQuality {
     pub mrr: f64,
     /// Half the width of its 95% interval.
     pub mrr_margin: f64,
-}
-
-/// A key to make.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct NewKey {
-    /// read, server or admin.
-    pub scope: String,
 }
 
 /// What became of every event of a site since the service started, and of everything ever kept.

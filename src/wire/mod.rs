@@ -10,6 +10,7 @@ pub mod decide;
 pub mod health;
 pub mod item;
 pub mod meaning;
+pub mod people;
 pub mod recommending;
 pub mod reports;
 pub mod shown;

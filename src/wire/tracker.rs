@@ -92,7 +92,7 @@ mod tests {
             name: String::new(),
             origins: vec!["https://shop.example".into(), "https://blog.example".into()],
             write_key: "k".into(),
-            secret: String::new(),
+            secret: "".into(),
             currency: Currency::NONE,
             timezone: "UTC".into(),
             robots: RobotsPolicy::Drop,

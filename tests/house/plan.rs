@@ -46,6 +46,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("profiles::people", 2),
     ("fetch", 2),
     ("browser", 2),
+    ("mail", 2),
     // Keepers of what lives between requests, and work in the background.
     ("access", 3),
     ("checks", 3),
@@ -58,6 +59,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("collect", 4),
     ("personalize", 4),
     ("privacy", 4),
+    ("removal", 4),
     // Errands: what the commands and the private API ask for.
     ("import", 5),
     ("operate", 5),
@@ -81,6 +83,8 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("woothee", &["ingest::enrich::user_agent"]),
     ("moka", &["profiles::cache"]),
     ("libloading", &["engine"]),
+    ("lettre", &["mail"]),
+    ("totp_rs", &["access"]),
     ("rustls", &["fetch"]),
     ("tokio_rustls", &["fetch"]),
     ("tokio::spawn", &["tasks"]),

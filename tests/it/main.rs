@@ -1,6 +1,12 @@
 //! The one integration binary: the real router, the real engine, a database of its own for every test;
 //! and the real binary from outside, killed and asked.
 
+mod access_commands;
+mod access_keys;
+mod access_login;
+mod access_masked;
+mod access_people;
+mod access_two_factor;
 mod admin;
 mod bad_input;
 mod collect;

@@ -24,7 +24,7 @@ pub fn site() -> Site {
         name: "Shop".into(),
         origins: Vec::new(),
         write_key: "key".into(),
-        secret: String::new(),
+        secret: "".into(),
         currency: Currency(*b"EUR"),
         timezone: "Europe/Berlin".into(),
         robots: RobotsPolicy::Keep,

@@ -292,7 +292,7 @@ mod tests {
             name: String::new(),
             origins: Vec::new(),
             write_key: "k".into(),
-            secret: String::new(),
+            secret: "".into(),
             currency: crate::model::Currency::NONE,
             timezone: "UTC".into(),
             robots: crate::model::RobotsPolicy::Drop,

@@ -57,7 +57,7 @@ pub async fn import(
     let received = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
     let (sent, taken) = tokio::join!(received, items::take(&doors.catalog, id, Pieces::from(receiver), setting));
     let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
-    doors.access.audit(&caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
+    doors.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
     sent?;
     match taken.broken {
         Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were taken", taken.counts.read))),

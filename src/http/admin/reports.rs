@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{
     clock,
@@ -61,6 +62,9 @@ pub async fn report(
     let Path((_, name)) = path;
     let (parts, stream) = request.into_parts();
     let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
+    if caller.is_masked() {
+        asks_for_nobody(&bytes)?;
+    }
     let snapshot = doors.catalog.site(id)?;
     let (site, reports, now) = (&*snapshot.site, &doors.reports, clock::now());
     let as_csv = format.format.as_deref() == Some("csv");
@@ -132,6 +136,29 @@ pub async fn visitor(
     let history = doors.reports.visitor(&site.site, visitor, extent.limit).await?;
     let profile = doors.personalizer.profile(id, visitor).await;
     Ok(Json(VisitorBody::new(history, &profile, doors.personalizer.affinities(&profile, &site))))
+}
+
+/// Refuses questions whose answers would be grouped by what is masked, or would confirm a guess at it.
+fn asks_for_nobody(question: &[u8]) -> Result<(), ApiError> {
+    fn names_people(value: &Value) -> bool {
+        match value {
+            Value::Array(values) => values.iter().any(names_people),
+            Value::Object(fields) => fields.iter().any(|(name, value)| match (name.as_str(), value.as_str()) {
+                ("property" | "breakdown", Some("$user_id")) => true,
+                // What pages send may be anything, names and addresses of people among it.
+                ("breakdown", Some(name)) => !name.starts_with('$'),
+                _ => names_people(value),
+            }),
+            _ => false,
+        }
+    }
+    let question = serde_json::from_slice(question).unwrap_or_default();
+    if names_people(&question) {
+        return Err(ApiError::Forbidden(
+            "personal data is masked for your account: it may not ask by user id, nor break down by a property of events",
+        ));
+    }
+    Ok(())
 }
 
 /// An empty body stands for a question without words.

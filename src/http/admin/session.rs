@@ -1,27 +1,29 @@
-//! First-run set-up, login, logout.
+//! First-run set-up, login, logout, and the caller's own logins.
 
 use std::net::SocketAddr;
 
 use axum::{
     Json,
     extract::{ConnectInfo, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
-use cookie::{Cookie, SameSite, time::Duration};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
 
 use crate::{
-    access::Login,
-    catalog,
-    control::UserRow,
+    access::Attempt,
     http::{
-        caller::{Caller, LOGIN_COOKIE, same_origin},
-        connection,
+        caller::{Caller, same_origin},
         error::ApiError,
-        extract::JsonBody,
+        extract::{JsonBody, Path, Query},
+        login_cookies::{self, describe, logged_in, logged_out},
         state::Doors,
     },
-    wire::admin::{LoginBody, SessionBody, SetupBody, SetupState, SiteBody, UserBody},
+    wire::{
+        admin::{LoginBody, SessionBody, SetupBody, SetupState},
+        people::{LoggedOut, SessionEntry, SessionsBody},
+    },
 };
 
 /// Whether the first user has yet to be made.
@@ -35,11 +37,13 @@ pub async fn setup_state(State(doors): State<Doors>) -> Result<Json<SetupState>,
     responses((status = 201, body = SessionBody), (status = 403, description = "the link is used up")))]
 pub async fn set_up(
     State(doors): State<Doors>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<SetupBody>,
 ) -> Result<Response, ApiError> {
     same_origin(&headers)?;
-    let login = doors.access.set_up(&body.token, &body.email, &body.password).await?;
+    let client = login_cookies::client(&doors, peer, &headers);
+    let login = doors.access.set_up(body.token.expose_secret(), &body.email, &body.password, &client).await?;
     if let Some(name) = body.site_name.filter(|name| !name.trim().is_empty()) {
         let origins: Vec<String> = body.origin.into_iter().filter(|o| !o.trim().is_empty()).collect();
         doors.catalog.add_site(&body.email, &name, &origins, false).await?;
@@ -47,9 +51,11 @@ pub async fn set_up(
     logged_in(&doors, &headers, login, StatusCode::CREATED)
 }
 
-/// Logs in by password.
+/// Logs in by password, and by a code where the account asks for one.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = LoginBody,
-    responses((status = 200, body = SessionBody), (status = 401, description = "wrong address or password")))]
+    responses((status = 200, body = SessionBody),
+        (status = 401, description = "`bad_credentials`; `code_needed` when the password is right and a code is asked for; `bad_code`"),
+        (status = 429, description = "too many failures"), (status = 503, description = "too many at once")))]
 pub async fn log_in(
     State(doors): State<Doors>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -57,53 +63,74 @@ pub async fn log_in(
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Response, ApiError> {
     same_origin(&headers)?;
-    let from = connection::client_address(peer, &headers, &doors.server.trusted_proxies);
-    let login = doors.access.log_in(&body.email, &body.password, from).await?;
+    let client = login_cookies::client(&doors, peer, &headers);
+    let attempt = Attempt { email: &body.email, password: &body.password, code: body.code.as_ref() };
+    let login = doors.access.log_in(&attempt, &client).await?;
     logged_in(&doors, &headers, login, StatusCode::OK)
 }
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionBody)))]
 pub async fn session(State(doors): State<Doors>, caller: Caller) -> Result<Json<SessionBody>, ApiError> {
-    match caller {
-        Caller::Person(user) => Ok(Json(describe(&doors, &user))),
-        Caller::Program(_) => Err(ApiError::Forbidden("a key has no session")),
-    }
+    Ok(Json(describe(&doors, &caller.person()?.user)))
 }
 
 /// Logs out.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204)))]
 pub async fn log_out(State(doors): State<Doors>, headers: HeaderMap) -> Result<Response, ApiError> {
     same_origin(&headers)?;
-    if let Some(token) = connection::cookie(&headers, LOGIN_COOKIE) {
+    for token in login_cookies::tokens(&headers) {
         doors.access.log_out(&token).await?;
     }
-    let gone = login_cookie(&doors, &headers, String::new(), Duration::ZERO);
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, as_header(&gone)?)]).into_response())
+    logged_out(&doors, &headers, StatusCode::NO_CONTENT)
 }
 
-fn logged_in(doors: &Doors, headers: &HeaderMap, login: Login, status: StatusCode) -> Result<Response, ApiError> {
-    let seconds = i64::try_from(login.seconds).unwrap_or(i64::MAX);
-    let cookie = login_cookie(doors, headers, login.token, Duration::seconds(seconds));
-    let body = Json(describe(doors, &login.user));
-    Ok((status, [(header::SET_COOKIE, as_header(&cookie)?)], body).into_response())
+/// The caller's own logins.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "session", responses((status = 200, body = SessionsBody)))]
+pub async fn sessions(State(doors): State<Doors>, caller: Caller) -> Result<Json<SessionsBody>, ApiError> {
+    let session = caller.person()?;
+    let logins = doors.access.logins(session.user.id).await?;
+    let entry = |login: crate::control::LoginRow| SessionEntry {
+        id: login.id,
+        created_at: login.created_at.to_string(),
+        last_seen_at: login.last_seen_at.to_string(),
+        expires_at: login.expires_at.to_string(),
+        user_agent: login.user_agent,
+        network: login.network,
+        current: login.id == session.login,
+    };
+    Ok(Json(SessionsBody { sessions: logins.into_iter().map(entry).collect() }))
 }
 
-fn describe(doors: &Doors, user: &UserRow) -> SessionBody {
-    let sites = catalog::by_number(&doors.catalog.snapshot()).iter().map(|s| SiteBody::from(&*s.site)).collect();
-    SessionBody { user: UserBody { id: user.id, email: user.email.clone(), role: user.role.as_str() }, sites }
+/// Ends one of the caller's own logins.
+#[utoipa::path(delete, path = "/api/v1/sessions/{login}", tag = "session", params(("login" = i64, Path)),
+    responses((status = 204)))]
+pub async fn end_one(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(login): Path<i64>,
+) -> Result<StatusCode, ApiError> {
+    doors.access.end_login(&caller.person()?.user, login).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn login_cookie(doors: &Doors, headers: &HeaderMap, token: String, age: Duration) -> Cookie<'static> {
-    Cookie::build((LOGIN_COOKIE, token))
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(doors.server.public_url.starts_with("https://") || connection::is_https(headers))
-        .max_age(age)
-        .build()
+/// Which logins to end.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Which {
+    /// The caller's present one too.
+    #[serde(default)]
+    all: bool,
 }
 
-fn as_header(cookie: &Cookie<'_>) -> Result<HeaderValue, ApiError> {
-    HeaderValue::from_str(&cookie.to_string()).map_err(|e| ApiError::Internal(e.to_string()))
+/// Ends the caller's other logins; with `all` the present one too.
+#[utoipa::path(delete, path = "/api/v1/sessions", tag = "session", params(Which),
+    responses((status = 200, body = LoggedOut)))]
+pub async fn end_others(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(which): Query<Which>,
+) -> Result<Json<LoggedOut>, ApiError> {
+    let session = caller.person()?;
+    let keep = (!which.all).then_some(session.login);
+    Ok(Json(LoggedOut { ended: doors.access.end_logins(&session.user, keep).await? }))
 }

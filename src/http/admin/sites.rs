@@ -1,17 +1,17 @@
 //! Sites and their settings.
 
 use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
 
 use crate::{
     catalog::{self, Change},
-    control::Scope,
     http::{
         caller::Caller,
         error::ApiError,
-        extract::{JsonBody, SitePath},
+        extract::{JsonBody, Query, SitePath},
         state::Doors,
     },
-    wire::admin::{NewKey, NewSiteBody, SiteBody, SiteChange},
+    wire::admin::{NewSiteBody, SiteBody, SiteChange},
 };
 
 /// The sites.
@@ -57,6 +57,9 @@ pub async fn change(
     JsonBody(body): JsonBody<SiteChange>,
 ) -> Result<Json<SiteBody>, ApiError> {
     caller.may_edit(id)?;
+    if changes_trust(&body, &SiteBody::from(&*doors.catalog.site(id)?.site)) {
+        caller.may_administer(id)?;
+    }
     let change = Change {
         name: body.name,
         origins: body.origins,
@@ -83,28 +86,46 @@ pub async fn secret(
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    match &caller {
-        Caller::Program(_) => caller.may_edit(id)?,
-        Caller::Person(_) => caller.may_own()?,
-    }
+    caller.may_administer(id)?;
     let site = doors.catalog.site(id)?;
-    doors.access.audit(&caller.name(), "see secret", &site.site.name).await?;
-    Ok(Json(serde_json::json!({ "secret": site.site.secret })))
+    doors.access.audit_site(id, &caller.name(), "see secret", &site.site.name).await?;
+    Ok(Json(serde_json::json!({ "secret": &*site.site.secret })))
 }
 
-/// Makes a program's key; it is shown this once.
-#[utoipa::path(post, path = "/api/v1/sites/{site}/keys", tag = "sites", params(("site" = u32, Path)),
-    request_body = NewKey, responses((status = 201, body = Object)))]
-pub async fn add_key(
+/// Which site is meant.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Named {
+    /// Its exact name, so that no other one is removed by mistake.
+    #[serde(default)]
+    name: String,
+}
+
+/// Removes a site with its keys, items, offers and all else; its events are erased in the background.
+#[utoipa::path(delete, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path), Named),
+    responses((status = 204), (status = 422, description = "`name` is not the site's")))]
+pub async fn remove(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(id): SitePath,
-    JsonBody(body): JsonBody<NewKey>,
-) -> Result<(StatusCode, Json<serde_json::Value>), ApiError> {
+    Query(named): Query<Named>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_read(id)?;
     caller.may_own()?;
-    let scope = Scope::from_word(&body.scope)
-        .ok_or_else(|| ApiError::Invalid("`scope` must be read, server or admin".into()))?;
-    let key = doors.access.add_key(id, scope).await?;
-    doors.access.audit(&caller.name(), "add key", scope.as_str()).await?;
-    Ok((StatusCode::CREATED, Json(serde_json::json!({ "key": key }))))
+    doors.removal.remove(&caller.name(), id, &named.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether a change is about what the site trusts and promises to its visitors. Saying again what holds changes
+/// nothing.
+fn changes_trust(change: &SiteChange, now: &SiteBody) -> bool {
+    fn differs<T: PartialEq<U>, U>(wanted: Option<&T>, now: &U) -> bool {
+        wanted.is_some_and(|wanted| wanted != now)
+    }
+    differs(change.origins.as_ref(), &now.origins)
+        || differs(change.robots.as_ref(), &now.robots)
+        || differs(change.consent_default.as_ref(), &now.consent_default)
+        || differs(change.honour_gpc.as_ref(), &now.honour_gpc)
+        || differs(change.events_per_second_max.as_ref(), &now.events_per_second_max)
+        || differs(change.known_by.as_ref(), &now.known_by)
+        || differs(change.without_consent.as_ref(), &now.without_consent)
 }

@@ -21,11 +21,12 @@ pub async fn export(
     path: Path<(u32, String)>,
 ) -> Result<Json<Value>, ApiError> {
     caller.may_edit(site)?;
+    caller.may_see_people(site)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     doors.catalog.site(site)?;
     let document = doors.privacy.export(site, visitor).await?;
-    doors.access.audit(&caller.name(), "export visitor", &format!("of site {site}")).await?;
+    doors.access.audit_site(site, &caller.name(), "export visitor", "").await?;
     Ok(Json(document))
 }
 
@@ -39,11 +40,11 @@ pub async fn erase(
     SitePath(site): SitePath,
     path: Path<(u32, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    caller.may_edit(site)?;
+    caller.may_administer(site)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     doors.catalog.site(site)?;
     let events = doors.privacy.erase(site, visitor).await?;
-    doors.access.audit(&caller.name(), "erase visitor", &format!("of site {site}")).await?;
+    doors.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
     Ok(Json(json!({ "erased_events": events })))
 }

@@ -9,7 +9,7 @@ use ashna::{
     app::{App, Start},
     clock,
     config::Config,
-    control::{Role, Scope},
+    control::{Membership, Role, Scope},
     http::{
         entry,
         entry::Entry,
@@ -92,7 +92,7 @@ impl TestApp {
 
         let origins = [ORIGIN.to_owned(), url.clone()];
         let site = app.doors.catalog.add_site("test", "Test shop", &origins, false).await.unwrap();
-        let read_key = app.doors.access.add_key(site.id, Scope::Read).await.unwrap();
+        let (read_key, _) = app.doors.access.add_key("test", site.id, Scope::Read, "", None).await.unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self {
             app: Some(app),
@@ -181,15 +181,21 @@ impl TestApp {
 
     /// The same with a new key of a site.
     pub async fn with_key_of(&self, site: &Site, scope: Scope) -> Door {
-        let key = self.running().doors.access.add_key(site.id, scope).await.unwrap();
+        let (key, _) = self.running().doors.access.add_key("test", site.id, scope, "", None).await.unwrap();
         self.door().bearing("authorization", format!("Bearer {key}"))
     }
 
     /// The same as a person of this role who has just logged in.
     pub async fn with_login(&self, role: Role) -> Door {
         let email = format!("{}@shop.example", role.as_str());
-        self.running().doors.access.add_user(&email, role, "long enough").await.unwrap();
-        self.door().logs_in(&email, "long enough").await
+        self.with_login_of(&email, &Membership::of_all_sites(role)).await
+    }
+
+    /// The same as a person who may do just this.
+    pub async fn with_login_of(&self, email: &str, membership: &Membership) -> Door {
+        let password = "long enough".into();
+        self.running().doors.access.add_user("test", email, membership, &password).await.unwrap();
+        self.door().logs_in(email, "long enough").await
     }
 
     /// Path of something of the test site's.

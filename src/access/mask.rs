@@ -1,0 +1,138 @@
+//! Masking personal data in answers to people who are not to see it.
+//!
+//! It works on the answer as it leaves, whatever report or page made it, so that a new one cannot forget it:
+//! fields that hold a person's id become a stable short pseudonym, fields of free content are emptied, and whatever
+//! looks like an e-mail address anywhere else becomes a pseudonym too.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+/// Fields that hold the id of a person.
+const IDS: [&str; 3] = ["user_id", "userId", "previous_id"];
+/// Fields that hold whatever a page or server sent of a person.
+const CONTENTS: [&str; 3] = ["properties", "traits", "identities"];
+
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
+
+/// Makes pseudonyms with the installation's secret, so that nobody can find the id by trying all of them.
+#[derive(Clone)]
+pub struct Mask {
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mask")
+    }
+}
+
+impl Mask {
+    /// With the installation's secret.
+    pub fn new(secret: &str) -> Self {
+        Self { key: blake3::derive_key("ashna pseudonyms v1", secret.as_bytes()) }
+    }
+
+    /// The same for the same id, and nothing else of it.
+    #[must_use]
+    pub fn pseudonym(&self, id: &str) -> String {
+        let hash = blake3::keyed_hash(&self.key, id.as_bytes()).to_hex();
+        format!("person-{}", &hash[..10])
+    }
+
+    /// Masks an answer in place.
+    pub fn json(&self, value: &mut Value) {
+        match value {
+            Value::Object(fields) => self.object(fields),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.json(value)),
+            Value::String(text) => {
+                if let Some(masked) = self.text(text) {
+                    *text = masked;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn object(&self, fields: &mut Map<String, Value>) {
+        // Names of fields are values too where an answer is grouped by them.
+        let named: Vec<String> = fields.keys().filter(|name| name.contains(['@', '%'])).cloned().collect();
+        for name in named {
+            if let Some(masked) = self.text(&name)
+                && let Some(value) = fields.remove(&name)
+            {
+                fields.insert(masked, value);
+            }
+        }
+        for (name, value) in fields.iter_mut() {
+            if CONTENTS.contains(&name.as_str()) && (value.is_object() || has_objects(value)) {
+                *value = if value.is_array() { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
+            } else if let (true, Value::String(id)) = (IDS.contains(&name.as_str()), &mut *value) {
+                if !id.is_empty() {
+                    *id = self.pseudonym(id);
+                }
+            } else {
+                self.json(value);
+            }
+        }
+    }
+
+    /// A text with e-mail addresses masked; `None` when there are none.
+    #[must_use]
+    pub fn text(&self, text: &str) -> Option<String> {
+        let pattern = ADDRESS.as_ref()?;
+        if !pattern.is_match(text) {
+            return None;
+        }
+        Some(pattern.replace_all(text, |found: &regex::Captures<'_>| self.pseudonym(&found[0])).into_owned())
+    }
+}
+
+fn has_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|values| values.iter().any(Value::is_object))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_pseudonyms_contents_are_gone_and_addresses_are_masked_anywhere() {
+        let mask = Mask::new("secret");
+        let mut answer = json!({
+            "user_id": "customer-77", "events": 3, "country": "NL",
+            "timeline": [{ "event": "page", "path": "/thanks/anna@shop.example", "properties": { "phone": "0612" } }],
+            "breakdown": { "anna@shop.example": { "reached": 1 }, "DE": { "reached": 2 } },
+            "events_seen": [{ "name": "Signed Up", "properties": ["plan", "email"] }],
+            "identities": [{ "user_id": "customer-77" }],
+        });
+        mask.json(&mut answer);
+        let text = answer.to_string();
+        for personal in ["customer-77", "anna", "0612", "phone"] {
+            assert!(!text.contains(personal), "{personal}: {text}");
+        }
+        assert_eq!(answer["user_id"], mask.pseudonym("customer-77"), "the same everywhere");
+        assert_eq!((&answer["events"], &answer["country"]), (&json!(3), &json!("NL")));
+        assert_eq!(answer["events_seen"][0]["properties"], json!(["plan", "email"]), "names are no content");
+        assert_eq!(answer["breakdown"]["DE"], json!({ "reached": 2 }));
+        assert_eq!(answer["breakdown"].as_object().unwrap().len(), 2);
+        assert_ne!(mask.pseudonym("a"), Mask::new("other").pseudonym("a"));
+    }
+
+    #[test]
+    fn a_text_without_an_address_stays() {
+        let mask = Mask::new("secret");
+        for text in ["", "a @ b", "price 3@2", "مرحبا", "/path?x=1"] {
+            assert_eq!(mask.text(text), None, "{text}");
+        }
+        let masked = mask.text("value,آنا@فروشگاه.example,user%40shop.example\r\n").unwrap();
+        assert!(
+            masked.starts_with("value,person-") && !masked.contains("shop") && masked.ends_with("\r\n"),
+            "{masked}"
+        );
+    }
+}

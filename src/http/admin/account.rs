@@ -1,0 +1,71 @@
+//! The caller's own password and second factor.
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use crate::{
+    http::{caller::Caller, error::ApiError, extract::JsonBody, state::Doors},
+    wire::people::{CodeBody, PasswordAndCode, PasswordBody, PasswordChange, RecoveryCodes, TwoFactorBegun},
+};
+
+/// Changes the caller's password; their other logins end.
+#[utoipa::path(put, path = "/api/v1/session/password", tag = "session", request_body = PasswordChange,
+    responses((status = 204), (status = 401, description = "`bad_credentials`: the present password is wrong"),
+        (status = 422, description = "the new password cannot be taken")))]
+pub async fn change_password(
+    State(doors): State<Doors>,
+    caller: Caller,
+    JsonBody(body): JsonBody<PasswordChange>,
+) -> Result<StatusCode, ApiError> {
+    let session = caller.person()?;
+    doors.access.change_password(&session.user, session.login, &body.current, &body.new).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Begins a second factor; it is asked for once a code of it was given.
+#[utoipa::path(post, path = "/api/v1/session/two-factor", tag = "session", request_body = PasswordBody,
+    responses((status = 200, body = TwoFactorBegun), (status = 409, description = "it is on already")))]
+pub async fn begin_two_factor(
+    State(doors): State<Doors>,
+    caller: Caller,
+    JsonBody(body): JsonBody<PasswordBody>,
+) -> Result<Json<TwoFactorBegun>, ApiError> {
+    let begun = doors.access.begin_two_factor(&caller.person()?.user, &body.password).await?;
+    Ok(Json(TwoFactorBegun { secret: begun.secret, otpauth_url: begun.address }))
+}
+
+/// Turns the second factor on with a first code.
+#[utoipa::path(put, path = "/api/v1/session/two-factor", tag = "session", request_body = CodeBody,
+    responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_code`")))]
+pub async fn confirm_two_factor(
+    State(doors): State<Doors>,
+    caller: Caller,
+    JsonBody(body): JsonBody<CodeBody>,
+) -> Result<Json<RecoveryCodes>, ApiError> {
+    let recovery_codes = doors.access.confirm_two_factor(&caller.person()?.user, &body.code).await?;
+    Ok(Json(RecoveryCodes { recovery_codes }))
+}
+
+/// Turns the second factor off.
+#[utoipa::path(delete, path = "/api/v1/session/two-factor", tag = "session", request_body = PasswordAndCode,
+    responses((status = 204), (status = 401, description = "`bad_credentials` or `bad_code`")))]
+pub async fn end_two_factor(
+    State(doors): State<Doors>,
+    caller: Caller,
+    JsonBody(body): JsonBody<PasswordAndCode>,
+) -> Result<StatusCode, ApiError> {
+    doors.access.end_two_factor(&caller.person()?.user, &body.password, &body.code).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// New recovery codes in place of the old ones.
+#[utoipa::path(post, path = "/api/v1/session/recovery-codes", tag = "session", request_body = PasswordAndCode,
+    responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_credentials` or `bad_code`")))]
+pub async fn recovery_codes(
+    State(doors): State<Doors>,
+    caller: Caller,
+    JsonBody(body): JsonBody<PasswordAndCode>,
+) -> Result<Json<RecoveryCodes>, ApiError> {
+    let access = &doors.access;
+    let recovery_codes = access.new_recovery_codes(&caller.person()?.user, &body.password, &body.code).await?;
+    Ok(Json(RecoveryCodes { recovery_codes }))
+}

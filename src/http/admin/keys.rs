@@ -1,0 +1,65 @@
+//! Keys of a site's programs.
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use crate::{
+    control::Scope,
+    http::{
+        caller::Caller,
+        error::ApiError,
+        extract::{JsonBody, Path, SitePath},
+        state::Doors,
+    },
+    model::Timestamp,
+    wire::people::{KeyMade, KeysBody, NewKey},
+};
+
+/// The keys of a site, for owners and its `admin` keys.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/keys", tag = "keys", params(("site" = u32, Path)),
+    responses((status = 200, body = KeysBody)))]
+pub async fn list(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+) -> Result<Json<KeysBody>, ApiError> {
+    caller.may_administer(id)?;
+    Ok(Json(KeysBody { keys: doors.access.keys(id).iter().map(Into::into).collect() }))
+}
+
+/// Makes a program's key; it is shown this once.
+#[utoipa::path(post, path = "/api/v1/sites/{site}/keys", tag = "keys", params(("site" = u32, Path)),
+    request_body = NewKey, responses((status = 201, body = KeyMade)))]
+pub async fn add(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    JsonBody(body): JsonBody<NewKey>,
+) -> Result<(StatusCode, Json<KeyMade>), ApiError> {
+    caller.may_own()?;
+    let scope = Scope::from_word(&body.scope)
+        .ok_or_else(|| ApiError::Invalid("`scope` must be read, server or admin".into()))?;
+    let expires_at = body
+        .expires_at
+        .map(|text| {
+            Timestamp::parse_rfc3339(&text)
+                .ok_or_else(|| ApiError::Invalid("`expires_at` must be a moment such as 2027-01-31T00:00:00Z".into()))
+        })
+        .transpose()?;
+    let made = doors.access.add_key(&caller.name(), id, scope, &body.name, expires_at).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Revokes a key at once, for owners and the site's `admin` keys.
+#[utoipa::path(delete, path = "/api/v1/sites/{site}/keys/{key}", tag = "keys",
+    params(("site" = u32, Path), ("key" = i64, Path)), responses((status = 204)))]
+pub async fn revoke(
+    State(doors): State<Doors>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    path: Path<(u32, i64)>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_administer(id)?;
+    let Path((_, key)) = path;
+    doors.access.revoke_key(&caller.name(), id, key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,166 @@
+//! People with an account, and invitations.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+
+use crate::{
+    access::{InviteOrder, UserEdit},
+    control::{Membership, Role},
+    http::{
+        caller::{Caller, same_origin},
+        connection,
+        error::ApiError,
+        extract::{JsonBody, Path},
+        login_cookies,
+        state::Doors,
+    },
+    model::SiteId,
+    wire::{
+        admin::SessionBody,
+        people::{
+            AcceptBody, InvitationBody, InvitationMade, LoggedOut, NewInvitationBody, UserChangeBody, UserEntry,
+            UsersBody,
+        },
+    },
+};
+
+/// Everybody with an account, and who is invited.
+#[utoipa::path(get, path = "/api/v1/users", tag = "people", responses((status = 200, body = UsersBody)))]
+pub async fn list(State(doors): State<Doors>, caller: Caller) -> Result<Json<UsersBody>, ApiError> {
+    caller.may_own()?;
+    let users = doors.access.users().await?.iter().map(Into::into).collect();
+    let invitations = doors.access.invitations().await?.iter().map(Into::into).collect();
+    Ok(Json(UsersBody { users, invitations }))
+}
+
+/// Changes what a user may do.
+#[utoipa::path(patch, path = "/api/v1/users/{user}", tag = "people", params(("user" = i64, Path)),
+    request_body = UserChangeBody, responses((status = 200, body = UserEntry),
+        (status = 409, description = "the last owner stays one")))]
+pub async fn change(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(user): Path<i64>,
+    JsonBody(body): JsonBody<UserChangeBody>,
+) -> Result<Json<UserEntry>, ApiError> {
+    caller.may_own()?;
+    let edit = UserEdit {
+        role: body.role.as_deref().map(role).transpose()?,
+        sites: body.sites.map(|sites| sites.map(site_ids)),
+        masked: body.masked,
+    };
+    let user = doors.access.change_user(&caller.name(), user, edit).await?;
+    Ok(Json((&user).into()))
+}
+
+/// Removes a user; their logins end at once.
+#[utoipa::path(delete, path = "/api/v1/users/{user}", tag = "people", params(("user" = i64, Path)),
+    responses((status = 204), (status = 409, description = "the last owner stays")))]
+pub async fn remove(State(doors): State<Doors>, caller: Caller, Path(user): Path<i64>) -> Result<StatusCode, ApiError> {
+    caller.may_own()?;
+    doors.access.remove_user(&caller.name(), user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends all of a user's logins.
+#[utoipa::path(post, path = "/api/v1/users/{user}/log-out", tag = "people", params(("user" = i64, Path)),
+    responses((status = 200, body = LoggedOut)))]
+pub async fn log_out(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(user): Path<i64>,
+) -> Result<Json<LoggedOut>, ApiError> {
+    caller.may_own()?;
+    let ended = doors.access.log_user_out(&caller.name(), user).await?;
+    Ok(Json(LoggedOut { ended }))
+}
+
+/// Turns a user's second factor off, for when the device and the recovery codes are lost.
+#[utoipa::path(post, path = "/api/v1/users/{user}/reset-two-factor", tag = "people", params(("user" = i64, Path)),
+    responses((status = 204)))]
+pub async fn reset_two_factor(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(user): Path<i64>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_own()?;
+    doors.access.reset_two_factor(&caller.name(), user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Invites somebody: makes a link that makes their account, once, within seven days.
+#[utoipa::path(post, path = "/api/v1/invitations", tag = "people", request_body = NewInvitationBody,
+    responses((status = 201, body = InvitationMade), (status = 409, description = "the address has an account")))]
+pub async fn invite(
+    State(doors): State<Doors>,
+    caller: Caller,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<NewInvitationBody>,
+) -> Result<(StatusCode, Json<InvitationMade>), ApiError> {
+    caller.may_own()?;
+    let membership = Membership {
+        role: role(&body.role)?,
+        sites: body.sites.map(|sites| site_ids(sites).into()),
+        masked: body.masked,
+    };
+    let base = connection::own_base(&headers, &doors.server.public_url);
+    let order = InviteOrder { email: &body.email, membership, base: &base };
+    Ok((StatusCode::CREATED, Json(doors.access.invite(&caller.name(), &order).await?.into())))
+}
+
+/// Takes an invitation back: its link works no more.
+#[utoipa::path(delete, path = "/api/v1/invitations/{invitation}", tag = "people",
+    params(("invitation" = String, Path, description = "its number")), responses((status = 204)))]
+pub async fn withdraw(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(invitation): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    caller.may_own()?;
+    let id = invitation.parse().map_err(|_| ApiError::NotFound)?;
+    doors.access.withdraw_invitation(&caller.name(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whom an invitation's link is for; open to whoever has the link.
+#[utoipa::path(get, path = "/api/v1/invitations/{invitation}", tag = "people",
+    params(("invitation" = String, Path, description = "the link's token")),
+    responses((status = 200, body = InvitationBody), (status = 404, description = "used up, taken back or too old")))]
+pub async fn invitation(
+    State(doors): State<Doors>,
+    Path(token): Path<String>,
+) -> Result<Json<InvitationBody>, ApiError> {
+    Ok(Json(doors.access.invitation(&token).await?.into()))
+}
+
+/// Makes the account that a link stands for, once, and logs in; open to whoever has the link.
+#[utoipa::path(post, path = "/api/v1/invitations/{invitation}", tag = "people",
+    params(("invitation" = String, Path, description = "the link's token")), request_body = AcceptBody,
+    responses((status = 201, body = SessionBody), (status = 404, description = "used up, taken back or too old"),
+        (status = 422, description = "the password cannot be taken")))]
+pub async fn accept(
+    State(doors): State<Doors>,
+    Path(token): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<AcceptBody>,
+) -> Result<Response, ApiError> {
+    same_origin(&headers)?;
+    let client = login_cookies::client(&doors, peer, &headers);
+    let login = doors.access.accept_invitation(&token, &body.password, &client).await?;
+    login_cookies::logged_in(&doors, &headers, login, StatusCode::CREATED)
+}
+
+fn role(word: &str) -> Result<Role, ApiError> {
+    Role::from_word(word).ok_or_else(|| ApiError::Invalid("`role` must be owner, marketer or viewer".into()))
+}
+
+fn site_ids(numbers: Vec<u32>) -> Vec<SiteId> {
+    numbers.into_iter().map(SiteId).collect()
+}

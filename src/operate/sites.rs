@@ -1,0 +1,66 @@
+//! Orders about sites and their visitors.
+
+use serde_json::{Value, json};
+
+use super::{OperateError, Operator};
+use crate::{
+    access::COMMAND_LINE,
+    clock,
+    model::{SiteId, VisitorId},
+};
+
+impl Operator<'_> {
+    pub(super) async fn add_site(&self, name: &str, origins: &[String]) -> Result<Value, OperateError> {
+        let site = self.catalog.add_site(COMMAND_LINE, name, origins, false).await?;
+        Ok(json!({ "site_id": site.id, "write_key": site.write_key }))
+    }
+
+    pub(super) async fn remove_site(&self, site: u32, name: &str) -> Result<Value, OperateError> {
+        self.removal.remove(COMMAND_LINE, SiteId(site), name).await?;
+        Ok(json!({ "site_id": site }))
+    }
+
+    pub(super) fn list_sites(&self) -> Value {
+        let sites = crate::catalog::by_number(&self.catalog.snapshot());
+        let shown = sites.iter().map(|s| {
+            json!({
+                "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo,
+                "origins": s.site.origins, "write_key": s.site.write_key,
+                "currency": s.site.currency,
+            })
+        });
+        shown.collect()
+    }
+
+    pub(super) async fn site_secret(&self, site: u32) -> Result<Value, OperateError> {
+        let site = self.catalog.site(SiteId(site))?;
+        self.access.audit_site(site.site.id, COMMAND_LINE, "see secret", &site.site.name).await?;
+        Ok(json!({ "secret": &*site.site.secret }))
+    }
+
+    pub(super) async fn note_seed(&self, site: u32, story: &str) -> Result<Value, OperateError> {
+        let site = self.catalog.site(SiteId(site))?.site.id;
+        let note = json!({ "story": story, "at": clock::now() }).to_string();
+        Ok(serde_json::from_str(&self.catalog.first_seed(site, note).await?).unwrap_or_default())
+    }
+
+    pub(super) async fn export_visitor(&self, site: u32, visitor: &str) -> Result<Value, OperateError> {
+        let (site, visitor) = self.visitor(site, visitor)?;
+        let document = self.privacy.export(site, visitor).await?;
+        self.access.audit_site(site, COMMAND_LINE, "export visitor", "").await?;
+        Ok(document)
+    }
+
+    pub(super) async fn erase_visitor(&self, site: u32, visitor: &str) -> Result<Value, OperateError> {
+        let (site, visitor) = self.visitor(site, visitor)?;
+        let events = self.privacy.erase(site, visitor).await?;
+        self.access.audit_site(site, COMMAND_LINE, "erase visitor", "").await?;
+        Ok(json!({ "erased_events": events }))
+    }
+
+    fn visitor(&self, site: u32, visitor: &str) -> Result<(SiteId, VisitorId), OperateError> {
+        let site = self.catalog.site(SiteId(site))?.site.id;
+        let visitor = visitor.parse().map_err(|error| OperateError::Unusable(format!("{error}")))?;
+        Ok((site, visitor))
+    }
+}

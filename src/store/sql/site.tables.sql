@@ -1,0 +1,6 @@
+-- Which tables hold rows of sites? Those with such a column, whoever made them.
+SELECT name
+FROM system.tables
+WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
+  AND name IN (SELECT table FROM system.columns WHERE database = currentDatabase() AND name = 'site_id')
+ORDER BY name
