@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use super::{lock::DataLock, warehouse_at};
+use super::{lock::DataLock, parts::Warehouse};
 use crate::{
     access::new_secret,
     config::Config,
@@ -21,6 +21,7 @@ use crate::{
     journal::{Journal, ReadError},
     store::{Store, StoreError, rows},
     tasks::Tasks,
+    telemetry::health::Health,
 };
 
 const SETTING: &str = "installation";
@@ -81,7 +82,8 @@ pub async fn adopt(config: &Config, data_dir: &Path) -> anyhow::Result<u32> {
     let control = Control::open(data_dir).await?;
     let (journal, _) = Journal::open(&data_dir.join("journal"), &config.journal)?;
     let mut tasks = Tasks::default();
-    let (_engine, endpoint) = warehouse_at(config, data_dir, None, &mut tasks)?;
+    let health = Health::default();
+    let Warehouse { engine: _engine, endpoint } = Warehouse::open(config, data_dir, None, &health, &mut tasks)?;
     let store = Store::connect(endpoint, &config.clickhouse);
     let taken = take_over(&control, &journal, &store, data_dir).await;
     control.close().await;

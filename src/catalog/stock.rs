@@ -66,7 +66,8 @@ struct Stock {
 
 impl Working {
     pub(super) fn forget(&mut self, site: SiteId) {
-        self.0.remove(&site);
+        self.stocks.remove(&site);
+        self.noted.retain(|(known, ..), _| *known != site);
     }
 
     fn of(&mut self, site: &SiteSnapshot) -> &mut Stock {

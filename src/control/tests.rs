@@ -52,7 +52,7 @@ async fn a_site_has_its_defaults_and_every_changed_setting_after_a_restart() {
     site.events_per_second_max = 7;
     site.visitors.known_by = KnownBy::DailyHash;
     site.visitors.without_consent = WithoutConsent::Nothing;
-    site.visitors.session_minutes = 11;
+    site.visitors.session_minutes = Some(11);
     site.captures = Captures::of_words(["errors", "forms"]).unwrap();
     site.rates = std::sync::Arc::new(crate::model::rates::Rates::to(site.currency));
     assert!(control.update_site(&site).await.unwrap());

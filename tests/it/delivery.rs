@@ -19,10 +19,10 @@ use crate::support::{
 };
 
 /// A journal with its delivery running.
-struct Line {
-    journal: Arc<Journal>,
-    progress: watch::Receiver<Progress>,
-    quarantine: Replay,
+pub struct Line {
+    pub journal: Arc<Journal>,
+    pub progress: watch::Receiver<Progress>,
+    pub quarantine: Replay,
     tasks: Tasks,
 }
 
@@ -69,7 +69,7 @@ impl Line {
 }
 
 /// Rows, distinct positions, rows of the narrow copy.
-async fn stored(store: &Store) -> (u64, u64, u64) {
+pub async fn stored(store: &Store) -> (u64, u64, u64) {
     store
         .query::<(u64, u64, u64)>(
             "SELECT count(), uniqExact(position), assumeNotNull((SELECT count() FROM visitor_events)) FROM events",

@@ -15,7 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::engine::PATIENCE;
+pub use crate::support::engine::PATIENCE;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ashna");
 const ENGINE_USER: &str = "ashna";

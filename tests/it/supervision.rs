@@ -234,7 +234,7 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
     let profiles = Arc::new(Profiles::with_choices(&config.profiles, 30, chosen, journal.id(), store.clone()));
     let control = Control::open(dir.path()).await.unwrap();
     let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
-    let site = NewSite { name, origins: Vec::new(), write_key, secret, demo: false };
+    let site = NewSite { name, origins: Vec::new(), write_key, secret: secret.into(), demo: false };
     let site = control.add_site(&site).await.unwrap();
     let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
     let collector = Collector::new(

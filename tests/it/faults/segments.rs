@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 use rand::RngExt;
 
-use super::campaign::{Campaign, rounds, segments, settled};
+use super::campaign::{Campaign, rounds, segments};
 use crate::support::{
     engine::{PATIENCE, eventually},
     fault_proxy::Fault,

@@ -126,7 +126,7 @@ impl TestApp {
 
     /// A new key of the site.
     pub async fn key(&self, scope: Scope) -> String {
-        self.running().doors.access.add_key(self.site.id, scope).await.unwrap()
+        self.running().doors.access.add_key("test", self.site.id, scope, "", None).await.unwrap().0
     }
 
     /// Waits until no change is under way.
