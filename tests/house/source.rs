@@ -71,6 +71,9 @@ fn is_word(c: char) -> bool {
 pub(crate) fn paths(source: &str, module: &[&str]) -> Vec<Named> {
     let tokens = tokens(source);
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    // A module declared in this very file hides a crate of the same name.
+    let declared: Vec<&str> =
+        tokens.windows(2).filter(|pair| pair[0].text == "mod").map(|pair| pair[1].text.as_str()).collect();
     let mut named = Vec::new();
     let mut inner: Vec<(usize, &str)> = Vec::new();
     let (mut depth, mut at) = (0, 0);
@@ -82,8 +85,7 @@ pub(crate) fn paths(source: &str, module: &[&str]) -> Vec<Named> {
             let (mut found, line) = (Vec::new(), tokens[at].line);
             at = unfold(&tokens, at, &[], &mut found);
             for mut path in found {
-                // A module declared in this very file hides a crate of the same name.
-                if tokens.windows(2).any(|pair| pair[0].text == "mod" && pair[1].text == path[0]) {
+                if declared.contains(&path[0]) {
                     path.insert(0, "self");
                 }
                 named.push(Named { path: resolved(&path, &here), line });
