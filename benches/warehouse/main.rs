@@ -17,7 +17,10 @@ use std::{
 use ashna::{
     app::{App, Start},
     config::Config,
-    http::{entry, serve::serve},
+    http::{
+        entry,
+        serve::{Settings, serve},
+    },
     model::Site,
     store::Store,
 };

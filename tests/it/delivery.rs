@@ -38,7 +38,7 @@ fn quick() -> config::Delivery {
 }
 
 impl Line {
-    fn open(data: &Path, store: &Store) -> Self {
+    pub fn open(data: &Path, store: &Store) -> Self {
         let (journal, _) = Journal::open(&data.join("journal"), &Config::defaults().journal).unwrap();
         let journal = Arc::new(journal);
         let delivery =
@@ -49,7 +49,7 @@ impl Line {
         Self { journal, progress, quarantine, tasks }
     }
 
-    async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
+    pub async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
         let mut batch = Batch::default();
         for event in events {
             batch.push(event.message.0, |payload| payload.extend(record(&event)));
@@ -57,7 +57,7 @@ impl Line {
         self.journal.append(batch).await.unwrap();
     }
 
-    async fn delivered(&mut self, position: u64) -> Progress {
+    pub async fn delivered(&mut self, position: u64) -> Progress {
         let reached = self.progress.wait_for(|p| p.delivered.0 >= position);
         *tokio::time::timeout(PATIENCE, reached).await.expect("delivered in time").unwrap()
     }

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 use rand::RngExt;
 
-use super::campaign::{Campaign, rounds, segments};
+use super::campaign::{Campaign, rounds, segments, settled};
 use crate::support::{
     engine::{PATIENCE, eventually},
     fault_proxy::Fault,
@@ -39,6 +39,26 @@ async fn flipped_bits_lose_what_they_hit_and_say_so() {
     let lost = counted.acknowledged - counted.stored;
     // A flip hits one frame, or the header of a block, which can be done without.
     assert!(lost <= rounds(), "{lost} events lost by {} flips", rounds());
+}
+
+/// Records that are delivered, in the only group of the newest segment: they are in the warehouse, the service starts,
+/// and no position is given twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_of_what_is_delivered_loses_nothing_and_does_not_keep_it_from_starting() {
+    let mut row = Campaign::open("newest segment damaged after delivery", |service| service).await;
+    row.send();
+    row.acknowledges(50).await;
+    row.quiet().await;
+    let before = settled(&row.service, &row.target.client).await;
+    row.service.kill();
+    let newest = segments(row.service.data()).pop().expect("a segment");
+    let mut bytes = fs::read(&newest).expect("a segment");
+    bytes[40..].fill(0xa5);
+    fs::write(newest, bytes).expect("a segment");
+    row.again().await;
+    let after = settled(&row.service, &row.target.client).await;
+    assert_eq!(after["ashna_journal_records_kept"], before["ashna_journal_records_kept"], "positions go on");
+    row.finish(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
