@@ -33,11 +33,13 @@ use crate::{
     dedup::Dedup,
     delivery::Delivery,
     engine::Engine,
+    geo::Geo,
     http::{
         body::budget::Budget,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
+    ingest::Seal,
     journal::Journal,
     learn,
     personalize::Personalizer,
@@ -122,23 +124,10 @@ impl App {
         learning.run(&mut back);
 
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
-        let collector = Collector::new(
-            config.ingest.clone(),
-            Arc::clone(&durable.journal),
-            durable.dedup.clone(),
-            (Arc::clone(&profiles), Arc::clone(&learning.learn)),
-            parts::places(&config.geo, &metrics, &mut back)?,
-            (Arc::clone(&salts), seal.clone()),
-            Arc::clone(&metrics),
-        );
-        let personalizer = Personalizer::new(
-            Arc::clone(&profiles),
-            (Arc::clone(&learning.learn), learning.shows),
-            seal,
-            &config.decide,
-            &config.profiles,
-            Arc::clone(&metrics),
-        );
+        let geo = parts::places(&config.geo, &metrics, &mut back)?;
+        let flows = Flows { config, durable: &durable, profiles: &profiles, learning: &learning, metrics: &metrics };
+        let collector = flows.collector(geo, &salts, &seal);
+        let personalizer = flows.personalizer(seal);
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
@@ -246,6 +235,40 @@ impl App {
         // What the others did not need is the engine's, which takes seconds to close what it has open.
         let left = self.shutdown.saturating_sub(begun.elapsed());
         self.engine_tasks.stop(left.max(self.shutdown / 5)).await;
+    }
+}
+
+/// What the request flows of visitors' pages are made of.
+struct Flows<'a> {
+    config: &'a Config,
+    durable: &'a Durable,
+    profiles: &'a Arc<Profiles>,
+    learning: &'a Learning,
+    metrics: &'a Arc<Metrics>,
+}
+
+impl Flows<'_> {
+    fn collector(&self, geo: Arc<Geo>, salts: &Arc<Salts>, seal: &Seal) -> Collector {
+        Collector::new(
+            self.config.ingest.clone(),
+            Arc::clone(&self.durable.journal),
+            self.durable.dedup.clone(),
+            (Arc::clone(self.profiles), Arc::clone(&self.learning.learn)),
+            geo,
+            (Arc::clone(salts), seal.clone()),
+            Arc::clone(self.metrics),
+        )
+    }
+
+    fn personalizer(&self, seal: Seal) -> Personalizer {
+        Personalizer::new(
+            Arc::clone(self.profiles),
+            (Arc::clone(&self.learning.learn), Arc::clone(&self.learning.shows)),
+            seal,
+            &self.config.decide,
+            &self.config.profiles,
+            Arc::clone(self.metrics),
+        )
     }
 }
 
