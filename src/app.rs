@@ -296,7 +296,7 @@ impl Background {
         component.down("warehouse_starting", "the warehouse is starting");
         // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
         // begins from the checkpoint, which is the one way of going on that every kill has tested.
-        tasks.spawn_fatal("delivery", move |stopping| {
+        tasks.spawn_fatal("delivery_loop", move |stopping| {
             background::keep_warehouse(store, delivery, ready, component, stopping)
         });
         tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));
