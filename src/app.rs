@@ -35,11 +35,13 @@ use crate::{
     dedup::Dedup,
     delivery::{Delivery, Guard, watch_space},
     engine::{Engine, Space},
+    geo::Geo,
     http::{
         body::budget::Budget,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
+    ingest::Seal,
     journal::Journal,
     learn,
     mail::Mailer,
@@ -136,23 +138,10 @@ impl App {
         learning.run(&mut back);
 
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
-        let collector = Collector::new(
-            config.ingest.clone(),
-            Arc::clone(&durable.journal),
-            durable.dedup.clone(),
-            (Arc::clone(&profiles), Arc::clone(&learning.learn)),
-            parts::places(&config.geo, &metrics, &mut back)?,
-            (Arc::clone(&salts), seal.clone()),
-            Arc::clone(&metrics),
-        );
-        let personalizer = Personalizer::new(
-            Arc::clone(&profiles),
-            (Arc::clone(&learning.learn), learning.shows),
-            seal,
-            &config.decide,
-            &config.profiles,
-            Arc::clone(&metrics),
-        );
+        let geo = parts::places(&config.geo, &metrics, &mut back)?;
+        let flows = Flows { config, durable: &durable, profiles: &profiles, learning: &learning, metrics: &metrics };
+        let collector = flows.collector(geo, &salts, &seal);
+        let personalizer = flows.personalizer(seal);
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
@@ -296,6 +285,40 @@ fn keep_people(parts: removal::Parts, tasks: &mut Tasks) -> Arc<Removal> {
     removal
 }
 
+/// What the request flows of visitors' pages are made of.
+struct Flows<'a> {
+    config: &'a Config,
+    durable: &'a Durable,
+    profiles: &'a Arc<Profiles>,
+    learning: &'a Learning,
+    metrics: &'a Arc<Metrics>,
+}
+
+impl Flows<'_> {
+    fn collector(&self, geo: Arc<Geo>, salts: &Arc<Salts>, seal: &Seal) -> Collector {
+        Collector::new(
+            self.config.ingest.clone(),
+            Arc::clone(&self.durable.journal),
+            self.durable.dedup.clone(),
+            (Arc::clone(self.profiles), Arc::clone(&self.learning.learn)),
+            geo,
+            (Arc::clone(salts), seal.clone()),
+            Arc::clone(self.metrics),
+        )
+    }
+
+    fn personalizer(&self, seal: Seal) -> Personalizer {
+        Personalizer::new(
+            Arc::clone(self.profiles),
+            (Arc::clone(&self.learning.learn), Arc::clone(&self.learning.shows)),
+            seal,
+            &self.config.decide,
+            &self.config.profiles,
+            Arc::clone(self.metrics),
+        )
+    }
+}
+
 /// What runs beside the requests from the start to the stop.
 struct Background {
     store: Store,
@@ -332,7 +355,7 @@ impl Background {
         component.down("warehouse_starting", "the warehouse is starting");
         // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
         // begins from the checkpoint, which is the one way of going on that every kill has tested.
-        tasks.spawn_fatal("delivery", move |stopping| {
+        tasks.spawn_fatal("delivery_loop", move |stopping| {
             background::keep_warehouse(store, delivery, space, owner, (ready, component), stopping)
         });
         tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));

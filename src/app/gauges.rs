@@ -1,4 +1,4 @@
-//! Gauges that are brought up to date when somebody reads them.
+//! Gauges that are brought up to date when they are read.
 
 use std::sync::Arc;
 

@@ -66,14 +66,14 @@ impl Durable {
         let journal = Arc::new(journal);
         health::watch_journal(health, &journal);
         let watched = Arc::clone(&journal);
-        tasks.spawn_fatal("journal", move |mut stopping| async move {
+        tasks.spawn_fatal("journal_thread", move |mut stopping| async move {
             tokio::select! {
                 () = watched.ended() => {}
                 () = stopping.wait() => {}
             }
         });
         let disk = health::Disk::new(health, dir, settings.disk_free_bytes_min);
-        tasks.spawn_restarting("disk", move |stopping| disk.clone().watch(stopping));
+        tasks.spawn_restarting("disk_watch", move |stopping| disk.clone().watch(stopping));
         Ok(Self { journal, dedup, ids_safe_below: Arc::new(AtomicU64::new(opened.complete.0)) })
     }
 

@@ -94,7 +94,7 @@ impl Working {
 
 impl Catalog {
     /// Stores items, replacing those with the same id; bad ones are refused one by one. The change is noted as
-    /// made `by` somebody, unless the caller notes the whole of which it is a piece.
+    /// made by `by`, unless the caller notes the whole of which it is a piece.
     ///
     /// # Errors
     /// When there is no such site, or the control database failed and nothing was stored.

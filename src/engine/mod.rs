@@ -131,7 +131,7 @@ impl Engine {
         let niceness = options.engine.niceness.min(19);
         let supervisor = supervise::Supervisor { kind, program, files, endpoint, status, pid, backoff, niceness };
         let supervisor = std::sync::Arc::new(supervisor);
-        tasks.spawn_restarting("engine", move |stopping| std::sync::Arc::clone(&supervisor).run(stopping));
+        tasks.spawn_restarting("engine_watch", move |stopping| std::sync::Arc::clone(&supervisor).run(stopping));
         Ok(engine)
     }
 

@@ -24,7 +24,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 const PING_LIMIT: Duration = Duration::from_secs(5);
 const PINGS_FAILED_MAX: u32 = 3;
 /// How long the child may take to end by itself once its standard input is closed. It takes a tenth of a second where
-/// no connection to it is open. Killing it later loses nothing: by then nobody inserts any more, what was inserted is
+/// no connection to it is open. Killing it later loses nothing: by then nothing is inserted any more, what was inserted is
 /// synced, and what it merges in the background is put in place whole or not at all.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// A child that lived this long was sound: the next pause is the shortest again.

@@ -152,7 +152,7 @@ impl Reading<'_> {
         let delivered = self.people.delivered.load(Relaxed);
         let whole = state.lost.is_none_or(|lost| lost.0 < delivered);
         let mut passing = Entry::default();
-        // It is there when it is kept: nobody lets it go while it is being read.
+        // It is there when it is kept: no entry is dropped while it is being read.
         let entry = match state.people.get_mut(&self.person) {
             Some(entry) => entry,
             None => &mut passing,

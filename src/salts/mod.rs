@@ -148,7 +148,7 @@ impl Salts {
         self.save();
     }
 
-    /// Brings the file up to date where it is not. Nobody waits for the disk but those who do the same.
+    /// Brings the file up to date where it is not. No request waits for the disk here.
     fn save(&self) {
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         let salts: Vec<Salt> = {

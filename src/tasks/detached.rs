@@ -65,7 +65,7 @@ impl Detached {
         match answer.await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            // The runtime is being shut down; nobody waits for an answer.
+            // The runtime is being shut down; no answer is waited for.
             Err(_) => std::future::pending().await,
         }
     }

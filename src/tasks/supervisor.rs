@@ -168,7 +168,7 @@ impl Tasks {
                 self.names.remove(&id);
             }
         };
-        // Without a limit reached, nobody is left.
+        // Unless the limit was reached, no task is left.
         let _ = timeout(limit, all).await;
         let mut left: Vec<_> = self.names.into_values().collect();
         left.sort_unstable();

@@ -35,7 +35,7 @@ pub enum Serves {
 /// Why a component is not well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// A stable word for programs, such as `journal_full`.
+    /// A stable code for programs, such as `journal_full`.
     pub code: &'static str,
     /// One clear line for people.
     pub message: String,
@@ -80,7 +80,7 @@ impl State {
     }
 }
 
-/// Looks at a part when somebody asks.
+/// Looks at a part when a report is asked for.
 type Probe = Box<dyn Fn() -> State + Send + Sync>;
 
 enum Source {
@@ -126,14 +126,16 @@ pub struct Found {
 pub struct Report(pub Vec<Found>);
 
 impl Health {
-    /// A component that is set by its owner, `Ok` at first. The same name again is the same component.
+    /// A component that is set by its owner, `Ok` at first. The same name again is the same component, with what it
+    /// serves as said first. A background task that fails is shown under its own name (`tasks::Tasks`): give a
+    /// component another one.
     #[must_use]
     pub fn component(&self, name: &'static str, serves: Serves) -> Component {
         self.entries().entry(name).or_insert(Entry { serves, source: Source::Set(State::Ok) });
         Component { health: self.clone(), name }
     }
 
-    /// A component that is looked at when somebody asks. `probe` must be quick, must not wait for a disk or a
+    /// A component that is looked at when a report is asked for. `probe` must be quick, must not wait for a disk or a
     /// network, and must not ask this `Health`.
     pub fn probe(&self, name: &'static str, serves: Serves, probe: impl Fn() -> State + Send + Sync + 'static) {
         self.entries().insert(name, Entry { serves, source: Source::Probed(Box::new(probe)) });

@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 pub struct ReadyBody {
     /// Events can be taken; the status is 503 when not.
     pub ready: bool,
-    /// Why not: a stable word.
+    /// Why not: a stable code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// Why not: one clear line.
     pub because: Option<String>,
     /// Reports can be answered.
     pub reports: bool,
-    /// Why not: a stable word.
+    /// Why not: a stable code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports_code: Option<&'static str>,
     /// Why not: one clear line.
@@ -32,7 +32,7 @@ pub struct ComponentBody {
     pub name: &'static str,
     /// `degraded` or `down`.
     pub state: &'static str,
-    /// A stable word.
+    /// A stable code.
     pub code: &'static str,
     /// One clear line.
     pub message: String,

@@ -47,7 +47,7 @@ async fn flipped_bits_lose_what_they_hit_and_say_so() {
 async fn damage_of_what_is_delivered_loses_nothing_and_does_not_keep_it_from_starting() {
     let mut row = Campaign::open("newest segment damaged after delivery", |service| service).await;
     row.send();
-    row.acknowledges(50).await;
+    row.go_on(20..60).await;
     row.quiet().await;
     let before = settled(&row.service, &row.target.client).await;
     row.service.kill();
