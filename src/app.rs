@@ -31,6 +31,7 @@ use crate::{
     engine::{self, Engine},
     geo::Geo,
     http::{
+        flight::Flights,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
@@ -129,7 +130,8 @@ impl App {
             &config.profiles,
             Arc::clone(&metrics),
         );
-        let reports = Reports::new(store.clone(), config.ingest.session_minutes);
+        let reports =
+            Reports::with_queue(store.clone(), config.ingest.session_minutes, &config.reports, metrics.reports.clone());
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), &delivery);
@@ -152,6 +154,7 @@ impl App {
             collector,
             personalizer,
             reports,
+            report_flights: Flights::default(),
             privacy,
             control: control.clone(),
             feeds,

@@ -63,6 +63,15 @@ impl Caller {
         }
     }
 
+    /// Who takes turns with others where all use one thing.
+    #[must_use]
+    pub fn turn(&self) -> String {
+        match self {
+            Self::Person(user) => format!("person {}", user.id),
+            Self::Program(key) => format!("key {}", key.id),
+        }
+    }
+
     /// May read this site's reports.
     pub fn may_read(&self, site: SiteId) -> Result<(), ApiError> {
         match self {

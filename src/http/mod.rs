@@ -15,6 +15,7 @@ pub mod decide;
 pub mod entry;
 pub mod error;
 pub mod extract;
+pub mod flight;
 pub mod local;
 pub mod ops;
 pub mod rate;

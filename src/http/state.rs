@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::rate::Rates;
+use super::{
+    error::ApiError,
+    flight::{Flights, ReportKey, Written},
+    rate::Rates,
+};
 use crate::{
     access::Access, catalog::Catalog, checks::Checks, collect::Collector, config, control::Control, delivery::Replay,
     fetch::Fetcher, import::feeds::Feeds, operate::Operator, personalize::Personalizer, privacy::Privacy,
@@ -29,6 +33,8 @@ pub struct Rooms {
     pub personalizer: Personalizer,
     /// Answering marketers.
     pub reports: Reports,
+    /// Their questions under way.
+    pub report_flights: Flights<ReportKey, Result<Written, ApiError>>,
     /// Export and erasure.
     pub privacy: Privacy,
     /// Counters.

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (4, "0004_meaning", include_str!("../../migrations/0004_meaning.sql")),
     (12, "0012_exposures", include_str!("../../migrations/0012_exposures.sql")),
     (18, "0018_pinned_places", include_str!("../../migrations/0018_pinned_places.sql")),
+    (30, "0030_identities_by_visitor", include_str!("../../migrations/0030_identities_by_visitor.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

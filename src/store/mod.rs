@@ -24,18 +24,20 @@ mod pieces;
 mod privacy;
 pub mod read;
 pub mod rows;
+mod share;
 mod twins;
 mod write;
 
 use std::time::Duration;
 
-pub use clickhouse::Row;
-use clickhouse::{Client, Compression, RowOwned, RowRead};
+use clickhouse::{Client, Compression};
+pub use clickhouse::{Row, RowOwned, RowRead};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 pub use block::Block;
-pub use error::{ErrorKind, StoreError};
+pub use error::{ErrorKind, Exceeded, StoreError};
+pub use share::{Limits, Priority, Share};
 pub use write::Rows;
 
 use crate::config::{self, Endpoint};
@@ -47,6 +49,7 @@ pub struct Store {
     client: Client,
     insert_timeout: Duration,
     query_timeout: Duration,
+    share: Share,
 }
 
 impl std::fmt::Debug for Store {
@@ -78,6 +81,8 @@ pub enum Param {
     ArrayStr(Vec<String>),
     /// `Array(UInt8)`, `Array(UInt32)` or `Array(UInt64)`.
     ArrayU64(Vec<u64>),
+    /// `Array(UInt128)`.
+    ArrayU128(Vec<u128>),
 }
 
 impl From<&str> for Param {
@@ -99,6 +104,7 @@ impl Serialize for Param {
             Self::Str(value) => value.serialize(serializer),
             Self::ArrayStr(value) => value.serialize(serializer),
             Self::ArrayU64(value) => value.serialize(serializer),
+            Self::ArrayU128(value) => value.serialize(serializer),
         }
     }
 }
@@ -111,6 +117,7 @@ impl Store {
             client: Client::default(),
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
+            share: Share::default(),
         }
     }
 
@@ -124,7 +131,8 @@ impl Store {
         self.endpoint.borrow().clone()
     }
 
-    /// Asks one question and reads the whole answer; the question itself must bound it.
+    /// Asks one question and reads the whole answer; the question itself must bound it. It only reads, and the
+    /// warehouse stops working on it when the returned future is dropped.
     ///
     /// # Errors
     /// When the warehouse cannot be reached or refuses, or the answer does not fit `T`.
@@ -132,12 +140,12 @@ impl Store {
     where
         T: RowOwned + RowRead,
     {
-        let mut query =
-            self.client().query_raw(question).with_setting("max_execution_time", seconds(self.query_timeout));
+        let limit = self.share.time(self.query_timeout);
+        let mut query = self.reading(question, limit);
         for (name, value) in params {
             query = query.param(name, value);
         }
-        self.within(self.query_timeout, query.fetch_all()).await
+        self.within(limit, query.fetch_all()).await
     }
 
     /// Runs one statement that has no answer.

@@ -1,10 +1,12 @@
 //! Background tasks: the only place that spawns, so that each has a name and none outlives a stop.
 
+mod apart;
 mod patient;
 mod relay;
 
 use std::{future::Future, time::Duration};
 
+pub use apart::apart;
 pub use patient::{Lost, patiently};
 pub use relay::{Crowd, relay};
 

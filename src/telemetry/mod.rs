@@ -4,6 +4,8 @@
 //! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
 //! reasons by heart: closed enums elsewhere bring their stable words.
 
+mod reports;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
@@ -20,6 +22,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+pub use reports::ReportMetrics;
 
 use crate::{
     clock,
@@ -65,6 +68,8 @@ pub struct Metrics {
     pub visits_remembered: Counter,
     /// Seconds from a decision request to its answer.
     pub decision_seconds: Histogram,
+    /// Marketers' questions.
+    pub reports: ReportMetrics,
     /// Records ever written to the journal; persisted.
     pub journal_kept: Gauge,
     /// Records inserted into the warehouse; persisted.
@@ -102,6 +107,7 @@ impl Default for Metrics {
             visits_asked: Counter::default(),
             visits_remembered: Counter::default(),
             decision_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
+            reports: ReportMetrics::default(),
             journal_kept: Gauge::default(),
             journal_inserted: Gauge::default(),
             journal_quarantined: Gauge::default(),
@@ -128,6 +134,7 @@ impl Default for Metrics {
         registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
         registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
         metrics.register_decisions(&mut registry);
+        metrics.reports.register(&mut registry);
         for (name, help, gauge) in [
             ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
             ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),

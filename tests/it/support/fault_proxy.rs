@@ -27,6 +27,10 @@ pub enum Fault {
     Delay(Duration),
     /// The answer never comes and the connection stays open.
     Hang,
+    /// The answer waits until the fault is another.
+    Hold,
+    /// The first bytes of the answer come, then no more, and the connection stays open.
+    StallAfter(usize),
 }
 
 /// A running proxy; it ends when dropped.
@@ -84,9 +88,9 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
     let down = async {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
-            let fault = *fault.lock().unwrap();
+            let fault = no_hold(&fault).await;
             let passed = match fault {
-                Fault::None => read,
+                Fault::None | Fault::Hold => read,
                 Fault::Refuse | Fault::LoseAnswer => return,
                 Fault::CutAnswer(at) => at.min(read),
                 Fault::Delay(time) => {
@@ -94,6 +98,10 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
                     read
                 }
                 Fault::Hang => std::future::pending().await,
+                Fault::StallAfter(at) => {
+                    let _ = to_client.write_all(&bytes[..at.min(read)]).await;
+                    std::future::pending().await
+                }
             };
             if to_client.write_all(&bytes[..passed]).await.is_err() || passed < read {
                 return;
@@ -102,4 +110,15 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
     };
     // Either side's end closes both: what the engine was told by then it has.
     tokio::select! { () = up => {}, () = down => {} }
+}
+
+/// The fault, once it is not to hold answers back.
+async fn no_hold(fault: &Mutex<Fault>) -> Fault {
+    loop {
+        let now = *fault.lock().unwrap();
+        if now != Fault::Hold {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
