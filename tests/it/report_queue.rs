@@ -6,7 +6,7 @@ use ashna::{
     config::Config,
     control::Scope,
     model::{SiteId, Timestamp},
-    store::{Exceeded, Param, Share, Store},
+    store::{Exceeded, Param, Share, Store, StoreError},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -176,8 +176,8 @@ async fn limits_are_known_from_each_other_and_the_engine_stops_with_its_asker() 
     let large = "SELECT length(groupArray(number)) FROM numbers(100000000)";
     let large = store.with_share(small).query::<u64>(large, &[]).await.unwrap_err();
     assert_eq!(large.exceeded(), Some(Exceeded::Memory), "{large}");
-    let change = store.query::<u64>("SELECT 1 FROM (SELECT sleep(0)) SETTINGS readonly = 0", &[]).await;
-    assert!(change.is_err(), "a question can change nothing");
+    let change = store.query::<u64>("CREATE TABLE mine (a UInt8) ENGINE = Memory", &[]).await.unwrap_err();
+    assert!(matches!(change, StoreError::Refused { code: 164, .. }), "a question can change nothing: {change}");
     assert!(store.limits().await.unwrap().memory_bytes > 0);
 }
 
@@ -238,6 +238,6 @@ async fn a_long_answer_that_falls_silent_is_given_up() {
         true
     });
     let error = read.await.unwrap_err();
-    assert!(matches!(error, ashna::store::StoreError::TimedOut(_)), "{error}");
+    assert!(matches!(error, StoreError::TimedOut(_)), "{error}");
     assert!(rows > 0 && rows < 3000, "{rows} rows came before the silence");
 }
