@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|again|growth|memory|outage|faults|sync|instructions
+# Load scenarios with thresholds: load/run.sh single|batches|decide|recommend|again|growth|reports|memory|outage|faults|sync|instructions
 # Starts a release build on a data directory of its own and ends it by its process id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -250,6 +250,7 @@ instructions() {
 }
 
 . "$here/growth.sh"
+. "$here/reports.sh"
 
 case ${1:-} in
     single) start_ashna; start_nginx; against_nginx single ;;
@@ -258,6 +259,7 @@ case ${1:-} in
         # The visitors' past is a quarter more clicks: it is learned and tuned to meanwhile.
         sleep "$SETTLE_SECONDS"; against_nginx "$1" ;;
     growth) growth ;;
+    reports) reports_scenario ;;
     memory) start_ashna; memory ;;
     outage) outage ;;
     faults) faults "${2:-50}" ;;

@@ -38,6 +38,7 @@ use crate::{
     geo::Geo,
     http::{
         body::budget::Budget,
+        flight::Flights,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
@@ -142,7 +143,8 @@ impl App {
         let flows = Flows { config, durable: &durable, profiles: &profiles, learning: &learning, metrics: &metrics };
         let collector = flows.collector(geo, &salts, &seal);
         let personalizer = flows.personalizer(seal);
-        let reports = Reports::new(store.clone(), config.ingest.session_minutes);
+        let minutes = config.ingest.session_minutes;
+        let reports = Reports::with_queue(store.clone(), minutes, &config.reports, metrics.reports.clone());
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
@@ -184,6 +186,7 @@ impl App {
             collector,
             personalizer,
             reports,
+            report_flights: Flights::default(),
             privacy,
             removal,
             control: control.clone(),

@@ -18,6 +18,7 @@ mod learn;
 mod merge;
 mod profiles;
 mod rate;
+mod reports;
 mod server;
 mod smtp;
 
@@ -37,6 +38,7 @@ pub use journal::Journal;
 pub use learn::Learn;
 pub use profiles::Profiles;
 pub use rate::Rate;
+pub use reports::Reports;
 use serde::Deserialize;
 pub use server::Server;
 pub use smtp::Smtp;
@@ -62,6 +64,8 @@ pub struct Config {
     pub rate: Rate,
     /// `[clickhouse]`.
     pub clickhouse: Clickhouse,
+    /// `[reports]`.
+    pub reports: Reports,
     /// `[journal]`.
     pub journal: Journal,
     /// `[dedup]`.

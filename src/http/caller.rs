@@ -87,6 +87,15 @@ impl Caller {
         matches!(self, Self::Person(session) if session.user.membership.masked)
     }
 
+    /// Who takes turns with others where all use one thing.
+    #[must_use]
+    pub fn turn(&self) -> String {
+        match self {
+            Self::Person(session) => format!("person {}", session.user.id),
+            Self::Program(key) => format!("key {}", key.id),
+        }
+    }
+
     /// May read this site's reports.
     pub fn may_read(&self, site: SiteId) -> Result<(), ApiError> {
         let is_theirs = match self {

@@ -17,8 +17,11 @@ use crate::{
     wire::admin::ErrorBody,
 };
 
+/// When it is worth asking again what was not ready in time beside others.
+const CROWDED_SECONDS: u64 = 10;
+
 /// An answer that is not a success.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum ApiError {
     /// No such thing here.
     NotFound,
@@ -52,6 +55,10 @@ pub enum ApiError {
     RateLimited(u64),
     /// Not now; seconds to wait and why.
     Unavailable(u64, String),
+    /// Other questions are ahead; seconds to wait and why.
+    ReportsBusy(u64, String),
+    /// More work than one question may be.
+    QuestionTooLarge(String),
     /// Our fault; logged, not told.
     Internal(String),
 }
@@ -90,6 +97,8 @@ impl ApiError {
                 "more events than the owner allows; `Retry-After` says when there is room again",
             ),
             Self::Unavailable(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message),
+            Self::ReportsBusy(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "reports_busy", message),
+            Self::QuestionTooLarge(message) => (StatusCode::UNPROCESSABLE_ENTITY, "question_too_large", message),
             Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log tells what")
             }
@@ -105,7 +114,10 @@ impl IntoResponse for ApiError {
         let (status, code, message) = self.parts();
         let mut answer = (status, Json(ErrorBody { status: status.as_u16(), code, message })).into_response();
         match &self {
-            Self::TooMany(seconds) | Self::RateLimited(seconds) | Self::Unavailable(seconds, _) => {
+            Self::TooMany(seconds)
+            | Self::RateLimited(seconds)
+            | Self::Unavailable(seconds, _)
+            | Self::ReportsBusy(seconds, _) => {
                 answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
             Self::Unauthorized => {
@@ -144,7 +156,10 @@ impl From<ReportError> for ApiError {
     fn from(error: ReportError) -> Self {
         if error.is_passing() {
             tracing::info!(%error, "a report must wait");
-            return Self::Unavailable(2, "the warehouse is starting or busy; reports are back in a moment".into());
+            return Self::Unavailable(
+                2,
+                "the warehouse is starting or cannot answer just now; reports are back in a moment".into(),
+            );
         }
         if let ReportError::Store(cause) = &error {
             let why = match cause.kind() {
@@ -159,6 +174,9 @@ impl From<ReportError> for ApiError {
             }
         }
         match error {
+            ReportError::Busy(busy) => Self::ReportsBusy(busy.retry_after.as_secs(), busy.to_string()),
+            ReportError::Crowded => Self::ReportsBusy(CROWDED_SECONDS, error.to_string()),
+            ReportError::TooLarge(_) => Self::QuestionTooLarge(error.to_string()),
             ReportError::Question(message) => Self::Invalid(message),
             ReportError::NotFound(_) => Self::NotFound,
             ReportError::Store(error) => Self::Internal(error.to_string()),
@@ -204,6 +222,36 @@ impl From<AccessError> for ApiError {
             AccessError::Unusable(message) => Self::Invalid(message.into()),
             AccessError::Control(error) => error.into(),
             AccessError::Hashing(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{reports::queue::Busy, store::Exceeded};
+
+    #[test]
+    fn reports_that_were_not_answered_say_what_to_do() {
+        let told = |error: ReportError| {
+            let error = ApiError::from(error);
+            let (status, code, message) = error.parts();
+            let (status, code, message) = (status.as_u16(), code, message.to_owned());
+            let retry =
+                error.into_response().headers().get(header::RETRY_AFTER).map(|v| v.to_str().unwrap().to_owned());
+            (status, code, message, retry)
+        };
+        let busy = Busy { ahead: 3, retry_after: Duration::from_secs(7) };
+        let message = "busy: 3 questions are ahead of this one; ask again in 7 s";
+        assert_eq!(told(ReportError::Busy(busy)), (503, "reports_busy", message.into(), Some("7".into())));
+        let (status, code, _, retry) = told(ReportError::Crowded);
+        assert_eq!((status, code, retry), (503, "reports_busy", Some("10".into())));
+        for exceeded in [Exceeded::Memory, Exceeded::Time] {
+            let (status, code, message, retry) = told(ReportError::TooLarge(exceeded));
+            assert_eq!((status, code, retry), (422, "question_too_large", None));
+            assert!(message.contains("shorter period") && !message.contains('\n'), "{message}");
         }
     }
 }

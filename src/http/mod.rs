@@ -16,6 +16,7 @@ pub mod edits;
 pub mod entry;
 pub mod error;
 pub mod extract;
+pub mod flight;
 pub mod local;
 pub mod login_cookies;
 pub mod masking;

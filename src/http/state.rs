@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{body::budget::Budget, rate::Rates};
+use super::{
+    body::budget::Budget,
+    error::ApiError,
+    flight::{Flights, ReportKey, Written},
+    rate::Rates,
+};
 use crate::{
     access::Access,
     catalog::Catalog,
@@ -45,6 +50,8 @@ pub struct Rooms {
     pub personalizer: Personalizer,
     /// Answering marketers.
     pub reports: Reports,
+    /// Their questions under way.
+    pub report_flights: Flights<ReportKey, Result<Written, ApiError>>,
     /// Export and erasure.
     pub privacy: Privacy,
     /// Removing sites.

@@ -3,7 +3,7 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{ReportError, Reports, limit, money, period::Period};
+use super::{Report, ReportError, Reports, limit, money, period::Period};
 use crate::{
     model::Site,
     wire::reports::{
@@ -50,7 +50,8 @@ impl Reports {
         params.push(("by", by.into()));
         params.extend(money::params(site));
         params.push(("limit", limit(question.limit)?));
-        let found: Vec<FoundSource> = self.store.query(SOURCES, &params).await?;
+        let asked = self.ask(Report::Sources);
+        let found: Vec<FoundSource> = asked.query(SOURCES, &params).await?;
         let row = |f: FoundSource| SourceRow {
             value: f.value,
             visitors: f.visitors,
@@ -79,7 +80,8 @@ impl Reports {
         params.push(("session_ms", self.session_ms(site)));
         params.push(("by", by.into()));
         params.push(("limit", limit(question.limit)?));
-        let found: Vec<FoundVisitors> = self.store.query(VISITORS, &params).await?;
+        let asked = self.ask(Report::Visitors);
+        let found: Vec<FoundVisitors> = asked.query(VISITORS, &params).await?;
         let row = |f: FoundVisitors| VisitorRow {
             value: f.value,
             visitors: f.visitors,

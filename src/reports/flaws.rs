@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{ReportError, Reports, limit, moment, money, period::Period};
+use super::{Report, ReportError, Reports, limit, moment, money, period::Period};
 use crate::{
     model::Site,
     store::Row,
@@ -41,8 +41,9 @@ impl Reports {
         let mut params = period.params(site.id);
         params.extend(money::params(site));
         params.push(("limit", limit(question.limit)?));
-        let violations: Vec<FoundViolation> = self.store.query(VIOLATIONS, &params).await?;
-        let unconverted: Vec<FoundCurrency> = self.store.query(UNCONVERTED, &params).await?;
+        let asked = self.ask(Report::Flaws);
+        let violations: Vec<FoundViolation> = asked.query(VIOLATIONS, &params).await?;
+        let unconverted: Vec<FoundCurrency> = asked.query(UNCONVERTED, &params).await?;
         let violation = |found: FoundViolation| Violation {
             event: found.event,
             violation: found.violation,

@@ -2,7 +2,8 @@
 //!
 //! A question arrives as a struct of [`crate::wire::reports`], is checked here — what the asker must mend is a
 //! [`ReportError::Question`] — and becomes one or a few questions of `store/sql/reports.*.sql`. Nothing is
-//! written, nothing is cached but the lists behind a funnel's `dropped_list`. In every report robots are kept
+//! written, nothing is cached but the lists behind a funnel's `dropped_list`. Questions wait for their turn in a bounded
+//! [`queue`], and each has its share of the warehouse. In every report robots are kept
 //! aside, visitors are those with an id, and sessions are derived from the ordered events of the period.
 //!
 //! ```no_run
@@ -15,6 +16,7 @@
 //! ```
 
 mod acquisition;
+mod asked;
 pub mod csv;
 mod flaws;
 pub mod funnel;
@@ -23,15 +25,26 @@ mod overview;
 mod pages;
 mod period;
 mod person;
+pub mod queue;
 mod realtime;
 mod recommendations;
 mod schema;
+mod share;
 mod visitor;
 mod what_if;
 
+use std::sync::Arc;
+
+use asked::Asked;
+pub use asked::Report;
+use queue::{Asker, Busy};
+use share::{Queues, Shares};
+
 use crate::{
+    config::{self, Config},
     model::{Site, Timestamp},
-    store::{ErrorKind, Param, Store, StoreError},
+    store::{ErrorKind, Exceeded, Param, Store, StoreError},
+    telemetry::ReportMetrics,
 };
 
 /// Rows of a report when the question does not say.
@@ -41,12 +54,22 @@ const LIMIT_MAX: u32 = 1000;
 /// Characters of a text in a question.
 const TEXT_MAX: usize = 500;
 
-/// Answers questions. Share it: it holds the lists behind a funnel's handles.
-#[derive(Debug)]
+/// Answers the questions of one asker. Clones of it, and those of other askers, share the queue in front of the
+/// warehouse and the lists behind a funnel's handles.
+#[derive(Debug, Clone)]
 pub struct Reports {
+    shared: Arc<Shared>,
+    asker: Asker,
+}
+
+#[derive(Debug)]
+struct Shared {
     store: Store,
     session_minutes: u64,
     shelf: funnel::Shelf,
+    queues: Queues,
+    shares: Shares,
+    metrics: ReportMetrics,
 }
 
 /// Why there is no answer.
@@ -58,30 +81,70 @@ pub enum ReportError {
     /// There is no such thing (any more).
     #[error("{0}")]
     NotFound(&'static str),
+    /// Others are before it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// It was not ready in time, but others ran beside it.
+    #[error("the question was not ready in time, because others ran beside it; ask again in a moment")]
+    Crowded,
+    /// It needs more than one question may have, whoever else asks.
+    #[error("{}", too_large(*.0))]
+    TooLarge(Exceeded),
     /// The warehouse did not answer; its kind says whether to try again.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ReportError {
-    /// Whether the same question may be answered in a moment.
+    /// Whether the same question may be answered in a moment, once the warehouse is there.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry)
+        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry || error.is_without_tables())
+    }
+}
+
+const fn too_large(exceeded: Exceeded) -> &'static str {
+    match exceeded {
+        Exceeded::Memory => {
+            "the question needs more memory than one report may use: ask for a shorter period, or with fewer steps or \
+             values; the owner can raise reports.memory_bytes_max"
+        }
+        Exceeded::Time => {
+            "the question takes longer than one report may: ask for a shorter period, or with fewer steps or \
+             conditions; the owner can raise clickhouse.query_timeout_ms"
+        }
     }
 }
 
 impl Reports {
     /// Reports from this store; a session ends after `session_minutes` without an event where a site does not
-    /// say otherwise.
+    /// say otherwise. The queue is that of the default settings.
     #[must_use]
     pub fn new(store: Store, session_minutes: u64) -> Self {
-        Self { store, session_minutes, shelf: funnel::Shelf::default() }
+        Self::with_queue(store, session_minutes, &Config::defaults().reports, ReportMetrics::default())
+    }
+
+    /// The same with a queue as configured, counted in these metrics.
+    #[must_use]
+    pub fn with_queue(store: Store, session_minutes: u64, config: &config::Reports, metrics: ReportMetrics) -> Self {
+        let (queues, shares) = (Queues::new(config, &metrics), Shares::new(config));
+        let shared = Shared { store, session_minutes, shelf: funnel::Shelf::default(), queues, shares, metrics };
+        Self { shared: Arc::new(shared), asker: Asker::from("") }
+    }
+
+    /// The same for questions of this asker, a person or a program, who takes turns with others.
+    #[must_use]
+    pub fn asked_by(&self, asker: &str) -> Self {
+        Self { shared: Arc::clone(&self.shared), asker: asker.into() }
+    }
+
+    fn ask(&self, report: Report) -> Asked<'_> {
+        Asked::new(self, report)
     }
 
     /// The silence that ends a session of this site, as a parameter.
     fn session_ms(&self, site: &Site) -> Param {
-        Param::I64(site.visitors.session_ms(self.session_minutes))
+        Param::I64(site.visitors.session_ms(self.shared.session_minutes))
     }
 }
 

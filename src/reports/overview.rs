@@ -6,7 +6,7 @@ use crate::store::Row;
 use serde::Deserialize;
 
 use super::{
-    ReportError, Reports, moment, money,
+    Asked, Report, ReportError, Reports, moment, money,
     period::{Period, unit},
 };
 use crate::{
@@ -53,9 +53,10 @@ impl Reports {
     pub async fn overview(&self, site: &Site, question: &OverviewQuestion) -> Result<Overview, ReportError> {
         let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
         let steps = period.steps(question.interval)?;
-        let (events, sessions) = self.figures(site, &period, question.interval).await?;
+        let asked = self.ask(Report::Overview);
+        let (events, sessions) = self.figures(&asked, site, &period, question.interval).await?;
         // One step is enough of what came before.
-        let (events_before, sessions_before) = self.figures(site, &period.previous(), Interval::Month).await?;
+        let (events_before, sessions_before) = self.figures(&asked, site, &period.previous(), Interval::Month).await?;
         Ok(Overview {
             totals: totals(&events, &sessions),
             previous: totals(&events_before, &sessions_before),
@@ -66,6 +67,7 @@ impl Reports {
 
     async fn figures(
         &self,
+        asked: &Asked<'_>,
         site: &Site,
         period: &Period,
         interval: Interval,
@@ -75,18 +77,18 @@ impl Reports {
         params.push(("timezone", period.timezone()));
         params.extend(money::params(site));
         params.push(("session_ms", self.session_ms(site)));
-        let mut events: Vec<EventsRow> = self.store.query(EVENTS, &params).await?;
+        let mut events: Vec<EventsRow> = asked.query(EVENTS, &params).await?;
         // A person is one visitor with however many browsers. Few sites know such people, and then few of
         // them: they are looked for apart, so that counting everybody else stays cheap.
-        if !self.store.query::<u8>(JOINED_EXIST, &params[..1]).await?.is_empty() {
-            for row in self.store.query::<FurtherRow>(JOINED, &params).await? {
+        if !asked.query::<u8>(JOINED_EXIST, &params[..1]).await?.is_empty() {
+            for row in asked.query::<FurtherRow>(JOINED, &params).await? {
                 let counted = events.iter_mut().find(|e| (e.is_total, e.bucket_ms) == (row.is_total, row.bucket_ms));
                 if let Some(counted) = counted {
                     counted.visitors = counted.visitors.saturating_sub(row.further);
                 }
             }
         }
-        Ok((events, self.store.query(SESSIONS, &params).await?))
+        Ok((events, asked.query(SESSIONS, &params).await?))
     }
 }
 

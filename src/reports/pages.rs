@@ -3,7 +3,7 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{ReportError, Reports, check_text, limit, period::Period};
+use super::{Report, ReportError, Reports, check_text, limit, period::Period};
 use crate::{
     model::Site,
     wire::reports::{PageRow, Pages, PagesQuestion},
@@ -35,7 +35,7 @@ impl Reports {
         params.push(("session_ms", self.session_ms(site)));
         params.push(("search", search.into()));
         params.push(("limit", limit(question.limit)?));
-        let found: Vec<Found> = self.store.query(PAGES, &params).await?;
+        let found: Vec<Found> = self.ask(Report::Pages).query(PAGES, &params).await?;
         let total = found.first().map_or(0, |row| row.total);
         let row = |f: Found| PageRow {
             path: f.path,

@@ -5,7 +5,7 @@ use crate::{
     store::Param,
 };
 
-use super::{ReportError, Reports};
+use super::{Asked, ReportError};
 
 const PERSON_OF: &str = include_str!("../store/sql/reports.person_of.sql");
 const RENAMED: &str = include_str!("../store/sql/reports.person_renamed.sql");
@@ -19,11 +19,11 @@ const NAMES_MAX: u32 = 64;
 /// Browsers of one person.
 const VISITORS_MAX: u32 = 100;
 
-impl Reports {
+impl Asked<'_> {
     /// The visitors that are one person with this one, itself first.
     pub(super) async fn visitors_joined(&self, site: &Site, visitor: VisitorId) -> Result<Vec<VisitorId>, ReportError> {
         let who = [("site", Param::U32(site.id.0)), ("visitor", Param::U128(visitor.0))];
-        let Some(mut user) = self.store.query::<String>(PERSON_OF, &who).await?.pop() else {
+        let Some(mut user) = self.query::<String>(PERSON_OF, &who).await?.pop() else {
             return Ok(vec![visitor]);
         };
         for _ in 0..RENAMED_MAX {
@@ -42,7 +42,7 @@ impl Reports {
         }
         let people =
             [("site", Param::U32(site.id.0)), ("users", Param::ArrayStr(names)), ("limit", Param::U32(VISITORS_MAX))];
-        let mut visitors = self.store.query::<u128>(VISITORS, &people).await?;
+        let mut visitors = self.query::<u128>(VISITORS, &people).await?;
         visitors.retain(|id| *id != visitor.0);
         Ok([visitor].into_iter().chain(visitors.into_iter().map(VisitorId)).collect())
     }
@@ -53,6 +53,6 @@ impl Reports {
             ("users", Param::ArrayStr(users.to_vec())),
             ("limit", Param::U32(NAMES_MAX)),
         ];
-        Ok(self.store.query(question, &params).await?)
+        self.query(question, &params).await
     }
 }

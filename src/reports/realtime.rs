@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{ReportError, Reports, event_name, moment, some};
+use super::{Report, ReportError, Reports, event_name, moment, some};
 use crate::{
     model::{Site, Timestamp, VisitorId},
     store::Param,
@@ -66,9 +66,10 @@ impl Reports {
             ("active_ms", Param::I64(now.0 - HERE_MINUTES * MINUTE_MS)),
             ("limit", Param::U32(RECENT_MAX)),
         ];
-        let minutes: Vec<MinuteRow> = self.store.query(MINUTES, &params).await?;
-        let facts: Vec<FactRow> = self.store.query(NOW, &params).await?;
-        let recent: Vec<RecentRow> = self.store.query(RECENT, &params).await?;
+        let asked = self.ask(Report::Realtime);
+        let minutes: Vec<MinuteRow> = asked.query(MINUTES, &params).await?;
+        let facts: Vec<FactRow> = asked.query(NOW, &params).await?;
+        let recent: Vec<RecentRow> = asked.query(RECENT, &params).await?;
         let known: HashMap<i64, &MinuteRow> = minutes.iter().map(|row| (row.minute_ms, row)).collect();
         let minute = |n: i64| {
             let at = from + n * MINUTE_MS;

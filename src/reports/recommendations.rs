@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{ReportError, Reports, check_text, money, period::Period, refuse, some};
+use super::{Report, ReportError, Reports, check_text, money, period::Period, refuse, some};
 use crate::{
     estimate::{Interval, Moments},
     model::Site,
@@ -79,11 +79,12 @@ impl Reports {
         }
         let mut params = period.params(site.id);
         params.push(("slot", slot(question.slot.as_deref())?));
-        let places: Vec<Place> = self.store.query(PLACES, &params).await?;
-        let unproved: Vec<u64> = self.store.query(UNPROVED, &period.params(site.id)).await?;
+        let asked = self.ask(Report::Recommendations);
+        let places: Vec<Place> = asked.query(PLACES, &params).await?;
+        let unproved: Vec<u64> = asked.query(UNPROVED, &period.params(site.id)).await?;
         params.push(("window_ms", Param::I64(i64::from(window_days) * DAY_MS)));
         params.extend(money::params(site));
-        let found: Vec<Found> = self.store.query(ROWS, &params).await?;
+        let found: Vec<Found> = asked.query(ROWS, &params).await?;
         let all = found.iter().find(|row| row.slot.is_empty() && row.model.is_empty());
         Ok(Recommendations {
             currency: site.currency.as_str().to_owned(),

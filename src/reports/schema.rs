@@ -3,7 +3,7 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{ReportError, Reports, refuse};
+use super::{Report, ReportError, Reports, refuse};
 use crate::{
     model::{Site, Timestamp},
     store::Param,
@@ -40,7 +40,7 @@ impl Reports {
             ("to_ms", Param::I64(now.0 + DAY_MS)),
             ("limit", Param::U32(NAMES_MAX)),
         ];
-        let found: Vec<Found> = self.store.query(SCHEMA, &params).await?;
+        let found: Vec<Found> = self.ask(Report::Schema).query(SCHEMA, &params).await?;
         let event = |f: Found| EventSchema { name: f.name, count: f.count, properties: f.properties };
         Ok(Schema { events: found.into_iter().map(event).collect() })
     }

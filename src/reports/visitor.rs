@@ -4,7 +4,7 @@ use crate::store::Row;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ReportError, Reports, event_name, limit, moment, money, some};
+use super::{Report, ReportError, Reports, event_name, limit, moment, money, some};
 use crate::{
     model::{Site, VisitorId},
     store::Param,
@@ -51,21 +51,23 @@ impl Reports {
         entries: Option<u32>,
     ) -> Result<VisitorHistory, ReportError> {
         let entries = limit(entries)?;
-        let visitors = self.visitors_joined(site, visitor).await?;
+        let asked = self.ask(Report::Visitor);
+        let visitors = asked.visitors_joined(site, visitor).await?;
         let ids: Vec<String> = visitors.iter().map(ToString::to_string).collect();
-        let mut who = vec![("site", Param::U32(site.id.0)), ("visitors", Param::ArrayStr(ids.clone()))];
+        let numbers = Param::ArrayU128(visitors.iter().map(|visitor| visitor.0).collect());
+        let mut who = vec![("site", Param::U32(site.id.0)), ("visitors", numbers.clone())];
         who.extend(money::params(site));
-        let Some(header) = self.store.query::<Header>(VISITOR, &who).await?.pop() else {
+        let Some(header) = asked.query::<Header>(VISITOR, &who).await?.pop() else {
             return Err(ReportError::NotFound("no such visitor"));
         };
         let when = [
             ("site", Param::U32(site.id.0)),
-            ("visitors", Param::ArrayStr(ids.clone())),
+            ("visitors", numbers),
             ("from_ms", Param::I64(header.first_ms.max(header.last_ms - TIMELINE_MS))),
             ("to_ms", Param::I64(header.last_ms + 1)),
             ("limit", entries),
         ];
-        let timeline: Vec<Entry> = self.store.query(TIMELINE, &when).await?;
+        let timeline: Vec<Entry> = asked.query(TIMELINE, &when).await?;
         Ok(VisitorHistory {
             visitor: visitor.to_string(),
             visitors: ids,

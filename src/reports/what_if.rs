@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 
 use super::{
-    ReportError, Reports,
+    Report, ReportError, Reports,
     period::Period,
     recommendations::{slot, told, whole},
     refuse,
@@ -64,7 +64,8 @@ impl Reports {
         let mut params = period.params(site.id);
         params.push(("slot", slot(question.slot.as_deref())?));
         params.push(("limit", Param::U64(ROWS_MAX as u64)));
-        let found: Vec<Found> = self.store.query(LOG, &params).await?;
+        let asked = self.ask(Report::WhatIf);
+        let found: Vec<Found> = asked.query(LOG, &params).await?;
         let (mut slots, mut models) = (Numbers::default(), Numbers::default());
         let mut shown: BTreeMap<String, u64> = BTreeMap::new();
         let sampled = found.len() == ROWS_MAX;

@@ -28,6 +28,9 @@ pub enum StoreError {
          `ashna adopt` to take it over"
     )]
     Foreign,
+    /// What came was not worked through: the work failed.
+    #[error("{0}")]
+    Lost(String),
     /// The database cannot be called so.
     #[error("clickhouse.database must be a plain name of letters, digits and _, not {0:?}")]
     BadDatabaseName(String),
@@ -65,7 +68,36 @@ pub enum ErrorKind {
     Fatal,
 }
 
+/// Which limit a question went beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceeded {
+    /// The memory that it may use.
+    Memory,
+    /// The time that it may take.
+    Time,
+}
+
 impl StoreError {
+    /// Which of its own limits a question went beyond; `None` for every other error, also where the warehouse
+    /// as a whole has no memory left.
+    #[must_use]
+    pub fn exceeded(&self) -> Option<Exceeded> {
+        match self {
+            // MEMORY_LIMIT_EXCEEDED names the whole server's limit `(total)`.
+            Self::Refused { code: 241, message } if !message.contains("(total)") => Some(Exceeded::Memory),
+            // TIMEOUT_EXCEEDED, TOO_SLOW.
+            Self::Refused { code: 159 | 160, .. } => Some(Exceeded::Time),
+            _ => None,
+        }
+    }
+
+    /// Whether the database or a table is missing, as before the first migration.
+    #[must_use]
+    pub fn is_without_tables(&self) -> bool {
+        // UNKNOWN_TABLE, UNKNOWN_DATABASE.
+        matches!(self, Self::Refused { code: 60 | 81, .. })
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -75,6 +107,7 @@ impl StoreError {
             Self::MigrationFailed { source, .. } => source.kind(),
             Self::Misfit(_)
             | Self::Foreign
+            | Self::Lost(_)
             | Self::BadDatabaseName(_)
             | Self::MigrationChanged(_)
             | Self::MigrationFromTheFuture(_) => ErrorKind::Fatal,
@@ -174,5 +207,18 @@ mod tests {
         check("Code: 246. DB::Exception: Empty marks file", |k| *k == ErrorKind::Damaged);
         check("Code: 4242. DB::Exception: something new", |k| *k == ErrorKind::Retry);
         check("<html>502 Bad Gateway</html>", |k| *k == ErrorKind::Retry);
+    }
+
+    #[test]
+    fn a_question_s_own_limits_are_known_from_the_server_s() {
+        let exceeded = |answer: &str| StoreError::from_answer(answer).exceeded();
+        let of_query = "Code: 241. DB::Exception: Query memory limit exceeded: would use 288.25 MiB";
+        let of_server = "Code: 241. DB::Exception: (total) memory limit exceeded: would use 10.00 GiB";
+        let timeout = "Code: 159. DB::Exception: Timeout exceeded: elapsed 1021.881 ms, maximum: 1000 ms.";
+        assert_eq!(exceeded(of_query), Some(Exceeded::Memory));
+        assert_eq!(exceeded(of_server), None);
+        assert_eq!(exceeded(timeout), Some(Exceeded::Time));
+        assert_eq!(StoreError::TimedOut(Duration::from_secs(1)).exceeded(), None, "a silent server says nothing of it");
+        assert!(StoreError::from_answer("Code: 81. DB::Exception: Database ashna does not exist").is_without_tables());
     }
 }

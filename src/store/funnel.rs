@@ -10,7 +10,7 @@ use fragments::Fragments;
 pub use fragments::is_column;
 use serde::Deserialize;
 
-use super::{Param, Store, StoreError, seconds};
+use super::{Param, Store, StoreError};
 use crate::{
     model::{SiteId, VisitorId},
     wire::reports::FunnelStep,
@@ -79,8 +79,8 @@ impl Store {
         ];
         let text = if question.strict { STRICT_HISTORIES } else { HISTORIES };
         let text = text.replace("$MARKS", &marks).replace("$GROUP", &group);
-        let mut query = self.client().query_raw(without_header(&text));
-        query = query.with_setting("max_execution_time", seconds(self.query_timeout));
+        let limit = self.share.time(self.query_timeout);
+        let mut query = self.reading(without_header(&text), limit);
         for (name, value) in texts.params.iter().map(|(n, v)| (n.as_str(), v)).chain(last.iter().map(|(n, v)| (*n, v)))
         {
             query = query.param(name, value);
@@ -92,7 +92,7 @@ impl Store {
             }
             Ok(())
         };
-        self.within(self.query_timeout, read).await
+        self.within(limit, read).await
     }
 
     /// The `limit` most frequent values of the breakdown among the visitors who enter.
@@ -111,12 +111,12 @@ impl Store {
         let enters: Vec<String> = entries.map(|(_, step)| texts.step(step)).collect();
         let value = texts.value(breakdown);
         let text = GROUPS.replace("$ENTERS", &enters.join(" OR ")).replace("$VALUE", &value);
-        let mut query = self.client().query_raw(without_header(&text));
-        query = query.with_setting("max_execution_time", seconds(self.query_timeout));
+        let limit = self.share.time(self.query_timeout);
+        let mut query = self.reading(without_header(&text), limit);
         for (name, value) in &texts.params {
             query = query.param(name, value);
         }
-        self.within(self.query_timeout, query.fetch_all()).await
+        self.within(limit, query.fetch_all()).await
     }
 }
 

@@ -27,6 +27,7 @@ mod privacy;
 mod proof;
 pub mod read;
 pub mod rows;
+mod share;
 mod site_removal;
 mod write;
 
@@ -38,15 +39,16 @@ use std::{
     time::Duration,
 };
 
-pub use clickhouse::Row;
-use clickhouse::{Client, Compression, RowOwned, RowRead};
+use clickhouse::{Client, Compression};
+pub use clickhouse::{Row, RowOwned, RowRead};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 pub use block::Block;
-pub use error::{ErrorKind, StoreError};
+pub use error::{ErrorKind, Exceeded, StoreError};
 pub use parts::{Part, SetAside};
 pub use proof::Held;
+pub use share::{Limits, Priority, Share};
 pub use write::Rows;
 
 use crate::config::{self, Endpoint};
@@ -60,6 +62,7 @@ pub struct Store {
     query_timeout: Duration,
     /// The warehouse belongs to another installation: nothing is asked of it.
     is_foreign: Arc<AtomicBool>,
+    share: Share,
 }
 
 impl std::fmt::Debug for Store {
@@ -91,6 +94,8 @@ pub enum Param {
     ArrayStr(Vec<String>),
     /// `Array(UInt8)`, `Array(UInt32)` or `Array(UInt64)`.
     ArrayU64(Vec<u64>),
+    /// `Array(UInt128)`.
+    ArrayU128(Vec<u128>),
 }
 
 impl From<&str> for Param {
@@ -112,6 +117,7 @@ impl Serialize for Param {
             Self::Str(value) => value.serialize(serializer),
             Self::ArrayStr(value) => value.serialize(serializer),
             Self::ArrayU64(value) => value.serialize(serializer),
+            Self::ArrayU128(value) => value.serialize(serializer),
         }
     }
 }
@@ -125,6 +131,7 @@ impl Store {
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
             is_foreign: Arc::default(),
+            share: Share::default(),
         }
     }
 
@@ -138,7 +145,8 @@ impl Store {
         self.endpoint.borrow().clone()
     }
 
-    /// Asks one question and reads the whole answer; the question itself must bound it.
+    /// Asks one question and reads the whole answer; the question itself must bound it. It only reads, and the
+    /// warehouse stops working on it when the returned future is dropped.
     ///
     /// # Errors
     /// When the warehouse cannot be reached or refuses, or the answer does not fit `T`.
@@ -146,12 +154,12 @@ impl Store {
     where
         T: RowOwned + RowRead,
     {
-        let mut query =
-            self.client().query_raw(question).with_setting("max_execution_time", seconds(self.query_timeout));
+        let limit = self.share.time(self.query_timeout);
+        let mut query = self.reading(question, limit);
         for (name, value) in params {
             query = query.param(name, value);
         }
-        self.within(self.query_timeout, query.fetch_all()).await
+        self.within(limit, query.fetch_all()).await
     }
 
     /// Runs one statement that has no answer.

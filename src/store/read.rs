@@ -1,11 +1,13 @@
 //! Questions that the live side asks; the marketers' are in `reports`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clickhouse::Row;
+use futures_util::FutureExt as _;
 use serde::Deserialize;
+use tokio::time::timeout;
 
-use super::{Param, Store, StoreError};
+use super::{Param, Priority, Share, Store, StoreError};
 use crate::model::{
     Action, Channel, Currency, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId,
 };
@@ -85,6 +87,11 @@ struct HistoryRow {
 }
 
 impl Store {
+    /// The store for what a visitor waits for.
+    fn live(&self) -> Self {
+        self.with_share(Share { priority: Priority::Live, ..Share::default() })
+    }
+
     /// The newest `limit` events of one visitor since a moment, oldest first. A row that this
     /// version cannot read (of a newer one) is left out.
     ///
@@ -103,7 +110,7 @@ impl Store {
             ("since", Param::I64(since.0)),
             ("limit", Param::U64(limit as u64)),
         ];
-        let rows: Vec<HistoryRow> = self.query(VISITOR_HISTORY, &params).await?;
+        let rows: Vec<HistoryRow> = self.live().query(VISITOR_HISTORY, &params).await?;
         Ok(rows.into_iter().filter_map(event_of).collect())
     }
 
@@ -119,7 +126,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<VisitorId>, StoreError> {
         let params = [("site", Param::U32(site.0)), ("user", user.into()), ("limit", Param::U64(limit as u64))];
-        Ok(self.query::<u128>(PERSON, &params).await?.into_iter().map(VisitorId).collect())
+        Ok(self.live().query::<u128>(PERSON, &params).await?.into_iter().map(VisitorId).collect())
     }
 
     /// How far the item events of every site since a moment go.
@@ -159,25 +166,38 @@ impl Store {
     /// within each; `each` says whether it wants more. Nothing is held but what is on its way.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// When the warehouse cannot be reached, refuses, takes more than ten minutes in all, or falls silent between
+    /// two rows for longer than a question may take.
     pub async fn each_item_event(
         &self,
         site: SiteId,
         since: Timestamp,
         mut each: impl FnMut(ItemEventRow<'_>) -> bool,
     ) -> Result<(), StoreError> {
-        let mut query = self.client().with_validation(false).query_raw(LEARN_ITEM_EVENTS);
-        query = query.with_setting("max_execution_time", super::seconds(READING_TIME_MAX));
+        let silence = Duration::from_secs(1) + self.query_timeout;
+        let end = Instant::now() + READING_TIME_MAX + Duration::from_secs(1);
+        let mut query = self.reading_unchecked(LEARN_ITEM_EVENTS, READING_TIME_MAX);
         for (name, value) in [("site", Param::U32(site.0)), ("since", Param::I64(since.0))] {
             query = query.param(name, &value);
         }
         let mut rows = query.fetch::<ItemEventRow<'_>>()?;
-        while let Some(row) = rows.next().await? {
+        // Sorting comes before the first row and may take long; what follows is only sent.
+        let mut wait = READING_TIME_MAX;
+        loop {
+            // Most rows have arrived with others before: a timer is only made where something is waited for.
+            let row = match rows.next().now_or_never() {
+                Some(row) => row,
+                None => {
+                    let wait = wait.min(end.saturating_duration_since(Instant::now()));
+                    timeout(wait, rows.next()).await.map_err(|_| StoreError::TimedOut(wait))?
+                }
+            };
+            let Some(row) = row? else { return Ok(()) };
             if !each(row) {
-                break;
+                return Ok(());
             }
+            wait = silence;
         }
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Background tasks: each has a name, none outlives a stop, and none fails unseen ([`supervisor`]).
 
+mod apart;
 mod contained;
 mod detached;
 mod patient;
@@ -8,6 +9,7 @@ mod supervisor;
 
 use std::{future::Future, time::Duration};
 
+pub use apart::apart;
 pub use contained::contained;
 pub use detached::Detached;
 pub use patient::{Lost, patiently};

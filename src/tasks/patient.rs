@@ -28,10 +28,19 @@ pub fn patiently<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Result<T, Lost>> + Send + 'static {
+    stepping_back(name, NICENESS, work)
+}
+
+/// The same with a step back of one's own.
+pub(super) fn stepping_back<T: Send + 'static>(
+    name: &'static str,
+    niceness: i32,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Result<T, Lost>> + Send + 'static {
     let (done, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         // Priorities are a thread's own on Linux; where they cannot be had it is merely less polite.
-        let _ = rustix::process::nice(NICENESS);
+        let _ = rustix::process::nice(niceness);
         let _ = done.send(work());
     });
     if let Err(error) = thread {

@@ -8,6 +8,7 @@ pub mod connections;
 pub mod failures;
 pub mod health;
 pub mod learning;
+mod reports;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -25,6 +26,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+pub use reports::ReportMetrics;
 
 use self::{connections::Connections, failures::Failures, learning::Learning};
 use crate::{
@@ -110,6 +112,8 @@ pub struct Metrics {
     pub visits_remembered: Counter,
     /// Seconds from a decision request to its answer.
     pub decision_seconds: Histogram,
+    /// Marketers' questions.
+    pub reports: ReportMetrics,
     /// Records ever written to the journal; persisted.
     pub journal_kept: Gauge,
     /// Records inserted into the warehouse; persisted.
@@ -158,6 +162,7 @@ impl Default for Metrics {
             visits_asked: Counter::default(),
             visits_remembered: Counter::default(),
             decision_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
+            reports: ReportMetrics::default(),
             journal_kept: Gauge::default(),
             journal_inserted: Gauge::default(),
             journal_quarantined: Gauge::default(),
@@ -198,6 +203,7 @@ impl Default for Metrics {
         metrics.failures.register(&mut registry);
         metrics.learning.register(&mut registry);
         metrics.connections.register(&mut registry);
+        metrics.reports.register(&mut registry);
         for (name, help, gauge) in [
             ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
             ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),

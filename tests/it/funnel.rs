@@ -267,3 +267,18 @@ async fn the_dropped_list_names_those_who_went_no_further() {
     let gone = reports.funnel_dropped(&site(), &list(0), None, ms(3_600_000)).await;
     assert!(matches!(gone, Err(ReportError::NotFound(_))));
 }
+
+#[tokio::test]
+async fn a_list_is_whole_before_the_warehouse_has_its_people_s_details() {
+    let database = database().await;
+    store(&database, vec![did(0, 1, VIEWED), did(10, 1, ADDED), did(20, 2, VIEWED), did(30, 3, VIEWED)]).await;
+    let reports = Reports::new(database.clone(), 30);
+    let funnel = ask(&reports, &steps(&[VIEWED, ADDED]), &json!({})).await;
+    // The table that knows them is filled a moment after the one that funnels read.
+    database.execute("TRUNCATE TABLE visitor_events", &[]).await.unwrap();
+    let list = funnel.steps[0].dropped_list.clone().unwrap();
+    let dropped = reports.funnel_dropped(&site(), &list, None, ms(0)).await.unwrap();
+    let shown: Vec<_> = dropped.visitors.iter().map(|v| (v.visitor.clone(), v.last_at.0)).collect();
+    assert_eq!(shown, [(format!("{:032x}", 3), ms(30)), (format!("{:032x}", 2), ms(20))]);
+    assert_eq!(dropped.total, 2);
+}

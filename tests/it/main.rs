@@ -35,6 +35,7 @@ mod rate;
 mod recommendations;
 mod recorded;
 mod recovered;
+mod report_queue;
 mod reports;
 mod segment;
 mod service;

@@ -7,6 +7,8 @@ export function failureText(error: unknown): string {
   if (error.status === 0) return t('failure.unreachable');
   if (error.code === 'bad_credentials') return t('failure.bad_credentials');
   if (error.status === 429) return t('failure.too_many', { seconds: error.retryAfter ?? 30 });
+  if (error.code === 'reports_busy') return t('failure.busy_text');
+  if (error.code === 'question_too_large') return t('failure.question_too_large');
   if (error.status === 503) return t('failure.warming_text');
   return error.message;
 }

@@ -3,22 +3,29 @@
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::HeaderValue,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
+    catalog::SiteSnapshot,
     clock,
     http::{
         body,
         caller::Caller,
         error::ApiError,
         extract::{Path, Query, SitePath},
+        flight::{ReportKey, Written},
         state::Doors,
     },
-    reports::csv::{self, Table},
+    model::SiteId,
+    reports::{
+        Reports,
+        csv::{self, Table},
+    },
     wire::{
         admin::{Quality, VisitorBody},
         reports::{Dropped, RealtimeQuestion, Schema},
@@ -49,7 +56,7 @@ pub struct Extent {
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = Object,
     responses((status = 200, body = Object), (status = 422, description = "the question must be mended"),
-        (status = 503, description = "the warehouse is starting")))]
+        (status = 503, description = "the warehouse is starting, or too many reports are ahead: `Retry-After` says when")))]
 pub async fn report(
     State(doors): State<Doors>,
     caller: Caller,
@@ -66,25 +73,46 @@ pub async fn report(
         asks_for_nobody(&bytes)?;
     }
     let snapshot = doors.catalog.site(id)?;
-    let (site, reports, now) = (&*snapshot.site, &doors.reports, clock::now());
     let as_csv = format.format.as_deref() == Some("csv");
-    match name.as_str() {
-        "overview" => table(as_csv, &name, &reports.overview(site, &question(&bytes)?).await?),
-        "pages" => table(as_csv, &name, &reports.pages(site, &question(&bytes)?).await?),
-        "sources" => table(as_csv, &name, &reports.sources(site, &question(&bytes)?).await?),
-        "visitors" => table(as_csv, &name, &reports.visitors(site, &question(&bytes)?).await?),
-        "funnel" => table(as_csv, &name, &reports.funnel(site, &question(&bytes)?, now).await?),
+    if name == "quality" {
+        return Ok(Json(quality(&doors, snapshot.site.id)).into_response());
+    }
+    let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
+    let (asking, reports) = (doors.clone(), doors.reports.asked_by(&caller.turn()));
+    // A page that is open twice, or by two, is worked out once.
+    let work = async move { answer(&asking, &reports, &snapshot, &name, as_csv, &bytes).await };
+    let (answer, is_shared) = doors.report_flights.join(key, || work.boxed());
+    if is_shared {
+        doors.metrics.reports.shared.inc();
+    }
+    Ok(answer.await?.into_response())
+}
+
+async fn answer(
+    doors: &Doors,
+    reports: &Reports,
+    snapshot: &SiteSnapshot,
+    name: &str,
+    as_csv: bool,
+    bytes: &[u8],
+) -> Result<Written, ApiError> {
+    let (site, now) = (&*snapshot.site, clock::now());
+    match name {
+        "overview" => table(as_csv, name, &reports.overview(site, &question(bytes)?).await?),
+        "pages" => table(as_csv, name, &reports.pages(site, &question(bytes)?).await?),
+        "sources" => table(as_csv, name, &reports.sources(site, &question(bytes)?).await?),
+        "visitors" => table(as_csv, name, &reports.visitors(site, &question(bytes)?).await?),
+        "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
         "realtime" => {
-            let RealtimeQuestion {} = question(&bytes)?;
-            Ok(Json(reports.realtime(site, now).await?).into_response())
+            let RealtimeQuestion {} = question(bytes)?;
+            json(&reports.realtime(site, now).await?)
         }
         "recommendations" => {
             let (items, _) = doors.personalizer.shares(&snapshot.site);
-            table(as_csv, &name, &reports.recommendations(site, &question(&bytes)?, items).await?)
+            table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
-        "what-if" => Ok(Json(reports.what_if(site, &question(&bytes)?).await?).into_response()),
-        "flaws" => table(as_csv, &name, &reports.flaws(site, &question(&bytes)?).await?),
-        "quality" => Ok(Json(quality(&doors, site.id)).into_response()),
+        "what-if" => json(&reports.what_if(site, &question(bytes)?).await?),
+        "flaws" => table(as_csv, name, &reports.flaws(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
     }
 }
@@ -100,7 +128,7 @@ pub async fn schema(
 ) -> Result<Json<Schema>, ApiError> {
     caller.may_read(id)?;
     let site = doors.catalog.site(id)?;
-    Ok(Json(doors.reports.schema(&site.site, extent.days, clock::now()).await?))
+    Ok(Json(doors.reports.asked_by(&caller.turn()).schema(&site.site, extent.days, clock::now()).await?))
 }
 
 /// Those who went no further than a step of a funnel, by the handle in the funnel's answer.
@@ -115,8 +143,8 @@ pub async fn dropped(
 ) -> Result<Json<Dropped>, ApiError> {
     caller.may_read(id)?;
     let Path((_, handle)) = path;
-    let site = doors.catalog.site(id)?;
-    Ok(Json(doors.reports.funnel_dropped(&site.site, &handle, extent.limit, clock::now()).await?))
+    let (site, reports) = (doors.catalog.site(id)?, doors.reports.asked_by(&caller.turn()));
+    Ok(Json(reports.funnel_dropped(&site.site, &handle, extent.limit, clock::now()).await?))
 }
 
 /// One visitor: what was stored, and what the live profile knows.
@@ -133,7 +161,7 @@ pub async fn visitor(
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     let site = doors.catalog.site(id)?;
-    let history = doors.reports.visitor(&site.site, visitor, extent.limit).await?;
+    let history = doors.reports.asked_by(&caller.turn()).visitor(&site.site, visitor, extent.limit).await?;
     let profile = doors.personalizer.profile(id, visitor).await;
     Ok(Json(VisitorBody::new(history, &profile, doors.personalizer.affinities(&profile, &site))))
 }
@@ -167,19 +195,22 @@ fn question<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|e| ApiError::Invalid(format!("the question cannot be understood: {e}")))
 }
 
-fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<Response, ApiError> {
+fn json<T: Serialize>(answer: &T) -> Result<Written, ApiError> {
+    let bytes = serde_json::to_vec(answer).map_err(|e| ApiError::Internal(e.to_string()))?;
+    Ok(Written::Json(bytes.into()))
+}
+
+fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<Written, ApiError> {
     if !as_csv {
-        return Ok(Json(answer).into_response());
+        return json(answer);
     }
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"ashna-{name}.csv\""))
         .map_err(|e| ApiError::Internal(e.to_string()))?;
-    let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)], csv::write(answer))
-        .into_response())
+    Ok(Written::Csv(csv::write(answer).into(), disposition))
 }
 
 /// Both laws, in figures: the site's since start, and the journal's over its whole life.
-fn quality(doors: &Doors, site: crate::model::SiteId) -> Quality {
+fn quality(doors: &Doors, site: SiteId) -> Quality {
     let outcome = doors.metrics.of_site(site);
     let words =
         |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();

@@ -12,7 +12,10 @@ mod matcher_tests;
 mod shelf;
 mod tally;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use crate::store::Row;
 use matcher::{GROUP_SHIFT, Mark, Matcher, Order, Plan};
@@ -21,11 +24,12 @@ pub use shelf::Shelf;
 use shelf::{Latest, List};
 use tally::Tally;
 
-use super::{LIMIT_MAX, ReportError, Reports, moment, period::Period, refuse, some};
+use super::{LIMIT_MAX, Report, ReportError, Reports, moment, period::Period, refuse, some};
 use crate::{
-    model::{Site, Timestamp, VisitorId},
-    store::{Param, funnel::Question},
-    wire::reports::{Dropped, DroppedVisitor, Funnel, FunnelGroup, FunnelOrder, FunnelQuestion},
+    model::{Site, SiteId, Timestamp, VisitorId},
+    store::{Param, Store, StoreError, funnel::Question},
+    tasks::apart,
+    wire::reports::{Dropped, DroppedVisitor, Funnel, FunnelGroup, FunnelOrder, FunnelQuestion, FunnelStepAnswer},
 };
 
 const DROPPED: &str = include_str!("../../store/sql/reports.funnel_dropped.sql");
@@ -37,7 +41,7 @@ const DROPPED_DEFAULT: u32 = 100;
 /// Bits of a mark's number below the time.
 const FLAG_BITS: u32 = 26;
 
-#[derive(Row, Deserialize)]
+#[derive(Default, Row, Deserialize)]
 struct DroppedRow {
     visitor: u128,
     last_ms: i64,
@@ -55,23 +59,24 @@ impl Reports {
         let started = Instant::now();
         let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
         check::check(question)?;
-        let asked = asked(site, &period, question);
-        let groups = match asked.breakdown {
-            Some(breakdown) => self.store.funnel_groups(asked, breakdown, GROUPS_MAX).await?,
+        let asked = self.ask(Report::Funnel);
+        let groups = match breakdown(question) {
+            Some(breakdown) => {
+                let question = of_warehouse(site.id, &period, question);
+                let store = asked.store().await?;
+                asked.finish(store.funnel_groups(question, breakdown, GROUPS_MAX)).await?
+            }
             None => Vec::new(),
         };
-        let mut counted = Counted::new(&period, question, groups.len() + 1);
-        self.store.funnel_histories(asked, &groups, |visitor, marks| counted.add(visitor, marks)).await?;
-        let (mut steps, by_group, lists) = counted.into_answers();
-        let handles = self.shelf.put(site.id, lists, now);
+        let (store, counting) = (asked.store().await?.clone(), (site.id, question.clone(), groups));
+        // Millions of histories are work for a thread of its own.
+        let counted = apart("funnel", count(store, period, counting));
+        let counted = async { counted.await.unwrap_or_else(|lost| Err(StoreError::Lost(lost.to_string()))) };
+        let Answers { mut steps, breakdown, lists } = asked.finish(counted).await?;
+        let handles = self.shared.shelf.put(site.id, lists, now);
         for (step, handle) in steps.iter_mut().zip(handles) {
             step.dropped_list = Some(handle);
         }
-        let names = std::iter::once(OTHER.to_owned()).chain(groups);
-        let breakdown = asked.breakdown.map(|_| {
-            let shown = names.zip(by_group).filter(|(_, tally)| !tally.is_empty());
-            shown.map(|(name, tally)| (name, FunnelGroup { steps: tally.answers() })).collect::<BTreeMap<_, _>>()
-        });
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Funnel { steps, breakdown, took_ms })
     }
@@ -92,26 +97,44 @@ impl Reports {
         if !(1..=LIMIT_MAX).contains(&limit) {
             return refuse("limit must be 1 to 1000");
         }
-        let Some((step, list)) = self.shelf.get(site.id, handle, now) else {
+        let Some((step, list)) = self.shared.shelf.get(site.id, handle, now) else {
             return Err(ReportError::NotFound("this list has expired: ask the funnel again"));
         };
-        let shown = list.visitors.iter().take(limit as usize).map(ToString::to_string).collect();
-        let params = [("site", Param::U32(site.id.0)), ("visitors", Param::ArrayStr(shown))];
-        let rows: Vec<DroppedRow> = self.store.query(DROPPED, &params).await?;
-        let visitor = |row: DroppedRow| DroppedVisitor {
-            visitor: VisitorId(row.visitor).to_string(),
+        let shown = &list.visitors[..list.visitors.len().min(limit as usize)];
+        let ids = Param::ArrayU128(shown.iter().map(|(visitor, _)| visitor.0).collect());
+        let params = [("site", Param::U32(site.id.0)), ("visitors", ids)];
+        let rows: Vec<DroppedRow> = self.ask(Report::Dropped).query(DROPPED, &params).await?;
+        Ok(Dropped { step, visitors: described(shown, rows), total: list.total })
+    }
+}
+
+/// Everybody of the list, the last seen first. Of one who came within the last moments the warehouse may not know
+/// more yet than that they entered.
+fn described(shown: &[(VisitorId, Timestamp)], rows: Vec<DroppedRow>) -> Vec<DroppedVisitor> {
+    let mut known: HashMap<u128, DroppedRow> = rows.into_iter().map(|row| (row.visitor, row)).collect();
+    let visitor = |(visitor, entered): &(VisitorId, Timestamp)| {
+        let row = known.remove(&visitor.0);
+        let row = row.unwrap_or_else(|| DroppedRow { visitor: visitor.0, last_ms: entered.0, ..DroppedRow::default() });
+        DroppedVisitor {
+            visitor: visitor.to_string(),
             last_at: moment(row.last_ms),
             user_id: some(row.user_id),
             country: row.country,
             device: row.device,
-        };
-        Ok(Dropped { step, visitors: rows.into_iter().map(visitor).collect(), total: list.total })
-    }
+        }
+    };
+    let mut visitors: Vec<DroppedVisitor> = shown.iter().map(visitor).collect();
+    visitors.sort_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.visitor.cmp(&b.visitor)));
+    visitors
 }
 
-fn asked<'a>(site: &Site, period: &Period, question: &'a FunnelQuestion) -> Question<'a> {
+fn breakdown(question: &FunnelQuestion) -> Option<&str> {
+    question.breakdown.as_deref().map(str::trim).filter(|field| !field.is_empty())
+}
+
+fn of_warehouse<'a>(site: SiteId, period: &Period, question: &'a FunnelQuestion) -> Question<'a> {
     Question {
-        site: site.id,
+        site,
         from_ms: period.from,
         to_ms: period.to,
         // An entry lies before `to`, so its last step at most a window after the millisecond before.
@@ -121,8 +144,34 @@ fn asked<'a>(site: &Site, period: &Period, question: &'a FunnelQuestion) -> Ques
         strict: question.order == FunnelOrder::Strict,
         ignore: &question.ignore,
         entry_bits: if question.order == FunnelOrder::Any { (1 << question.steps.len()) - 1 } else { 1 },
-        breakdown: question.breakdown.as_deref().map(str::trim).filter(|field| !field.is_empty()),
+        breakdown: breakdown(question),
     }
+}
+
+/// What was counted.
+struct Answers {
+    steps: Vec<FunnelStepAnswer>,
+    breakdown: Option<BTreeMap<String, FunnelGroup>>,
+    lists: Vec<List>,
+}
+
+/// Reads the histories and counts them.
+async fn count(
+    store: Store,
+    period: Period,
+    (site, question, groups): (SiteId, FunnelQuestion, Vec<String>),
+) -> Result<Answers, StoreError> {
+    let asked = of_warehouse(site, &period, &question);
+    let mut counted = Counted::new(&period, &question, groups.len() + 1);
+    store.funnel_histories(asked, &groups, |visitor, marks| counted.add(visitor, marks)).await?;
+    let by_group = std::mem::take(&mut counted.by_group);
+    let breakdown = asked.breakdown.is_some().then(|| {
+        let names = std::iter::once(OTHER.to_owned()).chain(groups);
+        let shown = names.zip(by_group).filter(|(_, tally)| !tally.is_empty());
+        shown.map(|(name, tally)| (name, FunnelGroup { steps: tally.answers() })).collect()
+    });
+    let lists = counted.take_lists();
+    Ok(Answers { steps: counted.all.answers(), breakdown, lists })
 }
 
 /// All that is counted while visitors stream by.
@@ -132,6 +181,7 @@ struct Counted {
     all: Tally,
     by_group: Vec<Tally>,
     ended: Vec<Latest>,
+    from: Timestamp,
 }
 
 impl Counted {
@@ -150,6 +200,7 @@ impl Counted {
             all: Tally::new(steps),
             by_group: vec![Tally::new(steps); groups],
             ended: std::iter::repeat_with(Latest::default).take(steps).collect(),
+            from: Timestamp(period.from),
         }
     }
 
@@ -166,14 +217,13 @@ impl Counted {
         {
             tally.add(&found);
         }
-        self.ended[found.depth - 1].offer(found.at[0], visitor);
+        self.ended[found.depth - 1].offer(self.from.plus(found.at[0]), visitor);
     }
 
-    fn into_answers(self) -> (Vec<crate::wire::reports::FunnelStepAnswer>, Vec<Tally>, Vec<List>) {
+    fn take_lists(&mut self) -> Vec<List> {
         let totals = (0..self.ended.len()).map(|step| self.all.ended_at(step)).collect::<Vec<_>>();
-        let lists = self.ended.into_iter().zip(totals);
-        let lists = lists.map(|(latest, total)| List { total, visitors: latest.into_visitors() }).collect();
-        (self.all.answers(), self.by_group, lists)
+        let lists = std::mem::take(&mut self.ended).into_iter().zip(totals);
+        lists.map(|(latest, total)| List { total, visitors: latest.into_visitors() }).collect()
     }
 }
 

@@ -15,8 +15,8 @@ use crate::model::{SiteId, Timestamp, VisitorId};
 const KEPT_MS: i64 = 3_600_000;
 /// Visitors in one list; the rest are only counted.
 pub(super) const LIST_MAX: usize = 10_000;
-/// Visitors in all lists together (16 bytes each); the oldest lists are let go beyond it.
-const VISITORS_MAX: usize = 2_000_000;
+/// Visitors in all lists together (32 bytes each); the oldest lists are let go beyond it.
+const VISITORS_MAX: usize = 1_000_000;
 /// Funnels that lists are kept of.
 const FUNNELS_MAX: usize = 1000;
 
@@ -39,8 +39,8 @@ struct Shelved {
 pub(super) struct List {
     /// How many there are.
     pub(super) total: u64,
-    /// Those who entered last, first.
-    pub(super) visitors: Vec<VisitorId>,
+    /// Those who entered last, first, with the moment at which each entered.
+    pub(super) visitors: Vec<(VisitorId, Timestamp)>,
 }
 
 impl Shelf {
@@ -78,20 +78,20 @@ impl Shelved {
 /// The visitors who entered last, of however many are offered.
 #[derive(Debug, Default)]
 pub(super) struct Latest {
-    entered: Vec<(i64, VisitorId)>,
+    entered: Vec<(Timestamp, VisitorId)>,
 }
 
 impl Latest {
-    pub(super) fn offer(&mut self, entered_at: i64, visitor: VisitorId) {
+    pub(super) fn offer(&mut self, entered_at: Timestamp, visitor: VisitorId) {
         self.entered.push((entered_at, visitor));
         if self.entered.len() >= 2 * LIST_MAX {
             self.shorten();
         }
     }
 
-    pub(super) fn into_visitors(mut self) -> Vec<VisitorId> {
+    pub(super) fn into_visitors(mut self) -> Vec<(VisitorId, Timestamp)> {
         self.shorten();
-        self.entered.into_iter().map(|(_, visitor)| visitor).collect()
+        self.entered.into_iter().map(|(at, visitor)| (visitor, at)).collect()
     }
 
     fn shorten(&mut self) {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn list(of: std::ops::Range<u128>) -> List {
-        List { total: 99, visitors: of.map(VisitorId).collect() }
+        List { total: 99, visitors: of.map(|id| (VisitorId(id), Timestamp(5))).collect() }
     }
 
     #[test]
@@ -134,9 +134,10 @@ mod tests {
     fn the_latest_are_kept() {
         let mut latest = Latest::default();
         for n in 0..50_000 {
-            latest.offer(n, VisitorId(n.unsigned_abs().into()));
+            latest.offer(Timestamp(n), VisitorId(n.unsigned_abs().into()));
         }
         let kept = latest.into_visitors();
-        assert_eq!((kept.len(), kept[0], kept[LIST_MAX - 1]), (LIST_MAX, VisitorId(49_999), VisitorId(40_000)));
+        let one = |n: i64| (VisitorId(n.unsigned_abs().into()), Timestamp(n));
+        assert_eq!((kept.len(), kept[0], kept[LIST_MAX - 1]), (LIST_MAX, one(49_999), one(40_000)));
     }
 }

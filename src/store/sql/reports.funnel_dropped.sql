@@ -1,5 +1,5 @@
 -- Who are these visitors?
---   site UInt32, visitors Array(String) (32 hexadecimal digits each)
+--   site UInt32, visitors Array(UInt128)
 SELECT
     visitor,
     toUnixTimestamp64Milli(max(occurred_at)) AS last_ms,
@@ -8,6 +8,6 @@ SELECT
     argMaxIf(toString(device), (occurred_at, position), device != '') AS device
 FROM visitor_events
 WHERE site_id = {site:UInt32}
-  AND visitor IN arrayMap(hex -> reinterpretAsUInt128(reverse(unhex(hex))), {visitors:Array(String)})
+  AND visitor IN {visitors:Array(UInt128)}
 GROUP BY visitor
 ORDER BY last_ms DESC, visitor

@@ -32,6 +32,10 @@ pub enum Fault {
     Delay(Duration),
     /// The answer never comes and the connection stays open.
     Hang,
+    /// The answer waits until the fault is another.
+    Hold,
+    /// The first bytes of the answer come, then no more, and the connection stays open.
+    StallAfter(usize),
 }
 
 /// What went through.
@@ -116,13 +120,13 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, c
     let down = async {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
-            let fault = *fault.lock().unwrap();
+            let fault = no_hold(&fault).await;
             counted.answered.fetch_add(1, Relaxed);
             if fault != Fault::None {
                 counted.struck.fetch_add(1, Relaxed);
             }
             let passed = match fault {
-                Fault::None => read,
+                Fault::None | Fault::Hold => read,
                 Fault::Refuse | Fault::LoseAnswer => return,
                 Fault::CutAnswer(at) => at.min(read),
                 Fault::Delay(time) => {
@@ -130,6 +134,10 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, c
                     read
                 }
                 Fault::Hang => std::future::pending().await,
+                Fault::StallAfter(at) => {
+                    let _ = to_client.write_all(&bytes[..at.min(read)]).await;
+                    std::future::pending().await
+                }
             };
             if to_client.write_all(&bytes[..passed]).await.is_err() || passed < read {
                 return;
@@ -138,4 +146,15 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, c
     };
     // Either side's end closes both: what the engine was told by then it has.
     tokio::select! { () = up => {}, () = down => {} }
+}
+
+/// The fault, once it is not to hold answers back.
+async fn no_hold(fault: &Mutex<Fault>) -> Fault {
+    loop {
+        let now = *fault.lock().unwrap();
+        if now != Fault::Hold {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -38,6 +38,9 @@ export const frame = {
   'failure.too_many': 'Too many attempts. Try again in {seconds, plural, one {# second} other {# seconds}}.',
   'failure.warming': 'Reports are warming up',
   'failure.warming_text': 'The reports engine is starting. Events are being taken meanwhile; this page tries again by itself.',
+  'failure.busy': 'Other reports come first',
+  'failure.busy_text': 'Other questions are being worked on; this page tries again by itself.',
+  'failure.question_too_large': 'This question is too large for one report. Choose a shorter period, or fewer steps, conditions or values.',
 
   'login.title': 'Log in',
   'login.email': 'E-mail',

@@ -1,0 +1,58 @@
+# The reports scenario of run.sh: a warehouse of REPORTS_EVENTS invented events, a tenth as many visitors with two
+# sessions of five events each within 90 days, and many questions at once. The rows are put into the warehouse
+# itself, by its own interface, in pieces. REPORTS_DATA=DIR takes a data directory that was filled before, or fills it.
+
+REPORTS_EVENTS=${REPORTS_EVENTS:-20000000}
+
+# ask_engine: one statement on standard input.
+ask_engine() {
+    curl -sS --fail-with-body "$engine_url/?database=ashna" -H 'x-clickhouse-user: ashna' -H "x-clickhouse-key: $secret" --data-binary @-
+}
+
+# fill_reports SITE: page views and shop events by chance, the same every time but for the day they end on.
+fill_reports() {
+    local piece=1000000 from=0
+    while [ "$from" -lt "$REPORTS_EVENTS" ]; do
+        ask_engine <<SQL
+INSERT INTO events (journal, position, site_id, message, kind, name, action, occurred_at, received_at, visitor, session_start, path,
+    device, country, channel, source, host, properties, amount_minor, currency)
+SELECT 1, number, $1, number, if(dice < 40, 2, 1),
+    multiIf(dice < 40, '', dice < 60, 'Product Viewed', dice < 67, 'Product Added', dice < 70, 'Order Completed', 'Slot Viewed'),
+    multiIf(dice < 40, 0, dice < 60, 1, dice < 67, 4, dice < 70, 7, 10),
+    at, at, reinterpretAsUInt128(sipHash128(intDiv(number, 10))), start, concat('/p/', toString(number % 600)),
+    ['desktop', 'mobile', 'tablet'][visit % 3 + 1], ['DE', 'IR', 'US', 'FR', 'GB'][visit % 5 + 1],
+    ['Direct', 'Organic Search', 'Paid Search', 'Referral'][visit % 4 + 1], ['', 'google', 'bing', 'example.com'][visit % 4 + 1],
+    'shop.example', concat('{"price":', toString(number % 100), '}'),
+    if(dice BETWEEN 67 AND 69, 1000 + number % 9000, 0), if(dice BETWEEN 67 AND 69, 'EUR', '')
+FROM
+(
+    SELECT number, cityHash64(number) % 100 AS dice, cityHash64(intDiv(number, 5), 3) AS visit,
+        toDateTime64(toStartOfDay(now()), 3, 'UTC') - toIntervalDay(90)
+            + toIntervalMillisecond(cityHash64(intDiv(number, 5), 7) % 7770000000) AS start,
+        start + toIntervalMillisecond((number % 5) * 60000 + cityHash64(number, 9) % 30000) AS at
+    FROM numbers($from, $piece)
+)
+SQL
+        from=$((from + piece))
+    done
+    await_long 1200 has_merged
+}
+
+reports_scenario() {
+    # What is learned from the events is no part of this.
+    export ASHNA__LEARN__EVENTS_MAX=1000 ASHNA__LEARN__REFRESH_SECONDS=86400
+    [ -z "${REPORTS_DATA:-}" ] || { mkdir -p "$REPORTS_DATA"; ln -s "$(cd "$REPORTS_DATA" && pwd)" "$folder/data"; }
+    start_ashna
+    # Its command line: engine-child KIND FILE DIRECTORY PORT …
+    engine_port=$(tr '\0' '\n' <"/proc/$engine/cmdline" | grep -A 4 '^engine-child$' | tail -n 1)
+    secret=$(cat "$folder/data/engine/secret") engine_url=http://127.0.0.1:$engine_port
+    local site keys=()
+    site=$("$binary" site list --json --data-dir "$folder/data" | node -pe \
+        'JSON.parse(require("fs").readFileSync(0)).find((site) => site.demo).site_id')
+    [ "$(echo "SELECT count() > 0 FROM events WHERE site_id = $site" | ask_engine)" = 1 ] || fill_reports "$site"
+    for _ in 1 2; do
+        keys+=("$("$binary" key add --site "$site" --scope read --json --data-dir "$folder/data" | node -pe 'JSON.parse(require("fs").readFileSync(0)).key')")
+    done
+    LOAD_SITE=$site LOAD_KEYS="${keys[*]}" LOAD_ENGINE=$engine_url LOAD_ENGINE_KEY=$secret \
+        LOAD_PIDS="$service $engine" node "$here/reports.mjs"
+}

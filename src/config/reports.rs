@@ -1,0 +1,19 @@
+//! `[reports]`.
+
+use serde::Deserialize;
+
+/// Marketers' questions to the warehouse. Every key is explained in `config.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reports {
+    /// `reports.running_max`.
+    pub running_max: usize,
+    /// `reports.waiting_max`.
+    pub waiting_max: usize,
+    /// `reports.wait_ms`.
+    pub wait_ms: u64,
+    /// `reports.memory_bytes_max`.
+    pub memory_bytes_max: u64,
+    /// `reports.threads_max`.
+    pub threads_max: u64,
+}
