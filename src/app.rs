@@ -6,16 +6,18 @@ mod gauges;
 mod health;
 mod lock;
 mod parts;
+mod private;
 mod recover;
 mod reserve;
+mod waiting;
+mod warehouse;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use tokio::sync::watch;
 
 use self::{
@@ -32,9 +34,11 @@ use crate::{
     control::Control,
     dedup::Dedup,
     delivery::Delivery,
-    engine::Engine,
+    engine::{self, Engine},
+    geo::Geo,
     http::{
         body::budget::Budget,
+        observe::HotRoutes,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
@@ -45,7 +49,7 @@ use crate::{
     profiles::Profiles,
     reports::Reports,
     salts::Salts,
-    store::Store,
+    store::{self, Condition, Store},
     tasks::{Detached, Supervision, Tasks},
     telemetry::{
         Metrics,
@@ -65,6 +69,8 @@ pub struct App {
     pub front: Tasks,
     /// True once the warehouse's tables are up to date.
     pub warehouse: watch::Receiver<bool>,
+    /// How the warehouse is, and what is wrong with it.
+    pub condition: watch::Receiver<Condition>,
     supervision: Supervision,
     service: Component,
     back: Tasks,
@@ -89,7 +95,8 @@ pub struct Start {
 impl App {
     /// Opens everything in `data_dir`. Returns when events can be taken; the warehouse may still be starting.
     pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+        store::check(&config.clickhouse)?;
+        private::prepare(data_dir)?;
         let lock = lock::DataLock::take(data_dir)?;
         let (metrics, health) = (Arc::new(Metrics::default()), Health::default());
         let supervision = Supervision::new(health.clone(), metrics.failures.clone());
@@ -111,7 +118,7 @@ impl App {
         let delivery = durable.delivery(config, data_dir, &store)?;
         let profiles = parts::live_profiles(config, &catalog, &durable.journal, &store);
         let seal = parts::exposure_seal(&control).await?;
-        let feeds = parts::feeds(&catalog, &control, &config.feeds, &mut back);
+        let feeds = parts::feeds(&catalog, &control, &config.feeds, &metrics, &mut back);
         let reporting = learn::Reporting {
             metrics: metrics.learning.clone(),
             component: Some(health.component("learning", Serves::Nothing)),
@@ -122,12 +129,13 @@ impl App {
         learning.run(&mut back);
 
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
+        let geo = parts::places(&config.geo, &metrics, &mut back)?;
         let collector = Collector::new(
             config.ingest.clone(),
             Arc::clone(&durable.journal),
             durable.dedup.clone(),
             (Arc::clone(&profiles), Arc::clone(&learning.learn)),
-            parts::places(&config.geo, &metrics, &mut back)?,
+            Arc::clone(&geo),
             (Arc::clone(&salts), seal.clone()),
             Arc::clone(&metrics),
         );
@@ -144,18 +152,27 @@ impl App {
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
         let keeper = IdKeeper::new(&durable.dedup, &durable.journal, &delivery, durable.ids_safe_below, data_dir);
-        let warehouse = Background { store, salts, profiles: Arc::clone(&profiles), keeper, health: health.clone() }
-            .run(delivery, &mut back);
+        let is_ours = engine.is_some();
+        let (warehouse, condition) =
+            Background { store, salts, profiles: Arc::clone(&profiles), keeper, health: health.clone(), is_ours }
+                .run(delivery, &mut back);
         let (journal, dedup) = (durable.journal, durable.dedup);
-        let gauges = Gauges {
+        let gauges = Arc::new(Gauges {
             metrics: Arc::clone(&metrics),
             journal: Arc::clone(&journal),
             dedup: dedup.clone(),
             progress: progress.clone(),
             profiles,
             learn: learning.learn,
-            warehouse: warehouse.clone(),
-        };
+            condition: condition.clone(),
+            health: health.clone(),
+            geo,
+            engine: engine.clone(),
+            data_dir: data_dir.to_owned(),
+            waiting: Mutex::default(),
+        });
+        let aging = Arc::clone(&gauges);
+        back.spawn_restarting("waiting_age", move |stopping| Arc::clone(&aging).watch_waiting(stopping));
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
             bodies: Budget::new(config.server.bodies_bytes_max),
@@ -177,6 +194,7 @@ impl App {
             },
             quarantine,
             refresh_gauges: Box::new(move || gauges.refresh()),
+            hot_routes: HotRoutes::of(&metrics.operations.requests),
             metrics,
         });
         Ok(Self {
@@ -185,6 +203,7 @@ impl App {
             engine,
             front: Tasks::under(&supervision),
             warehouse,
+            condition,
             supervision,
             service,
             back,
@@ -256,12 +275,15 @@ struct Background {
     profiles: Arc<Profiles>,
     keeper: IdKeeper,
     health: Health,
+    /// The warehouse is the embedded engine.
+    is_ours: bool,
 }
 
 impl Background {
-    /// Starts all of it; the answer turns true once the warehouse's tables are up to date.
-    fn run(self, delivery: Delivery, tasks: &mut Tasks) -> watch::Receiver<bool> {
-        let Self { store, salts, profiles, keeper, health } = self;
+    /// Starts all of it. The first answer turns true once the warehouse's tables are up to date, the second is how
+    /// the warehouse is.
+    fn run(self, delivery: Delivery, tasks: &mut Tasks) -> (watch::Receiver<bool>, watch::Receiver<Condition>) {
+        let Self { store, salts, profiles, keeper, health, is_ours } = self;
         let (ready, warehouse) = watch::channel(false);
         let (delivered, following) = (delivery.delivered(), Arc::clone(&profiles));
         tasks.spawn_restarting("profile_release", move |stopping| {
@@ -271,13 +293,26 @@ impl Background {
         tasks.spawn_restarting("message_ids", move |stopping| Arc::clone(&keeper).run(stopping));
         let component = health.component("warehouse", Serves::Reports);
         component.down("warehouse_starting", "the warehouse is starting");
+        let warehouse_keeper = warehouse::Keeper::new(store, ready, component, is_ours);
+        let condition = warehouse_keeper.condition();
         // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
         // begins from the checkpoint, which is the one way of going on that every kill has tested.
-        tasks.spawn_fatal("delivery", move |stopping| {
-            background::keep_warehouse(store, delivery, ready, component, stopping)
-        });
+        tasks.spawn_fatal("delivery", move |stopping| warehouse_keeper.run(delivery, stopping));
         tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));
         tasks.spawn_restarting("profile_reads", move |stopping| Arc::clone(&profiles).run(stopping));
-        warehouse
+        (warehouse, condition)
     }
+}
+
+/// Checks what a start needs besides its ports and the network: the files that settings name, the engine.
+///
+/// # Errors
+/// When one of them is missing or unusable.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    Geo::open((!config.geo.database.is_empty()).then(|| Path::new(&config.geo.database)))?;
+    store::check(&config.clickhouse)?;
+    if config.clickhouse.endpoint().is_none() {
+        engine::check(&config.engine)?;
+    }
+    Ok(())
 }

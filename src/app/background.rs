@@ -21,9 +21,8 @@ use crate::{
     model::Position,
     profiles::Profiles,
     salts::Salts,
-    store::{ErrorKind, Store},
     tasks::Stopping,
-    telemetry::{Metrics, health::Component},
+    telemetry::Metrics,
 };
 
 /// Profiles let go of events that the warehouse now has.
@@ -120,31 +119,4 @@ pub async fn keep_salts(salts: Arc<Salts>, mut stopping: Stopping) {
             tracing::error!(%error, "tidying the salts failed");
         }
     }
-}
-
-/// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it.
-pub async fn keep_warehouse(
-    store: Store,
-    delivery: Delivery,
-    ready: watch::Sender<bool>,
-    component: Component,
-    mut stopping: Stopping,
-) {
-    let mut pause = Duration::from_millis(50);
-    loop {
-        match store.migrate().await {
-            Ok(_) => break,
-            Err(error) if error.kind() == ErrorKind::Fatal => {
-                tracing::error!(%error, "the warehouse needs attention: events stay in the journal until it takes them");
-            }
-            Err(error) => tracing::debug!(%error, "the warehouse is not there yet"),
-        }
-        if stopping.sleep(pause).await {
-            return;
-        }
-        pause = (pause * 2).min(Duration::from_secs(2));
-    }
-    component.ok();
-    ready.send_replace(true);
-    delivery.run(stopping).await;
 }

@@ -125,7 +125,11 @@ impl From<ReportError> for ApiError {
     fn from(error: ReportError) -> Self {
         if error.is_passing() {
             tracing::info!(%error, "a report must wait");
-            return Self::Unavailable(2, "the warehouse is starting or busy; reports are back in a moment".into());
+            let message = match &error {
+                ReportError::Store(error) if !error.fault().may_pass() => error.fault().advice(),
+                _ => "the warehouse is starting or busy; reports are back in a moment",
+            };
+            return Self::Unavailable(2, message.into());
         }
         match error {
             ReportError::Question(message) => Self::Invalid(message),

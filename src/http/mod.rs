@@ -17,7 +17,9 @@ pub mod entry;
 pub mod error;
 pub mod extract;
 pub mod local;
+pub mod observe;
 pub mod ops;
+pub mod origin;
 pub mod rate;
 pub mod segment;
 pub mod serve;
@@ -57,6 +59,7 @@ pub fn entry(doors: Doors) -> Entry {
 /// Every route of the service, in one table.
 pub fn router(doors: Doors) -> Router {
     let (private, _) = private().split_for_parts();
+    let private = private.layer(middleware::from_fn_with_state(doors.clone(), origin::guard));
     Router::new()
         .merge(public())
         .merge(
@@ -73,6 +76,7 @@ pub fn router(doors: Doors) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(doors.clone(), observe::routed))
         .with_state(doors)
 }
 

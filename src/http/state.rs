@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{body::budget::Budget, rate::Rates};
+use super::{body::budget::Budget, observe::HotRoutes, rate::Rates};
 use crate::{
     access::Access,
     catalog::Catalog,
@@ -48,6 +48,8 @@ pub struct Rooms {
     pub privacy: Privacy,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Those of the routes that are asked most.
+    pub hot_routes: HotRoutes,
     /// Saved funnels and the like.
     pub control: Control,
     /// Sites' feeds of items.

@@ -31,7 +31,7 @@ mod what_if;
 
 use crate::{
     model::{Site, Timestamp},
-    store::{ErrorKind, Param, Store, StoreError},
+    store::{ErrorKind, Fault, Param, Store, StoreError},
 };
 
 /// Rows of a report when the question does not say.
@@ -67,7 +67,8 @@ impl ReportError {
     /// Whether the same question may be answered in a moment.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry)
+        // While the warehouse as a whole cannot be used, it is not this question that is at fault.
+        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry || error.fault() != Fault::Failing)
     }
 }
 

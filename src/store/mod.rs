@@ -17,13 +17,17 @@
 
 mod block;
 mod columns;
+mod condition;
 mod error;
+mod fault;
 pub mod funnel;
+mod inspect;
 mod migrate;
 mod pieces;
 mod privacy;
 pub mod read;
 pub mod rows;
+mod tls;
 mod twins;
 mod write;
 
@@ -35,7 +39,9 @@ use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 pub use block::Block;
-pub use error::{ErrorKind, StoreError};
+pub use condition::Condition;
+pub use error::{ErrorKind, StoreError, VERSION_MIN};
+pub use fault::Fault;
 pub use write::Rows;
 
 use crate::config::{self, Endpoint};
@@ -104,11 +110,12 @@ impl Serialize for Param {
 }
 
 impl Store {
-    /// A store at this endpoint. Nothing is sent yet.
+    /// A store at this endpoint. Nothing is sent yet. With certificates that cannot be read, see [`check`], no
+    /// secure connection comes about.
     pub fn connect(endpoint: watch::Receiver<Endpoint>, config: &config::Clickhouse) -> Self {
         Self {
             endpoint,
-            client: Client::default(),
+            client: tls::client(tls::roots(config).unwrap_or_else(|_| rustls::RootCertStore::empty())),
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
         }
@@ -178,7 +185,7 @@ impl Store {
     fn client_without_database(&self) -> Client {
         let endpoint = self.endpoint.borrow();
         let client = self.client.clone().with_compression(Self::compression(&endpoint.url));
-        client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password)
+        client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(endpoint.password.expose())
     }
 
     async fn within<T>(
@@ -192,6 +199,14 @@ impl Store {
             Err(_) => Err(StoreError::TimedOut(limit)),
         }
     }
+}
+
+/// Checks what a connection needs on this machine: the certificates to believe.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn check(config: &config::Clickhouse) -> Result<(), StoreError> {
+    tls::roots(config).map(drop)
 }
 
 fn seconds(limit: Duration) -> String {

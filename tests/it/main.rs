@@ -19,6 +19,7 @@ mod import;
 mod import_items;
 mod learn;
 mod meaning;
+mod operations;
 mod overload;
 mod people;
 mod privacy;
