@@ -173,7 +173,7 @@ fn decisions(c: &mut Criterion) {
     let nowhere = Endpoint {
         url: "http://127.0.0.1:9".into(),
         user: "none".into(),
-        password: String::new(),
+        password: "".into(),
         database: "none".into(),
     };
     let profiles = Profiles::new(&config.profiles, 30, 1, Store::connect_to(nowhere, &config.clickhouse));

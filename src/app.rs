@@ -7,16 +7,18 @@ mod health;
 mod installation;
 mod lock;
 mod parts;
+mod private;
 mod recover;
 mod reserve;
+mod waiting;
+mod warehouse;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 pub use installation::adopt;
 use tokio::sync::watch;
 
@@ -34,11 +36,12 @@ use crate::{
     control::Control,
     dedup::Dedup,
     delivery::{Delivery, Guard, watch_space},
-    engine::{Engine, Space},
+    engine::{self, Engine, Space},
     geo::Geo,
     http::{
         body::budget::Budget,
         flight::Flights,
+        observe::HotRoutes,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
@@ -52,7 +55,7 @@ use crate::{
     removal::{self, Removal},
     reports::Reports,
     salts::Salts,
-    store::Store,
+    store::{self, Condition, Store},
     tasks::{Detached, Supervision, Tasks},
     telemetry::{
         Metrics,
@@ -72,6 +75,8 @@ pub struct App {
     pub front: Tasks,
     /// True once the warehouse's tables are up to date.
     pub warehouse: watch::Receiver<bool>,
+    /// How the warehouse is, and what is wrong with it.
+    pub condition: watch::Receiver<Condition>,
     supervision: Supervision,
     service: Component,
     back: Tasks,
@@ -100,7 +105,8 @@ impl App {
     }
 
     async fn open(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+        store::check(&config.clickhouse)?;
+        private::prepare(data_dir)?;
         let lock = lock::DataLock::take(data_dir)?;
         let (metrics, health) = (Arc::new(Metrics::default()), Health::default());
         let supervision = Supervision::new(health.clone(), metrics.failures.clone());
@@ -128,7 +134,7 @@ impl App {
         health::watch_delivery(&health, &delivery);
         let profiles = parts::live_profiles(config, &catalog, &durable.journal, &store);
         let seal = parts::exposure_seal(&control).await?;
-        let feeds = parts::feeds(&catalog, &control, &config.feeds, &mut back);
+        let feeds = parts::feeds(&catalog, &control, &config.feeds, &metrics, &mut back);
         let reporting = learn::Reporting {
             metrics: metrics.learning.clone(),
             component: Some(health.component("learning", Serves::Nothing)),
@@ -141,7 +147,7 @@ impl App {
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
         let geo = parts::places(&config.geo, &metrics, &mut back)?;
         let flows = Flows { config, durable: &durable, profiles: &profiles, learning: &learning, metrics: &metrics };
-        let collector = flows.collector(geo, &salts, &seal);
+        let collector = flows.collector(Arc::clone(&geo), &salts, &seal);
         let personalizer = flows.personalizer(seal);
         let minutes = config.ingest.session_minutes;
         let reports = Reports::with_queue(store.clone(), minutes, &config.reports, metrics.reports.clone());
@@ -149,10 +155,10 @@ impl App {
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
         let keeper = IdKeeper::new(&durable.dedup, &durable.journal, &delivery, durable.ids_safe_below, data_dir);
-        let owner = background::Owner { id: owner, journal: engine.is_none().then(|| durable.journal.id()) };
+        let owner = warehouse::Owner { id: owner, journal: engine.is_none().then(|| durable.journal.id()) };
         let (waits, delivered, stored) = (delivery.waits(), delivery.delivered(), store.clone());
         let following = Arc::clone(&profiles);
-        let warehouse = Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
+        let (warehouse, condition) = Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
             .run(delivery, &mut back);
         let (journal, dedup) = (durable.journal, durable.dedup);
         let removal = keep_people(
@@ -167,7 +173,7 @@ impl App {
             },
             &mut back,
         );
-        let gauges = Gauges {
+        let gauges = Arc::new(Gauges {
             metrics: Arc::clone(&metrics),
             journal: Arc::clone(&journal),
             dedup: dedup.clone(),
@@ -175,8 +181,15 @@ impl App {
             waits,
             profiles,
             learn: learning.learn,
-            warehouse: warehouse.clone(),
-        };
+            condition: condition.clone(),
+            health: health.clone(),
+            geo,
+            engine: engine.clone(),
+            data_dir: data_dir.to_owned(),
+            waiting: Mutex::default(),
+        });
+        let aging = Arc::clone(&gauges);
+        back.spawn_restarting("waiting_age", move |stopping| Arc::clone(&aging).watch_waiting(stopping));
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
             bodies: Budget::new(config.server.bodies_bytes_max),
@@ -200,6 +213,7 @@ impl App {
             },
             quarantine,
             refresh_gauges: Box::new(move || gauges.refresh()),
+            hot_routes: HotRoutes::of(&metrics.operations.requests),
             metrics,
         });
         Ok(Self {
@@ -208,6 +222,7 @@ impl App {
             engine,
             front: Tasks::under(&supervision),
             warehouse,
+            condition,
             supervision,
             service,
             back,
@@ -332,12 +347,13 @@ struct Background {
     /// The embedded engine's disk.
     space: Option<Arc<Space>>,
     /// The installation that may use the warehouse.
-    owner: background::Owner,
+    owner: warehouse::Owner,
 }
 
 impl Background {
-    /// Starts all of it; the answer turns true once the warehouse's tables are up to date.
-    fn run(self, delivery: Delivery, tasks: &mut Tasks) -> watch::Receiver<bool> {
+    /// Starts all of it. The first answer turns true once the warehouse's tables are up to date, the second is how
+    /// the warehouse is.
+    fn run(self, delivery: Delivery, tasks: &mut Tasks) -> (watch::Receiver<bool>, watch::Receiver<Condition>) {
         let Self { store, salts, profiles, keeper, health, space, owner } = self;
         let (ready, warehouse) = watch::channel(false);
         let (delivered, following) = (delivery.delivered(), Arc::clone(&profiles));
@@ -356,13 +372,26 @@ impl Background {
         }
         let component = health.component("warehouse", Serves::Reports);
         component.down("warehouse_starting", "the warehouse is starting");
+        let warehouse_keeper = warehouse::Keeper::new(store, ready, component, (space, owner));
+        let condition = warehouse_keeper.condition();
         // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
         // begins from the checkpoint, which is the one way of going on that every kill has tested.
-        tasks.spawn_fatal("delivery_loop", move |stopping| {
-            background::keep_warehouse(store, delivery, space, owner, (ready, component), stopping)
-        });
+        tasks.spawn_fatal("delivery_loop", move |stopping| warehouse_keeper.run(delivery, stopping));
         tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));
         tasks.spawn_restarting("profile_reads", move |stopping| Arc::clone(&profiles).run(stopping));
-        warehouse
+        (warehouse, condition)
     }
+}
+
+/// Checks what a start needs besides its ports and the network: the files that settings name, the engine.
+///
+/// # Errors
+/// When one of them is missing or unusable.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    Geo::open((!config.geo.database.is_empty()).then(|| Path::new(&config.geo.database)))?;
+    store::check(&config.clickhouse)?;
+    if config.clickhouse.endpoint().is_none() {
+        engine::check(&config.engine)?;
+    }
+    Ok(())
 }

@@ -27,7 +27,12 @@ use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::{config::Config, operate::Operation, telemetry};
+use crate::{
+    config::{Config, Loaded, LogFormat, OptionValue},
+    operate::Operation,
+    store::Condition,
+    telemetry,
+};
 
 /// Ashna lets a website know its visitors and answer each of them personally.
 #[derive(Debug, Parser)]
@@ -51,9 +56,9 @@ struct Common {
     /// Answer with one JSON document on standard output.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log: error, warn, info, debug, or filters such as `ashna::delivery=debug`.
-    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
-    log: String,
+    /// What to log: error, warn, info, debug, or filters such as `warn,ashna::delivery=debug`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,8 +97,8 @@ enum Command {
     /// Make this control database the owner of the journal and the warehouse, after the one they belonged to was lost.
     /// New sites get numbers that neither has seen. The service must not be running.
     Adopt,
-    /// Check the settings and print them as they take effect.
-    CheckConfig,
+    /// Check the settings as `serve` with the same options would, and print them as they take effect.
+    CheckConfig(serve::Options),
     /// Print the description of the private API.
     Openapi,
     /// Open a page in a Chromium of this machine and say what is wrong with its tracker.
@@ -111,16 +116,40 @@ enum CookieKeyCommand {
     },
 }
 
+impl Cli {
+    /// Settings that options stand for.
+    fn settings(&self) -> Vec<OptionValue<'static>> {
+        let mut settings = match &self.command {
+            Command::Serve(options) | Command::CheckConfig(options) => options.settings(),
+            _ => Vec::new(),
+        };
+        settings.extend(self.common.log.clone().map(|filter| ("log", "filter", "--log", filter)));
+        settings
+    }
+
+    /// Whether it is the service, asked to speak JSON: its log then does too.
+    fn is_json_service(&self) -> bool {
+        self.common.json && matches!(self.command, Command::Serve(_))
+    }
+}
+
 /// Runs the command of the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    // What a command writes below the data directory is the owner's alone, from its first moment on.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let cli = Cli::parse();
-    telemetry::start_log(&cli.common.log);
+    let loaded = match Config::load_with(cli.common.config.as_deref(), &cli.settings()) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(&anyhow::Error::from(error)),
+    };
+    let log = &loaded.config.log;
+    telemetry::start_log(&log.filter, log.format == LogFormat::Json || cli.is_json_service());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::from(error)),
     };
-    let done = runtime.block_on(run(cli));
+    let done = runtime.block_on(run(cli, loaded));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -130,17 +159,29 @@ pub fn main() -> ExitCode {
 
 /// One clear line on standard error.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let line = format!("{error:#}").replace('\n', " ");
-    // When even standard error is gone there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "ashna: {line}");
+    // When even standard error is gone there is nowhere left to write.
+    let _ = writeln!(std::io::stderr(), "ashna: {}", line(error));
     ExitCode::FAILURE
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    let config = Config::load(cli.common.config.as_deref())?;
+/// An error with its causes on one line, each said once: many messages repeat their cause already.
+fn line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(|cause| cause.to_string().replace('\n', " ")) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
+    let config = loaded.config;
     let common = &cli.common;
     match cli.command {
-        Command::Serve(options) => serve::run(config, &common.data_dir, options).await,
+        Command::Serve(options) => serve::run(&config, common, &options).await,
         Command::Import(options) => import::run(&config, common, options).await,
         Command::Evaluate(options) => evaluate::run(common, &options),
         Command::Seed(options) => seed::run(&config, common, options).await,
@@ -157,22 +198,34 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Visitor(command) => visitor::run(&config, common, command).await,
         Command::Migrate => migrate(&config, common).await,
         Command::Adopt => adopt::run(&config, common).await,
-        Command::CheckConfig => {
-            let text = format!("{config:#?}");
-            tell(common, &Value::from(text.clone()), &text)
-        }
+        Command::CheckConfig(_) => check_config(common, &config, &loaded.shown),
         Command::Doctor(options) => doctor::run(common, options).await,
         Command::Openapi => say(&crate::http::openapi()),
     }
 }
 
+/// Says what takes effect, once everything is checked that `serve` needs besides its ports and the network.
+fn check_config(common: &Common, config: &Config, shown: &toml::Table) -> anyhow::Result<()> {
+    crate::app::check(config)?;
+    let text = toml::to_string_pretty(shown).context("the settings cannot be written as TOML")?;
+    tell(common, &serde_json::to_value(shown)?, &text)
+}
+
 async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {
     let app = crate::app::App::start(config, &common.data_dir, crate::app::Start::default()).await?;
-    let mut warehouse = app.warehouse.clone();
+    let mut condition = app.condition.clone();
     let limit = std::time::Duration::from_mins(1);
-    let done = tokio::time::timeout(limit, warehouse.wait_for(|ready| *ready)).await.is_ok();
+    // What waiting will not mend ends the wait.
+    let settled = |now: &Condition| now.is_ready() || now.fault().is_some_and(|fault| !fault.may_pass());
+    // How it is after the wait says all.
+    let _ = tokio::time::timeout(limit, condition.wait_for(settled)).await;
+    let found = app.condition.borrow().clone();
     app.stop().await;
-    anyhow::ensure!(done, "the warehouse did not answer within a minute");
+    match found {
+        Condition::Ready => {}
+        Condition::Unusable { fault, message } => anyhow::bail!("{message}; {}", fault.advice()),
+        Condition::Starting => anyhow::bail!("the warehouse did not answer within a minute"),
+    }
     tell(common, &serde_json::json!({ "migrated": true }), "the warehouse is up to date")
 }
 

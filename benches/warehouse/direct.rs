@@ -96,7 +96,7 @@ pub(crate) async fn insert(store: &Store, rows: &[Vec<u8>], round: u64, events: 
 fn client(store: &Store) -> clickhouse::Client {
     let endpoint = store.endpoint();
     let client = clickhouse::Client::default().with_compression(clickhouse::Compression::None);
-    let client = client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password);
+    let client = client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(endpoint.password.expose());
     [
         ("insert_deduplicate", "1"),
         ("deduplicate_blocks_in_dependent_materialized_views", "1"),

@@ -11,20 +11,18 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{installation, reserve::Reserve};
+use super::reserve::Reserve;
 use crate::{
     clock,
     dedup::Dedup,
-    delivery::{Delivery, Waits},
-    engine::Space,
+    delivery::Delivery,
     geo::{Geo, Refreshed},
     journal::Journal,
     model::Position,
     profiles::Profiles,
     salts::Salts,
-    store::{ErrorKind, Store, StoreError},
     tasks::Stopping,
-    telemetry::{Metrics, health::Component},
+    telemetry::Metrics,
 };
 
 /// Profiles let go of events that the warehouse now has.
@@ -120,73 +118,5 @@ pub async fn keep_salts(salts: Arc<Salts>, mut stopping: Stopping) {
         if let Err(error) = tokio::task::spawn_blocking(move || salts.tidy(clock::now())).await {
             tracing::error!(%error, "tidying the salts failed");
         }
-    }
-}
-
-/// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it.
-pub async fn keep_warehouse(
-    store: Store,
-    delivery: Delivery,
-    space: Option<Arc<Space>>,
-    owner: Owner,
-    (ready, component): (watch::Sender<bool>, Component),
-    mut stopping: Stopping,
-) {
-    let mut pause = Duration::from_millis(50);
-    loop {
-        // A table that is made or changed on a full disk is one whose description is empty.
-        if space.as_ref().is_some_and(|space| !space.look()) {
-            tracing::warn!("the warehouse's tables wait for disk space");
-            component.down("disk_space", "the warehouse's tables wait for disk space");
-            if stopping.sleep(Duration::from_secs(1)).await {
-                return;
-            }
-            continue;
-        }
-        match owner.prepare(&store).await {
-            Ok(true) => break,
-            Ok(false) => {
-                component.down("foreign_warehouse", StoreError::Foreign.to_string());
-                if delivery.wait_for(Waits::Owner) {
-                    tracing::error!(error = %StoreError::Foreign, "the warehouse is not used: events stay in the journal");
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Fatal => {
-                tracing::error!(%error, "the warehouse needs attention: events stay in the journal until it takes them");
-            }
-            Err(error) => tracing::debug!(%error, "the warehouse is not there yet"),
-        }
-        if stopping.sleep(pause).await {
-            return;
-        }
-        pause = (pause * 2).min(Duration::from_secs(2));
-    }
-    delivery.wait_for_nothing();
-    component.ok();
-    ready.send_replace(true);
-    delivery.run(stopping).await;
-}
-
-/// The installation that may use the warehouse.
-#[derive(Debug)]
-pub struct Owner {
-    /// Its id.
-    pub id: String,
-    /// Its journal's, where the warehouse may have been used by others.
-    pub journal: Option<u64>,
-}
-
-impl Owner {
-    /// Brings the tables up to date, unless they belong to somebody else: then nothing is asked of the warehouse any
-    /// more but whose it is.
-    async fn prepare(&self, store: &Store) -> Result<bool, StoreError> {
-        let asking = store.for_the_owner_check();
-        let mut is_ours = asking.owner().await?.is_none_or(|owner| owner == self.id);
-        if is_ours {
-            asking.migrate().await?;
-            is_ours = installation::owns_warehouse(&asking, &self.id, self.journal).await?;
-        }
-        store.refuse_everything(!is_ours);
-        Ok(is_ours)
     }
 }

@@ -1,11 +1,28 @@
 //! Gauges that are brought up to date when they are read.
 
-use std::sync::Arc;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::watch;
 
+use super::waiting::Waiting;
 use crate::{
-    dedup::Dedup, delivery::{Progress, Waits}, journal::Journal, learn::Learn, profiles::Profiles, telemetry::Metrics,
+    dedup::Dedup,
+    delivery::{Progress, Waits},
+    engine::Engine,
+    geo::Geo,
+    journal::Journal,
+    learn::Learn,
+    profiles::Profiles,
+    store::{Condition, Fault},
+    tasks::Stopping,
+    telemetry::{
+        Metrics,
+        health::{Health, Serves},
+    },
     wire::admin::JournalCounts,
 };
 
@@ -18,7 +35,12 @@ pub struct Gauges {
     pub waits: watch::Receiver<Option<Waits>>,
     pub profiles: Arc<Profiles>,
     pub learn: Arc<Learn>,
-    pub warehouse: watch::Receiver<bool>,
+    pub condition: watch::Receiver<Condition>,
+    pub health: Health,
+    pub geo: Arc<Geo>,
+    pub engine: Option<Engine>,
+    pub data_dir: PathBuf,
+    pub waiting: Mutex<Waiting>,
 }
 
 /// How far the journal's records are.
@@ -42,9 +64,34 @@ impl Gauges {
         metrics.journal_bytes.set(whole(self.journal.disk_bytes()));
         let (current, sealed) = self.dedup.memory_bytes();
         metrics.dedup_memory_bytes.set(whole(current + sealed));
-        metrics.store_up.set((*self.warehouse.borrow()).into());
+        let condition = self.condition.borrow().clone();
+        metrics.store_up.set(condition.is_ready().into());
+        let operations = &metrics.operations;
+        operations.set_warehouse(condition.fault().map(Fault::as_str));
+        operations.set_records(records.kept, records.inserted, records.quarantined);
+        operations.ready.set(self.health.report().refusal(Serves::Events).is_none().into());
+        operations.set_engine_restarts(self.engine.as_ref().map_or(0, Engine::restarts));
+        operations.geo_built_seconds.set(whole(self.geo.built_at().unwrap_or(0)));
+        operations.oldest_waiting_seconds.set(self.oldest_waiting().as_secs_f64());
+        if let Ok(disk) = rustix::fs::statvfs(&self.data_dir) {
+            operations.disk_free_bytes.set(whole(disk.f_bavail.saturating_mul(disk.f_frsize)));
+        }
         metrics.learning.age_seconds.set(whole(self.learn.age().as_secs()));
         metrics.profiles_cached.set(whole(stats.cached));
         metrics.profiles_waiting_events.set(whole(stats.pending_events));
+    }
+
+    fn oldest_waiting(&self) -> Duration {
+        let (delivered, now) = (self.progress.borrow().delivered, Instant::now());
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.note(self.journal.next(), delivered, now);
+        waiting.age(delivered, now)
+    }
+
+    /// Looks once a second how old what waits is.
+    pub async fn watch_waiting(self: Arc<Self>, mut stopping: Stopping) {
+        while !stopping.sleep(Duration::from_secs(1)).await {
+            self.oldest_waiting();
+        }
     }
 }

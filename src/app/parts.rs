@@ -63,6 +63,7 @@ impl Durable {
         let beyond = journal.go_on_at(known.max(opened.complete));
         recover::report(&recovery, &beyond);
         recover::message_ids(&journal, &dedup, opened.complete)?;
+        journal.time_syncs(metrics.operations.sync_times());
         let journal = Arc::new(journal);
         health::watch_journal(health, &journal);
         let watched = Arc::clone(&journal);
@@ -136,8 +137,14 @@ pub(super) async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
 }
 
 /// Shows what imports stored, and visits sites' feeds.
-pub(super) fn feeds(catalog: &Arc<Catalog>, control: &Control, config: &config::Feeds, tasks: &mut Tasks) -> Feeds {
-    let feeds = Feeds::new(Arc::clone(catalog), control.clone(), config);
+pub(super) fn feeds(
+    catalog: &Arc<Catalog>,
+    control: &Control,
+    config: &config::Feeds,
+    metrics: &Metrics,
+    tasks: &mut Tasks,
+) -> Feeds {
+    let feeds = Feeds::new(Arc::clone(catalog), control.clone(), config, metrics.operations.clone());
     let visiting = feeds.clone();
     tasks.spawn_restarting("feeds", move |stopping| visiting.clone().run(stopping));
     let showing = Arc::clone(catalog);

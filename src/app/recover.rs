@@ -153,7 +153,7 @@ mod tests {
         let nowhere = Endpoint {
             url: "http://127.0.0.1:9".into(),
             user: String::new(),
-            password: String::new(),
+            password: crate::config::Secret::default(),
             database: "none".into(),
         };
         let store = Store::connect_to(nowhere, &config.clickhouse);

@@ -1,7 +1,7 @@
 //! `ashna serve`: the service in the foreground, until Ctrl-C, SIGTERM or SIGHUP, or until a part fails that it cannot
 //! do without.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
@@ -10,10 +10,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{open_files, say};
+use super::{Common, open_files, say};
 use crate::{
     app::{App, Start},
-    config::Config,
+    config::{Config, OptionValue},
     http::{self, serve},
 };
 
@@ -37,16 +37,21 @@ pub struct Options {
 /// Of the metrics' own listener.
 const METRICS_CONNECTIONS_MAX: usize = 64;
 
-pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyhow::Result<()> {
-    if let Some(listen) = options.listen {
-        config.server.listen = listen;
+impl Options {
+    /// Settings that these options stand for.
+    pub(super) fn settings(&self) -> Vec<OptionValue<'static>> {
+        let given = [
+            ("server", "listen", "--listen", &self.listen),
+            ("server", "metrics_listen", "--metrics-listen", &self.metrics_listen),
+            ("clickhouse", "url", "--clickhouse-url", &self.clickhouse_url),
+        ];
+        given.into_iter().filter_map(|(section, key, name, value)| Some((section, key, name, value.clone()?))).collect()
     }
-    if let Some(listen) = options.metrics_listen {
-        config.server.metrics_listen = listen;
-    }
-    if let Some(url) = options.clickhouse_url {
-        config.clickhouse.url = url;
-    }
+}
+
+/// Runs the service until a signal stops it.
+pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> anyhow::Result<()> {
+    let data_dir = &common.data_dir;
     let open_files = open_files::raise();
     // Signals that come while everything opens must not be lost.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -54,16 +59,16 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     // There is nothing to read again that is not noticed by itself; a terminal that is gone is a stop.
     let mut hangup = signal(SignalKind::hangup())?;
 
-    let listener = listen(&config.server.listen)?;
+    let listener = listen(&config.server.listen, "--listen")?;
+    let metrics = &config.server.metrics_listen;
+    let metrics = (!metrics.is_empty()).then(|| listen(metrics, "--metrics-listen")).transpose()?;
     let address = listener.local_addr()?;
-    let base = base_url(&config, address);
+    let base = base_url(config, address);
     let start = Start { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
-    let mut app = App::start(&config, data_dir, start).await?;
+    let mut app = App::start(config, data_dir, start).await?;
 
     // Whoever sees that events are taken may give orders and ask for the figures too.
     let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
-    let metrics =
-        (!config.server.metrics_listen.is_empty()).then(|| listen(&config.server.metrics_listen)).transpose()?;
     let counted = app.doors.metrics.connections.clone();
     let settings = serve::Settings::new(&config.server, open_files, counted, app.supervision().clone());
     let (entry, serving) = (http::entry(app.doors.clone()), settings.clone());
@@ -76,7 +81,11 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
         let settings = settings.at_most(METRICS_CONNECTIONS_MAX);
         app.front.spawn_fatal("metrics", move |stopping| serve::serve(listener, entry, stopping, settings));
     }
-    greet(&base, options.demo, app.setup_token.as_deref())?;
+    let greeting = greeting(common.json, &base, options.demo, app.setup_token.as_deref());
+    // A service whose standard output is closed or full goes on: only its greeting is lost.
+    if let Err(error) = say(&greeting) {
+        tracing::warn!("{error:#}");
+    }
     let failed = tokio::select! {
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
@@ -94,15 +103,20 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     }
 }
 
-fn listen(address: &str) -> anyhow::Result<TcpListener> {
+/// Listens at a checked address; `option` is what chooses another one.
+fn listen(address: &str, option: &str) -> anyhow::Result<TcpListener> {
     let parsed: SocketAddr =
         address.parse().with_context(|| format!("`{address}` is not an address such as 127.0.0.1:8080"))?;
     let socket = if parsed.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restarted service takes its port back at once, whatever connections of the old one linger.
     socket.set_reuseaddr(true)?;
-    let cannot = || format!("cannot listen on {address}; is another service using it? choose another with --listen");
-    socket.bind(parsed).with_context(cannot)?;
-    socket.listen(4096).with_context(cannot)
+    let bound = socket.bind(parsed).and_then(|()| socket.listen(4096));
+    bound.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("cannot listen on {address}: another program does; choose another address with {option}")
+        }
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}; choose another address with {option}"),
+    })
 }
 
 /// The address to print: the configured one, or where we listen.
@@ -122,17 +136,22 @@ fn origins(base: &str, address: SocketAddr) -> Vec<String> {
     origins
 }
 
-fn greet(base: &str, demo: bool, setup_token: Option<&str>) -> anyhow::Result<()> {
-    let mut lines = vec![String::new(), "  Ashna is running.".to_owned(), String::new()];
-    if demo {
-        lines.push(format!("  Demo shop   {base}/demo/"));
+/// What is said once events are taken, for people or as one JSON document.
+fn greeting(as_json: bool, base: &str, demo: bool, setup_token: Option<&str>) -> String {
+    let dashboard = format!("{base}/dashboard/");
+    let shop = demo.then(|| format!("{base}/demo/"));
+    let setup = setup_token.map(|token| format!("{dashboard}setup#token={token}"));
+    if as_json {
+        return serde_json::json!({ "url": base, "dashboard": dashboard, "demo": shop, "setup": setup }).to_string();
     }
-    lines.push(format!("  Dashboard   {base}/dashboard/"));
-    if let Some(token) = setup_token {
-        lines.push(format!("  Set-up      {base}/dashboard/setup#token={token}"));
+    let mut lines = vec![String::new(), "  Ashna is running.".to_owned(), String::new()];
+    lines.extend(shop.map(|shop| format!("  Demo shop   {shop}")));
+    lines.push(format!("  Dashboard   {dashboard}"));
+    if let Some(setup) = setup {
+        lines.push(format!("  Set-up      {setup}"));
         lines.push("              (works once: make your account there)".to_owned());
     }
     lines.push(String::new());
     lines.push("  Ctrl-C stops it.".to_owned());
-    say(&lines.join("\n"))
+    lines.join("\n")
 }

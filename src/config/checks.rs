@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Checks {
     /// Networks inside, pages of which the service may read for a check.
+    #[serde(deserialize_with = "super::network::list")]
     pub inside_networks: Vec<IpNet>,
     /// How long a page may take, milliseconds.
     pub timeout_ms: u64,

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::Secret;
+
 /// The ClickHouse server that holds the warehouse. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,9 +13,11 @@ pub struct Clickhouse {
     /// `clickhouse.user`.
     pub user: String,
     /// `clickhouse.password`.
-    pub password: String,
+    pub password: Secret,
     /// `clickhouse.database`.
     pub database: String,
+    /// `clickhouse.ca_file`.
+    pub ca_file: String,
     /// `clickhouse.insert_timeout_ms`.
     pub insert_timeout_ms: u64,
     /// `clickhouse.query_timeout_ms`.
@@ -28,7 +32,7 @@ pub struct Endpoint {
     /// User.
     pub user: String,
     /// Password of the user.
-    pub password: String,
+    pub password: Secret,
     /// Database that holds the tables.
     pub database: String,
 }

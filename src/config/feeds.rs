@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Feeds {
     /// Networks inside, from which feeds may be fetched.
+    #[serde(deserialize_with = "super::network::list")]
     pub inside_networks: Vec<IpNet>,
     /// How long fetching or sending one may take, milliseconds.
     pub timeout_ms: u64,

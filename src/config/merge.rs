@@ -1,50 +1,120 @@
-//! Laying one set of settings over another, key by known key.
+//! Laying one set of settings over another, key by known key, and remembering where each came from.
+
+use std::collections::HashMap;
 
 use toml::{Table, Value};
 
 use super::ConfigError;
 
-/// Lays `theirs` over `settings`; every key must already exist there.
-pub fn overlay(settings: &mut Table, theirs: Table, place: &str) -> Result<(), ConfigError> {
-    for (section, value) in theirs {
-        let Some(Value::Table(known)) = settings.get_mut(&section) else {
-            return Err(unknown(&section, place, settings.keys(), ""));
-        };
-        let Value::Table(keys) = value else {
-            return Err(ConfigError::BadValue(format!("`{section}` in {place} must be a section")));
-        };
-        for (key, value) in keys {
-            if !known.contains_key(&key) {
-                return Err(unknown(&format!("{section}.{key}"), place, known.keys(), &format!("{section}.")));
-            }
-            known.insert(key, value);
-        }
-    }
-    Ok(())
+/// The merged settings, before they are read into types.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) table: Table,
+    /// By `section.key`: the file, variable or option that set it. Defaults are not listed.
+    places: HashMap<String, String>,
 }
 
-/// Applies one `ASHNA__SECTION__KEY=value`, read as the type that the default has.
-pub fn set_by_variable(settings: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
-    let path = name.trim_start_matches("ASHNA__").to_lowercase();
-    let (section, key) = path.split_once("__").unwrap_or((&path, ""));
-    let Some(Value::Table(known)) = settings.get_mut(section) else {
-        return Err(unknown(section, name, settings.keys(), ""));
+impl Settings {
+    pub(super) fn new(defaults: Table) -> Self {
+        Self { table: defaults, places: HashMap::new() }
+    }
+
+    /// Where a key's value comes from, in words.
+    pub(super) fn place_of(&self, key: &str) -> &str {
+        self.places.get(key).map_or("config.default.toml", String::as_str)
+    }
+
+    /// Lays a file's settings over these; every key must already exist, with a value of the same type.
+    pub(super) fn overlay(&mut self, theirs: Table, place: &str) -> Result<(), ConfigError> {
+        for (section, value) in theirs {
+            if !self.table.contains_key(&section) {
+                return Err(unknown(&section, place, self.table.keys(), ""));
+            }
+            let Value::Table(keys) = value else {
+                let reason = format!("is a section: write [{section}] on a line of its own, and its keys below");
+                return Err(ConfigError::BadValue { key: section, place: place.to_owned(), reason });
+            };
+            for (key, value) in keys {
+                let known = self.known(&section, &key, place)?;
+                let fitted = fit(known, value).map_err(|reason| ConfigError::BadValue {
+                    key: format!("{section}.{key}"),
+                    place: place.to_owned(),
+                    reason,
+                })?;
+                *known = fitted;
+                self.places.insert(format!("{section}.{key}"), place.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies one `ASHNA__SECTION__KEY=value`, read as the type that the default has.
+    pub(super) fn set_by_variable(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
+        let path = name.trim_start_matches("ASHNA__").to_lowercase();
+        let (section, key) = path.split_once("__").unwrap_or((&path, ""));
+        self.set(section, key, name, text)
+    }
+
+    /// Sets one key from text; `place` is the variable or option it comes from.
+    pub(super) fn set(&mut self, section: &str, key: &str, place: &str, text: &str) -> Result<(), ConfigError> {
+        if !self.table.contains_key(section) {
+            return Err(unknown(section, place, self.table.keys(), ""));
+        }
+        let known = self.known(section, key, place)?;
+        let bad = |expected: &str| ConfigError::BadValue {
+            key: format!("{section}.{key}"),
+            place: place.to_owned(),
+            // The text of a secret is never repeated: it is a text, and every text fits.
+            reason: format!("must be {expected}, not \"{}\"", shortened(text)),
+        };
+        *known = match known {
+            Value::String(_) => Value::String(text.to_owned()),
+            Value::Integer(_) => Value::Integer(text.trim().parse().map_err(|_| bad("a whole number"))?),
+            Value::Float(_) => Value::Float(text.trim().parse().map_err(|_| bad("a number"))?),
+            Value::Boolean(_) => Value::Boolean(text.trim().parse().map_err(|_| bad("true or false"))?),
+            Value::Array(_) => Value::Array(
+                text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(|t| Value::String(t.to_owned())).collect(),
+            ),
+            Value::Table(_) | Value::Datetime(_) => return Err(bad("a plain value")),
+        };
+        self.places.insert(format!("{section}.{key}"), place.to_owned());
+        Ok(())
+    }
+
+    fn known(&mut self, section: &str, key: &str, place: &str) -> Result<&mut Value, ConfigError> {
+        let keys = self.table.get_mut(section).and_then(Value::as_table_mut);
+        let Some(keys) = keys else { return Err(unknown(section, place, [].into_iter(), "")) };
+        if !keys.contains_key(key) {
+            return Err(unknown(&format!("{section}.{key}"), place, keys.keys(), &format!("{section}.")));
+        }
+        Ok(keys.get_mut(key).expect("it was just found"))
+    }
+}
+
+/// The value as the default's type; a whole number stands for a number with a fraction too.
+fn fit(default: &Value, value: Value) -> Result<Value, String> {
+    let expected = match (default, &value) {
+        (Value::Float(_), Value::Integer(whole)) => return Ok(Value::Float(*whole as f64)),
+        (Value::Array(_), Value::Array(list)) => match list.iter().find(|each| !each.is_str()) {
+            Some(_) => "a list of texts, such as [\"a\", \"b\"]",
+            None => return Ok(value),
+        },
+        (Value::Array(_), _) => "a list of texts, such as [\"a\", \"b\"]",
+        (Value::String(_), Value::String(_))
+        | (Value::Integer(_), Value::Integer(_))
+        | (Value::Float(_), Value::Float(_))
+        | (Value::Boolean(_), Value::Boolean(_)) => return Ok(value),
+        (Value::String(_), _) => "a text in quotes",
+        (Value::Integer(_), _) => "a whole number, without quotes",
+        (Value::Float(_), _) => "a number, without quotes",
+        _ => "true or false, without quotes",
     };
-    let Some(value) = known.get_mut(key) else {
-        return Err(unknown(&format!("{section}.{key}"), name, known.keys(), &format!("{section}.")));
-    };
-    let bad = |expected: &str| ConfigError::BadValue(format!("{name} must be {expected}, not \"{text}\""));
-    *value = match value {
-        Value::String(_) => Value::String(text.to_owned()),
-        Value::Integer(_) => Value::Integer(text.parse().map_err(|_| bad("a whole number"))?),
-        Value::Float(_) => Value::Float(text.parse().map_err(|_| bad("a number"))?),
-        Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| bad("true or false"))?),
-        Value::Array(_) => Value::Array(
-            text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(|t| Value::String(t.to_owned())).collect(),
-        ),
-        Value::Table(_) | Value::Datetime(_) => return Err(bad("a plain value")),
-    };
-    Ok(())
+    Err(format!("must be {expected}, not {}", shortened(&value.to_string())))
+}
+
+fn shortened(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
 fn unknown<'a>(key: &str, place: &str, known: impl Iterator<Item = &'a String>, prefix: &str) -> ConfigError {

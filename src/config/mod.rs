@@ -15,12 +15,17 @@ mod geo;
 mod ingest;
 mod journal;
 mod learn;
+mod log;
 mod merge;
+mod network;
 mod profiles;
+mod ranges;
 mod rate;
 mod reports;
+mod secret;
 mod server;
 mod smtp;
+mod texts;
 
 use std::path::Path;
 
@@ -36,12 +41,16 @@ pub use geo::Geo;
 pub use ingest::Ingest;
 pub use journal::Journal;
 pub use learn::Learn;
+pub use log::{Log, LogFormat};
 pub use profiles::Profiles;
 pub use rate::Rate;
 pub use reports::Reports;
+pub use secret::{HIDDEN, Secret};
 use serde::Deserialize;
 pub use server::Server;
 pub use smtp::Smtp;
+
+use merge::Settings;
 
 /// The commented defaults, as shipped.
 pub const DEFAULT_TOML: &str = include_str!("../../config.default.toml");
@@ -90,6 +99,8 @@ pub struct Config {
     pub checks: Checks,
     /// `[feeds]`.
     pub feeds: Feeds,
+    /// `[log]`.
+    pub log: Log,
 }
 
 /// Why the settings cannot be used. Each message names the place and what to do.
@@ -111,7 +122,7 @@ pub enum ConfigError {
         /// What the parser says.
         message: String,
     },
-    /// A key nobody knows.
+    /// A key that does not exist.
     #[error("unknown setting `{key}` in {place}{hint}")]
     UnknownKey {
         /// The key, with its section.
@@ -122,51 +133,118 @@ pub enum ConfigError {
         hint: String,
     },
     /// A value that does not fit its key.
-    #[error("a setting has an unusable value: {0}")]
-    BadValue(String),
+    #[error("`{key}` in {place} {reason}")]
+    BadValue {
+        /// The key, with its section.
+        key: String,
+        /// The file, environment variable or option that set it.
+        place: String,
+        /// What would be right, and what it is.
+        reason: String,
+    },
 }
+
+/// A setting given on the command line: section, key, the option's name, its value.
+pub type OptionValue<'a> = (&'a str, &'a str, &'a str, String);
+
+/// Settings as they take effect.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Read into types.
+    pub config: Config,
+    /// All keys with their values, secrets hidden.
+    pub shown: toml::Table,
+}
+
+/// Keys whose values are never printed.
+const SECRETS: &[(&str, &str)] = &[("clickhouse", "password"), ("smtp", "url")];
 
 impl Config {
     /// Reads defaults, then `file` if given, then the process environment.
     ///
     /// # Errors
-    /// When the file is unreadable, no TOML, has an unknown key or a value of the wrong type.
+    /// When the file is unreadable, no TOML, has an unknown key or a value that cannot be used.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let environment = std::env::vars().filter(|(name, _)| name.starts_with("ASHNA__"));
-        Self::from_parts(file, environment)
+        Self::load_with(file, &[]).map(|loaded| loaded.config)
+    }
+
+    /// The same with options of the command line over all of them.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(file: Option<&Path>, options: &[OptionValue<'_>]) -> Result<Loaded, ConfigError> {
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with("ASHNA__")) else { continue };
+            let value = value.into_string().map_err(|_| ConfigError::BadValue {
+                key: name.trim_start_matches("ASHNA__").to_lowercase().replace("__", "."),
+                place: name.to_owned(),
+                reason: "is not valid UTF-8".into(),
+            })?;
+            variables.push((name.to_owned(), value));
+        }
+        Self::from_parts(file, variables.into_iter(), options)
     }
 
     /// The defaults alone, for tests and tools.
     #[must_use]
     pub fn defaults() -> Self {
-        Self::from_parts(None, std::iter::empty()).expect("the compiled-in defaults are valid; a unit test reads them")
+        let defaults = Self::from_parts(None, std::iter::empty(), &[]);
+        defaults.expect("the compiled-in defaults are valid; a unit test reads them").config
     }
 
     fn from_parts(
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
-        let mut settings: toml::Table = DEFAULT_TOML.parse().map_err(|e: toml::de::Error| ConfigError::NotToml {
-            path: "config.default.toml".into(),
-            message: e.message().to_owned(),
-        })?;
+        options: &[OptionValue<'_>],
+    ) -> Result<Loaded, ConfigError> {
+        let mut settings = Settings::new(parse(DEFAULT_TOML, "config.default.toml")?);
         if let Some(path) = file {
             let shown = path.display().to_string();
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
-            let theirs: toml::Table = text.parse().map_err(|e: toml::de::Error| ConfigError::NotToml {
-                path: shown.clone(),
-                message: e.message().to_owned(),
-            })?;
-            merge::overlay(&mut settings, theirs, &shown)?;
+            settings.overlay(parse(&text, &shown)?, &shown)?;
         }
         for (name, value) in environment {
-            merge::set_by_variable(&mut settings, &name, &value)?;
+            settings.set_by_variable(&name, &value)?;
         }
-        toml::Value::Table(settings)
-            .try_into()
-            .map_err(|e: toml::de::Error| ConfigError::BadValue(e.message().to_owned()))
+        for (section, key, option, value) in options {
+            settings.set(section, key, option, value)?;
+        }
+        let refused = ranges::refused(&settings.table).or_else(|| texts::refused(&settings.table));
+        if let Some((key, reason)) = refused {
+            return Err(ConfigError::BadValue { key: key.into(), place: settings.place_of(key).into(), reason });
+        }
+        let mut shown = settings.table.clone();
+        for (section, key) in SECRETS {
+            let value = shown.get_mut(*section).and_then(|keys| keys.get_mut(*key));
+            if let Some(value) = value.filter(|value| value.as_str() != Some("")) {
+                *value = HIDDEN.into();
+            }
+        }
+        Ok(Loaded { config: read(settings)?, shown })
     }
+}
+
+fn parse(text: &str, place: &str) -> Result<toml::Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map(|at| text[..at.start.min(text.len())].matches('\n').count() + 1);
+        let line = line.map_or_else(String::new, |line| format!("line {line}: "));
+        ConfigError::NotToml {
+            path: place.to_owned(),
+            message: format!("{line}{}", error.message().replace('\n', " ")),
+        }
+    })
+}
+
+/// The merged settings as types; whatever still does not fit is named by its key.
+fn read(settings: Settings) -> Result<Config, ConfigError> {
+    serde_path_to_error::deserialize(toml::Value::Table(settings.table.clone())).map_err(|error| {
+        let path = error.path().to_string();
+        let key = path.split('[').next().unwrap_or(&path).to_owned();
+        let reason = format!("cannot be used: {}", error.inner().message());
+        ConfigError::BadValue { place: settings.place_of(&key).to_owned(), key, reason }
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +252,15 @@ mod tests {
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_parts(None, variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))
+        let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        Config::from_parts(None, variables, &[]).map(|loaded| loaded.config)
+    }
+
+    fn of_file(text: &str) -> Result<Loaded, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let read = Config::from_parts(Some(file.path()), std::iter::empty(), &[]);
+        read.map_err(|error| error.to_string().replace(file.path().to_str().unwrap(), "FILE"))
     }
 
     #[test]
@@ -186,8 +272,9 @@ mod tests {
 
     #[test]
     fn the_environment_sets_any_key_and_misspelling_is_refused_with_a_hint() {
-        let config = with(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "7"), ("ASHNA__SERVER__LISTEN", "[::1]:9")]).unwrap();
-        assert_eq!((config.journal.disk_bytes_max, config.server.listen.as_str()), (7, "[::1]:9"));
+        let config =
+            with(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "70000"), ("ASHNA__SERVER__LISTEN", "[::1]:9")]).unwrap();
+        assert_eq!((config.journal.disk_bytes_max, config.server.listen.as_str()), (70_000, "[::1]:9"));
         let error = with(&[("ASHNA__JOURNAL__DISK_BYTE_MAX", "7")]).unwrap_err().to_string();
         assert!(error.contains("did you mean `journal.disk_bytes_max`"), "{error}");
         assert!(with(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "lots")]).is_err());
@@ -195,12 +282,77 @@ mod tests {
 
     #[test]
     fn a_file_overrides_only_what_it_names() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n").unwrap();
-        let config = Config::from_parts(Some(file.path()), std::iter::empty()).unwrap();
-        assert_eq!(config.server.trusted_proxies.len(), 1);
-        std::fs::write(file.path(), "[serve]\nlisten = \"x\"\n").unwrap();
-        let error = Config::from_parts(Some(file.path()), std::iter::empty()).unwrap_err().to_string();
+        let config = of_file("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"127.0.0.1\"]\n").unwrap().config;
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+        let error = of_file("[serve]\nlisten = \"x\"\n").unwrap_err();
         assert!(error.contains("unknown setting `serve`") && error.contains("`server`"), "{error}");
+    }
+
+    #[test]
+    fn single_addresses_are_networks_everywhere() {
+        let text = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[checks]\ninside_networks = [\"::1\"]\n\
+                    [feeds]\ninside_networks = [\"10.1.2.3\"]\n";
+        let config = of_file(text).unwrap().config;
+        assert!(config.server.trusted_proxies[0].contains(&"127.0.0.1".parse::<std::net::IpAddr>().unwrap()));
+        assert_eq!((config.checks.inside_networks.len(), config.feeds.inside_networks.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key_its_place_and_what_would_be_right() {
+        let check = |text: &str, expected: &str| assert_eq!(of_file(text).unwrap_err(), expected, "{text}");
+        check(
+            "[server]\ntrusted_proxies = [\"127.0.0.300\"]",
+            "`server.trusted_proxies` in FILE cannot be used: \"127.0.0.300\" is neither an address such as 10.0.0.5 \
+             nor a network such as 10.0.0.0/8",
+        );
+        check(
+            "[server]\nlisten = \"nonsense\"",
+            "`server.listen` in FILE must be an address with a port such as 127.0.0.1:8080, not \"nonsense\"",
+        );
+        check("[engine]\nniceness = 99", "`engine.niceness` in FILE must be between 0 and 19, not 99");
+        check("[decide]\nexplore_items = 0.9", "`decide.explore_items` in FILE must be between 0 and 0.5, not 0.9");
+        check("[access]\nsession_hours = 0", "`access.session_hours` in FILE must be between 1 and 87600, not 0");
+        check(
+            "[journal]\nsegment_bytes = 1",
+            "`journal.segment_bytes` in FILE must be between 4096 and 4294967296, not 1",
+        );
+        check(
+            "[journal]\nsegment_bytes = -1",
+            "`journal.segment_bytes` in FILE must be between 4096 and 4294967296, not -1",
+        );
+        check(
+            "[server]\nshutdown_ms = \"8000\"",
+            "`server.shutdown_ms` in FILE must be a whole number, without quotes, not \"8000\"",
+        );
+        check(
+            "[clickhouse]\nurl = \"ftp://x\"",
+            "`clickhouse.url` in FILE must be an address such as http://10.0.0.5:8123, beginning with http:// or \
+             https://, not \"ftp://x\"",
+        );
+        check("[log]\nformat = \"xml\"", "`log.format` in FILE must be text or json, not \"xml\"");
+        check("server = 1", "`server` in FILE is a section: write [server] on a line of its own, and its keys below");
+        let error = of_file("[server]\nlisten = ").unwrap_err();
+        assert!(error.starts_with("the configuration file FILE is not valid TOML: line 2: "), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_neither_shown_nor_repeated_in_a_complaint() {
+        let loaded = of_file("[clickhouse]\npassword = \"hunter2\"").unwrap();
+        assert_eq!(loaded.config.clickhouse.password.expose(), "hunter2");
+        assert!(!format!("{loaded:?} {}", loaded.shown).contains("hunter2"));
+        let error = of_file("[clickhouse]\nurl = \"http//ashna:hunter2@db:8123\"").unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+        let error = of_file("[clickhouse]\nurl = \"http://ashna:hunter2@db:8123\"").unwrap_err();
+        assert!(error.contains("keys of their own") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_option_goes_before_the_environment_and_names_itself() {
+        let variable = || [("ASHNA__SERVER__LISTEN".to_owned(), "[::1]:9".to_owned())].into_iter();
+        let option = |value: &str| [("server", "listen", "--listen", value.to_owned())];
+        let loaded = Config::from_parts(None, variable(), &option("[::1]:10")).unwrap();
+        assert_eq!(loaded.config.server.listen, "[::1]:10");
+        let error = Config::from_parts(None, variable(), &option("here")).unwrap_err().to_string();
+        assert!(error.starts_with("`server.listen` in --listen must be"), "{error}");
     }
 }

@@ -14,6 +14,7 @@ pub struct Server {
     /// `server.public_url`.
     pub public_url: String,
     /// `server.trusted_proxies`.
+    #[serde(deserialize_with = "super::network::list")]
     pub trusted_proxies: Vec<IpNet>,
     /// `server.body_bytes_max`.
     pub body_bytes_max: usize,

@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use super::EngineError;
@@ -22,22 +23,36 @@ const TAIL_BYTES: u64 = 4096;
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
-    secret: String,
+    secret: Mutex<String>,
 }
 
 impl Files {
-    /// Makes the directory, the secret (once) and the settings (anew at each start).
+    /// Makes the directory, the settings and the first secret.
     pub fn prepare(data_dir: &Path, config: &config::Engine) -> Result<Self, EngineError> {
         let directory = data_dir.join("engine");
         let prepared = (|| {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
             let directory = directory.canonicalize()?;
-            let secret = secret(&directory)?;
             write_private(&directory.join("config.xml"), &settings(&directory, config))?;
-            write_private(&directory.join("users.xml"), &users(&secret))?;
-            Ok(Self { directory, secret })
+            let files = Self { directory, secret: Mutex::default() };
+            files.renew_secret()?;
+            Ok(files)
         })();
         prepared.map_err(|source| EngineError::Directory { path: directory.display().to_string(), source })
+    }
+
+    /// Draws another password, for the next start of the engine. Whoever got hold of the one before, by taking
+    /// the port of an engine that had died, can do nothing with it.
+    pub fn renew_secret(&self) -> io::Result<()> {
+        let fresh = rand::random::<[u8; SECRET_BYTES]>().iter().fold(String::new(), |mut text, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        write_private(&self.directory.join("secret"), &fresh)?;
+        write_private(&self.directory.join("users.xml"), &users(&fresh))?;
+        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
 
     /// The engine's directory, absolute.
@@ -46,8 +61,8 @@ impl Files {
     }
 
     /// The password of [`USER`].
-    pub fn secret(&self) -> &str {
-        &self.secret
+    pub fn secret(&self) -> config::Secret {
+        self.secret.lock().unwrap_or_else(PoisonError::into_inner).as_str().into()
     }
 
     /// Where the child's standard error goes; begun anew at each start.
@@ -72,13 +87,16 @@ impl Files {
     }
 }
 
+/// The address of an engine that is not there: nothing can listen on it.
+pub const NOWHERE: &str = "http://127.0.0.1:0";
+
 /// The engine's address with this port.
 pub fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
 /// A port of 127.0.0.1 that is free now. Should another program take it before the engine does,
-/// the engine fails, and the next start takes another one.
+/// the engine fails, and the next start takes another one, with another password.
 pub fn free_port() -> Result<u16, EngineError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(EngineError::NoPort)?;
     listener.local_addr().map(|a| a.port()).map_err(EngineError::NoPort)
@@ -90,33 +108,15 @@ fn private() -> fs::OpenOptions {
     options
 }
 
-/// Writes a file that is not as it should be: it is there whole or as it was, also on a full disk.
+/// Written over what was there, which needs no room on a full disk where the length stays the same.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
         return fs::set_permissions(path, fs::Permissions::from_mode(0o600));
     }
-    let unfinished = path.with_extension("unfinished");
-    let mut file = private().truncate(true).open(&unfinished)?;
+    let mut file = private().truncate(false).open(path)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(unfinished, path)
-}
-
-fn secret(directory: &Path) -> io::Result<String> {
-    let path = directory.join("secret");
-    if let Ok(known) = fs::read_to_string(&path)
-        && known.len() == SECRET_BYTES * 2
-        && known.bytes().all(|b| b.is_ascii_hexdigit())
-    {
-        return Ok(known);
-    }
-    let fresh = rand::random::<[u8; SECRET_BYTES]>().iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    write_private(&path, &fresh)?;
-    Ok(fresh)
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
 }
 
 fn escape(text: &str) -> String {
@@ -218,13 +218,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_secret_is_made_once_and_is_the_owner_s_alone() {
+    fn the_secret_is_another_at_each_start_and_is_the_owner_s_alone() {
         let data = tempfile::tempdir().unwrap();
         let config = config::Config::defaults().engine;
         let first = Files::prepare(data.path(), &config).unwrap();
-        let second = Files::prepare(data.path(), &config).unwrap();
-        assert_eq!(first.secret(), second.secret());
-        assert_eq!(first.secret().len(), 64);
+        let before = first.secret();
+        first.renew_secret().unwrap();
+        assert_ne!(first.secret(), before);
+        assert_eq!(first.secret().expose().len(), 64);
+        for name in ["secret", "users.xml"] {
+            assert!(
+                fs::read_to_string(first.directory().join(name)).unwrap().contains(first.secret().expose()),
+                "{name}"
+            );
+        }
         for name in ["secret", "users.xml", "config.xml"] {
             let mode = fs::metadata(first.directory().join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");

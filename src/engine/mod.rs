@@ -25,6 +25,10 @@ mod supervise;
 
 use std::{
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -72,6 +76,7 @@ pub struct Engine {
     endpoint: watch::Receiver<Endpoint>,
     status: watch::Receiver<Status>,
     pid: watch::Receiver<Option<u32>>,
+    restarts: Arc<AtomicU64>,
 }
 
 /// Why there is no engine.
@@ -102,6 +107,14 @@ pub enum EngineError {
     NotReady(String),
 }
 
+/// Whether there is an engine on this machine.
+///
+/// # Errors
+/// When neither the library nor the program is found.
+pub fn check(config: &config::Engine) -> Result<(), EngineError> {
+    find::engine(config).map(drop)
+}
+
 impl Engine {
     /// Prepares the engine's directory and starts the child with its watch. Returns at once; see [`Self::ready`].
     ///
@@ -116,26 +129,41 @@ impl Engine {
         };
         let files = files::Files::prepare(options.data_dir, options.engine)?;
         let endpoint = watch::Sender::new(Endpoint {
-            url: files::url(files::free_port()?),
+            url: files::NOWHERE.into(),
             user: files::USER.into(),
-            password: files.secret().into(),
+            password: files.secret(),
             database: options.database.into(),
         });
+        // A machine without a free port is better noticed now.
+        files::free_port()?;
         let status = watch::Sender::new(Status::Starting);
         let pid = watch::Sender::new(None);
-        let engine = Self { endpoint: endpoint.subscribe(), status: status.subscribe(), pid: pid.subscribe() };
+        let restarts = Arc::new(AtomicU64::new(0));
+        let engine = Self {
+            endpoint: endpoint.subscribe(),
+            status: status.subscribe(),
+            pid: pid.subscribe(),
+            restarts: Arc::clone(&restarts),
+        };
         let backoff = (
             Duration::from_millis(options.engine.restart_backoff_ms.max(1)),
             Duration::from_millis(options.engine.restart_backoff_max_ms.max(1)),
         );
         let niceness = options.engine.niceness.min(19);
-        let supervisor = supervise::Supervisor { kind, program, files, endpoint, status, pid, backoff, niceness };
-        let supervisor = std::sync::Arc::new(supervisor);
-        tasks.spawn_restarting("engine_watch", move |stopping| std::sync::Arc::clone(&supervisor).run(stopping));
+        let supervisor =
+            supervise::Supervisor { kind, program, files, endpoint, status, pid, restarts, backoff, niceness };
+        let supervisor = Arc::new(supervisor);
+        tasks.spawn_restarting("engine_watch", move |stopping| Arc::clone(&supervisor).run(stopping));
         Ok(engine)
     }
 
-    /// Where the engine is; changes when it is started again.
+    /// How often it was started again since the service started.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Where the engine is. It changes when the engine is started again, and leads nowhere while there is none
+    /// that answers.
     pub fn endpoint(&self) -> watch::Receiver<Endpoint> {
         self.endpoint.clone()
     }

@@ -1,6 +1,14 @@
 //! The watch over the child: start, wait for the first answer, ping, start again with backoff.
 
-use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     process::{Child, Command},
@@ -38,6 +46,8 @@ pub struct Supervisor {
     pub endpoint: watch::Sender<Endpoint>,
     pub status: watch::Sender<Status>,
     pub pid: watch::Sender<Option<u32>>,
+    /// How often an engine was started again.
+    pub restarts: Arc<AtomicU64>,
     pub backoff: (Duration, Duration),
     /// How far it stands back for the service, 0 to 19.
     pub niceness: u8,
@@ -61,16 +71,21 @@ impl Supervisor {
                 return;
             }
             pause = (pause * 2).min(longest);
-            match files::free_port() {
-                Ok(port) => self.endpoint.send_modify(|endpoint| endpoint.url = files::url(port)),
-                Err(error) => tracing::error!(%error, "keeping the engine's port"),
-            }
+            self.restarts.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Where the next engine is to be found: a free port, and a password that no engine had before.
+    fn next_endpoint(&self) -> Result<Endpoint, String> {
+        let port = files::free_port().map_err(|error| error.to_string())?;
+        self.files.renew_secret().map_err(|error| format!("its password cannot be written: {error}"))?;
+        let password = self.files.secret();
+        Ok(Endpoint { url: files::url(port), password, ..self.endpoint.borrow().clone() })
     }
 
     /// One child from start to end. `Ok` when the end was asked for.
     async fn one_life(&self, stopping: &mut Stopping) -> Result<(), String> {
-        let endpoint = self.endpoint.borrow().clone();
+        let endpoint = self.next_endpoint()?;
         let mut child = self.spawn(&endpoint).map_err(|error| format!("it cannot be started: {error}"))?;
         self.pid.send_replace(child.id());
         // Taken out because waiting for a child closes its standard input, which would end it.
@@ -81,6 +96,10 @@ impl Supervisor {
             reason = self.watch(&endpoint) => Some(reason),
         };
         drop(lifeline);
+        if why.is_some() {
+            // Its port is free for any program now: nothing is sent there any more.
+            self.endpoint.send_modify(|endpoint| endpoint.url = files::NOWHERE.into());
+        }
         end(&mut child).await;
         self.pid.send_replace(None);
         why.map_or(Ok(()), Err)
@@ -120,6 +139,7 @@ impl Supervisor {
         }
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(took_ms, url = endpoint.url, "the engine is ready");
+        self.endpoint.send_replace(endpoint.clone());
         self.status.send_replace(Status::Ready);
         let mut failed = 0;
         loop {

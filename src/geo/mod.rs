@@ -131,6 +131,12 @@ impl Geo {
         self.database.load().as_ref().map(|database| database.path.clone())
     }
 
+    /// When the database in use was made, Unix time in seconds.
+    #[must_use]
+    pub fn built_at(&self) -> Option<u64> {
+        self.database.load().as_ref().map(|database| database.reader.metadata().build_epoch)
+    }
+
     /// Where an address lies; empty for private addresses and those the database does not know.
     #[must_use]
     pub fn place(&self, address: IpAddr) -> Place {

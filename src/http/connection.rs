@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
-use crate::{ingest::Hints, model::Site};
+use crate::{config::Server, ingest::Hints, model::Site};
 
 // Names that the library has no constants for, made once: a name given as text is parsed at every look.
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
 static MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
 static PLATFORM: HeaderName = HeaderName::from_static("sec-ch-ua-platform");
@@ -49,6 +50,26 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 #[must_use]
 pub fn origin(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::ORIGIN).and_then(|v| v.to_str().ok())
+}
+
+/// Hosts, with ports, under which browsers reach us: the configured one, the one this request names, and the one
+/// that a trusted proxy says it was asked for.
+pub fn own_authorities<'a>(
+    server: &'a Server,
+    peer: SocketAddr,
+    headers: &'a HeaderMap,
+) -> impl Iterator<Item = &'a str> {
+    let public = server.public_url.split_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
+    let host = Some(text(headers, header::HOST)).filter(|host| !host.is_empty());
+    public.into_iter().chain(host).chain(forwarded_host(server, peer, headers))
+}
+
+/// The host that a trusted proxy was asked for; of several proxies the first.
+pub fn forwarded_host<'a>(server: &Server, peer: SocketAddr, headers: &'a HeaderMap) -> Option<&'a str> {
+    let peer = peer.ip().to_canonical();
+    let is_trusted = server.trusted_proxies.iter().any(|net| net.contains(&peer));
+    let first = text(headers, FORWARDED_HOST.clone()).split(',').next().unwrap_or_default().trim();
+    (is_trusted && !first.is_empty()).then_some(first)
 }
 
 /// Whether pages of this origin may speak for the site.
@@ -101,10 +122,11 @@ pub fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
 
 /// Whether the request comes from a page of another site: cookies then travel only in a partition of
 /// that site. Browsers say so in `Sec-Fetch-Site` where the connection is safe; else another host in
-/// `Origin`, or in `Referer` where there is none, is taken for another site. Believed of anybody: it
+/// `Origin`, or in `Referer` where there is none, is taken for another site; a proxy may have put its own name for us in `Host`, so
+/// that the public address counts too. Believed of anybody: it
 /// shapes the asker's own cookie alone.
 #[must_use]
-pub fn is_cross_site(headers: &HeaderMap) -> bool {
+pub fn is_cross_site(headers: &HeaderMap, public_url: &str) -> bool {
     match headers.get(&FETCH_SITE).map(HeaderValue::as_bytes) {
         Some(b"cross-site") => return true,
         Some(b"same-origin" | b"same-site") => return false,
@@ -114,7 +136,13 @@ pub fn is_cross_site(headers: &HeaderMap) -> bool {
     let page = origin(headers).unwrap_or_else(|| text(headers, header::REFERER));
     let authority = page.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(""));
     // The opaque origin of a sandboxed page is another one too.
-    page == "null" || authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host))
+    let is_own = |authority: &str| {
+        authority.eq_ignore_ascii_case(host)
+            || public_url
+                .split_once("://")
+                .is_some_and(|(_, own)| own.trim_end_matches('/').eq_ignore_ascii_case(authority))
+    };
+    page == "null" || authority.is_some_and(|authority| !is_own(authority))
 }
 
 /// The value of one cookie; several `Cookie` headers and odd neighbours are tolerated.
@@ -220,7 +248,7 @@ mod tests {
             for (name, value) in lines {
                 headers.insert(*name, value.parse().unwrap());
             }
-            assert_eq!(is_cross_site(&headers), expected, "{lines:?}");
+            assert_eq!(is_cross_site(&headers, "https://public.example"), expected, "{lines:?}");
         };
         check(&[], false);
         check(&[("origin", "https://ashna.shop.example")], false);
@@ -233,5 +261,6 @@ mod tests {
         check(&[("referer", "https://shop.example/page")], true);
         check(&[("sec-fetch-site", "cross-site")], true);
         check(&[("sec-fetch-site", "none")], false);
+        check(&[("origin", "https://public.example")], false);
     }
 }

@@ -22,6 +22,7 @@ use super::{
     collect, cors, decide,
     error::ApiError,
     extract::{Path, Query},
+    observe::{Hot, Watched},
     segment,
     serve::{Place, Received, UnderWay},
     state::Doors,
@@ -114,8 +115,20 @@ impl Route {
     }
 }
 
+impl Route {
+    const fn hot(&self) -> Hot {
+        match self {
+            Self::Events => Hot::Events,
+            Self::Segment(_) => Hot::Segment,
+            Self::Decide => Hot::Decide,
+            Self::Recommend => Hot::Recommend,
+        }
+    }
+}
+
 async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: SocketAddr) -> Response {
     let origin = cors::origin(&request);
+    let watched = Watched::hot(&doors, route.hot(), request.headers());
     let answer = match route {
         Route::Events => match Query::of(request.uri()) {
             Ok(query) => collect::own(State(doors), query, ConnectInfo(peer), request).await,
@@ -138,5 +151,6 @@ async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: Socke
     if let Some(origin) = origin {
         cors::open(&mut answer, origin);
     }
+    watched.answer(&mut answer);
     answer
 }

@@ -166,6 +166,7 @@ impl From<ReportError> for ApiError {
                 _ if matches!(cause, StoreError::Foreign) => "the warehouse belongs to another installation",
                 ErrorKind::Damaged => "the warehouse cannot read a part of its data; the service's log names it",
                 ErrorKind::NoSpace => "the warehouse's disk is full; reports are back when there is room",
+                _ if !cause.fault().may_pass() => cause.fault().advice(),
                 _ => "",
             };
             if !why.is_empty() {

@@ -20,7 +20,9 @@ pub mod flight;
 pub mod local;
 pub mod login_cookies;
 pub mod masking;
+pub mod observe;
 pub mod ops;
+pub mod origin;
 pub mod rate;
 pub mod segment;
 pub mod serve;
@@ -61,6 +63,7 @@ pub fn entry(doors: Doors) -> Entry {
 pub fn router(doors: Doors) -> Router {
     let (private, _) = private().split_for_parts();
     let masked = middleware::from_fn_with_state(doors.clone(), masking::answers);
+    let private = private.layer(middleware::from_fn_with_state(doors.clone(), origin::guard));
     Router::new()
         .merge(public())
         .merge(
@@ -80,6 +83,7 @@ pub fn router(doors: Doors) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(doors.clone(), observe::routed))
         .with_state(doors)
 }
 

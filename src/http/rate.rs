@@ -85,7 +85,10 @@ pub fn admit_events(
     if per_second > 0 {
         // With another limit it is another meter: what was owed under the old one is forgiven.
         let key = u64::from(per_second) << 32 | u64::from(site.id.0);
-        rates.pass(&rates.sites, key, per_second, events.max(1)).map_err(|wait| limited(doors, "rate_site", wait))?;
+        rates.pass(&rates.sites, key, per_second, events.max(1)).map_err(|wait| {
+            doors.metrics.operations.count_rate_limited(site.id);
+            limited(doors, "rate_site", wait)
+        })?;
     }
     if events > 1 {
         // Its first event passed, so this one is let through whatever it costs.

@@ -146,22 +146,27 @@ fn as_segment_says(error: ApiError) -> ApiError {
 pub async fn settings(
     State(doors): State<Doors>,
     Path(key): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let snapshot = doors.catalog.snapshot();
     let site = &snapshot.site_of_key(&key).ok_or(ApiError::NotFound)?.site;
-    let body = browser_settings(site, &own_address(&doors, &headers)?);
-    Ok(([(header::CACHE_CONTROL, "public, max-age=120"), (header::VARY, "Host, X-Forwarded-Proto")], Json(body))
+    let body = browser_settings(site, &own_address(&doors, peer, &headers)?);
+    // Made from what this request says of itself, it is for nobody else.
+    let whose = if doors.server.public_url.is_empty() { "private, max-age=120" } else { "public, max-age=120" };
+    Ok(([(header::CACHE_CONTROL, whose), (header::VARY, "Host, X-Forwarded-Proto, X-Forwarded-Host")], Json(body))
         .into_response())
 }
 
 /// Scheme and authority under which the caller reached us.
-fn own_address(doors: &Doors, headers: &HeaderMap) -> Result<(&'static str, String), ApiError> {
+fn own_address(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(&'static str, String), ApiError> {
     let public = doors.server.public_url.trim_end_matches('/');
     if let Some((scheme, authority)) = public.split_once("://") {
         return Ok((if scheme == "https" { "https" } else { "http" }, authority.to_owned()));
     }
-    let host: Authority = connection::text(headers, header::HOST)
+    let host = connection::forwarded_host(&doors.server, peer, headers);
+    let host: Authority = host
+        .unwrap_or(connection::text(headers, header::HOST))
         .parse()
         .map_err(|_| ApiError::Unreadable("the Host header is no host".into()))?;
     let forwarded = headers.get("x-forwarded-proto").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));

@@ -6,6 +6,7 @@ use super::{
     body::budget::Budget,
     error::ApiError,
     flight::{Flights, ReportKey, Written},
+    observe::HotRoutes,
     rate::Rates,
 };
 use crate::{
@@ -58,6 +59,8 @@ pub struct Rooms {
     pub removal: Arc<Removal>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Those of the routes that are asked most.
+    pub hot_routes: HotRoutes,
     /// Saved funnels and the like.
     pub control: Control,
     /// Sites' feeds of items.

@@ -113,7 +113,7 @@ pub fn cookie_to_set(
 /// The cookie with a value of our own letters; without one it is to expire.
 fn written(doors: &Doors, headers: &HeaderMap, site: &Site, value: &str) -> Result<HeaderValue, ApiError> {
     let https = doors.server.public_url.starts_with("https://") || connection::is_https(headers);
-    let rest = rest_of_cookie(connection::is_cross_site(headers), https, value.is_empty());
+    let rest = rest_of_cookie(connection::is_cross_site(headers, &doors.server.public_url), https, value.is_empty());
     let name = name(site);
     let text = [&name, "=", value, rest].concat();
     HeaderValue::try_from(text).map_err(|e| ApiError::Internal(e.to_string()))

@@ -25,6 +25,7 @@ use crate::{
         feed::{FeedOutcome, FeedRequest, FeedSettings, FeedState},
     },
     tasks::{Stopping, panic_message},
+    telemetry::Operations,
 };
 
 /// How often is looked whether a feed is due.
@@ -43,15 +44,16 @@ pub struct Feeds {
     fetcher: Fetcher,
     limits: config::Feeds,
     asked: Arc<Notify>,
+    operations: Operations,
 }
 
 impl Feeds {
     /// As `[feeds]` says.
     #[must_use]
-    pub fn new(catalog: Arc<Catalog>, control: Control, config: &config::Feeds) -> Self {
+    pub fn new(catalog: Arc<Catalog>, control: Control, config: &config::Feeds, operations: Operations) -> Self {
         let fetcher = Fetcher::reaching(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms))
             .giving_up_after(Duration::from_millis(config.silence_ms));
-        Self { catalog, control, fetcher, limits: config.clone(), asked: Arc::default() }
+        Self { catalog, control, fetcher, limits: config.clone(), asked: Arc::default(), operations }
     }
 
     /// How large a file of items may be, and how long it may take.
@@ -165,6 +167,12 @@ impl Feeds {
             outcome: Some(FeedOutcome::Failed),
             message,
             ..feed.state.clone()
+        });
+        self.operations.count_feed_visit(match state.outcome {
+            Some(FeedOutcome::Taken) => "taken",
+            Some(FeedOutcome::Unchanged) => "unchanged",
+            Some(FeedOutcome::Withheld) => "withheld",
+            Some(FeedOutcome::Failed) | None => "failed",
         });
         self.control
             .put_feed_state(feed.site, &FeedState { started_at, finished_at: Some(clock::now()), ..state })

@@ -96,7 +96,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -112,7 +112,11 @@ pub use recovery::Recovery;
 use segments::Segments;
 use tokio::sync::watch;
 
-use crate::{config, model::Position, telemetry::Counter};
+use crate::{
+    config,
+    model::Position,
+    telemetry::{Counter, Timings},
+};
 
 /// The open journal. Share it in an `Arc`; dropping it flushes and stops its thread.
 #[derive(Debug)]
@@ -144,6 +148,8 @@ struct Shared {
     ended: watch::Sender<bool>,
     /// Hooks that panicked.
     hook_panics: Counter,
+    /// Where the times of its syncs are counted, once somebody asked for them.
+    sync_times: OnceLock<Arc<Timings>>,
 }
 
 impl Journal {
@@ -190,6 +196,7 @@ impl Journal {
             durable: watch::Sender::new(next),
             ended: watch::Sender::new(false),
             hook_panics,
+            sync_times: OnceLock::new(),
         });
         let thread = writer::start(Arc::clone(&shared), found.newest, next).map_err(|source| JournalError::Io {
             action: "starting the thread for",
@@ -198,6 +205,12 @@ impl Journal {
         })?;
         let append_timeout = Duration::from_millis(settings.append_timeout_ms);
         Ok((Self { shared, append_timeout, thread: Mutex::new(Some(thread)) }, found.report))
+    }
+
+    /// Counts how long syncs take here from now on.
+    pub fn time_syncs(&self, times: Arc<Timings>) {
+        // A second one would take from the first: it is not listened to.
+        let _ = self.shared.sync_times.set(times);
     }
 
     /// Random at birth; positions mean nothing without it.

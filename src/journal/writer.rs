@@ -130,7 +130,12 @@ impl Writer {
             let _ = newest.file.set_len(newest.end);
             return Err(self.failure(error));
         }
-        if let Err(error) = self.shared.disk.sync(&newest.file) {
+        let begun = Instant::now();
+        let synced = self.shared.disk.sync(&newest.file);
+        if let Some(times) = self.shared.sync_times.get() {
+            times.observe(begun.elapsed());
+        }
+        if let Err(error) = synced {
             // What the page cache holds says nothing about the disk any more. Should the cut fail as well,
             // the next segment's first position supersedes the tail.
             let _ = newest.file.set_len(newest.end);

@@ -43,7 +43,7 @@ use share::{Queues, Shares};
 use crate::{
     config::{self, Config},
     model::{Site, Timestamp},
-    store::{ErrorKind, Exceeded, Param, Store, StoreError},
+    store::{ErrorKind, Exceeded, Fault, Param, Store, StoreError},
     telemetry::ReportMetrics,
 };
 
@@ -99,7 +99,7 @@ impl ReportError {
     /// Whether the same question may be answered in a moment, once the warehouse is there.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry || error.is_without_tables())
+        matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry || error.fault() != Fault::Failing)
     }
 }
 

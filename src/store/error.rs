@@ -2,12 +2,58 @@
 
 use std::time::Duration;
 
+/// The least version, as year and release: the first long-term one with everything that is used, `CHECK GRANT` and
+/// insert tokens through materialized views among it.
+pub const VERSION_MIN: (u32, u32) = (25, 3);
+
 /// Why the warehouse did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No connection, or it broke.
     #[error("the warehouse cannot be reached: {0}")]
     Unreachable(String),
+    /// The host's name leads to no address.
+    #[error("the warehouse's host name cannot be resolved: {0}")]
+    Unresolved(String),
+    /// No secure connection.
+    #[error("no secure connection to the warehouse: {0}")]
+    Tls(String),
+    /// The certificates to believe cannot be read.
+    #[error("clickhouse.ca_file {path} cannot be used: {reason}")]
+    BadCaFile {
+        /// Which file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something answered, but not ClickHouse.
+    #[error("what answers at clickhouse.url is not ClickHouse's HTTP interface; it said: {0}")]
+    NotClickhouse(String),
+    /// A version that lacks what is needed.
+    #[error(
+        "the warehouse is ClickHouse {version}, which is too old: {}.{} or newer is needed",
+        VERSION_MIN.0,
+        VERSION_MIN.1
+    )]
+    TooOld {
+        /// What it says it is.
+        version: String,
+    },
+    /// The user may not do what is needed.
+    #[error(
+        "the warehouse's user {user} lacks rights in the database {database}: GRANT {missing} ON {database}.* TO {user}"
+    )]
+    MissingRights {
+        /// Our user.
+        user: String,
+        /// Our database.
+        database: String,
+        /// What is missing.
+        missing: String,
+    },
+    /// Tables that were there are gone.
+    #[error("tables of the warehouse are gone: {0}")]
+    TablesMissing(String),
     /// No answer in time.
     #[error("the warehouse did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
@@ -102,13 +148,22 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unreachable(_) | Self::TimedOut(_) => ErrorKind::Retry,
+            // A proxy that answers for a server that is away is not ClickHouse either.
+            Self::Unreachable(_)
+            | Self::Unresolved(_)
+            | Self::Tls(_)
+            | Self::NotClickhouse(_)
+            | Self::TablesMissing(_)
+            | Self::TimedOut(_) => ErrorKind::Retry,
             Self::Refused { code, message } => kind_of_code(*code, message),
             Self::MigrationFailed { source, .. } => source.kind(),
             Self::Misfit(_)
             | Self::Foreign
             | Self::Lost(_)
             | Self::BadDatabaseName(_)
+            | Self::BadCaFile { .. }
+            | Self::TooOld { .. }
+            | Self::MissingRights { .. }
             | Self::MigrationChanged(_)
             | Self::MigrationFromTheFuture(_) => ErrorKind::Fatal,
         }
@@ -130,8 +185,7 @@ impl StoreError {
         let first_line: String = text.lines().next().unwrap_or_default().chars().take(500).collect();
         match code {
             Some(code) => Self::Refused { code, message: first_line },
-            // A proxy or another program answered, not the warehouse.
-            None => Self::Unreachable(first_line),
+            None => Self::NotClickhouse(excerpt(text)),
         }
     }
 }
@@ -167,21 +221,55 @@ impl From<clickhouse::error::Error> for StoreError {
         match error {
             Error::BadResponse(text) => Self::from_answer(&text),
             Error::TimedOut => Self::Unreachable("timeout expired".into()),
-            Error::Network(source) => Self::Unreachable(with_causes(source.as_ref())),
+            Error::Network(source) => of_network(source.as_ref()),
             Error::Compression(_) | Error::Decompression(_) | Error::Other(_) => Self::Unreachable(error.to_string()),
             other => Self::Misfit(other.to_string()),
         }
     }
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
+/// What kept the connection from coming about.
+fn of_network(error: &(dyn std::error::Error + 'static)) -> StoreError {
+    let text = with_causes(error);
+    if chain(error).any(|cause| tls_error(cause).is_some()) {
+        return StoreError::Tls(text);
+    }
+    // The connector says so in words alone.
+    if chain(error).any(|cause| cause.to_string() == "dns error") {
+        StoreError::Unresolved(text)
+    } else {
+        StoreError::Unreachable(text)
+    }
+}
+
+/// The TLS library's own error, also where it travels inside of an I/O error.
+fn tls_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    cause.downcast_ref().or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref())
+}
+
+fn chain<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// An error with its causes, each said once.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in chain(error).map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
     }
     text
+}
+
+/// The beginning of what something else answered, on one line.
+pub(super) fn excerpt(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("an empty answer");
+    line.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");
+const DATABASE: &str = include_str!("sql/migration.database.sql");
 const APPLIED: &str = include_str!("sql/migration.applied.sql");
 const RECORD: &str = include_str!("sql/migration.record.sql");
 
@@ -32,16 +33,19 @@ struct Applied {
 }
 
 impl Store {
-    /// Makes the database if it is not there and applies what is missing; names what it applied.
+    /// Looks whether the server will do, makes the database if it is not there and applies what is missing; names
+    /// what it applied.
     ///
     /// # Errors
-    /// When the warehouse fails, or holds migrations that are not this program's.
+    /// When the server will not do or fails, or holds migrations that are not this program's.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.check_version().await?;
         self.migrate_with(MIGRATIONS).await
     }
 
     async fn migrate_with(&self, migrations: &[(u32, &str, &str)]) -> Result<Vec<String>, StoreError> {
         self.create_database().await?;
+        self.check_rights().await?;
         self.execute(CREATE_RECORD, &[]).await?;
         let applied: Vec<Applied> = self.query(APPLIED, &[]).await?;
         if let Some(future) = applied.iter().find(|a| migrations.iter().all(|(number, ..)| *number != a.number)) {
@@ -76,6 +80,11 @@ impl Store {
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !plain {
             return Err(StoreError::BadDatabaseName(name));
+        }
+        let known = self.client_without_database().query_raw(DATABASE).param("database", &name);
+        // A user may have every right in its database and none to make one.
+        if self.within(self.query_timeout, known.fetch_all::<u64>()).await? == [1] {
+            return Ok(());
         }
         let query = self
             .client_without_database()

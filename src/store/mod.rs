@@ -17,8 +17,11 @@
 
 mod block;
 mod columns;
+mod condition;
 mod error;
+mod fault;
 pub mod funnel;
+mod inspect;
 mod installation;
 mod migrate;
 mod parts;
@@ -29,6 +32,7 @@ pub mod read;
 pub mod rows;
 mod share;
 mod site_removal;
+mod tls;
 mod write;
 
 use std::{
@@ -45,7 +49,9 @@ use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 pub use block::Block;
-pub use error::{ErrorKind, Exceeded, StoreError};
+pub use condition::Condition;
+pub use error::{ErrorKind, Exceeded, StoreError, VERSION_MIN};
+pub use fault::Fault;
 pub use parts::{Part, SetAside};
 pub use proof::Held;
 pub use share::{Limits, Priority, Share};
@@ -123,11 +129,12 @@ impl Serialize for Param {
 }
 
 impl Store {
-    /// A store at this endpoint. Nothing is sent yet.
+    /// A store at this endpoint. Nothing is sent yet. With certificates that cannot be read, see [`check`], no
+    /// secure connection comes about.
     pub fn connect(endpoint: watch::Receiver<Endpoint>, config: &config::Clickhouse) -> Self {
         Self {
             endpoint,
-            client: Client::default(),
+            client: tls::client(tls::roots(config).unwrap_or_else(|_| rustls::RootCertStore::empty())),
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
             is_foreign: Arc::default(),
@@ -200,7 +207,7 @@ impl Store {
     fn client_without_database(&self) -> Client {
         let endpoint = self.endpoint.borrow();
         let client = self.client.clone().with_compression(Self::compression(&endpoint.url));
-        client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(&endpoint.password)
+        client.with_url(&endpoint.url).with_user(&endpoint.user).with_password(endpoint.password.expose())
     }
 
     async fn within<T>(
@@ -217,6 +224,14 @@ impl Store {
             Err(_) => Err(StoreError::TimedOut(limit)),
         }
     }
+}
+
+/// Checks what a connection needs on this machine: the certificates to believe.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn check(config: &config::Clickhouse) -> Result<(), StoreError> {
+    tls::roots(config).map(drop)
 }
 
 fn seconds(limit: Duration) -> String {

@@ -8,7 +8,17 @@ pub mod connections;
 pub mod failures;
 pub mod health;
 pub mod learning;
+mod log;
+mod operations;
+mod process;
 mod reports;
+mod requests;
+mod timings;
+
+pub use log::{check_filter, start_log};
+pub use operations::Operations;
+pub use requests::{Requests, Route};
+pub use timings::Timings;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -82,6 +92,10 @@ impl Login {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Under names that are the same in all programs.
+    process: Registry,
+    /// What those who run the service watch.
+    pub operations: Operations,
     started: Timestamp,
     sites: Mutex<HashMap<SiteId, Outcome>>,
     /// Parsed events.
@@ -178,6 +192,8 @@ impl Default for Metrics {
             profiles_cached: Gauge::default(),
             profiles_waiting_events: Gauge::default(),
             registry: Registry::default(),
+            process: Registry::default(),
+            operations: Operations::default(),
             started: clock::now(),
             sites: Mutex::default(),
         };
@@ -218,7 +234,10 @@ impl Default for Metrics {
         ] {
             registry.register(name, help, gauge.clone());
         }
-        Self { registry, ..metrics }
+        metrics.operations.register(&mut registry);
+        let mut process = Registry::default();
+        process.register_collector(Box::new(process::Process));
+        Self { registry, process, ..metrics }
     }
 }
 
@@ -289,7 +308,10 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(8192);
-        if text::encode(&mut out, &self.registry).is_err() {
+        let written = text::encode_registry(&mut out, &self.registry)
+            .and_then(|()| text::encode_registry(&mut out, &self.process))
+            .and_then(|()| text::encode_eof(&mut out));
+        if written.is_err() {
             out.clear();
         }
         out
@@ -372,16 +394,6 @@ impl Outcome {
         }
         out
     }
-}
-
-/// Starts the log on standard error; `RUST_LOG`-style filters, `info` by default.
-pub fn start_log(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
-    // A log that cannot be written, as on a full disk, must harm nobody: complaining of it on the same
-    // standard error would panic in whichever task had something to say.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
-    // A second start, as in tests, keeps the first log.
-    let _ = log.with_writer(std::io::stderr).with_target(false).try_init();
 }
 
 #[cfg(test)]

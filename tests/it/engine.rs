@@ -33,6 +33,25 @@ async fn a_killed_engine_comes_back_and_has_its_rows() {
 }
 
 #[tokio::test]
+async fn a_dead_engine_s_port_gets_nothing_and_the_next_one_has_another_password() {
+    let data = tempfile::tempdir().unwrap();
+    let own = OwnEngine::start(data.path()).await;
+    let endpoint = own.engine.endpoint();
+    let before = endpoint.borrow().clone();
+    assert_eq!(own.engine.restarts(), 0);
+    own.kill().await;
+    assert!(endpoint.borrow().url != before.url, "nothing is sent to a port that any program may take");
+    own.engine.ready(std::time::Duration::from_secs(30)).await.unwrap();
+    let after = endpoint.borrow().clone();
+    assert_ne!(after.password.expose(), before.password.expose());
+    assert_eq!(own.engine.restarts(), 1);
+    let request = reqwest::Client::new().post(format!("{}/", after.url)).header("X-ClickHouse-User", &after.user);
+    let answer = request.header("X-ClickHouse-Key", before.password.expose()).body("SELECT 1").send().await.unwrap();
+    assert!(!answer.status().is_success(), "a password that was sent to a stranger opens nothing");
+    own.stop().await;
+}
+
+#[tokio::test]
 async fn a_stopped_engine_is_gone_and_a_second_one_takes_its_directory() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;

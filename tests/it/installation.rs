@@ -21,7 +21,7 @@ fn service_at(endpoint: &Endpoint) -> Service {
     Service::new(&[])
         .set("ASHNA__CLICKHOUSE__URL", &endpoint.url)
         .set("ASHNA__CLICKHOUSE__USER", &endpoint.user)
-        .set("ASHNA__CLICKHOUSE__PASSWORD", &endpoint.password)
+        .set("ASHNA__CLICKHOUSE__PASSWORD", endpoint.password.expose())
         .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")
 }

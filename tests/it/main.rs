@@ -26,6 +26,7 @@ mod import_items;
 mod installation;
 mod learn;
 mod meaning;
+mod operations;
 mod overload;
 mod people;
 mod privacy;

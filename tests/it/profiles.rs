@@ -57,7 +57,7 @@ fn unreachable() -> Store {
     let endpoint = Endpoint {
         url: "http://127.0.0.1:9".into(),
         user: "default".into(),
-        password: String::new(),
+        password: "".into(),
         database: "none".into(),
     };
     Store::connect_to(endpoint, &Config::defaults().clickhouse)

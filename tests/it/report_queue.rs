@@ -211,7 +211,7 @@ async fn one_visitor_is_read_by_key() {
         let mut url = reqwest::Url::parse(&endpoint.url).unwrap();
         url.query_pairs_mut().extend_pairs(parameters);
         let asked = reqwest::Client::new().post(url).body(question).header("x-clickhouse-user", &endpoint.user);
-        let answer = asked.header("x-clickhouse-key", &endpoint.password).send().await.unwrap();
+        let answer = asked.header("x-clickhouse-key", endpoint.password.expose()).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{name}");
         let summary: Value = serde_json::from_str(answer.headers()["x-clickhouse-summary"].to_str().unwrap()).unwrap();
         let read: u64 = summary["read_rows"].as_str().unwrap().parse().unwrap();
@@ -223,7 +223,7 @@ async fn one_visitor_is_read_by_key() {
 async fn a_long_answer_that_falls_silent_is_given_up() {
     let direct = database().await;
     let mut events: Vec<_> = (0..3000).map(event).collect();
-    events.iter_mut().for_each(|event| event.path = "x".repeat(200).into());
+    events.iter_mut().for_each(|event| event.page.path = "x".repeat(200).into());
     direct.insert(batch(0, &events)).await.unwrap();
     let mut endpoint = direct.endpoint();
     let proxy = FaultProxy::before(&endpoint.url).await;

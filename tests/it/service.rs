@@ -110,6 +110,17 @@ impl Service {
         self.data.join("service.log")
     }
 
+    /// What it said on its log so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// All of `/metrics`.
+    pub async fn metrics_text(&self, client: &reqwest::Client) -> String {
+        let url = format!("http://127.0.0.1:{}/metrics", self.ports[1]);
+        client.get(url).send().await.expect("metrics").text().await.expect("text")
+    }
+
     /// Starts it without waiting.
     pub fn start(&mut self) {
         let [listen, metrics] = self.ports.map(|port| format!("127.0.0.1:{port}"));
@@ -191,10 +202,17 @@ impl Service {
         run(Command::new(BINARY).args(words).envs(self.settings.iter().map(|(name, value)| (name, value))), b"")
     }
 
+    /// Adds a person who may log in.
+    pub fn adds_user(&self, email: &str, role: &str, password: &str) {
+        let data = self.data.to_str().expect("a path");
+        let words = ["user", "add", "--email", email, "--role", role, "--password-stdin", "--data-dir", data];
+        let output = ashna(&words, password.as_bytes());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Counters and gauges by name; those with labels are summed.
     pub async fn metrics(&self, client: &reqwest::Client) -> HashMap<String, u64> {
-        let url = format!("http://127.0.0.1:{}/metrics", self.ports[1]);
-        let text = client.get(url).send().await.expect("metrics").text().await.expect("text");
+        let text = self.metrics_text(client).await;
         let mut sums = HashMap::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((name, value)) = line.rsplit_once(' ') else { continue };

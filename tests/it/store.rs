@@ -171,7 +171,7 @@ async fn rows_turned_into_columns_come_back_as_the_rows_they_were() {
         .with_compression(clickhouse::Compression::None)
         .with_url(&endpoint.url)
         .with_user(&endpoint.user)
-        .with_password(&endpoint.password)
+        .with_password(endpoint.password.expose())
         .with_database(&endpoint.database);
     let question = format!("SELECT {columns} FROM events ORDER BY position");
     let stored = client.query(&question).fetch_bytes("RowBinary").unwrap().collect().await.unwrap();

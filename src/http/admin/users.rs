@@ -13,7 +13,7 @@ use crate::{
     access::{InviteOrder, UserEdit},
     control::{Membership, Role},
     http::{
-        caller::{Caller, same_origin},
+        caller::Caller,
         connection,
         error::ApiError,
         extract::{JsonBody, Path},
@@ -151,7 +151,6 @@ pub async fn accept(
     headers: HeaderMap,
     JsonBody(body): JsonBody<AcceptBody>,
 ) -> Result<Response, ApiError> {
-    same_origin(&headers)?;
     let client = login_cookies::client(&doors, peer, &headers);
     let login = doors.access.accept_invitation(&token, &body.password, &client).await?;
     login_cookies::logged_in(&doors, &headers, login, StatusCode::CREATED)

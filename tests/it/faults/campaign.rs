@@ -123,7 +123,7 @@ fn with_warehouse(service: Service, url: &str, endpoint: &Endpoint) -> Service {
     service
         .set("ASHNA__CLICKHOUSE__URL", url)
         .set("ASHNA__CLICKHOUSE__USER", &endpoint.user)
-        .set("ASHNA__CLICKHOUSE__PASSWORD", &endpoint.password)
+        .set("ASHNA__CLICKHOUSE__PASSWORD", endpoint.password.expose())
         .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
         .set("ASHNA__CLICKHOUSE__INSERT_TIMEOUT_MS", "1000")
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")

@@ -113,12 +113,12 @@ impl Files {
     fn endpoint(&self) -> Option<Endpoint> {
         let found: Value = serde_json::from_slice(&fs::read(&self.endpoint).ok()?).ok()?;
         let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-        Some(Endpoint { url: text("url"), user: text("user"), password: text("password"), database: String::new() })
+        Some(Endpoint { url: text("url"), user: text("user"), password: text("password").into(), database: String::new() })
     }
 
     /// Written beside and renamed, so that nobody reads half of it.
     fn publish(&self, endpoint: &Endpoint) {
-        let text = json!({ "url": endpoint.url, "user": endpoint.user, "password": endpoint.password });
+        let text = json!({ "url": endpoint.url, "user": endpoint.user, "password": endpoint.password.expose() });
         let next = self.endpoint.with_extension("next");
         let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&next).unwrap();
         file.write_all(text.to_string().as_bytes()).unwrap();

@@ -1,0 +1,59 @@
+//! What is on the log: plain where it is no terminal, JSON on request, and a line for each request where wanted.
+
+use serde_json::Value;
+
+use crate::service::Service;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_has_route_status_and_id_and_nothing_of_the_visitor() {
+    let client = reqwest::Client::new();
+    let mut service = Service::new(&["--clickhouse-url", "http://127.0.0.1:9", "--log", "warn,ashna::access=debug"])
+        .set("ASHNA__LOG__FORMAT", "json");
+    service.start();
+    service.ready(&client).await;
+    let url = service.url();
+    let answer = client
+        .post(format!("{url}/e?key=secret-key"))
+        .header("x-request-id", "from-the-proxy-1")
+        .header("x-forwarded-for", "198.51.100.7")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "from-the-proxy-1");
+    let answer = client.get(format!("{url}/api/v1/sites/7/items?page=private")).send().await.unwrap();
+    let made = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(made.len(), 32);
+    client.get(format!("{url}/some/where/private")).send().await.unwrap();
+
+    let log = service.said();
+    let lines: Vec<Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
+    let of = |route: &str| {
+        let found = lines.iter().find(|line| line["target"] == "ashna::access" && line["route"] == route);
+        found.unwrap_or_else(|| panic!("no line of {route}: {log}"))
+    };
+    let events = of("/e");
+    assert_eq!((&events["method"], &events["status"]), (&"POST".into(), &401.into()), "{events}");
+    assert_eq!(events["request_id"], "from-the-proxy-1");
+    assert!(events["duration_ms"].is_number());
+    assert_eq!(of("/api/v1/sites/{site}/items")["request_id"], made);
+    assert_eq!(of("other")["status"], 404);
+    for private in ["secret-key", "198.51.100.7", "private"] {
+        assert!(!log.contains(private), "{private} in {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_no_terminal_has_no_colours_and_a_full_standard_output_stops_nothing() {
+    let client = reqwest::Client::new();
+    let mut service =
+        Service::new(&["--clickhouse-url", "http://127.0.0.1:9"]).under(&["sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]);
+    service.start();
+    service.ready(&client).await;
+    let answer = client.get(format!("{}/healthz", service.url())).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let log = service.said();
+    assert!(log.contains("WARN") && !log.contains('\u{1b}'), "{log}");
+    assert!(service.pid().is_some());
+}

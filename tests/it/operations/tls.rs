@@ -1,0 +1,113 @@
+//! ClickHouse by TLS: rows arrive, and a certificate that is not believed is said in one line.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ashna::store::{Fault, Store, StoreError};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::{app::TestApp, engine::endpoint};
+
+/// A certificate authority of the test's own, with a terminator before the engine that it signed for.
+struct Terminator {
+    url: String,
+    /// Where the authority's certificate is.
+    ca_file: PathBuf,
+    _folder: tempfile::TempDir,
+    _running: JoinSet<()>,
+}
+
+impl Terminator {
+    async fn before(target: &str) -> Self {
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, authority.as_ref().pem()).unwrap();
+        let chain: Vec<CertificateDer<'static>> = vec![leaf.der().clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let target = target.trim_start_matches("http://").to_owned();
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.spawn(pass(stream, acceptor.clone(), target.clone()));
+            }
+        });
+        Self { url, ca_file, _folder: folder, _running: running }
+    }
+
+    fn ca_file(&self) -> String {
+        self.ca_file.to_str().unwrap().to_owned()
+    }
+}
+
+async fn pass(stream: TcpStream, acceptor: TlsAcceptor, target: String) {
+    let Ok(mut client) = acceptor.accept(stream).await else { return };
+    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    // Either side may end it.
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+}
+
+/// What a look at the warehouse at this address says.
+async fn look(url: &str, ca_file: &str) -> StoreError {
+    let mut config = ashna::config::Config::defaults().clickhouse;
+    config.url = url.to_owned();
+    ca_file.clone_into(&mut config.ca_file);
+    let store = Store::connect_to(config.endpoint().unwrap(), &config);
+    store.check_version().await.unwrap_err()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_reach_a_server_whose_certificate_is_signed_by_the_named_authority() {
+    let engine = endpoint().await;
+    let terminator = Terminator::before(&engine.url).await;
+    let app = TestApp::with(|config| {
+        config.clickhouse.url.clone_from(&terminator.url);
+        config.clickhouse.ca_file = terminator.ca_file();
+    })
+    .await;
+    let mut visitor = app.visitor();
+    visitor.views("/by-tls").await;
+    assert_eq!(app.stored("SELECT path FROM events").await, ["/by-tls"]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_believed_and_a_port_without_tls_are_told_apart_from_other_faults() {
+    let engine = endpoint().await;
+    let terminator = Terminator::before(&engine.url).await;
+    let stranger = Terminator::before(&engine.url).await;
+    let check = |error: &StoreError, words: &str| {
+        let said = error.to_string();
+        assert_eq!(error.fault(), Fault::Tls, "{said}");
+        assert!(said.contains(words) && said.matches(words).count() == 1 && !said.contains('\n'), "{said}");
+    };
+    check(&look(&terminator.url, &stranger.ca_file()).await, "invalid peer certificate");
+    check(&look(&terminator.url, "").await, "invalid peer certificate");
+    let by_address = terminator.url.replace("localhost", "127.0.0.1");
+    check(&look(&by_address, &terminator.ca_file()).await, "invalid peer certificate");
+    let plain = engine.url.replace("http://", "https://");
+    check(&look(&plain, "").await, "received corrupt message");
+}
