@@ -233,7 +233,8 @@ proptest! {
 
 #[test]
 fn what_is_remembered_of_a_file_is_bounded() {
-    let lines: String = (0..10).map(|n| format!("{{\"id\":\"i{n}\",\"title\":\"t\"}}\n")).collect();
+    let lines: Vec<String> = (0..10).map(|n| format!("{{\"id\":\"i{n}\",\"title\":\"t\"}}")).collect();
+    let lines = lines.join("\n");
     let setting = Setting { currency: Currency::NONE, now: Timestamp(0), bytes_max: 1 << 20 };
     let mut rows = open(lines.as_bytes(), setting).unwrap();
     rows.items_max = 4;

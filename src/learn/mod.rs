@@ -292,7 +292,9 @@ impl Learn {
         });
         let untold = untold.await.unwrap_or_default();
         let (mut heard, changed) = (self.ear.take(), self.shelves.changed());
-        untold.into_iter().for_each(|site| _ = heard.entry(site).or_default());
+        for site in untold {
+            heard.entry(site).or_default();
+        }
         if heard.is_empty() && changed.is_empty() && !self.tuning.any_news() {
             return;
         }

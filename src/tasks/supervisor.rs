@@ -201,13 +201,12 @@ async fn keep<T>(
     loop {
         let ended = {
             let mut life = pin!(life(&mut make, stopping.clone()));
-            match timeout(SOUND, &mut life).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    pause = PAUSE_MIN;
-                    shown.take().inspect(crate::telemetry::health::Component::ok);
-                    life.await
-                }
+            if let Ok(ended) = timeout(SOUND, &mut life).await {
+                ended
+            } else {
+                pause = PAUSE_MIN;
+                shown.take().inspect(crate::telemetry::health::Component::ok);
+                life.await
             }
         };
         if stopping.begun() && ended == Ended::Returned {

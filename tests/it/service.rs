@@ -7,7 +7,7 @@ use std::{
     io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -93,11 +93,11 @@ impl Service {
         self.running = None;
     }
 
-    /// Its exit code once it has ended by itself; the inner `None` when a signal ended it.
-    pub fn ended(&mut self) -> Option<Option<i32>> {
+    /// How it ended, once it has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.running.as_mut()?.try_wait().expect("its status")?;
         self.running = None;
-        Some(status.code())
+        Some(status)
     }
 
     /// Where it listens; the same through all its lives.

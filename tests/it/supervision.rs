@@ -199,17 +199,17 @@ async fn an_idle_service_stops_quickly_after_saying_so_and_a_hangup_is_a_stop() 
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
         let begun = Instant::now();
         let mut said = false;
-        let code = loop {
+        let status = loop {
             if let Ok(answer) = client.get(&url).send().await {
                 said |= answer.status() == 503;
             }
-            if let Some(code) = service.ended() {
-                break code;
+            if let Some(status) = service.ended() {
+                break status;
             }
             assert!(begun.elapsed() < SOON, "it does not stop");
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
-        assert_eq!(code, Some(0), "{signal:?}");
+        assert_eq!(status.code(), Some(0), "{signal:?}");
         assert!(said, "/readyz answered 503 before the listener closed");
         // The engine alone took five seconds while connections to it stayed open.
         assert!(begun.elapsed() < Duration::from_millis(4500), "it took {:?}", begun.elapsed());

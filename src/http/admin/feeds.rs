@@ -54,8 +54,8 @@ pub async fn import(
     };
     let limit = std::time::Duration::from_millis(limits.timeout_ms);
     // Only receiving has a limit: what arrived is stored to its end, in pieces, and the rest is not there.
-    let received = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
-    let (sent, taken) = tokio::join!(received, items::take(&doors.catalog, id, Pieces::from(receiver), setting));
+    let in_time = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
+    let (sent, taken) = tokio::join!(in_time, items::take(&doors.catalog, id, Pieces::from(receiver), setting));
     let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
     doors.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
     sent?;
