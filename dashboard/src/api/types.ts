@@ -1,7 +1,7 @@
 /** The JSON of the private API, as the server sends it. Times are RFC 3339 in UTC, money is in minor units. */
 
 export type Role = 'owner' | 'marketer' | 'viewer';
-export type User = { id: number; email: string; role: Role };
+export type User = { id: number; email: string; role: Role; masked?: boolean; two_factor?: boolean };
 
 export type Site = {
   id: number;
