@@ -3,7 +3,7 @@ import type { Role, Session } from './types';
 
 /** People, logins, keys and the audit log: requests and their JSON, as the server sends it. */
 
-/** What somebody may do: `sites` null means every site. */
+/** What a member may do: `sites` null means every site. */
 export type Access = { role: Role; sites: number[] | null; masked: boolean };
 export type Member = Access & {
   id: number;
@@ -16,7 +16,7 @@ export type Invitation = Access & { id: number; email: string; created_at: strin
 export type Team = { users: Member[]; invitations: Invitation[] };
 export type NewInvitation = { id: number; link: string; expires_at: string; mailed: boolean };
 export type Login = {
-  id: string | number;
+  id: number;
   created_at: string;
   last_seen_at: string;
   expires_at: string;
@@ -29,7 +29,7 @@ export type Scope = (typeof SCOPES)[number];
 export type ApiKey = {
   id: number;
   name: string;
-  scope: string;
+  scope: Scope;
   hint: string;
   created_at: string;
   last_used_at: string | null;
@@ -44,7 +44,7 @@ export type AuditEntry = {
   subject: string;
   site: number | null;
 };
-export type AuditPage = { entries: AuditEntry[]; next: number | string | null };
+export type AuditPage = { entries: AuditEntry[]; next: number | null };
 
 type Signal = AbortSignal | undefined;
 const get = <R>(path: string, signal?: Signal) => json<R>('GET', path, signal ? { signal } : {});
@@ -68,7 +68,7 @@ export const invitation = {
 
 export const logins = {
   list: async (signal?: Signal) => (await get<{ sessions: Login[] }>('/sessions', signal)).sessions,
-  end: (login: Login['id']) => send<void>('DELETE', `/sessions/${id(login)}`),
+  end: (login: Login['id']) => send<void>('DELETE', `/sessions/${login}`),
   endOthers: () => send<void>('DELETE', '/sessions'),
 };
 
@@ -90,7 +90,7 @@ export const keysOf = (site: number) => ({
 
 export const deleteSite = (site: number, name: string) => send<void>('DELETE', `/sites/${site}?name=${id(name)}`);
 
-export function auditLog(question: { site?: number; before?: string | number; limit: number }, signal?: Signal) {
+export function auditLog(question: { site?: number; before?: number; limit: number }, signal?: Signal) {
   const query = new URLSearchParams(
     Object.entries(question).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );

@@ -72,7 +72,7 @@ export function t(key: Key, values?: Values): string {
   return String(message.format(values));
 }
 
-type Named = 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model' | 'action' | 'component' | 'scope';
+type Named = 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model' | 'action' | 'component' | 'scope' | 'cause' | 'who';
 
 /** The text for a value the server or the site chose, such as a channel; a value unknown to us is shown as it is. */
 export function named(group: Named, value: string): string {

@@ -1,11 +1,18 @@
 import { ApiError } from '../api/client';
-import { failureText } from '../parts/failure';
+import { type Key, t } from '../i18n/index.svelte';
+import { accessFailureText } from '../parts/failure';
 import { account } from './account.svelte';
 
 /** One change at a time that a form or button asks for: whether it is on its way, and why it failed. */
 export class Action {
   busy = $state(false);
   failure = $state('');
+  #texts: Partial<Record<string, Key>>;
+
+  /** `texts` says failures by their code in this form's own words. */
+  constructor(texts: Partial<Record<string, Key>> = {}) {
+    this.#texts = texts;
+  }
 
   /** Answers whether it succeeded. */
   run = async (work: () => Promise<unknown>): Promise<boolean> => {
@@ -17,7 +24,8 @@ export class Action {
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.code === 'unauthorized') account.expired();
-      this.failure = failureText(error);
+      const text = error instanceof ApiError ? this.#texts[error.code] : undefined;
+      this.failure = text ? t(text) : accessFailureText(error);
       return false;
     } finally {
       this.busy = false;

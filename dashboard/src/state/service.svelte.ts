@@ -1,10 +1,17 @@
-/** What the service says of itself at `/readyz`: whether events are taken, and whether the warehouse can be used. */
+/** What the service says of itself at `/readyz`: whether events are taken and reports answered, and why not. */
 
 const EVERY_MS = 30_000;
 
-type Component = { state?: string; ready?: boolean; reason?: string | null; message?: string | null };
-type Readiness = { ready?: boolean; because?: string | null; components?: Record<string, Component> };
-export type Trouble = { component: string; reason: string };
+type Part = { name?: string; state?: string; code?: string; cause?: string | null; message?: string | null };
+export type Readiness = {
+  ready?: boolean;
+  code?: string;
+  because?: string | null;
+  warehouse?: Part;
+  components?: Part[];
+};
+/** What is not as it should be: events are refused, reports are away, or a part of the service needs a look. */
+export type Trouble = { kind: 'events' | 'reports' | 'part'; name: string; code: string; message: string };
 
 class Service {
   troubles = $state.raw<Trouble[]>([]);
@@ -26,17 +33,27 @@ class Service {
       const answer = await fetch('/readyz', { headers: { Accept: 'application/json' } });
       this.troubles = troublesOf((await answer.json()) as Readiness);
     } catch {
-      // Not reachable, or an older form: the pages say themselves what they miss.
+      // Not reachable: the pages themselves say so.
       this.troubles = [];
     }
   }
 }
 
-function troublesOf({ components = {} }: Readiness): Trouble[] {
-  return Object.entries(components).flatMap(([component, { state, ready, reason, message }]) =>
-    ready === false || (state !== undefined && !FINE.has(state)) ? [{ component, reason: message ?? reason ?? '' }] : [],
-  );
+/** What passes by itself within moments is no trouble. */
+const PASSING = /(?:^|_)(?:starting|stopping)$/;
+const WELL = new Set(['ok', 'ready', 'starting']);
+
+export function troublesOf({ ready, code = '', because, warehouse, components = [] }: Readiness): Trouble[] {
+  const troubles: Trouble[] = [];
+  if (ready === false && !PASSING.test(code)) troubles.push({ kind: 'events', name: 'service', code, message: because ?? '' });
+  for (const part of [...(warehouse ? [{ name: 'warehouse', ...warehouse }] : []), ...components]) {
+    const { name = '', state = 'ok', message } = part;
+    const why = (part.code ?? part.cause ?? '').replace(/^warehouse_/, '');
+    if (WELL.has(state) || PASSING.test(why) || troubles.some((known) => known.name === name || known.code === why)) continue;
+    const kind = state !== 'degraded' && (name === 'warehouse' || name === 'engine') ? 'reports' : 'part';
+    troubles.push({ kind, name, code: why, message: message ?? '' });
+  }
+  return troubles;
 }
-const FINE = new Set(['ok', 'ready', 'starting']);
 
 export const service = new Service();

@@ -18,6 +18,7 @@ export const frame = {
   'nav.account_menu': 'Account menu',
   'nav.team': 'Team',
   'nav.audit_log': 'Audit log',
+  'account.masked': 'Personal data is masked for you.',
   'role.owner': 'Owner',
   'role.marketer': 'Marketer',
   'role.viewer': 'Viewer',
@@ -43,14 +44,11 @@ export const frame = {
   'failure.unreachable': 'The server can’t be reached right now.',
   'failure.not_found': 'There is nothing at this address.',
   'failure.bad_credentials': 'E-mail or password is not right.',
+  'failure.bad_code': 'That code is wrong or was used already. Wait for the next one.',
   'failure.too_many': 'Too many attempts. Try again in {seconds, plural, one {# second} other {# seconds}}.',
   'failure.page': 'This page could not be loaded. Ashna may have been updated.',
   'failure.warming': 'Reports are warming up',
   'failure.warming_text': 'The reports engine is starting. Events are being taken meanwhile; this page tries again by itself.',
-
-  'service.warehouse': 'The warehouse can’t be used',
-  'service.warehouse_text': 'Events are still taken and kept safe; reports come back when this is fixed.',
-  'service.component': 'A part of Ashna is not working: {component}',
 
   'login.title': 'Log in',
   'login.email': 'E-mail',

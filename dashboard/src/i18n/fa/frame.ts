@@ -19,6 +19,7 @@ export const frame: Record<keyof typeof english, string> = {
   'nav.account_menu': 'منوی حساب',
   'nav.team': 'تیم',
   'nav.audit_log': 'سوابق فعالیت',
+  'account.masked': 'داده‌های شخصی برای شما پوشانده می‌شود.',
   'role.owner': 'مالک',
   'role.marketer': 'بازاریاب',
   'role.viewer': 'بیننده',
@@ -44,14 +45,11 @@ export const frame: Record<keyof typeof english, string> = {
   'failure.unreachable': 'سرور اکنون در دسترس نیست.',
   'failure.not_found': 'در این نشانی چیزی نیست.',
   'failure.bad_credentials': 'ایمیل یا گذرواژه درست نیست.',
+  'failure.bad_code': 'این کد درست نیست یا پیش‌تر استفاده شده است. منتظر کد بعدی بمانید.',
   'failure.too_many': 'تلاش‌ها بیش از اندازه بود. {seconds, plural, other {# ثانیه}} دیگر دوباره بیازمایید.',
   'failure.page': 'این صفحه بارگذاری نشد. شاید آشنا به‌روزرسانی شده باشد.',
   'failure.warming': 'گزارش‌ها در حال آماده شدن هستند',
   'failure.warming_text': 'موتور گزارش در حال راه‌افتادن است. رویدادها در این میان پذیرفته می‌شوند و این صفحه خودش دوباره می‌پرسد.',
-
-  'service.warehouse': 'انبار داده در دسترس نیست',
-  'service.warehouse_text': 'رویدادها همچنان دریافت و نگهداری می‌شوند؛ گزارش‌ها پس از رفع مشکل برمی‌گردند.',
-  'service.component': 'بخشی از آشنا کار نمی‌کند: {component}',
 
   'login.title': 'ورود',
   'login.email': 'ایمیل',
