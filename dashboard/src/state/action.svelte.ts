@@ -23,9 +23,10 @@ export class Action {
       await work();
       return true;
     } catch (error) {
-      if (error instanceof ApiError && error.code === 'unauthorized') account.expired();
-      const text = error instanceof ApiError ? this.#texts[error.code] : undefined;
-      this.failure = text ? t(text) : accessFailureText(error);
+      const { code, message } = error instanceof ApiError ? error : { code: '', message: '' };
+      if (code === 'unauthorized') account.expired();
+      const text = this.#texts[code];
+      this.failure = text ? t(text, { message }) : accessFailureText(error);
       return false;
     } finally {
       this.busy = false;

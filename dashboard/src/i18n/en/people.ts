@@ -6,6 +6,7 @@ export const people = {
   'password.current': 'Current password',
   'password.new': 'New password',
   'password.change': 'Change password',
+  'password.refused': 'That password can’t be used: {message}.',
   'password.wrong': 'The password is not right.',
   'password.changed': 'Password changed. Your other devices were logged out.',
 

@@ -7,6 +7,7 @@ export const people: Record<keyof typeof english, string> = {
   'password.current': 'گذرواژهٔ فعلی',
   'password.new': 'گذرواژهٔ جدید',
   'password.change': 'تغییر گذرواژه',
+  'password.refused': 'این گذرواژه پذیرفته نمی‌شود؛ گذرواژهٔ دیگری انتخاب کنید. (پیام سرور: {message})',
   'password.wrong': 'گذرواژه درست نیست.',
   'password.changed': 'گذرواژه تغییر کرد. دستگاه‌های دیگر شما از حساب خارج شدند.',
 
