@@ -123,7 +123,8 @@ export const frame = {
   'rules.label': 'Rules, as JSON',
   'rules.bad': 'That is not readable as JSON: {reason}',
   'settings.saved': 'Saved.',
-  'settings.owner_only': 'Only an owner can change these.',
+  'settings.owner_only': 'Your role can see these, not change them.',
+  'settings.owner_parts': 'Addresses, robots and privacy are changed by owners.',
 
   'install.text': 'How this site is connected, and its settings.',
   'install.snippet': 'Script tag',

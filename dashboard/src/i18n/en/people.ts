@@ -105,7 +105,7 @@ export const people = {
   'team.self': 'Your own role is changed by another owner.',
 
   'role.owner.text': 'Everything, including sites and their settings, API keys, the team and the audit log.',
-  'role.marketer.text': 'Sees reports and visitors; edits funnels, offers, recommendations and the catalogue.',
+  'role.marketer.text': 'Sees reports and visitors; edits funnels, offers, recommendations, the catalogue and most settings of the site.',
   'role.viewer.text': 'Sees reports and visitors; can’t change anything.',
 
   'invitation.title': 'Join Ashna',
@@ -173,6 +173,9 @@ export const people = {
   'action.add key': 'Created an API key',
   'action.revoke key': 'Revoked an API key',
   'action.choose model': 'Chose a recommendation model',
+  'action.add funnel': 'Created a funnel',
+  'action.change funnel': 'Changed a funnel',
+  'action.delete funnel': 'Deleted a funnel',
   'action.add offer': 'Created an offer',
   'action.change offer': 'Changed an offer',
   'action.delete offer': 'Deleted an offer',

@@ -124,7 +124,8 @@ export const frame: Record<keyof typeof english, string> = {
   'rules.label': 'قاعده‌ها به صورت JSON',
   'rules.bad': 'این متن JSON خوانا نیست: {reason}',
   'settings.saved': 'ذخیره شد.',
-  'settings.owner_only': 'تنها مالک می‌تواند این‌ها را تغییر دهد.',
+  'settings.owner_only': 'نقش شما فقط این‌ها را می‌بیند و نمی‌تواند تغییر دهد.',
+  'settings.owner_parts': 'نشانی‌ها، ربات‌ها و حریم خصوصی را فقط مالک تغییر می‌دهد.',
 
   'install.text': 'این سایت چگونه وصل است، و تنظیمات آن.',
   'install.snippet': 'برچسب اسکریپت',

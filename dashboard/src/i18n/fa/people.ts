@@ -106,7 +106,7 @@ export const people: Record<keyof typeof english, string> = {
   'team.self': 'نقش خودتان را مالک دیگری تغییر می‌دهد.',
 
   'role.owner.text': 'دسترسی کامل: سایت‌ها و تنظیماتشان، کلیدهای API، تیم و سوابق فعالیت.',
-  'role.marketer.text': 'گزارش‌ها و بازدیدکنندگان را می‌بیند؛ قیف‌ها، پیشنهادها، توصیه‌ها و کاتالوگ را ویرایش می‌کند.',
+  'role.marketer.text': 'گزارش‌ها و بازدیدکنندگان را می‌بیند؛ قیف‌ها، پیشنهادها، توصیه‌ها، کاتالوگ و بیشتر تنظیمات سایت را ویرایش می‌کند.',
   'role.viewer.text': 'گزارش‌ها و بازدیدکنندگان را می‌بیند؛ چیزی را تغییر نمی‌دهد.',
 
   'invitation.title': 'پیوستن به آشنا',
@@ -174,6 +174,9 @@ export const people: Record<keyof typeof english, string> = {
   'action.add key': 'ساخت کلید API',
   'action.revoke key': 'لغو کلید API',
   'action.choose model': 'انتخاب مدل توصیه',
+  'action.add funnel': 'ساخت قیف',
+  'action.change funnel': 'تغییر قیف',
+  'action.delete funnel': 'حذف قیف',
   'action.add offer': 'ساخت پیشنهاد',
   'action.change offer': 'تغییر پیشنهاد',
   'action.delete offer': 'حذف پیشنهاد',
