@@ -150,6 +150,7 @@ test('two-factor authentication is turned on, and asked for at the login', async
   await member.getByText('10 recovery codes left').waitFor();
 
   await choose(member, 'Log out');
+  await button(member, 'Log in').waitFor();
   await logIn(member, MEMBER, MEMBER_PASSWORD);
   await member.getByRole('heading', { name: 'Two-factor authentication' }).waitFor();
   await member.getByLabel('Code').fill('000000');
