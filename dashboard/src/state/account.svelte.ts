@@ -59,8 +59,8 @@ class Account {
     this.sites = known ? this.sites.map((other) => (other.id === site.id ? site : other)) : [...this.sites, site];
   }
 
-  removeSite(site: Site): void {
-    this.sites = this.sites.filter((other) => other.id !== site.id);
+  removeSite(id: number): void {
+    this.sites = this.sites.filter((site) => site.id !== id);
   }
 
   /** The site to show first: the one last looked at, if it is still there. */
