@@ -15,6 +15,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
   },
   server: {
-    proxy: { '/api': server, '/t.js': server, '/demo': server },
+    proxy: { '/api': server, '/t.js': server, '/demo': server, '/readyz': server },
   },
 });

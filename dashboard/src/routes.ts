@@ -1,6 +1,6 @@
 import type { Component } from 'svelte';
 import type { Site } from './api/types';
-import type { Key } from './i18n/en';
+import { type Key, withTexts } from './i18n/index.svelte';
 import type { IconName } from './parts/Icon.svelte';
 
 export type PageProps = { site: Site; rest: string | undefined };
@@ -25,6 +25,15 @@ export const SITE_PAGES: SitePage[] = [
   { page: 'recommendations', title: 'nav.recommendations', icon: 'recommendations', period: true, load: () => import('./pages/Recommendations.svelte') },
   { page: 'catalogue', title: 'nav.catalogue', icon: 'table', load: () => import('./pages/Catalogue.svelte') },
   { page: 'quality', title: 'nav.quality', icon: 'quality', load: () => import('./pages/Quality.svelte') },
-  { page: 'install', title: 'nav.install', icon: 'install', load: () => import('./pages/Install.svelte') },
+  { page: 'install', title: 'nav.install', icon: 'install', load: () => withTexts('people', import('./pages/Install.svelte')) },
   { page: 'visitors', title: 'nav.visitor', load: () => import('./pages/Visitor.svelte') },
+];
+
+type OwnPage = { page: string; title: Key; icon: IconName; owner?: boolean; load: () => Promise<{ default: Component }> };
+
+/** Pages of no site, in the order of the account menu. */
+export const OWN_PAGES: OwnPage[] = [
+  { page: 'account', title: 'nav.account', icon: 'account', load: () => withTexts('people', import('./pages/Account.svelte')) },
+  { page: 'team', title: 'nav.team', icon: 'team', owner: true, load: () => withTexts('people', import('./pages/Team.svelte')) },
+  { page: 'audit-log', title: 'nav.audit_log', icon: 'log', owner: true, load: () => withTexts('people', import('./pages/AuditLog.svelte')) },
 ];

@@ -46,7 +46,7 @@ async function failure(response: Response): Promise<ApiError> {
   }
 }
 
-async function json<R>(method: string, path: string, options?: Options): Promise<R> {
+export async function json<R>(method: string, path: string, options?: Options): Promise<R> {
   const response = await request(method, path, options);
   return (response.status === 204 ? undefined : await response.json()) as R;
 }
@@ -60,7 +60,7 @@ const id = encodeURIComponent;
 export const account = {
   setupNeeded: () => get<{ needed: boolean }>('/setup'),
   setup: (setup: T.Setup) => post<T.Session>('/setup', setup),
-  login: (email: string, password: string) => post<T.Session>('/session', { email, password }),
+  login: (email: string, password: string, code?: string) => post<T.Session>('/session', { email, password, code }),
   session: () => get<T.Session>('/session'),
   logout: () => json<void>('DELETE', '/session'),
   addSite: (name: string, origins: string[]) => post<T.Site>('/sites', { name, origins }),

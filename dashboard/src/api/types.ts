@@ -1,7 +1,15 @@
 /** The JSON of the private API, as the server sends it. Times are RFC 3339 in UTC, money is in minor units. */
 
 export type Role = 'owner' | 'marketer' | 'viewer';
-export type User = { id: number; email: string; role: Role };
+export type User = {
+  id: number;
+  email: string;
+  role: Role;
+  sites: number[] | null;
+  masked: boolean;
+  two_factor: boolean;
+  recovery_codes_left: number;
+};
 
 export type Site = {
   id: number;

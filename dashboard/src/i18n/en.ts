@@ -8,5 +8,5 @@ import { reports } from './en/reports';
 /** Every text of the dashboard, in ICU MessageFormat. The keys of this object are the keys there are. */
 export const en = { ...frame, ...install, ...recommendations, ...reports, ...editors, ...catalogue };
 
-export type Key = keyof typeof en;
-export type Messages = Record<Key, string>;
+export type BaseKey = keyof typeof en;
+export type Messages = Record<BaseKey, string>;

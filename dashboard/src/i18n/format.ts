@@ -86,6 +86,9 @@ export const dayAndMonth = (at: string | Date, timeZone?: string): string =>
   dates({ day: 'numeric', month: 'short', timeZone }).format(new Date(at));
 export const dayAndTime = (at: string | Date): string =>
   dates({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
+/** The same with the year, for what may be long ago. */
+export const dayAndClock = (at: string | Date): string =>
+  dates({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
 export const time = (at: string | Date, timeZone?: string): string =>
   dates({ hour: '2-digit', minute: '2-digit', timeZone }).format(new Date(at));
 export const clock = (at: string | Date): string =>
@@ -107,3 +110,15 @@ function displayName(kind: 'region' | 'language', code: string): string {
 
 export const country = (code: string): string => displayName('region', code);
 export const language = (code: string): string => displayName('language', code);
+
+const AGES: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['minute', 60], ['hour', 3600], ['day', 86_400], ['month', 30 * 86_400], ['year', 365 * 86_400],
+];
+
+/** How long ago, or in how long, in the largest unit that fits. */
+export function ago(at: string | Date): string {
+  const seconds = (new Date(at).getTime() - Date.now()) / 1000;
+  const [unit, size] = AGES.findLast(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  const relative = keep('ago', (locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }));
+  return relative.format(unit === 'second' ? 0 : Math.trunc(seconds / size), unit);
+}

@@ -7,6 +7,8 @@ const LAST_SITE = 'ashna.site';
 class Account {
   user = $state.raw<User | undefined>();
   sites = $state.raw<Site[]>([]);
+  /** Whether the last login was ended here, and not by its age or by somebody else. */
+  left = false;
   status = $state<'loading' | 'out' | 'in' | 'setup' | 'unreachable'>('loading');
   readonly owner = $derived(this.user?.role === 'owner');
   readonly canEdit = $derived(this.user !== undefined && this.user.role !== 'viewer');
@@ -32,10 +34,12 @@ class Account {
     this.user = session.user;
     this.sites = session.sites;
     this.status = 'in';
+    this.left = false;
   }
 
   async logout(): Promise<void> {
     await api.logout().catch(() => undefined);
+    this.left = true;
     this.expired();
   }
 
@@ -46,9 +50,17 @@ class Account {
     this.status = 'out';
   }
 
+  changeUser(change: Partial<User>): void {
+    if (this.user) this.user = { ...this.user, ...change };
+  }
+
   putSite(site: Site): void {
     const known = this.sites.some((other) => other.id === site.id);
     this.sites = known ? this.sites.map((other) => (other.id === site.id ? site : other)) : [...this.sites, site];
+  }
+
+  removeSite(id: number): void {
+    this.sites = this.sites.filter((site) => site.id !== id);
   }
 
   /** The site to show first: the one last looked at, if it is still there. */

@@ -39,6 +39,7 @@ export const editors = {
   'unit.hour': 'hours',
   'unit.day': 'days',
   'funnel.breakdown': 'Break down by',
+  'funnel.breakdown_masked': 'Only names with a $: personal data is masked for you, and your own properties may hold some.',
   'funnel.breakdown_none': 'nothing, or $device, $channel…',
   'funnel.exclude': 'Leave out',
   'funnel.exclude_text': 'Visitors who do this on the way are not counted as going on.',

@@ -40,6 +40,7 @@ export const editors: Record<keyof typeof english, string> = {
   'unit.hour': 'ساعت',
   'unit.day': 'روز',
   'funnel.breakdown': 'تفکیک بر پایهٔ',
+  'funnel.breakdown_masked': 'فقط نام‌هایی که با $ شروع می‌شوند: داده‌های شخصی برای شما پوشانده می‌شود و ویژگی‌های دیگر ممکن است چنین داده‌ای داشته باشند.',
   'funnel.breakdown_none': '$device، $channel…',
   'funnel.exclude': 'کنار گذاشتن',
   'funnel.exclude_text': 'کسی که در میان راه این کار را بکند، پیش‌رونده شمرده نمی‌شود.',
