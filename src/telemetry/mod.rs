@@ -4,6 +4,8 @@
 //! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
 //! reasons by heart: closed enums elsewhere bring their stable words.
 
+mod site;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,

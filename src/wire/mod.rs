@@ -10,6 +10,7 @@ pub mod decide;
 pub mod item;
 pub mod meaning;
 pub mod people;
+pub mod privacy;
 pub mod recommending;
 pub mod reports;
 pub mod shown;

@@ -20,15 +20,15 @@ use crate::{
     },
     reports::csv::{self, Table},
     wire::{
-        admin::{Quality, VisitorBody},
-        reports::{Dropped, RealtimeQuestion, Schema},
+        admin::{JournalCounts, Quality, VisitorBody},
+        reports::{Dropped, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema},
     },
 };
 
 /// How to answer.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct Format {
-    /// `csv`, or nothing for JSON.
+    /// `csv` or `json`, which is the default.
     #[serde(default)]
     format: Option<String>,
 }
@@ -47,8 +47,8 @@ pub struct Extent {
 /// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, flaws or
 /// quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
-    params(("site" = u32, Path), ("report" = String, Path), Format), request_body = Object,
-    responses((status = 200, body = Object), (status = 422, description = "the question must be mended"),
+    params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
+    responses((status = 200, body = ReportAnswer), (status = 422, description = "the question must be mended"),
         (status = 503, description = "the warehouse is starting")))]
 pub async fn report(
     State(doors): State<Doors>,
@@ -67,7 +67,11 @@ pub async fn report(
     }
     let snapshot = doors.catalog.site(id)?;
     let (site, reports, now) = (&*snapshot.site, &doors.reports, clock::now());
-    let as_csv = format.format.as_deref() == Some("csv");
+    let as_csv = match format.format.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(ApiError::Unreadable("`format` must be csv or json".into())),
+    };
     match name.as_str() {
         "overview" => table(as_csv, &name, &reports.overview(site, &question(&bytes)?).await?),
         "pages" => table(as_csv, &name, &reports.pages(site, &question(&bytes)?).await?),
@@ -76,15 +80,18 @@ pub async fn report(
         "funnel" => table(as_csv, &name, &reports.funnel(site, &question(&bytes)?, now).await?),
         "realtime" => {
             let RealtimeQuestion {} = question(&bytes)?;
-            Ok(Json(reports.realtime(site, now).await?).into_response())
+            table(as_csv, &name, &reports.realtime(site, now).await?)
         }
         "recommendations" => {
             let (items, _) = doors.personalizer.shares(&snapshot.site);
             table(as_csv, &name, &reports.recommendations(site, &question(&bytes)?, items).await?)
         }
-        "what-if" => Ok(Json(reports.what_if(site, &question(&bytes)?).await?).into_response()),
+        "what-if" => table(as_csv, &name, &reports.what_if(site, &question(&bytes)?).await?),
         "flaws" => table(as_csv, &name, &reports.flaws(site, &question(&bytes)?).await?),
-        "quality" => Ok(Json(quality(&doors, site.id)).into_response()),
+        "quality" => {
+            let journal = caller.may_see_service(&doors.catalog.snapshot()).then(|| (doors.delivery)());
+            table(as_csv, &name, &quality(&doors, site.id, journal))
+        }
         _ => Err(ApiError::NotFound),
     }
 }
@@ -178,8 +185,8 @@ fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<R
         .into_response())
 }
 
-/// Both laws, in figures: the site's since start, and the journal's over its whole life.
-fn quality(doors: &Doors, site: crate::model::SiteId) -> Quality {
+/// Both invariants, in figures: the site's since start, and the journal's over its whole life.
+fn quality(doors: &Doors, site: crate::model::SiteId, journal: Option<JournalCounts>) -> Quality {
     let outcome = doors.metrics.of_site(site);
     let words =
         |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
@@ -190,6 +197,6 @@ fn quality(doors: &Doors, site: crate::model::SiteId) -> Quality {
         dropped: words(outcome.dropped),
         rejected: words(outcome.rejected),
         noticed: words(outcome.noticed),
-        journal: (doors.delivery)(),
+        journal,
     }
 }

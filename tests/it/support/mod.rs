@@ -5,4 +5,5 @@ pub mod client;
 pub mod engine;
 pub mod events;
 pub mod fault_proxy;
+pub mod routes;
 pub mod shop;
