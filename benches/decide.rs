@@ -77,6 +77,7 @@ fn shop() -> SiteSnapshot {
         recommending: ashna::model::Recommending::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
+        offer_html: false,
         demo: false,
         created_at: NOW,
     };
@@ -177,7 +178,7 @@ fn decisions(c: &mut Criterion) {
         database: "none".into(),
     };
     let profiles = Profiles::new(&config.profiles, 30, 1, Store::connect_to(nowhere, &config.clickhouse));
-    profiles.begin(SiteId(1), VISITOR);
+    profiles.expect(SiteId(1), VISITOR);
     visit(&profiles);
     let (snapshot, index) = (shop(), index());
     let settings = Settings::new(&config.decide, &config.profiles);

@@ -171,10 +171,10 @@ impl Collector {
         self.0.daily_visitor(site, address, user_agent, clock::now())
     }
 
-    /// Takes notice of a visitor whose id was just made: their profile begins empty, without a look
-    /// into the warehouse.
+    /// Takes notice of a visitor whose id was just made: their profile begins with the first event, without
+    /// a look into the warehouse.
     pub fn welcome(&self, site: SiteId, visitor: VisitorId) {
-        self.0.profiles.begin(site, visitor);
+        self.0.profiles.expect(site, visitor);
     }
 
     /// Counts events whose fate was decided before they could be judged, such as lines of a log that

@@ -198,7 +198,7 @@ impl Personalizer {
         let begun = Instant::now();
         let site = ask.site.site.id;
         if ask.is_new {
-            self.profiles.begin(site, ask.visitor);
+            self.profiles.expect(site, ask.visitor);
         }
         let (profile, freshness) = self.profiles.known(site, ask.visitor, ask.user, self.budget).await;
         let profiled = begun.elapsed();

@@ -7,9 +7,11 @@
 //! whether it is done. Whoever
 //! comes back with the same cookie begins a new history. Example: `privacy.erase(site, visitor).await?`.
 
+mod exact;
+
 use std::{sync::Arc, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
     model::{Position, SiteId, VisitorId},
     profiles::Profiles,
     store::{Store, StoreError},
+    wire::privacy::VisitorCopy,
 };
 
 /// How long a request waits until the events before it are delivered.
@@ -67,21 +70,22 @@ impl Privacy {
     }
 
     /// Everything that is stored of a visitor, as one JSON document: `events` with all their columns, and
-    /// `identities`, the people the visitor was said to be.
+    /// `identities`, the people the visitor was said to be. Ids of 128 bits are 32 hexadecimal digits, numbers
+    /// that a double would round are texts.
     ///
     /// # Errors
     /// When events may still be on their way, or the warehouse does not answer.
-    pub async fn export(&self, site: SiteId, visitor: VisitorId) -> Result<Value, PrivacyError> {
+    pub async fn export(&self, site: SiteId, visitor: VisitorId) -> Result<VisitorCopy, PrivacyError> {
         self.settle().await?;
         let events = self.store.events_of(site, visitor, EVENTS_MAX).await?;
         let identities = self.store.identities_of(site, visitor).await?;
-        Ok(json!({
-            "site_id": site,
-            "visitor": visitor.to_string(),
-            "complete": (events.len() as u64) < EVENTS_MAX,
-            "identities": values(&identities),
-            "events": values(&events),
-        }))
+        Ok(VisitorCopy {
+            site_id: site.0,
+            visitor: visitor.to_string(),
+            complete: (events.len() as u64) < EVENTS_MAX,
+            identities: values(&identities),
+            events: values(&events),
+        })
     }
 
     /// Removes a visitor from every table, the quarantine and memory. The answer is how many events there were.
@@ -127,5 +131,5 @@ impl Privacy {
 }
 
 fn values(rows: &[String]) -> Vec<Value> {
-    rows.iter().filter_map(|row| serde_json::from_str(row).ok()).collect()
+    rows.iter().filter_map(|text| exact::row(text)).collect()
 }

@@ -80,6 +80,7 @@ fn site() -> Site {
         recommending: ashna::model::Recommending::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
+        offer_html: false,
         demo: false,
         created_at: NOW,
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Catalog, CatalogError, SiteSnapshot, compile, is_origin, shelf::ShelfPlans, snapshot::Items, stored_offers,
+    Catalog, CatalogError, SiteSnapshot, compile, origins, shelf::ShelfPlans, snapshot::Items, stored_offers,
     stored_shelf_rules,
 };
 use crate::{
@@ -48,6 +48,8 @@ pub struct Change {
     pub session_minutes: Option<Option<u32>>,
     /// What the tracker notices by itself.
     pub captures: Option<Vec<String>>,
+    /// Whether offers may carry HTML.
+    pub offer_html: Option<bool>,
 }
 
 impl Catalog {
@@ -154,6 +156,9 @@ impl Catalog {
     async fn store_offer(&self, by: &str, action: &'static str, id: SiteId, offer: Offer) -> Result<(), CatalogError> {
         let _permit = self.editing.lock().await;
         let site = self.site(id)?;
+        if offer.carries_html() && !site.site.offer_html {
+            return Err(CatalogError::HtmlNotAllowed);
+        }
         let mut offers = stored_offers(&self.control, id).await?;
         if action == "add offer" && offers.iter().any(|known| known.id == offer.id) {
             return Err(CatalogError::Taken(format!("an offer `{}` exists already", offer.id)));
@@ -269,6 +274,7 @@ impl Change {
             site.captures = Captures::of_words(words.iter().map(String::as_str))
                 .map_err(|word| invalid(&format!("`captures` names nothing known: {}", word.escape_debug())))?;
         }
+        site.offer_html = self.offer_html.unwrap_or(site.offer_html);
         site.honour_gpc = self.honour_gpc.unwrap_or(site.honour_gpc);
         site.events_per_second_max = self.events_per_second_max.unwrap_or(site.events_per_second_max);
         // The base or the beginning of days may have changed.
@@ -329,15 +335,12 @@ fn checked_origins(origins: &[String]) -> Result<Vec<String>, CatalogError> {
     if origins.len() > 100 {
         return Err(invalid("a site has at most 100 origins"));
     }
-    origins
-        .iter()
-        .map(|origin| {
-            let origin = origin.trim().trim_end_matches('/').to_lowercase();
-            if is_origin(&origin) {
-                Ok(origin)
-            } else {
-                Err(invalid("an origin is a scheme and a host without a path, such as https://shop.example"))
-            }
-        })
-        .collect()
+    let mut checked = Vec::with_capacity(origins.len());
+    for origin in origins {
+        let origin = origins::normalized(origin).map_err(CatalogError::Invalid)?;
+        if !checked.contains(&origin) {
+            checked.push(origin);
+        }
+    }
+    Ok(checked)
 }

@@ -6,6 +6,7 @@
 
 mod edit;
 mod funnels;
+mod origins;
 mod search;
 mod stock;
 
@@ -53,6 +54,11 @@ pub enum CatalogError {
     /// It exists already; the message says what.
     #[error("{0}")]
     Taken(String),
+    /// The offer carries HTML, and the site's owner has not allowed it.
+    #[error(
+        "offers of this site may not carry HTML (`content.html`): use the fields of the slot's template, or let an owner switch on `offer_html` in the site's settings"
+    )]
+    HtmlNotAllowed,
     /// The control database failed.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -170,13 +176,6 @@ async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, Ca
             .ok()
     };
     Ok(bodies.iter().filter_map(read).collect())
-}
-
-/// Whether a text is an origin as browsers send it: scheme and host, no path.
-fn is_origin(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text && text.len() <= 300
-    })
 }
 
 /// The sites of a snapshot by number.

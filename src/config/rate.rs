@@ -1,8 +1,8 @@
-//! `[rate]`: how many events one site and one address may send.
+//! `[rate]`: how many events and requests one site and one address may send.
 
 use serde::Deserialize;
 
-/// How many events one site and one address may send. Every key is explained in `config.default.toml`.
+/// How many events and requests one site and one address may send. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
@@ -10,6 +10,12 @@ pub struct Rate {
     pub site_events_per_second: u32,
     /// `rate.address_events_per_second`.
     pub address_events_per_second: u32,
+    /// `rate.site_decisions_per_second`.
+    pub site_decisions_per_second: u32,
+    /// `rate.address_decisions_per_second`.
+    pub address_decisions_per_second: u32,
+    /// `rate.address_requests_per_second`.
+    pub address_requests_per_second: u32,
     /// `rate.burst_seconds`.
     pub burst_seconds: u32,
     /// `rate.addresses_max`.

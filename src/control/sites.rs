@@ -61,7 +61,7 @@ impl Control {
         let done = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
              honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, \
-             rates = ?, rules = ?, captures = ?, recommending = ? WHERE id = ?",
+             rates = ?, rules = ?, captures = ?, recommending = ?, offer_html = ? WHERE id = ?",
         )
         .bind(&site.name)
         .bind(as_json(&site.origins))
@@ -84,6 +84,7 @@ impl Control {
         .bind(document(&*site.rules)?)
         .bind(written(site.captures))
         .bind(document(&site.recommending)?)
+        .bind(site.offer_html)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -149,6 +150,7 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
         rates: Arc::new(rates),
         rules: Arc::new(usable(&text("rules")?, "rules of a site")),
         recommending: usable(&text("recommending")?, "recommending of a site"),
+        offer_html: row.try_get("offer_html")?,
         captures: read_captures(row.try_get("captures")?)?,
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),

@@ -83,6 +83,7 @@ pub(super) fn site() -> Site {
         rules: std::sync::Arc::default(),
         captures: crate::model::Captures::ALL,
         recommending: crate::model::Recommending::default(),
+        offer_html: false,
         demo: false,
         created_at: Timestamp(0),
     }

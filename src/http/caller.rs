@@ -8,6 +8,7 @@ use axum::{
 use super::{error::ApiError, login_cookies, state::Doors};
 use crate::{
     access::Session,
+    catalog::Snapshot,
     control::{KeyRow, Role, Scope},
     model::SiteId,
 };
@@ -93,6 +94,13 @@ impl Caller {
         };
         // Whoever has nothing to do with a site learns nothing, not even that it exists.
         if is_theirs { Ok(()) } else { Err(ApiError::NotFound) }
+    }
+
+    /// Whether the figures of the whole service are this caller's to see: there is no site in them that they may
+    /// not read, the invented shop aside.
+    #[must_use]
+    pub fn may_see_service(&self, snapshot: &Snapshot) -> bool {
+        snapshot.sites.values().all(|site| site.site.demo || self.may_read(site.site.id).is_ok())
     }
 
     /// May change this site's items, offers and funnels.

@@ -1,11 +1,13 @@
 //! Doors of the tracker's second file, which a page loads only with a one-time token of the dashboard.
 
+use std::net::SocketAddr;
+
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::StatusCode,
 };
 
-use super::{body, connection, error::ApiError, state::Doors};
+use super::{body, connection, error::ApiError, rate, state::Doors};
 use crate::{
     checks::browser::{self, Seen},
     clock,
@@ -14,8 +16,13 @@ use crate::{
 
 /// `POST /v1/debug`: what the second file saw. Any origin may report: that its origin is not the
 /// site's is one of the things to hear. The token is the right to.
-pub async fn report(State(doors): State<Doors>, request: Request) -> Result<StatusCode, ApiError> {
+pub async fn report(
+    State(doors): State<Doors>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
     let (parts, stream) = request.into_parts();
+    rate::admit_request(&doors, peer, &parts.headers)?;
     let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     let report: Report = serde_json::from_slice(&bytes)
         .map_err(|error| ApiError::Unreadable(format!("the body is no report: {error}")))?;

@@ -9,11 +9,13 @@ use axum::{
 };
 
 use super::{
-    body, caller,
+    body,
     collect::KeyQuery,
     connection,
     error::ApiError,
     extract::Query,
+    key::{self, Asker},
+    rate,
     state::Doors,
     tracker,
     visitor::{self, Claims},
@@ -23,7 +25,6 @@ use crate::{
         SiteSnapshot,
         snapshot::{Model, Recommend},
     },
-    control::Scope,
     ingest::{Consent, consent, identify},
     model::{Decision, KnownBy, Ranked, Site, VisitorId, WhyShown},
     personalize::{Answer, Ask},
@@ -48,12 +49,15 @@ pub async fn decide(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, stream) = request.into_parts();
+    rate::admit_decision(&doors, peer, &parts.headers)?;
     let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     let asked = parse(&bytes)?;
     bounded(&asked)?;
     let snapshot = doors.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
-    let (site, explain) = site_of(&doors, &snapshot, &parts.headers, key).await?;
+    let asker = asker_of(&doors, &snapshot, &parts.headers, key).await?;
+    let (site, explain) = (asker.site, asker.is_server());
+    rate::admit_decision_of(&doors, &site.site)?;
     let said = asked
         .consent
         .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
@@ -111,8 +115,11 @@ pub async fn recommend(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    rate::admit_decision(&doors, peer, &headers)?;
     let snapshot = doors.catalog.snapshot();
-    let (site, explain) = site_of(&doors, &snapshot, &headers, query.key.as_deref()).await?;
+    let asker = asker_of(&doors, &snapshot, &headers, query.key.as_deref()).await?;
+    let (site, explain) = (asker.site, asker.is_server());
+    rate::admit_decision_of(&doors, &site.site)?;
     // A server that names a visitor has settled consent itself; a browser's signal is heard here.
     let refused = connection::origin(&headers).is_some()
         && !consent::settle(&site.site, Said::default(), visitor::refuses(&headers)).personalization;
@@ -157,7 +164,10 @@ pub async fn recommend(
     let explanation = decision.filter(|_| explain).map(|d| &d.explanation[..]);
     let left_out = decision.and_then(left_out);
     let mut response = json(RecommendAnswer { items, explanation, left_out }.to_json());
-    response.headers_mut().insert("server-timing", timing(&answer)?);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-API-Key, Accept-Language, Sec-GPC, DNT"));
+    headers.insert("server-timing", timing(&answer)?);
     Ok(response)
 }
 
@@ -183,26 +193,20 @@ fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
     if texts && fits { Ok(()) } else { Err(ApiError::Invalid("too many or too long slots or items".into())) }
 }
 
-/// The site of the key, and whether the asker may see explanations.
-async fn site_of<'s>(
+/// The site of the key. A browser must be on one of the site's pages.
+async fn asker_of<'s>(
     doors: &Doors,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,
     write_key: Option<&str>,
-) -> Result<(&'s SiteSnapshot, bool), ApiError> {
-    if let Some(secret) = caller::bearer(headers)
-        && let Some(key) = doors.access.key(secret)
-    {
-        let site = snapshot.sites.get(&key.site).ok_or(ApiError::Unauthorized)?;
-        return Ok((site, key.scope >= Scope::Server));
-    }
-    let site = write_key.and_then(|key| snapshot.site_of_key(key)).ok_or(ApiError::Unauthorized)?;
+) -> Result<Asker<'s>, ApiError> {
+    let asker = key::asker(doors, snapshot, headers, write_key).await?;
     match connection::origin(headers) {
-        Some(origin) if !connection::is_listed(origin, &site.site) => {
+        Some(origin) if asker.scope.is_none() && !connection::is_listed(origin, &asker.site.site) => {
             doors.collector.refuse("foreign_origin");
             Err(ApiError::Forbidden("this page's origin is not one of the site's; add it in the dashboard"))
         }
-        _ => Ok((site, false)),
+        _ => Ok(asker),
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::{ConnectInfo, State},
-    http::{HeaderValue, Method, Request, Uri, header},
+    http::{HeaderValue, Method, Request, Uri, Version, header, uri::Authority},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
@@ -72,6 +72,10 @@ impl Service<Request<Incoming>> for Connected {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let under_way = UnderWay::begin(&self.place, !request.body().is_end_stream());
         let mut request = request.map(|body| Body::new(Received::new(body, &self.place)));
+        if !names_one_host(&request) {
+            let refusal = ApiError::Unreadable("a request must name its host exactly once, in `Host`".into());
+            return Box::pin(std::future::ready(Ok(refusal.into_response())));
+        }
         if let Some(doors) = &self.entry.doors
             && let Some(route) = Route::of(request.method(), request.uri())
         {
@@ -89,6 +93,17 @@ impl Service<Request<Incoming>> for Connected {
             let answer = if is_private { tasks::on(common, answer).await } else { answer.await };
             answer.map(|answer| under_way.answer(answer))
         })
+    }
+}
+
+/// One `Host`, as HTTP/1.1 asks for (RFC 9112, 3.2); older clients may leave it out. Two of them would let a
+/// proxy and this service see different hosts.
+fn names_one_host(request: &Request<Body>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.is_empty() || host.to_str().is_ok_and(|host| host.parse::<Authority>().is_ok()),
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
     }
 }
 

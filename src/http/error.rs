@@ -1,5 +1,7 @@
 //! Every error a client can see: one status, one stable code, one clear line.
 
+use std::borrow::Cow;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -19,6 +21,9 @@ use crate::{
 
 /// When it is worth asking again what was not ready in time beside others.
 const CROWDED_SECONDS: u64 = 10;
+
+/// Characters of a message that a client sees.
+const MESSAGE_CHARS_MAX: usize = 600;
 
 /// An answer that is not a success.
 #[derive(Debug, Clone)]
@@ -94,7 +99,7 @@ impl ApiError {
             Self::RateLimited(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
-                "more events than the owner allows; `Retry-After` says when there is room again",
+                "more than the owner allows; `Retry-After` says when there is room again",
             ),
             Self::Unavailable(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message),
             Self::ReportsBusy(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "reports_busy", message),
@@ -106,12 +111,26 @@ impl ApiError {
     }
 }
 
+/// A message may quote what was sent, which may be long, or several lines.
+fn one_line(message: &str) -> Cow<'_, str> {
+    if message.len() <= MESSAGE_CHARS_MAX && !message.chars().any(char::is_control) {
+        return message.into();
+    }
+    let mut line: String =
+        message.chars().take(MESSAGE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if message.len() > line.len() {
+        line.push('…');
+    }
+    line.into()
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if let Self::Internal(cause) = &self {
             tracing::error!(%cause, "a request failed");
         }
         let (status, code, message) = self.parts();
+        let message = &one_line(message);
         let mut answer = (status, Json(ErrorBody { status: status.as_u16(), code, message })).into_response();
         match &self {
             Self::TooMany(seconds)
@@ -147,6 +166,7 @@ impl From<CatalogError> for ApiError {
             CatalogError::NoSuchSite(_) => Self::NotFound,
             CatalogError::Invalid(message) => Self::Invalid(message),
             CatalogError::Taken(message) => Self::Conflict(message),
+            CatalogError::HtmlNotAllowed => Self::Invalid(error.to_string()),
             CatalogError::Control(error) => error.into(),
         }
     }

@@ -1,6 +1,7 @@
 //! Extractors of the private side, with our own one-line errors.
 
 use axum::{
+    body::Bytes,
     extract::{self, FromRequest, FromRequestParts, Request},
     http::{Uri, request::Parts},
 };
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{body, error::ApiError, state::Doors};
 use crate::model::SiteId;
 
-/// A JSON body of any content type, bounded.
+/// A body with one JSON object, of any content type, bounded.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
@@ -17,14 +18,38 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, doors: &Doors) -> Result<Self, ApiError> {
-        let (parts, stream) = request.into_parts();
-        let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
-        // An empty body stands for an empty question.
-        let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
-        serde_json::from_slice(bytes)
-            .map(Self)
-            .map_err(|e| ApiError::Unreadable(format!("the body is not usable JSON: {e}")))
+        object(&read(request, doors).await?).map(Self)
     }
+}
+
+/// The same where no body stands for the defaults: a question or an action, never something to store.
+#[derive(Debug)]
+pub struct OptionalJsonBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Doors> for OptionalJsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, doors: &Doors) -> Result<Self, ApiError> {
+        let bytes = read(request, doors).await?;
+        if bytes.trim_ascii().is_empty() { Ok(Self(T::default())) } else { object(&bytes).map(Self) }
+    }
+}
+
+async fn read(request: Request, doors: &Doors) -> Result<Bytes, ApiError> {
+    let (parts, stream) = request.into_parts();
+    body::read(stream, &parts.headers, &doors.server, &doors.bodies).await
+}
+
+/// serde would take an array for a struct's fields in order; and an empty body for a change that sets
+/// nothing would wipe what is stored.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let unreadable = |why: &dyn std::fmt::Display| ApiError::Unreadable(format!("the body is not usable JSON: {why}"));
+    match bytes.trim_ascii_start() {
+        [] => return Err(ApiError::Unreadable("a JSON object is needed as the body; it is empty".into())),
+        [b'{', ..] => {}
+        _ => return Err(unreadable(&"it must be an object")),
+    }
+    serde_json::from_slice(bytes).map_err(|error| unreadable(&error))
 }
 
 /// The query of the address, or one clear line on what is wrong with it.

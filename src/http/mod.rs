@@ -12,11 +12,14 @@ pub mod connection;
 pub mod cors;
 pub mod debug;
 pub mod decide;
+pub mod description;
 pub mod edits;
 pub mod entry;
 pub mod error;
 pub mod extract;
 pub mod flight;
+pub mod headers;
+pub mod key;
 pub mod local;
 pub mod login_cookies;
 pub mod masking;
@@ -49,9 +52,13 @@ use self::{
     error::ApiError,
     state::Doors,
 };
+use crate::wire::admin::ErrorBody;
 
 #[derive(OpenApi)]
-#[openapi(info(title = "Ashna", description = "Know your visitors and answer each of them personally."))]
+#[openapi(
+    info(title = "Ashna", description = "Know your visitors and answer each of them personally."),
+    components(schemas(ErrorBody))
+)]
 struct Description;
 
 /// The way into the service for its listener. Call it on the service's common runtime.
@@ -70,7 +77,8 @@ pub fn router(doors: Doors) -> Router {
             private
                 .layer(masked)
                 .layer(middleware::from_fn_with_state(doors.clone(), edits::finish))
-                .layer(CompressionLayer::new()),
+                .layer(CompressionLayer::new())
+                .layer(middleware::from_fn_with_state(doors.clone(), rate::private)),
         )
         .merge(pages())
         .route("/healthz", get(ops::alive))
@@ -83,6 +91,7 @@ pub fn router(doors: Doors) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(headers::protect))
         .layer(middleware::from_fn_with_state(doors.clone(), observe::routed))
         .with_state(doors)
 }
@@ -97,7 +106,8 @@ pub fn metrics_entry(doors: Doors) -> Entry {
 /// The description of the private side, as `openapi.json`.
 #[must_use]
 pub fn openapi() -> String {
-    let (_, description) = private().split_for_parts();
+    let (_, mut description) = private().split_for_parts();
+    description::complete(&mut description);
     let mut text = serde_json::to_string_pretty(&description).unwrap_or_default();
     text.push('\n');
     text

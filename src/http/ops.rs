@@ -3,15 +3,17 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use super::{caller, error::ApiError, state::Doors};
+use super::{caller::Caller, error::ApiError, state::Doors};
 use crate::{
     telemetry::health::{Cause, Found, Serves},
     wire::health::{ComponentBody, ReadyBody},
 };
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `GET /healthz`: the process answers.
 pub async fn alive() -> &'static str {
@@ -39,16 +41,25 @@ pub async fn ready(State(doors): State<Doors>) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// `GET /metrics` with a key: the counters, in Prometheus' text format.
-pub async fn metrics(State(doors): State<Doors>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let key = caller::bearer(&headers).ok_or(ApiError::Unauthorized)?;
-    doors.access.key(key).ok_or(ApiError::Unauthorized)?;
-    Ok(open_metrics(State(doors.clone())).await)
+/// `GET /metrics` with a key or login: the counters, in Prometheus' text format. Those of the whole service
+/// for whoever may read all its sites; else the key's own site's.
+pub async fn metrics(State(doors): State<Doors>, caller: Caller) -> Result<Response, ApiError> {
+    if caller.may_see_service(&doors.catalog.snapshot()) {
+        return Ok(open_metrics(State(doors.clone())).await);
+    }
+    match caller {
+        Caller::Program(key) => {
+            (doors.refresh_gauges)();
+            Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], doors.metrics.render_site(key.site)).into_response())
+        }
+        Caller::Person(_) => {
+            Err(ApiError::Forbidden("figures of the service are for those who may read all its sites"))
+        }
+    }
 }
 
 /// The same without a key, for `--metrics-listen`.
 pub async fn open_metrics(State(doors): State<Doors>) -> Response {
     (doors.refresh_gauges)();
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], doors.metrics.render())
-        .into_response()
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], doors.metrics.render()).into_response()
 }

@@ -1,4 +1,4 @@
-//! How many events one site and one address may send, where the owner limits them.
+//! How many events and requests one site and one address may send, where the owner limits them.
 //!
 //! Each is metered by one number, the moment until which what it sent is paid for (the generic cell rate
 //! algorithm): a request passes while that moment lies at most `burst_seconds` ahead, and then pays for
@@ -12,7 +12,12 @@ use std::{
 };
 
 use ahash::RandomState;
-use axum::http::HeaderMap;
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::HeaderMap,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 
 use super::{collect::refuse, connection, error::ApiError, state::Doors};
 use crate::{config, model::Site};
@@ -30,6 +35,11 @@ pub struct Rates {
     hasher: RandomState,
     sites: Meters,
     addresses: Meters,
+    /// Decisions and recommendations: one a request.
+    site_decisions: Meters,
+    address_decisions: Meters,
+    /// Requests to the private side.
+    address_requests: Meters,
 }
 
 impl Rates {
@@ -42,6 +52,9 @@ impl Rates {
             hasher: RandomState::new(),
             sites: Meters::new(SITES_MAX),
             addresses: Meters::new(settings.addresses_max),
+            site_decisions: Meters::new(SITES_MAX),
+            address_decisions: Meters::new(settings.addresses_max),
+            address_requests: Meters::new(settings.addresses_max),
         }
     }
 
@@ -100,12 +113,74 @@ pub fn admit_events(
 fn charge_address(doors: &Doors, peer: SocketAddr, headers: &HeaderMap, events: u64) -> Result<(), ApiError> {
     let rates = &doors.rates;
     let per_second = rates.settings.address_events_per_second;
+    charge(doors, peer, headers, &rates.addresses, per_second, events)
+        .map_err(|wait| limited(doors, "rate_address", wait))
+}
+
+/// Charges an address on some meters; free of charge where nothing is limited.
+fn charge(
+    doors: &Doors,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    meters: &Meters,
+    per_second: u32,
+    events: u64,
+) -> Result<(), Duration> {
     if per_second == 0 {
         return Ok(());
     }
+    let rates = &doors.rates;
     let address = connection::client_address(peer, headers, &doors.server.trusted_proxies);
     let key = rates.hasher.hash_one(network_of(address));
-    rates.pass(&rates.addresses, key, per_second, events).map_err(|wait| limited(doors, "rate_address", wait))
+    rates.pass(meters, key, per_second, events)
+}
+
+/// Meters a request for a decision or recommendation by its address, before its body is read.
+///
+/// # Errors
+/// 429 when the address asked for more than it may.
+pub fn admit_decision(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
+    let rates = &doors.rates;
+    let per_second = rates.settings.address_decisions_per_second;
+    charge(doors, peer, headers, &rates.address_decisions, per_second, 1)
+        .map_err(|wait| limited(doors, "rate_address_decisions", wait))
+}
+
+/// Meters the same request by its site.
+///
+/// # Errors
+/// 429 when the site asked for more than it may.
+pub fn admit_decision_of(doors: &Doors, site: &Site) -> Result<(), ApiError> {
+    let rates = &doors.rates;
+    let per_second = rates.settings.site_decisions_per_second;
+    if per_second == 0 {
+        return Ok(());
+    }
+    rates
+        .pass(&rates.site_decisions, u64::from(site.id.0), per_second, 1)
+        .map_err(|wait| limited(doors, "rate_site_decisions", wait))
+}
+
+/// Meters a request to the private side, or of the installation check, by its address.
+///
+/// # Errors
+/// 429 when the address sent more than it may.
+pub fn admit_request(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
+    let rates = &doors.rates;
+    let per_second = rates.settings.address_requests_per_second;
+    charge(doors, peer, headers, &rates.address_requests, per_second, 1)
+        .map_err(|wait| limited(doors, "rate_address_requests", wait))
+}
+
+/// [`admit_request`] before every private route.
+pub async fn private(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    if let Some(peer) = peer
+        && let Err(refusal) = admit_request(&doors, peer, request.headers())
+    {
+        return refusal.into_response();
+    }
+    next.run(request).await
 }
 
 /// One subscriber: an IPv4 address, or the 64 bits of an IPv6 network.

@@ -11,20 +11,14 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
     response::{IntoResponse, Response},
 };
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use serde_json::{Value, json};
 
 use super::{
-    caller,
     collect::{OUTCOME, parse, refuse, sender_of, take_body, unavailable},
     connection,
     error::ApiError,
     extract::Path,
-    rate,
+    key, rate,
     state::Doors,
     visitor::{self, Claims},
 };
@@ -36,12 +30,6 @@ use crate::{
     model::{Kind, KnownBy, Site},
     telemetry::Outcome,
 };
-
-/// Some clients leave out the padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The kind of event that a call of this name carries; the inner `None` stands for a batch of any kinds.
 #[must_use]
@@ -69,17 +57,16 @@ pub async fn call(
     let (parts, bytes) = take_body(&doors, peer, request).await.map_err(as_segment_says)?;
     let batch = parse(&doors, &bytes, kind)?;
     let snapshot = doors.catalog.snapshot();
-    let server_key = match caller::bearer(&parts.headers) {
-        Some(key) => doors.access.key(key).filter(|key| key.scope >= Scope::Server),
-        None => None,
-    };
-    let found = if let Some(key) = &server_key {
-        snapshot.sites.get(&key.site)
-    } else {
-        let basic = basic_user(&parts.headers).filter(|key| !key.is_empty());
-        snapshot.site_of_key(basic.as_deref().unwrap_or(batch.key.as_str()))
-    };
-    let site = &found.ok_or_else(|| refuse(&doors, "unknown_key", ApiError::Unauthorized))?.site;
+    let asker = key::asker(&doors, &snapshot, &parts.headers, Some(batch.key.as_str())).await;
+    let asker = asker.map_err(|error| match error {
+        ApiError::Unauthorized => refuse(&doors, "unknown_key", error),
+        other => other,
+    })?;
+    if asker.scope.is_some_and(|scope| scope < Scope::Server) {
+        let forbidden = ApiError::Forbidden("a `read` key may not send events; use a `server` key or the write key");
+        return Err(refuse(&doors, "unknown_key", forbidden));
+    }
+    let site = &asker.site.site;
     let sender = sender_of(&doors, &parts.headers, site)?;
     rate::admit_events(&doors, peer, &parts.headers, site, batch.events.len())?;
     let from_browser = sender == Sender::Browser;
@@ -100,7 +87,7 @@ pub async fn call(
         hints: connection::hints(peer, &parts.headers, &doors.server.trusted_proxies),
         address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
         identity,
-        server_key: server_key.is_some(),
+        server_key: asker.is_server(),
         from_file: false,
         consent,
         refusal_signal,
@@ -195,16 +182,4 @@ fn browser_settings(site: &Site, (scheme, authority): &(&str, String)) -> Value 
         "legacyVideoPluginsEnabled": false,
         "remotePlugins": [],
     })
-}
-
-/// The user name of Basic authorization, which is the write key; there is no password.
-fn basic_user(headers: &HeaderMap) -> Option<String> {
-    let value = connection::text(headers, header::AUTHORIZATION);
-    let (scheme, packed) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") || packed.len() > 1000 {
-        return None;
-    }
-    let plain = LENIENT.decode(packed.trim()).ok()?;
-    let text = String::from_utf8(plain).ok()?;
-    Some(text.split(':').next().unwrap_or_default().to_owned())
 }

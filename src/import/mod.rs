@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 pub use access_log::{Line, NotAPageView, parse_line};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     catalog::{Catalog, CatalogError, SiteSnapshot},
@@ -46,7 +47,7 @@ pub enum Format {
 }
 
 /// What became of the lines; `read = kept + dropped + rejected`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// Lines read.
     pub read: u64,
@@ -69,7 +70,7 @@ pub struct Counts {
 }
 
 /// A row of items that cannot be used.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RejectedRow {
     /// Its line or place, counted from 1.
     pub row: u64,

@@ -40,6 +40,7 @@ pub(crate) fn site() -> Site {
         rules: Arc::default(),
         captures: crate::model::Captures::ALL,
         recommending: crate::model::Recommending::default(),
+        offer_html: false,
         demo: false,
         created_at: Timestamp(0),
     }

@@ -1,11 +1,12 @@
 //! A feed: an address from which a site's items are fetched again and again.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Timestamp;
 
 /// What the owner says of a site's feed. Stored and edited as JSON in this form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeedSettings {
     /// Where it is: `http` or `https`, on a public address.
@@ -58,7 +59,7 @@ pub struct FeedState {
 }
 
 /// How a visit to a feed went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedOutcome {
     /// Its items are the catalogue's.

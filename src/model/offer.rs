@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::Timestamp;
 
 /// Something to show in one slot to the visitors a rule picks. Stored and edited as JSON in this form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
     /// Chosen by the marketer; letters, digits, `-`, `_`.
@@ -27,13 +28,27 @@ pub struct Offer {
     pub when: Rule,
     /// What is shown: `title`, `text`, `url`, `image`, `cta` and the like; values are plain text.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub content: Map<String, Value>,
     /// Not before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub starts_at: Option<Timestamp>,
     /// Not from this moment on.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
+}
+
+impl Offer {
+    /// The field of the content that the tracker puts into a page as HTML.
+    pub const HTML: &str = "html";
+
+    /// Whether the tracker would put HTML of it into a page.
+    #[must_use]
+    pub fn carries_html(&self) -> bool {
+        self.content.get(Self::HTML).is_some_and(|html| !html.is_null())
+    }
 }
 
 const fn yes() -> bool {
@@ -41,22 +56,25 @@ const fn yes() -> bool {
 }
 
 /// A condition on a visitor. Nesting is bounded when it is compiled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Rule {
     /// Every one holds.
     All {
         /// The rules.
+        #[schema(no_recursion)]
         all: Vec<Rule>,
     },
     /// At least one holds.
     Any {
         /// The rules.
+        #[schema(no_recursion)]
         any: Vec<Rule>,
     },
     /// It does not hold.
     Not {
         /// The rule.
+        #[schema(no_recursion)]
         not: Box<Rule>,
     },
     /// A field compared with a value.
@@ -80,7 +98,7 @@ impl Default for Rule {
 }
 
 /// Comparisons, shared by offers' rules and by funnels' conditions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// Equal.

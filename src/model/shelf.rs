@@ -1,13 +1,14 @@
 //! What a marketer says about shelves of recommended items: for a whole site, and for single slots.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Rule;
 
 /// The rules of one slot, or of the whole site. Stored and edited as JSON in this form. What a slot says
 /// about filters, exclusions, pins and boosts comes on top of the site's; of the single settings a slot's
 /// own word holds, and where it has none, the site's.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShelfRules {
     /// Only items for which this holds; `{}` is all. Fields are those of items: `category`, `brand`, `tag`,
@@ -40,7 +41,7 @@ pub struct ShelfRules {
 }
 
 /// Items that are never shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exclude {
     /// Their ids.
@@ -52,7 +53,7 @@ pub struct Exclude {
 }
 
 /// An item with a fixed place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// Its id.
@@ -62,7 +63,7 @@ pub struct Pin {
 }
 
 /// A factor on the score of some items.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Boost {
     /// Which items.
@@ -73,7 +74,7 @@ pub struct Boost {
 
 /// Prices around that of the item on the page, in percent of it, edges included. Pages about no item, and
 /// items in other currencies, are not judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceBand {
     /// Not below this share.
@@ -83,7 +84,7 @@ pub struct PriceBand {
 }
 
 /// Not too many alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diversity {
     /// What makes two items alike.
@@ -93,7 +94,7 @@ pub struct Diversity {
 }
 
 /// What makes two items alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Alike {
     /// The main category.
@@ -105,7 +106,7 @@ pub enum Alike {
 }
 
 /// How age counts, by the moment an item was first in the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Freshness {
     /// By how much the score of an item added this moment is lifted, percent.
@@ -124,7 +125,7 @@ impl Default for Freshness {
 }
 
 /// A cap on how often an ignored item comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fatigue {
     /// Shown to the visitor so often without being looked at, it rests.

@@ -43,6 +43,8 @@ pub struct Site {
     pub rules: Arc<Rules>,
     /// What the tracker notices by itself.
     pub captures: Captures,
+    /// Whether its offers may carry HTML, which the tracker puts into pages as it is. Only an owner allows it.
+    pub offer_html: bool,
     /// How it recommends.
     pub recommending: Recommending,
     /// Whether it is the invented demo shop.

@@ -48,7 +48,7 @@ impl Operator<'_> {
         let (site, visitor) = self.visitor(site, visitor)?;
         let document = self.privacy.export(site, visitor).await?;
         self.access.audit_site(site, COMMAND_LINE, "export visitor", "").await?;
-        Ok(document)
+        Ok(serde_json::to_value(document).unwrap_or_default())
     }
 
     pub(super) async fn erase_visitor(&self, site: u32, visitor: &str) -> Result<Value, OperateError> {

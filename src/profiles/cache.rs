@@ -19,11 +19,17 @@ use super::{
 use crate::model::{Position, Profile, ProfileEvent, SiteId};
 
 const SHARDS: usize = 64;
+/// Strangers remembered: a share of the profiles, some 100 bytes each, and never fewer than a page's rush.
+const STRANGERS_SHARE: usize = 4;
+const STRANGERS_MIN: usize = 1000;
 
 /// The live profiles.
 #[derive(Debug)]
 pub(super) struct Cache {
     profiles: moka::sync::Cache<Key, Arc<Profile>, ahash::RandomState>,
+    /// Visitors of whom it is known that nothing is: they have no event yet. Apart from the profiles, so that
+    /// however many ids are invented, no real visitor's profile is evicted for them.
+    strangers: moka::sync::Cache<Key, (), ahash::RandomState>,
     shards: Box<[Mutex<Pending>]>,
     hasher: ahash::RandomState,
     own_journal: u64,
@@ -43,8 +49,13 @@ impl Cache {
             // Who was here last is who decides next; how often somebody came before says little.
             .eviction_policy(EvictionPolicy::lru())
             .build_with_hasher(ahash::RandomState::default());
+        let strangers = moka::sync::Cache::builder()
+            .max_capacity((cached_max / STRANGERS_SHARE).max(STRANGERS_MIN) as u64)
+            .eviction_policy(EvictionPolicy::lru())
+            .build_with_hasher(ahash::RandomState::default());
         Self {
             profiles,
+            strangers,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: ahash::RandomState::new(),
             own_journal,
@@ -59,7 +70,8 @@ impl Cache {
     }
 
     pub(super) fn hit(&self, key: &Key) -> Option<Arc<Profile>> {
-        self.profiles.get(key)
+        let nothing = || self.strangers.get(key).map(|()| Arc::new(Profile::empty(key.0, key.1)));
+        self.profiles.get(key).or_else(nothing)
     }
 
     pub(super) fn cached(&self) -> u64 {
@@ -74,14 +86,29 @@ impl Cache {
         self.let_go.load(Relaxed)
     }
 
-    /// A visitor without a past: what is pending is all there is.
-    pub(super) fn begin(&self, key: Key) {
+    /// A visitor without a past: what is pending is all there is, and where nothing is, there is no profile.
+    pub(super) fn expect(&self, key: Key) {
         let shard = self.shard(&key);
-        if self.profiles.get(&key).is_none() {
-            let events = shard.events(&key).to_vec();
+        if self.profiles.get(&key).is_some() {
+            return;
+        }
+        let events = shard.events(&key).to_vec();
+        if events.is_empty() {
+            self.strangers.insert(key, ());
+        } else {
             let profile = reducer::rebuild(key.0, key.1, events, self.own_journal, &self.rules.of(key.0));
             self.profiles.insert(key, Arc::new(profile));
         }
+    }
+
+    /// The profile that an event is folded into; a stranger's begins with it.
+    fn live(&self, key: &Key) -> Option<Arc<Profile>> {
+        self.profiles.get(key).or_else(|| {
+            self.strangers.remove(key)?;
+            let begun = Arc::new(Profile::empty(key.0, key.1));
+            self.profiles.insert(*key, Arc::clone(&begun));
+            Some(begun)
+        })
     }
 
     /// Takes an event that was made durable: into the live profile, if there is one, and into memory
@@ -90,7 +117,7 @@ impl Cache {
         let mut shard = self.shard(&key);
         let Some(waiting) = shard.insert(key, event) else { return };
         self.pending.fetch_add(1, Relaxed);
-        if let Some(live) = self.profiles.get(&key) {
+        if let Some(live) = self.live(&key) {
             if live.folded.is_none_or(|folded| folded < event.position) {
                 let mut next = Profile::clone(&live);
                 reducer::fold(&mut next, event, &self.rules.of(key.0));
@@ -124,6 +151,7 @@ impl Cache {
         let mut shard = self.shard(&key);
         self.bases.fetch_sub(usize::from(shard.drop_base(&key)), Relaxed);
         self.profiles.invalidate(&key);
+        self.strangers.invalidate(&key);
     }
 
     /// The same for every visitor of a site.
@@ -174,7 +202,9 @@ impl Cache {
         let whole = !shard.lacks_something(delivered);
         let freed = shard.end_reading(key, delivered, &self.rules);
         self.freed(freed);
-        if whole {
+        if whole && *profile == Profile::empty(key.0, key.1) {
+            self.strangers.insert(key, ());
+        } else if whole {
             self.profiles.insert(key, Arc::clone(&profile));
         }
         (profile, whole)

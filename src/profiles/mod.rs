@@ -174,10 +174,12 @@ impl Profiles {
         }
     }
 
-    /// Takes notice of a visitor whose id was made this moment: there is no history to read.
-    pub fn begin(&self, site: SiteId, visitor: VisitorId) {
+    /// Notes that nothing is known of a visitor whose id was made this moment: there is no history to read. A
+    /// profile is begun by the first durable event alone: ids cost nothing to invent, and invented ones must
+    /// not push out the profiles of real visitors.
+    pub fn expect(&self, site: SiteId, visitor: VisitorId) {
         if visitor.is_somebody() {
-            self.cache.begin((site, visitor));
+            self.cache.expect((site, visitor));
         }
     }
 

@@ -1,8 +1,6 @@
 //! Answers as tables for spreadsheets.
 
-use crate::wire::reports::{
-    Estimated, Flaws, Funnel, FunnelStepAnswer, Overview, Pages, RecommendationRow, Recommendations, Sources, Visitors,
-};
+mod tables;
 
 /// An answer that reads as one table.
 pub trait Table {
@@ -35,177 +33,120 @@ fn maybe(value: Option<i64>) -> Cell {
     Cell::Figure(value.map(|v| v.to_string()).unwrap_or_default())
 }
 
-/// The table as CSV (RFC 4180) with a header line. A text that a spreadsheet would take for a formula is
-/// preceded by an apostrophe.
+/// Without it Excel reads the file in the code page of the machine.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// The table as CSV (RFC 4180) in UTF-8 with a byte order mark and a header line. Texts are always quoted,
+/// so that one with a `;` or a tab stays one cell where these separate cells; one that a spreadsheet would
+/// take for a formula is preceded by an apostrophe.
 #[must_use]
 pub fn write(table: &impl Table) -> Vec<u8> {
-    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let lines = std::iter::once(table.header().into_iter().map(Cell::from).collect()).chain(table.rows());
-    for line in lines {
-        let cells: Vec<String> = line.into_iter().map(shown).collect();
-        csv.write_record(&cells).expect("writing to memory does not fail, and all rows are as wide as the header");
+    const MEMORY: &str = "writing to memory does not fail, and all rows are as wide as the header";
+    let writer = |style, into| {
+        let mut builder = csv::WriterBuilder::new();
+        builder.terminator(csv::Terminator::CRLF).quote_style(style).from_writer(into)
+    };
+    let mut header = writer(csv::QuoteStyle::Necessary, BYTE_ORDER_MARK.as_bytes().to_vec());
+    header.write_record(table.header()).expect(MEMORY);
+    let mut rows = writer(csv::QuoteStyle::NonNumeric, header.into_inner().expect(MEMORY));
+    for row in table.rows() {
+        let cells: Vec<String> = row.into_iter().map(shown).collect();
+        rows.write_record(&cells).expect(MEMORY);
     }
-    csv.into_inner().expect("writing to memory does not fail")
+    rows.into_inner().expect(MEMORY)
 }
 
 fn shown(cell: Cell) -> String {
     match cell {
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => ["'", &text].concat(),
+        Cell::Text(text) if is_formula(&text) => ["'", &text].concat(),
         Cell::Text(text) | Cell::Figure(text) => text,
     }
 }
 
-impl Table for Overview {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["at", "events", "pageviews", "visitors", "sessions", "orders", "revenue_minor"]
-    }
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |p: &crate::wire::reports::SeriesPoint| {
-            let counts = [p.events, p.pageviews, p.visitors, p.sessions, p.orders];
-            let figures = counts.into_iter().map(figure).chain([figure(p.revenue_minor)]);
-            std::iter::once(figure(p.at.0)).chain(figures).collect()
-        };
-        self.series.iter().map(row).collect()
-    }
+/// Whether a spreadsheet may take a text for a formula: by its first visible character, in its full-width
+/// and small forms too, or by a control character at its very beginning.
+fn is_formula(text: &str) -> bool {
+    const SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
+    let first = text.chars().find(|c| !is_invisible(*c));
+    text.starts_with(|c: char| c.is_control()) || first.is_some_and(|first| SIGNS.contains(&first))
 }
 
-impl Table for Flaws {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["event", "violation", "events", "last"]
-    }
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |v: &crate::wire::reports::Violation| {
-            vec![v.event.as_str().into(), v.violation.as_str().into(), figure(v.events), figure(v.last.0)]
-        };
-        self.violations.iter().map(row).collect()
-    }
-}
-
-impl Table for Pages {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["path", "title", "pageviews", "visitors", "entries", "exits"]
-    }
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |p: &crate::wire::reports::PageRow| {
-            let counts = [p.pageviews, p.visitors, p.entries, p.exits];
-            [p.path.as_str().into(), p.title.as_str().into()].into_iter().chain(counts.map(figure)).collect()
-        };
-        self.rows.iter().map(row).collect()
-    }
-}
-
-impl Table for Sources {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["value", "visitors", "sessions", "pageviews", "orders", "revenue_minor"]
-    }
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |s: &crate::wire::reports::SourceRow| {
-            let counts = [s.visitors, s.sessions, s.pageviews, s.orders].map(figure);
-            let all = std::iter::once(s.value.as_str().into()).chain(counts);
-            all.chain([figure(s.revenue_minor)]).collect()
-        };
-        self.rows.iter().map(row).collect()
-    }
-}
-
-impl Table for Visitors {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["value", "visitors", "sessions", "pageviews"]
-    }
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |v: &crate::wire::reports::VisitorRow| {
-            let counts = [v.visitors, v.sessions, v.pageviews].map(figure);
-            std::iter::once(v.value.as_str().into()).chain(counts).collect()
-        };
-        self.rows.iter().map(row).collect()
-    }
-}
-
-impl Table for Funnel {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["group", "step", "reached", "rate_of_first", "rate_of_previous", "median_ms", "p90_ms"]
-    }
-
-    /// The whole first, with an empty group, then each group of the breakdown.
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |group: &str, place: usize, s: &FunnelStepAnswer| {
-            let rates = [figure(s.rate_of_first), figure(s.rate_of_previous), maybe(s.median_ms), maybe(s.p90_ms)];
-            [group.into(), figure(place + 1), figure(s.reached)].into_iter().chain(rates).collect()
-        };
-        let groups = self.breakdown.iter().flatten().map(|(name, group)| (name.as_str(), &group.steps));
-        let all = std::iter::once(("", &self.steps)).chain(groups);
-        all.flat_map(|(name, steps)| steps.iter().enumerate().map(move |(place, s)| row(name, place, s))).collect()
-    }
-}
-
-impl Table for Recommendations {
-    fn header(&self) -> Vec<&'static str> {
-        vec![
-            "slot",
-            "model",
-            "visitors",
-            "impressions",
-            "clicked",
-            "clicks",
-            "click_through",
-            "click_through_low",
-            "click_through_high",
-            "purchases",
-            "conversion",
-            "conversion_low",
-            "conversion_high",
-            "revenue_minor",
-            "revenue_per_thousand",
-            "revenue_per_thousand_low",
-            "revenue_per_thousand_high",
-            "purchases_after_click",
-            "revenue_after_click_minor",
-        ]
-    }
-
-    /// An empty slot or model stands for all of them.
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let ends = |estimated: &Option<Estimated>| match estimated {
-            Some(Estimated { value, low, high }) => [figure(*value), figure(*low), figure(*high)],
-            None => [maybe(None), maybe(None), maybe(None)],
-        };
-        let row = |r: &RecommendationRow| {
-            let named = [&r.slot, &r.model].map(|name| name.as_deref().unwrap_or_default().into());
-            let counts = [r.visitors, r.impressions, r.clicked, r.clicks].map(figure);
-            let bought = [figure(r.revenue_minor)].into_iter().chain(ends(&r.revenue_per_thousand));
-            let click = [figure(r.purchases_after_click), figure(r.revenue_after_click_minor)];
-            let before = named.into_iter().chain(counts).chain(ends(&r.click_through));
-            before.chain([figure(r.purchases)]).chain(ends(&r.conversion)).chain(bought).chain(click).collect()
-        };
-        self.rows.iter().map(row).collect()
-    }
+/// Blanks, controls, and characters that take no room: soft hyphen, zero-width ones, marks of direction, byte
+/// order mark, variation selectors.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::wire::reports::SourceRow;
+    use proptest::prelude::*;
 
-    #[test]
-    fn texts_are_quoted_and_never_become_formulas() {
-        let row = |value: &str| SourceRow {
-            value: value.into(),
+    use super::*;
+    use crate::wire::reports::{SourceRow, Sources};
+
+    fn table(values: &[&str]) -> Sources {
+        let row = |value: &&str| SourceRow {
+            value: (*value).into(),
             visitors: 1,
             sessions: 2,
             pageviews: 3,
             orders: 0,
             revenue_minor: -5,
         };
-        let table = Sources { rows: vec![row("a,\"b\""), row("=HYPERLINK(1)")] };
-        let text = String::from_utf8(write(&table)).unwrap();
+        Sources { rows: values.iter().map(row).collect() }
+    }
+
+    #[test]
+    fn texts_are_quoted_and_never_become_formulas() {
+        let text = String::from_utf8(write(&table(&["a,\"b\"", "=HYPERLINK(1)", "فروشگاه", ""]))).unwrap();
+        let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(
-            text,
-            "value,visitors,sessions,pageviews,orders,revenue_minor\r\n\"a,\"\"b\"\"\",1,2,3,0,-5\r\n'=HYPERLINK(1),1,2,3,0,-5\r\n"
+            lines,
+            [
+                "\u{feff}value,visitors,sessions,pageviews,orders,revenue_minor",
+                "\"a,\"\"b\"\"\",1,2,3,0,-5",
+                "\"'=HYPERLINK(1)\",1,2,3,0,-5",
+                "\"فروشگاه\",1,2,3,0,-5",
+                "\"\",1,2,3,0,-5",
+                "",
+            ]
         );
+    }
+
+    #[test]
+    fn every_way_to_begin_a_formula_is_guarded() {
+        for begin in ["", "\n", "\r", "\t", " ", "  ", "\u{a0}", "\u{200b}", "\u{feff}", "\u{202e}", "\u{ad} \u{2060}"]
+        {
+            for sign in ["=", "+", "-", "@", "＝", "＋", "－", "＠"] {
+                assert!(is_formula(&format!("{begin}{sign}1+1")), "{begin:?}{sign}");
+            }
+        }
+        for control in ["\tA", "\nA", "\rA", "\u{0}A"] {
+            assert!(is_formula(control), "{control:?}");
+        }
+        for harmless in ["", "a", "a=1", "/path-1", "\u{200c}می\u{200c}خواهم", "۱۲", " A"] {
+            assert!(!is_formula(harmless), "{harmless:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever separates cells where the file is opened, no cell begins with a formula, and no text
+        /// becomes several cells.
+        #[test]
+        fn no_text_splits_or_calculates(value in "(?s)[=+@;\t\n\r\",' a\u{200b}＝-]{0,12}", separator in prop::sample::select(vec![b',', b';', b'\t'])) {
+            let bytes = write(&table(&[&value]));
+            let mut reader = csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(&bytes[..]);
+            let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(rows.len(), 2);
+            let first = &rows[1][0];
+            prop_assert!(!is_formula(first.trim_start_matches('\'')) || first.starts_with('\''), "{:?}", first);
+            if separator == b',' {
+                prop_assert!(first == value || first == format!("'{value}"), "{:?}", first);
+            }
+        }
     }
 }

@@ -159,6 +159,7 @@ mod tests {
             visitors: VisitorRules::default(),
             captures: crate::model::Captures::ALL,
             recommending: crate::model::Recommending::default(),
+            offer_html: false,
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

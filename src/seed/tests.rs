@@ -43,6 +43,7 @@ fn site() -> Site {
         rules: std::sync::Arc::default(),
         captures: crate::model::Captures::ALL,
         recommending: crate::model::Recommending::default(),
+        offer_html: false,
         demo: true,
         created_at: Timestamp(0),
     }

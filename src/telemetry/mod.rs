@@ -13,6 +13,7 @@ mod operations;
 mod process;
 mod reports;
 mod requests;
+mod site;
 mod timings;
 
 pub use log::{check_filter, start_log};

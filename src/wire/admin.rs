@@ -121,6 +121,8 @@ pub struct SiteBody {
     /// What the tracker notices by itself: pages, engagement, clicks, rage, forms, searches, errors,
     /// vitals, media, copy, datalayer.
     pub captures: Vec<&'static str>,
+    /// Whether offers may carry HTML.
+    pub offer_html: bool,
     /// Whether it is the invented demo shop.
     pub demo: bool,
     /// RFC 3339.
@@ -150,6 +152,7 @@ impl From<&Site> for SiteBody {
             without_consent: site.visitors.without_consent.as_str(),
             session_minutes: site.visitors.session_minutes,
             captures: site.captures.iter().map(Capture::as_str).collect(),
+            offer_html: site.offer_html,
             demo: site.demo,
             created_at: site.created_at.to_string(),
         }
@@ -196,6 +199,8 @@ pub struct SiteChange {
     pub session_minutes: Option<Option<u32>>,
     /// All that the tracker notices by itself.
     pub captures: Option<Vec<String>>,
+    /// Whether offers may carry HTML (`content.html`), which runs in the site's pages; only an owner may change it.
+    pub offer_html: Option<bool>,
 }
 
 /// Tells a null that was said from nothing said.
@@ -299,8 +304,8 @@ pub struct Quality {
     pub rejected: BTreeMap<String, u64>,
     /// What was noticed about events besides: kinds of robots, values stored as `(other)`.
     pub noticed: BTreeMap<String, u64>,
-    /// The whole service's journal, across restarts.
-    pub journal: JournalCounts,
+    /// The whole service's journal, across restarts; null for whoever may not read all its sites.
+    pub journal: Option<JournalCounts>,
 }
 
 /// Positions of the journal; `kept = inserted + quarantined + waiting`.

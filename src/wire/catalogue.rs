@@ -24,10 +24,8 @@ pub struct ItemPage {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ShelfRulesBody {
     /// Those of the whole site.
-    #[schema(value_type = Object)]
     pub site: ShelfRules,
     /// What holds for single slots on top of them.
-    #[schema(value_type = Object)]
     pub slots: BTreeMap<String, ShelfRules>,
 }
 
@@ -58,7 +56,6 @@ pub struct RejectedLine {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct FeedAnswer {
     /// `url`, `every_minutes`, `enabled`; null when the site has no feed.
-    #[schema(value_type = Option<Object>)]
     pub settings: Option<FeedSettings>,
     /// Whether a visit is asked for or under way.
     pub visiting: bool,
@@ -67,7 +64,6 @@ pub struct FeedAnswer {
     /// When the next visit begins; null while the feed is switched off. RFC 3339.
     pub next_visit_at: Option<String>,
     /// taken, unchanged, withheld or failed.
-    #[schema(value_type = Option<String>)]
     pub outcome: Option<FeedOutcome>,
     /// What went wrong, in one line.
     pub message: String,
@@ -77,8 +73,8 @@ pub struct FeedAnswer {
     pub withdrawn: u64,
     /// Items that left it and stay until the owner confirms, since they are suspiciously many.
     pub withheld: u64,
-    /// The counts of the import.
-    #[schema(value_type = Object)]
+    /// The counts of the import; null before the first visit.
+    #[schema(value_type = Option<Object>)]
     pub counts: serde_json::Value,
 }
 

@@ -11,6 +11,7 @@ pub mod health;
 pub mod item;
 pub mod meaning;
 pub mod people;
+pub mod privacy;
 pub mod recommending;
 pub mod reports;
 pub mod shown;

@@ -4,11 +4,13 @@
 
 mod flaws;
 mod funnel;
+mod list;
 mod recommendations;
 mod visitor;
 
 pub use flaws::*;
 pub use funnel::*;
+pub use list::*;
 pub use recommendations::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::ToSchema;

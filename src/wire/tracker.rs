@@ -105,6 +105,7 @@ mod tests {
             rules: std::sync::Arc::default(),
             captures: Captures::of_words(["pages", "media"]).unwrap(),
             recommending: crate::model::Recommending::default(),
+            offer_html: false,
             demo: false,
             created_at: Timestamp(0),
         }

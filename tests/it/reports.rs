@@ -37,6 +37,7 @@ pub fn site() -> Site {
         visitors: VisitorRules::default(),
         captures: ashna::model::Captures::ALL,
         recommending: ashna::model::Recommending::default(),
+        offer_html: false,
         demo: false,
         created_at: Timestamp(0),
     }

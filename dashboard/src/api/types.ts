@@ -27,6 +27,8 @@ export type Site = {
   without_consent?: 'anonymous' | 'nothing';
   session_minutes?: number | null;
   captures?: Capture[];
+  /** Whether offers may carry HTML. */
+  offer_html?: boolean;
 };
 export const CAPTURES = [
   'pages',
@@ -81,6 +83,7 @@ export type SiteChange = Partial<
     | 'without_consent'
     | 'session_minutes'
     | 'captures'
+    | 'offer_html'
   >
 >;
 export type Session = { user: User; sites: Site[] };
@@ -192,8 +195,8 @@ export type Quality = {
   rejected: Record<string, number>;
   /** What was noticed about events besides: kinds of robots, values stored as `(other)`, rules broken. */
   noticed?: Record<string, number>;
-  /** The whole service's journal, across restarts. */
-  journal: { kept: number; inserted: number; quarantined: number; waiting: number };
+  /** The whole service's journal, across restarts; null for whoever may not read all its sites. */
+  journal: { kept: number; inserted: number; quarantined: number; waiting: number } | null;
 };
 
 export type Violation = { event: string; violation: string; events: number; last: string; example: unknown };

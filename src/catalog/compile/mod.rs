@@ -48,9 +48,14 @@ pub struct CompileError {
 /// # Errors
 /// Names the first offer that cannot be used, and why.
 pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CompileError> {
+    let site = site.into();
     let mut by_slot: HashMap<Box<str>, Vec<CompiledOffer>> = HashMap::new();
     for offer in offers {
-        let compiled = compile_offer(offer)?;
+        let mut compiled = compile_offer(offer)?;
+        // Stored before the owner took the permission back: such HTML is not sent any more.
+        if !site.offer_html {
+            compiled.content.remove(Offer::HTML);
+        }
         let competing = by_slot.entry(offer.slot.as_str().into()).or_default();
         if offer.enabled {
             competing.push(compiled);
@@ -60,7 +65,6 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
         competing.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
     }
     let offers: HashMap<_, _> = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
-    let site = site.into();
     let settings_version = TrackerSettings::version(&site);
     let shelves = Arc::new(ShelfPlans::default());
     Ok(SiteSnapshot { site, settings_version: settings_version.into(), items, offers: Arc::new(offers), shelves })
@@ -305,6 +309,7 @@ mod tests {
             rules: std::sync::Arc::default(),
             captures: crate::model::Captures::ALL,
             recommending: crate::model::Recommending::default(),
+            offer_html: false,
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

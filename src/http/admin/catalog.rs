@@ -114,7 +114,7 @@ pub async fn delete_item(
 
 /// The offers of a site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/offers", tag = "catalogue", params(("site" = u32, Path)),
-    responses((status = 200, body = Vec<Object>)))]
+    responses((status = 200, body = Vec<Offer>)))]
 pub async fn offers(
     State(doors): State<Doors>,
     caller: Caller,
@@ -126,7 +126,8 @@ pub async fn offers(
 
 /// Adds an offer.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/offers", tag = "catalogue", params(("site" = u32, Path)),
-    request_body = Object, responses((status = 201, body = Object), (status = 422, description = "a rule cannot be used")))]
+    request_body = Offer, responses((status = 201, body = Offer), (status = 409, description = "there is an offer by that id"),
+        (status = 422, description = "a rule cannot be used")))]
 pub async fn add_offer(
     State(doors): State<Doors>,
     caller: Caller,
@@ -140,7 +141,7 @@ pub async fn add_offer(
 
 /// Changes an offer.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/offers/{offer}", tag = "catalogue",
-    params(("site" = u32, Path), ("offer" = String, Path)), request_body = Object, responses((status = 200, body = Object)))]
+    params(("site" = u32, Path), ("offer" = String, Path)), request_body = Offer, responses((status = 200, body = Offer)))]
 pub async fn put_offer(
     State(doors): State<Doors>,
     caller: Caller,

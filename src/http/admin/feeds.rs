@@ -14,7 +14,7 @@ use crate::{
     http::{
         caller::Caller,
         error::ApiError,
-        extract::{JsonBody, SitePath},
+        extract::{JsonBody, OptionalJsonBody, SitePath},
         state::Doors,
     },
     import::{
@@ -27,7 +27,7 @@ use crate::{
 
 /// Takes a file of items: NDJSON, a JSON array, CSV, TSV or a Google product feed, told by its content.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/items/import", tag = "catalogue", params(("site" = u32, Path)),
-    request_body = String, responses((status = 200, body = Object), (status = 422, description = "no file of items")))]
+    request_body = String, responses((status = 200, body = Counts), (status = 422, description = "no file of items")))]
 pub async fn import(
     State(doors): State<Doors>,
     caller: Caller,
@@ -85,7 +85,7 @@ pub async fn feed(
 
 /// Sets the feed's address and how often it is visited; it is visited at once.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
-    request_body = Object, responses((status = 200, body = FeedAnswer)))]
+    request_body = FeedSettings, responses((status = 200, body = FeedAnswer)))]
 pub async fn put_feed(
     State(doors): State<Doors>,
     caller: Caller,
@@ -117,7 +117,7 @@ pub async fn visit_feed(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(id): SitePath,
-    JsonBody(visit): JsonBody<FeedVisit>,
+    OptionalJsonBody(visit): OptionalJsonBody<FeedVisit>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
     let request = if visit.confirm { FeedRequest::Confirm } else { FeedRequest::Fetch };

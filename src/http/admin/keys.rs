@@ -35,6 +35,7 @@ pub async fn add(
     SitePath(id): SitePath,
     JsonBody(body): JsonBody<NewKey>,
 ) -> Result<(StatusCode, Json<KeyMade>), ApiError> {
+    caller.may_read(id)?;
     caller.may_own()?;
     let scope = Scope::from_word(&body.scope)
         .ok_or_else(|| ApiError::Invalid("`scope` must be read, server or admin".into()))?;

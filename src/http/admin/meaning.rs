@@ -41,7 +41,7 @@ pub async fn put_rates(
 
 /// The rules for the site's events.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/schema/rules", tag = "sites", params(("site" = u32, Path)),
-    responses((status = 200, body = Object)))]
+    responses((status = 200, body = Rules)))]
 pub async fn rules(
     State(doors): State<Doors>,
     caller: Caller,
@@ -53,7 +53,7 @@ pub async fn rules(
 
 /// Replaces the rules. Events from now on are held to them; they are kept whether or not they hold.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/schema/rules", tag = "sites", params(("site" = u32, Path)),
-    request_body = Object, responses((status = 200, body = Object)))]
+    request_body = Rules, responses((status = 200, body = Rules)))]
 pub async fn put_rules(
     State(doors): State<Doors>,
     caller: Caller,

@@ -27,15 +27,15 @@ use crate::{
         csv::{self, Table},
     },
     wire::{
-        admin::{Quality, VisitorBody},
-        reports::{Dropped, RealtimeQuestion, Schema},
+        admin::{JournalCounts, Quality, VisitorBody},
+        reports::{Dropped, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema},
     },
 };
 
 /// How to answer.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct Format {
-    /// `csv`, or nothing for JSON.
+    /// `csv` or `json`, which is the default.
     #[serde(default)]
     format: Option<String>,
 }
@@ -54,8 +54,8 @@ pub struct Extent {
 /// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, flaws or
 /// quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
-    params(("site" = u32, Path), ("report" = String, Path), Format), request_body = Object,
-    responses((status = 200, body = Object), (status = 422, description = "the question must be mended"),
+    params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
+    responses((status = 200, body = ReportAnswer), (status = 422, description = "the question must be mended"),
         (status = 503, description = "the warehouse is starting, or too many reports are ahead: `Retry-After` says when")))]
 pub async fn report(
     State(doors): State<Doors>,
@@ -73,9 +73,14 @@ pub async fn report(
         asks_for_nobody(&bytes)?;
     }
     let snapshot = doors.catalog.site(id)?;
-    let as_csv = format.format.as_deref() == Some("csv");
+    let as_csv = match format.format.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(ApiError::Unreadable("`format` must be csv or json".into())),
+    };
     if name == "quality" {
-        return Ok(Json(quality(&doors, snapshot.site.id)).into_response());
+        let journal = caller.may_see_service(&doors.catalog.snapshot()).then(|| (doors.delivery)());
+        return Ok(table(as_csv, &name, &quality(&doors, snapshot.site.id, journal))?.into_response());
     }
     let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
     let (asking, reports) = (doors.clone(), doors.reports.asked_by(&caller.turn()));
@@ -105,13 +110,13 @@ async fn answer(
         "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
         "realtime" => {
             let RealtimeQuestion {} = question(bytes)?;
-            json(&reports.realtime(site, now).await?)
+            table(as_csv, name, &reports.realtime(site, now).await?)
         }
         "recommendations" => {
             let (items, _) = doors.personalizer.shares(&snapshot.site);
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
-        "what-if" => json(&reports.what_if(site, &question(bytes)?).await?),
+        "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
         "flaws" => table(as_csv, name, &reports.flaws(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
     }
@@ -209,8 +214,8 @@ fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<W
     Ok(Written::Csv(csv::write(answer).into(), disposition))
 }
 
-/// Both laws, in figures: the site's since start, and the journal's over its whole life.
-fn quality(doors: &Doors, site: SiteId) -> Quality {
+/// Both invariants, in figures: the site's since start, and the journal's over its whole life.
+fn quality(doors: &Doors, site: SiteId, journal: Option<JournalCounts>) -> Quality {
     let outcome = doors.metrics.of_site(site);
     let words =
         |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
@@ -221,6 +226,6 @@ fn quality(doors: &Doors, site: SiteId) -> Quality {
         dropped: words(outcome.dropped),
         rejected: words(outcome.rejected),
         noticed: words(outcome.noticed),
-        journal: (doors.delivery)(),
+        journal,
     }
 }

@@ -27,7 +27,7 @@ pub async fn rules(
 
 /// Replaces what holds for the whole site.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/recommendation-rules", tag = "catalogue",
-    params(("site" = u32, Path)), request_body = Object,
+    params(("site" = u32, Path)), request_body = ShelfRules,
     responses((status = 200, body = ShelfRulesBody), (status = 422, description = "a rule cannot be used")))]
 pub async fn put_rules(
     State(doors): State<Doors>,
@@ -42,7 +42,7 @@ pub async fn put_rules(
 
 /// Replaces what holds for one slot, on top of what holds for the site.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/recommendation-rules/{slot}", tag = "catalogue",
-    params(("site" = u32, Path), ("slot" = String, Path)), request_body = Object,
+    params(("site" = u32, Path), ("slot" = String, Path)), request_body = ShelfRules,
     responses((status = 200, body = ShelfRulesBody), (status = 422, description = "a rule cannot be used")))]
 pub async fn put_slot_rules(
     State(doors): State<Doors>,

@@ -11,7 +11,10 @@ use crate::{
         extract::{JsonBody, Query, SitePath},
         state::Doors,
     },
-    wire::admin::{NewSiteBody, SiteBody, SiteChange},
+    wire::{
+        admin::{NewSiteBody, SiteBody, SiteChange},
+        privacy::SiteSecret,
+    },
 };
 
 /// The sites.
@@ -57,8 +60,12 @@ pub async fn change(
     JsonBody(body): JsonBody<SiteChange>,
 ) -> Result<Json<SiteBody>, ApiError> {
     caller.may_edit(id)?;
-    if changes_trust(&body, &SiteBody::from(&*doors.catalog.site(id)?.site)) {
+    let now = SiteBody::from(&*doors.catalog.site(id)?.site);
+    if changes_trust(&body, &now) {
         caller.may_administer(id)?;
+    }
+    if body.offer_html.is_some_and(|wanted| wanted != now.offer_html) {
+        caller.may_own()?;
     }
     let change = Change {
         name: body.name,
@@ -73,6 +80,7 @@ pub async fn change(
         without_consent: body.without_consent,
         session_minutes: body.session_minutes,
         captures: body.captures,
+        offer_html: body.offer_html,
     };
     let site = doors.catalog.change_site(&caller.name(), id, change).await?;
     Ok(Json(SiteBody::from(&site)))
@@ -80,16 +88,16 @@ pub async fn change(
 
 /// The secret with which the site's servers sign user ids, for owners and `admin` keys.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/secret", tag = "sites", params(("site" = u32, Path)),
-    responses((status = 200, body = Object)))]
+    responses((status = 200, body = SiteSecret)))]
 pub async fn secret(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(id): SitePath,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<SiteSecret>, ApiError> {
     caller.may_administer(id)?;
     let site = doors.catalog.site(id)?;
     doors.access.audit_site(id, &caller.name(), "see secret", &site.site.name).await?;
-    Ok(Json(serde_json::json!({ "secret": &*site.site.secret })))
+    Ok(Json(SiteSecret { secret: (*site.site.secret).to_owned() }))
 }
 
 /// Which site is meant.

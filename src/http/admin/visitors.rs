@@ -1,25 +1,27 @@
 //! One visitor's rights: a copy of everything, or the end of it.
 
 use axum::{Json, extract::State};
-use serde_json::{Value, json};
 
-use crate::http::{
-    caller::Caller,
-    error::ApiError,
-    extract::{Path, SitePath},
-    state::Doors,
+use crate::{
+    http::{
+        caller::Caller,
+        error::ApiError,
+        extract::{Path, SitePath},
+        state::Doors,
+    },
+    wire::privacy::{VisitorCopy, VisitorErased},
 };
 
 /// Everything stored of a visitor.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/visitors/{visitor}/export", tag = "visitors",
-    params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = Object),
+    params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = VisitorCopy),
         (status = 503, description = "events of the visitor may still be on their way")))]
 pub async fn export(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(site): SitePath,
     path: Path<(u32, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<VisitorCopy>, ApiError> {
     caller.may_edit(site)?;
     caller.may_see_people(site)?;
     let Path((_, visitor)) = path;
@@ -32,19 +34,19 @@ pub async fn export(
 
 /// Removes everything stored of a visitor.
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/visitors/{visitor}", tag = "visitors",
-    params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = Object),
+    params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = VisitorErased),
         (status = 503, description = "events of the visitor may still be on their way; ask again")))]
 pub async fn erase(
     State(doors): State<Doors>,
     caller: Caller,
     SitePath(site): SitePath,
     path: Path<(u32, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<VisitorErased>, ApiError> {
     caller.may_administer(site)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     doors.catalog.site(site)?;
     let events = doors.privacy.erase(site, visitor).await?;
     doors.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
-    Ok(Json(json!({ "erased_events": events })))
+    Ok(Json(VisitorErased { erased_events: events }))
 }

@@ -5,5 +5,6 @@ pub mod client;
 pub mod engine;
 pub mod events;
 pub mod fault_proxy;
+pub mod routes;
 pub mod shop;
 pub mod small_disk;

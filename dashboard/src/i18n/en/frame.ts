@@ -97,6 +97,8 @@ export const frame = {
   'settings.consent_granted': 'Recognize them',
   'settings.consent_denied': 'Don’t recognize them: no cookie',
   'settings.consent_hint': 'Visitors who refuse in your banner are never recognized.',
+  'settings.offer_html': 'Offers may carry HTML',
+  'settings.offer_html_hint': 'HTML of an offer runs in your pages as your own script does: whoever edits offers can then read and change what visitors see and type there.',
   'settings.gpc': 'Take the browser’s privacy signals (GPC, DNT) as a refusal',
   'settings.without_consent': 'Visits without consent',
   'settings.without_consent_anonymous': 'Count as nobody’s',

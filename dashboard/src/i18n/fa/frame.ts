@@ -98,6 +98,8 @@ export const frame: Record<keyof typeof english, string> = {
   'settings.consent_granted': 'شناخته شود',
   'settings.consent_denied': 'شناخته نشود: بدون کوکی',
   'settings.consent_hint': 'کسی که در بنر شما نپذیرد، هرگز شناخته نمی‌شود.',
+  'settings.offer_html': 'پیشنهادها HTML داشته باشند',
+  'settings.offer_html_hint': 'HTML یک پیشنهاد مثل اسکریپت خود سایت در صفحه‌های شما اجرا می‌شود: هر کس پیشنهادها را ویرایش کند می‌تواند آنچه بازدیدکنندگان می‌بینند و می‌نویسند را بخواند و تغییر دهد.',
   'settings.gpc': 'نشانه‌های حریم خصوصی مرورگر (GPC و DNT) نپذیرفتن شمرده شوند',
   'settings.without_consent': 'بازدیدهای بدون رضایت',
   'settings.without_consent_anonymous': 'بی‌نام شمرده شوند',

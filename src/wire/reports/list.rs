@@ -1,0 +1,61 @@
+//! Every report's question and answer in one place, for the description of the API.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Flaws, FlawsQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime,
+    RealtimeQuestion, Recommendations, RecommendationsQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion,
+    WhatIf, WhatIfQuestion,
+};
+use crate::wire::admin::Quality;
+
+/// The question of the report that the path names; that of `realtime` and `quality` is empty.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum ReportQuestion {
+    /// `overview`.
+    Overview(OverviewQuestion),
+    /// `pages`.
+    Pages(PagesQuestion),
+    /// `sources`.
+    Sources(SourcesQuestion),
+    /// `visitors`.
+    Visitors(VisitorsQuestion),
+    /// `funnel`.
+    Funnel(FunnelQuestion),
+    /// `recommendations`.
+    Recommendations(RecommendationsQuestion),
+    /// `what-if`.
+    WhatIf(WhatIfQuestion),
+    /// `flaws`.
+    Flaws(FlawsQuestion),
+    /// `realtime` and `quality`.
+    Realtime(RealtimeQuestion),
+}
+
+/// The answer of the report that the path names.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ReportAnswer {
+    /// `overview`.
+    Overview(Overview),
+    /// `pages`.
+    Pages(Pages),
+    /// `sources`.
+    Sources(Sources),
+    /// `visitors`.
+    Visitors(Visitors),
+    /// `funnel`.
+    Funnel(Funnel),
+    /// `recommendations`.
+    Recommendations(Recommendations),
+    /// `what-if`.
+    WhatIf(WhatIf),
+    /// `flaws`.
+    Flaws(Flaws),
+    /// `realtime`.
+    Realtime(Realtime),
+    /// `quality`.
+    Quality(Quality),
+}

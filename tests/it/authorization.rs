@@ -1,0 +1,201 @@
+//! Who may do what: every private route against everybody who may come, by the table in `support::routes`.
+
+use ashna::{
+    control::{Role, Scope},
+    model::Site,
+};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{
+    app::TestApp,
+    client::{Answer, Door},
+    routes::{Route, description, is_described, table, the_table_is_whole},
+};
+
+/// The six who are known, in the order of a row's letters.
+const LETTERS: [char; 6] = ['r', 's', 'a', 'v', 'm', 'o'];
+
+fn may(route: &Route, letter: char) -> bool {
+    route.who == "open" || route.who.contains(letter)
+}
+
+/// What the paths name, in a state in which every route finds it.
+struct Stage<'t> {
+    app: &'t TestApp,
+    admin: Door,
+    funnel: String,
+    visitor: String,
+}
+
+impl<'t> Stage<'t> {
+    async fn set(app: &'t TestApp) -> Self {
+        let admin = app.with_key(Scope::Admin).await;
+        let mut visitor = app.visitor();
+        assert_eq!(visitor.views("/").await.status, 204);
+        app.settled().await;
+        Self { app, admin, funnel: "1".into(), visitor: visitor.id }
+    }
+
+    /// Puts back what an earlier request may have removed, or removes what a request is to add.
+    async fn prepare(&mut self, route: &Route) {
+        let (app, admin) = (self.app, &self.admin);
+        let path = |rest: &str| app.path(rest);
+        let of = |wanted: &str| {
+            table().into_iter().find(|row| row.path.ends_with(wanted) && row.method == "put").unwrap().body
+        };
+        match (route.method, route.path.rsplit_once("{site}").map_or("", |(_, rest)| rest)) {
+            ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),
+            (_, "/offers/{offer}") => drop(admin.post(&path("offers"), of("/{offer}")).await),
+            (_, "/items/{item}") => drop(admin.post(&path("items"), json!([{ "id": "p-1" }])).await),
+            ("delete", "/feed") | (_, "/feed/visit") => drop(admin.put(&path("feed"), of("/feed")).await),
+            ("delete", "/recommendation-rules/{slot}") => {
+                drop(admin.put(&path("recommendation-rules/hero"), of("/{slot}")).await);
+            }
+            (_, "/funnels/{funnel}") => {
+                let saved = admin.post(&path("funnels"), of("/{funnel}")).await.json();
+                self.funnel = saved["id"].to_string();
+            }
+            _ => {}
+        }
+    }
+
+    /// The path of a route with names of this stage, for a site.
+    fn path(&self, route: &Route, site: &Site) -> String {
+        let names = [
+            ("{site}", site.id.to_string()),
+            ("{token}", "0".repeat(32)),
+            ("{item}", "p-1".into()),
+            ("{offer}", "table".into()),
+            ("{slot}", "hero".into()),
+            ("{funnel}", self.funnel.clone()),
+            ("{report}", "overview".into()),
+            ("{handle}", "none".into()),
+            ("{visitor}", self.visitor.clone()),
+            ("{login}", "999999".into()),
+            ("{user}", "999999".into()),
+            ("{invitation}", "999999".into()),
+            ("{key}", "999999".into()),
+        ];
+        names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
+    }
+
+    async fn ask(&self, door: &Door, route: &Route, site: &Site) -> Answer {
+        let method = Method::from_bytes(route.method.to_uppercase().as_bytes()).unwrap();
+        let body = if route.body.is_null() { String::new() } else { route.body.to_string() };
+        door.sends(method, &self.path(route, site), body).await
+    }
+}
+
+#[test]
+fn every_route_has_a_row_and_every_row_a_route() {
+    the_table_is_whole();
+}
+
+#[tokio::test]
+async fn nobody_passes_without_a_valid_login_or_key() {
+    let app = TestApp::start().await;
+    let stage = Stage::set(&app).await;
+    let bearing = |value: String| app.door().bearing("authorization", format!("Bearer {value}"));
+    let strangers = [
+        ("nobody", app.door()),
+        ("an invented key", bearing("aa_0123456789abcdef".into())),
+        ("an empty key", bearing(String::new())),
+        ("the public write key", bearing(app.site.write_key.clone())),
+        ("the signing secret", bearing((*app.site.secret).to_owned())),
+        ("an invented login", app.door().bearing("cookie", "ashna_session=0123456789abcdef")),
+        ("a visitor's cookie", app.door().bearing("cookie", format!("ashna_session={}", stage.visitor))),
+    ];
+    let description = description();
+    for route in table() {
+        for (who, door) in &strangers {
+            let answer = stage.ask(door, &route, &app.site).await;
+            let (method, path, status) = (route.method, route.path, answer.status);
+            if route.who == "open" {
+                assert!(route.answers.contains(&status), "{method} {path} to {who}: {status} {}", answer.text);
+            } else {
+                assert_eq!((status, &answer.json()["code"]), (401, &json!("unauthorized")), "{method} {path} to {who}");
+            }
+            assert!(is_described(&description, &route, status), "{status} of {method} {path} is not in openapi.json");
+            assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn every_scope_and_role_may_do_what_the_table_says_and_no_more() {
+    let app = TestApp::with(|config| config.access.login_failures_max = 1000).await;
+    let mut stage = Stage::set(&app).await;
+    let known = [
+        app.with_key(Scope::Read).await,
+        app.with_key(Scope::Server).await,
+        app.with_key(Scope::Admin).await,
+        app.with_login(Role::Viewer).await,
+        app.with_login(Role::Marketer).await,
+        app.with_login(Role::Owner).await,
+    ];
+    let description = description();
+    for route in table().iter().filter(|route| (route.method, route.path) != ("delete", "/api/v1/session")) {
+        for (letter, door) in LETTERS.iter().zip(&known) {
+            stage.prepare(route).await;
+            let answer = stage.ask(door, route, &app.site).await;
+            let (method, path, status) = (route.method, route.path, answer.status);
+            if may(route, *letter) {
+                assert!(route.answers.contains(&status), "{method} {path} as {letter}: {status} {}", answer.text);
+            } else {
+                assert_eq!((status, &answer.json()["code"]), (403, &json!("forbidden")), "{method} {path} as {letter}");
+            }
+            assert!(is_described(&description, route, status), "{status} of {method} {path} is not in openapi.json");
+            assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
+        }
+    }
+    app.gives_up_counting_rows();
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn another_sites_keys_learn_nothing_not_even_that_the_site_exists() {
+    let app = TestApp::start().await;
+    let mut stage = Stage::set(&app).await;
+    let other = app.another_site().await;
+    for scope in [Scope::Read, Scope::Server, Scope::Admin] {
+        let theirs = app.with_key_of(&other, scope).await;
+        for route in table().iter().filter(|route| route.path.contains("{site}")) {
+            stage.prepare(route).await;
+            let (answer, absent) = (
+                stage.ask(&theirs, route, &app.site).await,
+                Site { id: ashna::model::SiteId(9999), ..app.site.clone() },
+            );
+            let (method, path) = (route.method, route.path);
+            answer.refuses(404, "not_found");
+            let of_nothing = stage.ask(&theirs, route, &absent).await;
+            assert_eq!(
+                (answer.status, &answer.text),
+                (of_nothing.status, &of_nothing.text),
+                "{method} {path} {scope:?}"
+            );
+        }
+        let listed = theirs.get("/api/v1/sites").await.json();
+        assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(other.id)));
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn another_origins_page_changes_nothing_with_an_owners_cookie() {
+    let app = TestApp::start().await;
+    let mut stage = Stage::set(&app).await;
+    let owner = app.with_login(Role::Owner).await;
+    for origin in ["https://evil.example", "null"] {
+        let there = owner.clone().bearing("origin", origin);
+        for route in table().iter().filter(|route| route.method != "get") {
+            stage.prepare(route).await;
+            let answer = stage.ask(&there, route, &app.site).await;
+            assert_eq!(answer.status, 403, "{} {} from {origin}: {}", route.method, route.path, answer.text);
+            assert_eq!(answer.header("access-control-allow-origin"), "", "and cannot read the answer");
+        }
+    }
+    assert_eq!(owner.get("/api/v1/session").await.status, 200, "the login is still there");
+    app.finish().await;
+}

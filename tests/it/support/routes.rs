@@ -1,0 +1,225 @@
+//! Every private route, who may use it, and a body that it takes: the table that tests of the whole private
+//! side walk. A route that is described in `openapi.json` and not listed here fails the test, and so does a
+//! row without a route.
+
+use std::collections::BTreeSet;
+
+use ashna::http;
+use serde_json::{Value, json};
+
+use super::app::these_days;
+
+/// One route.
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    /// Who may: scopes of keys (read, server, admin), then roles of people (viewer, marketer, owner), as in
+    /// `rsa vmo`; `open` for routes that ask for nobody.
+    pub who: &'static str,
+    /// A body that it takes.
+    pub body: Value,
+    /// Statuses to whoever may, where what the path names exists.
+    pub answers: &'static [u16],
+}
+
+/// Any reader of the site.
+const READ: &str = "rsa vmo";
+/// Servers of the site, and whoever may change it.
+const SERVE: &str = "-sa -mo";
+/// Whoever may change the site.
+const EDIT: &str = "--a -mo";
+/// An owner, or the site's most trusted program.
+const GUARD: &str = "--a --o";
+/// An owner.
+const OWN: &str = "--- --o";
+/// Any person.
+const PERSON: &str = "--- vmo";
+const OPEN: &str = "open";
+
+fn row(method: &'static str, path: &'static str, who: &'static str, body: Value, answers: &'static [u16]) -> Route {
+    Route { method, path, who, body, answers }
+}
+
+/// The table.
+pub fn table() -> Vec<Route> {
+    let nothing = Value::Null;
+    let offer = json!({ "id": "table", "slot": "hero", "when": { "field": "pageviews", "op": "gte", "value": 1 },
+        "content": { "title": "T" }, "priority": 3, "starts_at": "2026-01-01T00:00:00Z" });
+    let funnel = json!({ "name": "F", "question": { "steps": [{ "event": "page" }], "window_ms": 1000 } });
+    let rules = json!({ "only": { "field": "category", "op": "eq", "value": "Tea" }, "exclude": { "items": ["x"] },
+        "pins": [{ "item": "p-1", "position": 1 }], "hide_bought": true });
+    let feed = json!({ "url": "https://feed.invalid/f.csv", "every_minutes": 60, "enabled": false });
+    vec![
+        row("get", "/api/v1/setup", OPEN, nothing.clone(), &[200]),
+        row(
+            "post",
+            "/api/v1/setup",
+            OPEN,
+            json!({ "token": "guessed", "email": "a@b.example", "password": "long enough" }),
+            &[403],
+        ),
+        row("post", "/api/v1/session", OPEN, json!({ "email": "a@b.example", "password": "long enough" }), &[401]),
+        row("delete", "/api/v1/session", OPEN, nothing.clone(), &[204]),
+        row("get", "/api/v1/session", PERSON, nothing.clone(), &[200]),
+        row("get", "/api/v1/sessions", PERSON, nothing.clone(), &[200]),
+        row("delete", "/api/v1/sessions", PERSON, nothing.clone(), &[200]),
+        row("delete", "/api/v1/sessions/{login}", PERSON, nothing.clone(), &[404]),
+        // A wrong password, and after some of them a pause.
+        row(
+            "put",
+            "/api/v1/session/password",
+            PERSON,
+            json!({ "current": "guessed one", "new": "quite another one" }),
+            &[401, 429],
+        ),
+        row("post", "/api/v1/session/two-factor", PERSON, json!({ "password": "guessed one" }), &[401, 429]),
+        row("put", "/api/v1/session/two-factor", PERSON, json!({ "code": "123456" }), &[401, 404, 409, 422, 429]),
+        row(
+            "delete",
+            "/api/v1/session/two-factor",
+            PERSON,
+            json!({ "password": "guessed one", "code": "123456" }),
+            &[401, 429],
+        ),
+        row(
+            "post",
+            "/api/v1/session/recovery-codes",
+            PERSON,
+            json!({ "password": "guessed one", "code": "123456" }),
+            &[401, 429],
+        ),
+        row("get", "/api/v1/users", OWN, nothing.clone(), &[200]),
+        row(
+            "patch",
+            "/api/v1/users/{user}",
+            OWN,
+            json!({ "role": "viewer", "sites": [1], "masked": true }),
+            &[404, 422],
+        ),
+        row("delete", "/api/v1/users/{user}", OWN, nothing.clone(), &[404]),
+        row("post", "/api/v1/users/{user}/log-out", OWN, nothing.clone(), &[404]),
+        row("post", "/api/v1/users/{user}/reset-two-factor", OWN, nothing.clone(), &[404]),
+        row(
+            "post",
+            "/api/v1/invitations",
+            OWN,
+            json!({ "email": "new@shop.example", "role": "viewer", "sites": [1], "masked": true }),
+            &[201],
+        ),
+        row("delete", "/api/v1/invitations/{invitation}", OWN, nothing.clone(), &[404]),
+        row("get", "/api/v1/invitations/{invitation}", OPEN, nothing.clone(), &[404]),
+        row("post", "/api/v1/invitations/{invitation}", OPEN, json!({ "password": "a long enough one" }), &[404]),
+        row("get", "/api/v1/audit", OWN, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites", OWN, json!({ "name": "New", "origins": ["https://new.example"] }), &[201]),
+        row("get", "/api/v1/sites/{site}", READ, nothing.clone(), &[200]),
+        row(
+            "patch",
+            "/api/v1/sites/{site}",
+            EDIT,
+            json!({ "name": "Renamed", "session_minutes": 30, "honour_gpc": true }),
+            &[200],
+        ),
+        // Without its name, so that it is not removed.
+        row("delete", "/api/v1/sites/{site}", OWN, nothing.clone(), &[422]),
+        row("get", "/api/v1/sites/{site}/audit", OWN, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/keys", GUARD, nothing.clone(), &[200]),
+        row("delete", "/api/v1/sites/{site}/keys/{key}", GUARD, nothing.clone(), &[404]),
+        row("get", "/api/v1/sites/{site}/secret", GUARD, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/keys", OWN, json!({ "scope": "read", "name": "table" }), &[201]),
+        row("post", "/api/v1/sites/{site}/checks", EDIT, json!({ "url": "https://elsewhere.example/" }), &[422]),
+        row("get", "/api/v1/sites/{site}/checks/{token}", EDIT, nothing.clone(), &[404]),
+        row("get", "/api/v1/sites/{site}/rates", READ, nothing.clone(), &[200]),
+        row(
+            "put",
+            "/api/v1/sites/{site}/rates",
+            EDIT,
+            json!({ "rates": [{ "currency": "USD", "from": "2026-01-01", "rate": "1.5" }] }),
+            &[200],
+        ),
+        row("get", "/api/v1/sites/{site}/schema", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/schema/rules", READ, nothing.clone(), &[200]),
+        row(
+            "put",
+            "/api/v1/sites/{site}/schema/rules",
+            EDIT,
+            json!({ "closed": false, "events": { "page": { "properties": { "a": { "type": "text" } } } } }),
+            &[200],
+        ),
+        row("get", "/api/v1/sites/{site}/items", READ, nothing.clone(), &[200]),
+        row(
+            "post",
+            "/api/v1/sites/{site}/items",
+            SERVE,
+            json!([{ "id": "p-1", "title": "T", "price_minor": 5, "currency": "EUR" }]),
+            &[200],
+        ),
+        row("post", "/api/v1/sites/{site}/items/import", EDIT, json!([{ "id": "p-2", "title": "T" }]), &[200]),
+        row("delete", "/api/v1/sites/{site}/items/{item}", SERVE, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/feed", READ, nothing.clone(), &[200]),
+        row("put", "/api/v1/sites/{site}/feed", EDIT, feed, &[200]),
+        row("post", "/api/v1/sites/{site}/feed/visit", EDIT, json!({ "confirm": false }), &[202]),
+        row("delete", "/api/v1/sites/{site}/feed", EDIT, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/offers", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/offers", EDIT, offer.clone(), &[201]),
+        row("put", "/api/v1/sites/{site}/offers/{offer}", EDIT, offer, &[200]),
+        row("delete", "/api/v1/sites/{site}/offers/{offer}", EDIT, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/recommendations", READ, nothing.clone(), &[200]),
+        row("put", "/api/v1/sites/{site}/recommendations/choice", EDIT, json!({ "model": "trending" }), &[200]),
+        row("get", "/api/v1/sites/{site}/recommendations/exploring", READ, nothing.clone(), &[200]),
+        row(
+            "put",
+            "/api/v1/sites/{site}/recommendations/exploring",
+            EDIT,
+            json!({ "items": 0.1, "models": 0.0 }),
+            &[200],
+        ),
+        row("get", "/api/v1/sites/{site}/recommendations/history", READ, nothing.clone(), &[200]),
+        row(
+            "post",
+            "/api/v1/sites/{site}/recommendations/preview",
+            READ,
+            json!({ "viewed": ["p-1"], "slots": ["home-recs"], "item": "p-1", "cart": [], "language": "en" }),
+            &[200],
+        ),
+        row("get", "/api/v1/sites/{site}/recommendation-rules", READ, nothing.clone(), &[200]),
+        row("put", "/api/v1/sites/{site}/recommendation-rules", EDIT, rules.clone(), &[200]),
+        row("put", "/api/v1/sites/{site}/recommendation-rules/{slot}", EDIT, rules, &[200]),
+        row("delete", "/api/v1/sites/{site}/recommendation-rules/{slot}", EDIT, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/funnels", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/funnels", EDIT, funnel.clone(), &[201]),
+        row("put", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, funnel, &[200]),
+        row("delete", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, nothing.clone(), &[204]),
+        row("post", "/api/v1/sites/{site}/reports/{report}", READ, these_days(), &[200]),
+        row("get", "/api/v1/sites/{site}/reports/funnel/dropped/{handle}", READ, nothing.clone(), &[404, 422]),
+        row("get", "/api/v1/sites/{site}/visitors/{visitor}", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/visitors/{visitor}/export", EDIT, nothing.clone(), &[200]),
+        row("delete", "/api/v1/sites/{site}/visitors/{visitor}", GUARD, nothing, &[200]),
+    ]
+}
+
+/// The committed description.
+pub fn description() -> Value {
+    serde_json::from_str(&http::openapi()).expect("a description")
+}
+
+/// Checks that the table and the description name the same routes.
+pub fn the_table_is_whole() {
+    let description = description();
+    let mut described = BTreeSet::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        described.extend(item.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
+    }
+    let listed: BTreeSet<_> = table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let missing: Vec<_> = described.difference(&listed).collect();
+    let stale: Vec<_> = listed.difference(&described).collect();
+    assert!(missing.is_empty(), "routes without a row in tests/it/support/routes.rs: {missing:?}");
+    assert!(stale.is_empty(), "rows without a route: {stale:?}");
+    assert_eq!(listed.len(), table().len(), "a route is listed twice");
+}
+
+/// Whether the description names this status of a route.
+pub fn is_described(description: &Value, route: &Route, status: u16) -> bool {
+    let responses = &description["paths"][route.path][route.method]["responses"];
+    responses.as_object().is_some_and(|all| all.contains_key(&status.to_string()))
+}
