@@ -15,6 +15,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (4, "0004_meaning", include_str!("../../migrations/0004_meaning.sql")),
     (12, "0012_exposures", include_str!("../../migrations/0012_exposures.sql")),
     (18, "0018_pinned_places", include_str!("../../migrations/0018_pinned_places.sql")),
+    (40, "0040_alias_of_any_id", include_str!("../../migrations/0040_alias_of_any_id.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

@@ -36,4 +36,5 @@ mod store;
 mod support;
 mod sync;
 mod tracker;
+mod untidy;
 mod ways_in;
