@@ -63,9 +63,10 @@ fn preflight(origin: HeaderValue, asked: Option<&HeaderValue>) -> Response {
     let headers = answer.headers_mut();
     headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    let usual = HeaderValue::from_static("Authorization, Content-Type, If-None-Match, X-Retry-Count");
-    let asked = asked.filter(|asked| asked.len() <= ASKED_BYTES_MAX && !asked.is_empty()).cloned();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(usual));
+    let usual = "Authorization, Content-Type, If-None-Match, X-API-Key, X-Retry-Count";
+    let asked = asked.and_then(|asked| asked.to_str().ok()).filter(|asked| asked.len() <= ASKED_BYTES_MAX);
+    let allowed = asked.and_then(|asked| HeaderValue::try_from(format!("{usual}, {asked}")).ok());
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed.unwrap_or(HeaderValue::from_static(usual)));
     headers.append(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
     answer
