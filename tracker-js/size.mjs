@@ -7,7 +7,7 @@ const LIMITS = {
   't.js.br': 6000,
   // Without slots.
   'track.js': Infinity,
-  'track.js.gz': 4000,
+  'track.js.gz': 4600,
   'track.js.br': Infinity,
   'snippet.css.txt': 250,
 };

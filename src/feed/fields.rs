@@ -44,6 +44,32 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Takes the id of the product itself, whatever other ids stand before it: an entry of Atom has one of its own.
+    pub(super) fn put_own_id(&mut self, id: &str) {
+        id.trim().clone_into(&mut self.id);
+    }
+
+    /// Takes the address of the page itself: a feed's links lead to its own entries too.
+    pub(super) fn put_page(&mut self, address: &str) {
+        address.trim().clone_into(&mut self.url);
+    }
+
+    /// Takes the fields that the shop's system wrote into an item of JSON under Google's names.
+    pub(super) fn of_attributes(item: &ItemBody) -> Self {
+        let mut draft = Self { id: item.id.clone(), currency: item.currency.clone(), ..Self::default() };
+        for (name, value) in &item.attributes {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+                _ => continue,
+            };
+            if matches!(&*plain_name(name), "price" | "sale_price" | "sale_price_effective_date" | "availability") {
+                draft.put(&plain_name(name), &text);
+            }
+        }
+        draft
+    }
+
     /// Takes one field; of a repeated one that has a single value the first counts.
     pub(super) fn put(&mut self, name: &str, value: &str) {
         let value = value.trim();
@@ -174,8 +200,14 @@ impl Draft {
             let minor = minor.ok_or_else(|| bad("price_minor", &self.price_minor, &self.id))?;
             return Ok((minor, code(fallback)));
         }
-        if self.price.is_empty() {
+        if self.price.is_empty() && self.sale_price.is_empty() {
             return Ok((0, code(fallback)));
+        }
+        if self.price.is_empty() {
+            // A shop that tells of nothing but the sale sells at that price.
+            let sale = money::price(&self.sale_price, fallback);
+            let sale = sale.ok_or_else(|| bad("sale_price", &self.sale_price, &self.id))?;
+            return Ok((sale.minor, code(sale.currency)));
         }
         let regular = money::price(&self.price, fallback).ok_or_else(|| bad("price", &self.price, &self.id))?;
         if self.sale_price.is_empty() || !holds(&self.sale_dates, setting.now) {

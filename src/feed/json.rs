@@ -3,14 +3,19 @@
 use std::io::{self, BufRead};
 
 use super::{
-    FeedError, ROW_BYTES_MAX, Row,
+    FeedError, ROW_BYTES_MAX, Row, Setting,
     bounds::{Meter, told},
+    fields::{Draft, plain_name},
 };
-use crate::{model::FlawKind, wire::item::ItemBody};
+use crate::{
+    model::{FlawKind, ItemFlaw},
+    wire::item::ItemBody,
+};
 
 /// The rows of a file of JSON.
 pub(super) struct Rows<R> {
     source: R,
+    setting: Setting,
     meter: Meter,
     place: u64,
     is_array: bool,
@@ -19,12 +24,12 @@ pub(super) struct Rows<R> {
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) const fn lines(source: R, meter: Meter) -> Self {
-        Self { source, meter, place: 0, is_array: false, is_closed: false }
+    pub(super) const fn lines(source: R, setting: Setting, meter: Meter) -> Self {
+        Self { source, setting, meter, place: 0, is_array: false, is_closed: false }
     }
 
-    pub(super) const fn array(source: R, meter: Meter) -> Self {
-        Self { source, meter, place: 0, is_array: true, is_closed: false }
+    pub(super) const fn array(source: R, setting: Setting, meter: Meter) -> Self {
+        Self { source, setting, meter, place: 0, is_array: true, is_closed: false }
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
@@ -40,8 +45,8 @@ impl<R: BufRead> Rows<R> {
             self.place += u64::from(!self.is_array);
             let item = match text {
                 Piece::Whole(text) | Piece::Last(text) if text.trim_ascii().is_empty() => continue,
-                Piece::Whole(text) => ItemBody::read(text.trim_ascii()),
-                Piece::Last(text) => match ItemBody::read(text.trim_ascii()) {
+                Piece::Whole(text) => item_of(text.trim_ascii(), self.setting),
+                Piece::Last(text) => match item_of(text.trim_ascii(), self.setting) {
                     Err(_) if !is_whole(&text) => return Some(Err(FeedError::Cut(self.place.max(1)))),
                     read => read,
                 },
@@ -119,6 +124,55 @@ impl<R: BufRead> Rows<R> {
             }
         }
     }
+}
+
+/// Fields of a feed by Google's names, and Ashna's own for the same.
+const FOREIGN: [(&str, &str); 5] = [
+    ("link", "url"),
+    ("image_link", "image"),
+    ("product_type", "categories"),
+    ("item_group_id", "item_group"),
+    ("content_language", "language"),
+];
+
+/// Reads one item. What shops write into JSON by the names of their feeds means the same there.
+fn item_of(json: &[u8], setting: Setting) -> Result<ItemBody, ItemFlaw> {
+    let mut item = ItemBody::read(json)?;
+    let is_price = |name: &str| matches!(name, "price" | "sale_price" | "sale_price_effective_date");
+    let said: Vec<String> = item.attributes.keys().map(|name| plain_name(name)).collect();
+    let (prices, availability) =
+        (said.iter().any(|name| is_price(name)), said.iter().any(|name| name == "availability"));
+    if prices || availability {
+        let told = Draft::of_attributes(&item).finish(setting)?;
+        if prices && item.price_minor == 0 {
+            (item.price_minor, item.currency) = (told.price_minor, told.currency);
+            item.attributes.extend(told.attributes);
+        }
+        item.available &= told.available;
+        item.attributes.retain(|name, _| !is_price(&plain_name(name)) && plain_name(name) != "availability");
+    }
+    for (theirs, ours) in FOREIGN {
+        let Some(text) = item.attributes.get(theirs).and_then(serde_json::Value::as_str).map(str::to_owned) else {
+            continue;
+        };
+        let field = match ours {
+            "url" => &mut item.url,
+            "image" => &mut item.image,
+            "item_group" => &mut item.item_group,
+            "language" => &mut item.language,
+            _ if item.categories.is_empty() => {
+                item.categories = text.split('>').rev().map(|part| part.trim().to_owned()).collect();
+                item.attributes.remove(theirs);
+                continue;
+            }
+            _ => continue,
+        };
+        if field.is_empty() {
+            *field = text;
+            item.attributes.remove(theirs);
+        }
+    }
+    Ok(item)
 }
 
 /// Whether a line that is no item is at least all that was meant: JSON from its first to its last bracket.

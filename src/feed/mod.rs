@@ -138,8 +138,8 @@ pub fn open<'r>(source: impl Read + Send + 'r, setting: Setting) -> Result<Rows<
         source.consume(3);
     }
     let form = match kind {
-        Kind::Lines => Form::Json(json::Rows::lines(source, spent)),
-        Kind::Array => Form::Json(json::Rows::array(source, spent)),
+        Kind::Lines => Form::Json(json::Rows::lines(source, setting, spent)),
+        Kind::Array => Form::Json(json::Rows::array(source, setting, spent)),
         Kind::Table(delimiter) => Form::Table(Box::new(table::Rows::open(source, delimiter, setting, spent)?)),
         Kind::Xml => Form::Xml(Box::new(xml::Rows::open(source, setting, spent))),
     };
@@ -166,18 +166,24 @@ fn kind_of(head: &[u8]) -> Result<Kind, FeedError> {
         Some(b'[') => Ok(Kind::Array),
         Some(b'<') => Ok(Kind::Xml),
         Some(_) => {
-            let header = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+            let mut lines = text.split(|byte| *byte == b'\n');
+            let mut header = lines.next().unwrap_or(text);
+            // Spreadsheets name the separator in a line of its own.
+            if let Some(delimiter) = table::separator(header) {
+                header = lines.next().unwrap_or_default();
+                return if has_id(header, delimiter) { Ok(Kind::Table(delimiter)) } else { Err(FeedError::Unknown) };
+            }
             let among = |delimiter: &&u8| header.split(|byte| byte == *delimiter).count();
             let delimiter = *b"\t,;|".iter().max_by_key(among).unwrap_or(&b',');
-            let is_id = |name: &[u8]| fields::plain_name(&String::from_utf8_lossy(name)) == "id";
-            let columns = header.split(|byte| *byte == delimiter);
-            if columns.into_iter().any(|name| is_id(name.trim_ascii())) {
-                Ok(Kind::Table(delimiter))
-            } else {
-                Err(FeedError::Unknown)
-            }
+            if has_id(header, delimiter) { Ok(Kind::Table(delimiter)) } else { Err(FeedError::Unknown) }
         }
     }
+}
+
+/// Whether a table's header names the column of ids.
+fn has_id(header: &[u8], delimiter: u8) -> bool {
+    let is_id = |name: &[u8]| fields::plain_name(&String::from_utf8_lossy(name)) == "id";
+    header.split(|byte| *byte == delimiter).any(|name| is_id(name.trim_ascii()))
 }
 
 impl Iterator for Rows<'_> {

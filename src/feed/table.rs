@@ -38,6 +38,10 @@ pub(super) struct Rows<R> {
 impl<R: BufRead> Rows<R> {
     pub(super) fn open(mut source: R, delimiter: u8, setting: Setting, meter: Meter) -> Result<Self, FeedError> {
         let begun = source.fill_buf().map_err(|error| told(error, 1))?;
+        let first = begun.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let skipped = separator(first).map_or(0, |_| first.len());
+        source.consume(skipped);
+        let begun = source.fill_buf().map_err(|error| told(error, 1))?;
         let is_crlf = memchr::memchr(b'\n', begun).is_some_and(|end| begun[..end].ends_with(b"\r"));
         let mut reader =
             csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source.chain(Cursor::new(END)));
@@ -101,6 +105,15 @@ impl<R: BufRead> Rows<R> {
             draft.put(name, value);
         }
         draft.finish(self.setting)
+    }
+}
+
+/// The separator that a spreadsheet's first line names: `sep=;`.
+pub(super) fn separator(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match line.strip_suffix(b"\r").unwrap_or(line) {
+        [s, e, p, b'=', delimiter] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => Some(*delimiter),
+        _ => None,
     }
 }
 

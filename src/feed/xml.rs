@@ -38,6 +38,8 @@ struct Open {
     depth: usize,
     field: Option<String>,
     text: String,
+    /// Whether the field has the prefix of product feeds.
+    is_own: bool,
     /// An entity that is none of XML's own.
     unknown: Option<String>,
     has_children: bool,
@@ -150,14 +152,29 @@ impl Open {
         }
         let name = plain_name(&text_of(element.local_name().as_ref()));
         // Atom says its links in an attribute.
-        let href = element.attributes().flatten().find(|attribute| text_of(attribute.key.as_ref()) == "href");
-        if let Some(href) = href.filter(|_| name == "link") {
-            let said = text_of(href.value.as_bytes());
-            self.draft.put("link", &quick_xml::escape::unescape(&said).unwrap_or_default());
+        if name == "link" {
+            self.put_link(element);
         }
+        let prefix = element.name().prefix().map(|prefix| text_of(prefix.as_ref()));
+        self.is_own = prefix.is_some_and(|prefix| prefix == "g");
         self.field = Some(name);
         self.text.clear();
         self.has_children = false;
+    }
+
+    /// A link of Atom: the page is the alternate of the entry, and `self` the entry again.
+    fn put_link(&mut self, element: &BytesStart<'_>) {
+        let attribute = |name: &str| {
+            let found = element.attributes().flatten().find(|attribute| text_of(attribute.key.as_ref()) == name)?;
+            let said = text_of(found.value.as_bytes());
+            Some(quick_xml::escape::unescape(&said).unwrap_or_default().into_owned())
+        };
+        let Some(address) = attribute("href") else { return };
+        match attribute("rel").as_deref() {
+            None | Some("" | "alternate") => self.draft.put_page(&address),
+            Some("self" | "edit" | "enclosure" | "related" | "via" | "replies") => {}
+            Some(_) => self.draft.put("link", &address),
+        }
     }
 
     fn end(&mut self, depth: usize) {
@@ -165,7 +182,10 @@ impl Open {
             && let Some(name) = self.field.take()
             && !self.has_children
         {
-            self.draft.put(&name, &self.text);
+            match (&*name, self.is_own) {
+                ("id", true) => self.draft.put_own_id(&self.text),
+                _ => self.draft.put(&name, &self.text),
+            }
         }
     }
 

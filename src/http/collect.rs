@@ -61,7 +61,8 @@ pub async fn own(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, bytes) = take_body(&doors, peer, request).await?;
-    let batch = parse(&doors, &bytes, None)?;
+    let mut spare = Vec::new();
+    let batch = parse(&doors, &bytes, None, &mut spare)?;
     let key = query.key.as_deref().unwrap_or(batch.key.as_str());
     from_browser(&doors, &parts, peer, key, &batch).await
 }
@@ -87,7 +88,8 @@ pub async fn pixel(
         "events": [{"type": "page", "context": {"page":
             {"url": page, "title": query.title, "referrer": query.referrer}}}]})
     .to_string();
-    let batch = parse(&doors, body.as_bytes(), None)?;
+    let mut spare = Vec::new();
+    let batch = parse(&doors, body.as_bytes(), None, &mut spare)?;
     let counted = from_browser(&doors, &parts, peer, &query.key, &batch).await?;
     let mut answer = (StatusCode::OK, GIF).into_response();
     for name in [header::SET_COOKIE, header::HeaderName::from_static(OUTCOME)] {
@@ -115,12 +117,28 @@ pub(super) async fn take_body(doors: &Doors, peer: SocketAddr, request: Request)
     Ok((parts, bytes))
 }
 
-pub(super) fn parse<'a>(doors: &Doors, bytes: &'a [u8], call: Option<Kind>) -> Result<Batch<'a>, ApiError> {
-    let parsed = match call {
+/// Reads a body; what is almost JSON is read after a repair, which `spare` then holds.
+pub(super) fn parse<'a>(
+    doors: &Doors,
+    bytes: &'a [u8],
+    call: Option<Kind>,
+    spare: &'a mut Vec<u8>,
+) -> Result<Batch<'a>, ApiError> {
+    let read = |bytes| match call {
         None => collect::parse(bytes),
         Some(kind) => collect::parse_call(bytes, kind),
     };
-    parsed.map_err(|error| refuse(doors, "unreadable", ApiError::Unreadable(error.to_string())))
+    let unreadable = match read(bytes) {
+        Ok(batch) => return Ok(batch),
+        Err(error) => error,
+    };
+    if let Some(repaired) = collect::repaired(bytes) {
+        *spare = repaired;
+        if let Ok(batch) = read(spare) {
+            return Ok(batch);
+        }
+    }
+    Err(refuse(doors, "unreadable", ApiError::Unreadable(unreadable.to_string())))
 }
 
 /// What `/e` and the pixel share: the connection is the visitor's own browser.

@@ -122,8 +122,8 @@ impl Route {
             (&Method::POST, "/v1/decide") => Some(Self::Decide),
             (&Method::GET, "/v1/recommend") => Some(Self::Recommend),
             (&Method::POST, path) => {
-                let call = path.strip_prefix("/v1/").filter(|call| segment::kind_of(call).is_some())?;
-                Some(Self::Segment(call.to_owned()))
+                let call = path.trim_end_matches('/').strip_prefix("/v1/")?;
+                segment::kind_of(call).map(|_| Self::Segment(call.to_owned()))
             }
             _ => None,
         }

@@ -84,7 +84,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))
-        .fallback(|| async { ApiError::NotFound })
+        .fallback(cors::not_found)
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -122,6 +122,7 @@ fn public() -> Router<Doors> {
         .route("/v1/recommend", get(decide::recommend).options(ops::alive))
         .route("/v1/debug", post(debug::report).options(ops::alive))
         .route("/v1/{call}", post(segment::call).options(ops::alive))
+        .route("/v1/{call}/", post(segment::call).options(ops::alive))
         .route("/v1/projects/{key}/settings", get(segment::settings).options(ops::alive))
         .layer(middleware::from_fn(cors::public))
         .route("/t.js", get(assets::tracker))

@@ -53,9 +53,11 @@ pub async fn call(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let kind = kind_of(&call).ok_or(ApiError::NotFound)?;
+    // Some clients end the address with a slash.
+    let kind = kind_of(call.trim_end_matches('/')).ok_or(ApiError::NotFound)?;
     let (parts, bytes) = take_body(&doors, peer, request).await.map_err(as_segment_says)?;
-    let batch = parse(&doors, &bytes, kind)?;
+    let mut spare = Vec::new();
+    let batch = parse(&doors, &bytes, kind, &mut spare)?;
     let snapshot = doors.catalog.snapshot();
     let asker = key::asker(&doors, &snapshot, &parts.headers, Some(batch.key.as_str())).await;
     let asker = asker.map_err(|error| match error {

@@ -1,6 +1,6 @@
-//! PURE: one line of an access log in Apache's combined format.
+//! PURE: one line of an access log in Apache's combined format, with the virtual host before it or not.
 //!
-//! `ADDRESS IDENT USER [DAY/MON/YEAR:HH:MM:SS ZONE] "METHOD TARGET PROTOCOL" STATUS BYTES "REFERRER" "AGENT"`
+//! `[HOST:PORT] ADDRESS IDENT USER [DAY/MON/YEAR:HH:MM:SS ZONE] "METHOD TARGET PROTOCOL" STATUS BYTES "REFERRER" "AGENT"`
 //! A page view is a `GET` answered with 2xx or 304 whose path is no asset (a script, style, picture,
 //! font, archive, feed or the like); everything else has a reason why it is not.
 
@@ -15,6 +15,8 @@ use crate::model::{Site, Timestamp};
 pub struct Line<'a> {
     /// Who asked; `None` when the log holds a name.
     pub address: Option<IpAddr>,
+    /// The virtual host that answered, with its port; empty when the line names none.
+    pub host: &'a str,
     /// When.
     pub at: Timestamp,
     /// `GET`, `POST`, …
@@ -60,8 +62,8 @@ pub struct Unreadable;
 /// Reads one line. Quotes inside quoted fields may be escaped by a backslash.
 pub fn parse_line(line: &str) -> Result<Line<'_>, Unreadable> {
     let line = line.trim_end_matches(['\r', '\n']);
-    let (address, rest) = line.split_once(' ').ok_or(Unreadable)?;
-    let (_, rest) = rest.split_once('[').ok_or(Unreadable)?;
+    let (who, rest) = line.split_once('[').ok_or(Unreadable)?;
+    let (host, address) = client(who)?;
     let (time, rest) = rest.split_once("] ").ok_or(Unreadable)?;
     let (request, rest) = quoted(rest)?;
     let mut numbers = rest.trim_start().splitn(3, ' ');
@@ -78,7 +80,8 @@ pub fn parse_line(line: &str) -> Result<Line<'_>, Unreadable> {
         .map_err(|_| Unreadable)?;
     let dash_is_empty = |text| if text == "-" { "" } else { text };
     Ok(Line {
-        address: address.parse().ok(),
+        address,
+        host,
         at: Timestamp(at.as_millisecond()),
         method,
         target,
@@ -86,6 +89,20 @@ pub fn parse_line(line: &str) -> Result<Line<'_>, Unreadable> {
         referrer: dash_is_empty(referrer),
         user_agent: dash_is_empty(user_agent),
     })
+}
+
+/// The virtual host and the address of a line's beginning. Behind proxies the first of several addresses is the client's.
+fn client(who: &str) -> Result<(&str, Option<IpAddr>), Unreadable> {
+    let mut words = who.split([' ', ',']).filter(|word| !word.is_empty());
+    let first = words.next().ok_or(Unreadable)?;
+    let address = |word: &str| word.parse::<IpAddr>().ok();
+    if let Some(address) = address(first) {
+        return Ok(("", Some(address)));
+    }
+    match words.next().and_then(address) {
+        Some(address) => Ok((first, Some(address))),
+        None => Ok(("", None)),
+    }
 }
 
 /// Splits `"text" rest` at the closing quote.
@@ -118,7 +135,8 @@ impl Line<'_> {
         if !(200..300).contains(&self.status) && self.status != 304 {
             return Err(NotAPageView::Status);
         }
-        let path = self.target.split(['?', '#']).next().unwrap_or("");
+        let target = self.target.split_once("://").map_or(self.target, |(_, rest)| rest);
+        let path = target.split(['?', '#']).next().unwrap_or("");
         let name = path.rsplit('/').next().unwrap_or("");
         let is_asset = name
             .rsplit_once('.')
@@ -128,8 +146,21 @@ impl Line<'_> {
         if is_asset || is_feed { Err(NotAPageView::Asset) } else { Ok(()) }
     }
 
-    /// The page view as a body that `wire::collect` reads. The log does not name the host: the site's
-    /// first origin stands for it.
+    /// The address of the page: as the request line has it whole (RFC 9112, 3.2.2), else on the virtual host, else on the
+    /// site's first origin.
+    fn url(&self, origin: &str) -> String {
+        if self.target.starts_with("http://") || self.target.starts_with("https://") {
+            return self.target.to_owned();
+        }
+        match self.host.rsplit_once(':') {
+            _ if self.host.is_empty() => format!("{origin}{}", self.target),
+            Some((host, "443")) => format!("https://{host}{}", self.target),
+            Some((host, "80")) => format!("http://{host}{}", self.target),
+            _ => format!("https://{}{}", self.host, self.target),
+        }
+    }
+
+    /// The page view as a body that `wire::collect` reads.
     #[must_use]
     pub fn as_event(&self, site: &Site, message_id: &str) -> String {
         let origin = site.origins.first().map_or("http://localhost", String::as_str);
@@ -137,7 +168,7 @@ impl Line<'_> {
             "type": "page",
             "messageId": message_id,
             "timestamp": self.at.0,
-            "context": { "page": { "url": format!("{origin}{}", self.target), "referrer": self.referrer } },
+            "context": { "page": { "url": self.url(origin), "referrer": self.referrer } },
         }] })
         .to_string()
     }
@@ -157,6 +188,31 @@ mod tests {
         assert_eq!((line.method, line.target, line.status), ("GET", "/presentations/logstash/?a=1", 200));
         assert_eq!(line.referrer, "http://semicomplete.com/");
         assert_eq!(line.user_agent, r#"Mozilla/5.0 \"x\" Chrome/32"#);
+    }
+
+    #[test]
+    fn the_virtual_host_and_the_whole_address_are_understood() {
+        let check = |who: &str, target: &str, address: Option<&str>, url: &str| {
+            let text = format!(r#"{who} [17/May/2015:10:05:03 +0000] "GET {target} HTTP/1.1" 200 1 "-" "-""#);
+            let line = parse_line(&text).unwrap();
+            assert_eq!(
+                (line.address, &*line.url("https://shop.example")),
+                (address.map(|text| text.parse().unwrap()), url),
+                "{text}"
+            );
+        };
+        check("8.8.8.8 - -", "/a", Some("8.8.8.8"), "https://shop.example/a");
+        check("shop.example:443 8.8.8.8 - -", "/a", Some("8.8.8.8"), "https://shop.example/a");
+        check("blog.example:80 2001:db8::1 - -", "/a", Some("2001:db8::1"), "http://blog.example/a");
+        check("8.8.8.8, 10.0.0.1 - -", "/a", Some("8.8.8.8"), "https://shop.example/a");
+        check("host.example - -", "/a", None, "https://shop.example/a");
+        check("8.8.8.8 - -", "https://shop.example/p/lamp?x=1", Some("8.8.8.8"), "https://shop.example/p/lamp?x=1");
+        assert_eq!(
+            parse_line(r#"8.8.8.8 - - [17/May/2015:10:05:03 +0000] "GET https://a.example/x.png HTTP/1.1" 200 1"#)
+                .unwrap()
+                .page_view(),
+            Err(NotAPageView::Asset)
+        );
     }
 
     #[test]

@@ -30,9 +30,9 @@ use crate::{
 pub struct Chunk {
     /// What the file is.
     pub format: Format,
-    /// Hash of the whole file's content, hexadecimal: part of every line's message id.
+    /// Hash of the whole file's content, hexadecimal: part of every line's message id. Empty for an access log, which grows.
     pub file: String,
-    /// The lines, each with its byte offset in the file.
+    /// The lines, each with its byte offset in the file; of an access log with how many equal lines stand before it.
     pub lines: Vec<(u64, String)>,
 }
 
@@ -246,7 +246,8 @@ async fn take_view(collector: &Collector, site: &Site, line: &Line<'_>, event: &
     Ok(collector.take(arrival).await?.outcome)
 }
 
-/// Identity of a line: file, place and text, so that identical lines count separately.
+/// Identity of a line: file, place and text, so that identical lines count separately. A line of an access log is its text
+/// and its number among equal ones, so that a log that grew adds only what is new.
 fn message_id(file: &str, offset: u64, line: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(file.as_bytes());

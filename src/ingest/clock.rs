@@ -1,5 +1,7 @@
 //! When it happened: the client's clock, corrected by what it says of the moment of sending.
 
+use std::borrow::Cow;
+
 use super::{RejectReason, Sender, Setting, Verdict};
 use crate::{
     model::Event,
@@ -18,7 +20,11 @@ pub(super) fn reject_bad_time<'a>(
     call: &collect::Event<'a>,
 ) -> Result<(), Verdict<'a>> {
     let said = match (call.timestamp, call.original_timestamp) {
-        (Moment::Unreadable, _) => return Err(Verdict::Reject(RejectReason::TimestampUnreadable)),
+        (Moment::Unreadable, _) => {
+            // It happened all the same: it counts at its arrival, and data quality names it.
+            event.violations.push(Cow::Borrowed("timestamp: unreadable"));
+            return Ok(());
+        }
         (Moment::At(at), _) | (Moment::Absent, Moment::At(at)) => at,
         (Moment::Absent, _) => return Ok(()),
     };

@@ -234,6 +234,40 @@ pub fn daily_visitor(salt: &[u8; 32], site: SiteId, address: IpAddr, user_agent:
     VisitorId(u128::from_le_bytes(bytes).max(1))
 }
 
+/// Whether an id is the text of a value that was not there, as pages and apps write it before somebody has logged in.
+#[must_use]
+pub fn is_placeholder(id: &str) -> bool {
+    const WORDS: [&str; 21] = [
+        "undefined",
+        "null",
+        "(null)",
+        "nil",
+        "none",
+        "nan",
+        "true",
+        "false",
+        "[object object]",
+        "undefined undefined",
+        "anonymous",
+        "guest",
+        "unknown",
+        "not_authenticated",
+        "not set",
+        "(not set)",
+        "n/a",
+        "distinct_id",
+        "0",
+        "-1",
+        "-",
+    ];
+    // The longest of them; most ids are longer or no word at all.
+    let id = id.trim();
+    id.len() <= 36
+        && !id.is_empty()
+        && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(id))
+            || id.bytes().all(|byte| matches!(byte, b'0' | b'-')) && id.len() >= 32)
+}
+
 /// Whether `signature` is the hexadecimal HMAC-SHA256 of the user id with the site's secret.
 #[must_use]
 pub fn user_is_verified(site: &Site, user_id: &str, signature: &str) -> bool {

@@ -5,6 +5,8 @@
 //! The address is reduced to a place here and goes no further.
 //! Example: `{"type":"page"}` from a browser on `/cart?mail=a@b.c` becomes a page view of `/cart`.
 
+mod address;
+mod amount;
 pub mod caps;
 mod clock;
 pub mod consent;
@@ -19,6 +21,7 @@ pub mod link;
 mod notice;
 pub mod pace;
 mod properties;
+mod robot_names;
 pub mod robots;
 mod rules;
 pub mod session;
@@ -139,7 +142,7 @@ fn take<'a>(
     notice::drop_switched_off(setting, noticed)?;
     validate::reject_unfit(&mut event, call)?;
     validate::put_message(&mut event, setting, call, progress);
-    properties::reject_bad_properties(&mut event, call)?;
+    properties::reject_bad_properties(&mut event, setting, batch, call)?;
     clock::reject_bad_time(&mut event, setting, batch, call)?;
     consent::drop_what_may_not_be_known(&event, setting)?;
     let agent = robots::drop_robot(&mut event, setting, batch, call)?;
@@ -147,6 +150,7 @@ fn take<'a>(
     who::reject_nobody_in_particular(&mut event, setting, batch, call)?;
     robots::drop_impossible(&mut event, setting)?;
     who::put_user(&mut event, setting, call);
+    properties::put_context(&mut event, setting, batch, raw);
     who::put_session(&mut event, setting, batch, &mut progress.sessions);
 
     enrich::way::put_way(&mut event, setting, batch, call);

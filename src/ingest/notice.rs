@@ -86,14 +86,33 @@ const SHOP: &[(&str, &str)] = &[
     ("productReviewed", "Product Reviewed"),
 ];
 
+/// Names of the first version of the e-commerce specification, which old plug-ins still send.
+const FIRST_VERSION: &[(&str, &str)] = &[
+    ("Viewed Product", "Product Viewed"),
+    ("Viewed Product Category", "Product List Viewed"),
+    ("Added Product", "Product Added"),
+    ("Removed Product", "Product Removed"),
+    ("Viewed Cart", "Cart Viewed"),
+    ("Started Order", "Checkout Started"),
+    ("Viewed Checkout Step", "Checkout Step Viewed"),
+    ("Completed Checkout Step", "Checkout Step Completed"),
+    ("Completed Order", "Order Completed"),
+    ("Refunded Order", "Order Refunded"),
+    ("Cancelled Order", "Order Cancelled"),
+];
+
 /// Names what was noticed, in place; `None` for what somebody told.
 pub(super) fn put_name(call: &mut collect::Event<'_>) -> Option<Capture> {
     let kind = call.kind.as_str();
     if kind == "track" {
         // Names of people have blanks or capitals; nothing else is looked up.
-        if call.event.as_str().starts_with(|c: char| c.is_ascii_lowercase())
-            && let Some(name) = known(SHOP, call.event.as_str())
-        {
+        let said = call.event.as_str();
+        let name = match said.as_bytes().first() {
+            Some(b'a'..=b'z') => known(SHOP, said),
+            Some(b'A' | b'C' | b'R' | b'V') => known(FIRST_VERSION, said),
+            _ => None,
+        };
+        if let Some(name) = name {
             call.event = Text::from(name);
         }
         return None;

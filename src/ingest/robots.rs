@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::{
-    DropReason, Sender, Setting, Verdict, crawlers,
+    DropReason, Sender, Setting, Verdict,
     enrich::{client_hints::Hints, user_agent::Agent},
     own_or_shared,
 };
@@ -66,106 +66,6 @@ impl Robot {
     }
 }
 
-/// Parts of user agents, in lower case, and what they give away. The first that is found counts.
-const MARKS: &[(&str, Robot)] = &[
-    ("headlesschrome", Robot::Headless),
-    ("phantomjs", Robot::Headless),
-    ("slimerjs", Robot::Headless),
-    ("puppeteer", Robot::Headless),
-    ("playwright", Robot::Headless),
-    ("selenium", Robot::Headless),
-    ("cypress/", Robot::Headless),
-    ("electron-fetch", Robot::Library),
-    ("curl/", Robot::Library),
-    ("libcurl", Robot::Library),
-    ("wget/", Robot::Library),
-    ("python", Robot::Library),
-    ("aiohttp", Robot::Library),
-    ("httpx/", Robot::Library),
-    ("scrapy", Robot::Library),
-    ("go-http-client", Robot::Library),
-    ("okhttp", Robot::Library),
-    ("axios", Robot::Library),
-    ("node-fetch", Robot::Library),
-    ("undici", Robot::Library),
-    ("got (", Robot::Library),
-    ("java/", Robot::Library),
-    ("httpclient", Robot::Library),
-    ("http_request", Robot::Library),
-    ("guzzle", Robot::Library),
-    ("libwww", Robot::Library),
-    ("lwp", Robot::Library),
-    ("reqwest", Robot::Library),
-    ("postman", Robot::Library),
-    ("insomnia/", Robot::Library),
-    ("php/", Robot::Library),
-    ("perl/", Robot::Library),
-    ("winhttp", Robot::Library),
-    ("apachebench", Robot::Library),
-    ("bot", Robot::Crawler),
-    ("crawl", Robot::Crawler),
-    ("spider", Robot::Crawler),
-    ("slurp", Robot::Crawler),
-    ("mediapartners-google", Robot::Crawler),
-    ("google-inspectiontool", Robot::Crawler),
-    ("googleother", Robot::Crawler),
-    ("feedfetcher", Robot::Crawler),
-    ("lighthouse", Robot::Crawler),
-    ("bingpreview", Robot::Crawler),
-    ("facebookexternalhit", Robot::Crawler),
-    ("meta-external", Robot::Crawler),
-    ("whatsapp/", Robot::Crawler),
-    ("embedly", Robot::Crawler),
-    ("preview", Robot::Crawler),
-    ("validator", Robot::Crawler),
-    ("monitor", Robot::Crawler),
-    ("pingdom", Robot::Crawler),
-    ("uptime", Robot::Crawler),
-    ("archiver", Robot::Crawler),
-    ("scan", Robot::Crawler),
-    ("fetch", Robot::Crawler),
-    ("feed", Robot::Crawler),
-    ("chatgpt-user", Robot::Crawler),
-    ("perplexity-user", Robot::Crawler),
-    ("claude-user", Robot::Crawler),
-    ("-agent", Robot::Crawler),
-    ("googleagent", Robot::Crawler),
-    ("survey", Robot::Crawler),
-    ("inspect", Robot::Crawler),
-    ("synthetic", Robot::Crawler),
-    ("audit", Robot::Crawler),
-    ("scrap", Robot::Crawler),
-    ("favicon", Robot::Crawler),
-    ("check", Robot::Crawler),
-    ("siteimprove", Robot::Crawler),
-    ("rss", Robot::Crawler),
-    ("subscribers", Robot::Crawler),
-    ("nikto", Robot::Crawler),
-    ("watchtowr", Robot::Crawler),
-    ("ptst/", Robot::Crawler),
-    ("google-read-aloud", Robot::Crawler),
-    ("appinsights", Robot::Crawler),
-    // Robots of good manners leave an address to complain to; people's browsers have none.
-    ("http://", Robot::Crawler),
-    ("https://", Robot::Crawler),
-    ("@", Robot::Crawler),
-];
-
-/// What a user agent gives away; `listed` is woothee's opinion. An empty one says nothing.
-pub(super) fn of_user_agent(user_agent: &str, listed: bool) -> Option<Robot> {
-    let mut lower = user_agent.to_ascii_lowercase();
-    // A maker of telephones whose name ends like a robot's.
-    let is_phone = lower.contains("cubot");
-    if is_phone {
-        lower = lower.replace("cubot", "");
-    }
-    let listed_as = crawlers::of_user_agent(user_agent).filter(|_| !is_phone);
-    let marked = MARKS.iter().find(|(mark, _)| lower.contains(mark)).map(|(_, robot)| *robot);
-    // The list knows names, the marks know words; the narrower class of the two counts.
-    let known = listed_as.into_iter().chain(marked).min();
-    known.or((listed && !is_phone).then_some(Robot::Crawler))
-}
-
 /// Whether a browser with this user agent sends `Sec-CH-UA` with every request over TLS: Chrome itself,
 /// on a computer, of the versions that do. Forks and web views may leave it out.
 pub(super) fn must_send_hints(user_agent: &str) -> bool {
@@ -195,7 +95,9 @@ pub(super) fn drop_robot<'a>(
     // An app's server may tell any name; a browser that opens a connection itself has the form of one.
     let of_form = (agent.foreign && setting.sender != Sender::Server).then_some(Robot::Library);
     let driven = call.context.webdriver || batch.context.webdriver;
-    if let Some(robot) = driven.then_some(Robot::Headless).or(agent.robot).or(of_form) {
+    // A server that passes on what an app's own request carried speaks of a person's device.
+    let of_app = agent.app && setting.sender == Sender::Server;
+    if let Some(robot) = driven.then_some(Robot::Headless).or(agent.robot.filter(|_| !of_app)).or(of_form) {
         drop_or_mark(event, setting, robot)?;
     }
     Ok(agent)
@@ -232,31 +134,14 @@ fn hints<'h>(setting: &Setting<'h>, batch: &'h Batch<'_>, call: &'h collect::Eve
         mobile: told.mobile.as_str(),
         platform: told.platform.as_str(),
         platform_version: told.platform_version.as_str(),
-        withheld: of_connection.withheld,
+        // The page read them of the browser: a proxy left the headers out.
+        withheld: of_connection.withheld && told.brands.is_none(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn robots_are_told_by_their_marks() {
-        let check = |user_agent: &str, expected: Option<Robot>| {
-            assert_eq!(of_user_agent(user_agent, false), expected, "{user_agent}");
-        };
-        check("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", Some(Robot::Crawler));
-        check("Mozilla/5.0 (compatible; Ezooms/1.0; help@moz.example)", Some(Robot::Crawler));
-        check("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/142.0.0.0 Safari/537.36", Some(Robot::Headless));
-        check("Mozilla/5.0 AppleWebKit/537.36 (compatible; ClaudeBot/1.0; +claudebot@anthropic.com)", Some(Robot::Ai));
-        check("Mozilla/5.0 (compatible; Uncommonbot/0.1)", Some(Robot::Crawler));
-        check("curl/8.5.0", Some(Robot::Library));
-        check("python-requests/2.32", Some(Robot::Library));
-        check("Go-http-client/1.1", Some(Robot::Library));
-        check("Mozilla/5.0 (Linux; Android 10; CUBOT X30) Chrome/142.0 Mobile Safari/537.36", None);
-        check("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", None);
-        check("", None);
-    }
 
     #[test]
     fn only_chrome_itself_must_send_hints() {

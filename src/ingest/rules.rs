@@ -35,7 +35,8 @@ pub(super) fn put_violations(event: &mut Event<'_>, setting: &Setting<'_>) {
         }
         return;
     };
-    event.violations = violations(of_event, &event.properties);
+    let broken = violations(of_event, &event.properties);
+    event.violations.extend(broken);
 }
 
 fn violations<'a>(rules: &EventRules, properties: &str) -> Vec<Cow<'a, str>> {

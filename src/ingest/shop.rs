@@ -1,12 +1,18 @@
 //! What an event means to a shop: items, category, money, order. Names follow Segment's e-commerce
 //! specification. Amounts go from the sender's digits to minor units without ever being a float.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Setting, limits, text};
+use super::{
+    Setting,
+    amount::{self, Fault, Unit, Written},
+    limits, text,
+};
 use crate::{
-    model::{Action, Currency, Event, Kind, Money, event::ItemLine},
+    model::{Action, Currency, Event, Kind, event::ItemLine},
     wire::collect::{self, Text},
 };
 
@@ -18,6 +24,9 @@ const QUANTITY_MAX: u32 = 1_000_000;
 struct Told<'a> {
     #[serde(borrow)]
     product_id: Text<'a>,
+    /// As the typed libraries of apps name it.
+    #[serde(borrow, rename = "productId")]
+    product_id_of_app: Text<'a>,
     #[serde(borrow)]
     sku: Text<'a>,
     #[serde(borrow)]
@@ -29,19 +38,22 @@ struct Told<'a> {
     #[serde(borrow)]
     item_category: Text<'a>,
     #[serde(borrow)]
-    price: Text<'a>,
+    price: Written<'a>,
     #[serde(borrow)]
     quantity: Text<'a>,
     #[serde(borrow)]
-    revenue: Text<'a>,
+    revenue: Written<'a>,
     #[serde(borrow)]
-    total: Text<'a>,
+    total: Written<'a>,
     #[serde(borrow)]
-    value: Text<'a>,
+    value: Written<'a>,
     #[serde(borrow)]
     currency: Text<'a>,
     #[serde(borrow)]
     order_id: Text<'a>,
+    /// As the typed libraries of apps name it.
+    #[serde(borrow, rename = "orderId")]
+    order_id_of_app: Text<'a>,
     #[serde(borrow)]
     transaction_id: Text<'a>,
     #[serde(borrow)]
@@ -68,91 +80,143 @@ pub(super) fn put_shop<'a>(event: &mut Event<'a>, setting: &Setting<'_>, call: &
     if event.kind != Kind::Track {
         return;
     }
-    let purse = Purse::of(told.currency.as_str(), setting.site.currency);
-    put_items(event, &told, &purse);
-    event.amount_minor = amount(event, &told, &purse);
+    let lines = lines(&told).unwrap_or_else(|| {
+        event.violations.push(Cow::Borrowed("products: not a list"));
+        Vec::new()
+    });
+    let unit = put_unit(event, &told, &lines, setting.site.currency);
+    let of_lines = put_items(event, &told, &lines, &unit);
+    event.amount_minor = amount_of(event, &told, &unit).unwrap_or(of_lines);
     if event.amount_minor != 0 || event.items.iter().any(|line| line.price_minor != 0) {
-        event.currency = purse.currency;
+        event.currency = unit.currency;
     }
     if matches!(event.action, Action::Ordered | Action::Refunded) {
-        event.order_id = text::clean(&told.order_id.or(&told.transaction_id).0, limits::ORDER_ID);
+        event.order_id =
+            text::clean(&told.order_id.or(&told.order_id_of_app).or(&told.transaction_id).0, limits::ORDER_ID);
     }
 }
 
-/// Puts the lines of the list, or the one product the event is about.
-fn put_items<'a>(event: &mut Event<'a>, told: &Told<'a>, purse: &Purse) {
+/// The products of an event, of which no more than [`limits::ITEMS`] are read. `None` when they are neither a list nor
+/// an object of such, as keyed lists are written.
+fn lines<'a>(told: &Told<'a>) -> Option<Vec<Told<'a>>> {
+    let mut found = Vec::new();
     for list in [told.products, told.items].into_iter().flatten() {
-        let Ok(lines) = serde_json::from_str::<Vec<&'a RawValue>>(list.get()) else { continue };
-        for raw in lines.into_iter().take(limits::ITEMS - event.items.len()) {
-            let line: Told<'a> = if raw.get().starts_with('{') {
-                serde_json::from_str(raw.get()).unwrap_or_default()
-            } else {
-                Told { id: Text::of_json(raw), ..Told::default() }
-            };
-            if event.category.is_empty() {
-                event.category = text::clean(&line.category.or(&line.item_category).0, limits::CATEGORY);
-            }
-            event.items.extend(line.item(true, purse));
+        let lines: Vec<&'a RawValue> = match list.get().as_bytes().first() {
+            Some(b'[') => serde_json::from_str(list.get()).ok()?,
+            Some(b'{') => keyed(list.get())?,
+            // `null`, or a number of products: nothing is told of any.
+            _ => continue,
+        };
+        let left = limits::ITEMS - found.len();
+        found.extend(lines.into_iter().take(left).map(|raw| match raw.get().starts_with('{') {
+            true => serde_json::from_str(raw.get()).unwrap_or_default(),
+            false => Told { id: Text::of_json(raw), ..Told::default() },
+        }));
+    }
+    Some(found)
+}
+
+/// The values of an object, in the order of their text; an object with a product's own fields is one product.
+fn keyed(object: &str) -> Option<Vec<&RawValue>> {
+    let values: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(object).ok()?;
+    if values.values().all(|value| value.get().starts_with('{')) {
+        return Some(values.into_values().collect());
+    }
+    serde_json::from_str(object).ok().map(|whole| vec![whole])
+}
+
+/// The currency of the event's amounts: as `currency` says, else as the amounts are written, else the site's. One
+/// that is not understood is none, and named.
+fn put_unit<'a>(event: &mut Event<'a>, told: &Told<'a>, lines: &[Told<'a>], site: Currency) -> Unit {
+    let said = told.currency.as_str().trim();
+    if !said.is_empty() {
+        let known = amount::currency_of(said, site);
+        if known.is_none() {
+            event.violations.push(Cow::Borrowed("currency: unknown"));
         }
+        return Unit::of(known.unwrap_or(Currency::NONE), site);
+    }
+    let own = [&told.revenue, &told.total, &told.value, &told.price];
+    let written = own.into_iter().chain(lines.iter().map(|line| &line.price)).filter(|amount| amount.quoted);
+    let sign = written.filter_map(|amount| amount::sign_of(amount, site)).next();
+    Unit::of(sign.unwrap_or(site), site)
+}
+
+/// Puts the lines of the list, or the one product the event is about. Returns what all of them cost.
+fn put_items<'a>(event: &mut Event<'a>, told: &Told<'a>, lines: &[Told<'a>], unit: &Unit) -> i64 {
+    let mut sum = 0_i64;
+    for line in lines {
+        if event.category.is_empty() {
+            event.category = text::clean(&line.category.or(&line.item_category).0, limits::CATEGORY);
+        }
+        let price = readable(event, "price", &line.price, unit).unwrap_or(0);
+        event.items.extend(line.item(true, price));
+        sum = sum.saturating_add(cost(price, line.quantity.as_str()));
     }
     if event.items.is_empty() {
         // A bare `id` may be anybody's; only events about one product have it of the product.
         let about_item = matches!(event.action, Action::ItemViewed | Action::CartAdded | Action::CartRemoved);
-        event.items.extend(told.item(about_item, purse));
+        let price = unit.minor(&told.price).ok().flatten().unwrap_or(0);
+        event.items.extend(told.item(about_item, price));
+        sum = if event.items.is_empty() { 0 } else { cost(price, told.quantity.as_str()) };
     }
+    sum
+}
+
+/// The amount, if it can be read; else the event says what is wrong with it.
+fn readable(event: &mut Event<'_>, name: &'static str, amount: &Written<'_>, unit: &Unit) -> Option<i64> {
+    unit.minor(amount).unwrap_or_else(|fault: Fault| {
+        let violation = format!("{name}: {}", fault.as_str());
+        if !event.violations.iter().any(|known| *known == violation) {
+            event.violations.push(Cow::Owned(violation));
+        }
+        None
+    })
+}
+
+/// A price times a quantity, which may be a weight such as `1.5`; rounded half away from zero.
+fn cost(price_minor: i64, quantity: &str) -> i64 {
+    const MILLIONTHS: i128 = 1_000_000;
+    let quantity = quantity.trim();
+    let (whole, fraction) = quantity.split_once(['.', ',']).unwrap_or((quantity, ""));
+    let fraction: i128 = format!("{fraction:0<6}").get(..6).and_then(|six| six.parse().ok()).unwrap_or(0);
+    let whole: i128 = if whole.is_empty() && fraction > 0 { 0 } else { whole.parse().unwrap_or(1) };
+    let millionths = (whole * MILLIONTHS + fraction).clamp(0, i128::from(QUANTITY_MAX) * MILLIONTHS);
+    let millionths = if millionths == 0 { MILLIONTHS } else { millionths };
+    let product = i128::from(price_minor) * millionths;
+    let rounded = (product.abs() + MILLIONTHS / 2) / MILLIONTHS * product.signum();
+    i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX })
 }
 
 impl<'a> Told<'a> {
-    fn item(&self, bare_id: bool, purse: &Purse) -> Option<ItemLine<'a>> {
-        let id = self.product_id.or(&self.sku).or(&self.item_id);
-        let id = if id.is_empty() && bare_id { &self.id } else { id };
+    /// A shop's own `id` counts before its stock number, as the typed libraries of apps send both.
+    fn item(&self, bare_id: bool, price_minor: i64) -> Option<ItemLine<'a>> {
+        let nothing = Text::default();
+        let bare = if bare_id { &self.id } else { &nothing };
+        let id = self.product_id.or(&self.product_id_of_app).or(&self.item_id).or(bare).or(&self.sku);
         let id = text::clean(&id.0, limits::ITEM_ID);
-        let pieces = self.quantity.as_str().split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(1);
-        (!id.is_empty()).then(|| ItemLine {
-            id,
-            price_minor: purse.minor(&self.price).unwrap_or(0),
-            quantity: u32::clamp(pieces, 1, QUANTITY_MAX),
-        })
+        let pieces = self.quantity.as_str().split(['.', ',']).next().and_then(|whole| whole.parse().ok()).unwrap_or(1);
+        (!id.is_empty()).then(|| ItemLine { id, price_minor, quantity: u32::clamp(pieces, 1, QUANTITY_MAX) })
     }
 }
 
-/// Revenue of an order, value of a cart, or price of the item.
-fn amount(event: &Event<'_>, told: &Told<'_>, purse: &Purse) -> i64 {
-    let first = |texts: [&Text<'_>; 3]| texts.into_iter().find_map(|text| purse.minor(text));
-    let of_lines = || {
-        event
-            .items
-            .iter()
-            .fold(0_i64, |sum, line| sum.saturating_add(line.price_minor.saturating_mul(i64::from(line.quantity))))
+/// Revenue of an order, value of a cart, or price of the item; `None` where the lines tell it.
+fn amount_of(event: &mut Event<'_>, told: &Told<'_>, unit: &Unit) -> Option<i64> {
+    let named = |name, amount| (name, amount);
+    let (revenue, total) = (named("revenue", &told.revenue), named("total", &told.total));
+    let (value, price) = (named("value", &told.value), named("price", &told.price));
+    let action = event.action;
+    let mut first = |amounts: [(&'static str, &Written<'_>); 3]| {
+        amounts.into_iter().find_map(|(name, amount)| readable(event, name, amount, unit))
     };
-    match event.action {
+    match action {
         Action::Ordered | Action::Refunded | Action::CheckoutStarted | Action::CartViewed => {
-            first([&told.revenue, &told.total, &told.value]).unwrap_or_else(of_lines)
+            first([revenue, total, value])
         }
         Action::ItemViewed | Action::CartAdded | Action::CartRemoved => {
-            first([&told.price, &told.value, &told.revenue]).unwrap_or(0)
+            Some(first([price, value, revenue]).unwrap_or(0))
         }
-        _ => first([&told.revenue, &told.value, &told.price]).unwrap_or(0),
-    }
-}
-
-/// In which currency amounts are told, and in how many of it.
-struct Purse {
-    currency: Currency,
-    factor: i64,
-}
-
-impl Purse {
-    /// Toman, ten rials, have no code of ISO 4217 and are told as `IRT`.
-    fn of(told: &str, site: Currency) -> Self {
-        let is_word = |word: &str| told.trim().eq_ignore_ascii_case(word) || told.trim() == "تومان";
-        let told = if is_word("toman") { Some(Currency::TOMAN) } else { Currency::parse(told) };
-        let told = told.unwrap_or(site);
-        Self { currency: told.stored(), factor: if told == Currency::TOMAN { 10 } else { 1 } }
-    }
-
-    fn minor(&self, amount: &Text<'_>) -> Option<i64> {
-        Money::parse_major(amount.as_str(), self.currency)?.minor.checked_mul(self.factor)
+        _ => Some(first([revenue, value, price]).unwrap_or(0)),
     }
 }
 
@@ -161,25 +225,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_minor_units_of_what_was_told() {
-        let check = |amount: &'static str, told: &str, expected: Option<(i64, &str)>| {
-            let purse = Purse::of(told, Currency(*b"EUR"));
-            let minor = purse.minor(&Text::from(amount)).map(|minor| (minor, purse.currency.as_str()));
-            assert_eq!(minor, expected, "{amount} {told}");
-        };
-        check("12.5", "", Some((1250, "EUR")));
-        check("12.5", "usd", Some((1250, "USD")));
-        check("1250", "JPY", Some((1250, "JPY")));
-        check("1.2345", "KWD", Some((1235, "KWD")));
-        check("45000", "IRT", Some((45_000_000, "IRR")));
-        check("450000", "IRR", Some((45_000_000, "IRR")));
-        check("45000", "Toman", Some((45_000_000, "IRR")));
-        check("0.30000000000000004", "EUR", Some((30, "EUR")));
-        check("45000", "تومان", Some((45_000_000, "IRR")));
-        check("9223372036854775807", "IRT", None);
-        check("free", "EUR", None);
-        check("", "EUR", None);
-        let of_site = Purse::of("", Currency::TOMAN);
-        assert_eq!((of_site.minor(&Text::from("45000")), of_site.currency), (Some(45_000_000), Currency::RIAL));
+    fn goods_by_weight_cost_what_they_weigh() {
+        let check = |price, quantity: &str, expected| assert_eq!(cost(price, quantity), expected, "{quantity}");
+        check(1800, "1.5", 2700);
+        check(1800, "1,5", 2700);
+        check(1800, "0.333", 599);
+        check(-1800, "0.333", -599);
+        check(1800, "", 1800);
+        check(1800, "2", 3600);
+        check(1800, "two", 1800);
+        check(1800, "0", 1800);
+        check(i64::MAX, "1000000", i64::MAX);
     }
 }

@@ -66,8 +66,6 @@ pub enum RejectReason {
     NameTooLong,
     /// A message id of more than 100 characters.
     MessageIdTooLong,
-    /// A `timestamp` that is no moment.
-    TimestampUnreadable,
     /// It claims to be older than `ingest.past_days_max`, or from a file `ingest.import_past_days_max`.
     TooOld,
     /// An `alias` call without a user id.
@@ -93,7 +91,6 @@ impl RejectReason {
             Self::NameMissing => "name_missing",
             Self::NameTooLong => "name_too_long",
             Self::MessageIdTooLong => "message_id_too_long",
-            Self::TimestampUnreadable => "timestamp_unreadable",
             Self::TooOld => "too_old",
             Self::UserIdMissing => "user_id_missing",
             Self::UserIdTooLong => "user_id_too_long",

@@ -1,7 +1,9 @@
 //! Whose event it is, and in which session.
 
+use std::borrow::Cow;
+
 use super::{
-    Origin, RejectReason, Sender, Session, Sessions, Setting, Verdict,
+    Origin, RejectReason, Sender, Session, Sessions, Setting, Verdict, address,
     identify::{self, IdKind},
     own_or_shared, session, text,
 };
@@ -22,7 +24,7 @@ pub(super) fn reject_nobody_in_particular<'a>(
     }
     let named = |kind, id: &str| {
         let id = id.trim();
-        (!id.is_empty()).then(|| identify::visitor_of(setting.site, kind, id))
+        (!id.is_empty() && !identify::is_placeholder(id)).then(|| identify::visitor_of(setting.site, kind, id))
     };
     event.visitor = match setting.identity.from {
         Origin::Cookie | Origin::Proposal | Origin::Derived | Origin::Daily => setting.identity.visitor,
@@ -48,6 +50,11 @@ pub(super) fn put_user<'a>(event: &mut Event<'a>, setting: &Setting<'_>, call: &
         return;
     }
     event.user_id = text::clean(&call.user_id.0, usize::MAX);
+    if identify::is_placeholder(&event.user_id) {
+        // All who are called so would become one person, which cannot be undone.
+        event.violations.push(Cow::Owned(format!("userId: {}", event.user_id)));
+        event.user_id = Cow::Borrowed("");
+    }
     event.user_verified = !event.user_id.is_empty() && is_proved(setting, call);
 }
 
@@ -59,7 +66,7 @@ fn is_proved(setting: &Setting<'_>, call: &collect::Event<'_>) -> bool {
 /// The visitor of a server's call on a site that takes no ids: by the address and user agent it tells
 /// of, nobody when it tells of none. A file tells of days whose salts are gone.
 fn of_today(setting: &Setting<'_>, batch: &Batch<'_>, call: &collect::Event<'_>) -> VisitorId {
-    let address = own_or_shared(call, batch, |context| &context.ip).trim().parse().ok();
+    let address = address::parse(own_or_shared(call, batch, |context| &context.ip));
     let user_agent = own_or_shared(call, batch, |context| &context.user_agent);
     match (setting.daily, address) {
         (Some(daily), Some(address)) if !user_agent.is_empty() && !setting.from_file => daily(address, user_agent),

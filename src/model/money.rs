@@ -124,7 +124,8 @@ const POWER_MAX: i32 = 40;
 
 /// Persian and Arabic digits and their decimal point as the ones computers read; their separator of
 /// thousands goes.
-fn latin(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn latin(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (20, "0020_positions", include_str!("../../migrations/0020_positions.sql")),
     (21, "0021_installation", include_str!("../../migrations/0021_installation.sql")),
     (30, "0030_identities_by_visitor", include_str!("../../migrations/0030_identities_by_visitor.sql")),
+    (40, "0040_alias_of_any_id", include_str!("../../migrations/0040_alias_of_any_id.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

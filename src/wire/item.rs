@@ -92,6 +92,13 @@ impl ItemBody {
         if self.price_minor < 0 {
             return Err(FlawKind::Price.because(format!("`price_minor` of item {:?} is less than nothing", self.id)));
         }
+        for name in ["price", "sale_price"] {
+            if self.price_minor == 0 && self.attributes.contains_key(name) {
+                let message =
+                    format!("item {:?} has `{name}`; send `price_minor` and `currency`, or import a file", self.id);
+                return Err(FlawKind::Price.because(message));
+            }
+        }
         let currency = if self.currency.is_empty() {
             Currency::NONE
         } else {

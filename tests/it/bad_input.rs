@@ -48,7 +48,7 @@ async fn bodies_that_cannot_be_read_are_refused_counted_and_survived() {
 #[tokio::test]
 async fn bodies_too_large_are_refused_on_the_wire_and_unpacked() {
     let app = TestApp::start().await;
-    let large = format!("{{\"key\":\"{}\",\"events\":[\"{}\"]}}", app.site.write_key, "x".repeat(600_000));
+    let large = format!("{{\"key\":\"{}\",\"events\":[\"{}\"]}}", app.site.write_key, "x".repeat(4_300_000));
     app.visitor().posts(large.clone()).await.refuses(413, "too_large");
     app.visitor().posts(gzip(large.as_bytes())).await.refuses(413, "too_large");
     app.visitor().posts(gzip(&vec![b' '; 1 << 26])).await.refuses(413, "too_large");
@@ -59,7 +59,7 @@ async fn bodies_too_large_are_refused_on_the_wire_and_unpacked() {
     let (mut from, mut to) = stream.split();
     let sending = async {
         // The service may close before it has read everything.
-        for _ in 0..60 {
+        for _ in 0..450 {
             let chunk = format!("2710\r\n{}\r\n", "x".repeat(10_000));
             if to.write_all(chunk.as_bytes()).await.is_err() {
                 break;
@@ -141,9 +141,8 @@ async fn a_bad_event_fails_alone_with_its_reason() {
         (json!({ "type": "track", "event": "x".repeat(201) }), "name_too_long"),
         (json!({ "type": "page", "messageId": "x".repeat(101) }), "message_id_too_long"),
         (json!({ "type": "page", "userId": "x".repeat(257) }), "user_id_too_long"),
-        (json!({ "type": "page", "timestamp": {} }), "timestamp_unreadable"),
         (track(json!({ "text": "x".repeat(33_000) })), "too_large"),
-        (track(json!([])), "properties_not_object"),
+        (track(json!([1])), "properties_not_object"),
         (track(json!({ "deep": deep })), "properties_too_deep"),
     ];
     let mut visitor = app.visitor();
@@ -153,7 +152,7 @@ async fn a_bad_event_fails_alone_with_its_reason() {
         assert_eq!((answer.status, answer.outcome()), (204, expected.as_str()));
         assert!(app.metric(&format!("events_rejected_total{{reason=\"{reason}\"}}")).await > 0, "{reason}");
     }
-    assert_eq!(app.metric("events_received_total").await, 28);
+    assert_eq!(app.metric("events_received_total").await, 26);
     app.finish().await;
 }
 
@@ -174,11 +173,11 @@ async fn depth_without_end_exhausts_nothing() {
 }
 
 #[tokio::test]
-async fn the_two_thousand_and_first_event_is_too_many() {
+async fn the_event_beyond_segments_limit_is_too_many() {
     let app = TestApp::start().await;
-    let events: Vec<Value> = (0..2001).map(|n| json!({ "type": "track", "event": "Many", "messageId": n })).collect();
+    let events: Vec<Value> = (0..2501).map(|n| json!({ "type": "track", "event": "Many", "messageId": n })).collect();
     let answer = app.visitor().sends(json!(events)).await;
-    assert_eq!(answer.outcome(), "kept=2000, dropped=0, rejected=1 (too_many_events=1)");
+    assert_eq!(answer.outcome(), "kept=2500, dropped=0, rejected=1 (too_many_events=1)");
     app.finish().await;
 }
 

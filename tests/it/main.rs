@@ -51,4 +51,5 @@ mod supervision;
 mod support;
 mod sync;
 mod tracker;
+mod untidy;
 mod ways_in;

@@ -95,11 +95,11 @@ async fn what_is_too_large_gets_segments_answer() {
     let answer = server(&app).post("/v1/batch", batch).await;
     assert_eq!((answer.status, answer.outcome()), (200, "kept=2, dropped=0, rejected=1 (too_large=1)"));
     assert_eq!(answer.json(), json!({ "success": true, "rejected": { "too_large": 1 } }));
-    // A batch of just under 500 KB is taken; one beyond it is not.
-    let full = json!({ "batch": vec![event(30_000); 16] });
-    assert!(full.to_string().len() > 480_000);
-    assert_eq!(server(&app).post("/v1/batch", full).await.outcome(), "kept=16, dropped=0, rejected=0");
-    let beyond = json!({ "batch": vec![event(30_000); 18] });
+    // A batch of just under 4 MB, as RudderStack's clients send, is taken; one beyond it is not.
+    let full = json!({ "batch": vec![event(30_000); 130] });
+    assert!(full.to_string().len() > 3_900_000);
+    assert_eq!(server(&app).post("/v1/batch", full).await.outcome(), "kept=130, dropped=0, rejected=0");
+    let beyond = json!({ "batch": vec![event(30_000); 141] });
     server(&app).post("/v1/batch", beyond.clone()).await.refuses(400, "too_large");
     let packed = server(&app).sends(Method::POST, "/v1/batch", gzip(&beyond.to_string())).await;
     packed.refuses(400, "too_large");

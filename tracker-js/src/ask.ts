@@ -1,4 +1,5 @@
 // One request to the service. The body is plain text, so that no preflight is needed.
+import { json } from './json';
 import { settings } from './settings';
 import type { Answer } from './visitor';
 
@@ -13,7 +14,7 @@ export async function ask(path: string, body: unknown): Promise<[Response?, Answ
   try {
     const response = await fetch(addressOf(path), {
       method: 'POST',
-      body: JSON.stringify(body),
+      body: json(body),
       credentials: 'include',
       keepalive: true,
       signal: AbortSignal.timeout?.(ANSWER_WAIT_MAX_MS) as AbortSignal,

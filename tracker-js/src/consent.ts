@@ -3,6 +3,7 @@
 // stored. While the site's settings are unknown the stricter reading holds: nothing is stored,
 // and the server judges whether the id that a page proposes may be used.
 import type { Consent } from './types';
+import { arrivedFirst } from './page';
 import { know, settings, site } from './settings';
 import { erase, names, read, write } from './storage';
 
@@ -50,8 +51,16 @@ export function startConsent(): void {
   choice = { ...(consent && consent !== 'wait' && both(consent === 'granted')), ...read('choice') };
 }
 
+/** What another tool on the page presumes until the visitor says otherwise; it is not kept. */
+export function presume(part: Choice): void {
+  choice = { ...part, ...choice };
+  settle();
+}
+
 export function choose(part: Choice): void {
+  const before = may('analytics');
   choice = { ...choice, ...part };
+  if (before === false && may('analytics')) arrivedFirst();
   settle();
   write('choice', choice);
 }

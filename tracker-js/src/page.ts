@@ -19,18 +19,33 @@ function look(referrer: string): void {
   page = { url: location.href, title: document.title, referrer };
 }
 
+/** Who agrees on a later view came the way of the first: until then it was told of nobody. */
+export function arrivedFirst(): void {
+  look(document.referrer);
+}
+
 function view(): void {
   look(page.url);
   notice('view');
 }
 
-/** Frameworks write the address again without going anywhere; that is no view. */
-const viewIfMoved = guard(() => {
-  if (location.href !== page.url) {
+/** An address without the place within its page; `#/…` and `#!…` are pages of their own. */
+const placeless = (url: string): string => url.replace(/#(?![/!]).*/, '');
+
+/**
+ * Frameworks write the address again without going anywhere; that is no view. Neither is what replaces the
+ * address of the same path: pages keep filters and scroll places so.
+ */
+const viewIfMoved = guard(({ navigationType }: { navigationType?: string }) => {
+  const [path, before] = [location.href, page.url].map((url) =>
+    navigationType === 'replace' ? placeless(url).replace(/\?[^#]*/, '') : placeless(url),
+  );
+  if (path !== before) {
     abandonForms();
     leaveView();
     view();
-  }
+    // The view itself keeps the address it was of: marks of a campaign are taken out so.
+  } else look(page.referrer);
 });
 
 /** When the page was first shown, if it was prepared unseen. */
@@ -54,11 +69,11 @@ export function startPages(): void {
   } else first();
   const { navigation } = window as { navigation?: EventTarget };
   // Where it exists it tells of every way to move, and nobody's history has to be touched.
-  if (navigation) navigation.addEventListener('currententrychange', viewIfMoved);
+  if (navigation) navigation.addEventListener('currententrychange', viewIfMoved as EventListener);
   else {
-    spy(history, 'pushState', viewIfMoved);
-    spy(history, 'replaceState', viewIfMoved);
-    on('popstate hashchange', viewIfMoved);
+    spy(history, 'pushState', () => viewIfMoved({}));
+    spy(history, 'replaceState', () => viewIfMoved({ navigationType: 'replace' }));
+    on('popstate hashchange', viewIfMoved as () => void);
   }
   on('pageshow', (event: PageTransitionEvent) => {
     if (event.persisted) view();

@@ -11,6 +11,7 @@ import { lookAgain, tellEngagement } from './engagement';
 import { page, prerendering } from './page';
 import { erase, names, read, write } from './storage';
 import { addressOf, ask } from './ask';
+import { json } from './json';
 import { tellVitals } from './vitals';
 
 const enum Limit {
@@ -48,7 +49,7 @@ let box: string;
 
 /** Whether there is room for more in a batch. */
 function add(entry: Entry): boolean {
-  entry.bytes = new TextEncoder().encode(JSON.stringify(entry.event)).length;
+  entry.bytes = new TextEncoder().encode(json(entry.event)).length;
   // What lies in storage may be anything; without a page it is none of ours.
   if (entry.event.context.page && entry.bytes < Limit.EVENT_BYTES) queue = queue.concat(entry).slice(-Limit.QUEUE_EVENTS);
   return queue.length < Limit.BATCH_EVENTS;
@@ -133,7 +134,7 @@ export function handOver(): void {
   // the server has asked us to wait.
   while (!retryAfter) {
     const batch = nextBatch();
-    const gone = batch[0] && guard(() => navigator.sendBeacon(addressOf('/e'), JSON.stringify(bodyOf(batch))))();
+    const gone = batch[0] && guard(() => navigator.sendBeacon(addressOf('/e'), json(bodyOf(batch))))();
     if (gone && !trouble) continue;
     queue = batch.concat(queue);
     break;

@@ -2,6 +2,7 @@
 // not consented: the other modules read and write without asking which of the two it is.
 import { mayStore } from './consent';
 import { guard } from './guard';
+import { json } from './json';
 import { settings } from './settings';
 
 type Shelf = Record<string, string>;
@@ -28,7 +29,7 @@ export const read = guard((name: string): any => {
 
 /** What is refused, or does not fit, is kept for as long as the page lives. */
 export const write = guard((name: string, value: unknown): void => {
-  memory[keyOf(name)] = JSON.stringify(value);
+  memory[keyOf(name)] = json(value);
   if (mayStore(name)) {
     localStorage[keyOf(name)] = memory[keyOf(name)]!;
     // From here on the other tabs have a say in it.

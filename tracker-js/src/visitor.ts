@@ -3,6 +3,7 @@ import { erase, read, write } from './storage';
 import type { Consent } from './types';
 import { may, said, settle } from './consent';
 import { know, settings, site, type SiteSettings } from './settings';
+import { release } from './events';
 
 /** 128 random bits as hex: guessing one is hopeless, and so are collisions. */
 export const randomId = (): string =>
@@ -67,6 +68,7 @@ export function adopt(sent: Sender, answer: Answer | undefined): void {
   if (answer?.settings) {
     know(answer.settings);
     settle();
+    release();
   }
 }
 

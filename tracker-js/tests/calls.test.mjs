@@ -82,7 +82,7 @@ scene('nonsense from the page breaks neither the page nor the events beside it',
     const loop = {};
     loop.loop = loop;
     ashna.track('Loop', loop);
-    ashna.track('Number', { n: 1n });
+    ashna.track('Number', { n: 1n, plan: 'silver' });
     ashna.push(null, undefined, 7, ['__proto__'], ['push']);
     ashna.consent(null);
     const changed = { n: 1 };
@@ -91,7 +91,36 @@ scene('nonsense from the page breaks neither the page nor the events beside it',
   });
   await until('the good one', () => site.named('Good').length === 1);
   assert.deepEqual(site.named('Good')[0].properties, { n: 1 });
-  assert.equal(site.named('Loop').length + site.named('Number').length, 0);
+  // What JSON cannot hold is left out or told as text, and costs no event.
+  assert.deepEqual(site.named('Loop')[0].properties, {});
+  assert.deepEqual(site.named('Number')[0].properties, { n: '1', plan: 'silver' });
+});
+
+scene('old libraries that give arrays a toJSON of their own cost nothing', async ({ site, page }) => {
+  site.page('/', {
+    head: `<script>Array.prototype.toJSON = function () { return '[' + Array.from(this, (x) => JSON.stringify(x)).join(',') + ']'; };</script>`,
+  });
+  await page.goto(site.url);
+  await until('the view', () => site.posts.length === 1);
+  assert.ok(Array.isArray(site.posts[0].events), JSON.stringify(site.posts[0]));
+});
+
+scene('the key may stand in the address of the script, and its absence is said', async ({ site, page }) => {
+  const said = [];
+  page.on('console', (message) => said.push(message.text()));
+  site.pages['/bare'] = '<!doctype html><title>Through a tag manager</title>';
+  await page.goto(site.url + '/bare');
+  const add = (query) =>
+    page.evaluate((src) => {
+      const script = document.createElement('script');
+      script.src = src;
+      document.head.append(script);
+    }, '/t.js' + query);
+  await add('');
+  await until('the word of it', () => said.some((text) => text.includes('data-key')));
+  await add('?key=k1');
+  await until('the view', () => site.posts.length === 1);
+  assert.equal(site.posts[0].key, 'k1');
 });
 
 scene('reset makes someone else, and tells the server so', async ({ site, page }) => {

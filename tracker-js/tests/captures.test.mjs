@@ -138,11 +138,31 @@ scene('what a Google tag is told is taken too, from before and after', async ({ 
   assert.equal(taken, 6, 'the page sees its own array');
   await until('both', () => site.named('purchase').length === 1);
   assert.deepEqual(facts(site.named('gtag')), [
+    { n: 1 },
     { value: 12.5, items: [{ item_id: 'p-1' }] },
     { event: 'purchase', ecommerce: { transaction_id: 'o-1' } },
   ]);
-  await page.reload();
-  await until('the early one, now that it is wanted', () => site.named('early').length === 1);
+});
+
+scene('the consent command of a Google tag is heeded', async ({ site, page }) => {
+  site.page('/', {
+    head: `<script>
+      window.dataLayer = [];
+      function gtag() { dataLayer.push(arguments) }
+      gtag('consent', 'default', { analytics_storage: 'denied', personalization_storage: 'denied' });
+    </script>`,
+  });
+  await page.goto(site.url);
+  await until('the first view', () => site.posts.length === 1);
+  assert.deepEqual(site.posts[0].consent, { analytics: false, personalization: false });
+  assert.equal(site.posts[0].visitor, undefined);
+  await page.evaluate(() => {
+    gtag('consent', 'update', { analytics_storage: 'granted' });
+    ashna.track('Agreed', {});
+  });
+  await until('what follows', () => site.named('Agreed').length === 1);
+  assert.equal(site.posts.at(-1).consent.analytics, true);
+  assert.match(site.posts.at(-1).visitor, /^[0-9a-f]{32}$/);
 });
 
 scene('what is switched off is not noticed, and nothing is before that is known', async ({ site, page }) => {

@@ -68,16 +68,18 @@ impl Marks {
         }
         let mut kept = form_urlencoded::Serializer::new(String::new());
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            if self.takes(&key, &value) {
+            // `&` that a mail tool escaped once too often.
+            let key = key.strip_prefix("amp;").unwrap_or(&key);
+            if self.takes(key, &value) {
                 continue;
             }
-            if let Some(click) = CLICK_IDS.iter().find(|click| click.name.eq_ignore_ascii_case(&key)) {
+            if let Some(click) = CLICK_IDS.iter().find(|click| click.name.eq_ignore_ascii_case(key)) {
                 // One that is paid says more than Facebook's, which is on every link.
                 if self.click.is_none_or(|known| known.medium == "referral") && !value.is_empty() {
                     self.click = Some(*click);
                 }
             } else if kept_keys.iter().any(|kept| *kept == key) {
-                kept.append_pair(&key, &mask(text::clean(&value, limits::CAMPAIGN)));
+                kept.append_pair(key, &mask(text::clean(&value, limits::CAMPAIGN)));
             }
         }
         let mut kept = kept.finish();
@@ -184,5 +186,7 @@ mod tests {
         assert_eq!(read("q=jo@example.com&page=1&token=abc").1, "q=%5Bemail%5D&page=1");
         assert!(read(&format!("q={}&page=2", "a%20".repeat(2000))).1.len() <= limits::QUERY);
         assert_eq!(read("").1, "");
+        let (marks, kept) = read("utm_source=post&amp;utm_medium=email&amp;utm_campaign=sept&amp;page=2");
+        assert_eq!([&*marks.source, &*marks.medium, &*marks.campaign, &kept], ["post", "email", "sept", "page=2"]);
     }
 }

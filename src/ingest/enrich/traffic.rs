@@ -78,9 +78,11 @@ pub(super) fn read<'a>(setting: &Setting<'_>, page: &Page<'a>, way: Way, told: T
     traffic
 }
 
-/// The campaign as the address marks it, and where it is silent, as the client told it.
+/// The campaign as the client told it, else as the address marks it: never a mixture of two.
 fn of_campaign<'a>(marks: Marks, told: &collect::Campaign<'a>) -> Traffic<'a> {
-    let or_told = |mark: String, told: &Cow<'a, str>| if mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
+    let is_told = !(told.source.is_empty() && told.medium.is_empty() && told.name.is_empty());
+    let or_told =
+        |mark: String, told: &Cow<'a, str>| if is_told || mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
     let mut rarer = marks.rarer;
     if rarer.is_empty() && !told.id.is_empty() {
         rarer.push((RARER[0], Cow::Owned(bounded(&told.id.0).into_owned())));
@@ -115,8 +117,19 @@ impl From {
             let port = referrer.port().map_or(host.len(), |_| host.rfind(':').unwrap_or(host.len()));
             bare(host.get(..port).unwrap_or(host))
         });
-        if of_site || bare(&page.host) { Self::Inside } else { Self::Outside(sources::of_host(host)) }
+        let of_own_machine = matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
+        if of_site || bare(&page.host) || is_below(host, &page.host) || of_own_machine {
+            Self::Inside
+        } else {
+            Self::Outside(sources::of_host(host))
+        }
     }
+}
+
+/// Whether a host is a subdomain of a page's.
+fn is_below(host: &str, of_page: &str) -> bool {
+    let of_page = of_page.strip_prefix("www.").unwrap_or(of_page);
+    !of_page.is_empty() && host.strip_suffix(of_page).is_some_and(|label| label.ends_with('.'))
 }
 
 trait PutReferrer {

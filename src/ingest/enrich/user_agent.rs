@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::client_hints::Hints;
 use crate::{
     ingest::{
-        limits, own_or_shared,
+        limits, own_or_shared, robot_names,
         robots::{self, Robot},
         text,
     },
@@ -22,6 +22,8 @@ pub struct Agent {
     pub robot: Option<Robot>,
     /// Whether it has not even the form of a browser's, such as `Zabbix` or `MyApp/1.0`.
     pub foreign: bool,
+    /// Whether it is what an app's own requests carry: it names a program, not the device.
+    pub app: bool,
 }
 
 impl Agent {
@@ -43,7 +45,7 @@ impl Agent {
             "appliance" => DeviceClass::Appliance,
             _ => DeviceClass::Unknown,
         };
-        let robot = robots::of_user_agent(user_agent, read.category == "crawler")
+        let robot = robot_names::of_user_agent(user_agent, read.category == "crawler")
             .or(hints.is_headless().then_some(Robot::Headless))
             .or((hints.withheld && robots::must_send_hints(user_agent)).then_some(Robot::Disguised));
         let mut device = Device {
@@ -57,7 +59,11 @@ impl Agent {
             hints.put(&mut device);
         }
         let browserlike = ["Mozilla/", "Opera/"].iter().any(|form| user_agent.starts_with(form));
-        Self { device, robot, foreign: class == DeviceClass::Unknown && !browserlike }
+        let app = robot_names::is_app(user_agent);
+        if app {
+            device = Device { os: device.os, os_version: device.os_version, ..Device::default() };
+        }
+        Self { device, robot, foreign: class == DeviceClass::Unknown && !browserlike, app }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use crate::{
-    ingest::{Sender, Setting, limits, own_or_shared, text},
+    ingest::{Sender, Setting, address, limits, own_or_shared, text},
     model::{Event, Place},
     wire::collect::{self, Batch},
 };
@@ -27,7 +27,7 @@ pub(crate) fn put_place<'a>(
 ) {
     let address: Option<IpAddr> = match setting.sender {
         Sender::Browser | Sender::Import => setting.address,
-        Sender::Server => own_or_shared(call, batch, |context| &context.ip).trim().parse().ok(),
+        Sender::Server => address::parse(own_or_shared(call, batch, |context| &context.ip)),
     };
     let Some(address) = address else { return };
     let place = (setting.place)(address);
@@ -36,7 +36,12 @@ pub(crate) fn put_place<'a>(
 
 /// A language tag with dashes, or nothing when it is none.
 fn language<'a>(locale: &Cow<'a, str>) -> Cow<'a, str> {
-    let tag = text::clean(locale, limits::LANGUAGE);
+    // Unix systems add an encoding, other calendars themselves: `en_US.UTF-8`, `fa_IR@calendar=persian`.
+    let tag = match locale.split(['.', '@']).next() {
+        Some(tag) if tag.len() < locale.len() => Cow::Owned(tag.trim().to_owned()),
+        _ => text::clean(locale, usize::MAX),
+    };
+    let tag = text::clean(&tag, limits::LANGUAGE);
     if !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
         return Cow::Borrowed("");
     }
@@ -74,6 +79,8 @@ mod tests {
         let check = |locale: &'static str, expected| assert_eq!(language(&Cow::Borrowed(locale)), expected);
         check("en-GB", "en-GB");
         check("fa_IR", "fa-IR");
+        check("en_US.UTF-8", "en-US");
+        check("fa_IR@calendar=persian", "fa-IR");
         check(" de ", "de");
         check("<script>", "");
         check("", "");

@@ -6,10 +6,12 @@
 
 mod body;
 mod consent;
+mod repair;
 mod text;
 
 pub use body::{parse, parse_call};
 pub use consent::Consent;
+pub use repair::repaired;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 pub use text::{Moment, Text};
@@ -119,6 +121,18 @@ pub struct Event<'a> {
     /// Where it happened.
     #[serde(borrow, deserialize_with = "lenient")]
     pub context: Context<'a>,
+}
+
+/// What an SDK sends beside the event and no column holds: kept with the properties.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Unread<'a> {
+    /// The whole context.
+    #[serde(borrow)]
+    pub context: Option<&'a RawValue>,
+    /// Which destinations the event was meant for.
+    #[serde(borrow)]
+    pub integrations: Option<&'a RawValue>,
 }
 
 /// Where and with what an event happened; Segment's names.

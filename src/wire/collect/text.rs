@@ -108,22 +108,19 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Reads RFC 3339, a date and time without offset (taken as UTC), or epoch milliseconds.
+    /// Reads what clients write: RFC 3339, ISO 8601 in its other forms (a date alone, no colons, a space before the
+    /// offset), RFC 2822, and time since 1970 in seconds, milliseconds, microseconds or nanoseconds, told apart by its
+    /// size. What names no offset is taken as UTC.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
             return Self::Absent;
         }
-        let milliseconds = text.split_once('.').map_or(text, |(whole, _)| whole);
-        if let Ok(ms) = milliseconds.parse::<i64>() {
-            return Self::At(Timestamp(ms));
-        }
         Timestamp::parse_rfc3339(text)
-            .or_else(|| {
-                let civil: jiff::civil::DateTime = text.contains(':').then(|| text.parse().ok())??;
-                Some(Timestamp(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
-            })
+            .or_else(|| since_1970(text))
+            .or_else(|| civil(text))
+            .or_else(|| with_offset(text))
             .map_or(Self::Unreadable, Self::At)
     }
 
@@ -135,6 +132,46 @@ impl Moment {
             Self::Absent | Self::Unreadable => None,
         }
     }
+}
+
+/// A number of units since 1970. Below 10^11 milliseconds lies the time before 1973, of which no client speaks, so
+/// that the size tells the unit.
+fn since_1970(text: &str) -> Option<Timestamp> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number: i64 = whole.parse().ok()?;
+    // `20261130` is a day, written without dashes.
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) || (whole.len() == 8 && whole.starts_with("20")) {
+        return None;
+    }
+    Some(Timestamp(match number.unsigned_abs() {
+        0..100_000_000_000 => {
+            let thousandths = format!("{fraction:0<3}").get(..3)?.parse::<i64>().ok()?;
+            number.checked_mul(1000)?.checked_add(thousandths * number.signum())?
+        }
+        100_000_000_000..100_000_000_000_000 => number,
+        100_000_000_000_000..100_000_000_000_000_000 => number / 1000,
+        _ => number / 1_000_000,
+    }))
+}
+
+/// A date, or a date and time, of which the offset is not told.
+fn civil(text: &str) -> Option<Timestamp> {
+    let at: jiff::civil::DateTime = text.parse().ok()?;
+    Some(Timestamp(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
+}
+
+/// `2026-11-30 08:00:00 +0200`, and the form of mails.
+fn with_offset(text: &str) -> Option<Timestamp> {
+    let ms = |at: jiff::Timestamp| Timestamp(at.as_millisecond());
+    if let Ok(zoned) = jiff::fmt::rfc2822::parse(text) {
+        return Some(ms(zoned.timestamp()));
+    }
+    let utc = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).map(|rest| format!("{}Z", rest.trim_end()));
+    let joined = utc.unwrap_or_else(|| {
+        let offset = text.rfind([' ']).filter(|at| text[at + 1..].starts_with(['+', '-']));
+        offset.map_or_else(|| text.to_owned(), |at| format!("{}{}", &text[..at], &text[at + 1..]))
+    });
+    joined.parse().ok().map(ms)
 }
 
 impl<'de> Deserialize<'de> for Moment {
@@ -261,6 +298,29 @@ mod tests {
     }
 
     #[test]
+    fn moments_are_read_in_every_form_that_clients_write() {
+        let check = |text: &str, expected: &str| {
+            let at = jiff::Timestamp::from_millisecond(Moment::parse(text).known().expect(text).0).unwrap();
+            assert_eq!(at.to_string(), expected, "{text}");
+        };
+        check("1788854400", "2026-09-08T08:00:00Z");
+        check("1788854400.25", "2026-09-08T08:00:00.25Z");
+        check("1788854400000", "2026-09-08T08:00:00Z");
+        check("1788854400000000", "2026-09-08T08:00:00Z");
+        check("1788854400000000000", "2026-09-08T08:00:00Z");
+        check("2026-11-01", "2026-11-01T00:00:00Z");
+        check("20261101", "2026-11-01T00:00:00Z");
+        check("20261130T080000Z", "2026-11-30T08:00:00Z");
+        check("2026-11-30T08:00:00.000+0000", "2026-11-30T08:00:00Z");
+        check("2026-11-30 08:00:00 +0200", "2026-11-30T06:00:00Z");
+        check("2026-11-30 08:00:00+02", "2026-11-30T06:00:00Z");
+        check("2026-11-30 08:00:00", "2026-11-30T08:00:00Z");
+        check("2026-11-30 08:00:00 UTC", "2026-11-30T08:00:00Z");
+        check("Mon, 30 Nov 2026 08:00:00 +0200", "2026-11-30T06:00:00Z");
+        check("Mon, 30 Nov 2026 08:00:00 GMT", "2026-11-30T08:00:00Z");
+    }
+
+    #[test]
     fn moments_are_text_or_milliseconds() {
         let check = |json: &str, expected: Moment| {
             assert_eq!(serde_json::from_str::<Moment>(json).unwrap(), expected, "{json}");
@@ -275,8 +335,8 @@ mod tests {
         check("null", Moment::Absent);
         check(r#""""#, Moment::Absent);
         check(r#""yesterday""#, Moment::Unreadable);
-        check(r#""2025-11-22""#, Moment::Unreadable);
         check("{}", Moment::Unreadable);
+        check(r#""11/22/2025""#, Moment::Unreadable);
         check("1e3", Moment::Unreadable);
     }
 }

@@ -58,12 +58,17 @@ fn mask_emails(text: &str) -> Option<String> {
         let domain = text[at + sign..].bytes().take_while(|b| is_domain(*b)).count();
         let end = at + sign + text[at + sign..at + sign + domain].trim_end_matches(['.', '-']).len();
         searched = at + sign;
-        if local > 0 && text[at + sign..end].contains('.') {
+        if local > 0 && is_of_host(&text[at + sign..end]) {
             masked.put(text, at - local, end, EMAIL);
             searched = end;
         }
     }
     masked.finish(text)
+}
+
+/// Whether a text is the host of an address: no domain ends in a number, as versions do.
+fn is_of_host(domain: &str) -> bool {
+    domain.rsplit_once('.').is_some_and(|(_, last)| !last.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn next_at_sign(text: &str, from: usize) -> Option<(usize, usize)> {
@@ -96,7 +101,8 @@ mod tests {
         check("/reset/jo%40example.com", "/reset/[email]");
         check("Mail a@b.c, d@e.f.", "Mail [email], [email].");
         check("/@handle/post", "/@handle/post");
-        check("/npm/pkg@1.2.3", "/npm/[email]");
+        check("/npm/pkg@1.2.3", "/npm/pkg@1.2.3");
+        check("/docs/gears@4.2.0-beta.1/start", "/docs/gears@4.2.0-beta.1/start");
         check("100% @ home", "100% @ home");
         check("jo@example.com paid with 4111111111111111", "[email] paid with [number]");
         check("قهوه ۱۲۳", "قهوه ۱۲۳");

@@ -1,0 +1,429 @@
+//! Amounts and currencies as shops write them: `$24.50`, `1.234,56 €`, `45,000 تومان`, `CHF 12.-`.
+//!
+//! What can be read in one way only is read so. What could be two amounts (`1,234`) or is none (`free`) is
+//! never guessed: the event is kept without that amount, and data quality names the property. A JSON number has one
+//! meaning whatever its digits are.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::{
+    model::{Currency, Money},
+    wire::collect::Text,
+};
+
+/// An amount as it was sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written<'a> {
+    pub(super) text: Text<'a>,
+    /// Whether it was a text, and not a JSON number.
+    pub(super) quoted: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Written<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Ok(Self { text: Text::of_json(raw), quoted: raw.get().starts_with('"') })
+    }
+}
+
+/// Why something that was sent as an amount is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It may be one amount or a thousand times as much.
+    Ambiguous,
+    /// It is in another currency than the event.
+    OtherCurrency,
+    /// It is no amount.
+    NoAmount,
+}
+
+impl Fault {
+    /// As data quality names it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous amount",
+            Self::OtherCurrency => "another currency",
+            Self::NoAmount => "no amount",
+        }
+    }
+}
+
+/// Signs and words of currencies, in lower case, and what they stand for: the site's currency if it is among them,
+/// else the first. An empty first one stands for none.
+const SIGNS: &[(&str, &str)] = &[
+    ("$", "USD CAD AUD NZD HKD SGD MXN ARS CLP COP TWD UYU JMD BBD TTD BSD BZD"),
+    ("us$", "USD"),
+    ("usd$", "USD"),
+    ("ca$", "CAD"),
+    ("c$", "CAD NIO"),
+    ("au$", "AUD"),
+    ("a$", "AUD"),
+    ("nz$", "NZD"),
+    ("hk$", "HKD"),
+    ("s$", "SGD"),
+    ("nt$", "TWD"),
+    ("mx$", "MXN"),
+    ("r$", "BRL"),
+    ("€", "EUR"),
+    ("euro", "EUR"),
+    ("euros", "EUR"),
+    ("£", "GBP EGP LBP SYP SSP FKP GIP SHP"),
+    ("¥", "JPY CNY"),
+    ("￥", "JPY CNY"),
+    ("円", "JPY"),
+    ("元", "CNY TWD"),
+    ("rmb", "CNY"),
+    ("₺", "TRY"),
+    ("tl", "TRY"),
+    ("₹", "INR"),
+    ("rs", "INR PKR LKR NPR MUR SCR"),
+    ("rs.", "INR PKR LKR NPR MUR SCR"),
+    ("₽", "RUB"),
+    ("руб", "RUB"),
+    ("руб.", "RUB"),
+    ("р.", "RUB"),
+    ("₴", "UAH"),
+    ("грн", "UAH"),
+    ("₸", "KZT"),
+    ("₩", "KRW KPW"),
+    ("₪", "ILS"),
+    ("₫", "VND"),
+    ("đ", "VND"),
+    ("฿", "THB"),
+    ("₱", "PHP"),
+    ("₦", "NGN"),
+    ("₵", "GHS"),
+    ("zł", "PLN"),
+    ("zl", "PLN"),
+    ("kč", "CZK"),
+    ("kc", "CZK"),
+    ("ft", "HUF"),
+    ("kr", " SEK NOK DKK ISK"),
+    ("kr.", " SEK NOK DKK ISK"),
+    ("fr", "CHF"),
+    ("fr.", "CHF"),
+    ("sfr.", "CHF"),
+    ("chf.", "CHF"),
+    ("lei", "RON MDL"),
+    ("лв", "BGN"),
+    ("лв.", "BGN"),
+    ("rp", "IDR"),
+    ("rp.", "IDR"),
+    ("rm", "MYR"),
+    ("د.إ", "AED"),
+    ("درهم", "AED MAD"),
+    ("ر.س", "SAR"),
+    ("﷼", "IRR SAR OMR QAR YER"),
+    ("ریال", "IRR SAR OMR QAR YER"),
+    ("ريال", "SAR IRR OMR QAR YER"),
+    ("rial", "IRR OMR YER"),
+    ("rials", "IRR OMR YER"),
+    ("تومان", "IRT"),
+    ("تومن", "IRT"),
+    ("toman", "IRT"),
+    ("tomans", "IRT"),
+];
+
+/// Numbers of ISO 4217, as payment systems write them.
+const NUMBERS: &[(&str, &str)] = &[
+    ("978", "EUR"),
+    ("840", "USD"),
+    ("826", "GBP"),
+    ("756", "CHF"),
+    ("392", "JPY"),
+    ("156", "CNY"),
+    ("364", "IRR"),
+    ("949", "TRY"),
+    ("124", "CAD"),
+    ("036", "AUD"),
+    ("36", "AUD"),
+    ("356", "INR"),
+    ("643", "RUB"),
+    ("784", "AED"),
+    ("682", "SAR"),
+    ("752", "SEK"),
+    ("578", "NOK"),
+    ("208", "DKK"),
+    ("985", "PLN"),
+    ("203", "CZK"),
+    ("348", "HUF"),
+    ("986", "BRL"),
+    ("980", "UAH"),
+    ("398", "KZT"),
+    ("376", "ILS"),
+];
+
+/// The currency that a sign, a word, a code or a number stands for at a site.
+pub(super) fn currency_of(text: &str, site: Currency) -> Option<Currency> {
+    let text = text.trim();
+    if let Some(code) = Currency::parse(text).filter(|_| !text.eq_ignore_ascii_case("rmb")) {
+        return Some(code);
+    }
+    let lower = text.to_lowercase();
+    let known = SIGNS.iter().chain(NUMBERS).find(|(sign, _)| *sign == lower)?.1;
+    let mut codes = known.split(' ').filter_map(Currency::parse);
+    let of_site = codes.clone().find(|code| *code == site);
+    of_site.or_else(|| codes.next().filter(|_| !known.starts_with(' ')))
+}
+
+/// The currency that an amount is written with, if with any.
+pub(super) fn sign_of(written: &Written<'_>, site: Currency) -> Option<Currency> {
+    currency_of(parts(written.text.as_str())?.sign, site)
+}
+
+/// In which currency the amounts of an event are, and in how many of its units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// The currency they are stored in.
+    pub(super) currency: Currency,
+    told: Currency,
+    site: Currency,
+}
+
+impl Unit {
+    /// Amounts told in `told`; toman, ten rials, has no code of ISO 4217 and is told as `IRT`.
+    pub(super) fn of(told: Currency, site: Currency) -> Self {
+        Self { currency: told.stored(), told, site }
+    }
+
+    /// Minor units; `None` when nothing was sent.
+    ///
+    /// # Errors
+    /// When something was sent that is no amount of this currency, or could be two.
+    pub(super) fn minor(&self, written: &Written<'_>) -> Result<Option<i64>, Fault> {
+        let text = written.text.as_str().trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if !written.quoted {
+            return self.in_minor(text, self.told).map(Some);
+        }
+        let parts = parts(text).ok_or(Fault::NoAmount)?;
+        let told = match parts.sign {
+            "" => self.told,
+            sign => currency_of(sign, self.told).or_else(|| currency_of(sign, self.site)).ok_or(Fault::NoAmount)?,
+        };
+        if told.stored() != self.currency {
+            return Err(Fault::OtherCurrency);
+        }
+        let plain = plain_decimal(&parts.digits, told)?;
+        let minor = self.in_minor(&plain, told)?;
+        Ok(Some(if parts.negative { -minor } else { minor }))
+    }
+
+    fn in_minor(&self, decimal: &str, told: Currency) -> Result<i64, Fault> {
+        let factor = if told == Currency::TOMAN { 10 } else { 1 };
+        let minor = Money::parse_major(decimal, self.currency).and_then(|money| money.minor.checked_mul(factor));
+        minor.ok_or(Fault::NoAmount)
+    }
+}
+
+/// A written amount taken apart.
+struct Parts<'t> {
+    negative: bool,
+    /// Digits and what stands between them.
+    digits: Cow<'t, str>,
+    /// What stands before or behind; empty when nothing does.
+    sign: &'t str,
+}
+
+/// Takes a written amount apart; `None` when there is no digit in it, or words on both sides.
+fn parts(text: &str) -> Option<Parts<'_>> {
+    let text = text.trim();
+    let (in_brackets, text) = match text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+        Some(inner) => (true, inner.trim()),
+        None => (false, text),
+    };
+    let is_minus = |c: char| matches!(c, '-' | '\u{2212}' | '\u{2013}');
+    let is_digit = |c: char| c.is_ascii_digit() || matches!(c, '\u{6f0}'..='\u{6f9}' | '\u{660}'..='\u{669}');
+    let begin = text.find(is_digit)?;
+    let end = text.rfind(is_digit).map(|at| at + text[at..].chars().next().map_or(1, char::len_utf8))?;
+    // `.5` begins with its point.
+    let begin = if text[..begin].ends_with('.') && !text[..begin].trim_end_matches('.').ends_with(char::is_alphabetic) {
+        begin - 1
+    } else {
+        begin
+    };
+    let (before, digits, behind) = (&text[..begin], &text[begin..end], &text[end..]);
+    let negative =
+        in_brackets || before.contains(is_minus) || behind.trim_start().starts_with(is_minus) && !behind.contains(".-");
+    let trimmed = |side: &str, is_behind: bool| -> (usize, usize) {
+        let skip = |c: char| c.is_whitespace() || is_minus(c) || matches!(c, '+' | '\u{200e}' | '\u{200f}' | '\u{a0}');
+        // `12.-` and `12,-` are round amounts.
+        let from = if is_behind && side.starts_with([',', '.']) && side[1..].starts_with(is_minus) { 1 } else { 0 };
+        let inner = side[from..].trim_start_matches(skip);
+        let start = side.len() - inner.len();
+        (start, start + inner.trim_end_matches(skip).len())
+    };
+    let (b, a) = (trimmed(before, false), trimmed(behind, true));
+    let sign = match (&before[b.0..b.1], &behind[a.0..a.1]) {
+        (sign, "") | ("", sign) => sign,
+        (one, other) if one.eq_ignore_ascii_case(other) => one,
+        _ => return None,
+    };
+    Some(Parts { negative, digits: crate::model::money::latin(digits), sign })
+}
+
+/// Digits with separators as a plain decimal, `1234.56`.
+fn plain_decimal(digits: &str, currency: Currency) -> Result<Cow<'_, str>, Fault> {
+    let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}');
+    let spaced = digits.contains(is_space);
+    let (points, commas) = (digits.matches('.').count(), digits.matches(',').count());
+    if !spaced && commas == 0 && points <= 1 {
+        // Whether thousands or a fraction stand behind the only point cannot be known.
+        let ambiguous = currency.exponent() < 3 && digits.split_once('.').is_some_and(|(w, f)| is_group(w, f));
+        return if ambiguous { Err(Fault::Ambiguous) } else { Ok(Cow::Borrowed(digits)) };
+    }
+    let decimal = match (digits.rfind('.'), digits.rfind(',')) {
+        (Some(point), Some(comma)) => Some(point.max(comma)),
+        (Some(at), None) if points == 1 => Some(at),
+        (None, Some(at)) if commas == 1 => Some(at),
+        _ => None,
+    };
+    let (whole, fraction) = decimal.map_or((digits, ""), |at| (&digits[..at], &digits[at + 1..]));
+    if decimal.is_some() && !spaced && points + commas == 1 && is_group(whole, fraction) {
+        // Rials and yen have no fractions to speak of.
+        let without_fraction = currency.exponent() == 0 || currency.stored() == Currency::RIAL;
+        return match without_fraction && commas == 1 {
+            true => Ok(Cow::Owned(format!("{whole}{fraction}"))),
+            false => Err(Fault::Ambiguous),
+        };
+    }
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::NoAmount);
+    }
+    let mut groups = whole.split(|c: char| is_space(c) || matches!(c, '.' | ','));
+    let first = groups.next().unwrap_or_default();
+    let groups: Vec<&str> = groups.collect();
+    let separators = whole.chars().filter(|c| !c.is_ascii_digit());
+    let one_kind = separators.clone().all(|c| Some(c) == separators.clone().next());
+    let all_digits = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // Thousands everywhere, and lakhs as in India: the last group has three digits, those before it two or three.
+    let well_grouped = groups.last().is_none_or(|last| last.len() == 3)
+        && groups.iter().all(|group| (2..=3).contains(&group.len()) && all_digits(group))
+        && all_digits(&first)
+        && (groups.is_empty() || first.len() <= 3);
+    if !one_kind || !well_grouped {
+        return Err(Fault::NoAmount);
+    }
+    let point = if fraction.is_empty() { "" } else { "." };
+    Ok(Cow::Owned(format!("{first}{}{point}{fraction}", groups.concat())))
+}
+
+/// Whether three digits stand behind one to three that do not begin with zero: they may be thousands.
+fn is_group(whole: &str, fraction: &str) -> bool {
+    fraction.len() == 3
+        && (1..=3).contains(&whole.len())
+        && !whole.starts_with('0')
+        && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code(text: &str) -> Currency {
+        Currency::parse(text).unwrap()
+    }
+
+    fn minor(text: &str, told: &str) -> Result<Option<i64>, Fault> {
+        let written = Written { text: Text::from(text), quoted: true };
+        let told = code(told);
+        Unit::of(told, told).minor(&written)
+    }
+
+    #[test]
+    fn amounts_are_read_as_shops_write_them() {
+        let check = |text: &str, told: &str, expected: i64| assert_eq!(minor(text, told), Ok(Some(expected)), "{text}");
+        check("$24.50", "USD", 2450);
+        check("$24.50", "CAD", 2450);
+        check("US$ 24.50", "USD", 2450);
+        check("24,50 €", "EUR", 2450);
+        check("EUR 1.234,56", "EUR", 123_456);
+        check("1,234.56", "USD", 123_456);
+        check("1'234.50", "CHF", 123_450);
+        check("1 234,5", "EUR", 123_450);
+        check("1\u{202f}234,567", "EUR", 123_457);
+        check("1.234.567", "EUR", 123_456_700);
+        check("12,34,567.00", "INR", 123_456_700);
+        check("CHF 12.-", "CHF", 1200);
+        check("12,- €", "EUR", 1200);
+        check("-$5", "USD", -500);
+        check("($5.00)", "USD", -500);
+        check("\u{2212}5.00 kr", "SEK", -500);
+        check("Rs. 1500", "INR", 150_000);
+        check("1,234", "JPY", 1234);
+        check("450,000 ریال", "IRR", 45_000_000);
+        check("45,000 تومان", "IRR", 45_000_000);
+        check("۴۵٬۰۰۰ تومان", "IRR", 45_000_000);
+        check("450000 ریال", "IRT", 45_000_000);
+        check("45000", "IRT", 45_000_000);
+        check("19.0000", "EUR", 1900);
+        check("0.345", "EUR", 35);
+        check(".5", "USD", 50);
+        check("2.345", "KWD", 2345);
+        check("+7", "USD", 700);
+    }
+
+    #[test]
+    fn what_could_be_two_amounts_or_is_none_is_named() {
+        let check = |text: &str, told: &str, expected: Fault| assert_eq!(minor(text, told), Err(expected), "{text}");
+        check("1,234", "USD", Fault::Ambiguous);
+        check("2.345", "EUR", Fault::Ambiguous);
+        check("$1,234", "USD", Fault::Ambiguous);
+        check("12.000", "JPY", Fault::Ambiguous);
+        check("€24", "USD", Fault::OtherCurrency);
+        check("free", "EUR", Fault::NoAmount);
+        check("12 pieces", "EUR", Fault::NoAmount);
+        check("1,2,3", "EUR", Fault::NoAmount);
+        check("1.23,45.6", "EUR", Fault::NoAmount);
+        check("9223372036854775807", "IRT", Fault::NoAmount);
+        assert_eq!(minor("", "EUR"), Ok(None));
+        let number = Written { text: Text::from("2.345"), quoted: false };
+        assert_eq!(Unit::of(code("EUR"), code("EUR")).minor(&number), Ok(Some(235)));
+    }
+
+    #[test]
+    fn currencies_have_many_names() {
+        let check = |text: &str, site: &str, expected: Option<&str>| {
+            assert_eq!(currency_of(text, code(site)).as_ref().map(Currency::as_str), expected, "{text} at {site}");
+        };
+        check("eur", "USD", Some("EUR"));
+        check("£", "EUR", Some("GBP"));
+        check("$", "EUR", Some("USD"));
+        check("$", "AUD", Some("AUD"));
+        check("US$", "AUD", Some("USD"));
+        check("CHF.", "EUR", Some("CHF"));
+        check("978", "USD", Some("EUR"));
+        check("Kr", "NOK", Some("NOK"));
+        check("kr", "EUR", None);
+        check("Toman", "EUR", Some("IRT"));
+        check("تومان", "EUR", Some("IRT"));
+        check("points", "EUR", None);
+        check("", "EUR", None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_named(text in "[-+$€£0-9۰-۹., '()a-zA-Zتومان]{0,24}", told in "[A-Z]{3}") {
+            let _ = minor(&text, &told);
+        }
+
+        #[test]
+        fn a_written_amount_is_the_amount(whole in 0_u32..10_000_000, cents in 0_u8..100) {
+            let mut grouped = whole.to_string();
+            for at in (1..=(grouped.len() - 1) / 3).map(|n| grouped.len() - 3 * n).collect::<Vec<_>>() {
+                grouped.insert(at, ',');
+            }
+            let expected = Ok(Some(i64::from(whole) * 100 + i64::from(cents)));
+            prop_assert_eq!(minor(&format!("${grouped}.{cents:02}"), "USD"), expected);
+            let german = grouped.replace(',', ".");
+            prop_assert_eq!(minor(&format!("{german},{cents:02} €"), "EUR"), expected);
+        }
+    }
+}
