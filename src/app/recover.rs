@@ -164,7 +164,7 @@ mod tests {
             None
         });
         let profiles = Profiles::with_choices(&config.profiles, 30, chosen, journal.id(), store.clone());
-        (1..=3).for_each(|visitor| profiles.begin(SiteId(1), VisitorId(visitor)));
+        (1..=3).for_each(|visitor| profiles.expect(SiteId(1), VisitorId(visitor)));
         let control = Control::open(dir.path()).await.unwrap();
         let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
         let panics = Counter::default();

@@ -1,13 +1,16 @@
 //! Extractors of the private side, with our own one-line errors.
 
 use axum::{
-    body::Bytes,
     extract::{self, FromRequest, FromRequestParts, Request},
     http::{Uri, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
-use super::{body, error::ApiError, state::Doors};
+use super::{
+    body::{self, Taken},
+    error::ApiError,
+    state::Doors,
+};
 use crate::model::SiteId;
 
 /// A body with one JSON object, of any content type, bounded.
@@ -35,7 +38,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Doors> for OptionalJsonBody<T> {
     }
 }
 
-async fn read(request: Request, doors: &Doors) -> Result<Bytes, ApiError> {
+async fn read(request: Request, doors: &Doors) -> Result<Taken, ApiError> {
     let (parts, stream) = request.into_parts();
     body::read(stream, &parts.headers, &doors.server, &doors.bodies).await
 }

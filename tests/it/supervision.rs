@@ -265,7 +265,7 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
         };
         collector.take(arrival).await.expect("it is durable").outcome.kept
     };
-    profiles.begin(site.id, visitor);
+    profiles.expect(site.id, visitor);
     assert_eq!(sends("/1").await, 1);
     broken.store(true, Relaxed);
     assert_eq!(sends("/2").await, 1, "what is on disk is acknowledged");
