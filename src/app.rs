@@ -158,8 +158,9 @@ impl App {
         let owner = warehouse::Owner { id: owner, journal: engine.is_none().then(|| durable.journal.id()) };
         let (waits, delivered, stored) = (delivery.waits(), delivery.delivered(), store.clone());
         let following = Arc::clone(&profiles);
-        let (warehouse, condition) = Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
-            .run(delivery, &mut back);
+        let (warehouse, condition) =
+            Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
+                .run(delivery, &mut back);
         let (journal, dedup) = (durable.journal, durable.dedup);
         let removal = keep_people(
             removal::Parts {

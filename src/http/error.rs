@@ -9,14 +9,8 @@ use axum::{
 };
 
 use crate::{
-    access::AccessError,
-    catalog::CatalogError,
-    control::ControlError,
-    privacy::PrivacyError,
-    removal::RemovalError,
-    reports::ReportError,
-    store::{ErrorKind, StoreError},
-    wire::admin::ErrorBody,
+    access::AccessError, catalog::CatalogError, control::ControlError, privacy::PrivacyError, removal::RemovalError,
+    reports::ReportError, wire::admin::ErrorBody,
 };
 
 /// When it is worth asking again what was not ready in time beside others.
@@ -174,25 +168,13 @@ impl From<CatalogError> for ApiError {
 
 impl From<ReportError> for ApiError {
     fn from(error: ReportError) -> Self {
-        if error.is_passing() {
-            tracing::info!(%error, "a report must wait");
-            return Self::Unavailable(
-                2,
-                "the warehouse is starting or cannot answer just now; reports are back in a moment".into(),
-            );
-        }
-        if let ReportError::Store(cause) = &error {
-            let why = match cause.kind() {
-                _ if matches!(cause, StoreError::Foreign) => "the warehouse belongs to another installation",
-                ErrorKind::Damaged => "the warehouse cannot read a part of its data; the service's log names it",
-                ErrorKind::NoSpace => "the warehouse's disk is full; reports are back when there is room",
-                _ if !cause.fault().may_pass() => cause.fault().advice(),
-                _ => "",
-            };
-            if !why.is_empty() {
-                tracing::error!(error = %cause, "a report cannot be answered");
-                return Self::Unavailable(30, why.into());
+        if let Some((seconds, why)) = error.unavailable() {
+            if error.is_passing() {
+                tracing::info!(%error, "a report must wait");
+            } else {
+                tracing::error!(%error, "a report cannot be answered");
             }
+            return Self::Unavailable(seconds, why.into());
         }
         match error {
             ReportError::Busy(busy) => Self::ReportsBusy(busy.retry_after.as_secs(), busy.to_string()),
@@ -252,7 +234,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{reports::queue::Busy, store::Exceeded};
+    use crate::reports::{Exceeded, queue::Busy};
 
     #[test]
     fn reports_that_were_not_answered_say_what_to_do() {

@@ -11,6 +11,7 @@ pub mod caps;
 mod clock;
 pub mod consent;
 mod crawlers;
+mod currency_names;
 pub mod enrich;
 pub mod exposure;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     Setting,
     amount::{self, Fault, Unit, Written},
-    limits, text,
+    currency_names, limits, text,
 };
 use crate::{
     model::{Action, Currency, Event, Kind, event::ItemLine},
@@ -130,7 +130,7 @@ fn keyed(object: &str) -> Option<Vec<&RawValue>> {
 fn put_unit<'a>(event: &mut Event<'a>, told: &Told<'a>, lines: &[Told<'a>], site: Currency) -> Unit {
     let said = told.currency.as_str().trim();
     if !said.is_empty() {
-        let known = amount::currency_of(said, site);
+        let known = currency_names::currency_of(said, site);
         if known.is_none() {
             event.violations.push(Cow::Borrowed("currency: unknown"));
         }

@@ -40,13 +40,16 @@ pub use asked::Report;
 use queue::{Asker, Busy};
 use share::{Queues, Shares};
 
+pub use crate::store::Exceeded;
 use crate::{
     config::{self, Config},
     model::{Site, Timestamp},
-    store::{ErrorKind, Exceeded, Fault, Param, Store, StoreError},
+    store::{ErrorKind, Fault, Param, Store, StoreError},
     telemetry::ReportMetrics,
 };
 
+/// When to ask again what somebody must mend first.
+const LASTING_SECONDS: u64 = 30;
 /// Rows of a report when the question does not say.
 const LIMIT_DEFAULT: u32 = 50;
 /// Rows of a report at most.
@@ -100,6 +103,23 @@ impl ReportError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry || error.fault() != Fault::Failing)
+    }
+
+    /// When the warehouse cannot answer anybody: seconds after which to ask again, and why, in one line.
+    #[must_use]
+    pub fn unavailable(&self) -> Option<(u64, &'static str)> {
+        let Self::Store(error) = self else { return None };
+        let why = match error.kind() {
+            _ if matches!(error, StoreError::Foreign) => "the warehouse belongs to another installation",
+            ErrorKind::Damaged => "the warehouse cannot read a part of its data; the service's log names it",
+            ErrorKind::NoSpace => "the warehouse's disk is full; reports are back when there is room",
+            _ if !error.fault().may_pass() => error.fault().advice(),
+            _ if self.is_passing() => {
+                return Some((2, "the warehouse is starting or cannot answer just now; reports are back in a moment"));
+            }
+            _ => return None,
+        };
+        Some((LASTING_SECONDS, why))
     }
 }
 

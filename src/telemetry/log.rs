@@ -57,7 +57,7 @@ mod tests {
         check("warn", true);
         check("INFO", true);
         check("warn,ashna::access=debug", true);
-        check("warn, ashna::delivery = debug", true);
+        check("warn,ashna::delivery = debug", false);
         check("off", true);
         check("", false);
         check("nonsense", false);

@@ -13,7 +13,7 @@ use prometheus_client::{
 
 /// Upper bounds of the buckets, seconds: from a sync to a fast disk to a request that was given up.
 const BOUNDS: [f64; 16] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, f64::MAX];
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, f64::INFINITY];
 
 /// How long something took, over and over.
 #[derive(Debug, Default)]

@@ -79,10 +79,7 @@ async fn what_sdks_tell_in_the_context_is_kept() {
             FROM events ORDER BY position",
         )
         .await;
-    assert_eq!(
-        kept,
-        [" gold 3.1 Pixel 8 north mobile 00", "Paid  3.1 Pixel 8 north mobile 01", "Paid      00"]
-    );
+    assert_eq!(kept, [" gold 3.1 Pixel 8 north mobile 00", "Paid  3.1 Pixel 8 north mobile 01", "Paid      00"]);
     app.finish().await;
 }
 

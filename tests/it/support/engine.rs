@@ -113,7 +113,12 @@ impl Files {
     fn endpoint(&self) -> Option<Endpoint> {
         let found: Value = serde_json::from_slice(&fs::read(&self.endpoint).ok()?).ok()?;
         let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-        Some(Endpoint { url: text("url"), user: text("user"), password: text("password").as_str().into(), database: String::new() })
+        Some(Endpoint {
+            url: text("url"),
+            user: text("user"),
+            password: text("password").as_str().into(),
+            database: String::new(),
+        })
     }
 
     /// Written beside and renamed, so that nobody reads half of it.
