@@ -84,6 +84,10 @@ pub struct Start {
 
 impl App {
     /// Opens everything in `data_dir`. Returns when events can be taken; the warehouse may still be starting.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "parts are opened one by one, in the order in which they need each other"
+    )]
     pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
         let lock = lock::DataLock::take(data_dir)?;

@@ -53,7 +53,7 @@ pub async fn decide(
     bounded(&asked)?;
     let snapshot = doors.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
-    let (site, explain) = site_of(&doors, &snapshot, &parts.headers, key).await?;
+    let (site, explain) = site_of(&doors, &snapshot, &parts.headers, key)?;
     let said = asked
         .consent
         .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
@@ -112,7 +112,7 @@ pub async fn recommend(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let snapshot = doors.catalog.snapshot();
-    let (site, explain) = site_of(&doors, &snapshot, &headers, query.key.as_deref()).await?;
+    let (site, explain) = site_of(&doors, &snapshot, &headers, query.key.as_deref())?;
     // A server that names a visitor has settled consent itself; a browser's signal is heard here.
     let refused = connection::origin(&headers).is_some()
         && !consent::settle(&site.site, Said::default(), visitor::refuses(&headers)).personalization;
@@ -184,7 +184,7 @@ fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
 }
 
 /// The site of the key, and whether the asker may see explanations.
-async fn site_of<'s>(
+fn site_of<'s>(
     doors: &Doors,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,

@@ -83,7 +83,7 @@ async fn a_signed_person_is_known_on_the_next_browser_and_an_unsigned_one_is_not
 #[tokio::test]
 async fn the_secret_is_told_to_owners_and_their_programs_alone() {
     let app = shop().await;
-    let secret = json!({ "secret": app.site.secret });
+    let secret = json!({ "secret": &*app.site.secret });
     assert_eq!(app.operates(Operation::SiteSecret { site: app.site.id.0 }).await, secret);
     let path = app.path("secret");
     assert_eq!(app.with_key(Scope::Admin).await.get(&path).await.json(), secret);
@@ -92,7 +92,7 @@ async fn the_secret_is_told_to_owners_and_their_programs_alone() {
     app.with_key(Scope::Server).await.get(&path).await.refuses(403, "forbidden");
     app.door().get(&path).await.refuses(401, "unauthorized");
     let site = app.with_key(Scope::Admin).await.get(&format!("/api/v1/sites/{}", app.site.id)).await;
-    assert!(!site.text.contains(&app.site.secret), "never unasked");
+    assert!(!site.text.contains(&*app.site.secret), "never unasked");
     app.finish().await;
 }
 
