@@ -47,15 +47,29 @@ build: $(installed) $(FRONT) ## the release binary, target/release/ashna
 	cargo build --locked --release
 
 .PHONY: test
-test: test-rust test-front test-browser test-sdk ## every test, those in a real browser included
+test: test-rust test-load test-front test-browser test-sdk ## every test, those in a real browser included
 
 .PHONY: test-rust
 test-rust: $(installed) $(FRONT)
 	@echo '== tests of the service'
-	cargo test --locked --profile $(PROFILE)
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; \
+		cargo nextest run --locked --cargo-profile $(PROFILE) --profile $(if $(CI),ci,default); \
+		cargo test --locked --profile $(PROFILE) --doc; \
+	else \
+		set -x; \
+		cargo test --locked --profile $(PROFILE); \
+	fi
+
+.PHONY: test-load
+test-load:
+	@echo '== the verdict on load scenarios'
+	node --test load/
 
 .PHONY: test-front
 test-front: check-front browser
+	@echo '== tests of what the dashboard edits'
+	cd dashboard && npm test --silent
 	@echo '== tests of the tracker in a real browser'
 	cd tracker-js && npm run --silent size
 	cd tracker-js && npm test --silent
@@ -75,10 +89,11 @@ test-sdk: $(SDK_TESTS:%=%/$(installed)) $(installed) $(FRONT) browser
 	cd $(SDK_TESTS) && ASHNA_BINARY='$(abspath $(TEST_BINARY))' npm test --silent
 
 .PHONY: lint
-lint: $(FRONT) check-front ## formatting, clippy, dependencies, types
+lint: $(FRONT) check-front ## formatting, clippy, documentation, dependencies, types
 	@echo '== lints of the service'
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo fetch --locked --quiet && cargo deny --locked --offline check bans licenses sources; \
 	else echo 'lint: cargo-deny is missing, so licences and sources were not checked (cargo install --locked cargo-deny)'; fi

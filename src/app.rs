@@ -1,55 +1,62 @@
-//! The composition root: opens every room, joins the stories with channels, and stops them in order.
+//! The composition root: opens every part, joins the request flows with channels, and stops them in order.
 
 mod background;
 mod demo;
+mod gauges;
+mod health;
+mod installation;
 mod lock;
+mod parts;
 mod recover;
 mod reserve;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use self::background::IdKeeper;
 use anyhow::Context;
+pub use installation::adopt;
 use tokio::sync::watch;
 
+use self::{
+    background::IdKeeper,
+    gauges::Gauges,
+    parts::{Durable, Learning, Warehouse},
+};
 use crate::{
-    access::{Access, new_secret},
+    access::Access,
     catalog::Catalog,
     clock,
     collect::Collector,
-    config::{self, Config, Endpoint},
+    config::Config,
     control::Control,
     dedup::Dedup,
-    delivery::{Delivery, Progress},
-    engine::{self, Engine},
+    delivery::{Delivery, Guard, watch_space},
+    engine::{Engine, Space},
     geo::Geo,
     http::{
+        body::budget::Budget,
         rate::Rates,
         state::{Doors, Installation, Rooms},
     },
-    import::feeds::Feeds,
     ingest::Seal,
     journal::Journal,
-    learn::{self, Learn, Shows},
+    learn,
     mail::Mailer,
-    model::Position,
     personalize::Personalizer,
     privacy::Privacy,
-    profiles::{Profiles, reducer::SessionMinutes},
+    profiles::Profiles,
     removal::{self, Removal},
     reports::Reports,
     salts::Salts,
     store::Store,
-    tasks::Tasks,
-    telemetry::Metrics,
-    wire::admin::JournalCounts,
+    tasks::{Detached, Supervision, Tasks},
+    telemetry::{
+        Metrics,
+        health::{Component, Health, Serves},
+    },
 };
 
 /// A running service without its listeners.
@@ -64,11 +71,14 @@ pub struct App {
     pub front: Tasks,
     /// True once the warehouse's tables are up to date.
     pub warehouse: watch::Receiver<bool>,
+    supervision: Supervision,
+    service: Component,
     back: Tasks,
     engine_tasks: Tasks,
     journal: Arc<Journal>,
     dedup: Dedup,
     control: Control,
+    drain: Duration,
     shutdown: Duration,
     _lock: lock::DataLock,
 }
@@ -84,16 +94,22 @@ pub struct Start {
 
 impl App {
     /// Opens everything in `data_dir`. Returns when events can be taken; the warehouse may still be starting.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "parts are opened one by one, in the order in which they need each other"
-    )]
     pub async fn start(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
+        Self::open(config, data_dir, start).await.map_err(|error| reserve::explain(error, data_dir))
+    }
+
+    async fn open(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
         let lock = lock::DataLock::take(data_dir)?;
-        let metrics = Arc::new(Metrics::default());
+        let (metrics, health) = (Arc::new(Metrics::default()), Health::default());
+        let supervision = Supervision::new(health.clone(), metrics.failures.clone());
+        let service = health.component("service", Serves::Events);
+        let (mut back, mut engine_tasks) = (Tasks::under(&supervision), Tasks::under(&supervision));
 
-        let control = Control::open(data_dir).await?;
+        let control = parts::open_control(data_dir).await?;
+        let durable = Durable::open(config, data_dir, &metrics, &health, &mut back)?;
+        // Before anything is written into a control database that may not be the one it should be.
+        let owner = installation::bind(&control, &durable.journal, data_dir).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let mailer = Mailer::new(&config.smtp)?;
         let access =
@@ -103,71 +119,65 @@ impl App {
             demo::install(&catalog, origins).await?;
         }
 
-        let mut engine_tasks = Tasks::default();
-        let (engine, endpoint) = warehouse_at(config, data_dir, start.engine_program, &mut engine_tasks)?;
+        let Warehouse { engine, endpoint } =
+            Warehouse::open(config, data_dir, start.engine_program, &health, &mut engine_tasks)?;
         let store = Store::connect(endpoint, &config.clickhouse);
-
-        let (journal, dedup, ids_safe_below) = durable_rooms(config, data_dir)?;
-        let delivery = {
-            let safe = Arc::clone(&ids_safe_below);
-            // A record may go once its message id is safe elsewhere.
-            let keep_from = move || Position(safe.load(Ordering::Relaxed));
-            Delivery::open(data_dir, Arc::clone(&journal), store.clone(), &config.delivery, keep_from)?
+        let space = engine.is_some().then(|| Arc::new(parts::space(config, data_dir)));
+        let delivery = durable.delivery(config, data_dir, &store, space.as_ref(), &metrics)?;
+        health::watch_delivery(&health, &delivery);
+        let profiles = parts::live_profiles(config, &catalog, &durable.journal, &store);
+        let seal = parts::exposure_seal(&control).await?;
+        let feeds = parts::feeds(&catalog, &control, &config.feeds, &mut back);
+        let reporting = learn::Reporting {
+            metrics: metrics.learning.clone(),
+            component: Some(health.component("learning", Serves::Nothing)),
         };
-        let profiles = live_profiles(config, &catalog, &journal, &store);
-        let seal = exposure_seal(&control).await?;
-        let (mut back, feeds) = keeping(&catalog, &control, &config.feeds);
-        let learned = learning(config, (&control, &catalog), &store, &delivery, &mut back).await?;
-        recover::undelivered(&journal, (&profiles, &learned.0), *delivery.delivered().borrow())?;
+        let learning = Learning::open(config, &control, &catalog, &store, &delivery, reporting).await?;
+        let panics = &metrics.failures.hook_panics;
+        recover::undelivered(&durable.journal, (&profiles, &learning.learn), *delivery.delivered().borrow(), panics)?;
+        learning.run(&mut back);
+
         let salts = Arc::new(Salts::open(data_dir, clock::now()));
-        let collector = Collector::new(
-            config.ingest.clone(),
-            Arc::clone(&journal),
-            dedup.clone(),
-            (Arc::clone(&profiles), Arc::clone(&learned.0)),
-            places(&config.geo, &metrics, &mut back)?,
-            (Arc::clone(&salts), seal.clone()),
-            Arc::clone(&metrics),
-        );
-        let personalizer = Personalizer::new(
-            Arc::clone(&profiles),
-            learned,
-            seal,
-            &config.decide,
-            &config.profiles,
-            Arc::clone(&metrics),
-        );
+        let geo = parts::places(&config.geo, &metrics, &mut back)?;
+        let flows = Flows { config, durable: &durable, profiles: &profiles, learning: &learning, metrics: &metrics };
+        let collector = flows.collector(geo, &salts, &seal);
+        let personalizer = flows.personalizer(seal);
         let reports = Reports::new(store.clone(), config.ingest.session_minutes);
 
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
-        let privacy = Privacy::new(store.clone(), Arc::clone(&journal), Arc::clone(&profiles), &delivery);
-        let (ready, warehouse) = watch::channel(false);
-        let delivered = delivery.delivered();
-        back.spawn(
-            "profiles follow delivery",
-            background::follow_delivery(Arc::clone(&profiles), delivery.delivered(), back.stopping()),
-        );
-        let keeper = IdKeeper::new(&dedup, &journal, delivery.delivered(), ids_safe_below, data_dir);
-        back.spawn("message ids", keeper.run(back.stopping()));
-        back.spawn("warehouse", background::keep_warehouse(store.clone(), delivery, ready, back.stopping()));
-        back.spawn("salts", background::keep_salts(salts, back.stopping()));
-        back.spawn("profile reads", Arc::clone(&profiles).run(back.stopping()));
-
+        let privacy = Privacy::new(store.clone(), Arc::clone(&durable.journal), Arc::clone(&profiles), &delivery);
+        let keeper = IdKeeper::new(&durable.dedup, &durable.journal, &delivery, durable.ids_safe_below, data_dir);
+        let owner = background::Owner { id: owner, journal: engine.is_none().then(|| durable.journal.id()) };
+        let (waits, delivered, stored) = (delivery.waits(), delivery.delivered(), store.clone());
+        let following = Arc::clone(&profiles);
+        let warehouse = Background { store, salts, profiles: following, keeper, health: health.clone(), space, owner }
+            .run(delivery, &mut back);
+        let (journal, dedup) = (durable.journal, durable.dedup);
         let removal = keep_people(
             removal::Parts {
                 catalog: Arc::clone(&catalog),
                 access: Arc::clone(&access),
                 profiles: Arc::clone(&profiles),
                 control: control.clone(),
-                store,
+                store: stored,
                 journal: Arc::clone(&journal),
                 delivered,
             },
             &mut back,
         );
-
+        let gauges = Gauges {
+            metrics: Arc::clone(&metrics),
+            journal: Arc::clone(&journal),
+            dedup: dedup.clone(),
+            progress: progress.clone(),
+            waits,
+            profiles,
+            learn: learning.learn,
+            warehouse: warehouse.clone(),
+        };
         let doors = Doors::from(Rooms {
             server: config.server.clone(),
+            bodies: Budget::new(config.server.bodies_bytes_max),
             rates: Rates::new(&config.rate),
             access,
             catalog,
@@ -179,53 +189,78 @@ impl App {
             control: control.clone(),
             feeds,
             installation: Installation::new(&config.checks),
-            not_ready: {
-                let journal = Arc::clone(&journal);
-                Box::new(move || (!journal.has_room()).then_some("the journal is full"))
-            },
-            reports_ready: reading(&warehouse, |ready| ready),
+            health,
+            edits: Detached::here(&supervision),
             delivery: {
                 let journal = Arc::clone(&journal);
-                reading(&progress, move |progress| counts(&journal, progress))
+                Box::new(move || gauges::counts(&journal, *progress.borrow()))
             },
             quarantine,
-            refresh_gauges: {
-                let (metrics, journal, dedup) = (Arc::clone(&metrics), Arc::clone(&journal), dedup.clone());
-                let warehouse = warehouse.clone();
-                reading(&progress, move |now| refresh(&metrics, &journal, &dedup, now, &profiles, *warehouse.borrow()))
-            },
+            refresh_gauges: Box::new(move || gauges.refresh()),
             metrics,
         });
         Ok(Self {
             doors,
             setup_token,
             engine,
-            front: Tasks::default(),
+            front: Tasks::under(&supervision),
             warehouse,
+            supervision,
+            service,
             back,
             engine_tasks,
             journal,
             dedup,
             control,
+            drain: Duration::from_millis(config.server.drain_ms),
             shutdown: Duration::from_millis(config.server.shutdown_ms),
             _lock: lock,
         })
     }
 
+    /// Where failures of its tasks are reported.
+    pub const fn supervision(&self) -> &Supervision {
+        &self.supervision
+    }
+
+    /// Waits until a part failed without which the service cannot go on; says which and how. It is to be stopped
+    /// then, and started again.
+    pub async fn failed(&self) -> String {
+        self.supervision.fatal().await
+    }
+
+    /// Says on `/readyz` that the service stops, while everything is still answered for `server.drain_ms`: a load
+    /// balancer then sends its requests elsewhere before they would be refused.
+    pub async fn drain(&self) {
+        self.service.down("stopping", "the service is stopping");
+        tokio::time::sleep(self.drain).await;
+    }
+
     /// Stops in the order of the path: no more requests, everything durable, everything delivered that
     /// can be within `server.shutdown_ms`, then the engine. What is left waits in the journal.
     pub async fn stop(self) {
-        let (begun, share) = (Instant::now(), self.shutdown * 2 / 5);
+        self.service.down("stopping", "the service is stopping");
+        let (begun, share) = (Instant::now(), self.shutdown.saturating_mul(2) / 5);
         self.front.stop(share).await;
+        if tokio::time::timeout(share.saturating_sub(begun.elapsed()), self.doors.edits.idle()).await.is_err() {
+            tracing::warn!("some changes were not finished before the stop");
+        }
         self.back.stop(share).await;
         let (journal, dedup) = (self.journal, self.dedup);
+        // With the last of those who ask the warehouse go their connections to it: for idle ones that stay open the
+        // engine waits five seconds before it ends.
+        drop(self.doors);
         // Closing waits for the disk.
         let closed = tokio::task::spawn_blocking(move || {
             journal.close();
             dedup.sync(clock::steady())
         });
-        if let Ok(Err(error)) = closed.await {
-            tracing::warn!(%error, "message ids are read from the journal again at the next start");
+        match closed.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "message ids are read from the journal again at the next start");
+            }
+            Err(error) => tracing::error!(%error, "closing the journal failed"),
         }
         self.control.close().await;
         // What the others did not need is the engine's, which takes seconds to close what it has open.
@@ -236,128 +271,95 @@ impl App {
 
 /// What people and keys, and sites that are gone, need in the background.
 fn keep_people(parts: removal::Parts, tasks: &mut Tasks) -> Arc<Removal> {
-    let (access, stopping) = (Arc::clone(&parts.access), tasks.stopping());
-    tasks.spawn("people and keys", async move { access.keep(stopping).await });
+    let access = Arc::clone(&parts.access);
+    tasks.spawn_restarting("people_and_keys", move |stopping| {
+        let access = Arc::clone(&access);
+        async move { access.keep(stopping).await }
+    });
     let removal = Arc::new(Removal::new(parts));
-    let (erasing, stopping) = (Arc::clone(&removal), tasks.stopping());
-    tasks.spawn("removed sites", async move { erasing.run(stopping).await });
+    let erasing = Arc::clone(&removal);
+    tasks.spawn_restarting("removed_sites", move |stopping| {
+        let erasing = Arc::clone(&erasing);
+        async move { erasing.run(stopping).await }
+    });
     removal
 }
 
-/// What signs the draws of recommendations and knows them again; made once, kept in the control database.
-async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
-    Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))
+/// What the request flows of visitors' pages are made of.
+struct Flows<'a> {
+    config: &'a Config,
+    durable: &'a Durable,
+    profiles: &'a Arc<Profiles>,
+    learning: &'a Learning,
+    metrics: &'a Arc<Metrics>,
 }
 
-/// The tasks in the background, the catalogue's own the first of them.
-fn keeping(catalog: &Arc<Catalog>, control: &Control, config: &config::Feeds) -> (Tasks, Feeds) {
-    let mut back = Tasks::default();
-    let feeds = Feeds::new(Arc::clone(catalog), control.clone(), config);
-    back.spawn("feeds", feeds.clone().run(back.stopping()));
-    back.spawn("catalogue", Arc::clone(catalog).run(back.stopping()));
-    (back, feeds)
-}
-
-/// The journal and the message ids, in step with each other; and below which position the ids' own files
-/// have them all.
-fn durable_rooms(config: &Config, data_dir: &Path) -> anyhow::Result<(Arc<Journal>, Dedup, Arc<AtomicU64>)> {
-    let (journal, recovery) = Journal::open(&data_dir.join("journal"), &config.journal)?;
-    recover::report(&recovery);
-    let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::steady())?;
-    recover::message_ids(&journal, &dedup, opened.complete)?;
-    Ok((Arc::new(journal), dedup, Arc::new(AtomicU64::new(opened.complete.0))))
-}
-
-/// The embedded engine, or the server that the owner named.
-fn warehouse_at(
-    config: &Config,
-    data_dir: &Path,
-    program: Option<PathBuf>,
-    tasks: &mut Tasks,
-) -> anyhow::Result<(Option<Engine>, watch::Receiver<Endpoint>)> {
-    if let Some(endpoint) = config.clickhouse.endpoint() {
-        let (_, endpoint) = watch::channel(endpoint);
-        return Ok((None, endpoint));
+impl Flows<'_> {
+    fn collector(&self, geo: Arc<Geo>, salts: &Arc<Salts>, seal: &Seal) -> Collector {
+        Collector::new(
+            self.config.ingest.clone(),
+            Arc::clone(&self.durable.journal),
+            self.durable.dedup.clone(),
+            (Arc::clone(self.profiles), Arc::clone(&self.learning.learn)),
+            geo,
+            (Arc::clone(salts), seal.clone()),
+            Arc::clone(self.metrics),
+        )
     }
-    let options = engine::Options { engine: &config.engine, data_dir, database: &config.clickhouse.database, program };
-    let engine = Engine::start(&options, tasks)?;
-    let endpoint = engine.endpoint();
-    Ok((Some(engine), endpoint))
+
+    fn personalizer(&self, seal: Seal) -> Personalizer {
+        Personalizer::new(
+            Arc::clone(self.profiles),
+            (Arc::clone(&self.learning.learn), Arc::clone(&self.learning.shows)),
+            seal,
+            &self.config.decide,
+            &self.config.profiles,
+            Arc::clone(self.metrics),
+        )
+    }
 }
 
-/// The database of places, and the task that takes up a new one.
-fn places(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> anyhow::Result<Arc<Geo>> {
-    let geo = Arc::new(Geo::open((!config.database.is_empty()).then(|| Path::new(&config.database)))?);
-    let look_every = Duration::from_secs(config.refresh_seconds);
-    tasks.spawn("places", background::keep_places(Arc::clone(&geo), look_every, Arc::clone(metrics), tasks.stopping()));
-    Ok(geo)
+/// What runs beside the requests from the start to the stop.
+struct Background {
+    store: Store,
+    salts: Arc<Salts>,
+    profiles: Arc<Profiles>,
+    keeper: IdKeeper,
+    health: Health,
+    /// The embedded engine's disk.
+    space: Option<Arc<Space>>,
+    /// The installation that may use the warehouse.
+    owner: background::Owner,
 }
 
-/// Live profiles; some sites choose themselves what silence ends a session.
-fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &Store) -> Arc<Profiles> {
-    let sites = catalog.cell();
-    let chosen: SessionMinutes = Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
-    let minutes = config.ingest.session_minutes;
-    Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()))
-}
-
-/// What learns, with what it was tuned to before, and what counts what was shown.
-async fn learning(
-    config: &Config,
-    (control, catalog): (&Control, &Catalog),
-    store: &Store,
-    delivery: &Delivery,
-    tasks: &mut Tasks,
-) -> anyhow::Result<(Arc<Learn>, Arc<Shows>)> {
-    let (minutes, delivered) = (config.ingest.session_minutes, Some(delivery.delivered()));
-    let learn = Arc::new(
-        Learn::open(store.clone(), control.clone(), &config.learn, minutes, delivered, catalogues(catalog)).await?,
-    );
-    let shows = Arc::new(Shows::new(store.clone()));
-    tasks.spawn("learn", Arc::clone(&learn).run(tasks.stopping()));
-    tasks.spawn("what was shown", Arc::clone(&shows).run(tasks.stopping()));
-    Ok((learn, shows))
-}
-
-/// Reads the items of every site as they are now.
-fn catalogues(catalog: &Catalog) -> learn::Catalogues {
-    let sites = catalog.cell();
-    Arc::new(move || sites.load().sites.iter().map(|(id, site)| (*id, Arc::clone(&site.items))).collect())
-}
-
-/// A closure that reads a watched value each time it is called.
-fn reading<T: Copy + Send + Sync + 'static, R>(
-    watched: &watch::Receiver<T>,
-    read: impl Fn(T) -> R + Send + Sync + 'static,
-) -> Box<dyn Fn() -> R + Send + Sync> {
-    let watched = watched.clone();
-    Box::new(move || read(*watched.borrow()))
-}
-
-fn counts(journal: &Journal, progress: Progress) -> JournalCounts {
-    let Progress { inserted, quarantined, .. } = progress;
-    let kept = journal.next().0;
-    JournalCounts { kept, inserted, quarantined, waiting: kept.saturating_sub(inserted + quarantined) }
-}
-
-fn refresh(
-    metrics: &Metrics,
-    journal: &Journal,
-    dedup: &Dedup,
-    progress: Progress,
-    profiles: &Profiles,
-    store_up: bool,
-) {
-    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let (records, stats) = (counts(journal, progress), profiles.stats());
-    metrics.journal_kept.set(whole(records.kept));
-    metrics.journal_inserted.set(whole(records.inserted));
-    metrics.journal_quarantined.set(whole(records.quarantined));
-    metrics.journal_waiting.set(whole(records.waiting));
-    metrics.journal_bytes.set(whole(journal.disk_bytes()));
-    let (current, sealed) = dedup.memory_bytes();
-    metrics.dedup_memory_bytes.set(whole(current + sealed));
-    metrics.store_up.set(store_up.into());
-    metrics.profiles_cached.set(whole(stats.cached));
-    metrics.profiles_waiting_events.set(whole(stats.pending_events));
+impl Background {
+    /// Starts all of it; the answer turns true once the warehouse's tables are up to date.
+    fn run(self, delivery: Delivery, tasks: &mut Tasks) -> watch::Receiver<bool> {
+        let Self { store, salts, profiles, keeper, health, space, owner } = self;
+        let (ready, warehouse) = watch::channel(false);
+        let (delivered, following) = (delivery.delivered(), Arc::clone(&profiles));
+        tasks.spawn_restarting("profile_release", move |stopping| {
+            background::follow_delivery(Arc::clone(&following), delivered.clone(), stopping)
+        });
+        let keeper = Arc::new(keeper);
+        tasks.spawn_restarting("message_ids", move |stopping| Arc::clone(&keeper).run(stopping));
+        if let Some(space) = &space {
+            let watched = Arc::clone(space);
+            tasks.spawn_restarting("engine_disk", move |stopping| watch_space(Arc::clone(&watched), stopping));
+            let (guarded, asked) = (Arc::clone(space), store.clone());
+            tasks.spawn_restarting("engine_parts", move |stopping| {
+                Guard::new(asked.clone(), Arc::clone(&guarded)).run(stopping)
+            });
+        }
+        let component = health.component("warehouse", Serves::Reports);
+        component.down("warehouse_starting", "the warehouse is starting");
+        // Delivery's state is its checkpoint on disk, and others hold its channels: after a failure the whole process
+        // begins from the checkpoint, which is the one way of going on that every kill has tested.
+        tasks.spawn_fatal("delivery_loop", move |stopping| {
+            background::keep_warehouse(store, delivery, space, owner, (ready, component), stopping)
+        });
+        tasks.spawn_restarting("salts", move |stopping| background::keep_salts(Arc::clone(&salts), stopping));
+        tasks.spawn_restarting("profile_reads", move |stopping| Arc::clone(&profiles).run(stopping));
+        warehouse
+    }
 }

@@ -1,11 +1,13 @@
 //! The commands of the binary.
 
+mod adopt;
 mod audit;
 mod doctor;
 mod evaluate;
 mod import;
 mod intake;
 mod key;
+mod open_files;
 mod quarantine;
 mod reach;
 mod seed;
@@ -87,6 +89,9 @@ enum Command {
     Quarantine(quarantine::Command),
     /// Bring the warehouse's tables up to date.
     Migrate,
+    /// Make this control database the owner of the journal and the warehouse, after the one they belonged to was lost.
+    /// New sites get numbers that neither has seen. The service must not be running.
+    Adopt,
     /// Check the settings and print them as they take effect.
     CheckConfig,
     /// Print the description of the private API.
@@ -151,6 +156,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Visitor(command) => visitor::run(&config, common, command).await,
         Command::Migrate => migrate(&config, common).await,
+        Command::Adopt => adopt::run(&config, common).await,
         Command::CheckConfig => {
             let text = format!("{config:#?}");
             tell(common, &Value::from(text.clone()), &text)

@@ -2,7 +2,7 @@
 //!
 //! Judged by `ingest`, looked up in `dedup`, made durable by `journal`, folded into live profiles,
 //! answered. Nothing is acknowledged before its fsync; an event ends in exactly one counted outcome.
-//! A batch that cannot be made durable is not counted at all: nothing was promised, the sender tries again.
+//! What cannot be made durable is not counted at all: nothing was promised, the sender tries again.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -20,6 +20,7 @@ use crate::{
     profiles::{Profiles, reducer},
     salts::Salts,
     store::rows,
+    tasks::contained,
     telemetry::{Metrics, Outcome},
     wire::collect::Batch,
 };
@@ -139,7 +140,9 @@ impl Collector {
     /// Takes one request's events; returns when what is kept is on disk.
     ///
     /// # Errors
-    /// When that cannot be promised now. Nothing of the request is then counted.
+    /// When that cannot be promised now: the sender sends all of it again. What is durable by then, if anything, is
+    /// counted as received and kept, and the events sent again as duplicates; nothing else of the request is counted,
+    /// so that every counted event has one outcome.
     pub async fn take(&self, arrival: Arrival<'_, '_>) -> Result<Collected, CollectError> {
         let Judged { mut outcome, mut records, kept, copies, session } = self.0.judge(&arrival);
         if !kept.is_empty() {
@@ -293,6 +296,20 @@ impl Rooms {
         }
     }
 
+    /// Into the live profile and into what is learned. This runs on the journal's thread, which all events need: a
+    /// panic costs this one update, and the profile is read from the store again.
+    fn fold(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
+        let folded = contained("folding an event into its profile", &self.metrics.failures.hook_panics, || {
+            self.profiles.apply(site, visitor, event);
+            self.learn.hear(site, visitor, event);
+        });
+        if folded.is_none() {
+            contained("forgetting a profile", &self.metrics.failures.hook_panics, || {
+                self.profiles.forget(site, visitor);
+            });
+        }
+    }
+
     /// What follows durability: the ids are known from now on, and the very next decision sees the events.
     fn remember(&self, site: SiteId, first: Position, kept: Vec<Kept>) {
         let durable = kept.len() as u64;
@@ -302,8 +319,7 @@ impl Rooms {
             one.reservation.keep(position);
             if let Some(event) = one.folded {
                 let event = ProfileEvent { position, ..event };
-                self.profiles.apply(site, one.visitor, &event);
-                self.learn.hear(site, one.visitor, &event);
+                self.fold(site, one.visitor, &event);
             }
         }
     }

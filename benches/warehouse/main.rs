@@ -17,7 +17,10 @@ use std::{
 use ashna::{
     app::{App, Start},
     config::Config,
-    http::{entry, serve::serve},
+    http::{
+        entry,
+        serve::{Settings, serve},
+    },
     model::Site,
     store::Store,
 };
@@ -51,9 +54,11 @@ impl Service {
         app.warehouse.clone().wait_for(|ready| *ready).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let serving = serve(listener, entry(app.doors.clone()), app.front.stopping(), Duration::from_secs(1));
-        app.front.spawn("http", serving);
-        let site = app.doors.catalog.add_site("Shop", &[ORIGIN.to_owned()], false).await?;
+        let metrics = app.doors.metrics.connections.clone();
+        let settings = Settings::new(&config.server, 4096, metrics, app.supervision().clone());
+        let way_in = entry(app.doors.clone());
+        app.front.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
+        let site = app.doors.catalog.add_site("bench", "Shop", &[ORIGIN.to_owned()], false).await?;
         let engine = app.engine.as_ref().map(ashna::engine::Engine::endpoint);
         let endpoint = engine.ok_or_else(|| anyhow::anyhow!("the embedded engine is measured"))?;
         let store = Store::connect(endpoint, &config.clickhouse);

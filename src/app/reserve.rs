@@ -1,7 +1,7 @@
 //! A little room on the disk that nobody else can take.
 //!
 //! On a disk that is full to the last byte the journal can only be drained and let go if message ids can
-//! still be written. So a file holds the room they need, is deleted when they find none, and is made again
+//! still be written, and the service only started again if the control database can be opened. So a file holds the room they need, is deleted when they find none, and is made again
 //! when there is plenty.
 
 use std::{
@@ -14,6 +14,25 @@ use std::{
 const BYTES: u64 = 4 * 1024 * 1024;
 /// It is made only when this many times its size is free.
 const PLENTY: u64 = 4;
+
+/// With less than this a start is likely to fail.
+const SCARCE: u64 = 1024 * 1024;
+
+fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(directory)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Says of a start that failed that the disk is full, where it is: what failed first seldom does.
+pub fn explain(error: anyhow::Error, data_dir: &Path) -> anyhow::Error {
+    match free_bytes(data_dir) {
+        Ok(free) if free < SCARCE => error.context(format!(
+            "the disk of {} is full ({free} bytes are free): make room and start again",
+            data_dir.display()
+        )),
+        _ => error,
+    }
+}
 
 /// The file `reserve` in the data directory.
 #[derive(Debug)]
@@ -41,9 +60,13 @@ impl Reserve {
         }
     }
 
+    /// Whether a start may find too little room for itself.
+    pub fn is_needed(&self) -> bool {
+        free_bytes(self.path.parent().unwrap_or(Path::new("."))).is_ok_and(|free| free < SCARCE)
+    }
+
     fn make(&self) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(self.path.parent().unwrap_or(Path::new(".")))?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < BYTES * PLENTY {
+        if free_bytes(self.path.parent().unwrap_or(Path::new(".")))? < BYTES * PLENTY {
             return Ok(());
         }
         let file = File::create(&self.path)?;

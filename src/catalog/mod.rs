@@ -5,6 +5,8 @@
 //! an edit. Example: `catalog.put_offer(site, offer).await?` and the next decision may show it.
 
 mod edit;
+mod funnels;
+mod search;
 mod stock;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ pub mod shelf;
 pub mod snapshot;
 
 pub use edit::Change;
+pub use search::{Page, Search};
 use snapshot::Items;
 pub use snapshot::{SiteSnapshot, Snapshot};
 pub use stock::{Shown, Upserted};
@@ -35,6 +38,7 @@ pub struct Catalog {
     current: Arc<ArcSwap<Snapshot>>,
     /// One edit at a time: each compiles from what the one before stored.
     editing: tokio::sync::Mutex<stock::Working>,
+    searching: search::Searching,
 }
 
 /// Why a change was not made.
@@ -46,6 +50,9 @@ pub enum CatalogError {
     /// It cannot be used; the message says what to mend.
     #[error("{0}")]
     Invalid(String),
+    /// It exists already; the message says what.
+    #[error("{0}")]
+    Taken(String),
     /// The control database failed.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -80,6 +87,7 @@ impl Catalog {
             control,
             current: Arc::new(ArcSwap::from_pointee(Snapshot::of(sites))),
             editing: tokio::sync::Mutex::default(),
+            searching: search::Searching::default(),
         })
     }
 

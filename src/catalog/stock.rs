@@ -42,9 +42,19 @@ pub enum Shown {
     Soon,
 }
 
+/// Changes of items by one program or person are noted once in this time: a shop that sends every change of stock would
+/// otherwise push everything else out of the audit log.
+const NOTED_EVERY: Duration = Duration::from_mins(10);
+/// Who changed items is remembered for so many; beyond it, each change is noted.
+const NOTED_MAX: usize = 10_000;
+
 /// The items of each site as stored, which visitors may see a moment later.
 #[derive(Debug, Default)]
-pub(super) struct Working(HashMap<SiteId, Stock>);
+pub(super) struct Working {
+    stocks: HashMap<SiteId, Stock>,
+    /// When a change of items was last noted, by site, who made it and what it was.
+    noted: HashMap<(SiteId, String, &'static str), Instant>,
+}
 
 #[derive(Debug)]
 struct Stock {
@@ -56,25 +66,41 @@ struct Stock {
 
 impl Working {
     pub(super) fn forget(&mut self, site: SiteId) {
-        self.0.remove(&site);
+        self.stocks.remove(&site);
+        self.noted.retain(|(known, ..), _| *known != site);
     }
 
     fn of(&mut self, site: &SiteSnapshot) -> &mut Stock {
-        self.0.entry(site.site.id).or_insert_with(|| Stock {
+        self.stocks.entry(site.site.id).or_insert_with(|| Stock {
             items: Arc::clone(&site.items),
             changed: Vec::new(),
             shown: Instant::now(),
         })
     }
+
+    /// Whether a change of items is to be noted, which it is then taken to be.
+    fn is_news(&mut self, site: SiteId, by: &str, action: &'static str) -> bool {
+        if self.noted.len() >= NOTED_MAX {
+            self.noted.retain(|_, at| at.elapsed() < NOTED_EVERY);
+        }
+        let key = (site, by.to_owned(), action);
+        let news = self.noted.get(&key).is_none_or(|at| at.elapsed() >= NOTED_EVERY);
+        if news && self.noted.len() < NOTED_MAX {
+            self.noted.insert(key, Instant::now());
+        }
+        news
+    }
 }
 
 impl Catalog {
-    /// Stores items, replacing those with the same id; bad ones are refused one by one.
+    /// Stores items, replacing those with the same id; bad ones are refused one by one. The change is noted as
+    /// made by `by`, unless the caller notes the whole of which it is a piece.
     ///
     /// # Errors
     /// When there is no such site, or the control database failed and nothing was stored.
     pub async fn put_items(
         &self,
+        by: Option<&str>,
         id: SiteId,
         items: Vec<Result<ItemBody, ItemFlaw>>,
         shown: Shown,
@@ -102,6 +128,11 @@ impl Catalog {
         if shown == Shown::AtOnce || stock.shown.elapsed() >= SHOWN_EVERY {
             self.show(&site, stock);
         }
+        if let Some(by) = by.filter(|_| upserted.stored > 0)
+            && working.is_news(id, by, "change items")
+        {
+            self.note(by, id, "change items", &format!("{} items", upserted.stored)).await?;
+        }
         Ok(upserted)
     }
 
@@ -109,7 +140,7 @@ impl Catalog {
     ///
     /// # Errors
     /// When there is no such site, or the control database failed.
-    pub async fn delete_item(&self, id: SiteId, item: &str) -> Result<bool, CatalogError> {
+    pub async fn delete_item(&self, by: &str, id: SiteId, item: &str) -> Result<bool, CatalogError> {
         let mut working = self.editing.lock().await;
         let site = self.site(id)?;
         let existed = self.control.delete_item(id, item).await?;
@@ -118,6 +149,9 @@ impl Catalog {
             stock.changed.push(number);
         }
         self.show(&site, stock);
+        if existed && working.is_news(id, by, "delete item") {
+            self.note(by, id, "delete item", item).await?;
+        }
         Ok(existed)
     }
 
@@ -133,7 +167,7 @@ impl Catalog {
         for piece in items.chunks(2000) {
             let known = piece.iter().filter_map(|item| stored.get(item)).filter(|item| item.available);
             let gone = known.map(|item| Ok(ItemBody { available: false, ..ItemBody::from(item) })).collect();
-            withdrawn += self.put_items(id, gone, Shown::Soon).await?.stored;
+            withdrawn += self.put_items(None, id, gone, Shown::Soon).await?.stored;
         }
         Ok(withdrawn)
     }
@@ -142,7 +176,7 @@ impl Catalog {
     pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
         while !stopping.sleep(SHOWN_EVERY / 2).await {
             let mut working = self.editing.lock().await;
-            for (id, stock) in working.0.iter_mut().filter(|(_, stock)| !stock.changed.is_empty()) {
+            for (id, stock) in working.stocks.iter_mut().filter(|(_, stock)| !stock.changed.is_empty()) {
                 if let Ok(site) = self.site(*id) {
                     self.show(&site, stock);
                 }

@@ -1,6 +1,7 @@
-//! `ashna serve`: the service in the foreground, until Ctrl-C or SIGTERM.
+//! `ashna serve`: the service in the foreground, until Ctrl-C, SIGTERM or SIGHUP, or until a part fails that it cannot
+//! do without.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
@@ -9,11 +10,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::say;
+use super::{open_files, say};
 use crate::{
     app::{App, Start},
     config::Config,
-    http,
+    http::{self, serve},
 };
 
 /// How to serve.
@@ -33,6 +34,9 @@ pub struct Options {
     demo: bool,
 }
 
+/// Of the metrics' own listener.
+const METRICS_CONNECTIONS_MAX: usize = 64;
+
 pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyhow::Result<()> {
     if let Some(listen) = options.listen {
         config.server.listen = listen;
@@ -43,9 +47,12 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     if let Some(url) = options.clickhouse_url {
         config.clickhouse.url = url;
     }
+    let open_files = open_files::raise();
     // Signals that come while everything opens must not be lost.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // There is nothing to read again that is not noticed by itself; a terminal that is gone is a stop.
+    let mut hangup = signal(SignalKind::hangup())?;
 
     let listener = listen(&config.server.listen)?;
     let address = listener.local_addr()?;
@@ -57,25 +64,34 @@ pub async fn run(mut config: Config, data_dir: &Path, options: Options) -> anyho
     let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
     let metrics =
         (!config.server.metrics_listen.is_empty()).then(|| listen(&config.server.metrics_listen)).transpose()?;
-    let limit = Duration::from_millis(config.server.shutdown_ms * 3 / 10);
-    let entry = http::entry(app.doors.clone());
-    let stopping = app.front.stopping();
-    app.front.spawn("http", http::serve::serve(listener, entry, stopping, limit));
-    let stopping = app.front.stopping();
-    app.front.spawn("commands", http::local::serve(socket, app.doors.clone(), stopping));
+    let counted = app.doors.metrics.connections.clone();
+    let settings = serve::Settings::new(&config.server, open_files, counted, app.supervision().clone());
+    let (entry, serving) = (http::entry(app.doors.clone()), settings.clone());
+    app.front.spawn_fatal("http", move |stopping| serve::serve(listener, entry, stopping, serving));
+    let (socket, doors) = (Arc::new(socket), app.doors.clone());
+    app.front
+        .spawn_restarting("commands", move |stopping| http::local::serve(Arc::clone(&socket), doors.clone(), stopping));
     if let Some(listener) = metrics {
-        let stopping = app.front.stopping();
         let entry = http::metrics_entry(app.doors.clone());
-        app.front.spawn("metrics", http::serve::serve(listener, entry, stopping, limit));
+        let settings = settings.at_most(METRICS_CONNECTIONS_MAX);
+        app.front.spawn_fatal("metrics", move |stopping| serve::serve(listener, entry, stopping, settings));
     }
     greet(&base, options.demo, app.setup_token.as_deref())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let failed = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        _ = hangup.recv() => None,
+        why = app.failed() => Some(why),
+    };
+    if failed.is_none() {
+        tracing::info!("stopping");
+        app.drain().await;
     }
-    tracing::info!("stopping");
     app.stop().await;
-    Ok(())
+    match failed {
+        None => Ok(()),
+        Some(why) => anyhow::bail!("{why}; the service has stopped and must be started again"),
+    }
 }
 
 fn listen(address: &str) -> anyhow::Result<TcpListener> {

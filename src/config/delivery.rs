@@ -16,4 +16,6 @@ pub struct Delivery {
     pub retry_backoff_ms: u64,
     /// `delivery.retry_backoff_max_ms`.
     pub retry_backoff_max_ms: u64,
+    /// `delivery.quarantine_bytes_max`.
+    pub quarantine_bytes_max: u64,
 }

@@ -17,8 +17,12 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// `server.body_bytes_max`.
     pub body_bytes_max: usize,
+    /// `server.bodies_bytes_max`.
+    pub bodies_bytes_max: usize,
     /// `server.decompression_ratio_max`.
     pub decompression_ratio_max: usize,
+    /// `server.drain_ms`.
+    pub drain_ms: u64,
     /// `server.shutdown_ms`.
     pub shutdown_ms: u64,
 }

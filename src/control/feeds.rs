@@ -1,6 +1,6 @@
 //! Feeds: what the owner says, how the last visit went, and which items came from them.
 
-use sqlx::Row;
+use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
 use crate::model::{
@@ -25,21 +25,13 @@ impl Control {
     /// Every feed.
     pub async fn feeds(&self) -> Result<Vec<FeedRow>, ControlError> {
         let rows = sqlx::query("SELECT * FROM feeds ORDER BY site_id").fetch_all(&self.pool).await?;
-        let unreadable = |e: serde_json::Error| ControlError::unreadable("feed", e);
-        rows.iter()
-            .map(|row| {
-                Ok(FeedRow {
-                    site: SiteId(row.try_get("site_id")?),
-                    settings: serde_json::from_str(row.try_get("settings")?).map_err(unreadable)?,
-                    state: serde_json::from_str(row.try_get("state")?).map_err(unreadable)?,
-                    requested: match row.try_get::<i64, _>("requested")? {
-                        0 => None,
-                        2 => Some(FeedRequest::Confirm),
-                        _ => Some(FeedRequest::Fetch),
-                    },
-                })
-            })
-            .collect()
+        rows.iter().map(read).collect()
+    }
+
+    /// One site's feed.
+    pub async fn feed(&self, site: SiteId) -> Result<Option<FeedRow>, ControlError> {
+        let row = sqlx::query("SELECT * FROM feeds WHERE site_id = ?").bind(site.0).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
     }
 
     /// Stores what the owner says; what is known of another address is forgotten.
@@ -105,4 +97,18 @@ impl Control {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+fn read(row: &SqliteRow) -> Result<FeedRow, ControlError> {
+    let unreadable = |e: serde_json::Error| ControlError::unreadable("feed", e);
+    Ok(FeedRow {
+        site: SiteId(row.try_get("site_id")?),
+        settings: serde_json::from_str(row.try_get("settings")?).map_err(unreadable)?,
+        state: serde_json::from_str(row.try_get("state")?).map_err(unreadable)?,
+        requested: match row.try_get::<i64, _>("requested")? {
+            0 => None,
+            2 => Some(FeedRequest::Confirm),
+            _ => Some(FeedRequest::Fetch),
+        },
+    })
 }

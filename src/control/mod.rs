@@ -11,6 +11,8 @@ mod people;
 mod recommending;
 mod site_removal;
 mod sites;
+#[cfg(test)]
+mod tests;
 mod tuned;
 #[cfg(test)]
 mod upgrade_tests;
@@ -112,6 +114,30 @@ impl Control {
             .execute(&self.pool)
             .await?;
         Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(&self.pool).await?)
+    }
+
+    /// A named setting, if it was ever set.
+    pub async fn known_setting(&self, name: &str) -> Result<Option<String>, ControlError> {
+        Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// New sites get numbers above this one, as they do above every number that was ever given.
+    pub async fn number_sites_beyond(&self, highest: u32) -> Result<(), ControlError> {
+        sqlx::query("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'sites'")
+            .bind(highest)
+            .execute(&self.pool)
+            .await?;
+        sqlx::query(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'sites', ? \
+             WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'sites')",
+        )
+        .bind(highest)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Sets a named setting, whatever it was.

@@ -33,6 +33,12 @@ impl Control {
         rows.iter().map(read).collect()
     }
 
+    /// One site as it is stored.
+    pub async fn site(&self, id: SiteId) -> Result<Option<Site>, ControlError> {
+        let row = sqlx::query("SELECT * FROM sites WHERE id = ?").bind(id.0).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
     /// Adds a site and gives it its number.
     pub async fn add_site(&self, new: &NewSite) -> Result<Site, ControlError> {
         let row = sqlx::query(

@@ -2,7 +2,7 @@
 //!
 //! The same stretch always gives the same rows, or the token that stands for it would lie. Blocks on the disk.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{collections::HashSet, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -23,6 +23,8 @@ pub(super) struct Stretch {
     /// What will not be sent at all: not a row, or lost.
     pub(super) unfit: Vec<Entry>,
     pub(super) unfit_records: u64,
+    /// Those of them that the journal lost: the warehouse may have them from an earlier attempt.
+    pub(super) lost_records: u64,
     /// The first row's record, to be quarantined when it is alone and refused.
     pub(super) first: Option<(Position, Bytes)>,
 }
@@ -30,6 +32,8 @@ pub(super) struct Stretch {
 /// Where a stretch ends.
 enum End<'c> {
     At(Position),
+    /// Where a batch is full, but not behind this position; without the records that are in quarantine.
+    Within(Cut<'c>, Position, &'c HashSet<Position>),
     /// Where a batch is full, or the journal's durable end.
     Full(Cut<'c>),
 }
@@ -52,6 +56,16 @@ impl Gatherer {
         self.gather(start, End::Full(Cut::new(config)))
     }
 
+    /// A batch of what was delivered from `range.start` on, without the records in `refused`.
+    pub(super) fn delivered(
+        &mut self,
+        range: &Range<Position>,
+        config: &config::Delivery,
+        refused: &HashSet<Position>,
+    ) -> io::Result<Stretch> {
+        self.gather(range.start, End::Within(Cut::new(config), range.end, refused))
+    }
+
     /// Exactly this stretch.
     pub(super) fn exactly(&mut self, range: Range<Position>) -> io::Result<Stretch> {
         let stretch = self.gather(range.start, End::At(range.end))?;
@@ -72,6 +86,8 @@ impl Gatherer {
             let wanted = match &end {
                 End::At(end) if at >= *end => break,
                 End::At(end) => usize::try_from(end.0 - at.0).unwrap_or(usize::MAX),
+                End::Within(cut, end, _) if cut.is_full() || at >= *end => break,
+                End::Within(cut, end, _) => cut.events_left().min(usize::try_from(end.0 - at.0).unwrap_or(usize::MAX)),
                 End::Full(cut) if cut.is_full() => break,
                 End::Full(cut) => cut.events_left(),
             };
@@ -79,8 +95,14 @@ impl Gatherer {
                 Ok(records) if records.is_empty() => break,
                 Ok(records) => {
                     for record in records {
-                        // The reader is then ahead, and is placed anew for the next stretch.
-                        if let End::Full(cut) = &mut end
+                        if let End::Within(_, _, refused) = &end
+                            && refused.contains(&record.position)
+                        {
+                            stretch.rows.range.end = record.position.plus(1);
+                            continue;
+                        }
+                        // The reader is then ahead, and is placed again for the next stretch.
+                        if let End::Full(cut) | End::Within(cut, ..) = &mut end
                             && !cut.takes(record.payload.first().copied(), record.payload.len())
                         {
                             break 'full;
@@ -90,11 +112,11 @@ impl Gatherer {
                 }
                 Err(ReadError::Lost(lost)) => {
                     let lost = match end {
-                        End::At(end) => lost.start..lost.end.min(end),
+                        End::At(end) | End::Within(_, end, _) => lost.start..lost.end.min(end),
                         End::Full(_) => lost,
                     };
                     stretch.put_lost(self.journal.id(), &lost);
-                    if matches!(end, End::Full(_)) {
+                    if !matches!(end, End::At(_)) {
                         break;
                     }
                 }
@@ -109,8 +131,8 @@ impl Gatherer {
 
 impl Stretch {
     fn begin(journal: u64, start: Position) -> Self {
-        let rows = Rows { version: 0, journal, range: start..start, pieces: Vec::new(), count: 0 };
-        Self { rows, unfit: Vec::new(), unfit_records: 0, first: None }
+        let rows = Rows { version: 0, journal, range: start..start, pieces: Vec::new(), count: 0, epoch: 0 };
+        Self { rows, unfit: Vec::new(), unfit_records: 0, lost_records: 0, first: None }
     }
 
     /// Adds a record as a row, unless it is none.
@@ -129,9 +151,27 @@ impl Stretch {
         }
     }
 
+    /// How many of the records that the journal lost are stored, when so many different rows of the range are.
+    pub(super) fn found_of_lost(&self, stored: u64) -> Option<u64> {
+        let found = stored.checked_sub(self.rows.count as u64)?;
+        (found > 0 && found <= self.lost_records).then_some(found)
+    }
+
+    /// So many of the records that the journal lost are stored: they are not refused.
+    pub(super) fn forgive(&mut self, mut records: u64) {
+        self.unfit_records -= records;
+        for entry in self.unfit.iter_mut().filter(|entry| entry.payload.is_empty()) {
+            let some = records.min(entry.records);
+            entry.records -= some;
+            records -= some;
+        }
+        self.unfit.retain(|entry| entry.records > 0);
+    }
+
     fn put_lost(&mut self, journal: u64, lost: &Range<Position>) {
         self.rows.range.end = lost.end;
         self.unfit_records += lost.end.0 - lost.start.0;
+        self.lost_records += lost.end.0 - lost.start.0;
         self.unfit.push(Entry::lost(journal, lost));
     }
 }

@@ -1,8 +1,10 @@
 //! STORY: how kept events get from the journal into the warehouse, each exactly once.
 //!
-//! It tails the journal from the delivered checkpoint, cuts a batch, writes down which stretch it is
+//! It tails the journal from the delivered checkpoint, cuts a batch, writes down which range it is
 //! about to send ([`state`]), sends it, and moves the checkpoint. A crash anywhere sends the same
-//! stretch again under the same token, and the store recognizes it. What the warehouse refuses for
+//! range again under the same token, and the store recognizes it. Recognized is not whole: what was sent
+//! before, or while the disk was short of room ([`room`]), is counted and read, removed where it is something else, and
+//! sent under a new token ([`flight`]); what was delivered and is doubted later as well ([`prove`]). What the warehouse refuses for
 //! its content is halved until the bad row stands alone and goes to [`quarantine`] with the reason.
 //! It must never drop a record in silence: `kept = inserted + quarantined + waiting`, over positions,
 //! holds at every moment and across restarts.
@@ -17,8 +19,11 @@
 mod batcher;
 mod flight;
 mod gather;
+mod guard;
+mod prove;
 mod quarantine;
 mod replay;
+mod room;
 mod send;
 mod state;
 
@@ -27,11 +32,14 @@ use std::{path::Path, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
 use flight::Pause;
+pub use guard::{Guard, watch_space};
+use prove::Doubts;
 use quarantine::Quarantine;
 pub use replay::{Listed, Replay, ReplayError, Replayed};
+use room::Room;
 pub use send::Delivery;
 
-use crate::{config, journal::Journal, model::Position, store::Store};
+use crate::{config, engine::Space, journal::Journal, model::Position, store::Store, telemetry::Counter};
 
 /// How far delivery is. Over positions of the journal, persisted with the checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +50,50 @@ pub struct Progress {
     pub inserted: u64,
     /// Records that are in quarantine, those that the journal lost included.
     pub quarantined: u64,
+}
+
+/// What delivery waits for, other than events and the warehouse's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Room on the engine's disk.
+    DiskSpace,
+    /// Room in the quarantine.
+    Quarantine,
+    /// A table with a part that cannot be read and holds older rows too.
+    Repair,
+    /// The warehouse's owner: it belongs to another installation.
+    Owner,
+}
+
+impl Waits {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::DiskSpace => "delivery_disk_space",
+            Self::Quarantine => "delivery_quarantine_full",
+            Self::Repair => "delivery_part_unreadable",
+            Self::Owner => "delivery_foreign_warehouse",
+        }
+    }
+
+    /// One line for operators.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DiskSpace => "delivery waits for disk space",
+            Self::Quarantine => "delivery waits: the quarantine is full",
+            Self::Repair => "delivery waits: the warehouse cannot read one of its parts; the log names it",
+            Self::Owner => "delivery waits: the warehouse belongs to another installation; the log says what to do",
+        }
+    }
+}
+
+/// One past the highest position of this journal that the checkpoints in `data_dir` know: what lies below it was
+/// sent or is about to be, and must not be given to other records.
+#[must_use]
+pub fn highest_position(data_dir: &Path, journal: u64) -> Position {
+    state::State::highest(&state::Places::of(data_dir), journal)
 }
 
 impl Progress {
@@ -95,6 +147,7 @@ impl Delivery {
         let replayed = quarantine.replayed(journal.id()).map_err(unusable)?;
         let progress = watch::Sender::new(state.progress().after_replay(replayed));
         let delivered = watch::Sender::new(state.progress().delivered);
+        let releasable = watch::Sender::new(state.releasable());
         let (asking, asks) = mpsc::channel(replay::ASKS_WAITING_MAX);
         Ok(Self {
             journal,
@@ -114,6 +167,35 @@ impl Delivery {
             asks,
             progress,
             delivered,
+            releasable,
+            waits: watch::Sender::new(None),
+            room: Room::default(),
+            doubts: Doubts::new(config),
         })
+    }
+
+    /// Into the embedded engine, whose disk this is: batches are no larger than what fits in just above its floor.
+    #[must_use]
+    pub fn onto(mut self, space: Arc<Space>) -> Self {
+        self.room = Room::of(space);
+        self.config.batch_bytes_max = self.config.batch_bytes_max.min(self.room.batch_bytes_max());
+        self
+    }
+
+    /// Says that it cannot begin for this reason. True: it did not say so before.
+    pub fn wait_for(&self, reason: Waits) -> bool {
+        self.waits.send_replace(Some(reason)) != Some(reason)
+    }
+
+    /// Nothing keeps it from beginning any more.
+    pub fn wait_for_nothing(&self) {
+        self.waits.send_replace(None);
+    }
+
+    /// Counts there the parts that the warehouse lost.
+    #[must_use]
+    pub fn counting(mut self, set_aside: &Counter) -> Self {
+        self.doubts.set_aside = set_aside.clone();
+        self
     }
 }

@@ -1,13 +1,14 @@
 //! Rows that the warehouse will not take, each with its reason: one JSON line a record, fsynced.
 //!
 //! `events.ndjson` only grows; `replayed.ndjson` names those of its records that the warehouse took
-//! after all, so that a crash between leaves nothing half done. Only erasing a visitor writes the first anew, beside
-//! the old one, which it then replaces: the lines stay, for the laws, and what they held is gone.
+//! after all, so that a crash between leaves nothing half done. Only erasing a visitor writes the first file once more,
+//! as a new one that then replaces it: the lines stay, for the invariants, and what they held is gone.
+//! Files are read line by line and once an order; how large they may become is bounded by whoever adds.
 
 use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
     ops::Range,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -109,53 +110,84 @@ impl Quarantine {
         append(&self.path, entries)
     }
 
-    /// Empties the lines whose record is to go, replayed ones included, durably. Tells how many there were.
+    /// Empties the lines whose record is to go, replayed ones included, durably. Returns how many there were. Lines
+    /// that cannot be read stay as they are.
     ///
     /// # Errors
     /// When the disk refuses; the old file is in place then.
     pub fn erase(&self, is_to_go: impl Fn(&[u8]) -> bool) -> io::Result<u64> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut erased, mut lines) = (0, Vec::new());
-        each_line(&self.path, |mut entry: Entry| {
-            if entry.bytes().is_some_and(|record| is_to_go(&record)) {
-                erased += 1;
-                (entry.payload, entry.reason) = (String::new(), ERASED.into());
-            }
-            lines.push(entry);
-            true
-        })?;
-        if erased > 0 {
-            let new = self.path.with_extension("new");
-            match fs::remove_file(&new) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => append(&new, &lines)?,
-            }
-            fs::rename(&new, &self.path)?;
-            self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?;
+        let is_theirs = |entry: &Entry| entry.bytes().is_some_and(|record| is_to_go(&record));
+        let mut erased = 0;
+        let mut lines = Lines::open(&self.path)?;
+        while let Some(line) = lines.next()? {
+            erased += u64::from(serde_json::from_slice(line).is_ok_and(|entry| is_theirs(&entry)));
         }
+        if erased == 0 {
+            return Ok(0);
+        }
+        let new = self.path.with_extension("new");
+        let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut out = BufWriter::new(written);
+        let mut lines = Lines::open(&self.path)?;
+        while let Some(line) = lines.next()? {
+            match serde_json::from_slice::<Entry>(line) {
+                Ok(entry) if is_theirs(&entry) => {
+                    let empty = Entry { payload: String::new(), reason: ERASED.into(), ..entry };
+                    serde_json::to_writer(&mut out, &empty)?;
+                }
+                _ => out.write_all(line.strip_suffix(b"\n").unwrap_or(line))?,
+            }
+            out.write_all(b"\n")?;
+        }
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&new, &self.path)?;
+        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?;
         Ok(erased)
     }
 
-    /// The first `limit` lines that are not replayed and lie behind `after`, without repeats: a crash
-    /// between a line and the checkpoint writes it again.
+    /// The first `limit` lines that are not replayed, without repeats.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn list(&self, limit: usize, after: Option<Name>) -> io::Result<Vec<Entry>> {
-        let mut gone = self.names_replayed()?;
-        let mut waiting_for = after;
-        let mut entries = Vec::new();
-        each_line(&self.path, |entry: Entry| {
-            let name = Name { journal: entry.journal, position: entry.position };
-            if gone.insert(name) && waiting_for.is_none() {
-                entries.push(entry);
+    pub fn list(&self, limit: usize) -> io::Result<Vec<Entry>> {
+        self.reading()?.next(limit)
+    }
+
+    /// Reads the lines that are not replayed, some at a time: each file is read once.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn reading(&self) -> io::Result<Reading> {
+        Ok(Reading { gone: self.names_replayed()?, lines: Lines::open(&self.path)? })
+    }
+
+    /// Which positions of a range of this journal are in quarantine now: neither stored nor to be sent again.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn positions(&self, journal: u64, range: &Range<Position>) -> io::Result<HashSet<Position>> {
+        let mut reading = self.reading()?;
+        let mut found = HashSet::new();
+        while let [entry, ..] = reading.next(1)?.as_slice() {
+            let end = entry.position.0.saturating_add(entry.records);
+            if entry.journal == journal {
+                found.extend((entry.position.0.max(range.start.0)..end.min(range.end.0)).map(Position));
             }
-            if waiting_for == Some(name) {
-                waiting_for = None;
-            }
-            entries.len() < limit
-        })?;
-        Ok(entries)
+        }
+        Ok(found)
+    }
+
+    /// Bytes of its lines.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub fn bytes(&self) -> io::Result<u64> {
+        match fs::metadata(&self.path) {
+            Ok(file) => Ok(file.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     /// Notes that the warehouse took this record after all, durably.
@@ -176,11 +208,65 @@ impl Quarantine {
 
     fn names_replayed(&self) -> io::Result<HashSet<Name>> {
         let mut names = HashSet::new();
-        each_line(&self.replayed, |name| {
-            names.insert(name);
-            true
-        })?;
+        let mut lines = Lines::open(&self.replayed)?;
+        while let Some(line) = lines.next()? {
+            names.extend(serde_json::from_slice::<Name>(line));
+        }
         Ok(names)
+    }
+}
+
+/// Goes once through the lines that are not replayed. A crash between a line and the checkpoint writes it again: each
+/// record comes once.
+#[derive(Debug)]
+pub struct Reading {
+    /// Replayed, or handed out.
+    gone: HashSet<Name>,
+    lines: Lines,
+}
+
+impl Reading {
+    /// The next lines, at most `limit`; none: that was all.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn next(&mut self, limit: usize) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        while entries.len() < limit
+            && let Some(line) = self.lines.next()?
+        {
+            // Torn and foreign ones are passed over.
+            let Ok(entry) = serde_json::from_slice::<Entry>(line) else { continue };
+            if self.gone.insert(Name { journal: entry.journal, position: entry.position }) {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// The lines of a file, one at a time; none where there is no file.
+#[derive(Debug)]
+struct Lines {
+    reader: Option<BufReader<File>>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> io::Result<Self> {
+        let reader = match File::open(path) {
+            Ok(file) => Some(BufReader::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { reader, line: Vec::new() })
+    }
+
+    fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        self.line.clear();
+        let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
+        Ok((read > 0).then_some(self.line.as_slice()))
     }
 }
 
@@ -198,26 +284,6 @@ fn append(path: &Path, lines: &[impl Serialize]) -> io::Result<()> {
     file.write_all(&text)?;
     file.sync_all()?;
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
-}
-
-/// Hands over each whole line until told to stop; torn and foreign ones are passed over.
-fn each_line<T: for<'a> Deserialize<'a>>(path: &Path, mut hand_over: impl FnMut(T) -> bool) -> io::Result<()> {
-    let mut reader = match File::open(path) {
-        Ok(file) => BufReader::new(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        let Ok(value) = serde_json::from_slice(&line) else { continue };
-        if !hand_over(value) {
-            return Ok(());
-        }
-    }
 }
 
 /// Whether a crash cut the last line short.
@@ -238,61 +304,4 @@ fn is_torn(path: &Path) -> io::Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(entry: &Entry) -> Name {
-        Name { journal: entry.journal, position: entry.position }
-    }
-
-    #[test]
-    fn lines_survive_a_torn_neighbour_and_are_read_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::open(&dir.path().join("q")).unwrap();
-        assert_eq!(quarantine.list(9, None).unwrap(), []);
-        let first = Entry::refused(1, Position(4), "bad", b"\0row");
-        quarantine.add(std::slice::from_ref(&first)).unwrap();
-        OpenOptions::new().append(true).open(&quarantine.path).unwrap().write_all(b"{\"journal\":1,\"pos").unwrap();
-        let second = Entry::lost(1, &(Position(5)..Position(9)));
-        quarantine.add(&[first.clone(), second.clone()]).unwrap();
-        assert_eq!(first.bytes().unwrap(), b"\0row");
-        assert_eq!(quarantine.list(9, None).unwrap(), [first.clone(), second.clone()]);
-        assert_eq!(quarantine.list(9, Some(name(&first))).unwrap(), [second]);
-        assert_eq!(quarantine.list(1, None).unwrap(), [first]);
-    }
-
-    #[test]
-    fn what_is_erased_is_gone_from_the_file_and_its_line_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::open(dir.path()).unwrap();
-        assert_eq!(quarantine.erase(|_| true).unwrap(), 0, "there is no file yet");
-        let [theirs, other] =
-            [(4, b"theirs"), (5, b"others")].map(|(at, row)| Entry::refused(1, Position(at), "bad", row));
-        let lost = Entry::lost(1, &(Position(6)..Position(9)));
-        quarantine.add(&[theirs.clone(), other.clone(), lost.clone()]).unwrap();
-        quarantine.note_replayed(name(&other)).unwrap();
-        fs::write(quarantine.path.with_extension("new"), "left by a crash").unwrap();
-        assert_eq!(quarantine.erase(|record| record == b"theirs").unwrap(), 1);
-        assert!(!fs::read_to_string(&quarantine.path).unwrap().contains(&theirs.payload));
-        let empty = Entry { payload: String::new(), reason: ERASED.into(), ..theirs };
-        assert_eq!(quarantine.list(9, None).unwrap(), [empty, lost.clone()]);
-        assert_eq!(quarantine.erase(|record| record == b"theirs").unwrap(), 0);
-        assert_eq!(quarantine.erase(|record| record == b"others").unwrap(), 1, "replayed ones too");
-        quarantine.add(&[Entry::refused(1, Position(10), "bad", b"new")]).unwrap();
-        assert_eq!(quarantine.list(9, None).unwrap().len(), 3);
-    }
-
-    #[test]
-    fn what_was_replayed_is_listed_no_more_and_counted_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::open(dir.path()).unwrap();
-        let [first, second] = [4, 5].map(|at| Entry::refused(1, Position(at), "bad", b"row"));
-        quarantine.add(&[first.clone(), second.clone()]).unwrap();
-        quarantine.note_replayed(name(&first)).unwrap();
-        OpenOptions::new().append(true).open(&quarantine.replayed).unwrap().write_all(b"{\"jour").unwrap();
-        quarantine.note_replayed(name(&first)).unwrap();
-        quarantine.note_replayed(Name { journal: 2, position: Position(4) }).unwrap();
-        assert_eq!(quarantine.list(9, None).unwrap(), [second]);
-        assert_eq!((quarantine.replayed(1).unwrap(), quarantine.replayed(2).unwrap()), (1, 1));
-    }
-}
+mod tests;

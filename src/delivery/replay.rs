@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{SiteId, Timestamp, VisitorId},
-    store::{Block, ErrorKind, Rows, StoreError, rows},
+    store::{Block, ErrorKind, Held, Rows, StoreError, rows},
 };
 
 /// Orders that may wait while the loop sends something else.
@@ -28,9 +28,13 @@ const RECORDS_MAX: usize = 100_000;
 
 /// An order to the loop, and where its answer goes.
 #[derive(Debug)]
-pub struct Ask {
-    limit: usize,
-    answer: oneshot::Sender<Result<Replayed, ReplayError>>,
+pub enum Ask {
+    /// Send so many records of the quarantine once more.
+    Replay(usize, oneshot::Sender<Result<Replayed, ReplayError>>),
+    /// Never send again what is delivered now.
+    Forget(oneshot::Sender<Result<(), ReplayError>>),
+    /// Take a visitor's records out of the quarantine.
+    Erase(SiteId, VisitorId, oneshot::Sender<Result<u64, ReplayError>>),
 }
 
 /// What became of the records of one order.
@@ -89,20 +93,26 @@ impl Replay {
     /// When the files cannot be read.
     pub async fn list(&self, limit: usize) -> Result<Vec<Listed>, ReplayError> {
         let (quarantine, limit) = (Arc::clone(&self.quarantine), limit.min(RECORDS_MAX));
-        let entries = blocking(move || quarantine.list(limit, None)).await?;
+        let entries = blocking(move || quarantine.list(limit)).await?;
         Ok(entries.iter().map(Listed::from).collect())
     }
 
-    /// Takes a visitor's records out of the quarantine. Tells how many there were; one that cannot be read cannot be
-    /// told to be a visitor's, and stays.
+    /// Takes a visitor's records out of the quarantine. Returns how many there were; one that cannot be read cannot be
+    /// known to be a visitor's, and stays.
     ///
     /// # Errors
     /// When the files cannot be used.
     pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, ReplayError> {
-        let quarantine = Arc::clone(&self.quarantine);
-        let is_theirs =
-            move |record: &[u8]| rows::decode(record).is_ok_and(|event| event.site == site && event.visitor == visitor);
-        Ok(blocking(move || quarantine.erase(is_theirs)).await?)
+        self.ask(|answer| Ask::Erase(site, visitor, answer)).await
+    }
+
+    /// What is delivered now is never sent again, whatever happens to it in the warehouse: rows of it are about to be
+    /// erased on purpose.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be written.
+    pub async fn forget_delivered(&self) -> Result<(), ReplayError> {
+        self.ask(Ask::Forget).await
     }
 
     /// Sends the first `limit` records of the quarantine once more.
@@ -110,10 +120,13 @@ impl Replay {
     /// # Errors
     /// When the warehouse does not take anything now, or the files cannot be used.
     pub async fn replay(&self, limit: usize) -> Result<Replayed, ReplayError> {
+        self.ask(|answer| Ask::Replay(limit.min(RECORDS_MAX), answer)).await
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<Result<T, ReplayError>>) -> Ask) -> Result<T, ReplayError> {
         let (answer, answered) = oneshot::channel();
-        let ask = Ask { limit: limit.min(RECORDS_MAX), answer };
         let asked = async {
-            self.asking.send(ask).await.map_err(|_| ReplayError::Busy)?;
+            self.asking.send(ask(answer)).await.map_err(|_| ReplayError::Busy)?;
             answered.await.map_err(|_| ReplayError::Busy)?
         };
         tokio::time::timeout(PATIENCE, asked).await.map_err(|_| ReplayError::Busy)?
@@ -142,24 +155,42 @@ impl Delivery {
         Replay { quarantine: Arc::clone(&self.quarantine), asking: self.asking.clone() }
     }
 
-    /// Carries out one order, unless whoever gave it is gone.
-    pub(super) async fn replay(&mut self, ask: Ask) {
-        if ask.answer.is_closed() {
-            return;
+    /// Carries out one order, unless whoever gave it is gone. Whoever asked may have gone by its end; what was done is
+    /// on disk.
+    pub(super) async fn carry_out(&mut self, ask: Ask) {
+        match ask {
+            Ask::Replay(limit, answer) if !answer.is_closed() => drop(answer.send(self.replay_some(limit).await)),
+            Ask::Replay(..) => {}
+            Ask::Forget(answer) => {
+                self.state.forget_delivered();
+                drop(answer.send(self.save().await.map_err(ReplayError::from)));
+            }
+            Ask::Erase(site, visitor, answer) => {
+                let quarantine = Arc::clone(&self.quarantine);
+                let is_theirs = move |record: &[u8]| {
+                    rows::decode(record).is_ok_and(|event| event.site == site && event.visitor == visitor)
+                };
+                let erased = blocking(move || quarantine.erase(is_theirs)).await;
+                drop(answer.send(erased.map_err(ReplayError::from)));
+            }
         }
-        let done = self.replay_some(ask.limit).await;
-        // Whoever asked may have gone by now; what was done is on disk.
-        let _ = ask.answer.send(done);
     }
 
     async fn replay_some(&mut self, limit: usize) -> Result<Replayed, ReplayError> {
         const AT_ONCE: usize = 500;
-        let (mut done, mut after, mut left) = (Replayed::default(), None, limit);
+        let (mut done, mut left) = (Replayed::default(), limit);
+        let quarantine = Arc::clone(&self.quarantine);
+        let mut reading = blocking(move || quarantine.reading()).await?;
         while left > 0 {
-            let (quarantine, from) = (Arc::clone(&self.quarantine), after);
-            let entries = blocking(move || quarantine.list(left.min(AT_ONCE), from)).await?;
-            let Some(last) = entries.last() else { break };
-            after = Some(Name { journal: last.journal, position: last.position });
+            let (same, entries) = blocking(move || {
+                let entries = reading.next(left.min(AT_ONCE))?;
+                Ok((reading, entries))
+            })
+            .await?;
+            reading = same;
+            if entries.is_empty() {
+                break;
+            }
             left -= entries.len();
             for entry in entries {
                 if self.replay_one(&entry).await? {
@@ -172,23 +203,38 @@ impl Delivery {
         Ok(done)
     }
 
-    /// Whether the warehouse has the record now.
+    /// Whether the warehouse has the record now: in every table, and readable.
     async fn replay_one(&mut self, entry: &Entry) -> Result<bool, ReplayError> {
         let payload = entry.bytes().unwrap_or_default();
-        let Ok(event) = rows::decode(&payload) else { return Ok(false) };
         let name = Name { journal: entry.journal, position: entry.position };
-        let known = self.store.holds(name.journal, name.position, event.site, event.visitor, event.occurred_at).await?;
-        if !known {
-            let mut block = Block::default();
-            if block.push(name.journal, name.position, &payload).is_err() {
-                return Ok(false);
-            }
-            let (version, range) = (block.version(), name.position..name.position.plus(1));
-            let row = Rows { version, journal: name.journal, range, pieces: block.take(), count: 1 };
+        let range = name.position..name.position.plus(1);
+        let mut block = Block::default();
+        if block.push(name.journal, name.position, &payload).is_err() {
+            return Ok(false);
+        }
+        let held = self.store.held(name.journal, &range, 1).await?;
+        if held != Held::Whole {
+            let (version, pieces) = (block.version(), block.take());
+            let epoch = match held {
+                Held::Otherwise(0) => 0,
+                // Some of its tables have it: a token that was used for it says nothing.
+                _ => {
+                    let epoch = self.state.next_epoch();
+                    self.save().await?;
+                    self.store.remove_range(name.journal, &range).await?;
+                    epoch
+                }
+            };
+            let row = Rows { version, journal: name.journal, range: range.clone(), pieces, count: 1, epoch };
+            let mark = self.room.mark();
             match self.store.insert(row).await {
-                Ok(()) => {}
+                Ok(()) if !self.room.was_short_since(mark) => {}
+                Ok(()) => return Err(ReplayError::Busy),
                 Err(error) if matches!(error.kind(), ErrorKind::Poison(_)) => return Ok(false),
                 Err(error) => return Err(error.into()),
+            }
+            if self.store.held(name.journal, &range, 1).await? != Held::Whole {
+                return Err(ReplayError::Busy);
             }
         }
         let quarantine = Arc::clone(&self.quarantine);

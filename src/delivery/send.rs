@@ -1,6 +1,6 @@
 //! The loop: wait, read, intend, send, move on.
 //!
-//! Two stretches may be under way at once, so that one is read and sent while the warehouse puts the other in
+//! Two ranges may be under way at once, so that one is read and sent while the warehouse puts the other in
 //! place. Both are in the checkpoint before they are sent, and the checkpoint moves in their order.
 
 use std::{future, io, ops::Range, sync::Arc, time::Duration};
@@ -11,18 +11,22 @@ use tokio::{
 };
 
 use super::{
-    Progress, batcher,
-    flight::{Flight, Outcome, Pause, Sender},
+    Progress, Waits, batcher,
+    flight::{Flight, Outcome, Pause, Sender, Way},
     gather::{Gatherer, Stretch},
+    prove::Doubts,
     quarantine::{Entry, Quarantine},
     replay::Ask,
-    state::{Places, State},
+    room::Room,
+    state::{Pending, Places, State},
 };
 use crate::{config, journal::Journal, model::Position, store::Store, tasks::Stopping};
 
 /// How long an incomplete batch waits between two looks at how much there is.
 const LOOK: Duration = Duration::from_millis(10);
-/// Stretches under way at once.
+/// How long to wait between two looks at the room on the disk.
+const ROOM_LOOK: Duration = Duration::from_millis(100);
+/// Ranges under way at once.
 const FLIGHTS_MAX: usize = 2;
 
 /// Delivery of one journal. See the room's description.
@@ -35,7 +39,7 @@ pub struct Delivery {
     pub(super) state: State,
     /// Away while it reads.
     pub(super) gatherer: Option<Gatherer>,
-    /// What is being sent: stretches of the checkpoint, in no order.
+    /// What is being sent: ranges of the checkpoint, in no order.
     pub(super) flights: Vec<Flight>,
     /// Between failures to send what is first in the checkpoint.
     pub(super) pause: Pause,
@@ -50,6 +54,14 @@ pub struct Delivery {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) delivered: watch::Sender<Position>,
+    /// Below it the journal may let go.
+    pub(super) releasable: watch::Sender<Position>,
+    /// What it waits for, other than events and the warehouse's answer.
+    pub(super) waits: watch::Sender<Option<Waits>>,
+    /// The disk that batches go to.
+    pub(super) room: Room,
+    /// What is known of the warehouse's damage.
+    pub(super) doubts: Doubts,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -62,7 +74,7 @@ impl std::fmt::Debug for Delivery {
 enum Next {
     /// A batch is due.
     Due,
-    /// The first stretch of the checkpoint came to its end.
+    /// The first range of the checkpoint came to its end.
     Landed(Outcome),
     Asked(Ask),
     Stopped,
@@ -96,28 +108,67 @@ impl Delivery {
         }
     }
 
-    /// Puts one stretch under way, or takes note of the end of one. False: stopped.
+    /// Below it records are not only delivered but known to be readable: the journal may let go of them.
+    pub fn releasable(&self) -> watch::Receiver<Position> {
+        self.releasable.subscribe()
+    }
+
+    /// What it waits for, other than events and the warehouse's answer.
+    pub fn waits(&self) -> watch::Receiver<Option<Waits>> {
+        self.waits.subscribe()
+    }
+
+    /// Puts one range under way, or takes note of the end of one. False: stopped.
     async fn step(&mut self, stopping: &mut Stopping) -> io::Result<bool> {
         if self.unsaved {
             self.save().await?;
         }
-        if self.flights.len() < FLIGHTS_MAX
-            && let Some(range) = self.state.pending().iter().find(|range| !self.is_under_way(range)).cloned()
+        if self.flights.is_empty() {
+            self.note_set_aside().await?;
+            let is_short = self.note_room();
+            if self.prove_some(is_short, stopping).await? {
+                return Ok(true);
+            }
+            if is_short {
+                tokio::select! {
+                    Some(ask) = self.asks.recv() => self.carry_out(ask).await,
+                    is_over = stopping.sleep(ROOM_LOOK) => return Ok(!is_over),
+                }
+                return Ok(true);
+            }
+        }
+        let room = self.flights.len() < FLIGHTS_MAX && !self.room.is_short();
+        if room && let Some(pending) = self.state.pending().iter().find(|one| !self.is_under_way(&one.range())).cloned()
         {
             // It was begun before, by this life or an earlier one, and may be in the warehouse already.
+            let (range, way) = (pending.range(), if pending.replace { Way::Replace } else { Way::Again });
             let stretch = self.gather(range.start, move |gatherer, _| gatherer.exactly(range)).await?;
-            self.begin(stretch, true, stopping);
+            self.begin(stretch, way, &pending, stopping);
             return Ok(true);
         }
         match self.next(stopping).await {
             Next::Due => self.intend(stopping).await,
             Next::Landed(outcome) => self.land(outcome).await,
             Next::Asked(ask) => {
-                self.replay(ask).await;
+                self.carry_out(ask).await;
                 Ok(true)
             }
             Next::Stopped => Ok(false),
         }
+    }
+
+    /// Whether there is too little room now.
+    fn note_room(&self) -> bool {
+        let is_short = self.room.is_short();
+        let was_short = *self.waits.borrow() == Some(Waits::DiskSpace);
+        if is_short && !was_short {
+            tracing::warn!("delivery waits for disk space; events stay in the journal");
+            self.waits.send_replace(Some(Waits::DiskSpace));
+        } else if was_short && !is_short {
+            tracing::info!("there is disk space again; delivery goes on");
+            self.waits.send_replace(None);
+        }
+        is_short
     }
 
     fn is_under_way(&self, range: &Range<Position>) -> bool {
@@ -127,9 +178,10 @@ impl Delivery {
     /// Waits for whatever comes first. What is asked for is done when nothing is under way, and soon.
     async fn next(&mut self, stopping: &mut Stopping) -> Next {
         let end = self.state.intended();
-        let room = self.flights.len() < FLIGHTS_MAX && (self.flights.is_empty() || self.asks.is_empty());
-        let first = self.state.pending().first();
-        let flight = first.and_then(|first| self.flights.iter_mut().find(|flight| flight.range == *first));
+        let room = self.flights.len() < FLIGHTS_MAX
+            && (self.flights.is_empty() || (self.asks.is_empty() && !self.room.is_short()));
+        let first = self.state.pending().first().map(Pending::range);
+        let flight = first.and_then(|first| self.flights.iter_mut().find(|flight| flight.range == first));
         let alone = flight.is_none();
         let landed = async {
             match flight {
@@ -164,24 +216,36 @@ impl Delivery {
         self.state.intend(stretch.rows.range.end);
         self.unsaved = true;
         self.save().await?;
-        self.begin(stretch, false, stopping);
+        let Some(pending) = self.state.pending().last().cloned() else { return Ok(true) };
+        let way = if self.state.is_suspect(start) { Way::Again } else { Way::Fresh };
+        self.begin(stretch, way, &pending, stopping);
         Ok(true)
     }
 
-    fn begin(&mut self, stretch: Stretch, again: bool, stopping: &Stopping) {
+    fn begin(&mut self, mut stretch: Stretch, way: Way, pending: &Pending, stopping: &Stopping) {
+        stretch.rows.epoch = pending.epoch;
         // A copy: how long this one waits should it fail; what fails again waits longer.
         let pause = self.pause.clone().next();
-        let sender = Sender { store: self.store.clone(), pause, stopping: stopping.clone() };
-        self.flights.push(Flight::begin(stretch, again, sender));
+        let sender = self.sender(pause, stopping);
+        self.flights.push(Flight::begin(stretch, way, sender));
     }
 
-    /// Takes note of how the first stretch of the checkpoint ended. False: stopped.
+    pub(super) fn sender(&self, pause: Duration, stopping: &Stopping) -> Sender {
+        Sender { store: self.store.clone(), room: self.room.clone(), pause, stopping: stopping.clone() }
+    }
+
+    /// Takes note of how the first range of the checkpoint ended. False: stopped.
     async fn land(&mut self, outcome: Outcome) -> io::Result<bool> {
-        let first = self.state.pending().first();
-        let Some(at) = self.flights.iter().position(|flight| Some(&flight.range) == first) else { return Ok(true) };
-        let stretch = self.flights.swap_remove(at).into_stretch();
+        let first = self.state.pending().first().map(Pending::range);
+        let landed = self.flights.iter().position(|flight| Some(&flight.range) == first.as_ref());
+        let Some(at) = landed else { return Ok(true) };
+        let mut stretch = self.flights.swap_remove(at).into_stretch();
         if matches!(outcome, Outcome::Stored | Outcome::Refused(_)) {
             self.pause.reset();
+            let repaired = |waits: &mut Option<Waits>| *waits == Some(Waits::Repair) && waits.take().is_some();
+            self.waits.send_if_modified(repaired);
+        } else {
+            self.doubts.look_again();
         }
         match outcome {
             Outcome::Stored => self.finish(stretch.unfit, stretch.unfit_records).await?,
@@ -200,6 +264,20 @@ impl Delivery {
                 }
                 self.finish(entries, records).await?;
             }
+            Outcome::Otherwise(stored) => {
+                if let Some(found) = stretch.found_of_lost(stored) {
+                    // The journal lost records that an earlier attempt had brought into the warehouse.
+                    tracing::warn!(found, "records that the journal lost are in the warehouse");
+                    stretch.forgive(found);
+                    self.finish(stretch.unfit, stretch.unfit_records).await?;
+                    return Ok(true);
+                }
+                let (sent, from) = (stretch.rows.count, stretch.rows.range.start);
+                tracing::error!(stored, sent, %from, "the warehouse has something else of a batch than was sent; it is sent again");
+                self.state.replace_first();
+                self.unsaved = true;
+            }
+            Outcome::Unreadable => self.mend().await?,
             // It is read from the journal again, as what is in the checkpoint and not under way.
             Outcome::Again => drop(self.pause.next()),
             Outcome::GaveUp => return Ok(false),
@@ -208,7 +286,7 @@ impl Delivery {
     }
 
     /// Reads from the journal, off the async threads.
-    async fn gather(
+    pub(super) async fn gather(
         &mut self,
         start: Position,
         read: impl FnOnce(&mut Gatherer, &config::Delivery) -> io::Result<Stretch> + Send + 'static,
@@ -226,13 +304,42 @@ impl Delivery {
 
     /// Puts what was refused on disk, then moves the checkpoint and lets the journal go.
     async fn finish(&mut self, entries: Vec<Entry>, records: u64) -> io::Result<()> {
-        let quarantine = Arc::clone(&self.quarantine);
-        blocking(move || quarantine.add(&entries)).await?;
+        self.put_aside(entries).await?;
         self.state.done(records);
+        if self.room.is_short() {
+            // What was sent shortly before the disk was seen to be full.
+            self.state.doubt(self.state.pending().first().map_or(self.state.intended(), |next| next.range().start));
+        }
         self.unsaved = true;
         self.save().await?;
-        let delivered = self.state.progress().delivered;
-        let (journal, below) = (Arc::clone(&self.journal), delivered.min((self.keep_from)()));
+        self.release().await
+    }
+
+    /// Adds to the quarantine, unless that is full: then delivery waits.
+    pub(super) async fn put_aside(&mut self, entries: Vec<Entry>) -> io::Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let (quarantine, most) = (Arc::clone(&self.quarantine), self.config.quarantine_bytes_max);
+        let added = blocking(move || {
+            let has_room = quarantine.bytes()? < most;
+            if has_room { quarantine.add(&entries).map(|()| true) } else { Ok(false) }
+        });
+        if added.await? {
+            if *self.waits.borrow() == Some(Waits::Quarantine) {
+                self.waits.send_replace(None);
+            }
+            return Ok(());
+        }
+        self.waits.send_replace(Some(Waits::Quarantine));
+        Err(io::Error::other(
+            "the quarantine is full: replay it, or move quarantine/events.ndjson away; or raise delivery.quarantine_bytes_max",
+        ))
+    }
+
+    /// Lets go of what the journal need not keep any more.
+    pub(super) async fn release(&self) -> io::Result<()> {
+        let (journal, below) = (Arc::clone(&self.journal), self.state.releasable().min((self.keep_from)()));
         blocking(move || {
             journal.release(below);
             Ok(())
@@ -240,8 +347,8 @@ impl Delivery {
         .await
     }
 
-    /// Nothing is sent and nothing is told before the state that says so is on disk.
-    async fn save(&mut self) -> io::Result<()> {
+    /// Nothing is sent and nothing is published before the state that says so is on disk.
+    pub(super) async fn save(&mut self) -> io::Result<()> {
         let (mut state, places) = (self.state.clone(), self.places.clone());
         self.state = blocking(move || {
             state.save(&places)?;
@@ -259,6 +366,7 @@ impl Delivery {
         self.progress.send_replace(progress);
         self.delivered
             .send_if_modified(|delivered| std::mem::replace(delivered, progress.delivered) != progress.delivered);
+        self.releasable.send_replace(self.state.releasable());
     }
 }
 

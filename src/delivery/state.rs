@@ -1,7 +1,7 @@
 //! The checkpoint: what is delivered and what is about to be sent, on disk before it is sent.
 //!
 //! It is kept twice, `delivery.json` and a copy in the journal's folder, each with a checksum: without
-//! it the stretches that were sent, and with them the tokens by which the warehouse recognizes them,
+//! it the ranges that were sent, and with them the tokens by which the warehouse recognizes them,
 //! would be unknown. Both are written before anything is sent; the newer readable one counts. They are
 //! written in place, one after the other: that needs no room on a full disk, where draining the journal is
 //! what makes room again, and a write that is cut short leaves the other.
@@ -29,13 +29,50 @@ pub struct State {
     /// Which journal the positions are of.
     journal: u64,
     delivered: Position,
-    /// Stretches to be sent exactly so, in order, the first one beginning at `delivered`.
-    pending: Vec<Range<Position>>,
+    /// Ranges to be sent exactly so, in order, the first one beginning at `delivered`.
+    pending: Vec<Pending>,
     inserted: u64,
     quarantined: u64,
+    /// The highest epoch that a token was made with.
+    #[serde(default)]
+    epoch: u32,
+    /// What is delivered from here on is not known to be readable: the journal keeps it until it was counted and read.
+    #[serde(default)]
+    unproved: Option<Position>,
+    /// What lies below is never sent again: rows of it may have been erased on purpose.
+    #[serde(default)]
+    resend_from: Position,
+    /// Ranges that begin below it may have been sent before, within other bounds.
+    #[serde(default)]
+    suspect_below: Position,
     /// How often it was saved: of two files the one with more is the newer.
     #[serde(default)]
     saved: u64,
+}
+
+/// One range that is about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    start: Position,
+    end: Position,
+    /// Part of its token: 0, or the number of the attempt after what was there of it had been removed.
+    #[serde(default)]
+    pub epoch: u32,
+    /// What is there of it is removed before it is sent.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+impl Pending {
+    fn new(range: Range<Position>) -> Self {
+        Self { start: range.start, end: range.end, epoch: 0, replace: false }
+    }
+
+    /// Its positions.
+    pub fn range(&self) -> Range<Position> {
+        self.start..self.end
+    }
 }
 
 /// Where the two are.
@@ -72,23 +109,44 @@ impl State {
             if next > Position(0) && first < next {
                 tracing::error!(
                     from = %first, to = %next,
-                    "both delivery checkpoints are lost: what the journal still holds is sent again, and what of it \
-                     was delivered before may be stored twice"
+                    "both delivery checkpoints are lost: what the journal still holds is sent again, each batch compared \
+                     with what the warehouse has of it"
                 );
             }
-            let mut fresh =
-                Self { journal, delivered: first, pending: Vec::new(), inserted: first.0, quarantined: 0, saved: 0 };
+            let mut fresh = Self { journal, delivered: first, inserted: first.0, suspect_below: next, ..Self::empty() };
             // From now on there is one, so that its absence means a loss; and room for it on a disk that fills.
             fresh.save(places)?;
             return Ok(fresh);
         };
-        if state.delivered > next {
+        if state.intended() > next {
             return Err(io::Error::other(format!(
-                "it says {} are delivered, but the journal ends at {next}",
-                state.delivered
+                "it knows the positions below {}, but the journal ends at {next}",
+                state.intended()
             )));
         }
         Ok(state)
+    }
+
+    const fn empty() -> Self {
+        Self {
+            journal: 0,
+            delivered: Position(0),
+            pending: Vec::new(),
+            inserted: 0,
+            quarantined: 0,
+            epoch: 0,
+            unproved: None,
+            resend_from: Position(0),
+            suspect_below: Position(0),
+            saved: 0,
+        }
+    }
+
+    /// One past the highest position of this journal that a readable checkpoint names. Positions below it stand for
+    /// records that were sent or are about to be: they must never be given to others.
+    pub fn highest(places: &Places, journal: u64) -> Position {
+        let known = places.0.iter().filter_map(|path| read(path).ok().flatten());
+        known.filter(|state| state.journal == journal).map(|state| state.intended()).max().unwrap_or_default()
     }
 
     /// Writes both, one after the other, so that a crash leaves at least one of them whole. It succeeds
@@ -113,32 +171,85 @@ impl State {
         Progress { delivered: self.delivered, inserted: self.inserted, quarantined: self.quarantined }
     }
 
-    /// The stretches to send now, in order.
-    pub fn pending(&self) -> &[Range<Position>] {
+    /// The ranges to send now, in order.
+    pub fn pending(&self) -> &[Pending] {
         &self.pending
     }
 
-    /// One past the last record that is delivered or in a stretch to be sent.
+    /// One past the last record that is delivered or in a range to be sent.
     pub fn intended(&self) -> Position {
         self.pending.last().map_or(self.delivered, |last| last.end)
     }
 
     /// Intends to send everything from there to `end` as one more batch.
     pub fn intend(&mut self, end: Position) {
-        self.pending.push(self.intended()..end);
+        self.pending.push(Pending::new(self.intended()..end));
     }
 
-    /// Intends to send the first stretch as two. False when it is a single record.
+    /// Intends to send the first range as two. False when it is a single record.
     pub fn split(&mut self) -> bool {
         let Some(whole) = self.pending.first().filter(|range| range.end.0 - range.start.0 > 1).cloned() else {
             return false;
         };
         let middle = Position(whole.start.0.midpoint(whole.end.0));
-        self.pending.splice(0..1, [whole.start..middle, middle..whole.end]);
+        let halves = [Pending { end: middle, ..whole.clone() }, Pending { start: middle, ..whole }];
+        self.pending.splice(0..1, halves);
         true
     }
 
-    /// The first stretch is done; `quarantined` of its records were not stored.
+    /// Whether the range that begins there may have been sent before, unknown to this checkpoint.
+    pub fn is_suspect(&self, start: Position) -> bool {
+        start < self.suspect_below
+    }
+
+    /// What the warehouse has of the first range is to be removed, and the range sent under a token of its own.
+    pub fn replace_first(&mut self) {
+        let epoch = self.next_epoch();
+        if let Some(first) = self.pending.first_mut() {
+            (first.epoch, first.replace) = (epoch, true);
+        }
+    }
+
+    /// An epoch that no token was made with; to be saved before one is.
+    pub fn next_epoch(&mut self) -> u32 {
+        self.epoch += 1;
+        self.epoch
+    }
+
+    /// From where on what is delivered must be counted and read before the journal lets go of it.
+    pub fn unproved(&self) -> Option<Position> {
+        self.unproved
+    }
+
+    /// Trust in what is delivered from `from` on is lost; what may have been erased since is left out.
+    pub fn doubt(&mut self, from: Position) {
+        let from = from.max(self.resend_from).min(self.delivered);
+        self.unproved = Some(self.unproved.map_or(from, |before| before.min(from)));
+    }
+
+    /// What is delivered below `to` is proved; `None`: all of it, and what follows is trusted again.
+    pub fn proved(&mut self, to: Option<Position>) {
+        self.unproved = to;
+    }
+
+    /// What is delivered now is never sent again.
+    pub fn forget_delivered(&mut self) {
+        self.resend_from = self.delivered;
+        self.unproved = self.unproved.map(|from| from.max(self.delivered));
+    }
+
+    /// Below it the journal is no longer needed.
+    pub fn releasable(&self) -> Position {
+        self.unproved.map_or(self.delivered, |from| from.min(self.delivered))
+    }
+
+    /// So many records that were counted as inserted are in quarantine after all.
+    pub fn refused_after_all(&mut self, records: u64) {
+        self.inserted -= records;
+        self.quarantined += records;
+    }
+
+    /// The first range is done; `quarantined` of its records were not stored.
     pub fn done(&mut self, quarantined: u64) {
         if self.pending.is_empty() {
             return;
@@ -182,129 +293,4 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A data directory with a journal's folder.
-    fn places() -> (tempfile::TempDir, Places) {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("journal")).unwrap();
-        let places = Places::of(dir.path());
-        (dir, places)
-    }
-
-    fn load(places: &Places) -> State {
-        State::load(places, 7, Position(0), Position(1000)).unwrap()
-    }
-
-    #[test]
-    fn a_split_keeps_every_position_and_the_law() {
-        let (_dir, places) = places();
-        let mut state = load(&places);
-        state.intend(Position(5));
-        assert!(state.split());
-        assert_eq!(state.pending, [Position(0)..Position(2), Position(2)..Position(5)]);
-        state.save(&places).unwrap();
-        let mut state = load(&places);
-        state.done(0);
-        assert!(state.split());
-        assert!(!state.split(), "a single record");
-        state.done(1);
-        state.done(0);
-        assert_eq!(state.progress(), Progress { delivered: Position(5), inserted: 4, quarantined: 1 });
-        assert_eq!(state.pending(), []);
-    }
-
-    #[test]
-    fn two_stretches_are_done_in_order_and_the_first_may_be_halved_before_the_second() {
-        let (_dir, places) = places();
-        let mut state = load(&places);
-        state.intend(Position(4));
-        assert_eq!(state.intended(), Position(4));
-        state.intend(Position(10));
-        state.save(&places).unwrap();
-        let mut state = load(&places);
-        assert_eq!((state.intended(), state.progress().delivered), (Position(10), Position(0)));
-        assert!(state.split());
-        assert_eq!(state.pending(), [Position(0)..Position(2), Position(2)..Position(4), Position(4)..Position(10)]);
-        for (end, quarantined) in [(2, 0), (4, 2), (10, 0)] {
-            state.done(quarantined);
-            assert_eq!(state.progress().delivered, Position(end));
-        }
-        assert_eq!(state.progress(), Progress { delivered: Position(10), inserted: 8, quarantined: 2 });
-        assert_eq!(state.intended(), Position(10));
-    }
-
-    #[test]
-    fn another_journal_begins_anew_and_an_impossible_checkpoint_is_refused() {
-        let (_dir, places) = places();
-        let mut state = load(&places);
-        state.intend(Position(9));
-        state.done(0);
-        state.save(&places).unwrap();
-        assert!(State::load(&places, 7, Position(0), Position(3)).is_err());
-        let other = State::load(&places, 8, Position(0), Position(3)).unwrap();
-        assert_eq!(other.progress(), Progress::default());
-        assert_eq!(State::load(&places, 8, Position(0), Position(3)).unwrap(), other, "it is kept at once");
-    }
-
-    #[test]
-    fn either_file_alone_is_enough_and_the_newer_one_counts() {
-        let (_dir, places) = places();
-        let mut state = load(&places);
-        state.intend(Position(100));
-        state.save(&places).unwrap();
-        let before = fs::read(&places.0[0]).unwrap();
-        state.done(0);
-        state.intend(Position(150));
-        state.save(&places).unwrap();
-        for lost in 0..2 {
-            let kept = fs::read(&places.0[lost]).unwrap();
-            fs::remove_file(&places.0[lost]).unwrap();
-            assert_eq!(load(&places), state, "without {lost}");
-            fs::write(&places.0[lost], &before).unwrap();
-            assert_eq!(load(&places), state, "an older {lost}");
-            fs::write(&places.0[lost], kept).unwrap();
-        }
-    }
-
-    #[test]
-    fn damage_is_noticed_at_any_byte_and_a_torn_write_too() {
-        let (_dir, places) = places();
-        let mut state = load(&places);
-        state.intend(Position(100));
-        state.save(&places).unwrap();
-        let whole = fs::read(&places.0[0]).unwrap();
-        let text = whole.iter().rposition(|byte| *byte != b'\n').unwrap() + 2;
-        for at in 0..text {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 4;
-            fs::write(&places.0[0], &damaged).unwrap();
-            assert_eq!(load(&places), state, "byte {at}");
-            fs::write(&places.0[0], &whole[..at]).unwrap();
-            assert_eq!(load(&places), state, "cut at {at}");
-        }
-        let before = state.clone();
-        state.done(0);
-        state.intend(Position(12_345));
-        fs::write(&places.0[0], &whole).unwrap();
-        state.save(&places).unwrap();
-        let after = fs::read(&places.0[0]).unwrap();
-        assert_eq!(after.len(), whole.len(), "no more room is needed");
-        for at in 0..text {
-            // The first was being written when the lights went out; the second is as it was.
-            fs::write(&places.0[0], [&after[..at], &whole[at..]].concat()).unwrap();
-            fs::write(&places.0[1], &whole).unwrap();
-            let found = load(&places);
-            assert!(found == before || found == state, "torn at {at}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn a_checkpoint_of_an_earlier_version_is_read() {
-        let (dir, places) = places();
-        let text = r#"{"journal":7,"delivered":5,"pending":[{"start":5,"end":9}],"inserted":4,"quarantined":1}"#;
-        fs::write(dir.path().join("delivery.json"), text).unwrap();
-        assert_eq!(load(&places).pending(), [Position(5)..Position(9)]);
-    }
-}
+mod tests;

@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, Write as _},
     net::TcpListener,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,8 @@ use crate::config;
 pub const USER: &str = "ashna";
 
 const SECRET_BYTES: usize = 32;
+/// Of what the child said, so much is looked at for its last line, however much it is.
+const TAIL_BYTES: u64 = 4096;
 
 /// The engine's directory, ready for a start.
 #[derive(Debug)]
@@ -55,8 +57,12 @@ impl Files {
 
     /// The last line that the child said, to tell why it died.
     pub fn last_words(&self) -> Option<String> {
-        let text = fs::read(self.stderr_path()).ok()?;
-        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
+        let mut file = fs::File::open(self.stderr_path()).ok()?;
+        let length = file.metadata().ok()?.len();
+        file.seek(io::SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+        let mut tail = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut tail).ok()?;
+        let tail = String::from_utf8_lossy(&tail);
         let line = tail.lines().rev().find(|l| !l.trim().is_empty() && !l.starts_with("Logging "))?;
         Some(line.trim().chars().take(300).collect())
     }
@@ -84,8 +90,16 @@ fn private() -> fs::OpenOptions {
     options
 }
 
+/// Writes a file that is not as it should be: it is there whole or as it was, also on a full disk.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    private().truncate(true).open(path)?.write_all(text.as_bytes())
+    if fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
+        return fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+    }
+    let unfinished = path.with_extension("unfinished");
+    let mut file = private().truncate(true).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)
 }
 
 fn secret(directory: &Path) -> io::Result<String> {
@@ -144,6 +158,7 @@ fn settings(directory: &Path, config: &config::Engine) -> String {
     <background_move_pool_size>1</background_move_pool_size>
     <background_fetches_pool_size>1</background_fetches_pool_size>
     <merge_tree>
+        <old_parts_lifetime>600</old_parts_lifetime>
         <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
@@ -200,8 +215,6 @@ fn users(secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

@@ -20,6 +20,7 @@ pub mod child;
 mod files;
 mod find;
 mod ping;
+mod space;
 mod supervise;
 
 use std::{
@@ -27,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+pub use space::Space;
 use tokio::sync::watch;
 
 use crate::{
@@ -128,7 +130,8 @@ impl Engine {
         );
         let niceness = options.engine.niceness.min(19);
         let supervisor = supervise::Supervisor { kind, program, files, endpoint, status, pid, backoff, niceness };
-        tasks.spawn("engine", supervisor.run(tasks.stopping()));
+        let supervisor = std::sync::Arc::new(supervisor);
+        tasks.spawn_restarting("engine_watch", move |stopping| std::sync::Arc::clone(&supervisor).run(stopping));
         Ok(engine)
     }
 

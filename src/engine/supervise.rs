@@ -1,6 +1,6 @@
 //! The watch over the child: start, wait for the first answer, ping, start again with backoff.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use tokio::{
     process::{Child, Command},
@@ -23,8 +23,10 @@ const START_POLL: Duration = Duration::from_millis(25);
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 const PING_LIMIT: Duration = Duration::from_secs(5);
 const PINGS_FAILED_MAX: u32 = 3;
-/// How long the child may take to end by itself once its standard input is closed.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long the child may take to end by itself once its standard input is closed. It takes a tenth of a second where
+/// no connection to it is open. Killing it later loses nothing: by then nothing is inserted any more, what was inserted is
+/// synced, and what it merges in the background is put in place whole or not at all.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// A child that lived this long was sound: the next pause is the shortest again.
 const SOUND_LIFE: Duration = Duration::from_secs(30);
 
@@ -43,7 +45,7 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Keeps an engine running until told to stop, and ends it then.
-    pub async fn run(self, mut stopping: Stopping) {
+    pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
         let (shortest, longest) = self.backoff;
         let mut pause = shortest;
         loop {

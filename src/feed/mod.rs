@@ -28,6 +28,8 @@ use self::bounds::Budget;
 
 /// Longest single row, bytes: several times what an item may say.
 pub const ROW_BYTES_MAX: usize = 1 << 20;
+/// Different items that a file may name, some 20 bytes of memory each: twice what a catalogue holds.
+pub const ITEMS_MAX: usize = 2_000_000;
 /// Bytes looked at to tell the kind.
 const HEAD_BYTES: usize = 4096;
 
@@ -72,6 +74,9 @@ pub enum FeedError {
     /// It breaks off.
     #[error("the file ends in the middle of row {0}; was it sent whole?")]
     Cut(u64),
+    /// Too many items.
+    #[error("the file names more than {0} items, more than a catalogue holds; what comes after them is not read")]
+    TooMany(usize),
     /// Too many bytes in all.
     #[error("the unpacked file is larger than {0} bytes")]
     TooLarge(u64),
@@ -110,6 +115,7 @@ pub struct Rows<'r> {
     /// Hashes of the ids seen.
     seen: HashSet<u64, ahash::RandomState>,
     hasher: ahash::RandomState,
+    items_max: usize,
     over: bool,
 }
 
@@ -137,7 +143,7 @@ pub fn open<'r>(source: impl Read + Send + 'r, setting: Setting) -> Result<Rows<
         Kind::Table(delimiter) => Form::Table(Box::new(table::Rows::open(source, delimiter, setting, spent)?)),
         Kind::Xml => Form::Xml(Box::new(xml::Rows::open(source, setting, spent))),
     };
-    Ok(Rows { form, seen: HashSet::default(), hasher: ahash::RandomState::new(), over: false })
+    Ok(Rows { form, seen: HashSet::default(), hasher: ahash::RandomState::new(), items_max: ITEMS_MAX, over: false })
 }
 
 /// The first bytes, and a source that still has them.
@@ -191,9 +197,12 @@ impl Iterator for Rows<'_> {
             Ok(row) => row,
             Err(error) => return Some(Err(error)),
         };
-        if let Ok(item) = &row.item
-            && !self.seen.insert(self.hasher.hash_one(&item.id))
-        {
+        let Ok(item) = &row.item else { return Some(Ok(row)) };
+        if self.seen.len() >= self.items_max {
+            self.over = true;
+            return Some(Err(FeedError::TooMany(self.items_max)));
+        }
+        if !self.seen.insert(self.hasher.hash_one(&item.id)) {
             let message = format!("item {:?} stands earlier in this file; the first one counts", clipped(&item.id));
             row.item = Err(FlawKind::Repeated.because(message));
         }

@@ -230,3 +230,15 @@ proptest! {
         prop_assert_eq!(ids, whole);
     }
 }
+
+#[test]
+fn what_is_remembered_of_a_file_is_bounded() {
+    let lines: String = (0..10).map(|n| format!("{{\"id\":\"i{n}\",\"title\":\"t\"}}\n")).collect();
+    let setting = Setting { currency: Currency::NONE, now: Timestamp(0), bytes_max: 1 << 20 };
+    let mut rows = open(lines.as_bytes(), setting).unwrap();
+    rows.items_max = 4;
+    let read: Vec<_> = rows.by_ref().collect();
+    assert_eq!(read.len(), 5);
+    assert!(matches!(read[4], Err(FeedError::TooMany(4))));
+    assert!(rows.next().is_none());
+}

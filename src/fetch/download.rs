@@ -118,7 +118,7 @@ async fn exchange(
     let host = url.host_str().unwrap_or_default().to_owned();
     let failed = |error: hyper::Error| FetchError::Unreachable(host.clone(), error.to_string());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    let request = request(url, known);
+    let request = request(url, known).map_err(|_| FetchError::Unusable(host.clone()))?;
     let exchange = async {
         let (parts, mut body) = patience.hears(sender.send_request(request)).await?.map_err(failed)?.into_parts();
         match parts.status.as_u16() {
@@ -150,6 +150,8 @@ async fn exchange(
     let mut open = true;
     loop {
         tokio::select! {
+            // What has arrived counts, however the connection ended.
+            biased;
             step = &mut exchange => return step,
             ended = &mut connection, if open => {
                 ended.map_err(failed)?;
@@ -159,7 +161,7 @@ async fn exchange(
     }
 }
 
-fn request(url: &Url, known: &State) -> Request<Empty<Bytes>> {
+fn request(url: &Url, known: &State) -> hyper::http::Result<Request<Empty<Bytes>>> {
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut request = Request::get(target)
@@ -174,7 +176,7 @@ fn request(url: &Url, known: &State) -> Request<Empty<Bytes>> {
     if !known.last_modified.is_empty() {
         request = request.header(header::IF_MODIFIED_SINCE, &known.last_modified);
     }
-    request.body(Empty::<Bytes>::new()).expect("the parts of a parsed address and of received headers make a request")
+    request.body(Empty::new())
 }
 
 fn said(headers: &HeaderMap, name: header::HeaderName) -> String {

@@ -66,6 +66,9 @@ pub enum FetchError {
     /// The file is larger than it may be.
     #[error("the file is larger than {0} bytes")]
     TooLarge(u64),
+    /// An address, as a page or a redirect names it, that cannot be asked for.
+    #[error("{0} is asked for by an address that cannot be used; it may be too long")]
+    Unusable(String),
     /// Redirects go on and on.
     #[error("the page redirects more than {REDIRECTS_MAX} times")]
     TooManyRedirects,
@@ -143,13 +146,14 @@ impl Fetcher {
     async fn get(&self, url: &Url) -> Result<Served, FetchError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let unreachable = |why: &dyn std::fmt::Display| FetchError::Unreachable(host.clone(), why.to_string());
+        let request = request(url).map_err(|_| FetchError::Unusable(host.clone()))?;
         let stream = self.connect(url).await?;
         if url.scheme() != "https" {
-            return exchange(url, stream).await.map_err(|e| unreachable(&e));
+            return exchange(request, stream).await.map_err(|e| unreachable(&e));
         }
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|e| unreachable(&e))?;
         let stream = self.tls.connect(name, stream).await.map_err(|e| unreachable(&e))?;
-        exchange(url, stream).await.map_err(|e| unreachable(&e))
+        exchange(request, stream).await.map_err(|e| unreachable(&e))
     }
 
     /// Connects to an address that was judged, and to no other.
@@ -173,21 +177,24 @@ impl Fetcher {
     }
 }
 
-/// One request on a fresh connection. A page that breaks off is judged by what arrived.
-async fn exchange(
-    url: &Url,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<Served, hyper::Error> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+/// What is asked of a page's server. An address that came from outside may be none that HTTP can carry.
+fn request(url: &Url) -> hyper::http::Result<Request<Empty<Bytes>>> {
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    let request = Request::get(target)
+    Request::get(target)
         .header(header::HOST, host)
         .header(header::USER_AGENT, AGENT)
         .header(header::ACCEPT, "text/html")
         .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .expect("the parts of a parsed address make a request");
+        .body(Empty::new())
+}
+
+/// One request on a fresh connection. A page that breaks off is judged by what arrived.
+async fn exchange(
+    request: Request<Empty<Bytes>>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Served, hyper::Error> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let (parts, body) = sender.send_request(request).await?.into_parts();
         let mut body = Limited::new(body, PAGE_BYTES_MAX);
@@ -203,11 +210,25 @@ async fn exchange(
     let mut open = true;
     loop {
         tokio::select! {
+            // What has arrived counts, however the connection ended.
+            biased;
             served = &mut exchange => return served,
             ended = &mut connection, if open => {
                 ended?;
                 open = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_http_cannot_carry_is_an_error_and_no_panic() {
+        let long = format!("https://shop.example/{}", "a".repeat(70_000));
+        assert!(request(&Url::parse(&long).unwrap()).is_err());
+        assert!(request(&Url::parse("https://shop.example/a?b=c#d").unwrap()).is_ok());
     }
 }

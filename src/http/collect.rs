@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use axum::{
     Json,
-    body::Bytes,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -13,7 +12,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    body, connection,
+    body::{self, Taken},
+    connection,
     error::ApiError,
     extract::Query,
     rate,
@@ -100,13 +100,14 @@ pub async fn pixel(
     Ok(answer)
 }
 
-pub(super) async fn take_body(doors: &Doors, peer: SocketAddr, request: Request) -> Result<(Parts, Bytes), ApiError> {
+pub(super) async fn take_body(doors: &Doors, peer: SocketAddr, request: Request) -> Result<(Parts, Taken), ApiError> {
     let (parts, stream) = request.into_parts();
     rate::admit_address(doors, peer, &parts.headers)?;
-    let bytes = body::read(stream, &parts.headers, &doors.server).await.map_err(|error| {
+    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await.map_err(|error| {
         let reason = match error {
             ApiError::TooLarge(_) => "too_large",
             ApiError::TooSlow => "too_slow",
+            ApiError::Unavailable(..) => "unavailable",
             _ => "unreadable",
         };
         refuse(doors, reason, error)

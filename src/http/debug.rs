@@ -16,7 +16,7 @@ use crate::{
 /// site's is one of the things to hear. The token is the right to.
 pub async fn report(State(doors): State<Doors>, request: Request) -> Result<StatusCode, ApiError> {
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
+    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     let report: Report = serde_json::from_slice(&bytes)
         .map_err(|error| ApiError::Unreadable(format!("the body is no report: {error}")))?;
     let now = clock::now();

@@ -48,7 +48,7 @@ pub async fn decide(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
+    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     let asked = parse(&bytes)?;
     bounded(&asked)?;
     let snapshot = doors.catalog.snapshot();

@@ -4,11 +4,11 @@
 //! connection, without a walk through the router. All others take the router: the public ones here as
 //! well, `/api/` on the service's common runtime, so that a report never keeps visitors waiting.
 
-use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin};
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{ConnectInfo, State},
     http::{HeaderValue, Method, Request, Uri, header},
     response::{IntoResponse, Response},
@@ -23,6 +23,7 @@ use super::{
     error::ApiError,
     extract::{Path, Query},
     segment,
+    serve::{Place, Received, UnderWay},
     state::Doors,
 };
 use crate::tasks;
@@ -50,8 +51,8 @@ impl Entry {
     }
 
     /// The service for one connection.
-    pub(super) fn of(&self, peer: SocketAddr) -> Connected {
-        Connected { entry: self.clone(), peer }
+    pub(super) fn of(&self, peer: SocketAddr, place: Arc<Place>) -> Connected {
+        Connected { entry: self.clone(), peer, place }
     }
 }
 
@@ -59,6 +60,7 @@ impl Entry {
 pub(super) struct Connected {
     entry: Entry,
     peer: SocketAddr,
+    place: Arc<Place>,
 }
 
 impl Service<Request<Incoming>> for Connected {
@@ -67,19 +69,25 @@ impl Service<Request<Incoming>> for Connected {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(Body::new);
+        let under_way = UnderWay::begin(&self.place, !request.body().is_end_stream());
+        let mut request = request.map(|body| Body::new(Received::new(body, &self.place)));
         if let Some(doors) = &self.entry.doors
             && let Some(route) = Route::of(request.method(), request.uri())
         {
             let answer = at_once(doors.clone(), route, request, self.peer);
             return Box::pin(AssertUnwindSafe(answer).catch_unwind().map(|answered| {
-                Ok(answered.unwrap_or_else(|_| ApiError::Internal("a handler failed".into()).into_response()))
+                let failed = |_| ApiError::Internal("a handler failed".into()).into_response();
+                Ok(under_way.answer(answered.unwrap_or_else(failed)))
             }));
         }
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let is_private = request.uri().path().starts_with("/api/");
         let answer = self.entry.router.clone().oneshot(request);
-        if is_private { Box::pin(tasks::on(self.entry.common.clone(), answer)) } else { Box::pin(answer) }
+        let common = self.entry.common.clone();
+        Box::pin(async move {
+            let answer = if is_private { tasks::on(common, answer).await } else { answer.await };
+            answer.map(|answer| under_way.answer(answer))
+        })
     }
 }
 

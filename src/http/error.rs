@@ -7,8 +7,14 @@ use axum::{
 };
 
 use crate::{
-    access::AccessError, catalog::CatalogError, control::ControlError, privacy::PrivacyError, removal::RemovalError,
-    reports::ReportError, wire::admin::ErrorBody,
+    access::AccessError,
+    catalog::CatalogError,
+    control::ControlError,
+    privacy::PrivacyError,
+    removal::RemovalError,
+    reports::ReportError,
+    store::{ErrorKind, StoreError},
+    wire::admin::ErrorBody,
 };
 
 /// An answer that is not a success.
@@ -128,6 +134,7 @@ impl From<CatalogError> for ApiError {
         match error {
             CatalogError::NoSuchSite(_) => Self::NotFound,
             CatalogError::Invalid(message) => Self::Invalid(message),
+            CatalogError::Taken(message) => Self::Conflict(message),
             CatalogError::Control(error) => error.into(),
         }
     }
@@ -138,6 +145,18 @@ impl From<ReportError> for ApiError {
         if error.is_passing() {
             tracing::info!(%error, "a report must wait");
             return Self::Unavailable(2, "the warehouse is starting or busy; reports are back in a moment".into());
+        }
+        if let ReportError::Store(cause) = &error {
+            let why = match cause.kind() {
+                _ if matches!(cause, StoreError::Foreign) => "the warehouse belongs to another installation",
+                ErrorKind::Damaged => "the warehouse cannot read a part of its data; the service's log names it",
+                ErrorKind::NoSpace => "the warehouse's disk is full; reports are back when there is room",
+                _ => "",
+            };
+            if !why.is_empty() {
+                tracing::error!(error = %cause, "a report cannot be answered");
+                return Self::Unavailable(30, why.into());
+            }
         }
         match error {
             ReportError::Question(message) => Self::Invalid(message),
@@ -150,9 +169,10 @@ impl From<ReportError> for ApiError {
 impl From<PrivacyError> for ApiError {
     fn from(error: PrivacyError) -> Self {
         match error {
-            PrivacyError::NotDelivered => Self::Unavailable(5, error.to_string()),
+            PrivacyError::NotDelivered | PrivacyError::Erasing => Self::Unavailable(5, error.to_string()),
             PrivacyError::Store(error) => ReportError::Store(error).into(),
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
+            PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -18,7 +18,7 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
 
     async fn from_request(request: Request, doors: &Doors) -> Result<Self, ApiError> {
         let (parts, stream) = request.into_parts();
-        let bytes = body::read(stream, &parts.headers, &doors.server).await?;
+        let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
         // An empty body stands for an empty question.
         let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
         serde_json::from_slice(bytes)

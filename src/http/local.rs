@@ -1,7 +1,8 @@
 //! The owner's door: a Unix socket in the data directory, over which commands reach a running service.
-//! Whoever may open the socket owns the directory, so nothing more is asked.
+//! Whoever may open the socket owns the directory, so nothing more is asked. An operation is finished once begun,
+//! also when its command is ended.
 
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -20,6 +21,9 @@ use crate::{operate::Operation, tasks::Stopping};
 pub const SOCKET: &str = "ashna.sock";
 
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// Commands at one time; those beyond wait until one has ended.
+const CONNECTIONS_MAX: usize = 32;
 
 /// Opens the socket, readable and writable by its owner alone.
 ///
@@ -38,20 +42,27 @@ pub fn bind(data_dir: &Path) -> std::io::Result<UnixListener> {
 }
 
 /// Serves operations until stopping begins.
-pub async fn serve(listener: UnixListener, doors: Doors, mut stopping: Stopping) {
+pub async fn serve(listener: Arc<UnixListener>, doors: Doors, mut stopping: Stopping) {
     let router =
         Router::new().route("/operate", post(operate)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(doors);
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a command could not connect");
+                    // Out of file descriptors or the like: a short rest lets connections end.
+                    stopping.sleep(ACCEPT_REST).await;
                     continue;
                 }
             },
-            Some(_) = connections.join_next() => continue,
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a command's connection panicked");
+                }
+                continue;
+            }
             () = stopping.wait() => return,
         };
         let service = TowerToHyperService::new(router.clone());
@@ -64,7 +75,9 @@ pub async fn serve(listener: UnixListener, doors: Doors, mut stopping: Stopping)
 
 /// Answers `{"answer": …}` or `{"error": "one clear line"}`.
 async fn operate(State(doors): State<Doors>, Json(operation): Json<Operation>) -> Json<Value> {
-    Json(match doors.operator().run(operation).await {
+    let operating = doors.clone();
+    let answer = doors.edits.finish("operation", async move { operating.operator().run(operation).await }).await;
+    Json(match answer {
         Ok(answer) => json!({ "answer": answer }),
         Err(error) => json!({ "error": error.to_string() }),
     })

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod cors;
 pub mod debug;
 pub mod decide;
+pub mod edits;
 pub mod entry;
 pub mod error;
 pub mod extract;
@@ -61,7 +62,12 @@ pub fn router(doors: Doors) -> Router {
     let masked = middleware::from_fn_with_state(doors.clone(), masking::answers);
     Router::new()
         .merge(public())
-        .merge(private.layer(masked).layer(CompressionLayer::new()))
+        .merge(
+            private
+                .layer(masked)
+                .layer(middleware::from_fn_with_state(doors.clone(), edits::finish))
+                .layer(CompressionLayer::new()),
+        )
         .merge(pages())
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))

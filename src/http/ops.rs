@@ -6,9 +6,12 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
 
 use super::{caller, error::ApiError, state::Doors};
+use crate::{
+    telemetry::health::{Cause, Found, Serves},
+    wire::health::{ComponentBody, ReadyBody},
+};
 
 /// `GET /healthz`: the process answers.
 pub async fn alive() -> &'static str {
@@ -17,10 +20,23 @@ pub async fn alive() -> &'static str {
 
 /// `GET /readyz`: events can be taken. The warehouse is not needed for that.
 pub async fn ready(State(doors): State<Doors>) -> Response {
-    let refusal = (doors.not_ready)();
+    let report = doors.health.report();
+    let (refusal, no_reports) = (report.refusal(Serves::Events), report.refusal(Serves::Reports));
     let status = if refusal.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(json!({ "ready": refusal.is_none(), "because": refusal, "reports": (doors.reports_ready)() })))
-        .into_response()
+    let unwell = |found: &Found| {
+        let Cause { code, message } = found.state.cause()?;
+        Some(ComponentBody { name: found.name, state: found.state.as_str(), code, message: message.clone() })
+    };
+    let body = ReadyBody {
+        ready: refusal.is_none(),
+        code: refusal.map(|cause| cause.code),
+        because: refusal.map(|cause| cause.message.clone()),
+        reports: no_reports.is_none(),
+        reports_code: no_reports.map(|cause| cause.code),
+        reports_because: no_reports.map(|cause| cause.message.clone()),
+        components: report.0.iter().filter_map(unwell).collect(),
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 /// `GET /metrics` with a key: the counters, in Prometheus' text format.

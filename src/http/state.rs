@@ -2,11 +2,25 @@
 
 use std::sync::Arc;
 
-use super::rate::Rates;
+use super::{body::budget::Budget, rate::Rates};
 use crate::{
-    access::Access, catalog::Catalog, checks::Checks, collect::Collector, config, control::Control, delivery::Replay,
-    fetch::Fetcher, import::feeds::Feeds, operate::Operator, personalize::Personalizer, privacy::Privacy,
-    removal::Removal, reports::Reports, telemetry::Metrics, wire::admin::JournalCounts,
+    access::Access,
+    catalog::Catalog,
+    checks::Checks,
+    collect::Collector,
+    config,
+    control::Control,
+    delivery::Replay,
+    fetch::Fetcher,
+    import::feeds::Feeds,
+    operate::Operator,
+    personalize::Personalizer,
+    privacy::Privacy,
+    removal::Removal,
+    reports::Reports,
+    tasks::Detached,
+    telemetry::{Metrics, health::Health},
+    wire::admin::JournalCounts,
 };
 
 /// Cheap to clone; one for each running service.
@@ -17,6 +31,8 @@ pub struct Doors(Arc<Rooms>);
 pub struct Rooms {
     /// `[server]`.
     pub server: config::Server,
+    /// Memory for bodies.
+    pub bodies: Budget,
     /// How much sites and addresses may still send.
     pub rates: Rates,
     /// People and keys.
@@ -41,10 +57,10 @@ pub struct Rooms {
     pub feeds: Feeds,
     /// Checking a site's pages.
     pub installation: Installation,
-    /// Why events cannot be taken now; `None` when they can.
-    pub not_ready: Box<dyn Fn() -> Option<&'static str> + Send + Sync>,
-    /// Whether reports can be answered.
-    pub reports_ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// How each part of the service is.
+    pub health: Health,
+    /// Changes of stored data, which are finished once begun.
+    pub edits: Detached,
     /// How far the journal's records are.
     pub delivery: Box<dyn Fn() -> JournalCounts + Send + Sync>,
     /// What the warehouse refused.

@@ -1,9 +1,9 @@
 //! Feeds: each site's address is visited in its time, its items are taken, and those that left it become
 //! unavailable. When suspiciously many left at once, they stay until the owner says that it is so.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::sync::{Notify, mpsc::channel};
 use url::Url;
 
@@ -24,7 +24,7 @@ use crate::{
         ItemId, SiteId,
         feed::{FeedOutcome, FeedRequest, FeedSettings, FeedState},
     },
-    tasks::Stopping,
+    tasks::{Stopping, panic_message},
 };
 
 /// How often is looked whether a feed is due.
@@ -66,14 +66,14 @@ impl Feeds {
     /// When there is no such site, or the control database failed.
     pub async fn of(&self, site: SiteId) -> Result<Option<FeedRow>, CatalogError> {
         self.catalog.site(site)?;
-        Ok(self.control.feeds().await?.into_iter().find(|feed| feed.site == site))
+        Ok(self.control.feed(site).await?)
     }
 
     /// Changes a site's feed; it is visited at once.
     ///
     /// # Errors
     /// When the address or the time between visits cannot be used.
-    pub async fn put(&self, site: SiteId, settings: &FeedSettings) -> Result<(), CatalogError> {
+    pub async fn put(&self, by: &str, site: SiteId, settings: &FeedSettings) -> Result<(), CatalogError> {
         self.catalog.site(site)?;
         address(&settings.url).map_err(CatalogError::Invalid)?;
         if !FeedSettings::MINUTES.contains(&settings.every_minutes) {
@@ -81,26 +81,34 @@ impl Feeds {
         }
         self.control.put_feed(site, settings).await?;
         self.asked.notify_one();
-        Ok(())
+        self.catalog.note(by, site, "change feed", &settings.url).await
     }
 
     /// Forgets a site's feed; its items stay. False when there was none.
     ///
     /// # Errors
     /// When there is no such site, or the control database failed.
-    pub async fn delete(&self, site: SiteId) -> Result<bool, CatalogError> {
+    pub async fn delete(&self, by: &str, site: SiteId) -> Result<bool, CatalogError> {
         self.catalog.site(site)?;
-        Ok(self.control.delete_feed(site).await?)
+        let existed = self.control.delete_feed(site).await?;
+        if existed {
+            self.catalog.note(by, site, "delete feed", &format!("of site {site}")).await?;
+        }
+        Ok(existed)
     }
 
     /// Asks for a visit before its time. False when there is no feed.
     ///
     /// # Errors
     /// When there is no such site, or the control database failed.
-    pub async fn request(&self, site: SiteId, request: FeedRequest) -> Result<bool, CatalogError> {
+    pub async fn request(&self, by: &str, site: SiteId, request: FeedRequest) -> Result<bool, CatalogError> {
         self.catalog.site(site)?;
         let known = self.control.request_feed(site, Some(request)).await?;
         self.asked.notify_one();
+        if known {
+            let action = if request == FeedRequest::Confirm { "confirm feed" } else { "visit feed" };
+            self.catalog.note(by, site, action, &format!("of site {site}")).await?;
+        }
         Ok(known)
     }
 
@@ -138,8 +146,13 @@ impl Feeds {
     }
 
     async fn visit_one(&self, feed: FeedRow) -> SiteId {
-        if let Err(error) = self.visit(&feed).await {
-            tracing::warn!(site = %feed.site, %error, "how a feed went cannot be noted");
+        // A panic over one feed must not end the visits to the others.
+        match AssertUnwindSafe(self.visit(&feed)).catch_unwind().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(site = %feed.site, %error, "how a feed went cannot be noted"),
+            Err(panic) => {
+                tracing::error!(site = %feed.site, message = panic_message(&*panic), "visiting a feed panicked");
+            }
         }
         feed.site
     }

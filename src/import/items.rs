@@ -82,7 +82,7 @@ pub(super) async fn put(
     site: SiteId,
     items: Vec<Result<ItemBody, ItemFlaw>>,
 ) -> Result<(Counts, Vec<usize>), ImportError> {
-    let done = catalog.put_items(site, items, Shown::Soon).await?;
+    let done = catalog.put_items(None, site, items, Shown::Soon).await?;
     let (kept, dropped, rejected) = (done.stored as u64, done.unchanged as u64, done.rejected.len() as u64);
     let mut counts = Counts { read: kept + dropped + rejected, kept, dropped, rejected, ..Counts::default() };
     if dropped > 0 {

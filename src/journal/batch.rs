@@ -43,7 +43,8 @@ impl Batch {
     ///
     /// It is called even when nobody waits for the answer any more (a client that hung up, a wait
     /// that was too long), which makes it the place to settle reservations. It runs on the
-    /// journal's own thread, so it must be short and must not panic.
+    /// journal's own thread, so it must be short. A panic in it is logged and counted, and costs what
+    /// it did not get to.
     pub fn when_durable(&mut self, hook: impl FnOnce(Range<Position>) + Send + 'static) {
         self.on_durable = Some(Box::new(hook));
     }

@@ -39,6 +39,8 @@
 //!    full disk is the exception: the half-written block is cut off and the file goes on.
 //! 6. **Every position is accounted for**: it is below `first`, readable, or reported lost, by `Recovery`
 //!    for the newest segment and by every reader that passes it (`ReadError::Lost`).
+//! 7. **A position that others know is never given again** (`Journal::go_on_at`): where the tail is gone that they have
+//!    seen, the next record begins a segment behind it.
 //!
 //! # Opening
 //!
@@ -110,7 +112,7 @@ pub use recovery::Recovery;
 use segments::Segments;
 use tokio::sync::watch;
 
-use crate::{config, model::Position};
+use crate::{config, model::Position, telemetry::Counter};
 
 /// The open journal. Share it in an `Arc`; dropping it flushes and stops its thread.
 #[derive(Debug)]
@@ -135,16 +137,41 @@ struct Shared {
     no_room: AtomicBool,
     /// The next record begins a new segment.
     turn_over: AtomicBool,
+    /// Records get no position below it.
+    at_least: AtomicU64,
     durable: watch::Sender<Position>,
+    /// Whether the writing thread has ended.
+    ended: watch::Sender<bool>,
+    /// Hooks that panicked.
+    hook_panics: Counter,
 }
 
 impl Journal {
     /// Opens the journal in `dir`, or gives birth to one, and tells what was found.
     pub fn open(dir: &Path, settings: &config::Journal) -> Result<(Self, Recovery), JournalError> {
-        Self::open_on(Disk::default(), dir, settings)
+        Self::open_counting(dir, settings, Counter::default())
     }
 
+    /// The same; hooks that panic are counted here.
+    pub fn open_counting(
+        dir: &Path,
+        settings: &config::Journal,
+        hook_panics: Counter,
+    ) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(Disk::default(), dir, settings, hook_panics)
+    }
+
+    #[cfg(test)]
     fn open_on(disk: Disk, dir: &Path, settings: &config::Journal) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(disk, dir, settings, Counter::default())
+    }
+
+    fn open_with(
+        disk: Disk,
+        dir: &Path,
+        settings: &config::Journal,
+        hook_panics: Counter,
+    ) -> Result<(Self, Recovery), JournalError> {
         let mut limits = settings.clone();
         limits.segment_bytes = limits.segment_bytes.min(limits.disk_bytes_max / 4);
         let found = recovery::open(&disk, dir)?;
@@ -159,7 +186,10 @@ impl Journal {
             segments: Mutex::new(found.segments),
             no_room: AtomicBool::new(false),
             turn_over: AtomicBool::new(false),
+            at_least: AtomicU64::new(0),
             durable: watch::Sender::new(next),
+            ended: watch::Sender::new(false),
+            hook_panics,
         });
         let thread = writer::start(Arc::clone(&shared), found.newest, next).map_err(|source| JournalError::Io {
             action: "starting the thread for",
@@ -215,6 +245,26 @@ impl Journal {
         self.shared.turn_over.store(true, Ordering::Relaxed);
     }
 
+    /// Goes on at `position` where the journal ends before it: others know records up to there, which were durable once
+    /// and are gone. No position is given twice, and readers report those in between, which are returned, as lost. To
+    /// be called before the first record is appended.
+    pub fn go_on_at(&self, position: Position) -> Range<Position> {
+        let end = self.next();
+        if position > end {
+            self.shared.at_least.store(position.0, Ordering::Relaxed);
+            self.shared.durable.send_replace(position);
+        }
+        end..position.max(end)
+    }
+
+    /// Deletes the copies of damaged bytes in `corrupt/`: whose records they are is unknown. Blocks on the disk.
+    pub fn forget_evidence(&self) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(self.shared.dir.join("corrupt")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Position of the first record that is still held.
     pub fn first(&self) -> Position {
         lock(&self.shared.segments).as_slice().first().map_or(Position(0), |segment| segment.first)
@@ -235,6 +285,17 @@ impl Journal {
         const ORDINARY: u64 = 64 * 1024;
         !self.shared.no_room.load(Ordering::Relaxed)
             && self.disk_bytes().saturating_add(ORDINARY) <= self.shared.limits.disk_bytes_max
+    }
+
+    /// Whether the writing thread has ended: nothing more will be taken until the journal is opened again.
+    pub fn has_ended(&self) -> bool {
+        *self.shared.ended.borrow()
+    }
+
+    /// Waits for the end of the writing thread, which outlives everything but `close` unless it panicked.
+    pub async fn ended(&self) {
+        // The sender is in `self`.
+        let _ = self.shared.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// Takes nothing more, makes durable what waits, and ends the thread. Blocks for that long.

@@ -13,7 +13,7 @@ use super::{
     format::{BLOCK_HEADER, BlockHeader, SEGMENT_HEADER},
     lock,
 };
-use crate::model::Position;
+use crate::{model::Position, tasks::contained, telemetry::Counter};
 
 /// A buffer that one burst made larger than this is not kept for the next group.
 const KEPT_BYTES_MAX: usize = 4 << 20;
@@ -181,12 +181,15 @@ impl Group {
     }
 
     /// Calls the hooks, then answers every batch, and empties the group. Without durability the hooks go
-    /// uncalled, still before the answers, so that what they reserved is free again.
-    pub(super) fn settle(&mut self, outcome: Result<Position, AppendError>) {
+    /// uncalled, still before the answers, so that what they reserved is free again. A hook that panics costs
+    /// itself: its records are durable, and those of others are none of its business.
+    pub(super) fn settle(&mut self, outcome: Result<Position, AppendError>, panics: &Counter) {
         for WaitingHook { index, records, hook } in self.hooks.drain(..) {
-            if let Ok(first) = outcome {
-                hook(fate::range(first, index, records));
-            }
+            contained("what follows durability", panics, || {
+                if let Ok(first) = outcome {
+                    hook(fate::range(first, index, records));
+                }
+            });
         }
         mem::take(&mut self.fate).settle(outcome);
         self.bytes.clear();

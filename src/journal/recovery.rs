@@ -164,7 +164,7 @@ fn secure(disk: &Disk, file: &File, bytes: &[u8], found: &Scan) -> io::Result<()
 /// Says loudly what is wrong.
 fn tell(report: &Recovery) {
     if report.torn_bytes > 0 {
-        tracing::warn!(bytes = report.torn_bytes, "cut the journal's torn tail; nothing in it was acknowledged");
+        tracing::info!(bytes = report.torn_bytes, "cut the journal's torn tail");
     }
     for lost in &report.lost {
         tracing::error!(from = %lost.start, to = %lost.end, "journal records are damaged and lost");

@@ -70,6 +70,7 @@ struct Ended(Arc<Shared>);
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.queue.abandon();
+        self.0.ended.send_replace(true);
     }
 }
 
@@ -86,7 +87,7 @@ impl Writer {
                     let gather_max = Duration::from_micros(self.shared.limits.gather_us);
                     gather = if group.batches() >= CROWD { gather_max } else { Duration::ZERO };
                     let outcome = self.commit(&mut group);
-                    group.settle(outcome);
+                    group.settle(outcome, &self.shared.hook_panics);
                 }
                 Turn::Look => {
                     self.has_room();
@@ -103,6 +104,13 @@ impl Writer {
     fn commit(&mut self, group: &mut Group) -> Result<Position, AppendError> {
         if !self.has_room() {
             return Err(AppendError::Full);
+        }
+        let at_least = Position(self.shared.at_least.load(Ordering::Relaxed));
+        if at_least > self.next {
+            self.next = at_least;
+            if let Some(newest) = self.newest.take() {
+                newest.tidy();
+            }
         }
         let mut newest = self.segment().map_err(|error| self.failure(error))?;
         let (first, records) = (self.next, u64::from(group.records()));

@@ -6,14 +6,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Mutex, PoisonError},
 };
 
 use super::recent::Heard;
-use crate::model::{ProfileEvent, SiteId, VisitorId};
+use crate::{
+    model::{ProfileEvent, SiteId, VisitorId},
+    telemetry::Counter,
+};
 
 /// Items waiting, a hundred bytes each.
 const WAITING_MAX: usize = 100_000;
@@ -21,10 +21,15 @@ const WAITING_MAX: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Ear {
     heard: Mutex<Vec<Heard>>,
-    let_go: AtomicU64,
+    /// Counts those that found no room.
+    dropped: Counter,
 }
 
 impl Ear {
+    pub(super) fn counting(dropped: Counter) -> Self {
+        Self { heard: Mutex::default(), dropped }
+    }
+
     /// Takes one event.
     pub(super) fn hear(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
         let mut told = Heard::of(site, visitor, event).peekable();
@@ -34,7 +39,7 @@ impl Ear {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         for one in told {
             if heard.len() >= WAITING_MAX {
-                self.let_go.fetch_add(1, Relaxed);
+                self.dropped.inc();
                 continue;
             }
             heard.push(one);
@@ -44,10 +49,6 @@ impl Ear {
     /// Everything heard since the last time, by site in the order it came.
     pub(super) fn take(&self) -> HashMap<SiteId, Vec<Heard>> {
         let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
-        let let_go = self.let_go.swap(0, Relaxed);
-        if let_go > 0 {
-            tracing::debug!(let_go, "heard more than can be taken up at once; the next build has it");
-        }
         let mut by_site: HashMap<SiteId, Vec<Heard>> = HashMap::new();
         for one in heard {
             by_site.entry(one.site).or_default().push(one);

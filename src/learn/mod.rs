@@ -12,28 +12,30 @@
 //! quarter more or the last time is a day ago (`tuning`).
 
 pub mod build;
+mod building;
 mod due;
 mod ear;
+mod failing;
 mod recent;
 mod shelves;
 mod shows;
 mod tuning;
 
 use std::{
-    collections::HashMap,
-    future::Future,
-    pin::Pin,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use tokio::{runtime::Handle, sync::watch, time::Instant};
+use tokio::{sync::watch, time::Instant};
 
 use self::{
-    build::{Builder, ItemEvent, Params},
+    build::Params,
+    building::{Building, end_of},
     due::Due,
     ear::Ear,
+    failing::Failing,
     recent::{Heard, Recent},
     shelves::Shelves,
     tuning::Tuning,
@@ -47,13 +49,11 @@ use crate::{
     clock, config,
     control::{Control, ControlError},
     decide::Index,
-    model::{Action, Position, ProfileEvent, SiteId, Timestamp, VisitorId},
+    model::{Position, ProfileEvent, SiteId, Timestamp, VisitorId},
     recommend::Model,
-    store::{
-        Store, StoreError,
-        read::{ItemChange, ItemEventRow},
-    },
+    store::{Store, StoreError, read::ItemChange},
     tasks::{Stopping, Tasks, patiently},
+    telemetry::{health::Component, learning::Learning},
 };
 
 /// The newest index of every site.
@@ -80,13 +80,23 @@ pub struct Learn {
     shelves: Shelves,
     recent: Mutex<HashMap<SiteId, Recent>>,
     indexes: ArcSwap<Indexes>,
+    metrics: Learning,
+    /// When the indexes were last known to be up to date.
+    up_to_date: Mutex<Instant>,
+    component: Option<Component>,
 }
 
 /// The catalogues of all sites as they are now.
 pub type Catalogues = Arc<dyn Fn() -> Vec<(SiteId, Arc<Items>)> + Send + Sync>;
 
-/// A build under way, and how it ends: what it saw, and how long it took.
-type Building = Pin<Box<dyn Future<Output = Result<(ItemChange, Duration), StoreError>> + Send>>;
+/// Where it is reported how learning goes.
+#[derive(Debug, Default)]
+pub struct Reporting {
+    /// Counters.
+    pub metrics: Learning,
+    /// For `/readyz`.
+    pub component: Option<Component>,
+}
 
 impl Learn {
     /// Knows only what sites were tuned to before. `session_minutes` is the silence that ends a visit,
@@ -102,18 +112,37 @@ impl Learn {
         delivered: Option<watch::Receiver<Position>>,
         catalogues: Catalogues,
     ) -> Result<Self, ControlError> {
+        Self::reporting(store, control, config, session_minutes, delivered, catalogues, Reporting::default()).await
+    }
+
+    /// The same, and how it goes is reported.
+    ///
+    /// # Errors
+    /// When the control database cannot be read.
+    pub async fn reporting(
+        store: Store,
+        control: Control,
+        config: &config::Learn,
+        session_minutes: u64,
+        delivered: Option<watch::Receiver<Position>>,
+        catalogues: Catalogues,
+        Reporting { metrics, component }: Reporting,
+    ) -> Result<Self, ControlError> {
         Ok(Self {
             store,
             refresh: Duration::from_secs(config.refresh_seconds.max(1)),
             rest_factor: config.rest_factor,
             history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
             params: Params::new(config, session_minutes),
-            tuning: Arc::new(Tuning::open(control).await?),
-            ear: Ear::default(),
+            tuning: Arc::new(Tuning::open(control, metrics.failures.clone()).await?),
+            ear: Ear::counting(metrics.events_dropped.clone()),
             delivered,
             shelves: Shelves::new(catalogues),
             recent: Mutex::default(),
             indexes: ArcSwap::default(),
+            metrics,
+            up_to_date: Mutex::new(Instant::now()),
+            component,
         })
     }
 
@@ -148,6 +177,7 @@ impl Learn {
         let mut due: HashMap<SiteId, Due> = HashMap::new();
         let mut building: Option<Building> = None;
         let mut look_at = Instant::now();
+        let mut failing = Failing::default();
         loop {
             tokio::select! {
                 () = stopping.wait() => return,
@@ -155,9 +185,11 @@ impl Learn {
                     building = None;
                     match done {
                         Ok((change, took)) => {
+                            self.worked(&mut failing);
+                            self.metrics.builds.inc();
                             self.due_of(&mut due, SiteId(change.site_id)).built(change, took, Instant::now());
                         }
-                        Err(error) => tracing::debug!(%error, "nothing was learned this time"),
+                        Err(error) => self.failed(&mut failing, &error),
                     }
                 }
                 () = tokio::time::sleep(FRESHEN) => {}
@@ -167,8 +199,8 @@ impl Learn {
                 let begun = Instant::now();
                 match self.next_to_build(&mut due).await {
                     Ok(Some(change)) => building = Some(Box::pin(Arc::clone(&self).build(change, stopping.clone()))),
-                    Ok(None) => {}
-                    Err(error) => tracing::debug!(%error, "nothing was learned this time"),
+                    Ok(None) => self.worked(&mut failing),
+                    Err(error) => self.failed(&mut failing, &error),
                 }
                 look_at = begun + self.refresh.max(begun.elapsed() * LOOK_REST_FACTOR);
             }
@@ -199,10 +231,29 @@ impl Learn {
     ///
     /// # Errors
     /// When the control database cannot keep it; nothing has changed then.
-    pub async fn choose(&self, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
+    pub async fn choose(self: &Arc<Self>, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
         self.tuning.choose(site, model, who).await?;
-        self.retune(site);
+        let learn = Arc::clone(self);
+        if let Err(error) = tokio::task::spawn_blocking(move || learn.retune(site)).await {
+            tracing::error!(%error, "a chosen model serves with the next index only");
+        }
         Ok(())
+    }
+
+    /// How long ago the indexes were last known to be up to date.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn worked(&self, failing: &mut Failing) {
+        *self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        failing.worked(self.component.as_ref());
+    }
+
+    fn failed(&self, failing: &mut Failing, error: &StoreError) {
+        self.metrics.failures.inc();
+        failing.failed(error, self.component.as_ref(), Instant::now());
     }
 
     fn since(&self) -> Timestamp {
@@ -213,6 +264,16 @@ impl Learn {
     fn recents<T>(&self, what: impl FnOnce(&mut HashMap<SiteId, Recent>) -> T) -> T {
         // What is heard is kept entry by entry, so that a panic elsewhere leaves nothing half-written.
         what(&mut self.recent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same for those who must not wait: an index may be growing, on a thread of low priority.
+    async fn off_the_runtime<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: impl FnOnce(&mut HashMap<SiteId, Recent>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let learn = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || learn.recents(what)).await;
+        done.inspect_err(|error| tracing::error!(%error, "looking at what was heard failed")).ok()
     }
 
     fn publish(&self, site: SiteId, index: Index) {
@@ -226,11 +287,12 @@ impl Learn {
 
     /// Adds what was heard to the indexes.
     async fn freshen(self: &Arc<Self>) {
-        let (mut heard, changed) = (self.ear.take(), self.shelves.changed());
-        self.recents(|recents| {
-            let untold = recents.iter().filter(|(_, recent)| recent.is_untold()).map(|(site, _)| *site);
-            untold.for_each(|site| _ = heard.entry(site).or_default());
+        let untold = self.off_the_runtime(|recents| {
+            recents.iter().filter(|(_, recent)| recent.is_untold()).map(|(site, _)| *site).collect::<Vec<_>>()
         });
+        let untold = untold.await.unwrap_or_default();
+        let (mut heard, changed) = (self.ear.take(), self.shelves.changed());
+        untold.into_iter().for_each(|site| _ = heard.entry(site).or_default());
         if heard.is_empty() && changed.is_empty() && !self.tuning.any_news() {
             return;
         }
@@ -279,13 +341,17 @@ impl Learn {
     }
 
     /// The first site whose large index is due.
-    async fn next_to_build(&self, due: &mut HashMap<SiteId, Due>) -> Result<Option<ItemChange>, StoreError> {
+    async fn next_to_build(self: &Arc<Self>, due: &mut HashMap<SiteId, Due>) -> Result<Option<ItemChange>, StoreError> {
         let changes = self.store.item_changes(self.since()).await?;
+        let overflowed = self.off_the_runtime(|recents| {
+            recents.iter().filter(|(_, recent)| recent.overflowed).map(|(site, _)| *site).collect::<HashSet<_>>()
+        });
+        let overflowed = overflowed.await.unwrap_or_default();
         let now = Instant::now();
         let mut next = None;
         for change in changes {
             let site = SiteId(change.site_id);
-            let overflowed = self.recents(|recents| recents.get(&site).is_some_and(|recent| recent.overflowed));
+            let overflowed = overflowed.contains(&site);
             let is_due = self.due_of(due, site).look(change, self.tuning.has_news(site), overflowed, now);
             if is_due && next.is_none() {
                 next = Some(change);
@@ -293,73 +359,4 @@ impl Learn {
         }
         Ok(next)
     }
-
-    async fn build(
-        self: Arc<Self>,
-        change: ItemChange,
-        stopping: Stopping,
-    ) -> Result<(ItemChange, Duration), StoreError> {
-        let handle = Handle::current();
-        let built = patiently("learn", move || handle.block_on(self.build_patiently(change, &stopping)));
-        let lost = |lost| Err(StoreError::Misfit(format!("the index could not be built: {lost}")));
-        Ok((change, built.await.unwrap_or_else(lost)?))
-    }
-
-    /// Reads a site's events, builds its large index and serves it, with what it does not have yet beside it.
-    async fn build_patiently(&self, change: ItemChange, stopping: &Stopping) -> Result<Duration, StoreError> {
-        let (site, begun, now, mut since) = (SiteId(change.site_id), Instant::now(), clock::now(), self.since());
-        let below = self.delivered.as_ref().map_or(Position::default(), |delivered| *delivered.borrow());
-        let under_way = self.recents(|recents| recents.get(&site).map(|recent| recent.under_way(now, &self.params)));
-        let under_way = under_way.unwrap_or_default();
-        if change.events > self.params.events_max as u64 {
-            since = self.store.item_events_since(site, since, self.params.events_max).await?;
-        }
-        tracing::debug!(%site, events = change.events, "learning");
-        let mut builder = Builder::new(self.params, now).without(under_way.clone());
-        let each = |row: ItemEventRow<'_>| {
-            let (at, action) = (Timestamp(row.at), Action::from_number(row.action));
-            let (visitor, items, category) = (row.visitor, &row.items[..], row.category_text);
-            builder.add(&ItemEvent { visitor, at, action, items, category }) && !stopping.begun()
-        };
-        self.store.each_item_event(site, since, each).await?;
-        let read = begun.elapsed();
-        let index = builder.finish(&self.tuning.take(site).unwrap_or_default());
-        let took = begun.elapsed();
-        tracing::debug!(%site, items = index.len(), events = index.events(), ?read, ?took, "learned");
-        let before = self.index(site);
-        self.recents(|recents| {
-            let index = index.with_content(Arc::clone(self.index(site).content()));
-            let recent = recents.entry(site).or_default();
-            recent.settle(below, &under_way);
-            if recent.is_empty() {
-                recents.remove(&site);
-                self.publish(site, index);
-            } else {
-                let grown = recent.grow(&index, &self.params, clock::now());
-                self.publish(site, grown);
-            }
-        });
-        let_go_of(before);
-        self.tuning.begin_if_due(site, &self.index(site), now);
-        Ok(took)
-    }
-}
-
-/// Waits for a build; for ever where there is none.
-async fn end_of(building: &mut Option<Building>) -> Result<(ItemChange, Duration), StoreError> {
-    match building {
-        Some(building) => building.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// To take a large index apart takes milliseconds; they are spent here, not by the request that had it last.
-fn let_go_of(index: Arc<Index>) {
-    for _ in 0..100 {
-        if Arc::strong_count(&index) == 1 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    drop(index);
 }

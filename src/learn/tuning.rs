@@ -20,6 +20,7 @@ use crate::{
     model::{SiteId, Timestamp},
     recommend::{Bounds, Model, Tuned, measure::Quality, tune},
     tasks::patiently,
+    telemetry::Counter,
 };
 
 /// Clicks below which a site is not tuned: the simple blend of `decide` serves it.
@@ -77,6 +78,26 @@ impl Standing {
 pub(super) struct Tuning {
     control: Control,
     sites: Mutex<HashMap<SiteId, State>>,
+    /// One choice at a time: what is stored and what serves must not cross.
+    choosing: tokio::sync::Mutex<()>,
+    /// Counts tunings that failed.
+    failures: Counter,
+}
+
+/// A tuning under way. However it ends, the next one may begin.
+struct Running {
+    tuning: Arc<Tuning>,
+    site: SiteId,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tuning.failures.inc();
+            tracing::error!(site = %self.site, "tuning panicked; the site keeps what it was tuned to before");
+        }
+        self.tuning.with(self.site, |state| state.running = false);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +110,7 @@ struct State {
 
 impl Tuning {
     /// What was kept; a text of another time that cannot be read any more is found again.
-    pub(super) async fn open(control: Control) -> Result<Self, ControlError> {
+    pub(super) async fn open(control: Control, failures: Counter) -> Result<Self, ControlError> {
         let mut sites: HashMap<SiteId, State> = HashMap::new();
         for row in control.tuned().await? {
             let Some(tuned) = Tuned::from_text(&row.found) else { continue };
@@ -102,7 +123,7 @@ impl Tuning {
             let choice = Choice { model, who: row.who, at: row.at };
             sites.entry(row.site).or_default().standing.choice = Some(choice);
         }
-        Ok(Self { control, sites: Mutex::new(sites) })
+        Ok(Self { control, sites: Mutex::new(sites), choosing: tokio::sync::Mutex::default(), failures })
     }
 
     fn with<T>(&self, site: SiteId, what: impl FnOnce(&mut State) -> T) -> T {
@@ -143,8 +164,9 @@ impl Tuning {
         })
     }
 
-    /// Keeps an owner's choice, or takes it back with `None`.
+    /// Keeps an owner's choice, or takes it back with `None`; it serves at once, and is noted.
     pub(super) async fn choose(&self, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
+        let _permit = self.choosing.lock().await;
         let choice = model.map(|model| Choice { model, who: who.to_owned(), at: clock::now() });
         match &choice {
             Some(Choice { model, who, at }) => {
@@ -154,7 +176,9 @@ impl Tuning {
             None => self.control.unchoose_model(site).await?,
         }
         self.with(site, |state| (state.standing.choice, state.news) = (choice, true));
-        Ok(())
+        let text = json!({ "model": model.map(Model::as_str) }).to_string();
+        self.control.add_choice(site, who, &text).await?;
+        self.control.audit_site(site, who, "choose model", model.map_or("the winner", Model::as_str)).await
     }
 
     /// Starts tuning where it is due; returns at once.
@@ -170,9 +194,11 @@ impl Tuning {
         if !due {
             return;
         }
-        let (index, tuning, handle) = (Arc::clone(index), Arc::clone(self), Handle::current());
+        let (index, handle) = (Arc::clone(index), Handle::current());
+        let running = Running { tuning: Arc::clone(self), site };
         // Nobody waits for it: the next build, or the next second, takes up what it finds.
         drop(patiently("tune", move || {
+            let tuning = &running.tuning;
             let bounds = Bounds { predictions_max: SERVED_PREDICTIONS_MAX, ..Bounds::default() };
             let Some(learned) = index.learned() else { return };
             let tuned = tune(learned.sessions(), &bounds, &mut |_| ());
@@ -192,7 +218,7 @@ impl Tuning {
             tuning.with(site, |state| {
                 let standing = &mut state.standing;
                 (standing.tuned, standing.clicks, standing.at) = (Some(Arc::new(tuned)), clicks, now);
-                (state.running, state.news) = (false, true);
+                state.news = true;
             });
         }));
     }
@@ -212,3 +238,25 @@ fn summary(tuned: &Tuned, clicks: usize) -> String {
 
 /// Beside a service memory is dearer than the last thousandth of quality: at most some 200 MiB.
 const SERVED_PREDICTIONS_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tuning_that_panics_is_counted_and_the_next_one_may_begin() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = Control::open(dir.path()).await.unwrap();
+        let tuning = Arc::new(Tuning::open(control, Counter::default()).await.unwrap());
+        let site = SiteId(1);
+        tuning.with(site, |state| state.running = true);
+        let running = Running { tuning: Arc::clone(&tuning), site };
+        let lost = patiently::<()>("tune", move || {
+            let _running = running;
+            panic!("as the test wants it")
+        });
+        assert!(lost.await.is_err());
+        assert!(!tuning.with(site, |state| state.running));
+        assert_eq!(tuning.failures.get(), 1);
+    }
+}

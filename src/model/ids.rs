@@ -92,10 +92,10 @@ impl MessageHash {
 pub struct Position(pub u64);
 
 impl Position {
-    /// The position `n` records further on.
+    /// The position `n` records further on; the last one there is where a damaged file would lead beyond it.
     #[must_use]
     pub const fn plus(self, n: u64) -> Self {
-        Self(self.0 + n)
+        Self(self.0.saturating_add(n))
     }
 }
 

@@ -11,8 +11,7 @@ use crate::{
 
 impl Operator<'_> {
     pub(super) async fn add_site(&self, name: &str, origins: &[String]) -> Result<Value, OperateError> {
-        let site = self.catalog.add_site(name, origins, false).await?;
-        self.access.audit_site(site.id, COMMAND_LINE, "add site", &site.name).await?;
+        let site = self.catalog.add_site(COMMAND_LINE, name, origins, false).await?;
         Ok(json!({ "site_id": site.id, "write_key": site.write_key }))
     }
 

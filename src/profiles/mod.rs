@@ -101,7 +101,8 @@ pub struct Profiles {
     /// Reads waiting or under way, one a visitor.
     reads: Mutex<HashMap<Key, watch::Receiver<Outcome>, ahash::RandomState>>,
     queue: mpsc::Sender<Job>,
-    queued: Mutex<Option<mpsc::Receiver<Job>>>,
+    /// Taken by whoever runs the reads.
+    queued: tokio::sync::Mutex<mpsc::Receiver<Job>>,
     hits: AtomicU64,
     /// Half-life of interest, milliseconds.
     half_life_ms: f64,
@@ -155,7 +156,7 @@ impl Profiles {
             history_events_max: config.history_events_max,
             reads: Mutex::default(),
             queue,
-            queued: Mutex::new(Some(queued)),
+            queued: tokio::sync::Mutex::new(queued),
             hits: AtomicU64::new(0),
             reads_done: AtomicU64::new(0),
             reads_failed: AtomicU64::new(0),
@@ -237,15 +238,18 @@ impl Profiles {
         Some(receiver)
     }
 
-    /// Serves the reads until the service stops. To be run once.
+    /// Serves the reads until the service stops. One at a time; a second one waits for the first to end.
     pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
-        let queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut queued) = queued else { return };
+        let mut queued = self.queued.lock().await;
         let mut under_way = JoinSet::new();
         loop {
             tokio::select! {
                 () = stopping.wait() => return,
-                Some(_) = under_way.join_next() => {}
+                Some(ended) = under_way.join_next() => if let Err(error) = ended {
+                    // Whoever asked sees a failed read; the next request reads again.
+                    self.reads_failed.fetch_add(1, Relaxed);
+                    tracing::error!(%error, "reading a profile panicked");
+                },
                 Some(job) = queued.recv(), if under_way.len() < READS_MAX => {
                     let this = Arc::clone(&self);
                     under_way.spawn(async move {

@@ -38,6 +38,8 @@ struct State {
     people: HashMap<Person, Entry, ahash::RandomState>,
     /// Entries at which the next sweep pays.
     sweep_at: usize,
+    /// What was delivered at the last one.
+    swept_below: u64,
     /// The highest position whose word found no room.
     lost: Option<Position>,
 }
@@ -80,7 +82,7 @@ impl People {
     pub(super) fn note(&self, site: SiteId, user: &str, visitor: VisitorId, position: Position) {
         let mut state = self.state();
         let delivered = self.delivered.load(Relaxed);
-        state.sweep(self.kept_max, delivered);
+        state.sweep(self.kept_max, self.entries_max, delivered);
         let person = (site, user.into());
         if state.people.len() >= self.entries_max && !state.people.contains_key(&person) {
             state.lost = state.lost.max(Some(position));
@@ -106,9 +108,15 @@ impl People {
     }
 
     /// A read of the store begins: until the end of it nothing of the entry is let go.
+    /// Where there is no room for one, what is read is handed on and not kept.
     pub(super) fn begin_reading(&self, person: Person) -> Reading<'_> {
-        self.state().people.entry(person.clone()).or_default().readers += 1;
-        Reading { people: self, person }
+        let mut state = self.state();
+        state.sweep(self.kept_max, self.entries_max, self.delivered.load(Relaxed));
+        let has_room = state.people.len() < self.entries_max || state.people.contains_key(&person);
+        if has_room {
+            state.people.entry(person.clone()).or_default().readers += 1;
+        }
+        Reading { people: self, person, is_kept: has_room }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,11 +126,14 @@ impl People {
 }
 
 impl State {
-    fn sweep(&mut self, kept_max: usize, delivered: u64) {
-        if self.people.len() > kept_max.max(self.sweep_at) {
+    fn sweep(&mut self, kept_max: usize, entries_max: usize, delivered: u64) {
+        // Where all room is taken, only what was delivered since can have made some.
+        let is_full = self.people.len() >= entries_max && delivered > self.swept_below;
+        if is_full || self.people.len() > kept_max.max(self.sweep_at) {
             self.people.retain(|_, entry| !entry.is_clean(delivered));
             // A sweep that found little is not tried again with every event.
             self.sweep_at = self.people.len() * 2;
+            self.swept_below = delivered;
         }
     }
 }
@@ -131,6 +142,7 @@ impl State {
 pub(super) struct Reading<'p> {
     people: &'p People,
     person: Person,
+    is_kept: bool,
 }
 
 impl Reading<'_> {
@@ -139,7 +151,12 @@ impl Reading<'_> {
         let mut state = self.people.state();
         let delivered = self.people.delivered.load(Relaxed);
         let whole = state.lost.is_none_or(|lost| lost.0 < delivered);
-        let entry = state.people.entry(self.person.clone()).or_default();
+        let mut passing = Entry::default();
+        // It is there when it is kept: no entry is dropped while it is being read.
+        let entry = match state.people.get_mut(&self.person) {
+            Some(entry) => entry,
+            None => &mut passing,
+        };
         let since = std::mem::take(&mut entry.visitors);
         for visitor in stored {
             entry.add(*visitor, None);
@@ -154,7 +171,9 @@ impl Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        if let Some(entry) = self.people.state().people.get_mut(&self.person) {
+        if self.is_kept
+            && let Some(entry) = self.people.state().people.get_mut(&self.person)
+        {
             entry.readers -= 1;
         }
     }
@@ -218,6 +237,22 @@ mod tests {
         assert_eq!(people.hit(&person("4")), None);
         people.delivered(Position(5));
         assert_eq!(people.begin_reading(person("4")).finish(&ids(&[1])), (ids(&[1]), true));
+    }
+
+    #[test]
+    fn reads_of_people_nobody_spoke_of_are_bounded_too() {
+        let people = People::new(2, 2);
+        for n in 0..4 {
+            note(&people, &n.to_string(), 1, n);
+        }
+        // Whoever may ask may name as many people as they like.
+        for n in 10..100 {
+            assert_eq!(people.begin_reading(person(&n.to_string())).finish(&ids(&[7])), (ids(&[7]), true));
+        }
+        assert_eq!(people.state().people.len(), 4);
+        people.delivered(Position(4));
+        assert_eq!(people.begin_reading(person("new")).finish(&ids(&[7])), (ids(&[7]), true));
+        assert_eq!(people.hit(&person("new")), Some(ids(&[7])), "delivered words make room");
     }
 
     #[test]

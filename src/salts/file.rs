@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path) -> Vec<Salt> {
         }
         return Vec::new();
     }
-    text.lines().take(2).filter_map(salt).collect()
+    text.lines().take(3).filter_map(salt).collect()
 }
 
 fn salt(line: &str) -> Option<Salt> {
@@ -33,7 +33,7 @@ fn salt(line: &str) -> Option<Salt> {
 }
 
 /// Puts these salts in the place of the old ones, and destroys the old file's content.
-pub(super) fn replace(path: &Path, salts: &[&Salt]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, salts: &[Salt]) -> io::Result<()> {
     let old = OpenOptions::new().write(true).open(path);
     if salts.is_empty() {
         match fs::remove_file(path) {

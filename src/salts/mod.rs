@@ -29,6 +29,8 @@ use crate::{
 const DAY_MS: i64 = 86_400_000;
 /// How long yesterday's salt lives on, and how long before midnight activity is noted.
 pub const GRACE_MS: i64 = 3_600_000;
+/// How long before midnight the next day's salt is drawn.
+const AHEAD_MS: i64 = 5 * 60_000;
 /// Visitors noted around midnight; of those beyond it the sessions end at midnight.
 const NOTED_MAX: usize = 200_000;
 
@@ -37,11 +39,15 @@ const NOTED_MAX: usize = 200_000;
 pub struct Salts {
     path: PathBuf,
     state: Mutex<State>,
+    /// The salts of the file; held while it is written, which no request waits for.
+    stored: Mutex<Vec<Salt>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     today: Option<Salt>,
+    /// Drawn shortly before midnight, so that the first request after it finds one on disk.
+    tomorrow: Option<Salt>,
     yesterday: Option<Salt>,
     /// Last activity before midnight, by yesterday's id.
     active: HashMap<(SiteId, VisitorId), Timestamp, ahash::RandomState>,
@@ -57,6 +63,12 @@ struct Salt {
     bytes: [u8; 32],
 }
 
+impl Salt {
+    fn draw(day: i64) -> Self {
+        Self { day, bytes: rand::random() }
+    }
+}
+
 impl std::fmt::Debug for Salt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Salt(of day {})", self.day)
@@ -70,11 +82,16 @@ impl Salts {
     pub fn open(dir: &Path, now: Timestamp) -> Self {
         let path = dir.join(file::NAME);
         let mut state = State::default();
-        for salt in file::read(&path) {
-            let slot = if salt.day == day_of(now) { &mut state.today } else { &mut state.yesterday };
+        let stored = file::read(&path);
+        for salt in stored.clone() {
+            let slot = match salt.day - day_of(now) {
+                0 => &mut state.today,
+                1 => &mut state.tomorrow,
+                _ => &mut state.yesterday,
+            };
             *slot = Some(salt);
         }
-        let salts = Self { path, state: Mutex::new(state) };
+        let salts = Self { path, state: Mutex::new(state), stored: Mutex::new(stored) };
         salts.tidy(now);
         salts
     }
@@ -83,7 +100,14 @@ impl Salts {
     /// a session, and with it yesterday's id.
     pub fn visitor(&self, site: SiteId, pause_ms: i64, address: IpAddr, user_agent: &str, now: Timestamp) -> VisitorId {
         let mut state = self.state();
-        let today = state.turn(now, &self.path);
+        state.forget(now);
+        if state.today.is_none() {
+            state.today = Some(Salt::draw(day_of(now)));
+            drop(state);
+            self.save();
+            state = self.state();
+        }
+        let today = state.today.clone().unwrap_or_else(|| Salt::draw(day_of(now)));
         let id = daily_visitor(&today.bytes, site, address, user_agent);
         if let Some((yesterdays, last)) = state.across.get_mut(&(site, id)) {
             if now.since(*last) <= pause_ms {
@@ -109,9 +133,38 @@ impl Salts {
         id
     }
 
-    /// Destroys what has had its day; to be called every minute or so.
+    /// Destroys what has had its day, and draws ahead what the next one needs; to be called every minute or so,
+    /// off the threads that answer requests.
     pub fn tidy(&self, now: Timestamp) {
-        self.state().forget(now, &self.path);
+        {
+            let mut state = self.state();
+            state.forget(now);
+            let next = day_of(now) + 1;
+            let is_near = now.0 >= next * DAY_MS - AHEAD_MS;
+            if is_near && state.today.is_some() && state.tomorrow.is_none() {
+                state.tomorrow = Some(Salt::draw(next));
+            }
+        }
+        self.save();
+    }
+
+    /// Brings the file up to date where it is not. No request waits for the disk here.
+    fn save(&self) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        let salts: Vec<Salt> = {
+            let state = self.state();
+            [&state.today, &state.tomorrow, &state.yesterday].into_iter().flatten().cloned().collect()
+        };
+        let is_same = salts.len() == stored.len() && salts.iter().all(|salt| stored.contains(salt));
+        if is_same {
+            return;
+        }
+        match file::replace(&self.path, &salts) {
+            Ok(()) => *stored = salts,
+            Err(error) => {
+                tracing::warn!(%error, "the salts of the day are in memory alone: a restart begins new visitors");
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -121,23 +174,11 @@ impl Salts {
 }
 
 impl State {
-    /// Today's salt, drawn if there is none.
-    fn turn(&mut self, now: Timestamp, path: &Path) -> Salt {
-        self.forget(now, path);
-        if let Some(today) = &self.today {
-            return today.clone();
-        }
-        let drawn = Salt { day: day_of(now), bytes: rand::random() };
-        self.today = Some(drawn.clone());
-        self.keep(path);
-        drawn
-    }
-
-    /// Makes yesterday's what was today's, and lets go of what is older.
-    fn forget(&mut self, now: Timestamp, path: &Path) {
-        let before = (self.today.clone(), self.yesterday.clone());
+    /// Makes yesterday's what was today's, and lets go of what is older. In memory alone.
+    fn forget(&mut self, now: Timestamp) {
         if self.today.as_ref().is_some_and(|salt| !holds(salt.day, now)) {
             self.yesterday = self.today.take();
+            self.today = self.tomorrow.take().filter(|salt| holds(salt.day, now));
             // Those of the midnight before are long gone.
             self.across.clear();
         }
@@ -146,15 +187,8 @@ impl State {
             self.yesterday = None;
             self.active.clear();
         }
-        if before != (self.today.clone(), self.yesterday.clone()) {
-            self.keep(path);
-        }
-    }
-
-    fn keep(&self, path: &Path) {
-        let salts: Vec<&Salt> = self.today.iter().chain(&self.yesterday).collect();
-        if let Err(error) = file::replace(path, &salts) {
-            tracing::warn!(%error, "the salts of the day are in memory alone: a restart begins new visitors");
+        if self.tomorrow.as_ref().is_some_and(|salt| salt.day != day_of(now) + 1) {
+            self.tomorrow = None;
         }
     }
 }

@@ -139,3 +139,24 @@ fn a_torn_file_is_no_error() {
         assert_eq!(day.visitor(1), day.visitor(2), "{torn:.20}");
     }
 }
+
+#[test]
+fn no_request_writes_the_file_at_midnight_or_when_a_salt_has_had_its_day() {
+    let mut day = Day::at(600);
+    day.visitor(600);
+    day.salts.tidy(at(1440 - 3));
+    let before = day.file().unwrap();
+    assert_eq!(before.lines().count(), 2, "the next day's salt is on disk before it is needed: {before}");
+    // A file that cannot be replaced shows whoever tries.
+    let modified = || std::fs::metadata(day.dir.path().join(file::NAME)).unwrap().modified().unwrap();
+    let written = modified();
+    let next = day.visitor(1440 + 1);
+    day.visitor(1440 + 61);
+    assert_eq!((day.file().unwrap(), modified()), (before.clone(), written), "requests leave the file alone");
+    day.salts.tidy(at(1440 + 62));
+    let after = day.file().unwrap();
+    assert_eq!(after.lines().count(), 1, "yesterday's is destroyed within the minute: {after}");
+    assert!(before.contains(after.trim()));
+    day.restart(1440 + 100);
+    assert_eq!(day.visitor(1440 + 100), next);
+}

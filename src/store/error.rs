@@ -22,6 +22,12 @@ pub enum StoreError {
     /// The answer does not have the expected shape.
     #[error("the warehouse gave an answer that does not fit the question: {0}")]
     Misfit(String),
+    /// It belongs to another installation.
+    #[error(
+        "the warehouse belongs to another installation of Ashna: use its data directory, another clickhouse.database, or \
+         `ashna adopt` to take it over"
+    )]
+    Foreign,
     /// The database cannot be called so.
     #[error("clickhouse.database must be a plain name of letters, digits and _, not {0:?}")]
     BadDatabaseName(String),
@@ -51,6 +57,10 @@ pub enum ErrorKind {
     Retry,
     /// The rows are at fault: fewer of them may succeed.
     Poison(String),
+    /// Its disk is full: the same again once there is room, and whatever was going on meanwhile is not trusted.
+    NoSpace,
+    /// What is stored cannot be read; the same again gives the same.
+    Damaged,
     /// Nothing will change before a person changes something.
     Fatal,
 }
@@ -64,10 +74,19 @@ impl StoreError {
             Self::Refused { code, message } => kind_of_code(*code, message),
             Self::MigrationFailed { source, .. } => source.kind(),
             Self::Misfit(_)
+            | Self::Foreign
             | Self::BadDatabaseName(_)
             | Self::MigrationChanged(_)
             | Self::MigrationFromTheFuture(_) => ErrorKind::Fatal,
         }
+    }
+
+    /// Whether it may be caused by stored data that cannot be read, when nothing was sent that could be at fault.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        // Besides damage: CANNOT_PARSE_INPUT_ASSERTION_FAILED, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA,
+        // CANNOT_OPEN_FILE, FILE_DOESNT_EXIST.
+        self.kind() == ErrorKind::Damaged || matches!(self, Self::Refused { code: 27 | 32 | 33 | 76 | 107, .. })
     }
 
     fn from_answer(text: &str) -> Self {
@@ -87,6 +106,11 @@ impl StoreError {
 /// Codes of ClickHouse's `ErrorCodes`.
 fn kind_of_code(code: u32, message: &str) -> ErrorKind {
     match code {
+        // NOT_ENOUGH_SPACE, and what the system says through other codes.
+        243 => ErrorKind::NoSpace,
+        _ if message.contains("No space left on device") || message.contains("ENOSPC") => ErrorKind::NoSpace,
+        // CHECKSUM_DOESNT_MATCH, NO_FILE_IN_DATA_PART, BAD_SIZE_OF_FILE_IN_DATA_PART, CORRUPTED_DATA.
+        40 | 226 | 228 | 246 => ErrorKind::Damaged,
         // TOO_MANY_PARTS is also said of one block that touches too many partitions: fewer rows touch fewer.
         252 if message.contains("partitions") => ErrorKind::Poison(message.to_owned()),
         // Data that cannot be read or does not fit: CANNOT_PARSE_*, ATTEMPT_TO_READ_AFTER_EOF,
@@ -145,6 +169,9 @@ mod tests {
         check("Code: 33. DB::Exception: Cannot read all data", |k| matches!(k, ErrorKind::Poison(_)));
         check("Code: 516. DB::Exception: Authentication failed", |k| *k == ErrorKind::Fatal);
         check("Code: 60. DB::Exception: Table does not exist", |k| *k == ErrorKind::Fatal);
+        check("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", |k| *k == ErrorKind::NoSpace);
+        check("Code: 1001. DB::Exception: std::exception: No space left on device", |k| *k == ErrorKind::NoSpace);
+        check("Code: 246. DB::Exception: Empty marks file", |k| *k == ErrorKind::Damaged);
         check("Code: 4242. DB::Exception: something new", |k| *k == ErrorKind::Retry);
         check("<html>502 Bad Gateway</html>", |k| *k == ErrorKind::Retry);
     }

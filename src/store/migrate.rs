@@ -15,6 +15,8 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (4, "0004_meaning", include_str!("../../migrations/0004_meaning.sql")),
     (12, "0012_exposures", include_str!("../../migrations/0012_exposures.sql")),
     (18, "0018_pinned_places", include_str!("../../migrations/0018_pinned_places.sql")),
+    (20, "0020_positions", include_str!("../../migrations/0020_positions.sql")),
+    (21, "0021_installation", include_str!("../../migrations/0021_installation.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

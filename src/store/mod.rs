@@ -19,16 +19,24 @@ mod block;
 mod columns;
 mod error;
 pub mod funnel;
+mod installation;
 mod migrate;
+mod parts;
 mod pieces;
 mod privacy;
+mod proof;
 pub mod read;
 pub mod rows;
 mod site_removal;
-mod twins;
 mod write;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 pub use clickhouse::Row;
 use clickhouse::{Client, Compression, RowOwned, RowRead};
@@ -37,6 +45,8 @@ use tokio::sync::watch;
 
 pub use block::Block;
 pub use error::{ErrorKind, StoreError};
+pub use parts::{Part, SetAside};
+pub use proof::Held;
 pub use write::Rows;
 
 use crate::config::{self, Endpoint};
@@ -48,6 +58,8 @@ pub struct Store {
     client: Client,
     insert_timeout: Duration,
     query_timeout: Duration,
+    /// The warehouse belongs to another installation: nothing is asked of it.
+    is_foreign: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Store {
@@ -112,6 +124,7 @@ impl Store {
             client: Client::default(),
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
+            is_foreign: Arc::default(),
         }
     }
 
@@ -187,6 +200,9 @@ impl Store {
         limit: Duration,
         work: impl Future<Output = Result<T, clickhouse::error::Error>>,
     ) -> Result<T, StoreError> {
+        if self.is_foreign.load(Ordering::Relaxed) {
+            return Err(StoreError::Foreign);
+        }
         // The server's own limit comes first and tells more; this one is for a silent server.
         match tokio::time::timeout(limit + Duration::from_secs(1), work).await {
             Ok(done) => done.map_err(StoreError::from),

@@ -11,7 +11,6 @@ use crate::model::{
 };
 
 const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
-const DELIVERY_HOLDS: &str = include_str!("sql/delivery.holds.sql");
 const PERSON: &str = include_str!("sql/visitor.person.sql");
 const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
 const LEARN_SHOWN_ITEMS: &str = include_str!("sql/learn.shown_items.sql");
@@ -106,29 +105,6 @@ impl Store {
         ];
         let rows: Vec<HistoryRow> = self.query(VISITOR_HISTORY, &params).await?;
         Ok(rows.into_iter().filter_map(event_of).collect())
-    }
-
-    /// Whether the record at this place of a journal is stored; site, visitor and time are its own.
-    ///
-    /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn holds(
-        &self,
-        journal: u64,
-        position: Position,
-        site: SiteId,
-        visitor: VisitorId,
-        occurred_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let params = [
-            ("site", Param::U32(site.0)),
-            ("at", Param::I64(occurred_at.0)),
-            ("visitor", Param::U128(visitor.0)),
-            ("journal", Param::U64(journal)),
-            ("position", Param::U64(position.0)),
-        ];
-        let counts: Vec<u64> = self.query(DELIVERY_HOLDS, &params).await?;
-        Ok(counts.first().is_some_and(|count| *count > 0))
     }
 
     /// The visitors that the site itself said are this person, the oldest word first, at most `limit` of

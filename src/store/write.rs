@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Store, StoreError, rows, seconds};
 use crate::model::Position;
 
-/// Rows ready for the table `events`, and the stretch of the journal they are.
+/// Rows ready for the table `events`, and the range of the journal they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rows {
     /// Layout they were encoded with.
@@ -20,14 +20,25 @@ pub struct Rows {
     pub pieces: Vec<Bytes>,
     /// Number of rows.
     pub count: usize,
+    /// 0, or the number of the attempt after what was there of the range had been removed.
+    pub epoch: u32,
 }
 
 impl Rows {
-    /// What makes two inserts the same insert: a function of the journal's stretch and nothing else.
+    /// What makes two inserts the same insert: a function of the journal's range and the epoch, and nothing else.
     #[must_use]
     pub fn token(&self) -> String {
-        format!("{:016x}-{}-{}-v{}", self.journal, self.range.start, self.range.end, self.version)
+        let (Range { start, end }, version) = (&self.range, self.version);
+        match self.epoch {
+            0 => format!("{:016x}-{start}-{end}-v{version}", self.journal),
+            epoch => format!("{:016x}-{start}-{end}-v{version}-e{epoch}", self.journal),
+        }
     }
+}
+
+/// What the query ids of inserts begin with whose ranges begin there.
+pub(super) fn attempts_from(journal: u64, start: Position) -> String {
+    format!("ashna-{journal:016x}-{start}-")
 }
 
 impl Store {
@@ -44,7 +55,9 @@ impl Store {
         if batch.count == 0 {
             return Ok(());
         }
+        let attempt = format!("{}{:016x}", attempts_from(batch.journal, batch.range.start), rand::random::<u64>());
         let settings = [
+            ("query_id", attempt),
             ("insert_deduplication_token", batch.token()),
             ("insert_deduplicate", "1".into()),
             ("deduplicate_blocks_in_dependent_materialized_views", "1".into()),

@@ -1,21 +1,19 @@
-//! Background tasks: the only place that spawns, so that each has a name and none outlives a stop.
+//! Background tasks: each has a name, none outlives a stop, and none fails unseen ([`supervisor`]).
 
+mod contained;
+mod detached;
 mod patient;
 mod relay;
+mod supervisor;
 
 use std::{future::Future, time::Duration};
 
+pub use contained::contained;
+pub use detached::Detached;
 pub use patient::{Lost, patiently};
 pub use relay::{Crowd, relay};
-
+pub use supervisor::{Ended, Supervision, Tasks, panic_message};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
-
-/// The background tasks of one running service.
-#[derive(Debug)]
-pub struct Tasks {
-    running: JoinSet<&'static str>,
-    stop: watch::Sender<bool>,
-}
 
 /// Tells a task when to stop.
 #[derive(Debug, Clone)]
@@ -39,43 +37,6 @@ impl Stopping {
         tokio::select! {
             () = tokio::time::sleep(time) => false,
             () = self.wait() => true,
-        }
-    }
-}
-
-impl Default for Tasks {
-    fn default() -> Self {
-        Self { running: JoinSet::new(), stop: watch::Sender::new(false) }
-    }
-}
-
-impl Tasks {
-    /// A handle for a task's loop.
-    #[must_use]
-    pub fn stopping(&self) -> Stopping {
-        Stopping(self.stop.subscribe())
-    }
-
-    /// Starts a named task.
-    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.running.spawn(async move {
-            task.await;
-            name
-        });
-    }
-
-    /// Tells every task to stop and waits at most `limit`; names those that did not make it.
-    pub async fn stop(mut self, limit: Duration) {
-        self.stop.send_replace(true);
-        let all = async {
-            while let Some(ended) = self.running.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a background task failed");
-                }
-            }
-        };
-        if tokio::time::timeout(limit, all).await.is_err() {
-            tracing::warn!("background tasks did not stop in time and are abandoned");
         }
     }
 }

@@ -4,6 +4,11 @@
 //! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
 //! reasons by heart: closed enums elsewhere bring their stable words.
 
+pub mod connections;
+pub mod failures;
+pub mod health;
+pub mod learning;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
@@ -21,6 +26,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::{connections::Connections, failures::Failures, learning::Learning};
 use crate::{
     clock,
     model::{SiteId, Timestamp},
@@ -114,10 +120,20 @@ pub struct Metrics {
     pub journal_waiting: Gauge,
     /// Bytes of journal files.
     pub journal_bytes: Gauge,
+    /// Parts that the warehouse lost because it cannot read them.
+    pub parts_set_aside: Counter,
+    /// 1 while delivery waits for room, for an operator, or for the warehouse to be whole again.
+    pub delivery_waits: Gauge,
     /// 1 while the warehouse answers.
     pub store_up: Gauge,
     /// Memory of the set of seen messages, bytes.
     pub dedup_memory_bytes: Gauge,
+    /// Connections of the listeners.
+    pub connections: Connections,
+    /// Learning from all visitors' events.
+    pub learning: Learning,
+    /// What failed inside the service.
+    pub failures: Failures,
     /// Profiles in memory.
     pub profiles_cached: Gauge,
     /// Undelivered events held for profiles that are not in memory.
@@ -147,8 +163,13 @@ impl Default for Metrics {
             journal_quarantined: Gauge::default(),
             journal_waiting: Gauge::default(),
             journal_bytes: Gauge::default(),
+            parts_set_aside: Counter::default(),
+            delivery_waits: Gauge::default(),
             store_up: Gauge::default(),
             dedup_memory_bytes: Gauge::default(),
+            connections: Connections::default(),
+            failures: Failures::default(),
+            learning: Learning::default(),
             profiles_cached: Gauge::default(),
             profiles_waiting_events: Gauge::default(),
             registry: Registry::default(),
@@ -168,13 +189,22 @@ impl Default for Metrics {
         registry.register("logins", "Attempts to log in since start, by how they ended", metrics.logins.clone());
         registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
         registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
+        registry.register(
+            "parts_set_aside",
+            "Parts of the warehouse that could not be read and were set aside, seen since start",
+            metrics.parts_set_aside.clone(),
+        );
         metrics.register_decisions(&mut registry);
+        metrics.failures.register(&mut registry);
+        metrics.learning.register(&mut registry);
+        metrics.connections.register(&mut registry);
         for (name, help, gauge) in [
             ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
             ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),
             ("journal_records_quarantined", "Records set aside with a reason", &metrics.journal_quarantined),
             ("journal_records_waiting", "Records that wait for the warehouse", &metrics.journal_waiting),
             ("journal_bytes", "Size of the journal's files", &metrics.journal_bytes),
+            ("delivery_waits", "1 while delivery waits for room or for an operator", &metrics.delivery_waits),
             ("store_up", "1 while the warehouse answers", &metrics.store_up),
             ("dedup_memory_bytes", "Memory of the set of seen messages", &metrics.dedup_memory_bytes),
             ("profiles_cached", "Live profiles in memory", &metrics.profiles_cached),

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod checks;
 pub mod collect;
 pub mod decide;
+pub mod health;
 pub mod item;
 pub mod meaning;
 pub mod people;

@@ -28,6 +28,7 @@ export async function launch() {
 export async function visitor(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   await context.addInitScript(() => Object.defineProperty(navigator, 'webdriver', { get: () => false }));
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(String(error)));

@@ -120,7 +120,7 @@ const kinds = {
     await heard(page);
     road.mood = 'swallowing';
     await page.click('#chosen');
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await until('the event to be under way', () => road.swallowed > 0);
     await page.close();
     road.mood = 'open';
     const later = await context.newPage();
@@ -154,7 +154,7 @@ for (const [engine, launch] of Object.entries(ENGINES)) {
     });
     after(() => browser?.close());
     for (const [kind, does] of Object.entries(kinds)) {
-      test(kind, { timeout: 60_000 }, () => walk(engine, browser, kind, does));
+      test(kind, { timeout: 300_000 }, () => walk(engine, browser, kind, does));
     }
   });
 }
@@ -167,6 +167,7 @@ async function walk(engine, browser, kind, does) {
   const context = await browser.createBrowserContext();
   try {
     const page = await context.newPage();
+    page.setDefaultTimeout?.(120_000);
     const change = (settings) => changed(site, settings);
     const expected = await does({ page, context, road, change, url: pages.url });
     await context.close();

@@ -9,6 +9,8 @@ export class Road {
   posted = [];
   asked = [];
   mood = 'open';
+  /** Bodies that reached neither the service nor an answer. */
+  swallowed = 0;
   /** Stands in for the tracker, to measure what another script, or none, would cost. */
   script;
 
@@ -31,7 +33,10 @@ export class Road {
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);
     // Swallowed: the service never hears of it, and the browser never gets an answer.
-    if (this.mood === 'swallowing' && request.url === '/e') return undefined;
+    if (this.mood === 'swallowing' && request.url === '/e') {
+      this.swallowed += 1;
+      return undefined;
+    }
     const { hostname, port } = this.target;
     const onward = ask({ hostname, port, method: request.method, path: request.url, headers: request.headers });
     onward.on('error', () => response.destroy());

@@ -12,18 +12,24 @@ export const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/as
 
 const STOP_MAX_MS = 20_000;
 
+let candidate = process.pid * 97;
+
+/** A free port of those that the kernel gives to no connection by itself: nothing takes it before the service does. */
 async function freePort() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 10_000 + (candidate++ % 20_000);
+    const server = createServer();
+    const isFree = new Promise((resolve) => server.once('error', () => resolve(false)).once('listening', () => resolve(true)));
+    server.listen(port, '127.0.0.1');
+    if (!(await isFree)) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
-/** Polls until `check` gives something, or fails with what it was waiting for. */
-export async function until(what, check, limitMs = 30_000) {
+/** Polls until `check` gives something, or fails with what it was waiting for; the limit only ends a test that fails. */
+export async function until(what, check, limitMs = 120_000) {
   const end = Date.now() + limitMs;
   let last;
   while (Date.now() < end) {
@@ -59,7 +65,8 @@ export async function startService({ demo = true } = {}) {
       await gone;
       clearTimeout(patience);
     }
-    await rm(data, { recursive: true, force: true });
+    // The engine may live a moment longer than its parent, and still write.
+    await rm(data, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   try {
     await until('the service to be ready', async () => (await fetch(`${base}/readyz`)).ok);

@@ -1,6 +1,9 @@
-//! Just enough of a Rust reader to know which paths a file names. Comments, strings and characters
-//! are skipped, `use` trees are unfolded, `self` and `super` are resolved by the file's place in
-//! the module tree; macros are read as plain tokens, which is what is wanted here.
+//! Which paths a file names. The compiler's own tokens (by `proc-macro2`, which `syn` stands on) are read, so that
+//! comments, strings and lifetimes are never taken for code; `use` trees are unfolded, `self` and `super` are resolved
+//! by the file's place in the module tree; macros are read as plain tokens, which is what is wanted here and what
+//! a syntax tree would not give.
+
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
 /// One path named in a file, such as `crate::model::Event` or `axum::Router`.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,78 +13,67 @@ pub(crate) struct Named {
 }
 
 /// A word or one sign of punctuation (`::` is one), with its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Token<'a> {
-    pub text: &'a str,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub text: String,
     pub line: usize,
 }
 
-/// The words and signs of a source text without comments, strings, characters and lifetimes.
-pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
-    let mut found = Vec::new();
-    let (mut rest, mut line) = (source, 1);
-    while let Some(first) = rest.chars().next() {
-        let length = skipped(rest).unwrap_or_else(|| {
-            let length = match first {
-                c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-                ':' if rest.starts_with("::") => 2,
-                c => c.len_utf8(),
-            };
-            found.push(Token { text: &rest[..length], line });
-            length
-        });
-        line += rest[..length].matches('\n').count();
-        rest = &rest[length..];
+impl Token {
+    fn new(text: &str, line: usize) -> Self {
+        Self { text: text.to_owned(), line }
     }
+}
+
+/// The words and signs of a source text without comments, literals and lifetimes.
+pub(crate) fn tokens(source: &str) -> Vec<Token> {
+    let stream: TokenStream = source.parse().unwrap_or_else(|error| panic!("no Rust, {error}: {source}"));
+    let mut found = Vec::new();
+    flatten(stream, &mut found);
     found
+}
+
+fn flatten(stream: TokenStream, found: &mut Vec<Token>) {
+    let mut trees = stream.into_iter();
+    while let Some(tree) = trees.next() {
+        let line = tree.span().start().line;
+        match tree {
+            TokenTree::Literal(_) => {}
+            TokenTree::Ident(word) => found.push(Token::new(&word.to_string(), line)),
+            // A lifetime is this and a word.
+            TokenTree::Punct(sign) if sign.as_char() == '\'' => _ = trees.next(),
+            // Nothing but a path has one colon joined to another.
+            TokenTree::Punct(sign) if sign.as_char() == ':' && sign.spacing() == Spacing::Joint => {
+                _ = trees.next();
+                found.push(Token::new("::", line));
+            }
+            TokenTree::Punct(sign) => found.push(Token::new(sign.as_char().encode_utf8(&mut [0; 4]), line)),
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                found.push(Token::new(open, line));
+                flatten(group.stream(), found);
+                found.push(Token::new(close, group.span_close().start().line));
+            }
+        }
+    }
 }
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// How much of the text's beginning says nothing about paths, if it is such a thing.
-fn skipped(rest: &str) -> Option<usize> {
-    let upto = |end: &str, after: usize| rest[after..].find(end).map_or(rest.len(), |at| after + at + end.len());
-    let raw = rest.strip_prefix("br").or_else(|| rest.strip_prefix('r')).unwrap_or("");
-    let hashes = raw.len() - raw.trim_start_matches('#').len();
-    match rest.as_bytes() {
-        [b, ..] if b.is_ascii_whitespace() => Some(1),
-        [b'/', b'/', ..] => Some(rest.find('\n').unwrap_or(rest.len())),
-        [b'/', b'*', ..] => Some(upto("*/", 2)),
-        [b'"', ..] | [b'b' | b'c', b'"', ..] => Some(string(rest)),
-        _ if raw[hashes..].starts_with('"') => {
-            let quote = rest.len() - raw.len() + hashes + 1;
-            Some(upto(&format!("\"{}", "#".repeat(hashes)), quote))
-        }
-        [b'\'', b'\\', ..] => Some(upto("'", 3)),
-        [b'\'', ..] => {
-            let mut chars = rest.char_indices().skip(1);
-            let word = chars.next().map_or(1, |(at, c)| at + c.len_utf8());
-            // 'x' is a character, 'x alone begins a lifetime.
-            Some(if rest[word..].starts_with('\'') { word + 1 } else { word })
-        }
-        _ => None,
-    }
-}
-
-fn string(rest: &str) -> usize {
-    let mut escaped = false;
-    let start = rest.find('"').unwrap_or_default() + 1;
-    for (at, c) in rest[start..].char_indices() {
-        match c {
-            '"' if !escaped => return start + at + 1,
-            '\\' => escaped = !escaped,
-            _ => escaped = false,
-        }
-    }
-    rest.len()
-}
-
 /// Every path that the file names; `module` is the file's own, such as `["profiles", "reducer"]`.
 pub(crate) fn paths(source: &str, module: &[&str]) -> Vec<Named> {
     let tokens = tokens(source);
-    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    // A module declared in this very file hides a crate of the same name.
+    let declared: Vec<&str> =
+        tokens.windows(2).filter(|pair| pair[0].text == "mod").map(|pair| pair[1].text.as_str()).collect();
     let mut named = Vec::new();
     let mut inner: Vec<(usize, &str)> = Vec::new();
     let (mut depth, mut at) = (0, 0);
@@ -93,8 +85,7 @@ pub(crate) fn paths(source: &str, module: &[&str]) -> Vec<Named> {
             let (mut found, line) = (Vec::new(), tokens[at].line);
             at = unfold(&tokens, at, &[], &mut found);
             for mut path in found {
-                // A module declared in this very file hides a crate of the same name.
-                if tokens.windows(2).any(|pair| pair[0].text == "mod" && pair[1].text == path[0]) {
+                if declared.contains(&path[0]) {
                     path.insert(0, "self");
                 }
                 named.push(Named { path: resolved(&path, &here), line });
@@ -116,8 +107,8 @@ pub(crate) fn paths(source: &str, module: &[&str]) -> Vec<Named> {
 }
 
 /// Follows a path from the token `at`, into the braces of a `use` tree; returns the token after it.
-fn unfold<'a>(tokens: &[Token<'a>], mut at: usize, before: &[&'a str], found: &mut Vec<Vec<&'a str>>) -> usize {
-    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
+fn unfold<'a>(tokens: &'a [Token], mut at: usize, before: &[&'a str], found: &mut Vec<Vec<&'a str>>) -> usize {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let mut path = before.to_vec();
     loop {
         if text(at) == "{" {
@@ -185,7 +176,8 @@ mod tests {
 
     #[test]
     fn comments_strings_and_lifetimes_do_not() {
-        let source = "//! axum::a\n/* axum::b */ fn f<'a>(x: &'a str) { let _ = (\"axum::c \\\" axum::d\", '\\'', 'x', r#\"axum::e\"#); }";
+        let source = "//! axum::a\n/* axum::b /* axum::c */ axum::d */ fn f<'a>(x: &'a str) { \
+                      let _ = (\"axum::e \\\" axum::f\", '\\'', 'x', r#\"axum::g\"#, c\"axum::h\", b'\\x27', 'y'); }";
         names(source, &["x"], &[]);
     }
 

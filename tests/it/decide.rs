@@ -1,7 +1,5 @@
 //! What fills the slots of a page: offers by rule and priority, recommendations, reasons, and for whom.
 
-use std::time::Duration;
-
 use ashna::control::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     client::{Answer, Door, TestVisitor},
-    engine::eventually,
+    engine::{PATIENCE, eventually},
 };
 
 async fn with_offers(offers: &[Value]) -> (TestApp, Door) {
@@ -127,7 +125,7 @@ async fn a_newcomer_sees_what_is_popular_and_a_known_visitor_what_fits() {
     }
     app.settled().await;
     let mut newcomer = app.visitor();
-    eventually("the index knows the views", Duration::from_secs(10), async || {
+    eventually("the index knows the views", PATIENCE, async || {
         !newcomer.decides(&["home-recs"]).await["decisions"]["home-recs"].is_null()
     })
     .await;
@@ -183,7 +181,7 @@ async fn a_refusal_by_signal_holds_for_recommendations_too() {
     visitor.tracks("Order Completed", json!({ "order_id": "o", "products": [{ "product_id": "p-1" }] })).await;
     let path = format!("/v1/recommend?key={}&visitor={}", app.site.write_key, visitor.id);
     let ids = async |visitor: &TestVisitor| Answer::to(visitor.request(Method::GET, &path)).await.text;
-    eventually("what was bought is not recommended, all else is", Duration::from_secs(10), async || {
+    eventually("what was bought is not recommended, all else is", PATIENCE, async || {
         let text = ids(&visitor).await;
         text.contains("p-2") && !text.contains("p-1")
     })

@@ -1,9 +1,9 @@
 //! From the journal into the warehouse: exactly once, whatever breaks.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use ashna::{
-    config::{self, Config},
+    config::{self, Config, Endpoint},
     delivery::{Delivery, Progress, Replay, Replayed},
     journal::{Batch, Journal},
     model::{Event, Position, VisitorId},
@@ -13,17 +13,16 @@ use ashna::{
 use tokio::sync::watch;
 
 use crate::support::{
-    engine::{OwnEngine, database},
+    engine::{OwnEngine, PATIENCE, database, endpoint},
     events::{event, record},
+    fault_proxy::FaultProxy,
 };
 
-const LIMIT: Duration = Duration::from_secs(30);
-
 /// A journal with its delivery running.
-struct Line {
-    journal: Arc<Journal>,
-    progress: watch::Receiver<Progress>,
-    quarantine: Replay,
+pub struct Line {
+    pub journal: Arc<Journal>,
+    pub progress: watch::Receiver<Progress>,
+    pub quarantine: Replay,
     tasks: Tasks,
 }
 
@@ -39,18 +38,18 @@ fn quick() -> config::Delivery {
 }
 
 impl Line {
-    fn open(data: &Path, store: &Store) -> Self {
+    pub fn open(data: &Path, store: &Store) -> Self {
         let (journal, _) = Journal::open(&data.join("journal"), &Config::defaults().journal).unwrap();
         let journal = Arc::new(journal);
         let delivery =
             Delivery::open(data, Arc::clone(&journal), store.clone(), &quick(), || Position(u64::MAX)).unwrap();
         let (progress, quarantine) = (delivery.progress(), delivery.replayer());
         let mut tasks = Tasks::default();
-        tasks.spawn("delivery", delivery.run(tasks.stopping()));
+        tasks.spawn_fatal("delivery", move |stopping| delivery.run(stopping));
         Self { journal, progress, quarantine, tasks }
     }
 
-    async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
+    pub async fn keep(&self, events: impl Iterator<Item = Event<'static>>) {
         let mut batch = Batch::default();
         for event in events {
             batch.push(event.message.0, |payload| payload.extend(record(&event)));
@@ -58,19 +57,19 @@ impl Line {
         self.journal.append(batch).await.unwrap();
     }
 
-    async fn delivered(&mut self, position: u64) -> Progress {
+    pub async fn delivered(&mut self, position: u64) -> Progress {
         let reached = self.progress.wait_for(|p| p.delivered.0 >= position);
-        *tokio::time::timeout(LIMIT, reached).await.expect("delivered in time").unwrap()
+        *tokio::time::timeout(PATIENCE, reached).await.expect("delivered in time").unwrap()
     }
 
-    async fn stop(self) {
-        self.tasks.stop(LIMIT).await;
+    pub async fn stop(self) {
+        self.tasks.stop(PATIENCE).await;
         self.journal.close();
     }
 }
 
 /// Rows, distinct positions, rows of the narrow copy.
-async fn stored(store: &Store) -> (u64, u64, u64) {
+pub async fn stored(store: &Store) -> (u64, u64, u64) {
     store
         .query::<(u64, u64, u64)>(
             "SELECT count(), uniqExact(position), assumeNotNull((SELECT count() FROM visitor_events)) FROM events",
@@ -299,11 +298,14 @@ async fn either_checkpoint_may_be_lost_in_the_middle_of_a_batch() {
 
 #[tokio::test]
 async fn a_missing_table_loses_nothing() {
-    let (data, store) = (tempfile::tempdir().unwrap(), database().await);
+    let (data, endpoint) = (tempfile::tempdir().unwrap(), endpoint().await);
+    let proxy = FaultProxy::before(&endpoint.url).await;
+    let store = Store::connect_to(Endpoint { url: proxy.url(), ..endpoint }, &Config::defaults().clickhouse);
+    store.migrate().await.unwrap();
     store.execute("RENAME TABLE events TO away", &[]).await.unwrap();
     let mut line = Line::open(data.path(), &store);
     line.keep((0..10).map(event)).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    proxy.answers(3).await;
     assert_eq!(line.progress.borrow().delivered, Position(0));
     store.execute("RENAME TABLE away TO events", &[]).await.unwrap();
     line.delivered(10).await;
@@ -319,17 +321,17 @@ async fn events_survive_a_dying_engine_without_loss_or_duplicates() {
     store.migrate().await.unwrap();
     let mut line = Line::open(data.path(), &store);
     let mut kept = 0;
-    for round in 0..3 {
+    for _ in 0..3 {
         for _ in 0..10 {
             line.keep((kept..kept + 50).map(event)).await;
             kept += 50;
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            // Some are inserted and some wait when it dies.
+            line.delivered(kept.saturating_sub(200)).await;
         }
         own.kill().await;
         line.keep((kept..kept + 50).map(event)).await;
         kept += 50;
-        tokio::time::sleep(Duration::from_millis(50 * round)).await;
-        own.engine.ready(LIMIT).await.unwrap();
+        own.engine.ready(PATIENCE).await.unwrap();
     }
     let progress = line.delivered(kept).await;
     assert_eq!((progress.inserted, progress.quarantined), (kept, 0));

@@ -4,13 +4,12 @@ use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use ashna::{store::Param, tasks::Tasks};
 
 use crate::support::{
-    engine::{OwnEngine, eventually, start},
+    engine::{OwnEngine, PATIENCE, eventually, start},
     events,
 };
 
@@ -26,7 +25,7 @@ async fn a_killed_engine_comes_back_and_has_its_rows() {
     store.insert(events::batch(0, &[events::event(0), events::event(1)])).await.unwrap();
     let first = own.engine.pid();
     own.kill().await;
-    own.engine.ready(Duration::from_secs(30)).await.unwrap();
+    own.engine.ready(PATIENCE).await.unwrap();
     assert_ne!(own.engine.pid(), first);
     let rows: Vec<u64> = store.query("SELECT count() FROM events", &[]).await.unwrap();
     assert_eq!(rows, [2]);
@@ -84,6 +83,7 @@ async fn the_engine_ends_when_its_parent_is_killed() {
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "engine::parent_of_an_engine", "--ignored", "--nocapture"])
         .env(DIRECTORY, data.path())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -92,7 +92,7 @@ async fn the_engine_ends_when_its_parent_is_killed() {
     assert!(is_running(pid));
     parent.kill().unwrap();
     parent.wait().unwrap();
-    eventually("the engine ends", Duration::from_secs(10), async || !is_running(pid)).await;
+    eventually("the engine ends", PATIENCE, async || !is_running(pid)).await;
 }
 
 /// Not a test: the parent that the test above kills.
@@ -102,12 +102,13 @@ async fn parent_of_an_engine() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let mut tasks = Tasks::default();
     let engine = start(Path::new(&directory), &mut tasks);
-    engine.ready(Duration::from_mins(1)).await.unwrap();
+    engine.ready(PATIENCE).await.unwrap();
     #[expect(clippy::print_stdout, reason = "the other test reads it")]
     {
         println!("\nengine is {}", engine.pid().unwrap());
     }
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    // Until it is killed; or the test that started it ended without doing so, and with it this pipe.
+    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
 }
 
 /// Whether a process runs; one that ended and waits to be collected does not.

@@ -1,7 +1,5 @@
 //! Files of items sent by hand, and a feed that is fetched from a server of the test's own.
 
-use std::time::Duration;
-
 use ashna::{
     config::Config,
     control::{Control, Role, Scope},
@@ -13,11 +11,9 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     client::Door,
-    engine::eventually,
+    engine::{PATIENCE, eventually},
     shop::{Answer, ShopServer},
 };
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Feeds may come from this machine.
 fn own_machine(config: &mut Config) {

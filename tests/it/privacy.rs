@@ -73,7 +73,7 @@ async fn the_journal_lets_go_of_an_erased_visitor_with_the_next_events() {
     assert!(holds(), "delivered, but the file is the newest");
     crate::support::engine::eventually("the file is deleted", std::time::Duration::from_secs(30), async || {
         app.visitor().views("/").await;
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        app.settled().await;
         !holds()
     })
     .await;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::{service::Service, support::engine::eventually};
+use crate::{
+    service::Service,
+    support::engine::{PATIENCE, eventually},
+};
 
 const ORIGIN: &str = "https://shop.example";
 
@@ -39,7 +42,7 @@ async fn recommended(client: &Client, url: &str, key: &str, rest: &str) -> Vec<S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clicks_and_orders_that_a_kill_left_undelivered_count_in_the_next_answers() {
-    let client = Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+    let client = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
     // There is no warehouse at all: whatever the answers know, they know from the journal.
     let mut service = Service::new(&[]).set("ASHNA__CLICKHOUSE__URL", "http://127.0.0.1:1");
     service.start();
@@ -61,7 +64,7 @@ async fn clicks_and_orders_that_a_kill_left_undelivered_count_in_the_next_answer
     service.start();
     service.ready(&client).await;
     for (rest, expected) in [("model=viewed_together&item=p-7", "p-30"), ("model=bought_together&item=p-7", "p-8")] {
-        eventually(rest, Duration::from_secs(10), async || {
+        eventually(rest, PATIENCE, async || {
             recommended(&client, &url, &key, rest).await.first().is_some_and(|first| first == expected)
         })
         .await;

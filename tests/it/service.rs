@@ -15,11 +15,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+pub use crate::support::engine::PATIENCE;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_ashna");
 const ENGINE_USER: &str = "ashna";
-
-/// How long anything may take before the test gives up: a debug build on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A service and the directory that survives its deaths.
 pub struct Service {
@@ -94,6 +93,13 @@ impl Service {
         self.running = None;
     }
 
+    /// Its exit code once it has ended by itself; the inner `None` when a signal ended it.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        let status = self.running.as_mut()?.try_wait().expect("its status")?;
+        self.running = None;
+        Some(status.code())
+    }
+
     /// Where it listens; the same through all its lives.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
@@ -151,6 +157,20 @@ impl Service {
         }
     }
 
+    /// Asks it to end and waits until it has.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.running.take() else { return };
+        if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let began = Instant::now();
+        while child.try_wait().ok().flatten().is_none() && began.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
     /// Process id of the engine's process, if there is one now.
     pub fn engine(&self) -> Option<u32> {
         let child = self.running.as_ref()?.id();
@@ -167,7 +187,8 @@ impl Service {
     /// The same, whatever comes of it.
     pub fn tries(&self, words: &[&str]) -> Output {
         let data = self.data.to_str().expect("a path");
-        ashna(&[words, &["--json", "--data-dir", data]].concat(), b"")
+        let words = [words, &["--json", "--data-dir", data]].concat();
+        run(Command::new(BINARY).args(words).envs(self.settings.iter().map(|(name, value)| (name, value))), b"")
     }
 
     /// Counters and gauges by name; those with labels are summed.
@@ -216,13 +237,12 @@ impl Drop for Service {
 
 /// Runs the binary with these words and this standard input until it ends.
 pub fn ashna(words: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(BINARY)
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
+    run(Command::new(BINARY).args(words), input)
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     // It may have ended without reading.
     let _ = child.stdin.take().expect("its input").write_all(input);
     child.wait_with_output().expect("its end")

@@ -11,18 +11,24 @@ import { promisify } from 'node:util';
 const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
 const run = promisify(execFile);
 
+let candidate = process.pid * 97;
+
+/** A free port of those that the kernel gives to no connection by itself: nothing takes it before the service does. */
 async function freePort() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 10_000 + (candidate++ % 20_000);
+    const server = createServer();
+    const isFree = new Promise((resolve) => server.once('error', () => resolve(false)).once('listening', () => resolve(true)));
+    server.listen(port, '127.0.0.1');
+    if (!(await isFree)) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Polls until `check` gives something, or fails with what it was waiting for. */
-export async function until(what, check, limitMs = 60_000) {
+export async function until(what, check, limitMs = 180_000) {
   const end = Date.now() + limitMs;
   let last;
   while (Date.now() < end) {

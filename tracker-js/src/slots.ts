@@ -44,6 +44,12 @@ function settle(slot: HTMLElement, decision: Decision | undefined, late: boolean
   slot.dispatchEvent(new CustomEvent('ashna:decision', { bubbles: true, detail }));
 }
 
+/** Whether the parser may still add to an element: nothing has come after it yet. */
+function isOpen(slot: Node | null): boolean {
+  while (slot && !slot.nextSibling) slot = slot.parentNode;
+  return document.readyState === 'loading' && !slot;
+}
+
 /** Decides the slots that nobody has asked for yet, if it can be done by `since` + deadline. */
 async function fill(since: number): Promise<void> {
   const left = () => since + (+settings.deadline! || 300) - performance.now();
@@ -52,7 +58,7 @@ async function fill(since: number): Promise<void> {
   // The page may have said beforehand what to show.
   wake();
   const fresh = found.filter((slot) => {
-    if (asked.has(slot)) return false;
+    if (asked.has(slot) || isOpen(slot)) return false;
     const decision = preset[nameOf(slot)];
     if (!decision && slot.dataset.ashnaState) return false;
     asked.add(slot);

@@ -21,7 +21,9 @@ const ARGUMENTS = [
 
 // Most of a scene is waiting; more than this on two cores and the pages become slow.
 const CONCURRENT = 3;
-const LIMIT_MS = 25_000;
+// They only end a test that fails.
+const LIMIT_MS = 180_000;
+const STEP_LIMIT_MS = 60_000;
 
 let browser;
 const scenes = [];
@@ -49,6 +51,7 @@ export function play() {
 async function run({ scenario, prepare }) {
   const site = await Site.open();
   const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1000, height: 700 } });
+  context.setDefaultTimeout(STEP_LIMIT_MS);
   const errors = [];
   await context.addInitScript(() => {
     Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
-import { pause, until } from './site.mjs';
+import { quiet, until } from './site.mjs';
 
 const ready = async ({ site, page }, parts) => {
   site.page('/', parts);
@@ -57,7 +57,7 @@ scene('the global name and the address of the service are the site owner\'s', as
 scene('the tag twice is one tracker', async ({ site, page }) => {
   await ready({ site, page }, { body: '<script async src="/t.js?again" data-key="k1"></script>' });
   await page.waitForLoadState('networkidle');
-  await pause(500);
+  await quiet(page);
   assert.equal(site.named('view').length, 1);
 });
 

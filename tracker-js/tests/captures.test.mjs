@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
-import { pause, until } from './site.mjs';
+import { lived, quiet, until } from './site.mjs';
 
 const EVERYTHING = ['view', 'engage', 'vitals', 'click', 'rage', 'input', 'submit', 'abandon', 'error', 'play', 'pause', 'ended', 'copy', 'gtag'];
 
@@ -57,7 +57,7 @@ scene('impatient clicks are told once, words that are selected are not', async (
   await page.click('p', { clickCount: 3 });
   await page.click('#dead', { clickCount: 5 });
   await until('the rage', () => site.named('rage').length === 1);
-  await pause(600);
+  await quiet(page);
   assert.deepEqual(facts(site.named('rage')), [{ localName: 'div', id: 'dead' }]);
 });
 
@@ -70,7 +70,7 @@ scene('errors of scripts, each once; pictures that are missing are none', async 
     for (let n = 0; n < 30; n++) dispatchEvent(new ErrorEvent('error', { message: 'Flood ' + n }));
   });
   await until('the errors', () => site.named('error').length >= 10);
-  await pause(600);
+  await quiet(page);
   const told = facts(site.named('error'));
   assert.deepEqual(told.slice(0, 2), [{ message: 'Oh', filename: 'a.js', lineno: 7, colno: 9 }, { message: 'No' }]);
   assert.equal(told.length, 10);
@@ -78,7 +78,7 @@ scene('errors of scripts, each once; pictures that are missing are none', async 
 
 scene('attention and vitals are told when the page is left, and attention at each view', async ({ site, page }) => {
   await opened({ site, page }, { body: '<h1>Words</h1><div style="height:3000px"></div>' });
-  await pause(1100);
+  await lived(page, 1100);
   await page.mouse.wheel(0, 700);
   await page.waitForFunction(() => scrollY === 700);
   await page.evaluate(() => history.pushState({}, '', '/inner'));
@@ -88,7 +88,7 @@ scene('attention and vitals are told when the page is left, and attention at eac
   const height = await page.evaluate(() => document.documentElement.scrollHeight);
   assert.equal(first.properties.scroll_depth, Math.round((1400 / height) * 100));
   assert.ok(first.properties.engaged_ms >= 1000 && first.properties.engaged_ms < 20_000);
-  await pause(1100);
+  await lived(page, 1100);
   await page.mouse.move(5, 5);
   await page.goto(site.url + '/next');
   await until('the vitals', () => site.named('vitals').length === 1);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
-import { pause, until } from './site.mjs';
+import { lived, quiet, until } from './site.mjs';
 
 const stored = (page) => page.evaluate(() => Object.keys(localStorage).sort());
 const ready = (page) => page.waitForFunction(() => window.ashna?.track);
@@ -10,7 +10,7 @@ scene('a site that waits for consent is told nothing and stores nothing until it
   await page.goto(site.url);
   await ready(page);
   await page.evaluate(() => ashna.track('Before', {}));
-  await pause(900);
+  await quiet(page);
   assert.deepEqual([site.posts.length, site.asked.length], [0, 0]);
   assert.deepEqual(await stored(page), []);
   await page.evaluate(() => ashna.consent({ analytics: true, personalization: true }));
@@ -96,7 +96,7 @@ scene('who opts out is counted no more, on later pages neither, until they opt i
   await page.reload();
   await ready(page);
   await page.evaluate(() => ashna.track('Unseen', {}));
-  await pause(900);
+  await quiet(page);
   assert.equal(site.posts.length, 1);
   const asked = site.asked.length;
   assert.deepEqual(await page.evaluate(() => ashna.decide(['hero'])), { decisions: {}, degraded: true });
@@ -119,7 +119,8 @@ scene('decisions that the server made while drawing are shown and counted, not a
   await page.goto(site.url);
   await page.waitForFunction(() => document.querySelector('[data-ashna-slot=hero]').textContent === 'Spring');
   await page.click('b');
-  await until('both impressions', () => site.named('Slot Viewed').length === 2);
+  // Whichever comes first: a click in the first second leaves before the impressions, a later one after them.
+  await until('both impressions and the click', () => site.named('Slot Viewed').length >= 2 && site.named('Slot Clicked').length >= 1);
   assert.deepEqual(site.named('Slot Viewed').map(({ properties }) => properties.offer).sort(), ['drawn', 'spring']);
   assert.deepEqual(site.named('Slot Clicked').map(({ properties }) => properties.offer), ['drawn']);
   assert.equal(site.asked.length, 0);
@@ -133,9 +134,11 @@ scene('a visitor is carried over to a sister site by the link that is clicked, a
   await page.goto(site.url);
   await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
   await page.hover('#o');
+  const answered = page.waitForEvent('requestfinished', (request) => request.postDataJSON()?.linking);
   await page.hover('#s');
-  await until('the question', () => site.posts.some(({ linking }) => linking));
-  await pause(100);
+  await (await (await answered).response()).finished();
+  // The page has taken the answer up once it has run what was waiting for it.
+  await lived(page, 0);
   await page.click('#s');
   await page.waitForURL(`${sister}/there?a=1`);
   await until('the view there', () => site.posts.some(({ link }) => link));

@@ -2,7 +2,7 @@
 // what can still be counted is.
 import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
-import { pause, until } from './site.mjs';
+import { lived, until } from './site.mjs';
 
 const ID = /^[0-9a-f]{32}$/;
 
@@ -87,7 +87,7 @@ for (const [what, broken] of Object.entries({
       await page.goto(site.url);
       await page.waitForFunction(() => window.ashna?.track);
       await page.evaluate(() => ashna.track('Told', {}));
-      await pause(700);
+      await lived(page);
       await page.goto(site.url + '/next');
       await until('the beacon', () => site.named('Told').length >= 1);
     },
@@ -128,7 +128,7 @@ scene(
     await page.waitForFunction(() => window.ashna);
     await page.evaluate(() => ashna.track('Lost', {}));
     await page.waitForFunction(() => document.querySelector('[data-ashna-slot]').dataset.ashnaState === 'default');
-    await pause(600);
+    await lived(page);
     assert.equal(site.posts.length, 0);
   },
   { prepare: () => { JSON.stringify = () => { throw new Error('no'); }; } },

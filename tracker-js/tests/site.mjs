@@ -24,6 +24,9 @@ export class Site {
   decide = () => ({ decisions: {} });
   decideDelayMs = 0;
   scriptServed = true;
+  /** Where this stands in a page, the rest of it comes only once `goOn` is settled. */
+  halt = '<!--halt-->';
+  goOn = Promise.resolve();
   posts = [];
   asked = [];
 
@@ -67,7 +70,13 @@ export class Site {
     if (pathname === '/t.js') {
       return this.scriptServed ? send(200, 'text/javascript', script) : response.destroy();
     }
-    if (pathname in this.pages) return send(200, 'text/html', this.pages[pathname]);
+    if (pathname in this.pages) {
+      const [page, rest] = this.pages[pathname].split(this.halt);
+      if (rest === undefined) return send(200, 'text/html', page);
+      response.writeHead(200, { 'content-type': 'text/html' }).write(page);
+      await this.goOn;
+      return response.end(rest);
+    }
     return send(404, 'text/plain', 'no such page');
   }
 
@@ -99,8 +108,8 @@ export class Site {
   }
 }
 
-/** Waits for what must come; the limit is there only to end a failing test. */
-export async function until(what, holds, limitMs = 8000) {
+/** Waits for what must come; the limit is there only to end a failing test, on a machine however busy. */
+export async function until(what, holds, limitMs = 60_000) {
   const end = Date.now() + limitMs;
   for (;;) {
     const value = await holds();
@@ -110,4 +119,17 @@ export async function until(what, holds, limitMs = 8000) {
   }
 }
 
-export { pause };
+/** How long the tracker lets events gather, and a little more. */
+const GATHERED_MS = 500;
+
+/** Waits by the page's own clock: timers that its scripts set before for less have run when this ends. */
+export const lived = (page, ms = GATHERED_MS) => page.evaluate((wait) => new Promise((done) => setTimeout(done, wait)), ms);
+
+/**
+ * Waits until all that the tracker would send by itself has been sent and has arrived. The page's timers run in
+ * their order, so that what would come has left before this asks the site for something.
+ */
+export async function quiet(page, ms) {
+  await lived(page, ms);
+  await page.evaluate(() => fetch('/quiet'));
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
-import { pause, until } from './site.mjs';
+import { quiet, until } from './site.mjs';
 
 scene('the first page view goes promptly and says where and on what', async ({ site, page }) => {
   site.page('/', { title: 'Home' });
@@ -40,7 +40,7 @@ scene('single-page navigation makes views, rewriting the same address does not',
   await until('four views', () => site.named('view').length === 4);
   await page.goBack();
   await until('the view of going back', () => site.named('view').length === 5);
-  await pause(500);
+  await quiet(page);
   const views = site.named('view').map(({ page: { url, referrer } }) => [url, referrer].map((u) => u.replace(site.url, '')));
   assert.deepEqual(views, [
     ['/', ''],
@@ -102,7 +102,7 @@ scene('a prerendered page is viewed only when it is shown', async ({ site, page 
   });
   await page.goto(site.url);
   await page.waitForFunction(() => window.ashna?.track);
-  await pause(600);
+  await quiet(page);
   assert.equal(site.posts.length, 0);
   await page.evaluate(() => window.show());
   await until('the view', () => site.named('view').length === 1);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    catalog::Shown,
+    catalog::{Page, Search, Shown},
     http::{
         body,
         caller::Caller,
@@ -48,22 +48,10 @@ pub async fn items(
     Query(query): Query<ItemQuery>,
 ) -> Result<Json<ItemPage>, ApiError> {
     caller.may_read(id)?;
-    let site = doors.catalog.site(id)?;
-    let wanted = query.search.to_lowercase();
-    let mut found: Vec<_> = site
-        .items
-        .iter()
-        .filter(|item| {
-            wanted.is_empty()
-                || item.id.to_lowercase().contains(&wanted)
-                || item.title.to_lowercase().contains(&wanted)
-                || item.categories.iter().any(|c| c.to_lowercase().contains(&wanted))
-        })
-        .collect();
-    found.sort_by(|a, b| a.id.cmp(&b.id));
     let limit = query.limit.unwrap_or(100).min(1000);
-    let items = found.iter().skip(query.offset).take(limit).map(|item| ItemBody::from(*item)).collect();
-    Ok(Json(ItemPage { items, total: found.len() }))
+    let search = Search { text: query.search, offset: query.offset, limit };
+    let Page { items, total } = doors.catalog.items_page(id, search, |item| ItemBody::from(item)).await?;
+    Ok(Json(ItemPage { items, total }))
 }
 
 /// Adds or replaces items: a JSON array, one object, or one object a line.
@@ -77,9 +65,9 @@ pub async fn put_items(
 ) -> Result<Json<UpsertAnswer>, ApiError> {
     caller.may_serve(id)?;
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
+    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
-    let done = doors.catalog.put_items(id, items, Shown::AtOnce).await?;
+    let done = doors.catalog.put_items(Some(&caller.name()), id, items, Shown::AtOnce).await?;
     let line_of = |(place, flaw): (usize, ItemFlaw)| RejectedLine {
         line: lines[place - 1],
         reason: flaw.kind.as_str(),
@@ -120,7 +108,8 @@ pub async fn delete_item(
 ) -> Result<StatusCode, ApiError> {
     caller.may_serve(id)?;
     let Path((_, name)) = path;
-    if doors.catalog.delete_item(id, &name).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
+    let existed = doors.catalog.delete_item(&caller.name(), id, &name).await?;
+    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
 /// The offers of a site.
@@ -145,11 +134,7 @@ pub async fn add_offer(
     JsonBody(offer): JsonBody<Offer>,
 ) -> Result<(StatusCode, Json<Offer>), ApiError> {
     caller.may_edit(id)?;
-    if doors.catalog.offers(id).await?.iter().any(|o| o.id == offer.id) {
-        return Err(ApiError::Conflict(format!("an offer `{}` exists already", offer.id)));
-    }
-    doors.catalog.put_offer(id, offer.clone()).await?;
-    doors.access.audit_site(id, &caller.name(), "add offer", &offer.id).await?;
+    doors.catalog.add_offer(&caller.name(), id, offer.clone()).await?;
     Ok((StatusCode::CREATED, Json(offer)))
 }
 
@@ -168,8 +153,7 @@ pub async fn put_offer(
     if offer.id != name {
         return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
     }
-    doors.catalog.put_offer(id, offer.clone()).await?;
-    doors.access.audit_site(id, &caller.name(), "change offer", &offer.id).await?;
+    doors.catalog.put_offer(&caller.name(), id, offer.clone()).await?;
     Ok(Json(offer))
 }
 
@@ -184,9 +168,6 @@ pub async fn delete_offer(
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
     let Path((_, name)) = path;
-    if !doors.catalog.delete_offer(id, &name).await? {
-        return Err(ApiError::NotFound);
-    }
-    doors.access.audit_site(id, &caller.name(), "delete offer", &name).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let existed = doors.catalog.delete_offer(&caller.name(), id, &name).await?;
+    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }

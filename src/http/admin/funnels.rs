@@ -46,8 +46,7 @@ pub async fn add(
 ) -> Result<(StatusCode, Json<FunnelBody>), ApiError> {
     caller.may_edit(site)?;
     let question = checked(&body)?;
-    let id = doors.control.add_funnel(site, body.name.trim(), &question).await?;
-    doors.access.audit_site(site, &caller.name(), "add funnel", body.name.trim()).await?;
+    let id = doors.catalog.add_funnel(&caller.name(), site, body.name.trim(), &question).await?;
     Ok((StatusCode::CREATED, Json(shown(id, body))))
 }
 
@@ -65,10 +64,9 @@ pub async fn change(
     caller.may_edit(site)?;
     let Path((_, funnel)) = path;
     let question = checked(&body)?;
-    if !doors.control.update_funnel(site, funnel, body.name.trim(), &question).await? {
+    if !doors.catalog.change_funnel(&caller.name(), site, funnel, body.name.trim(), &question).await? {
         return Err(ApiError::NotFound);
     }
-    doors.access.audit_site(site, &caller.name(), "change funnel", body.name.trim()).await?;
     Ok(Json(shown(funnel, body)))
 }
 
@@ -83,11 +81,8 @@ pub async fn delete(
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(site)?;
     let Path((_, funnel)) = path;
-    if !doors.control.delete_funnel(site, funnel).await? {
-        return Err(ApiError::NotFound);
-    }
-    doors.access.audit_site(site, &caller.name(), "delete funnel", &funnel.to_string()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let existed = doors.catalog.delete_funnel(&caller.name(), site, funnel).await?;
+    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
 /// A saved question must be one that can be asked once a period is added.

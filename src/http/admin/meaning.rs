@@ -35,9 +35,7 @@ pub async fn put_rates(
     JsonBody(body): JsonBody<RatesChange>,
 ) -> Result<Json<RatesBody>, ApiError> {
     caller.may_edit(id)?;
-    let entries = body.entries(doors.catalog.site(id)?.site.currency);
-    let site = doors.catalog.put_rates(id, entries).await?;
-    doors.access.audit_site(id, &caller.name(), "change rates", &site.name).await?;
+    let site = doors.catalog.put_rates(&caller.name(), id, |currency| body.entries(currency)).await?;
     Ok(Json(RatesBody::from(&site)))
 }
 
@@ -63,7 +61,6 @@ pub async fn put_rules(
     JsonBody(rules): JsonBody<Rules>,
 ) -> Result<Json<Rules>, ApiError> {
     caller.may_edit(id)?;
-    let site = doors.catalog.put_rules(id, rules).await?;
-    doors.access.audit_site(id, &caller.name(), "change rules", &site.name).await?;
+    let site = doors.catalog.put_rules(&caller.name(), id, rules).await?;
     Ok(Json((*site.rules).clone()))
 }

@@ -46,9 +46,6 @@ pub async fn choose(
         }
     };
     doors.personalizer.choose(id, model, &caller.name()).await?;
-    let choice = serde_json::json!({ "model": model.map(Model::as_str) }).to_string();
-    doors.control.add_choice(id, &caller.name(), &choice).await?;
-    doors.access.audit_site(id, &caller.name(), "choose model", model.map_or("the winner", Model::as_str)).await?;
     Ok(Json(told(&doors.personalizer.standing(id))))
 }
 

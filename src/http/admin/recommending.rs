@@ -41,10 +41,8 @@ pub async fn put_exploring(
         explore_items_bp: share(body.items, "items")?,
         explore_models_bp: share(body.models, "models")?,
     };
-    let site = doors.catalog.put_recommending(id, recommending).await?;
     let choice = json!({ "items": body.items, "models": body.models }).to_string();
-    doors.control.add_choice(id, &caller.name(), &choice).await?;
-    doors.access.audit_site(id, &caller.name(), "change exploring", &choice).await?;
+    let site = doors.catalog.put_recommending(&caller.name(), id, recommending, &choice).await?;
     Ok(Json(told(&doors, &site)))
 }
 

@@ -61,7 +61,7 @@ pub async fn report(
     caller.may_read(id)?;
     let Path((_, name)) = path;
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server).await?;
+    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
     if caller.is_masked() {
         asks_for_nobody(&bytes)?;
     }

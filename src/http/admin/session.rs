@@ -46,7 +46,7 @@ pub async fn set_up(
     let login = doors.access.set_up(body.token.expose_secret(), &body.email, &body.password, &client).await?;
     if let Some(name) = body.site_name.filter(|name| !name.trim().is_empty()) {
         let origins: Vec<String> = body.origin.into_iter().filter(|o| !o.trim().is_empty()).collect();
-        doors.catalog.add_site(&name, &origins, false).await?;
+        doors.catalog.add_site(&body.email, &name, &origins, false).await?;
     }
     logged_in(&doors, &headers, login, StatusCode::CREATED)
 }

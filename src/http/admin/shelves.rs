@@ -36,8 +36,7 @@ pub async fn put_rules(
     JsonBody(rules): JsonBody<ShelfRules>,
 ) -> Result<Json<ShelfRulesBody>, ApiError> {
     caller.may_edit(id)?;
-    doors.catalog.put_shelf_rules(id, "", rules).await?;
-    doors.access.audit_site(id, &caller.name(), "change recommendation rules", "of the site").await?;
+    doors.catalog.put_shelf_rules(&caller.name(), id, "", rules).await?;
     all(&doors, id).await
 }
 
@@ -54,8 +53,7 @@ pub async fn put_slot_rules(
 ) -> Result<Json<ShelfRulesBody>, ApiError> {
     caller.may_edit(id)?;
     let Path((_, slot)) = path;
-    doors.catalog.put_shelf_rules(id, &slot, rules).await?;
-    doors.access.audit_site(id, &caller.name(), "change recommendation rules", &slot).await?;
+    doors.catalog.put_shelf_rules(&caller.name(), id, &slot, rules).await?;
     all(&doors, id).await
 }
 
@@ -70,11 +68,8 @@ pub async fn delete_slot_rules(
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
     let Path((_, slot)) = path;
-    if !doors.catalog.delete_shelf_rules(id, &slot).await? {
-        return Err(ApiError::NotFound);
-    }
-    doors.access.audit_site(id, &caller.name(), "delete recommendation rules", &slot).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let existed = doors.catalog.delete_shelf_rules(&caller.name(), id, &slot).await?;
+    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
 async fn all(doors: &Doors, id: SiteId) -> Result<Json<ShelfRulesBody>, ApiError> {

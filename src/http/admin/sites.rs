@@ -31,8 +31,7 @@ pub async fn add(
     JsonBody(body): JsonBody<NewSiteBody>,
 ) -> Result<(StatusCode, Json<SiteBody>), ApiError> {
     caller.may_own()?;
-    let site = doors.catalog.add_site(&body.name, &body.origins, false).await?;
-    doors.access.audit_site(site.id, &caller.name(), "add site", &site.name).await?;
+    let site = doors.catalog.add_site(&caller.name(), &body.name, &body.origins, false).await?;
     Ok((StatusCode::CREATED, Json(SiteBody::from(&site))))
 }
 
@@ -75,8 +74,7 @@ pub async fn change(
         session_minutes: body.session_minutes,
         captures: body.captures,
     };
-    let site = doors.catalog.change_site(id, change).await?;
-    doors.access.audit_site(id, &caller.name(), "change site", &site.name).await?;
+    let site = doors.catalog.change_site(&caller.name(), id, change).await?;
     Ok(Json(SiteBody::from(&site)))
 }
 

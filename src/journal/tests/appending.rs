@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::*;
-use crate::journal::AppendError;
+use crate::{journal::AppendError, telemetry::Counter};
 
 #[tokio::test]
 async fn what_was_appended_is_read_back_in_order_across_segments_and_restarts() {
@@ -112,4 +112,23 @@ async fn a_closed_journal_takes_nothing_and_has_everything() {
     journal.close();
     assert!(matches!(journal.append(batch([2])).await, Err(AppendError::Stopping)));
     assert_eq!(read_all(&journal, 0).0, [(0, 1)]);
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_costs_itself_and_not_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let panics = Counter::default();
+    let (journal, _) = Journal::open_counting(dir.path(), &settings(), panics.clone()).unwrap();
+    let mut bad = batch([1]);
+    bad.when_durable(|_| panic!("as the test wants it"));
+    assert_eq!(journal.append(bad).await.unwrap(), Position(0)..Position(1), "its record is durable all the same");
+    let called = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&called);
+    let mut good = batch([2]);
+    good.when_durable(move |range| seen.store(range.end.0, Ordering::Relaxed));
+    assert_eq!(journal.append(good).await.unwrap(), Position(1)..Position(2));
+    assert_eq!((called.load(Ordering::Relaxed), panics.get(), journal.has_ended()), (2, 1, false));
+    journal.close();
+    journal.ended().await;
+    assert!(journal.has_ended(), "and its end is seen");
 }

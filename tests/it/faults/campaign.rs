@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Range,
     path::Path,
     time::{Duration, Instant},
 };
@@ -13,8 +14,11 @@ use ashna::{
 
 use super::sender::{ORIGIN, Senders, Sent, Target};
 use crate::{
-    service::{PATIENCE, Service, report},
-    support::{engine::endpoint, fault_proxy::FaultProxy},
+    service::{Service, report},
+    support::{
+        engine::{PATIENCE, endpoint},
+        fault_proxy::FaultProxy,
+    },
 };
 
 /// How often each thing goes wrong.
@@ -49,7 +53,7 @@ impl Campaign {
         let endpoint = endpoint().await;
         let proxy = FaultProxy::before(&endpoint.url).await;
         let mut service = change(with_warehouse(Service::new(&[]), &proxy.url(), &endpoint));
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
         service.start();
         service.ready(&client).await;
         let site = service.command(&["site", "add", "--name", "Faults", "--origin", ORIGIN]);
@@ -67,6 +71,20 @@ impl Campaign {
     /// The clients begin, with larger events.
     pub fn send_padded(&mut self, padding: usize) {
         self.senders = Some(Senders::start(&self.target, padding));
+    }
+
+    /// Lets the clients go on until so many more events were acknowledged; see [`Senders::go_on`].
+    pub async fn go_on(&self, events: Range<u64>) {
+        self.senders().go_on(events).await;
+    }
+
+    /// See [`Senders::meet_refusals`].
+    pub async fn meet_refusals(&self, events: u64) {
+        self.senders().meet_refusals(events).await;
+    }
+
+    fn senders(&self) -> &Senders {
+        self.senders.as_ref().expect("clients that send")
     }
 
     /// The clients end, each with everything acknowledged.

@@ -1,63 +1,35 @@
 //! A disk that is full, and one that fails.
 
-use std::{path::Path, process::Command, time::Duration};
-
 use rand::RngExt;
 
 use super::campaign::{Campaign, rounds, segments};
 use crate::{
     service::{report, strace_may_inject},
-    support::{engine::eventually, fault_proxy::Fault},
+    support::{
+        engine::{PATIENCE, eventually},
+        fault_proxy::Fault,
+        small_disk::{Kind, SmallDisk},
+    },
 };
 
-const LIMIT: Duration = Duration::from_mins(1);
-
-/// A small filesystem of its own; unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// None where one may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let options = format!("size={size},mode=700");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Fills what is left, to the last byte, with a file that has nothing to do with the service.
-    fn fill(&self) {
-        let foreign = self.path().join("foreign");
-        let mut file = std::fs::File::create(foreign).expect("a file");
-        for size in [65_536, 4096, 512, 1] {
-            while std::io::Write::write(&mut file, &vec![0; size]).is_ok_and(|written| written > 0) {}
-        }
-    }
-
-    fn empty(&self) {
-        std::fs::remove_file(self.path().join("foreign")).expect("it is there");
+/// Fills what is left, to the last byte, with a file that has nothing to do with the service.
+fn fill(disk: &SmallDisk) {
+    let mut file = std::fs::File::create(disk.path().join("foreign")).expect("a file");
+    for size in [65_536, 4096, 512, 1] {
+        while std::io::Write::write(&mut file, &vec![0; size]).is_ok_and(|written| written > 0) {}
     }
 }
 
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: the service's files may be open for a moment yet.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
+fn empty(disk: &SmallDisk) {
+    std::fs::remove_file(disk.path().join("foreign")).expect("it is there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
-    let Some(disk) = SmallDisk::mount("40m") else {
-        report("| disk full | skipped: only root may mount a small filesystem |");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(Kind::Tmpfs, 40) else { return };
     let mut row = Campaign::open("disk full, by the journal itself", |service| {
         service
-            .on(disk.path())
+            .on(&disk.path())
             .set("ASHNA__JOURNAL__DISK_FREE_BYTES_MIN", "0")
             .set("ASHNA__JOURNAL__SEGMENT_BYTES", "2000000")
     })
@@ -79,13 +51,10 @@ async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_others_fill_lets_delivery_go_on() {
-    let Some(disk) = SmallDisk::mount("60m") else {
-        report("| disk full | skipped: only root may mount a small filesystem |");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(Kind::Tmpfs, 60) else { return };
     let mut row = Campaign::open("disk full, by others", |service| {
         service
-            .on(disk.path())
+            .on(&disk.path())
             .set("ASHNA__JOURNAL__DISK_FREE_BYTES_MIN", "0")
             .set("ASHNA__JOURNAL__SEGMENT_BYTES", "500000")
     })
@@ -94,16 +63,22 @@ async fn a_disk_that_others_fill_lets_delivery_go_on() {
     for _ in 0..rounds() {
         // Something waits when the disk is full to the last byte.
         row.proxy.set(Fault::Hang);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        disk.fill();
+        eventually("something waits", PATIENCE, async || metric(&row, "journal_records_waiting").await > 0).await;
+        fill(&disk);
         full(&row).await;
         row.proxy.set(Fault::None);
-        let waiting = async || row.service.metrics(&row.target.client).await["ashna_journal_records_waiting"] == 0;
-        eventually("the journal is drained while the disk is full", LIMIT, waiting).await;
-        disk.empty();
+        // What there is by now: more is taken as soon as some of it has gone.
+        let kept = metric(&row, "journal_records_kept").await;
+        let drained = async || metric(&row, "journal_records_inserted").await >= kept;
+        eventually("the journal is drained while the disk is full", PATIENCE, drained).await;
+        empty(&disk);
         taken_again(&row).await;
     }
     assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");
+}
+
+async fn metric(row: &Campaign, name: &str) -> u64 {
+    row.service.metrics(&row.target.client).await[&format!("ashna_{name}")]
 }
 
 async fn ready(row: &Campaign) -> bool {
@@ -112,11 +87,11 @@ async fn ready(row: &Campaign) -> bool {
 }
 
 async fn full(row: &Campaign) {
-    eventually("the journal says that it is full", LIMIT, async || !ready(row).await).await;
+    eventually("the journal says that it is full", PATIENCE, async || !ready(row).await).await;
 }
 
 async fn taken_again(row: &Campaign) {
-    eventually("events are taken again", LIMIT, async || ready(row).await).await;
+    eventually("events are taken again", PATIENCE, async || ready(row).await).await;
 }
 
 /// The service under strace, which makes some calls fail.
@@ -140,7 +115,8 @@ async fn failing(name: &'static str, inject: &[&str]) {
         }
         row.service.wrap(&words.iter().map(String::as_str).collect::<Vec<_>>());
         row.again().await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        row.meet_refusals(2000).await;
+        row.go_on(10..100).await;
     }
     row.service.kill();
     row.service.wrap(&[]);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-
 use super::campaign::{Campaign, rounds};
 use crate::support::fault_proxy::Fault;
 
@@ -11,10 +9,10 @@ async fn with_faults(name: &'static str, faults: &[Fault]) {
     let mut row = Campaign::open(name, |service| service).await;
     row.send();
     for round in 0..rounds() {
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..400))).await;
-        row.proxy.set(faults[round % faults.len()]);
-        // Longer than an insert may take, so that some give up and are sent again.
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(300..1600))).await;
+        row.go_on(20..400).await;
+        // What it meets is given up, and sent again. How much more it meets is left to chance.
+        row.proxy.strikes(faults[round % faults.len()], 1).await;
+        row.go_on(20..400).await;
         row.proxy.set(Fault::None);
     }
     let counted = row.finish(rounds()).await;
@@ -47,11 +45,11 @@ async fn service_killed_while_the_engine_is_cut_off() {
     row.send();
     for round in 0..rounds() {
         row.proxy.set([Fault::LoseAnswer, Fault::CutAnswer(20), Fault::Hang][round % 3]);
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(100..500))).await;
+        row.go_on(50..500).await;
         row.service.kill();
         row.again().await;
         row.proxy.set(Fault::None);
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..300))).await;
+        row.go_on(20..300).await;
     }
     row.finish(rounds()).await;
 }

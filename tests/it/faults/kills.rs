@@ -8,17 +8,19 @@ use super::{
     campaign::{Campaign, check, rounds, settled},
     sender::{ORIGIN, Senders, Target},
 };
-use crate::service::{Service, kill, report, strace_may_inject};
+use crate::{
+    service::{Service, kill, report, strace_may_inject},
+    support::engine::{PATIENCE, eventually},
+};
 
 /// Kills once: the service in even rounds, the engine in odd ones.
-async fn strike(service: &mut Service, client: &reqwest::Client, round: usize) {
-    let pause = rand::rng().random_range(200..1500);
-    tokio::time::sleep(Duration::from_millis(pause)).await;
+async fn strike(service: &mut Service, senders: &Senders, client: &reqwest::Client, round: usize) {
+    senders.go_on(100..1500).await;
     if round.is_multiple_of(2) {
         service.kill();
         service.start();
         if rand::random_ratio(1, 4) {
-            // A second death while it opens its files.
+            // A second death while it opens its files: nothing tells how far it is, so the moment is by the clock.
             tokio::time::sleep(Duration::from_millis(rand::rng().random_range(10..400))).await;
             service.kill();
             service.start();
@@ -30,19 +32,19 @@ async fn strike(service: &mut Service, client: &reqwest::Client, round: usize) {
 }
 
 /// Asks the service's own engine, which may just be starting again.
-async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
-    for _ in 0..600 {
-        if let Some(lines) = service.ask_engine(client, question).await {
-            return lines;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the engine does not come back")
+pub async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
+    let mut lines = None;
+    eventually("the engine comes back", PATIENCE, async || {
+        lines = service.ask_engine(client, question).await;
+        lines.is_some()
+    })
+    .await;
+    lines.unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_of_the_service_and_of_its_own_engine_in_turn() {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
     let mut service = Service::new(&[]);
     service.start();
     service.ready(&client).await;
@@ -50,7 +52,7 @@ async fn sigkill_of_the_service_and_of_its_own_engine_in_turn() {
     let key = site["write_key"].as_str().expect("a write key").to_owned();
     let senders = Senders::start(&Target { url: service.url(), key, client: client.clone() }, 0);
     for round in 0..rounds() {
-        strike(&mut service, &client, round).await;
+        strike(&mut service, &senders, &client, round).await;
     }
     let sent = senders.finish().await;
     let metrics = settled(&service, &client).await;
@@ -66,7 +68,7 @@ async fn sigkill_of_the_service_at_random_moments() {
     let mut row = Campaign::open("SIGKILL of the service at random moments", |service| service).await;
     row.send();
     for _ in 0..rounds() {
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..700))).await;
+        row.go_on(20..700).await;
         row.service.kill();
         row.again().await;
     }
@@ -82,7 +84,7 @@ async fn killed_entering(name: &'static str, calls: &str, nth: std::ops::Range<u
     let mut row = Campaign::open(name, |service| service).await;
     row.send();
     for _ in 0..rounds() {
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(20..200))).await;
+        row.go_on(5..200).await;
         row.service.kill();
         let when = rand::rng().random_range(nth.clone());
         let inject = format!("inject={calls}:signal=SIGKILL:when={when}");

@@ -1,13 +1,13 @@
 //! Segments damaged while the service is away: what they hit is lost and said, nothing else.
 
-use std::{fs, io::Write as _, time::Duration};
+use std::{fs, io::Write as _};
 
 use rand::RngExt;
 
-use super::campaign::{Campaign, rounds, segments};
-use crate::{
-    service::PATIENCE,
-    support::{engine::eventually, fault_proxy::Fault},
+use super::campaign::{Campaign, rounds, segments, settled};
+use crate::support::{
+    engine::{PATIENCE, eventually},
+    fault_proxy::Fault,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +19,8 @@ async fn flipped_bits_lose_what_they_hit_and_say_so() {
     // Nothing is delivered before it is damaged.
     row.proxy.set(Fault::Refuse);
     row.send();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let several = async || segments(row.service.data()).len() > 3;
+    eventually("there are several segments", PATIENCE, several).await;
     row.quiet().await;
     row.service.kill();
     let files = segments(row.service.data());
@@ -40,12 +41,32 @@ async fn flipped_bits_lose_what_they_hit_and_say_so() {
     assert!(lost <= rounds(), "{lost} events lost by {} flips", rounds());
 }
 
+/// Records that are delivered, in the only group of the newest segment: they are in the warehouse, the service starts,
+/// and no position is given twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_of_what_is_delivered_loses_nothing_and_does_not_keep_it_from_starting() {
+    let mut row = Campaign::open("newest segment damaged after delivery", |service| service).await;
+    row.send();
+    row.go_on(20..60).await;
+    row.quiet().await;
+    let before = settled(&row.service, &row.target.client).await;
+    row.service.kill();
+    let newest = segments(row.service.data()).pop().expect("a segment");
+    let mut bytes = fs::read(&newest).expect("a segment");
+    bytes[40..].fill(0xa5);
+    fs::write(newest, bytes).expect("a segment");
+    row.again().await;
+    let after = settled(&row.service, &row.target.client).await;
+    assert_eq!(after["ashna_journal_records_kept"], before["ashna_journal_records_kept"], "positions go on");
+    row.finish(1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn torn_tails_lose_nothing() {
     let mut row = Campaign::open("torn tails of the newest segment", |service| service).await;
     row.send();
     for _ in 0..rounds() {
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..300))).await;
+        row.go_on(20..300).await;
         row.service.kill();
         let newest = segments(row.service.data()).pop().expect("a segment");
         let garbage: Vec<u8> = (0..rand::rng().random_range(1..5000)).map(|_| rand::random()).collect();
@@ -61,7 +82,7 @@ async fn a_lost_checkpoint_doubles_nothing() {
     row.send();
     for round in 0..rounds() {
         row.proxy.set(if round % 2 == 0 { Fault::LoseAnswer } else { Fault::None });
-        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(100..400))).await;
+        row.go_on(50..400).await;
         let lost = row.service.data().join(["delivery.json", "journal/delivery.json"][round % 2]);
         eventually("something is sent", PATIENCE, async || lost.exists()).await;
         row.service.kill();

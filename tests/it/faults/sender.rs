@@ -2,9 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use rand::RngExt;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::service::PATIENCE;
+use crate::support::engine::{PATIENCE, eventually};
 
 const CLIENTS: usize = 8;
 const BATCH_MAX: usize = 20;
@@ -24,8 +25,18 @@ const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Fi
 struct Sender {
     number: usize,
     target: Target,
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     padding: usize,
+}
+
+/// How far the clients are, while they are under way.
+#[derive(Debug, Default)]
+struct Progress {
+    stop: AtomicBool,
+    /// Events acknowledged.
+    acknowledged: AtomicU64,
+    /// Requests refused with 503.
+    refused: AtomicU64,
 }
 
 /// Where events go.
@@ -50,23 +61,41 @@ pub struct Sent {
 /// Clients under way.
 pub struct Senders {
     running: JoinSet<Sent>,
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl Senders {
     /// Starts them; each event carries so many bytes that mean nothing.
     pub fn start(target: &Target, padding: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let progress = Arc::<Progress>::default();
         let mut running = JoinSet::new();
         for number in 0..CLIENTS {
-            running.spawn(Sender { number, target: target.clone(), stop: Arc::clone(&stop), padding }.run());
+            let progress = Arc::clone(&progress);
+            running.spawn(Sender { number, target: target.clone(), progress, padding }.run());
         }
-        Self { running, stop }
+        Self { running, progress }
+    }
+
+    /// Waits for a random moment: until so many more events were acknowledged. Whatever comes next then meets a
+    /// service at work, on a busy machine as on an idle one.
+    pub async fn go_on(&self, events: Range<u64>) {
+        let until = self.progress.acknowledged.load(Relaxed) + rand::rng().random_range(events);
+        let reached = async || self.progress.acknowledged.load(Relaxed) >= until;
+        eventually("the clients go on", PATIENCE, reached).await;
+    }
+
+    /// Waits until a request is refused, or so many more events were acknowledged without one.
+    pub async fn meet_refusals(&self, events: u64) {
+        let refused = self.progress.refused.load(Relaxed);
+        let until = self.progress.acknowledged.load(Relaxed) + events;
+        let met =
+            async || self.progress.refused.load(Relaxed) > refused || self.progress.acknowledged.load(Relaxed) >= until;
+        eventually("the clients are refused, or go on", PATIENCE, met).await;
     }
 
     /// Lets each finish what it has begun.
     pub async fn finish(self) -> Sent {
-        self.stop.store(true, Relaxed);
+        self.progress.stop.store(true, Relaxed);
         let mut all = Sent::default();
         for sent in self.running.join_all().await {
             all.acknowledged.extend(sent.acknowledged);
@@ -82,11 +111,12 @@ impl Sender {
     async fn run(self) -> Sent {
         let mut sent = Sent::default();
         let mut next = 0;
-        while !self.stop.load(Relaxed) {
+        while !self.progress.stop.load(Relaxed) {
             let count = if rand::random() { 1 } else { rand::rng().random_range(2..=BATCH_MAX) };
             let ids: Vec<String> = (next..next + count).map(|n| format!("c{}-{n}", self.number)).collect();
             next += count;
             self.send_until_acknowledged(&ids, &mut sent).await;
+            self.progress.acknowledged.fetch_add(count as u64, Relaxed);
             sent.acknowledged.extend(ids);
         }
         sent
@@ -102,7 +132,10 @@ impl Sender {
                     assert!(accounts_for(&outcome, ids.len()), "{outcome} for {} events", ids.len());
                     return;
                 }
-                Some((503, _)) => sent.refused += 1,
+                Some((503, _)) => {
+                    sent.refused += 1;
+                    self.progress.refused.fetch_add(1, Relaxed);
+                }
                 Some((status, outcome)) => panic!("{status} {outcome}"),
                 None => {} // killed, or not there yet
             }

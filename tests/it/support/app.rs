@@ -3,18 +3,20 @@
 //!
 //! Every test ends with `finish()`, which checks that both laws hold; one that forgets it fails.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use ashna::{
     app::{App, Start},
     clock,
     config::Config,
     control::{Membership, Role, Scope},
-    http::{entry, entry::Entry, router, serve::serve},
+    http::{
+        entry,
+        entry::Entry,
+        router,
+        serve::{Settings, serve},
+        state::Doors,
+    },
     import::{Chunk, Format},
     model::Site,
     operate::Operation,
@@ -25,14 +27,11 @@ use tokio::net::TcpListener;
 
 use super::{
     client::{Door, TestVisitor},
-    engine::endpoint,
+    engine::{PATIENCE, endpoint, eventually},
 };
 
 /// Where the test site's pages are.
 pub const ORIGIN: &str = "https://shop.example";
-
-/// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running service with one site.
 pub struct TestApp {
@@ -48,6 +47,7 @@ pub struct TestApp {
     client: reqwest::Client,
     data: tempfile::TempDir,
     finished: bool,
+    failures_expected: bool,
     rows_erased: std::sync::atomic::AtomicBool,
 }
 
@@ -86,14 +86,26 @@ impl TestApp {
         let mut app = App::start(&config, data.path(), Start::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let serving = serve(listener, entry(app.doors.clone()), app.front.stopping(), Duration::from_secs(1));
-        app.front.spawn("http", serving);
+        let way_in = entry(app.doors.clone());
+        let settings = serving(&config, &app);
+        app.front.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
 
         let origins = [ORIGIN.to_owned(), url.clone()];
-        let site = app.doors.catalog.add_site("Test shop", &origins, false).await.unwrap();
+        let site = app.doors.catalog.add_site("test", "Test shop", &origins, false).await.unwrap();
         let (read_key, _) = app.doors.access.add_key("test", site.id, Scope::Read, "", None).await.unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { app: Some(app), url, site, store, read_key, client, data, finished: false, rows_erased: false.into() }
+        Self {
+            app: Some(app),
+            url,
+            site,
+            store,
+            read_key,
+            client,
+            data,
+            finished: false,
+            failures_expected: false,
+            rows_erased: false.into(),
+        }
     }
 
     /// Where it listens a second time, every request going through the router.
@@ -102,8 +114,50 @@ impl TestApp {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = self.app.as_mut().expect("it runs until it is finished");
         let entry = Entry::new(router(app.doors.clone()));
-        app.front.spawn("http by the router", serve(listener, entry, app.front.stopping(), Duration::from_secs(1)));
+        let settings = serving(&Config::defaults(), app);
+        app.front.spawn_fatal("http by the router", move |stopping| serve(listener, entry, stopping, settings));
         url
+    }
+
+    /// What the handlers reach.
+    pub fn doors(&self) -> &Doors {
+        &self.running().doors
+    }
+
+    /// A new key of the site.
+    pub async fn key(&self, scope: Scope) -> String {
+        self.running().doors.access.add_key("test", self.site.id, scope, "", None).await.unwrap().0
+    }
+
+    /// Waits until no change is under way.
+    pub async fn edits_end(&self) {
+        // What was sent a moment ago may not have been read yet: an answered request comes after it on each thread.
+        for _ in 0..8 {
+            self.door().get("/healthz").await;
+        }
+        tokio::time::timeout(PATIENCE, self.doors().edits.idle()).await.expect("edits end");
+    }
+
+    /// Says that it stops, and goes on.
+    pub async fn drains(&self) {
+        self.running().drain().await;
+    }
+
+    /// A part fails without which it cannot go on.
+    pub fn loses_a_task(&mut self, name: &'static str) {
+        let app = self.app.as_mut().expect("it runs until it is finished");
+        app.front.spawn_fatal(name, |_| async { panic!("as the test wants it") });
+    }
+
+    /// Waits until a part failed without which it cannot go on.
+    pub async fn failed(&self) -> String {
+        self.running().failed().await
+    }
+
+    /// Finishes a service of which the test made parts fail.
+    pub async fn finish_after_failures(mut self) {
+        self.failures_expected = true;
+        self.finish().await;
     }
 
     fn running(&self) -> &App {
@@ -156,7 +210,7 @@ impl TestApp {
 
     /// Adds another site with the same origins.
     pub async fn another_site(&self) -> Site {
-        self.running().doors.catalog.add_site("Another shop", &[ORIGIN.to_owned()], false).await.unwrap()
+        self.running().doors.catalog.add_site("test", "Another shop", &[ORIGIN.to_owned()], false).await.unwrap()
     }
 
     /// Changes settings of the test site.
@@ -213,11 +267,8 @@ impl TestApp {
 
     /// Waits until a figure of `/metrics` is at least this.
     pub async fn reaches(&self, name: &str, least: u64) {
-        let begun = Instant::now();
-        while self.metric(name).await < least {
-            assert!(begun.elapsed() < PATIENCE, "{name} is not {least} after {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let what = format!("{name} is at least {least}");
+        eventually(&what, PATIENCE, async || self.metric(name).await >= least).await;
     }
 
     /// Bodies refused for this reason since start.
@@ -227,15 +278,10 @@ impl TestApp {
 
     /// Waits until nothing waits for the warehouse.
     pub async fn settled(&self) {
-        let begun = Instant::now();
-        loop {
-            let waiting = self.metric("journal_records_waiting").await;
-            if waiting == 0 {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{waiting} records still wait after {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("nothing waits for the warehouse", PATIENCE, async || {
+            self.metric("journal_records_waiting").await == 0
+        })
+        .await;
     }
 
     /// The texts that a one-column question answers, once everything is delivered.
@@ -267,6 +313,8 @@ impl TestApp {
             "kept = inserted + quarantined + waiting: {figures:?}"
         );
         assert_eq!(figure("events_kept_total"), figure("journal_records_kept"), "kept is what is in the journal");
+        let failures = figure("tasks_failed_total") + figure("hook_panics_total");
+        assert!(failures == 0 || self.failures_expected, "no part failed: {figures:?}");
         let rows = self.store.query::<u64>("SELECT count() FROM events", &[]).await.unwrap();
         if !self.rows_erased.load(std::sync::atomic::Ordering::Relaxed) {
             assert_eq!(rows, [figure("journal_records_inserted")], "inserted is what is in the warehouse");
@@ -276,6 +324,12 @@ impl TestApp {
             app.stop().await;
         }
     }
+}
+
+fn serving(config: &Config, app: &App) -> Settings {
+    let metrics = app.doors.metrics.connections.clone();
+    let settings = Settings::new(&config.server, 4096, metrics, app.supervision().clone());
+    Settings { finish_within: Duration::from_secs(1), ..settings }
 }
 
 impl Drop for TestApp {

@@ -1,13 +1,21 @@
-//! One real engine for all tests of this process, and a fresh migrated database for each.
+//! One real engine for all test processes of a run, and a fresh database in it for each test.
+//!
+//! `cargo nextest` gives every test a process of its own, and an engine for each would cost more than most tests
+//! do. So the first process that needs the engine starts a keeper (this binary again, see [`keep_the_engine`]); the
+//! others find it by the file it leaves. Every process holds a shared lock while it lives; once the keeper can
+//! have that lock alone for a while it ends the engine and removes everything.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write as _,
+    os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ashna::{
@@ -16,18 +24,35 @@ use ashna::{
     store::Store,
     tasks::Tasks,
 };
+use serde_json::{Value, json};
 
-const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long anything may take before a test gives up. It only ends tests that fail: generous, because the machine
+/// may be busy with a compile and another suite.
+pub const PATIENCE: Duration = Duration::from_mins(3);
+/// How long the engine stays when no test process is left: the next round of tests finds it.
+const KEPT_IDLE: Duration = Duration::from_secs(10);
+/// How often the keeper looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a condition is looked at.
+const POLL: Duration = Duration::from_millis(20);
+/// Names the directory for [`keep_the_engine`].
+const DIRECTORY: &str = "ASHNA_TEST_SHARED_ENGINE";
 
-static SHARED: OnceLock<Engine> = OnceLock::new();
+static SHARED: OnceLock<Shared> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// An endpoint of the shared engine with a database name nobody else has; the database is not made.
+/// The engine as one test process knows it.
+struct Shared {
+    endpoint: Endpoint,
+    /// Holds the shared lock until the process ends.
+    _user: File,
+}
+
+/// An endpoint of the shared engine with a database name of its own; the database is not created.
 pub async fn endpoint() -> Endpoint {
-    let engine = tokio::task::spawn_blocking(|| SHARED.get_or_init(start_shared)).await.unwrap();
-    engine.ready(START_LIMIT).await.unwrap();
-    let database = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    Endpoint { database, ..engine.endpoint().borrow().clone() }
+    let shared = tokio::task::spawn_blocking(|| SHARED.get_or_init(Shared::find_or_start)).await.unwrap();
+    let database = format!("test_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
+    Endpoint { database, ..shared.endpoint.clone() }
 }
 
 /// A store on a fresh, migrated database of its own.
@@ -35,6 +60,164 @@ pub async fn database() -> Store {
     let store = Store::connect_to(endpoint().await, &Config::defaults().clickhouse);
     store.migrate().await.unwrap();
     store
+}
+
+/// Waits for something to become true. A `limit` below [`PATIENCE`] counts as that.
+pub async fn eventually(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let (begun, limit) = (Instant::now(), limit.max(PATIENCE));
+    while !holds().await {
+        assert!(begun.elapsed() < limit, "not within {} s: {what}", limit.as_secs());
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+impl Shared {
+    fn find_or_start() -> Self {
+        let files = Files::new();
+        let user = open(&files.users);
+        user.lock_shared().unwrap();
+        let starting = open(&files.starting);
+        starting.lock().unwrap();
+        let endpoint = files.endpoint().filter(is_answering).unwrap_or_else(|| files.start_keeper());
+        starting.unlock().unwrap();
+        Self { endpoint, _user: user }
+    }
+}
+
+/// What the processes share, below the build's own folder for temporary files.
+struct Files {
+    data: PathBuf,
+    /// Locked shared by each test process, exclusively by a keeper that ends.
+    users: PathBuf,
+    /// Locked by whoever looks for the engine or ends it.
+    starting: PathBuf,
+    /// Where the engine is; there while it answers.
+    endpoint: PathBuf,
+    log: PathBuf,
+}
+
+impl Files {
+    fn new() -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        fs::create_dir_all(root).unwrap();
+        let file = |name: &str| root.join(name);
+        Self {
+            data: file("engine"),
+            users: file("engine.users"),
+            starting: file("engine.starting"),
+            endpoint: file("engine.json"),
+            log: file("engine.log"),
+        }
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        let found: Value = serde_json::from_slice(&fs::read(&self.endpoint).ok()?).ok()?;
+        let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+        Some(Endpoint { url: text("url"), user: text("user"), password: text("password"), database: String::new() })
+    }
+
+    /// Written beside and renamed, so that nobody reads half of it.
+    fn publish(&self, endpoint: &Endpoint) {
+        let text = json!({ "url": endpoint.url, "user": endpoint.user, "password": endpoint.password });
+        let next = self.endpoint.with_extension("next");
+        let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&next).unwrap();
+        file.write_all(text.to_string().as_bytes()).unwrap();
+        fs::rename(next, &self.endpoint).unwrap();
+    }
+
+    /// Starts a keeper that outlives this process and has none of its pipes, and waits until its engine answers.
+    fn start_keeper(&self) -> Endpoint {
+        // Of a keeper that was killed, if there is one.
+        let _ = fs::remove_file(&self.endpoint);
+        let log = || File::options().create(true).append(true).open(&self.log).unwrap();
+        let mut keeper = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "support::engine::keep_the_engine", "--ignored", "--nocapture"])
+            .env(DIRECTORY, &self.data)
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(endpoint) = self.endpoint() {
+                return endpoint;
+            }
+            let ended = keeper.try_wait().unwrap();
+            assert!(
+                ended.is_none() && begun.elapsed() < PATIENCE,
+                "no engine, keeper {ended:?}: {}",
+                fs::read_to_string(&self.log).unwrap_or_default()
+            );
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+fn open(path: &Path) -> File {
+    File::options().create(true).truncate(false).write(true).open(path).unwrap()
+}
+
+/// Whether anything listens there; a keeper that was killed leaves its file behind.
+fn is_answering(endpoint: &Endpoint) -> bool {
+    let address = endpoint.url.trim_start_matches("http://");
+    std::net::TcpStream::connect(address).is_ok()
+}
+
+/// Not a test: the process that has the shared engine.
+#[tokio::test]
+#[ignore = "started by the tests that need an engine"]
+async fn keep_the_engine() {
+    let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
+    let files = Files::new();
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    let mut tasks = Tasks::default();
+    let engine = start(&directory, &mut tasks);
+    engine.ready(PATIENCE).await.unwrap();
+    let mut endpoint = engine.endpoint();
+    let mut unused_since = None;
+    loop {
+        let here = endpoint.borrow_and_update().clone();
+        if files.endpoint().is_none_or(|known| known.url != here.url) {
+            files.publish(&here);
+        }
+        drop_what_ended_processes_left(&here).await;
+        tokio::time::sleep(LOOK_EVERY).await;
+        let users = open(&files.users);
+        if users.try_lock().is_err() {
+            unused_since = None;
+            continue;
+        }
+        users.unlock().unwrap();
+        if unused_since.get_or_insert_with(Instant::now).elapsed() < KEPT_IDLE {
+            continue;
+        }
+        let (starting, users) = (open(&files.starting), open(&files.users));
+        if starting.try_lock().is_ok() && users.try_lock().is_ok() {
+            let _ = fs::remove_file(&files.endpoint);
+            tasks.stop(Duration::from_secs(10)).await;
+            let _ = fs::remove_dir_all(&directory);
+            let _ = fs::remove_file(&files.log);
+            return;
+        }
+    }
+}
+
+/// The databases of processes that are gone are dropped, so that many rounds cost the engine no more than one.
+async fn drop_what_ended_processes_left(endpoint: &Endpoint) {
+    let endpoint = Endpoint { database: "default".into(), ..endpoint.clone() };
+    let store = Store::connect_to(endpoint, &Config::defaults().clickhouse);
+    let asked = "SELECT name FROM system.databases WHERE startsWith(name, 'test_')";
+    // An engine that is just being started again is asked at the next look.
+    for name in store.query::<String>(asked, &[]).await.unwrap_or_default() {
+        let pid = name.split('_').nth(1).unwrap_or_default();
+        if !Path::new("/proc").join(pid).exists() {
+            let drop = format!("DROP DATABASE IF EXISTS {name} SYNC");
+            let _ = store.execute(&drop, &[]).await;
+        }
+    }
 }
 
 /// An engine that only one test uses and may kill.
@@ -48,7 +231,7 @@ impl OwnEngine {
     pub async fn start(data_dir: &Path) -> Self {
         let mut tasks = Tasks::default();
         let engine = start(data_dir, &mut tasks);
-        engine.ready(START_LIMIT).await.unwrap();
+        engine.ready(PATIENCE).await.unwrap();
         Self { engine, tasks }
     }
 
@@ -89,44 +272,4 @@ pub fn start(data_dir: &Path, tasks: &mut Tasks) -> Engine {
         program: Some(env!("CARGO_BIN_EXE_ashna").into()),
     };
     Engine::start(&options, tasks).unwrap()
-}
-
-/// Waits for something to become true.
-pub async fn eventually(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < limit, "not within {} ms: {what}", limit.as_millis());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Each test has a runtime of its own that ends with it; the shared engine's watch lives in another.
-/// The engine ends with this process, because its standard input closes then.
-fn start_shared() -> Engine {
-    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut tasks = Tasks::default();
-            sender.send(start(&shared_directory(), &mut tasks)).unwrap();
-            std::future::pending::<()>().await;
-        });
-    });
-    receiver.recv().unwrap()
-}
-
-/// A directory for this process; those of processes that are gone are removed.
-fn shared_directory() -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let name = entry.file_name().into_string().unwrap_or_default();
-        if let Some(pid) = name.strip_prefix("engine-")
-            && !Path::new("/proc").join(pid).exists()
-        {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    let directory = root.join(format!("engine-{}", std::process::id()));
-    fs::create_dir_all(&directory).unwrap();
-    directory
 }

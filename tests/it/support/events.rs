@@ -69,5 +69,5 @@ pub fn batch(from: u64, events: &[Event<'_>]) -> Rows {
     }
     let range = Position(from)..Position(from + events.len() as u64);
     let pieces = block.take();
-    Rows { version: rows::VERSION, journal: 7, range, pieces, count: events.len() }
+    Rows { version: rows::VERSION, journal: 7, range, pieces, count: events.len(), epoch: 0 }
 }

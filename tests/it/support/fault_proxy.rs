@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -11,6 +14,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+
+use super::engine::{PATIENCE, eventually};
 
 /// What happens to the engine's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +34,20 @@ pub enum Fault {
     Hang,
 }
 
+/// What went through.
+#[derive(Default)]
+struct Counted {
+    /// Pieces of answers that the engine gave.
+    answered: AtomicU64,
+    /// Connections and pieces of answers that a fault has met.
+    struck: AtomicU64,
+}
+
 /// A running proxy; it ends when dropped.
 pub struct FaultProxy {
     address: SocketAddr,
     fault: Arc<Mutex<Fault>>,
+    counted: Arc<Counted>,
     _connections: JoinSet<()>,
 }
 
@@ -49,14 +64,15 @@ impl FaultProxy {
         let address = listener.local_addr().unwrap();
         let fault = Arc::new(Mutex::new(Fault::None));
         let mut connections = JoinSet::new();
-        let current = Arc::clone(&fault);
+        let counted = Arc::<Counted>::default();
+        let (current, counting) = (Arc::clone(&fault), Arc::clone(&counted));
         connections.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                open.spawn(pass(client, target, Arc::clone(&current)));
+                open.spawn(pass(client, target, Arc::clone(&current), Arc::clone(&counting)));
             }
         });
-        Self { address, fault, _connections: connections }
+        Self { address, fault, counted, _connections: connections }
     }
 
     /// The address to give to the store.
@@ -68,10 +84,26 @@ impl FaultProxy {
     pub fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
     }
+
+    /// Sets a fault and waits until it has met so many connections or pieces of answers.
+    pub async fn strikes(&self, fault: Fault, times: u64) {
+        let before = self.counted.struck.load(Relaxed);
+        self.set(fault);
+        let struck = async || self.counted.struck.load(Relaxed) >= before + times;
+        eventually("the fault meets what it is for", PATIENCE, struck).await;
+    }
+
+    /// Waits for so many more pieces of answers.
+    pub async fn answers(&self, times: u64) {
+        let before = self.counted.answered.load(Relaxed);
+        let answered = async || self.counted.answered.load(Relaxed) >= before + times;
+        eventually("the engine answers", PATIENCE, answered).await;
+    }
 }
 
-async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
+async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, counted: Arc<Counted>) {
     if *fault.lock().unwrap() == Fault::Refuse {
+        counted.struck.fetch_add(1, Relaxed);
         return;
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
@@ -85,6 +117,10 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
             let fault = *fault.lock().unwrap();
+            counted.answered.fetch_add(1, Relaxed);
+            if fault != Fault::None {
+                counted.struck.fetch_add(1, Relaxed);
+            }
             let passed = match fault {
                 Fault::None => read,
                 Fault::Refuse | Fault::LoseAnswer => return,

@@ -6,3 +6,4 @@ pub mod engine;
 pub mod events;
 pub mod fault_proxy;
 pub mod shop;
+pub mod small_disk;

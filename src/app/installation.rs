@@ -1,0 +1,142 @@
+//! One installation: the control database, the journal and the warehouse belong together.
+//!
+//! An id made at random is kept in all three. A control database that was lost and made once more would give the
+//! numbers of the old sites to new ones, and with them what the old ones' visitors did; two installations in one
+//! warehouse would do the same to each other. So a mismatch is refused, and taking over is an order of its own.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+
+use super::{lock::DataLock, parts::Warehouse};
+use crate::{
+    access::new_secret,
+    config::Config,
+    control::Control,
+    journal::{Journal, ReadError},
+    store::{Store, StoreError, rows},
+    tasks::Tasks,
+    telemetry::health::Health,
+};
+
+const SETTING: &str = "installation";
+/// How long taking over waits for the warehouse.
+const WAREHOUSE_LIMIT: Duration = Duration::from_mins(1);
+
+/// The id of this installation, made where nothing has one yet.
+///
+/// # Errors
+/// When control database and journal do not belong together.
+pub async fn bind(control: &Control, journal: &Journal, data_dir: &Path) -> anyhow::Result<String> {
+    let path = data_dir.join("journal").join("installation");
+    let (of_control, of_journal) = (control.known_setting(SETTING).await?, read(&path)?);
+    let journal_is_empty = journal.next().0 == 0;
+    let control_is_empty = control.sites().await?.is_empty();
+    let dir = data_dir.display();
+    let id = match (of_control, of_journal) {
+        (Some(control), Some(journal)) if control == journal => return Ok(control),
+        (Some(control), _) if journal_is_empty => control,
+        (Some(_), Some(_)) => bail!(
+            "control.sqlite and journal/ in {dir} belong to different installations: put back the one that belongs to \
+             the other, or run `ashna adopt` for this control database to take the journal and the warehouse over"
+        ),
+        // An update that was cut short between the two, or a copy from before there were ids.
+        (None, Some(journal)) if !control_is_empty || journal_is_empty => journal,
+        (None, None) if !control_is_empty || journal_is_empty => new_secret(""),
+        (None, _) => bail!(
+            "control.sqlite in {dir} is new, but journal/ holds another installation's events: put the lost \
+             control.sqlite back, or run `ashna adopt` to begin with new sites beside the old ones' data"
+        ),
+        (Some(_), None) => bail!(
+            "journal/ in {dir} does not say which installation it belongs to and holds events: put the lost file \
+             journal/installation back, or run `ashna adopt` for this control database to take the journal over"
+        ),
+    };
+    write(&path, &id).with_context(|| format!("cannot write {}", path.display()))?;
+    control.put_setting(SETTING, &id).await?;
+    Ok(id)
+}
+
+/// Whether the warehouse is this installation's; one that names no owner is taken when it is empty, or holds events of
+/// this journal, or is in this data directory (`None`).
+///
+/// # Errors
+/// When the warehouse cannot be reached or refuses.
+pub async fn owns_warehouse(store: &Store, id: &str, journal: Option<u64>) -> Result<bool, StoreError> {
+    Ok(store.own_first(id, journal).await?.as_deref() == Some(id))
+}
+
+/// Makes this control database the owner of journal and warehouse. New sites get numbers that neither of them has
+/// seen. Returns the highest number that was seen.
+///
+/// # Errors
+/// When anything cannot be opened, or the warehouse does not answer.
+pub async fn adopt(config: &Config, data_dir: &Path) -> anyhow::Result<u32> {
+    fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+    let _lock = DataLock::take(data_dir)?;
+    let control = Control::open(data_dir).await?;
+    let (journal, _) = Journal::open(&data_dir.join("journal"), &config.journal)?;
+    let mut tasks = Tasks::default();
+    let health = Health::default();
+    let Warehouse { engine: _engine, endpoint } = Warehouse::open(config, data_dir, None, &health, &mut tasks)?;
+    let store = Store::connect(endpoint, &config.clickhouse);
+    let taken = take_over(&control, &journal, &store, data_dir).await;
+    control.close().await;
+    tasks.stop(Duration::from_millis(config.server.shutdown_ms)).await;
+    taken
+}
+
+async fn take_over(control: &Control, journal: &Journal, store: &Store, data_dir: &Path) -> anyhow::Result<u32> {
+    let begun = tokio::time::Instant::now();
+    while let Err(error) = store.migrate().await {
+        ensure!(begun.elapsed() < WAREHOUSE_LIMIT, "the warehouse cannot be taken over: {error}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let highest = store.highest_site().await?.max(highest_site(journal)?);
+    control.number_sites_beyond(highest).await?;
+    let id = control.setting(SETTING, || new_secret("")).await?;
+    if store.owner().await?.as_deref() != Some(&id) {
+        store.take_over(&id).await?;
+    }
+    write(&data_dir.join("journal").join("installation"), &id)?;
+    control.audit("owner", "adopt journal and warehouse", &format!("sites up to {highest}")).await?;
+    Ok(highest)
+}
+
+/// The highest number of a site that the journal has records of.
+fn highest_site(journal: &Journal) -> anyhow::Result<u32> {
+    let (mut reader, mut highest) = (journal.reader(journal.first()), 0);
+    loop {
+        match reader.read(10_000, 16 << 20) {
+            Ok(records) if records.is_empty() => return Ok(highest),
+            Ok(records) => {
+                let sites = records.iter().filter_map(|record| rows::decode(&record.payload).ok()).map(|e| e.site.0);
+                highest = sites.fold(highest, u32::max);
+            }
+            Err(ReadError::Lost(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn write(path: &Path, id: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    writeln!(file, "{id}")?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}

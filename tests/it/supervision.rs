@@ -1,0 +1,278 @@
+//! No part dies unseen: edits that outlive their client, parts that fail, readiness, stopping.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use ashna::{
+    clock,
+    collect::{Arrival, Collector},
+    config::Config,
+    control::{Control, NewSite, Scope},
+    dedup::Dedup,
+    geo::Geo,
+    ingest::{Consent, Hints, Identity, Origin, Seal, Sender},
+    journal::Journal,
+    learn::Learn,
+    model::{SiteId, VisitorId},
+    profiles::{Freshness, Profiles, reducer::SessionMinutes},
+    salts::Salts,
+    telemetry::Metrics,
+    wire::collect,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use sqlx::SqlitePool;
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
+
+use crate::{
+    service::Service,
+    support::{
+        app::TestApp,
+        engine::{database, eventually},
+    },
+};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Sends a whole request and hangs up without waiting for its answer.
+async fn hangs_up_after(app: &TestApp, key: &str, method: &str, path: &str, body: &Value) {
+    let body = body.to_string();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: ashna\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+}
+
+/// Lines of the audit log with this action.
+async fn audited(app: &TestApp, action: &str) -> i64 {
+    let path = app.data_dir().join("control.sqlite");
+    let pool = SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::query_scalar("SELECT count(*) FROM audit WHERE action = ?").bind(action).fetch_one(&pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_edit_goes_on_when_its_client_hangs_up() {
+    let app = TestApp::start().await;
+    let key = app.key(Scope::Admin).await;
+    let path = app.path("offers");
+    for n in 0..60 {
+        let offer = json!({ "id": format!("o-{n}"), "slot": format!("s-{n}") });
+        hangs_up_after(&app, &key, "POST", &path, &offer).await;
+    }
+    app.edits_end().await;
+    let stored = app.doors().catalog.offers(app.site.id).await.unwrap().len();
+    let shown = app.doors().catalog.site(app.site.id).unwrap().offers.len();
+    assert!(stored > 0, "at least one of them was begun");
+    assert_eq!(shown, stored, "visitors see what is stored");
+    assert_eq!(audited(&app, "add offer").await, i64::try_from(stored).unwrap(), "and each is noted");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn edits_at_once_of_different_settings_of_one_site_all_survive() {
+    let app = TestApp::start().await;
+    let admin = app.with_key(Scope::Admin).await;
+    let site = app.path("");
+    let site = site.trim_end_matches('/').to_owned();
+    let changes = [
+        ("PATCH", site.clone(), json!({ "name": "Renamed" })),
+        ("PATCH", site.clone(), json!({ "timezone": "Asia/Tehran" })),
+        ("PATCH", site.clone(), json!({ "session_minutes": 45 })),
+        ("PATCH", site.clone(), json!({ "honour_gpc": false })),
+        ("PUT", app.path("recommendations/exploring"), json!({ "items": 0.25, "models": 0.125 })),
+    ];
+    let mut editing = JoinSet::new();
+    for (method, path, change) in changes {
+        let admin = admin.clone();
+        editing.spawn(async move {
+            let answer = match method {
+                "PATCH" => admin.patch(&path, change).await,
+                _ => admin.put(&path, change).await,
+            };
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        });
+    }
+    editing.join_all().await;
+    let stored = Control::open(app.data_dir()).await.unwrap().site(app.site.id).await.unwrap().unwrap();
+    let shown = app.doors().catalog.site(app.site.id).unwrap();
+    for site in [&stored, &*shown.site] {
+        assert_eq!((site.name.as_str(), site.timezone.as_str()), ("Renamed", "Asia/Tehran"));
+        assert_eq!((site.visitors.session_minutes, site.honour_gpc), (Some(45), false));
+        assert_eq!(site.recommending.explore_items_bp, Some(2500));
+    }
+    assert_eq!((audited(&app, "change site").await, audited(&app, "change exploring").await), (4, 1));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_edit_begins_from_what_is_stored_and_not_from_what_is_shown() {
+    let app = TestApp::start().await;
+    // As an edit that was cut off between database and snapshot would leave it.
+    let control = Control::open(app.data_dir()).await.unwrap();
+    let mut site = control.site(app.site.id).await.unwrap().unwrap();
+    site.timezone = "Asia/Tehran".into();
+    assert!(control.update_site(&site).await.unwrap());
+    app.changes_site(json!({ "name": "Renamed" })).await;
+    let shown = app.doors().catalog.site(app.site.id).unwrap();
+    assert_eq!((shown.site.name.as_str(), shown.site.timezone.as_str()), ("Renamed", "Asia/Tehran"));
+    assert!(control.site(SiteId(999)).await.unwrap().is_none());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_edit_is_noted_and_changes_of_items_once() {
+    let app = TestApp::start().await;
+    let admin = app.with_key(Scope::Admin).await;
+    for n in 0..5 {
+        admin.post(&app.path("items"), json!([{ "id": format!("p-{n}") }])).await;
+    }
+    admin.delete(&app.path("items/p-1")).await;
+    let funnel = json!({ "name": "To order", "question": { "steps": [] } });
+    let id = admin.post(&app.path("funnels"), funnel.clone()).await.json()["id"].clone();
+    admin.put(&app.path(&format!("funnels/{id}")), funnel).await;
+    admin.delete(&app.path(&format!("funnels/{id}"))).await;
+    let feed = json!({ "url": "http://127.0.0.1:9/feed.xml", "every_minutes": 60, "enabled": false });
+    assert_eq!(admin.put(&app.path("feed"), feed).await.status, 200);
+    assert_eq!(admin.delete(&app.path("feed")).await.status, 204);
+    for action in
+        ["change items", "delete item", "add funnel", "change funnel", "delete funnel", "change feed", "delete feed"]
+    {
+        assert_eq!(audited(&app, action).await, 1, "{action}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_ready_service_says_so_and_a_stopping_one_says_so_first() {
+    let app = TestApp::with(|config| config.server.drain_ms = 0).await;
+    let ready = app.door().get("/readyz").await;
+    assert_eq!(ready.json(), json!({ "ready": true, "because": null, "reports": true, "components": [] }));
+    app.drains().await;
+    let stopping = app.door().get("/readyz").await;
+    assert_eq!((stopping.status, &stopping.json()["code"]), (503, &json!("stopping")));
+    assert_eq!(app.visitor().views("/").await.status, 204, "what still comes is still answered");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_disk_below_the_floor_is_not_ready_before_the_first_event_is_refused() {
+    let app = TestApp::with(|config| config.journal.disk_free_bytes_min = u64::MAX).await;
+    let answer = app.door().get("/readyz").await;
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("disk_below_floor")));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_failed_part_is_counted_shown_and_stops_the_service_where_it_must() {
+    let mut app = TestApp::start().await;
+    app.loses_a_task("sample");
+    let why = tokio::time::timeout(SOON, app.failed()).await.unwrap();
+    assert!(why.contains("`sample`") && why.contains("as the test wants it"), "{why}");
+    assert_eq!(app.metric("tasks_failed_total{task=\"sample\"}").await, 1);
+    let answer = app.door().get("/readyz").await;
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("task_failed")));
+    app.finish_after_failures().await;
+}
+
+#[tokio::test]
+async fn an_idle_service_stops_quickly_after_saying_so_and_a_hangup_is_a_stop() {
+    let client = reqwest::Client::new();
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut service = Service::new(&[]);
+        service.start();
+        service.ready(&client).await;
+        let url = format!("{}/readyz", service.url());
+        let reports = async || match client.get(&url).send().await {
+            Ok(answer) => answer.json::<Value>().await.is_ok_and(|body| body["reports"] == true),
+            Err(_) => false,
+        };
+        eventually("reports are ready", Duration::from_mins(2), reports).await;
+        let pid = i32::try_from(service.pid().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        let begun = Instant::now();
+        let mut said = false;
+        let code = loop {
+            if let Ok(answer) = client.get(&url).send().await {
+                said |= answer.status() == 503;
+            }
+            if let Some(code) = service.ended() {
+                break code;
+            }
+            assert!(begun.elapsed() < SOON, "it does not stop");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert_eq!(code, Some(0), "{signal:?}");
+        assert!(said, "/readyz answered 503 before the listener closed");
+        // The engine alone took five seconds while connections to it stayed open.
+        assert!(begun.elapsed() < Duration::from_millis(4500), "it took {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
+    let (store, dir, config) = (database().await, tempfile::tempdir().unwrap(), Config::defaults());
+    let metrics = Arc::new(Metrics::default());
+    let panics = metrics.failures.hook_panics.clone();
+    let (journal, _) = Journal::open_counting(&dir.path().join("journal"), &config.journal, panics.clone()).unwrap();
+    let journal = Arc::new(journal);
+    let (dedup, _) = Dedup::open(&dir.path().join("dedup"), &config.dedup, journal.id(), clock::steady()).unwrap();
+    // Asked while an event is folded: the way in for a fault in the middle of it.
+    let broken = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&broken);
+    let chosen: SessionMinutes = Arc::new(move |_| {
+        assert!(!asked.load(Relaxed), "as the test wants it");
+        None
+    });
+    let profiles = Arc::new(Profiles::with_choices(&config.profiles, 30, chosen, journal.id(), store.clone()));
+    let control = Control::open(dir.path()).await.unwrap();
+    let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
+    let site = NewSite { name, origins: Vec::new(), write_key, secret: secret.into(), demo: false };
+    let site = control.add_site(&site).await.unwrap();
+    let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
+    let collector = Collector::new(
+        config.ingest.clone(),
+        Arc::clone(&journal),
+        dedup,
+        (Arc::clone(&profiles), Arc::new(learn)),
+        Arc::new(Geo::open(None).unwrap()),
+        (Arc::new(Salts::open(dir.path(), clock::now())), Seal::new("secret")),
+        Arc::clone(&metrics),
+    );
+    let visitor = VisitorId(7);
+    let sends = async |path: &str| {
+        let body = json!({ "events": [{ "type": "page", "context": { "page": { "path": path } } }] }).to_string();
+        let batch = collect::parse(body.as_bytes()).unwrap();
+        let arrival = Arrival {
+            site: &site,
+            batch: &batch,
+            sender: Sender::Browser,
+            user_agent: crate::support::client::FIREFOX,
+            hints: Hints::default(),
+            address: None,
+            identity: Identity::new(visitor, Origin::Proposal),
+            server_key: false,
+            from_file: false,
+            consent: Consent { analytics: true, personalization: true },
+            refusal_signal: false,
+        };
+        collector.take(arrival).await.expect("it is durable").outcome.kept
+    };
+    profiles.begin(site.id, visitor);
+    assert_eq!(sends("/1").await, 1);
+    broken.store(true, Relaxed);
+    assert_eq!(sends("/2").await, 1, "what is on disk is acknowledged");
+    broken.store(false, Relaxed);
+    assert_eq!(panics.get(), 1);
+    assert_eq!(sends("/3").await, 1, "and the journal goes on");
+    assert_eq!((journal.next().0, journal.has_ended()), (3, false));
+    let (_, freshness) = profiles.get(site.id, visitor, Duration::ZERO).await;
+    assert_eq!(freshness, Freshness::Degraded, "the profile is not what it was: it is read again");
+}
