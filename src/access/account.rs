@@ -109,10 +109,10 @@ impl Access {
             return Ok(self.control.use_step(user.id, step).await?);
         }
         let Some(hash) = codes::recovery_hash(code) else { return Ok(false) };
-        let used = self.control.use_recovery_code(user.id, &hash).await?;
-        if used {
+        let is_right = self.control.use_recovery_code(user.id, &hash).await?;
+        if is_right {
             self.audit(&user.email, "use recovery code", "").await?;
         }
-        Ok(used)
+        Ok(is_right)
     }
 }

@@ -91,9 +91,9 @@ impl Access {
         password: &SecretString,
         client: &Client,
     ) -> Result<Login, AccessError> {
-        let taken = SetupToken::take(&self.setup_token_hash, token).ok_or(AccessError::SetupClosed)?;
+        let setup = SetupToken::take(&self.setup_token_hash, token).ok_or(AccessError::SetupClosed)?;
         let user = self.first_user(email, password).await?;
-        taken.use_up();
+        setup.use_up();
         self.audit(&user.email, "set up", "first user").await?;
         self.open_login(user, None, client).await
     }

@@ -1,7 +1,10 @@
 //! Logging in: guesses at the same moment, from many networks, and who still gets in; what failures leave behind;
 //! the login's cookies.
 
-use ashna::control::{Membership, Role};
+use ashna::{
+    control::{Membership, Role},
+    tasks::Aside,
+};
 use reqwest::header::SET_COOKIE;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -48,7 +51,7 @@ async fn of_three_hundred_guesses_at_once_ten_are_looked_at_and_the_owners_own_b
     app.with_login(Role::Owner).await;
     let mine = app.door().post("/api/v1/session", login(PASSWORD)).await;
     let mine = known_browser(&app, &mine);
-    let guessing = tokio::spawn({
+    let mut guessing = Aside::begin({
         let door = app.door();
         async move { at_once((0..300).map(|n| (door.clone(), login(&format!("guess number {n}"))))).await }
     });
@@ -56,7 +59,7 @@ async fn of_three_hundred_guesses_at_once_ten_are_looked_at_and_the_owners_own_b
         let answer = mine.post("/api/v1/session", login(PASSWORD)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
-    assert_eq!(guessing.await.unwrap(), (10, 290));
+    assert_eq!(guessing.done().await, (10, 290));
     app.door().post("/api/v1/session", login(PASSWORD)).await.refuses(429, "too_many");
     assert_eq!(mine.post("/api/v1/session", login(PASSWORD)).await.status, 200, "known, whatever others do");
     for _ in 0..10 {

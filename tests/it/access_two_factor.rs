@@ -55,10 +55,10 @@ async fn a_code_is_asked_for_and_works_once() {
     door.post("/api/v1/session", wrong).await.refuses(401, "bad_credentials");
     door.post("/api/v1/session", login(Some("12345"))).await.refuses(401, "bad_code");
     // A step may pass between making a code and giving it: the next one is as good.
-    let used = code(&secret, 1);
-    let answer = door.post("/api/v1/session", login(Some(&used))).await;
+    let next = code(&secret, 1);
+    let answer = door.post("/api/v1/session", login(Some(&next))).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    door.post("/api/v1/session", login(Some(&used))).await.refuses(401, "bad_code");
+    door.post("/api/v1/session", login(Some(&next))).await.refuses(401, "bad_code");
     door.post("/api/v1/session", login(Some(&code(&secret, 0)))).await.refuses(401, "bad_code");
 
     let typed = codes[3].to_uppercase().replace('-', " ");
