@@ -111,7 +111,7 @@ impl Guard {
 
     /// Whether every part of that time can be read; the engine is started again where not.
     async fn sweep(&self, time: Duration, may_restart: bool) -> Result<bool, StoreError> {
-        let unreadable = self.store.unreadable_parts(time.as_secs()).await?;
+        let unreadable = self.store.unreadable_parts(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)).await?;
         if unreadable.is_empty() || !may_restart {
             return Ok(unreadable.is_empty());
         }

@@ -26,7 +26,7 @@ use crate::{
 /// The engine is not ended twice within this time: what it cannot read after a start, another start does not mend.
 const RESTART_AGAIN: Duration = Duration::from_mins(2);
 /// Seconds: every part was written within them.
-const EVER: u64 = 100 * 365 * 86_400;
+const EVER: i64 = 100 * 365 * 86_400;
 
 /// What is known of damage in the warehouse.
 #[derive(Debug)]

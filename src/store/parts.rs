@@ -54,10 +54,10 @@ impl Store {
     ///
     /// # Errors
     /// When the warehouse cannot be reached or refuses.
-    pub async fn unreadable_parts(&self, seconds: u64) -> Result<Vec<Part>, StoreError> {
+    pub async fn unreadable_parts(&self, seconds: i64) -> Result<Vec<Part>, StoreError> {
         let written = include_str!("sql/parts.written_since.sql");
         let mut unreadable = Vec::new();
-        for part in self.query::<Part>(written, &[("seconds", Param::U64(seconds))]).await? {
+        for part in self.query::<Part>(written, &[("seconds", Param::I64(seconds))]).await? {
             let reason = match self.check(&part).await {
                 Ok(checked) => checked.into_iter().find(|checked| checked.is_passed == 0).map(|bad| bad.message),
                 Err(error) if error.is_unreadable() => Some(error.to_string()),

@@ -5,7 +5,7 @@
 //! stores them twice; one whose disk filled up commits parts with empty files and recognises their token afterwards
 //! all the same. A token says that an insert was begun, never that it is whole.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use clickhouse::Row;
 use serde::Deserialize;
@@ -17,6 +17,9 @@ use crate::model::Position;
 const COPIES: [&str; 2] = ["visitor_events", "exposures"];
 /// And all of them.
 const TABLES: [&str; 3] = ["events", "visitor_events", "exposures"];
+
+/// How long to wait for inserts to end: they look now and then whether they are to.
+const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the warehouse has of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +113,16 @@ impl Store {
     /// When the warehouse cannot be reached or refuses.
     pub async fn end_inserts(&self, journal: u64, start: Position) -> Result<(), StoreError> {
         let attempts = [&write::attempts_from(journal, start), "%"].concat();
-        // Asked for its answer: that comes when they have ended.
-        self.query_ids(include_str!("sql/delivery.end_inserts.sql"), &[("attempts", Param::Str(attempts))]).await
+        let statement = include_str!("sql/delivery.end_inserts.sql");
+        let query = self.client().query_raw(statement).param("attempts", attempts);
+        match self.within(END_LIMIT.min(self.query_timeout), query.execute()).await {
+            // An account that may not end queries sees none either; what is there afterwards is counted.
+            Err(error) if error.kind() == ErrorKind::Fatal => {
+                tracing::warn!(%error, "inserts that may still be under way cannot be ended");
+                Ok(())
+            }
+            ended => ended,
+        }
     }
 
     /// Brings what the events of a range say about people into the tables of people once more.
@@ -127,17 +138,6 @@ impl Store {
             self.execute(statement, &of_range(journal, range)).await?;
         }
         Ok(())
-    }
-
-    async fn query_ids(&self, statement: &'static str, params: &[(&str, Param)]) -> Result<(), StoreError> {
-        match self.execute(statement, params).await {
-            // An account that may not end queries may have none under way that it does not see either.
-            Err(error) if error.kind() == ErrorKind::Fatal => {
-                tracing::warn!(%error, "inserts that may still be under way cannot be ended");
-                Ok(())
-            }
-            other => other,
-        }
     }
 }
 

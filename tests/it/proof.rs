@@ -157,7 +157,7 @@ async fn copies_and_gaps_are_told_from_what_is_whole() {
 /// Rows that the engine reads to find a range of the journal.
 async fn rows_read(store: &Store, table: &str) -> u64 {
     let question = "EXPLAIN ESTIMATE SELECT count() FROM {table:Identifier} \
-                    WHERE journal = 7 AND position >= 1000000 AND position < 1000100 \
+                    WHERE journal = 7 AND position >= 1000000 AND position < 1000010 \
                     SETTINGS use_skip_indexes_on_data_read = 0";
     let found =
         store.query::<(String, String, u64, u64, u64)>(question, &[("table", Param::from(table))]).await.unwrap();
@@ -174,7 +174,7 @@ async fn looking_for_a_range_reads_no_more_as_the_table_grows() {
     let add = async |from: u64, rows: u64| {
         store.execute(fill, &[("from", Param::U64(from)), ("rows", Param::U64(rows))]).await.unwrap();
     };
-    add(1_000_000, 100).await;
+    add(1_000_000, 10).await;
     let mut read = Vec::new();
     for round in 0..3 {
         add(round * 200_000, 200_000).await;
@@ -183,5 +183,6 @@ async fn looking_for_a_range_reads_no_more_as_the_table_grows() {
             read.push(rows_read(&store, table).await);
         }
     }
-    assert!(read.iter().all(|rows| (100..20_000).contains(rows)), "of 200,100 to 600,100 rows were read: {read:?}");
+    // A row is found within the piece that its key is in, or the one before it: 1,024 rows, and 8,192 of `events`.
+    assert!(read.iter().all(|rows| (10..=20_480).contains(rows)), "of 200,010 to 600,010 rows were read: {read:?}");
 }

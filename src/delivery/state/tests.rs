@@ -11,7 +11,7 @@ fn places() -> (tempfile::TempDir, Places) {
 }
 
 fn load(places: &Places) -> State {
-    State::load(places, 7, Position(0), Position(1000)).unwrap()
+    State::load(places, 7, Position(0), Position(100_000)).unwrap()
 }
 
 fn ranges(state: &State) -> Vec<Range<u64>> {
