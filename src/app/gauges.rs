@@ -5,7 +5,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    dedup::Dedup, delivery::{Progress, Waits}, journal::Journal, learn::Learn, profiles::Profiles, telemetry::Metrics,
+    dedup::Dedup,
+    delivery::{Progress, Waits},
+    journal::Journal,
+    learn::Learn,
+    profiles::Profiles,
+    telemetry::Metrics,
     wire::admin::JournalCounts,
 };
 

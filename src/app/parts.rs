@@ -129,7 +129,6 @@ pub(super) async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
     }
 }
 
-
 /// What signs the draws of recommendations and knows them again; made once, kept in the control database.
 pub(super) async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
     Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))

@@ -33,7 +33,10 @@ async fn opened(store: &Store, config: &config::Learn, directory: &tempfile::Tem
     let control = Control::open(directory.path()).await.unwrap();
     if control.sites().await.unwrap().is_empty() {
         let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
-        control.add_site(&NewSite { name, origins: Vec::new(), write_key, secret: secret.into(), demo: false }).await.unwrap();
+        control
+            .add_site(&NewSite { name, origins: Vec::new(), write_key, secret: secret.into(), demo: false })
+            .await
+            .unwrap();
     }
     Arc::new(Learn::open(store.clone(), control, config, 30, None, Arc::new(Vec::new)).await.unwrap())
 }
