@@ -171,6 +171,7 @@ impl App {
                 store: stored,
                 journal: Arc::clone(&journal),
                 delivered,
+                quarantine: quarantine.clone(),
             },
             &mut back,
         );

@@ -18,6 +18,7 @@ use crate::{
     catalog::{Catalog, CatalogError},
     clock,
     control::{Control, ControlError},
+    delivery::{Replay, ReplayError},
     journal::Journal,
     model::{Position, SiteId, Timestamp},
     profiles::Profiles,
@@ -48,6 +49,8 @@ enum EraseError {
     Control(#[from] ControlError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Delivery(#[from] ReplayError),
 }
 
 /// Removes sites.
@@ -60,6 +63,7 @@ pub struct Removal {
     journal: Arc<Journal>,
     /// Below it everything is in the warehouse, or in quarantine.
     delivered: watch::Receiver<Position>,
+    quarantine: Replay,
     /// Below it lies everything that can still have come from a removed site.
     ends: Mutex<HashMap<SiteId, Position>>,
 }
@@ -80,14 +84,16 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// How far it is.
     pub delivered: watch::Receiver<Position>,
+    /// What the warehouse refused, and what is sent again.
+    pub quarantine: Replay,
 }
 
 impl Removal {
     /// Over these.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, access, profiles, control, store, journal, delivered } = parts;
-        Self { catalog, access, profiles, control, store, journal, delivered, ends: Mutex::default() }
+        let Parts { catalog, access, profiles, control, store, journal, delivered, quarantine } = parts;
+        Self { catalog, access, profiles, control, store, journal, delivered, quarantine, ends: Mutex::default() }
     }
 
     /// Removes a site. `name` must be its exact name.
@@ -121,6 +127,9 @@ impl Removal {
             let (end, delivered) = (self.end_of(removed.id, removed.removed_at, now), *self.delivered.borrow());
             // Looked at before the warehouse is: what is delivered afterwards is erased the next time.
             let everything_came = end.is_some_and(|end| delivered >= end);
+            // What is delivered is never sent again: it would bring erased rows back.
+            self.quarantine.forget_delivered().await?;
+            self.quarantine.erase_site(removed.id).await?;
             let nothing_left = self.store.erase_site(removed.id).await?;
             if everything_came && nothing_left {
                 self.control.note_site_erased(removed.id, now).await?;

@@ -25,6 +25,8 @@ use crate::{
 
 /// The engine is not ended twice within this time: what it cannot read after a start, another start does not mend.
 const RESTART_AGAIN: Duration = Duration::from_mins(2);
+/// How long to wait between two looks at the room on the disk.
+const ROOM_LOOK: Duration = Duration::from_millis(100);
 /// Seconds: every part was written within them.
 const EVER: i64 = 100 * 365 * 86_400;
 
@@ -54,6 +56,29 @@ impl Doubts {
 }
 
 impl Delivery {
+    /// Whether there is too little room now.
+    pub(super) fn note_room(&self) -> bool {
+        let is_short = self.room.is_short();
+        let was_short = *self.waits.borrow() == Some(Waits::DiskSpace);
+        if is_short && !was_short {
+            tracing::warn!("delivery waits for disk space; events stay in the journal");
+            self.waits.send_replace(Some(Waits::DiskSpace));
+        } else if was_short && !is_short {
+            tracing::info!("there is disk space again; delivery goes on");
+            self.waits.send_replace(None);
+        }
+        is_short
+    }
+
+    /// Waits a moment for room; orders are carried out meanwhile. False: stopped.
+    pub(super) async fn wait_for_room(&mut self, stopping: &mut Stopping) -> bool {
+        tokio::select! {
+            Some(ask) = self.asks.recv(), if self.flights.is_empty() => self.carry_out(ask).await,
+            is_over = stopping.sleep(ROOM_LOOK) => return !is_over,
+        }
+        true
+    }
+
     /// Reports the parts that the engine has set aside since the last look, and doubts what the journal still holds.
     pub(super) async fn note_set_aside(&mut self) -> io::Result<()> {
         if !std::mem::take(&mut self.doubts.look) {

@@ -33,8 +33,8 @@ pub enum Ask {
     Replay(usize, oneshot::Sender<Result<Replayed, ReplayError>>),
     /// Never send again what is delivered now.
     Forget(oneshot::Sender<Result<(), ReplayError>>),
-    /// Take a visitor's records out of the quarantine.
-    Erase(SiteId, VisitorId, oneshot::Sender<Result<u64, ReplayError>>),
+    /// Take a visitor's, or all of a site's, records out of the quarantine.
+    Erase(SiteId, Option<VisitorId>, oneshot::Sender<Result<u64, ReplayError>>),
 }
 
 /// What became of the records of one order.
@@ -103,7 +103,15 @@ impl Replay {
     /// # Errors
     /// When the files cannot be used.
     pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, ReplayError> {
-        self.ask(|answer| Ask::Erase(site, visitor, answer)).await
+        self.ask(|answer| Ask::Erase(site, Some(visitor), answer)).await
+    }
+
+    /// Takes a site's records out of the quarantine. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the files cannot be used.
+    pub async fn erase_site(&self, site: SiteId) -> Result<u64, ReplayError> {
+        self.ask(|answer| Ask::Erase(site, None, answer)).await
     }
 
     /// What is delivered now is never sent again, whatever happens to it in the warehouse: rows of it are about to be
@@ -168,7 +176,8 @@ impl Delivery {
             Ask::Erase(site, visitor, answer) => {
                 let quarantine = Arc::clone(&self.quarantine);
                 let is_theirs = move |record: &[u8]| {
-                    rows::decode(record).is_ok_and(|event| event.site == site && event.visitor == visitor)
+                    rows::decode(record)
+                        .is_ok_and(|event| event.site == site && visitor.is_none_or(|visitor| event.visitor == visitor))
                 };
                 let erased = blocking(move || quarantine.erase(is_theirs)).await;
                 drop(answer.send(erased.map_err(ReplayError::from)));

@@ -24,8 +24,6 @@ use crate::{config, journal::Journal, model::Position, store::Store, tasks::Stop
 
 /// How long an incomplete batch waits between two looks at how much there is.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long to wait between two looks at the room on the disk.
-const ROOM_LOOK: Duration = Duration::from_millis(100);
 /// Ranges under way at once.
 const FLIGHTS_MAX: usize = 2;
 
@@ -123,22 +121,20 @@ impl Delivery {
         if self.unsaved {
             self.save().await?;
         }
+        let is_short = self.note_room();
         if self.flights.is_empty() {
             self.note_set_aside().await?;
-            let is_short = self.note_room();
             if self.prove_some(is_short, stopping).await? {
                 return Ok(true);
             }
-            if is_short {
-                tokio::select! {
-                    Some(ask) = self.asks.recv() => self.carry_out(ask).await,
-                    is_over = stopping.sleep(ROOM_LOOK) => return Ok(!is_over),
-                }
-                return Ok(true);
-            }
         }
-        let room = self.flights.len() < FLIGHTS_MAX && !self.room.is_short();
-        if room && let Some(pending) = self.state.pending().iter().find(|one| !self.is_under_way(&one.range())).cloned()
+        let first = self.state.pending().first().map(Pending::range);
+        if is_short && first.is_none_or(|first| !self.is_under_way(&first)) {
+            return Ok(self.wait_for_room(stopping).await);
+        }
+        if !is_short
+            && self.flights.len() < FLIGHTS_MAX
+            && let Some(pending) = self.state.pending().iter().find(|one| !self.is_under_way(&one.range())).cloned()
         {
             // It was begun before, by this life or an earlier one, and may be in the warehouse already.
             let (range, way) = (pending.range(), if pending.replace { Way::Replace } else { Way::Again });
@@ -155,20 +151,6 @@ impl Delivery {
             }
             Next::Stopped => Ok(false),
         }
-    }
-
-    /// Whether there is too little room now.
-    fn note_room(&self) -> bool {
-        let is_short = self.room.is_short();
-        let was_short = *self.waits.borrow() == Some(Waits::DiskSpace);
-        if is_short && !was_short {
-            tracing::warn!("delivery waits for disk space; events stay in the journal");
-            self.waits.send_replace(Some(Waits::DiskSpace));
-        } else if was_short && !is_short {
-            tracing::info!("there is disk space again; delivery goes on");
-            self.waits.send_replace(None);
-        }
-        is_short
     }
 
     fn is_under_way(&self, range: &Range<Position>) -> bool {
@@ -207,6 +189,9 @@ impl Delivery {
 
     /// Reads the next batch, writes down where it ends, and starts to send it.
     async fn intend(&mut self, stopping: &Stopping) -> io::Result<bool> {
+        if self.room.is_short() {
+            return Ok(true);
+        }
         let start = self.state.intended();
         let stretch = self.gather(start, move |gatherer, config| gatherer.batch(start, config)).await?;
         self.waiting_since = None;

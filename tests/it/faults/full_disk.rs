@@ -158,7 +158,7 @@ async fn a_service_starts_on_a_disk_that_is_full() {
         .await;
     let refused = service.tries(&["site", "list"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.success() || said.contains("is full"), "{said}");
+    assert!(refused.status.success() || said.contains("is full"), "{:?}: {said}", refused.status);
 }
 
 /// Fills the disk once, to the last byte.
