@@ -104,6 +104,7 @@ impl App {
         Self::open(config, data_dir, start).await.map_err(|error| reserve::explain(error, data_dir))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one part after the other, in the order in which they need each other")]
     async fn open(config: &Config, data_dir: &Path, start: Start) -> anyhow::Result<Self> {
         store::check(&config.clickhouse)?;
         private::prepare(data_dir)?;

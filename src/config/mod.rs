@@ -222,7 +222,7 @@ impl Config {
                 *value = HIDDEN.into();
             }
         }
-        Ok(Loaded { config: read(settings)?, shown })
+        Ok(Loaded { config: read(&settings)?, shown })
     }
 }
 
@@ -238,7 +238,7 @@ fn parse(text: &str, place: &str) -> Result<toml::Table, ConfigError> {
 }
 
 /// The merged settings as types; whatever still does not fit is named by its key.
-fn read(settings: Settings) -> Result<Config, ConfigError> {
+fn read(settings: &Settings) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(toml::Value::Table(settings.table.clone())).map_err(|error| {
         let path = error.path().to_string();
         let key = path.split('[').next().unwrap_or(&path).to_owned();

@@ -115,7 +115,7 @@ impl Sender {
             ),
             ErrorKind::Damaged => tracing::error!(%error, "the warehouse cannot read what it has of a batch"),
             ErrorKind::NoSpace => {
-                tracing::warn!(%error, "the warehouse's disk is full: a batch waits to be sent again")
+                tracing::warn!(%error, "the warehouse's disk is full: a batch waits to be sent again");
             }
             ErrorKind::Retry | ErrorKind::Poison(_) => tracing::warn!(%error, "a batch waits to be sent again"),
         }

@@ -224,15 +224,14 @@ impl Delivery {
         let held = self.store.held(name.journal, &range, 1).await?;
         if held != Held::Whole {
             let (version, pieces) = (block.version(), block.take());
-            let epoch = match held {
-                Held::Otherwise(0) => 0,
+            let epoch = if held == Held::Otherwise(0) {
+                0
+            } else {
                 // Some of its tables have it: a token that was used for it says nothing.
-                _ => {
-                    let epoch = self.state.next_epoch();
-                    self.save().await?;
-                    self.store.remove_range(name.journal, &range).await?;
-                    epoch
-                }
+                let epoch = self.state.next_epoch();
+                self.save().await?;
+                self.store.remove_range(name.journal, &range).await?;
+                epoch
             };
             let row = Rows { version, journal: name.journal, range: range.clone(), pieces, count: 1, epoch };
             let mark = self.room.mark();

@@ -55,8 +55,8 @@ pub async fn decide(
     bounded(&asked)?;
     let snapshot = doors.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
-    let asker = asker_of(&doors, &snapshot, &parts.headers, key).await?;
-    let (site, explain) = (asker.site, asker.is_server());
+    let known = asker_of(&doors, &snapshot, &parts.headers, key)?;
+    let (site, explain) = (known.site, known.is_server());
     rate::admit_decision_of(&doors, &site.site)?;
     let said = asked
         .consent
@@ -117,7 +117,7 @@ pub async fn recommend(
 ) -> Result<Response, ApiError> {
     rate::admit_decision(&doors, peer, &headers)?;
     let snapshot = doors.catalog.snapshot();
-    let asker = asker_of(&doors, &snapshot, &headers, query.key.as_deref()).await?;
+    let asker = asker_of(&doors, &snapshot, &headers, query.key.as_deref())?;
     let (site, explain) = (asker.site, asker.is_server());
     rate::admit_decision_of(&doors, &site.site)?;
     // A server that names a visitor has settled consent itself; a browser's signal is heard here.
@@ -194,13 +194,13 @@ fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
 }
 
 /// The site of the key. A browser must be on one of the site's pages.
-async fn asker_of<'s>(
+fn asker_of<'s>(
     doors: &Doors,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,
     write_key: Option<&str>,
 ) -> Result<Asker<'s>, ApiError> {
-    let asker = key::asker(doors, snapshot, headers, write_key).await?;
+    let asker = key::asker(doors, snapshot, headers, write_key)?;
     match connection::origin(headers) {
         Some(origin) if asker.scope.is_none() && !connection::is_listed(origin, &asker.site.site) => {
             doors.collector.refuse("foreign_origin");

@@ -93,7 +93,7 @@ mod tests {
     #[tokio::test]
     async fn equal_questions_share_one_run_which_ends_with_the_last_asker() {
         let (flights, begun) = (Flights::<&str, u32>::default(), Arc::new(AtomicU32::new(0)));
-        let begin = |answer: BoxFuture<'static, u32>| {
+        let run = |answer: BoxFuture<'static, u32>| {
             let begun = Arc::clone(&begun);
             move || {
                 begun.fetch_add(1, Ordering::Relaxed);
@@ -101,25 +101,25 @@ mod tests {
             }
         };
         let (owner, answer) = tokio::sync::oneshot::channel();
-        let (first, joined) = flights.join("a", begin(async { answer.await.unwrap() }.boxed()));
+        let (first, joined) = flights.join("a", run(async { answer.await.unwrap() }.boxed()));
         assert!(!joined && first.clone().now_or_never().is_none());
-        let (second, joined) = flights.join("a", begin(async { 0 }.boxed()));
+        let (second, joined) = flights.join("a", run(async { 0 }.boxed()));
         assert!(joined && second.clone().now_or_never().is_none());
-        let (other, joined) = flights.join("b", begin(async { 7 }.boxed()));
+        let (other, joined) = flights.join("b", run(async { 7 }.boxed()));
         assert!(!joined && other.now_or_never() == Some(7));
         drop(first);
         owner.send(5).unwrap();
         assert_eq!((second.clone().now_or_never(), begun.load(Ordering::Relaxed)), (Some(5), 2));
-        let (again, joined) = flights.join("a", begin(async { 6 }.boxed()));
+        let (again, joined) = flights.join("a", run(async { 6 }.boxed()));
         assert!(!joined && again.now_or_never() == Some(6), "an answer is not kept");
 
         let (owner, answer) = tokio::sync::oneshot::channel::<u32>();
-        let (waits, _) = flights.join("c", begin(async { answer.await.unwrap() }.boxed()));
-        let (too, joined) = flights.join("c", begin(async { 0 }.boxed()));
+        let (waits, _) = flights.join("c", run(async { answer.await.unwrap() }.boxed()));
+        let (too, joined) = flights.join("c", run(async { 0 }.boxed()));
         drop(waits);
         assert!(joined && !owner.is_closed());
         drop(too);
         assert!(owner.is_closed(), "nobody waits any more");
-        assert!(!flights.join("c", begin(async { 1 }.boxed())).1);
+        assert!(!flights.join("c", run(async { 1 }.boxed())).1);
     }
 }

@@ -46,7 +46,7 @@ impl Asker<'_> {
 ///
 /// # Errors
 /// 401 without a valid key.
-pub async fn asker<'s>(
+pub fn asker<'s>(
     doors: &Doors,
     snapshot: &'s Snapshot,
     headers: &HeaderMap,

@@ -59,7 +59,7 @@ pub async fn call(
     let mut spare = Vec::new();
     let batch = parse(&doors, &bytes, kind, &mut spare)?;
     let snapshot = doors.catalog.snapshot();
-    let asker = key::asker(&doors, &snapshot, &parts.headers, Some(batch.key.as_str())).await;
+    let asker = key::asker(&doors, &snapshot, &parts.headers, Some(batch.key.as_str()));
     let asker = asker.map_err(|error| match error {
         ApiError::Unauthorized => refuse(&doors, "unknown_key", error),
         other => other,

@@ -136,7 +136,7 @@ fn parts(text: &str) -> Option<Parts<'_>> {
     let trimmed = |side: &str, is_behind: bool| -> (usize, usize) {
         let skip = |c: char| c.is_whitespace() || is_minus(c) || matches!(c, '+' | '\u{200e}' | '\u{200f}' | '\u{a0}');
         // `12.-` and `12,-` are round amounts.
-        let from = if is_behind && side.starts_with([',', '.']) && side[1..].starts_with(is_minus) { 1 } else { 0 };
+        let from = usize::from(is_behind && side.starts_with([',', '.']) && side[1..].starts_with(is_minus));
         let inner = side[from..].trim_start_matches(skip);
         let start = side.len() - inner.len();
         (start, start + inner.trim_end_matches(skip).len())
@@ -170,9 +170,10 @@ fn plain_decimal(digits: &str, currency: Currency) -> Result<Cow<'_, str>, Fault
     if decimal.is_some() && !spaced && points + commas == 1 && is_group(whole, fraction) {
         // Rials and yen have no fractions to speak of.
         let without_fraction = currency.exponent() == 0 || currency.stored() == Currency::RIAL;
-        return match without_fraction && commas == 1 {
-            true => Ok(Cow::Owned(format!("{whole}{fraction}"))),
-            false => Err(Fault::Ambiguous),
+        return if without_fraction && commas == 1 {
+            Ok(Cow::Owned(format!("{whole}{fraction}")))
+        } else {
+            Err(Fault::Ambiguous)
         };
     }
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

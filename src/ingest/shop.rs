@@ -108,9 +108,12 @@ fn lines<'a>(told: &Told<'a>) -> Option<Vec<Told<'a>>> {
             _ => continue,
         };
         let left = limits::ITEMS - found.len();
-        found.extend(lines.into_iter().take(left).map(|raw| match raw.get().starts_with('{') {
-            true => serde_json::from_str(raw.get()).unwrap_or_default(),
-            false => Told { id: Text::of_json(raw), ..Told::default() },
+        found.extend(lines.into_iter().take(left).map(|raw| {
+            if raw.get().starts_with('{') {
+                serde_json::from_str(raw.get()).unwrap_or_default()
+            } else {
+                Told { id: Text::of_json(raw), ..Told::default() }
+            }
         }));
     }
     Some(found)
@@ -137,8 +140,8 @@ fn put_unit<'a>(event: &mut Event<'a>, told: &Told<'a>, lines: &[Told<'a>], site
         return Unit::of(known.unwrap_or(Currency::NONE), site);
     }
     let own = [&told.revenue, &told.total, &told.value, &told.price];
-    let written = own.into_iter().chain(lines.iter().map(|line| &line.price)).filter(|amount| amount.quoted);
-    let sign = written.filter_map(|amount| amount::sign_of(amount, site)).next();
+    let mut written = own.into_iter().chain(lines.iter().map(|line| &line.price)).filter(|amount| amount.quoted);
+    let sign = written.find_map(|amount| amount::sign_of(amount, site));
     Unit::of(sign.unwrap_or(site), site)
 }
 

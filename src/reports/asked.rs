@@ -106,7 +106,7 @@ impl Asked<'_> {
         let Reports { shared, asker } = self.reports;
         let waits = GivenUp(Some(&shared.metrics));
         let entered = shared.queues.of(self.report).enter(asker).await;
-        waits.is_over();
+        waits.end();
         let place = entered?;
         let share = shared.shares.of(self.report, &shared.store).await;
         Ok(Given { place, store: shared.store.with_share(share) })
@@ -117,7 +117,7 @@ impl Asked<'_> {
         let metrics = &self.reports.shared.metrics;
         let works = GivenUp(Some(metrics));
         let answered = work.await;
-        works.is_over();
+        works.end();
         answered.map_err(|error| {
             let had_company = || self.given.get().is_some_and(|given| given.place.had_company());
             let (reason, error) = match error.exceeded() {
@@ -143,7 +143,7 @@ impl Drop for Asked<'_> {
 struct GivenUp<'a>(Option<&'a ReportMetrics>);
 
 impl GivenUp<'_> {
-    fn is_over(mut self) {
+    fn end(mut self) {
         self.0 = None;
     }
 }

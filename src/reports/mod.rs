@@ -147,9 +147,12 @@ impl Reports {
     /// The same with a queue as configured, counted in these metrics.
     #[must_use]
     pub fn with_queue(store: Store, session_minutes: u64, config: &config::Reports, metrics: ReportMetrics) -> Self {
-        let (queues, shares) = (Queues::new(config, &metrics), Shares::new(config));
-        let shared = Shared { store, session_minutes, shelf: funnel::Shelf::default(), queues, shares, metrics };
-        Self { shared: Arc::new(shared), asker: Asker::from("") }
+        let queues = Queues::new(config, &metrics);
+        let (shelf, shares) = (funnel::Shelf::default(), Shares::new(config));
+        Self {
+            shared: Arc::new(Shared { store, session_minutes, shelf, queues, shares, metrics }),
+            asker: Asker::from(""),
+        }
     }
 
     /// The same for questions of this asker, a person or a program, who takes turns with others.

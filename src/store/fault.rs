@@ -112,7 +112,7 @@ impl StoreError {
             Self::Unresolved(_) => Fault::NameUnresolved,
             Self::Unreachable(_) => Fault::Unreachable,
             Self::TimedOut(_) => Fault::NoAnswer,
-            Self::Tls(_) => Fault::Tls,
+            Self::Tls(_) | Self::BadCaFile { .. } => Fault::Tls,
             Self::NotClickhouse(_) => Fault::NotClickhouse,
             Self::TooOld { .. } => Fault::TooOld,
             Self::MissingRights { .. } => Fault::MissingRights,
@@ -121,7 +121,6 @@ impl StoreError {
             Self::MigrationChanged(_) | Self::MigrationFromTheFuture(_) => Fault::OtherSchema,
             Self::MigrationFailed { source, .. } => source.fault(),
             Self::Refused { code, .. } => fault_of_code(*code),
-            Self::BadCaFile { .. } => Fault::Tls,
             Self::Foreign => Fault::Foreign,
             Self::Misfit(_) | Self::Lost(_) => Fault::Failing,
         }

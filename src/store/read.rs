@@ -185,12 +185,11 @@ impl Store {
         let mut wait = READING_TIME_MAX;
         loop {
             // Most rows have arrived with others before: a timer is only made where something is waited for.
-            let row = match rows.next().now_or_never() {
-                Some(row) => row,
-                None => {
-                    let wait = wait.min(end.saturating_duration_since(Instant::now()));
-                    timeout(wait, rows.next()).await.map_err(|_| StoreError::TimedOut(wait))?
-                }
+            let row = if let Some(row) = rows.next().now_or_never() {
+                row
+            } else {
+                let wait = wait.min(end.saturating_duration_since(Instant::now()));
+                timeout(wait, rows.next()).await.map_err(|_| StoreError::TimedOut(wait))?
             };
             let Some(row) = row? else { return Ok(()) };
             if !each(row) {

@@ -17,7 +17,7 @@ use super::StoreError;
 use crate::config;
 
 /// As ClickHouse's own clients have it.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 /// ClickHouse closes idle connections after three seconds by default.
 const IDLE_MAX: Duration = Duration::from_secs(2);
 

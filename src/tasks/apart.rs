@@ -45,7 +45,7 @@ mod tests {
         assert_ne!(apart("test", async { thread::current().id() }).await, Ok(here));
         assert_eq!(apart("test", async { panic!("as the test wants it") }).await, Err::<(), _>(Lost));
 
-        let (ended, end) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::sync_channel::<()>(1);
         let endless = apart("test", async move {
             let _ended = ended;
             std::future::pending::<()>().await;

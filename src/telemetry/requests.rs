@@ -48,7 +48,10 @@ impl Route {
 
 /// All requests. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Requests(Arc<RwLock<BTreeMap<(String, &'static str), Arc<Route>>>>);
+pub struct Requests(Arc<RwLock<Routes>>);
+
+/// By template and method.
+type Routes = BTreeMap<(String, &'static str), Arc<Route>>;
 
 impl Requests {
     /// The counters of one route; whoever is asked often keeps them.

@@ -84,7 +84,9 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     // What is due is found out for all sites at once: twice something was found for another one.
     for (from, id) in [(12_u64, "elsewhere"), (14, "and there")] {
         let mut events = pair(60 + u128::from(from), 1, ["over", id]);
-        events.iter_mut().for_each(|event| event.site = SiteId(2));
+        for event in &mut events {
+            event.site = SiteId(2);
+        }
         store.insert(batch(from, &events)).await.unwrap();
         eventually("the other site is learned", PATIENCE, async || learn.index(SiteId(2)).number(id).is_some()).await;
     }

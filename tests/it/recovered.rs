@@ -42,7 +42,7 @@ async fn recommended(client: &Client, url: &str, key: &str, rest: &str) -> Vec<S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clicks_and_orders_that_a_kill_left_undelivered_count_in_the_next_answers() {
-    let client = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
+    let client = Client::builder().timeout(Duration::from_mins(1)).build().expect("a client");
     // There is no warehouse at all: whatever the answers know, they know from the journal.
     let mut service = Service::new(&[]).set("ASHNA__CLICKHOUSE__URL", "http://127.0.0.1:1");
     service.start();

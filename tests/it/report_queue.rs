@@ -223,7 +223,9 @@ async fn one_visitor_is_read_by_key() {
 async fn a_long_answer_that_falls_silent_is_given_up() {
     let direct = database().await;
     let mut events: Vec<_> = (0..3000).map(event).collect();
-    events.iter_mut().for_each(|event| event.page.path = "x".repeat(200).into());
+    for event in &mut events {
+        event.page.path = "x".repeat(200).into();
+    }
     direct.insert(batch(0, &events)).await.unwrap();
     let mut endpoint = direct.endpoint();
     let proxy = FaultProxy::before(&endpoint.url).await;

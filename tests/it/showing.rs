@@ -126,7 +126,7 @@ async fn what_a_page_makes_up_is_kept_without_a_draw_and_counted() {
         app.stored("SELECT toString((action, clicked)) FROM exposures ORDER BY action").await,
         ["(10,0)", "(11,0)"]
     );
-    let metrics = app.metrics().await;
+    let metrics = app.metrics();
     let noticed = |what: &str| {
         let lines = metrics.iter().filter(|(name, _)| name.contains(what));
         lines.map(|(_, count)| *count).max().unwrap_or_default()

@@ -153,5 +153,6 @@ fn a_checkpoint_of_an_earlier_version_is_read() {
     let text = r#"{"journal":7,"delivered":5,"pending":[{"start":5,"end":9}],"inserted":4,"quarantined":1}"#;
     fs::write(dir.path().join("delivery.json"), text).unwrap();
     let found = load(&places);
-    assert_eq!((ranges(&found), found.pending()[0].epoch, found.unproved()), (vec![5..9], 0, None));
+    assert!(matches!(ranges(&found).as_slice(), [only] if *only == (5..9)));
+    assert_eq!((found.pending()[0].epoch, found.unproved()), (0, None));
 }

@@ -98,13 +98,11 @@ impl Queue {
         };
         queue.metrics.waiting.inc();
         let waits = Waits { queue, asker, number };
-        match tokio::time::timeout(queue.limits.wait_max, place).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => {
-                let busy = queue.refuse(&queue.state(), waits.number, "waited_too_long");
-                Err(busy)
-            }
+        if let Ok(Ok(place)) = tokio::time::timeout(queue.limits.wait_max, place).await {
+            return Ok(place);
         }
+        let busy = queue.refuse(&queue.state(), waits.number, "waited_too_long");
+        Err(busy)
     }
 }
 

@@ -10,7 +10,7 @@ async fn requests_syncs_and_the_process_are_counted() {
     visitor.posts("not json").await;
     app.door().get("/no/such/page").await;
     app.settled().await;
-    let figures = app.metrics().await;
+    let figures = app.metrics();
     let figure = |name: &str| figures.get(name).copied().unwrap_or_else(|| panic!("no {name} in {figures:#?}"));
     assert_eq!(figure("http_requests_total{route=\"/e\",method=\"POST\",status=\"2xx\"}"), 1);
     assert_eq!(figure("http_requests_total{route=\"/e\",method=\"POST\",status=\"4xx\"}"), 1);

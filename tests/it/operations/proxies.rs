@@ -18,7 +18,7 @@ use crate::{
 struct Proxy {
     process: Child,
     port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Proxy {
@@ -32,10 +32,9 @@ impl Proxy {
     fn nginx(service: &Service, location: &str) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let here = folder.path().display();
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {here}/{name};\n"))
-            .collect();
+            .concat();
         let text = format!(
             "daemon off;\nmaster_process off;\npid {here}/pid;\nerror_log {here}/error.log;\nevents {{}}\n\
              http {{\n{temporary}access_log off;\nserver {{\nlisten 127.0.0.1:{port};\nlocation / {{\n\
@@ -65,10 +64,10 @@ impl Proxy {
         let log = fs::File::create(folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().expect("the proxy is installed; `.ci/run` names its package");
-        let proxy = Self { process, port, _folder: folder };
+        let proxy = Self { process, port, folder };
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < PATIENCE, "{}", read(proxy._folder.path()));
+            assert!(began.elapsed() < PATIENCE, "{}", read(proxy.folder.path()));
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         proxy

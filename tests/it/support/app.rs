@@ -241,7 +241,7 @@ impl TestApp {
     }
 
     /// Counters and gauges of `/metrics`, as `--metrics-listen` gives them: by name, those with labels summed, and by name with labels.
-    pub async fn metrics(&self) -> HashMap<String, u64> {
+    pub fn metrics(&self) -> HashMap<String, u64> {
         let doors = &self.running().doors;
         (doors.refresh_gauges)();
         let text = doors.metrics.render();
@@ -260,7 +260,7 @@ impl TestApp {
 
     /// One figure of `/metrics`; 0 while it does not exist.
     pub async fn metric(&self, name: &str) -> u64 {
-        self.metrics().await.get(name).copied().unwrap_or_default()
+        self.metrics().get(name).copied().unwrap_or_default()
     }
 
     /// Waits until a figure of `/metrics` is at least this.
@@ -296,7 +296,7 @@ impl TestApp {
     /// Checks both laws, and that the warehouse holds as many rows as were promised; then stops.
     pub async fn finish(mut self) {
         self.settled().await;
-        let figures = self.metrics().await;
+        let figures = self.metrics();
         let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
         assert_eq!(
             figure("events_received_total"),

@@ -131,6 +131,7 @@ impl Files {
     }
 
     /// Starts a keeper that outlives this process and has none of its pipes, and waits until its engine answers.
+    #[expect(clippy::zombie_processes, reason = "it is to outlive this process")]
     fn start_keeper(&self) -> Endpoint {
         // Of a keeper that was killed, if there is one.
         let _ = fs::remove_file(&self.endpoint);

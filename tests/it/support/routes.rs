@@ -41,6 +41,7 @@ fn row(method: &'static str, path: &'static str, who: &'static str, body: Value,
 }
 
 /// The table.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn table() -> Vec<Route> {
     let nothing = Value::Null;
     let offer = json!({ "id": "table", "slot": "hero", "when": { "field": "pageviews", "op": "gte", "value": 1 },
