@@ -201,7 +201,7 @@ async fn invented_visitors_push_no_real_one_out_of_memory() {
     let mut real = app.visitor();
     real.views("/").await;
     app.settled().await;
-    let cached = async || app.metric("profiles_cached").await;
+    let cached = async || app.metric("profiles_cached");
     assert_eq!(real.decides(&["home-recs"]).await["degraded"], false);
     for fresh in [true, false] {
         for _ in 0..150 {

@@ -50,14 +50,14 @@ async fn equal_questions_at_once_are_worked_out_once() {
     let asked = join_all((0..6).map(|_| door.post(&path, question.clone())));
     let release = async {
         app.reaches("reports_shared_total", 5).await;
-        assert_eq!(app.metric("reports_running").await, 1);
+        assert_eq!(app.metric("reports_running"), 1);
         proxy.set(Fault::None);
     };
     let (answers, ()) = tokio::join!(asked, release);
     for answer in &answers {
         assert_eq!((answer.status, &answer.text), (200, &answers[0].text));
     }
-    assert_eq!(app.metric("reports_seconds_count{report=\"funnel\"}").await, 1);
+    assert_eq!(app.metric("reports_seconds_count{report=\"funnel\"}"), 1);
     app.finish().await;
 }
 
@@ -89,8 +89,8 @@ async fn one_asker_waits_for_a_turn_and_another_does_not() {
     };
     let (first, second, ()) = tokio::join!(one.post(&path, funnel(1)), one.post(&path, funnel(2)), rest);
     assert_eq!((first.status, second.status), (200, 200), "{} {}", first.text, second.text);
-    assert_eq!(app.metric("reports_refused_total{reason=\"queue_full\"}").await, 1);
-    assert_eq!((app.metric("reports_running").await, app.metric("reports_waiting").await), (0, 0));
+    assert_eq!(app.metric("reports_refused_total{reason=\"queue_full\"}"), 1);
+    assert_eq!((app.metric("reports_running"), app.metric("reports_waiting")), (0, 0));
     app.finish().await;
 }
 
@@ -108,9 +108,9 @@ async fn a_wait_is_bounded_and_a_hung_up_question_gives_its_place_back() {
         // The first is dropped, and its connection with it, once the second has its answer.
         futures_util::future::select(first, std::pin::pin!(rest)).await;
     }
-    assert_eq!(app.metric("reports_refused_total{reason=\"waited_too_long\"}").await, 1);
+    assert_eq!(app.metric("reports_refused_total{reason=\"waited_too_long\"}"), 1);
     app.reaches("reports_cancelled_total", 1).await;
-    eventually("the place is free", SOON, async || app.metric("reports_running").await == 0).await;
+    eventually("the place is free", SOON, async || app.metric("reports_running") == 0).await;
     proxy.set(Fault::None);
     assert_eq!(door.post(&path, funnel(2)).await.status, 200);
     app.finish().await;
@@ -147,7 +147,7 @@ async fn a_question_that_is_too_large_alone_is_told_so() {
     let answer = app.with_key(Scope::Read).await.post(&app.path("reports/funnel"), funnel(1000)).await;
     answer.refuses(422, "question_too_large");
     assert!(answer.text.contains("shorter period"), "{}", answer.text);
-    assert_eq!(app.metric("reports_refused_total{reason=\"too_large\"}").await, 1);
+    assert_eq!(app.metric("reports_refused_total{reason=\"too_large\"}"), 1);
     app.gives_up_counting_rows();
     app.finish().await;
 }

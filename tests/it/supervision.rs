@@ -176,7 +176,7 @@ async fn a_failed_part_is_counted_shown_and_stops_the_service_where_it_must() {
     app.loses_a_task("sample");
     let why = tokio::time::timeout(SOON, app.failed()).await.unwrap();
     assert!(why.contains("`sample`") && why.contains("as the test wants it"), "{why}");
-    assert_eq!(app.metric("tasks_failed_total{task=\"sample\"}").await, 1);
+    assert_eq!(app.metric("tasks_failed_total{task=\"sample\"}"), 1);
     let answer = app.door().get("/readyz").await;
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("task_failed")));
     app.finish_after_failures().await;

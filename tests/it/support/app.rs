@@ -259,27 +259,25 @@ impl TestApp {
     }
 
     /// One figure of `/metrics`; 0 while it does not exist.
-    pub async fn metric(&self, name: &str) -> u64 {
+    pub fn metric(&self, name: &str) -> u64 {
         self.metrics().get(name).copied().unwrap_or_default()
     }
 
     /// Waits until a figure of `/metrics` is at least this.
     pub async fn reaches(&self, name: &str, least: u64) {
         let what = format!("{name} is at least {least}");
-        eventually(&what, PATIENCE, async || self.metric(name).await >= least).await;
+        eventually(&what, PATIENCE, async || self.metric(name) >= least).await;
     }
 
     /// Bodies refused for this reason since start.
-    pub async fn refused(&self, reason: &str) -> u64 {
-        self.metric(&format!("bodies_refused_total{{reason=\"{reason}\"}}")).await
+    pub fn refused(&self, reason: &str) -> u64 {
+        self.metric(&format!("bodies_refused_total{{reason=\"{reason}\"}}"))
     }
 
     /// Waits until nothing waits for the warehouse.
     pub async fn settled(&self) {
-        eventually("nothing waits for the warehouse", PATIENCE, async || {
-            self.metric("journal_records_waiting").await == 0
-        })
-        .await;
+        eventually("nothing waits for the warehouse", PATIENCE, async || self.metric("journal_records_waiting") == 0)
+            .await;
     }
 
     /// The texts that a one-column question answers, once everything is delivered.
