@@ -33,10 +33,12 @@ const OTHERS: u32 = 0o077;
 pub(super) fn prepare(data_dir: &Path) -> anyhow::Result<()> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
     made.with_context(|| format!("cannot create {}", data_dir.display()))?;
-    // An empty one was made for us; a sticky one, such as `/tmp`, is shared on purpose.
-    let is_empty = || fs::read_dir(data_dir).is_ok_and(|mut entries| entries.next().is_none());
+    // One with nothing else in it was made for us; a sticky one, such as `/tmp`, is shared on purpose.
+    let is_own =
+        |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| OWN.iter().any(|own| entry.file_name() == *own));
+    let has_nothing_else = || fs::read_dir(data_dir).is_ok_and(|mut entries| entries.all(is_own));
     let is_shared = fs::metadata(data_dir)?.mode() & STICKY != 0;
-    let is_ours = !is_shared && (data_dir.join("control.sqlite").exists() || is_empty());
+    let is_ours = !is_shared && (data_dir.join("control.sqlite").exists() || has_nothing_else());
     if is_ours && close(data_dir).with_context(|| cannot_close(data_dir))? {
         tracing::warn!(path = %data_dir.display(), "the data directory was open to other users; it is closed now");
     }

@@ -189,6 +189,8 @@ impl Owner {
     /// more but whose it is.
     async fn prepare(&self, store: &Store) -> Result<bool, StoreError> {
         let asking = store.for_the_owner_check();
+        // Before all else: what is no warehouse, or an old one, misunderstands any other question.
+        asking.check_version().await?;
         let mut is_ours = asking.owner().await?.is_none_or(|owner| owner == self.id);
         if is_ours {
             asking.migrate().await?;

@@ -244,7 +244,7 @@ fn of_network(error: &(dyn std::error::Error + 'static)) -> StoreError {
 
 /// The TLS library's own error, also where it travels inside of an I/O error.
 fn tls_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
-    cause.downcast_ref().or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref())
+    cause.downcast_ref().or_else(|| tls_error(cause.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
 
 fn chain<'e>(

@@ -117,7 +117,7 @@ async fn bodies_that_are_no_question_are_refused() {
             }
         }
     }
-    let large = admin.sends(Method::POST, "/api/v1/sites", vec![b' '; 600_000]).await;
+    let large = admin.sends(Method::POST, "/api/v1/sites", vec![b' '; 5_000_000]).await;
     large.refuses(413, "too_large");
     app.gives_up_counting_rows();
     app.finish().await;
@@ -240,7 +240,10 @@ async fn a_write_without_a_body_changes_nothing() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let owner = app.with_login(Role::Owner).await;
-    for route in table().iter().filter(|route| route.method == "put" && !route.path.contains("/{funnel}")) {
+    for route in table()
+        .iter()
+        .filter(|route| route.method == "put" && route.who.contains('a') && !route.path.contains("/{funnel}"))
+    {
         assert!(
             [200, 404]
                 .contains(&sends(&admin, route, &path(&app, route), route.body.to_string().into_bytes()).await.status)

@@ -35,7 +35,8 @@ pub async fn begin_two_factor(
 
 /// Turns the second factor on with a first code.
 #[utoipa::path(put, path = "/api/v1/session/two-factor", tag = "session", request_body = CodeBody,
-    responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_code`")))]
+    responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_code`"),
+        (status = 409, description = "it was not begun, or is on already")))]
 pub async fn confirm_two_factor(
     State(doors): State<Doors>,
     caller: Caller,

@@ -16,7 +16,7 @@ async fn the_access_log_has_route_status_and_id_and_nothing_of_the_visitor() {
         .post(format!("{url}/e?key=secret-key"))
         .header("x-request-id", "from-the-proxy-1")
         .header("x-forwarded-for", "198.51.100.7")
-        .body("{}")
+        .body(r#"{"events":[{"type":"page"}]}"#)
         .send()
         .await
         .unwrap();
@@ -55,5 +55,6 @@ async fn a_log_that_is_no_terminal_has_no_colours_and_a_full_standard_output_sto
     assert_eq!(answer.status(), 200);
     let log = service.said();
     assert!(log.contains("WARN") && !log.contains('\u{1b}'), "{log}");
-    assert!(service.pid().is_some());
+    let answer = client.get(format!("{}/healthz", service.url())).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "it goes on");
 }
