@@ -1,11 +1,11 @@
 //! STORY: how kept events get from the journal into the warehouse, each exactly once.
 //!
 //! It tails the journal from the delivered checkpoint, cuts a batch, writes down which range it is
-//! about to send ([`state`]), sends it, and moves the checkpoint. A crash anywhere sends the same
+//! about to send (`state`), sends it, and moves the checkpoint. A crash anywhere sends the same
 //! range again under the same token, and the store recognizes it. Recognized is not whole: what was sent
-//! before, or while the disk was short of room ([`room`]), is counted and read, removed where it is something else, and
-//! sent under a new token ([`flight`]); what was delivered and is doubted later as well ([`prove`]). What the warehouse refuses for
-//! its content is halved until the bad row stands alone and goes to [`quarantine`] with the reason.
+//! before, or while the disk was short of room (`room`), is counted and read, removed where it is something else, and
+//! sent under a new token (`flight`); what was delivered and is doubted later as well (`prove`). What the warehouse refuses for
+//! its content is halved until the bad row stands alone and goes to `quarantine` with the reason.
 //! It must never drop a record in silence: `kept = inserted + quarantined + waiting`, over positions,
 //! holds at every moment and across restarts.
 //!
@@ -13,7 +13,7 @@
 //! pending [100,150) is saved → insert refused → pending [100,125) [125,150) saved → … → 120 alone is
 //! refused twice → its line is fsynced to the quarantine → delivered 121 → … → delivered 150.
 //!
-//! What is in quarantine may be sent once more, one by one ([`replay`]), by the same loop, so that
+//! What is in quarantine may be sent once more, one by one (`replay`), by the same loop, so that
 //! nothing else is under way meanwhile.
 
 mod batcher;

@@ -1,6 +1,6 @@
 //! The one question whose text depends on what is asked: which events a funnel's steps name.
 //!
-//! The conditions a marketer writes become [`fragments`] of SQL with numbered parameters; whatever the
+//! The conditions a marketer writes become `fragments` of SQL with numbered parameters; whatever the
 //! marketer wrote travels as the value of a parameter, so none of it is ever part of a statement.
 
 mod fragments;

@@ -1,4 +1,4 @@
-//! Background tasks: each has a name, none outlives a stop, and none fails unseen ([`supervisor`]).
+//! Background tasks: each has a name, none outlives a stop, and none fails unseen (`supervisor`).
 
 mod apart;
 mod contained;

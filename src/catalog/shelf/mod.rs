@@ -31,7 +31,7 @@ pub struct Judged {
     pub(super) holds: Bits,
 }
 
-/// Which rules a condition is part of: place in [`ShelfPlans::judged`].
+/// Which rules a condition is part of: place in `ShelfPlans::judged`.
 pub type JudgedNumber = usize;
 
 /// Everything that holds for one slot, the site's rules included.

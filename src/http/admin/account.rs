@@ -48,7 +48,8 @@ pub async fn confirm_two_factor(
 
 /// Turns the second factor off.
 #[utoipa::path(delete, path = "/api/v1/session/two-factor", tag = "session", request_body = PasswordAndCode,
-    responses((status = 204), (status = 401, description = "`bad_credentials` or `bad_code`")))]
+    responses((status = 204), (status = 401, description = "`bad_credentials` or `bad_code`"),
+        (status = 409, description = "it is off")))]
 pub async fn end_two_factor(
     State(doors): State<Doors>,
     caller: Caller,
@@ -60,7 +61,8 @@ pub async fn end_two_factor(
 
 /// New recovery codes in place of the old ones.
 #[utoipa::path(post, path = "/api/v1/session/recovery-codes", tag = "session", request_body = PasswordAndCode,
-    responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_credentials` or `bad_code`")))]
+    responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_credentials` or `bad_code`"),
+        (status = 409, description = "the second factor is off")))]
 pub async fn recovery_codes(
     State(doors): State<Doors>,
     caller: Caller,

@@ -1,6 +1,6 @@
 //! The columns of a stored row, in the layout's order.
 
-/// The layout that [`encode`] writes.
+/// The layout that `encode` writes.
 pub const VERSION: u8 = 3;
 
 /// The layout before draws of recommendations were kept.

@@ -25,8 +25,7 @@ async fn nothing_in_the_data_directory_is_open_to_other_users() {
     let data = folder.path().join("new");
     // As an older version left it.
     fs::create_dir(&data).unwrap();
-    fs::write(data.join("delivery.json"), "").unwrap();
-    fs::remove_file(data.join("delivery.json")).unwrap();
+    fs::write(data.join("control.sqlite"), "").unwrap();
     let mut service = Service::new(&[]).on(&data).under(&["sh", "-c", "umask 022; exec \"$0\" \"$@\""]);
     service.start();
     service.ready(&client).await;

@@ -21,10 +21,10 @@ async fn the_access_log_has_route_status_and_id_and_nothing_of_the_visitor() {
         .await
         .unwrap();
     assert_eq!(answer.headers()["x-request-id"], "from-the-proxy-1");
-    let answer = client.get(format!("{url}/api/v1/sites/7/items?page=private")).send().await.unwrap();
+    let answer = client.get(format!("{url}/api/v1/sites/7/items?page=secret-page")).send().await.unwrap();
     let made = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     assert_eq!(made.len(), 32);
-    client.get(format!("{url}/some/where/private")).send().await.unwrap();
+    client.get(format!("{url}/some/where/secret-page")).send().await.unwrap();
 
     let log = service.said();
     let lines: Vec<Value> =
@@ -39,7 +39,7 @@ async fn the_access_log_has_route_status_and_id_and_nothing_of_the_visitor() {
     assert!(events["duration_ms"].is_number());
     assert_eq!(of("/api/v1/sites/{site}/items")["request_id"], made);
     assert_eq!(of("other")["status"], 404);
-    for private in ["secret-key", "198.51.100.7", "private"] {
+    for private in ["secret-key", "198.51.100.7", "secret-page"] {
         assert!(!log.contains(private), "{private} in {log}");
     }
 }
