@@ -92,7 +92,7 @@ async fn one_site_is_limited_and_others_are_not_and_its_own_setting_wins() {
 #[tokio::test]
 async fn a_large_batch_passes_and_is_paid_for_afterwards() {
     let app = behind_a_proxy(|rate| (rate.address_events_per_second, rate.burst_seconds) = (10, 1)).await;
-    let events: Vec<_> = (0..500).map(|n| json!({ "type": "track", "event": "Paid", "userId": n })).collect();
+    let events: Vec<_> = (1..=500).map(|n| json!({ "type": "track", "event": "Paid", "userId": n })).collect();
     let server = app.door().bearing("x-forwarded-for", "81.2.69.142");
     let batch = server.post("/v1/batch", json!({ "writeKey": app.site.write_key, "batch": events })).await;
     assert_eq!(batch.outcome(), "kept=500, dropped=0, rejected=0");
