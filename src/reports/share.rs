@@ -70,7 +70,9 @@ impl Shares {
     /// The share of a question that begins now.
     pub(super) async fn of(&self, report: Report, store: &Store) -> Share {
         // A warehouse that cannot say it now is asked again; the question itself will show why.
-        let warehouse = self.warehouse.get_or_try_init(|| store.limits()).await.ok();
+        let warehouse = self.warehouse.get_or_try_init(|| store.limits()).await;
+        let warehouse =
+            warehouse.inspect_err(|error| tracing::warn!(%error, "what a report may take is not known")).ok();
         let part =
             |limits: &store::Limits| (limits.memory_bytes / MEMORY_PART / self.running_max).max(MEMORY_BYTES_MIN);
         let limited = warehouse.filter(|limits| limits.memory_bytes > 0);

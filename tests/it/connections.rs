@@ -60,7 +60,6 @@ async fn sends(client: &reqwest::Client, service: &Service, key: &str) -> (u16, 
 }
 
 #[tokio::test]
-#[ignore = "fails: connections are reset while a thousand others are half open"]
 async fn a_thousand_half_open_requests_keep_nobody_out() {
     if !may_open_many_files() {
         return;

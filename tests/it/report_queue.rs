@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ashna::{
+    clock,
     config::Config,
     control::Scope,
     model::{SiteId, Timestamp},
@@ -141,11 +142,12 @@ async fn many(store: &Store, site: u32, visitors: u64) {
 }
 
 #[tokio::test]
-#[ignore = "fails: it is answered although it may use 8 MB only; whether the limit holds is not understood yet"]
 async fn a_question_that_is_too_large_alone_is_told_so() {
     let app = TestApp::with(|config| config.reports.memory_bytes_max = 8_000_000).await;
     many(&app.store, app.site.id.0, 1500).await;
-    let answer = app.with_key(Scope::Read).await.post(&app.path("reports/funnel"), funnel(1000)).await;
+    let mut of_all_days = funnel(1000);
+    of_all_days["from"] = json!(clock::now().plus(-25 * 86_400_000).to_string());
+    let answer = app.with_key(Scope::Read).await.post(&app.path("reports/funnel"), of_all_days).await;
     answer.refuses(422, "question_too_large");
     assert!(answer.text.contains("shorter period"), "{}", answer.text);
     assert_eq!(app.metric("reports_refused_total{reason=\"too_large\"}"), 1);
@@ -154,7 +156,6 @@ async fn a_question_that_is_too_large_alone_is_told_so() {
 }
 
 #[tokio::test]
-#[ignore = "fails: not understood yet"]
 async fn limits_are_known_from_each_other_and_the_engine_stops_with_its_asker() {
     const ENDLESS: &str = "SELECT count() FROM system.numbers_mt WHERE cityHash64(number) = 1";
     const RUNS: &str = "SELECT count() FROM system.processes WHERE query LIKE '%numbers_mt WHERE cityHash64(number)%' \

@@ -1,9 +1,10 @@
 //! Who may be connected: a bound on all connections and on those of one address, kept by closing whoever waits
 //! longest for nothing.
 //!
-//! A connection that never sent a whole head, or is idle between two requests, or sends a body slowly holds a file
-//! descriptor and does no work. Where there is no place left for a new one, the first of these gives up its own: many
-//! slow clients then keep each other out, and not those who have something to say.
+//! A connection that has not sent a whole request, or is idle between two, holds a file descriptor and does no work.
+//! Where there is no place left for a new one, one of these gives up its own: who is slow to send, then who is idle,
+//! then who has been sending for longest. Many slow clients then keep each other out, and not those who have something
+//! to say, whose requests are whole long before it is their turn.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -20,8 +21,8 @@ use tokio::sync::Notify;
 
 use crate::telemetry::connections::Connections;
 
-/// A body that has been on its way for so long may be given up for a new connection.
-const BODY_AGE: Duration = Duration::from_secs(1);
+/// Who has not sent a whole head or body after so long is slow.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How many connections there may be.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ enum Phase {
 #[derive(Debug)]
 pub(in crate::http) struct Place {
     phase: AtomicU8,
-    /// When the body began, milliseconds since the gate was made.
+    /// When it came, or its last request's body began: milliseconds since the gate was made.
     sending_since: AtomicU64,
     /// Asked to close.
     close: Notify,
@@ -125,23 +126,25 @@ impl Gate {
     /// Closes the connection that is the least loss, of all or of one address. False when all are at work.
     fn evict(&self, of: Option<IpAddr>) -> bool {
         let now = self.occupied.now_ms();
-        let (mut idle, mut sending) = (None, None);
+        let (mut idle, mut longest) = (None, None);
         let places = self.places.iter().filter_map(Weak::upgrade);
         let open = places.filter(|place| of.is_none_or(|of| place.address == of) && !place.released.load(Relaxed));
         for place in open {
             match place.phase() {
-                Phase::Fresh => return self.close(&place),
                 Phase::Idle => idle = idle.or(Some(place)),
-                Phase::Sending => {
-                    let age = now.saturating_sub(place.sending_since.load(Relaxed));
-                    if Duration::from_millis(age) >= BODY_AGE {
-                        sending = sending.or(Some(place));
+                Phase::Fresh | Phase::Sending => {
+                    let since = place.sending_since.load(Relaxed);
+                    if Duration::from_millis(now.saturating_sub(since)) >= SLOW {
+                        return self.close(&place);
+                    }
+                    if longest.as_ref().is_none_or(|(earliest, _)| since < *earliest) {
+                        longest = Some((since, place));
                     }
                 }
                 Phase::Working => {}
             }
         }
-        idle.or(sending).is_some_and(|place| self.close(&place))
+        idle.or(longest.map(|(_, place)| place)).is_some_and(|place| self.close(&place))
     }
 
     fn close(&self, place: &Place) -> bool {
@@ -162,7 +165,7 @@ impl Place {
         occupied.metrics.open.inc();
         Self {
             phase: AtomicU8::new(Phase::Fresh as u8),
-            sending_since: AtomicU64::new(0),
+            sending_since: AtomicU64::new(occupied.now_ms()),
             close: Notify::new(),
             released: AtomicBool::new(false),
             address,
@@ -266,17 +269,35 @@ mod tests {
         let idle = gate.admit(from(2)).unwrap();
         idle.begin(false);
         idle.answered();
+        let is_gone = |place: &Place| place.released.load(Relaxed);
         let fresh = gate.admit(from(3)).unwrap();
-        let next = gate.admit(from(4)).expect("the place of the one without a head");
-        assert!(fresh.released.load(Relaxed) && !idle.released.load(Relaxed));
+        let next = gate.admit(from(4)).expect("the place of the idle one");
+        assert!(is_gone(&idle) && !is_gone(&fresh), "who has just come gets the time to speak");
+        std::thread::sleep(Duration::from_millis(2));
         next.begin(true);
-        let last = gate.admit(from(5)).expect("the place of the idle one");
-        assert!(idle.released.load(Relaxed));
+        let last = gate.admit(from(5)).expect("the place of who has been silent for longest");
+        assert!(is_gone(&fresh) && !is_gone(&next));
         last.begin(false);
-        assert!(gate.admit(from(6)).is_none(), "one works, one works, and a body has just begun");
-        assert!(!working.released.load(Relaxed));
+        let body = gate.admit(from(6)).expect("the place of who sends a body");
+        assert!(is_gone(&next));
+        body.begin(true);
+        body.received();
+        assert!(gate.admit(from(7)).is_none(), "all are at work");
+        assert!(![&working, &last, &body].into_iter().any(|place| is_gone(place)));
         drop(working);
-        assert!(gate.admit(from(6)).is_some());
+        assert!(gate.admit(from(7)).is_some());
+    }
+
+    #[test]
+    fn who_is_slow_to_send_gives_way_before_who_is_idle() {
+        let mut gate = gate(2, 2);
+        let slow = gate.admit(from(1)).unwrap();
+        std::thread::sleep(SLOW);
+        let idle = gate.admit(from(2)).unwrap();
+        idle.begin(false);
+        idle.answered();
+        assert!(gate.admit(from(3)).is_some());
+        assert!(slow.released.load(Relaxed) && !idle.released.load(Relaxed));
     }
 
     #[test]
