@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::{ReportError, Reports, queue::Place};
 use crate::{
-    store::{Exceeded, Param, RowOwned, RowRead, Store, StoreError},
+    store::{Exceeded, Param, RowOwned, RowRead, Share, Store, StoreError},
     telemetry::ReportMetrics,
 };
 
@@ -106,10 +106,9 @@ impl Asked<'_> {
         let Reports { shared, asker } = self.reports;
         let waits = GivenUp(Some(&shared.metrics));
         let entered = shared.queues.of(self.report).enter(asker).await;
+        let share = if entered.is_ok() { shared.shares.of(self.report, &shared.store).await } else { Share::default() };
         waits.end();
-        let place = entered?;
-        let share = shared.shares.of(self.report, &shared.store).await;
-        Ok(Given { place, store: shared.store.with_share(share) })
+        Ok(Given { place: entered?, store: shared.store.with_share(share) })
     }
 
     /// Waits for an answer of the warehouse, and says what its failure means to the asker.

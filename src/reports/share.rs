@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config,
-    store::{self, Priority, Share, Store},
+    store::{self, ErrorKind, Priority, Share, Store},
     telemetry::ReportMetrics,
 };
 
@@ -69,10 +69,17 @@ impl Shares {
 
     /// The share of a question that begins now.
     pub(super) async fn of(&self, report: Report, store: &Store) -> Share {
+        // All of the answer's questions share its time, this first one too.
+        let until = Some(Instant::now() + store.query_timeout());
+        let asking = store.with_share(Share { until, ..Share::default() });
         // A warehouse that cannot say it now is asked again; the question itself will show why.
-        let warehouse = self.warehouse.get_or_try_init(|| store.limits()).await;
-        let warehouse =
-            warehouse.inspect_err(|error| tracing::warn!(%error, "what a report may take is not known")).ok();
+        let warehouse = self.warehouse.get_or_try_init(|| asking.limits()).await;
+        if let Err(error) = &warehouse
+            && error.kind() != ErrorKind::Retry
+        {
+            tracing::warn!(%error, "what a report may take is not known");
+        }
+        let warehouse = warehouse.ok();
         let part =
             |limits: &store::Limits| (limits.memory_bytes / MEMORY_PART / self.running_max).max(MEMORY_BYTES_MIN);
         let limited = warehouse.filter(|limits| limits.memory_bytes > 0);
@@ -86,7 +93,7 @@ impl Shares {
             },
             threads_max: self.threads_max,
             priority: if pauses_briefly { Priority::Report } else { Priority::None },
-            until: Some(Instant::now() + store.query_timeout()),
+            until,
         }
     }
 }

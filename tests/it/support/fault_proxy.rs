@@ -119,6 +119,7 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, c
     };
     let down = async {
         let mut bytes = vec![0; 64 * 1024];
+        let mut before_the_stall = 0;
         while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
             let fault = no_hold(&fault).await;
             counted.answered.fetch_add(1, Relaxed);
@@ -135,8 +136,13 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, c
                 }
                 Fault::Hang => std::future::pending().await,
                 Fault::StallAfter(at) => {
-                    let _ = to_client.write_all(&bytes[..at.min(read)]).await;
-                    std::future::pending().await
+                    let left = at - before_the_stall;
+                    if left < read {
+                        let _ = to_client.write_all(&bytes[..left]).await;
+                        std::future::pending::<()>().await;
+                    }
+                    before_the_stall += read;
+                    read
                 }
             };
             if to_client.write_all(&bytes[..passed]).await.is_err() || passed < read {
