@@ -6,7 +6,10 @@ use ashna::{
 };
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, these_days};
+use crate::support::{
+    app::{TestApp, these_days},
+    routes::REPORTS,
+};
 
 /// All that must not be seen.
 const PERSONAL: [&str; 5] = ["anna@private.example", "customer-4711", "Anna Private", "0612345678", "anna%40private"];
@@ -117,19 +120,6 @@ async fn people_for_whom_it_is_masked_export_nobody_and_confirm_no_guess() {
     assert_eq!((&page["user"]["masked"], &page["user"]["email"]), (&json!(true), &json!("masked@shop.example")));
     app.finish().await;
 }
-
-const REPORTS: [&str; 10] = [
-    "overview",
-    "pages",
-    "sources",
-    "visitors",
-    "funnel",
-    "realtime",
-    "recommendations",
-    "what-if",
-    "flaws",
-    "quality",
-];
 
 /// Path and method of everything below a site.
 fn site_routes() -> Vec<(String, String)> {

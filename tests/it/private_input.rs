@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     client::{Answer, Door},
-    routes::{Route, description, is_described, table},
+    routes::{REPORTS, Route, description, is_described, table},
 };
 
 /// The path with names that something may stand behind.
@@ -31,21 +31,9 @@ fn path(app: &TestApp, route: &Route) -> String {
 
 /// The paths of a route: reports have one for each question.
 fn paths(app: &TestApp, route: &Route) -> Vec<String> {
-    let reports = [
-        "overview",
-        "pages",
-        "sources",
-        "visitors",
-        "funnel",
-        "realtime",
-        "recommendations",
-        "what-if",
-        "flaws",
-        "quality",
-    ];
     let path = path(app, route);
     if path.contains("{report}") {
-        reports.iter().map(|name| path.replace("{report}", name)).collect()
+        REPORTS.iter().map(|name| path.replace("{report}", name)).collect()
     } else {
         vec![path]
     }

@@ -168,7 +168,7 @@ async fn the_overview_counts_what_happened() {
                "revenue_minor": 1700, "orders": 2})
     );
     assert!(overview.series[1..].iter().all(|point| point.events == 0 && point.sessions == 0));
-    assert!(String::from_utf8(csv::write(&overview)).unwrap().starts_with("at,events"));
+    assert!(String::from_utf8(csv::write(&overview)).unwrap().starts_with("\u{feff}at,events"));
 }
 
 #[tokio::test]

@@ -1,47 +1,14 @@
 // The real binary on a free port with a data directory of its own, to be killed and started again.
 
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
-const BINARY = process.env.ASHNA_BINARY ?? new URL('../../target/debug/ashna', import.meta.url).pathname;
-const run = promisify(execFile);
+import { BINARY, freePort, run, until } from '../binary.mjs';
 
-let candidate = process.pid * 97;
-
-/** A free port of those that the kernel gives to no connection by itself: nothing takes it before the service does. */
-async function freePort() {
-  for (;;) {
-    const port = 10_000 + (candidate++ % 20_000);
-    const server = createServer();
-    const isFree = new Promise((resolve) => server.once('error', () => resolve(false)).once('listening', () => resolve(true)));
-    server.listen(port, '127.0.0.1');
-    if (!(await isFree)) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-}
-
-/** Polls until `check` gives something, or fails with what it was waiting for. */
-export async function until(what, check, limitMs = 180_000) {
-  const end = Date.now() + limitMs;
-  let last;
-  while (Date.now() < end) {
-    try {
-      const found = await check();
-      if (found) return found;
-    } catch (error) {
-      last = error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`waited ${limitMs} ms in vain for ${what}${last ? `: ${last.message}` : ''}`);
-}
+export { until };
 
 export class Service {
   /** Opens a port and a directory; `settings` are environment variables such as ASHNA__RATE__… */

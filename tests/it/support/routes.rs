@@ -40,6 +40,20 @@ fn row(method: &'static str, path: &'static str, who: &'static str, body: Value,
     Route { method, path, who, body, answers }
 }
 
+/// The questions that `/reports/{report}` answers.
+pub const REPORTS: [&str; 10] = [
+    "overview",
+    "pages",
+    "sources",
+    "visitors",
+    "funnel",
+    "realtime",
+    "recommendations",
+    "what-if",
+    "flaws",
+    "quality",
+];
+
 /// The table.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn table() -> Vec<Route> {
