@@ -158,8 +158,8 @@ scene('frames: those of one origin are one visitor from the first moment, a sand
 
 scene('a page whose first moment is its last is counted all the same', async ({ site, page }) => {
   site.page('/', {
-    // Idle time never comes, and the visitor is gone before it is not waited for any more.
-    head: '<script>requestIdleCallback = () => 1; addEventListener("DOMContentLoaded", () => setTimeout(() => (location.href = "/next"), 50))</script>',
+    // Idle time never comes, and the visitor is gone before it is not waited for any more; but not before the script came.
+    head: '<script>requestIdleCallback = () => 1; document.addEventListener("load", () => setTimeout(() => (location.href = "/next"), 50), true)</script>',
   }).page('/next');
   await page.goto(site.url);
   await page.waitForURL('**/next');

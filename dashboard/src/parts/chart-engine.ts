@@ -6,4 +6,12 @@ import { CanvasRenderer } from 'echarts/renderers';
 
 use([BarChart, LineChart, AriaComponent, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
 
+/**
+ * ECharts empties its element with `innerHTML = ''`, which the page's policy stops unless a policy of trusted types
+ * allows it. Nothing but the empty string is allowed; tooltips are drawn on the canvas.
+ */
+type TrustedTypes = { createPolicy(name: 'default', rules: { createHTML: (html: string) => string | null }): unknown };
+const { trustedTypes } = window as { trustedTypes?: TrustedTypes };
+trustedTypes?.createPolicy('default', { createHTML: (html) => (html === '' ? '' : null) });
+
 export { init };

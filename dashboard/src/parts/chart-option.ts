@@ -69,6 +69,8 @@ export function chartOption({ rtl, categories, lines, format, colours, max, fine
     },
     tooltip: {
       trigger: 'axis',
+      // On the canvas: the page's policy lets no library write HTML.
+      renderMode: 'richText',
       confine: true,
       axisPointer: bars ? { type: 'shadow' } : { type: 'line', lineStyle: { color: colours.line } },
       backgroundColor: colours.card,
