@@ -43,9 +43,9 @@ use crate::{
         flight::Flights,
         observe::HotRoutes,
         rate::Rates,
-        state::{Doors, Installation, Rooms},
+        state::{AppState, Installation, Services},
     },
-    ingest::Seal,
+    ingest::TokenSigner,
     journal::Journal,
     learn,
     mail::Mailer,
@@ -66,7 +66,7 @@ use crate::{
 /// A running service without its listeners.
 pub struct App {
     /// What the handlers reach.
-    pub doors: Doors,
+    pub state: AppState,
     /// The token of the one-time set-up link, while there is no user.
     pub setup_token: Option<String>,
     /// The embedded engine, unless a server is used instead.
@@ -193,7 +193,7 @@ impl App {
         });
         let aging = Arc::clone(&gauges);
         back.spawn_restarting("waiting_age", move |stopping| Arc::clone(&aging).watch_waiting(stopping));
-        let doors = Doors::from(Rooms {
+        let state = AppState::from(Services {
             server: config.server.clone(),
             bodies: Budget::new(config.server.bodies_bytes_max),
             rates: Rates::new(&config.rate),
@@ -220,7 +220,7 @@ impl App {
             metrics,
         });
         Ok(Self {
-            doors,
+            state,
             setup_token,
             engine,
             front: Tasks::under(&supervision),
@@ -263,14 +263,14 @@ impl App {
         self.service.down("stopping", "the service is stopping");
         let (begun, share) = (Instant::now(), self.shutdown.saturating_mul(2) / 5);
         self.front.stop(share).await;
-        if tokio::time::timeout(share.saturating_sub(begun.elapsed()), self.doors.edits.idle()).await.is_err() {
+        if tokio::time::timeout(share.saturating_sub(begun.elapsed()), self.state.edits.idle()).await.is_err() {
             tracing::warn!("some changes were not finished before the stop");
         }
         self.back.stop(share).await;
         let (journal, dedup) = (self.journal, self.dedup);
         // With the last of those who ask the warehouse go their connections to it: for idle ones that stay open the
         // engine waits five seconds before it ends.
-        drop(self.doors);
+        drop(self.state);
         // Closing waits for the disk.
         let closed = tokio::task::spawn_blocking(move || {
             journal.close();
@@ -316,7 +316,7 @@ struct Flows<'a> {
 }
 
 impl Flows<'_> {
-    fn collector(&self, geo: Arc<Geo>, salts: &Arc<Salts>, seal: &Seal) -> Collector {
+    fn collector(&self, geo: Arc<Geo>, salts: &Arc<Salts>, seal: &TokenSigner) -> Collector {
         Collector::new(
             self.config.ingest.clone(),
             Arc::clone(&self.durable.journal),
@@ -328,7 +328,7 @@ impl Flows<'_> {
         )
     }
 
-    fn personalizer(&self, seal: Seal) -> Personalizer {
+    fn personalizer(&self, seal: TokenSigner) -> Personalizer {
         Personalizer::new(
             Arc::clone(self.profiles),
             (Arc::clone(&self.learning.learn), Arc::clone(&self.learning.shows)),

@@ -11,8 +11,8 @@ use crate::{
     dedup::{Claim, Dedup, FirstCopy, Reservation},
     geo::Geo,
     ingest::{
-        self, Caps, Consent, DropReason, Hints, Identity, Pace, Progress, Seal, Sender, Session, Setting, Verdict,
-        caps::Column, enrich::Readings, exposure::Flaw, robots::Robot,
+        self, Caps, Consent, DropReason, Hints, Identity, Progress, Sender, Session, Setting, TokenSigner, Verdict,
+        ViewRate, cardinality::Column, enrich::ReadingCache, exposure::ExposureIssue, robots::Robot,
     },
     journal::{self, AppendError, Journal},
     learn::Learn,
@@ -27,9 +27,9 @@ use crate::{
 
 /// Takes events for all sites.
 #[derive(Clone)]
-pub struct Collector(Arc<Rooms>);
+pub struct Collector(Arc<CollectorState>);
 
-struct Rooms {
+struct CollectorState {
     limits: config::Ingest,
     journal: Arc<Journal>,
     dedup: Dedup,
@@ -37,10 +37,10 @@ struct Rooms {
     learn: Arc<Learn>,
     geo: Arc<Geo>,
     salts: Arc<Salts>,
-    readings: Readings,
-    pace: Pace,
+    readings: ReadingCache,
+    pace: ViewRate,
     caps: Caps,
-    seal: Seal,
+    seal: TokenSigner,
     metrics: Arc<Metrics>,
 }
 
@@ -107,7 +107,7 @@ struct Kept {
 }
 
 impl Collector {
-    /// Puts the rooms of the path together.
+    /// Puts the state of the path together.
     #[must_use]
     pub fn new(
         limits: config::Ingest,
@@ -115,13 +115,13 @@ impl Collector {
         dedup: Dedup,
         (profiles, learn): (Arc<Profiles>, Arc<Learn>),
         geo: Arc<Geo>,
-        (salts, seal): (Arc<Salts>, Seal),
+        (salts, seal): (Arc<Salts>, TokenSigner),
         metrics: Arc<Metrics>,
     ) -> Self {
-        let pace = Pace::new(limits.pageviews_per_10s_max);
+        let pace = ViewRate::new(limits.pageviews_per_10s_max);
         let caps = Caps::new(&limits);
-        let readings = Readings::default();
-        Self(Arc::new(Rooms {
+        let readings = ReadingCache::default();
+        Self(Arc::new(CollectorState {
             limits,
             journal,
             dedup,
@@ -149,9 +149,9 @@ impl Collector {
             outcome.kept = kept.len() as u64;
             // Remembering and counting belong to durability, not to this wait: a client that hangs up,
             // or an fsync that comes too late for the answer, must not lose them.
-            let rooms = Arc::clone(&self.0);
+            let state = Arc::clone(&self.0);
             let site = arrival.site.id;
-            records.when_durable(move |range| rooms.remember(site, range.start, kept));
+            records.when_durable(move |range| state.remember(site, range.start, kept));
             self.0.journal.append(records).await?;
         }
         for copy in copies {
@@ -189,7 +189,7 @@ impl Collector {
     }
 }
 
-impl Rooms {
+impl CollectorState {
     fn daily_visitor(&self, site: &Site, address: IpAddr, user_agent: &str, now: Timestamp) -> VisitorId {
         let pause_ms = site.visitors.session_ms(self.limits.session_minutes);
         self.salts.visitor(site.id, pause_ms, address, user_agent, now)
@@ -282,7 +282,7 @@ impl Rooms {
         // An event that breaks several rules is one event that breaks the rules.
         let mut broken = false;
         for violation in &event.violations {
-            match Flaw::of_words(violation) {
+            match ExposureIssue::of_words(violation) {
                 Some(flaw) => outcome.notice(flaw.counted_as()),
                 None => broken = true,
             }
@@ -301,7 +301,7 @@ impl Rooms {
     fn fold(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
         let folded = contained("folding an event into its profile", &self.metrics.failures.hook_panics, || {
             self.profiles.apply(site, visitor, event);
-            self.learn.hear(site, visitor, event);
+            self.learn.push(site, visitor, event);
         });
         if folded.is_none() {
             contained("forgetting a profile", &self.metrics.failures.hook_panics, || {

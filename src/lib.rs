@@ -5,7 +5,7 @@
 //! - [`collect`]: what happens to a batch of events, from the door to the warehouse.
 //! - [`personalize`]: what happens to a personalization request, from the door to the answer.
 //!
-//! The rooms by layer; imports go only downward, and `tests/house.rs` guards it.
+//! The rooms by layer; imports go only downward, and `tests/boundaries` guards it.
 //!
 //! | layer | rooms |
 //! |---|---|

@@ -16,8 +16,8 @@ use crate::{
     clock, config,
     control::ControlError,
     decide::{self, Context, Exploring, Index, Remembered, Settings},
-    ingest::{Seal, exposure::Place},
-    learn::{Learn, Shows, Standing},
+    ingest::{TokenSigner, exposure::Place},
+    learn::{Learn, ModelStatus, Shows},
     model::{Decision, Profile, Recommending, Site, SiteId, Timestamp, VisitorId},
     profiles::{Freshness, Profiles},
     recommend::Model,
@@ -30,7 +30,7 @@ pub struct Personalizer {
     profiles: Arc<Profiles>,
     learn: Arc<Learn>,
     shows: Arc<Shows>,
-    seal: Seal,
+    seal: TokenSigner,
     remembered: Arc<Remembered>,
     settings: Settings,
     limits: config::Decide,
@@ -87,7 +87,7 @@ impl Personalizer {
     pub fn new(
         profiles: Arc<Profiles>,
         (learn, shows): (Arc<Learn>, Arc<Shows>),
-        seal: Seal,
+        seal: TokenSigner,
         decide: &config::Decide,
         settings: &config::Profiles,
         metrics: Arc<Metrics>,
@@ -123,7 +123,7 @@ impl Personalizer {
 
     /// What a site's recommendations were tuned to, and what an owner chose instead.
     #[must_use]
-    pub fn standing(&self, site: SiteId) -> Standing {
+    pub fn standing(&self, site: SiteId) -> ModelStatus {
         self.learn.standing(site)
     }
 

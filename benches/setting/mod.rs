@@ -2,7 +2,7 @@
 
 use ashna::{
     config::Config,
-    ingest::{Caps, Consent, Hints, Identity, Origin, Pace, Seal, Sender, Setting, enrich::Readings},
+    ingest::{Caps, Consent, Hints, Identity, Origin, Sender, Setting, TokenSigner, ViewRate, enrich::ReadingCache},
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
@@ -34,8 +34,8 @@ pub fn body(event: &str, count: usize) -> String {
 
 /// Measures under the setting of one browser, whose pace is believed.
 pub fn with_setting(measure: impl FnOnce(&Setting<'_>)) {
-    let (site, limits, readings) = (site(), Config::defaults().ingest, Readings::default());
-    let pace = Pace::new(0);
+    let (site, limits, readings) = (site(), Config::defaults().ingest, ReadingCache::default());
+    let pace = ViewRate::new(0);
     let caps = Caps::new(&limits).of(site.id);
     measure(&Setting {
         site: &site,
@@ -55,7 +55,7 @@ pub fn with_setting(measure: impl FnOnce(&Setting<'_>)) {
         hints: Hints::default(),
         caps: &caps,
         pace: &pace,
-        seal: &Seal::new("secret"),
+        seal: &TokenSigner::new("secret"),
         session_of: &|_| None,
         place: &|_| Place { country: "GB".into(), ..Place::default() },
     });

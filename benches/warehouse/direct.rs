@@ -7,7 +7,8 @@ use ashna::{
     clock,
     config::Config,
     ingest::{
-        self, Caps, Consent, Hints, Identity, Origin, Pace, Progress, Seal, Sender, Setting, Verdict, enrich::Readings,
+        self, Caps, Consent, Hints, Identity, Origin, Progress, Sender, Setting, TokenSigner, Verdict, ViewRate,
+        enrich::ReadingCache,
     },
     model::{Place, Position, Site},
     store::{Store, rows},
@@ -22,12 +23,12 @@ const ROWS_AN_INSERT: u64 = 50_000;
 /// Journals that exist here alone.
 const JOURNAL: u64 = 0xd12e_c700;
 
-static SEAL: LazyLock<Seal> = LazyLock::new(|| Seal::new("secret"));
-static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
+static SEAL: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
+static PACE: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
 
 /// The rows of all bodies, without their places in a journal.
 pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>> {
-    let (limits, readings) = (Config::load(None)?.ingest, Readings::default());
+    let (limits, readings) = (Config::load(None)?.ingest, ReadingCache::default());
     let caps = Caps::new(&limits).of(site.id);
     let mut rows = Vec::new();
     for body in bodies.texts() {

@@ -54,11 +54,11 @@ impl Service {
         app.warehouse.clone().wait_for(|ready| *ready).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let metrics = app.doors.metrics.connections.clone();
+        let metrics = app.state.metrics.connections.clone();
         let settings = Settings::new(&config.server, 4096, metrics, app.supervision().clone());
-        let way_in = entry(app.doors.clone());
+        let way_in = entry(app.state.clone());
         app.front.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
-        let site = app.doors.catalog.add_site("bench", "Shop", &[ORIGIN.to_owned()], false).await?;
+        let site = app.state.catalog.add_site("bench", "Shop", &[ORIGIN.to_owned()], false).await?;
         let engine = app.engine.as_ref().map(ashna::engine::Engine::endpoint);
         let endpoint = engine.ok_or_else(|| anyhow::anyhow!("the embedded engine is measured"))?;
         let store = Store::connect(endpoint, &config.clickhouse);
@@ -66,7 +66,7 @@ impl Service {
     }
 
     fn waiting(&self) -> u64 {
-        (self.app.doors.delivery)().waiting
+        (self.app.state.delivery)().waiting
     }
 
     /// Waits until the warehouse has everything.

@@ -5,11 +5,11 @@ use std::{net::IpAddr, sync::Mutex};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Access, AccessError, EMAIL_MAX, check_email, email_key,
-    guesses::{self, Account, Reserved, shown_network},
-    hash,
+    Access, AccessError, EMAIL_MAX, check_email, email_key, hash,
     hashing::Lane,
-    lock, new_secret, password, policy,
+    lock,
+    login_attempts::{self, Account, Reserved, shown_network},
+    new_secret, password, policy,
 };
 use crate::{
     clock,
@@ -166,12 +166,14 @@ impl Access {
     ) -> Result<Reserved, AccessError> {
         let mut guesses = lock(&self.guesses);
         let attempt = match (known, user) {
-            (Some(device), _) => guesses::Attempt::Known { device },
-            (None, Some(user)) => guesses::Attempt::Unknown { account: Account::User(user.id), from: client.address },
+            (Some(device), _) => login_attempts::Attempt::Known { device },
+            (None, Some(user)) => {
+                login_attempts::Attempt::Unknown { account: Account::User(user.id), from: client.address }
+            }
             (None, None) => {
                 let name = if email.len() <= EMAIL_MAX { email_key(email) } else { String::new() };
                 let account = Account::Invented(guesses.name(&name));
-                guesses::Attempt::Unknown { account, from: client.address }
+                login_attempts::Attempt::Unknown { account, from: client.address }
             }
         };
         guesses.reserve(attempt, clock::steady()).map_err(AccessError::Paused)
@@ -185,7 +187,7 @@ impl Access {
         password: &SecretString,
         code: Option<&SecretString>,
     ) -> Result<(), AccessError> {
-        let attempt = guesses::Attempt::Confirming { user: user.id };
+        let attempt = login_attempts::Attempt::Confirming { user: user.id };
         let reserved = lock(&self.guesses).reserve(attempt, clock::steady()).map_err(AccessError::Paused)?;
         if !self.verify(Lane::Known, password, Some(user.password_hash.clone())).await? {
             return Err(AccessError::BadCredentials);

@@ -10,16 +10,16 @@ mod audit;
 mod codes;
 mod cookie_keys;
 mod devices;
-mod guesses;
 mod hashing;
 mod keys;
+mod listing;
 mod login;
+mod login_attempts;
 mod mask;
 mod password;
-mod people;
 mod policy;
-mod shown;
 mod traces;
+mod users;
 
 use std::{
     collections::HashMap,
@@ -30,10 +30,10 @@ pub use account::TwoFactorSecret;
 pub use audit::AuditPage;
 pub use cookie_keys::Rotated;
 pub use devices::DEVICE_DAYS;
-pub use guesses::shown_network;
 pub use login::{Attempt, Client, Login, Session};
+pub use login_attempts::shown_network;
 pub use mask::Mask;
-pub use people::{InviteOrder, Invited, UserEdit};
+pub use users::{InviteOrder, Invited, UserEdit};
 
 use crate::{
     config,
@@ -55,7 +55,7 @@ pub struct Access {
     control: Control,
     settings: config::Access,
     metrics: Arc<Metrics>,
-    guesses: Mutex<guesses::Guesses>,
+    guesses: Mutex<login_attempts::Guesses>,
     traces: Mutex<traces::Traces>,
     hashing: hashing::Hashing,
     devices: devices::Devices,
@@ -116,7 +116,10 @@ impl Access {
     ) -> Result<Self, AccessError> {
         let secret = control.setting("access_secret", || new_secret("")).await?;
         Ok(Self {
-            guesses: Mutex::new(guesses::Guesses::new(settings.login_failures_max, settings.login_pause_seconds)),
+            guesses: Mutex::new(login_attempts::Guesses::new(
+                settings.login_failures_max,
+                settings.login_pause_seconds,
+            )),
             traces: Mutex::default(),
             hashing: hashing::Hashing::default(),
             devices: devices::Devices::new(&secret),

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr};
 
 use crate::model::Timestamp;
 
-use super::guesses::shown_network;
+use super::login_attempts::shown_network;
 
 /// One entry of the audit for an account in this time.
 const WINDOW_MS: i64 = 10 * 60_000;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use crate::{
-    catalog::{Catalog, Change, Shown},
+    catalog::{Catalog, Change, Publish},
     model::Offer,
     wire::item::ItemBody,
 };
@@ -30,7 +30,7 @@ pub async fn install(catalog: &Catalog, origins: &[String]) -> anyhow::Result<()
     if fresh {
         let items = ITEMS.lines().filter(|line| !line.trim().is_empty());
         catalog
-            .put_items(Some(BY), id, items.map(|line| ItemBody::read(line.as_bytes())).collect(), Shown::AtOnce)
+            .put_items(Some(BY), id, items.map(|line| ItemBody::read(line.as_bytes())).collect(), Publish::Now)
             .await?;
         let offers: Vec<Offer> = serde_json::from_str(OFFERS).context("demo/offers.json")?;
         for offer in offers {

@@ -23,7 +23,7 @@ use crate::{
     engine::{self, Engine, Space},
     geo::Geo,
     import::feeds::Feeds,
-    ingest::Seal,
+    ingest::TokenSigner,
     journal::Journal,
     learn::{self, Learn, Shows},
     model::Position,
@@ -131,8 +131,8 @@ pub(super) async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
 }
 
 /// What signs the draws of recommendations and knows them again; made once, kept in the control database.
-pub(super) async fn exposure_seal(control: &Control) -> anyhow::Result<Seal> {
-    Ok(Seal::new(&control.setting("exposure_secret", || new_secret("")).await?))
+pub(super) async fn exposure_seal(control: &Control) -> anyhow::Result<TokenSigner> {
+    Ok(TokenSigner::new(&control.setting("exposure_secret", || new_secret("")).await?))
 }
 
 /// Shows what imports stored, and visits sites' feeds.

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use super::{
-    Catalog, CatalogError, SiteSnapshot, compile, origins, shelf::ShelfPlans, snapshot::Items, stored_offers,
-    stored_shelf_rules,
+    Catalog, CatalogError, SiteSnapshot, compile, merchandising::CompiledRules, origins, snapshot::Items,
+    stored_offers, stored_shelf_rules,
 };
 use crate::{
     access::new_secret,
     control::NewSite,
     model::{
-        Captures, ConsentDefault, Currency, KnownBy, Offer, Recommending, RobotsPolicy, ShelfRules, Site, SiteId,
-        VisitorRules, WithoutConsent,
+        Captures, ConsentDefault, Currency, KnownBy, MerchandisingRules, Offer, Recommending, RobotsPolicy, Site,
+        SiteId, VisitorRules, WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
@@ -161,7 +161,7 @@ impl Catalog {
         }
         let mut offers = stored_offers(&self.control, id).await?;
         if action == "add offer" && offers.iter().any(|known| known.id == offer.id) {
-            return Err(CatalogError::Taken(format!("an offer `{}` exists already", offer.id)));
+            return Err(CatalogError::AlreadyExists(format!("an offer `{}` exists already", offer.id)));
         }
         offers.retain(|o| o.id != offer.id);
         offers.push(offer.clone());
@@ -187,7 +187,7 @@ impl Catalog {
     }
 
     /// What is said about shelves: by slot, empty for the whole site.
-    pub async fn shelf_rules(&self, id: SiteId) -> Result<Vec<(String, ShelfRules)>, CatalogError> {
+    pub async fn shelf_rules(&self, id: SiteId) -> Result<Vec<(String, MerchandisingRules)>, CatalogError> {
         self.site(id)?;
         stored_shelf_rules(&self.control, id).await
     }
@@ -198,7 +198,7 @@ impl Catalog {
         by: &str,
         id: SiteId,
         slot: &str,
-        rules: ShelfRules,
+        rules: MerchandisingRules,
     ) -> Result<(), CatalogError> {
         let _permit = self.editing.lock().await;
         let site = self.site(id)?;
@@ -302,7 +302,10 @@ impl Change {
 }
 
 /// Rules for shelves, compiled beside the threads that answer visitors: a large catalogue takes a while.
-async fn shelves_of(rules: Vec<(String, ShelfRules)>, site: &SiteSnapshot) -> Result<ShelfPlans, CatalogError> {
+async fn shelves_of(
+    rules: Vec<(String, MerchandisingRules)>,
+    site: &SiteSnapshot,
+) -> Result<CompiledRules, CatalogError> {
     let items = Arc::clone(&site.items);
     let compiled = tokio::task::spawn_blocking(move || compile::compile_shelves(&rules, &items));
     compiled.await.unwrap_or_else(|error| Err(error.to_string())).map_err(CatalogError::Invalid)

@@ -6,9 +6,9 @@
 
 mod edit;
 mod funnels;
+mod item_writes;
 mod origins;
 mod search;
-mod stock;
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use arc_swap::ArcSwap;
 
 use crate::{
     control::{Control, ControlError},
-    model::{Item, Offer, ShelfRules, Site, SiteId, Timestamp},
+    model::{Item, MerchandisingRules, Offer, Site, SiteId, Timestamp},
     wire::item::ItemBody,
 };
 
 pub mod compile;
 pub mod condition;
 pub mod items;
-pub mod shelf;
+pub mod merchandising;
 pub mod snapshot;
 
 pub use edit::Change;
+pub use item_writes::{Publish, Upserted};
 pub use search::{Page, Search};
 use snapshot::Items;
 pub use snapshot::{SiteSnapshot, Snapshot};
-pub use stock::{Shown, Upserted};
 
 /// The current snapshot and the way to change it.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Catalog {
     control: Control,
     current: Arc<ArcSwap<Snapshot>>,
     /// One edit at a time: each compiles from what the one before stored.
-    editing: tokio::sync::Mutex<stock::Working>,
+    editing: tokio::sync::Mutex<item_writes::ItemWrites>,
     searching: search::Searching,
 }
 
@@ -53,7 +53,7 @@ pub enum CatalogError {
     Invalid(String),
     /// It exists already; the message says what.
     #[error("{0}")]
-    Taken(String),
+    AlreadyExists(String),
     /// The offer carries HTML, and the site's owner has not allowed it.
     #[error(
         "offers of this site may not carry HTML (`content.html`): use the fields of the slot's template, or let an owner switch on `offer_html` in the site's settings"
@@ -159,7 +159,10 @@ async fn stored_items(control: &Control, site: SiteId) -> Result<Arc<Items>, Cat
 }
 
 /// What is said about shelves; what this version cannot read is left out.
-async fn stored_shelf_rules(control: &Control, site: SiteId) -> Result<Vec<(String, ShelfRules)>, CatalogError> {
+async fn stored_shelf_rules(
+    control: &Control,
+    site: SiteId,
+) -> Result<Vec<(String, MerchandisingRules)>, CatalogError> {
     let read = |(slot, body): (String, String)| {
         let rules = serde_json::from_str(&body);
         let rules = rules.inspect_err(|error| tracing::warn!(%site, slot, %error, "rules of a shelf are left out"));

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 pub use super::items::{ItemNumber, Items};
-use super::{condition::Condition, shelf::ShelfPlans};
+use super::{condition::Condition, merchandising::CompiledRules};
 use crate::model::{Content, Site, SiteId, Timestamp};
 
 /// Every site, as of one moment.
@@ -46,7 +46,7 @@ pub struct SiteSnapshot {
     /// Its enabled offers by slot, the one to try first in front.
     pub offers: Arc<HashMap<Box<str>, Box<[CompiledOffer]>>>,
     /// Its rules for shelves of items.
-    pub shelves: Arc<ShelfPlans>,
+    pub shelves: Arc<CompiledRules>,
 }
 
 /// A slot with this ending shows recommendations even if no offer names it, so that a page of a new
@@ -69,7 +69,7 @@ impl SiteSnapshot {
 
     /// The same site with these rules for shelves.
     #[must_use]
-    pub fn with_shelves(&self, shelves: ShelfPlans) -> Self {
+    pub fn with_shelves(&self, shelves: CompiledRules) -> Self {
         Self { shelves: Arc::new(shelves), ..self.clone() }
     }
 

@@ -30,7 +30,7 @@ pub enum State {
     /// The page loaded the tracker, which has yet to report.
     Loaded,
     /// What was found.
-    Heard(Vec<Finding>),
+    BufferedEvent(Vec<Finding>),
 }
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Checks {
     pub fn hear(&self, token: &str, findings: Vec<Finding>, now: Timestamp) {
         self.with(now, |open| {
             if let Some(check) = open.get_mut(token) {
-                check.state = State::Heard(findings);
+                check.state = State::BufferedEvent(findings);
             }
         });
     }
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(checks.state(SiteId(1), "t", NOW), Some(State::Loaded));
         assert_eq!(checks.site_of("t", NOW), Some(SiteId(1)));
         checks.hear("t", vec![Finding::EventsArrive], NOW);
-        assert_eq!(checks.state(SiteId(1), "t", NOW), Some(State::Heard(vec![Finding::EventsArrive])));
+        assert_eq!(checks.state(SiteId(1), "t", NOW), Some(State::BufferedEvent(vec![Finding::EventsArrive])));
         assert_eq!(checks.state(SiteId(2), "t", NOW), None);
     }
 

@@ -46,7 +46,7 @@ impl Reach {
     pub async fn operate(&self, operation: Operation) -> anyhow::Result<Value> {
         match self {
             Self::Running(socket) => ask(socket, &operation).await,
-            Self::Own(app) => Ok(app.doors.operator().run(operation).await?),
+            Self::Own(app) => Ok(app.state.operator().run(operation).await?),
         }
     }
 

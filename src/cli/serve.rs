@@ -69,15 +69,15 @@ pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> 
 
     // Whoever sees that events are taken may give orders and ask for the figures too.
     let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
-    let counted = app.doors.metrics.connections.clone();
+    let counted = app.state.metrics.connections.clone();
     let settings = serve::Settings::new(&config.server, open_files, counted, app.supervision().clone());
-    let (entry, serving) = (http::entry(app.doors.clone()), settings.clone());
+    let (entry, serving) = (http::entry(app.state.clone()), settings.clone());
     app.front.spawn_fatal("http", move |stopping| serve::serve(listener, entry, stopping, serving));
-    let (socket, doors) = (Arc::new(socket), app.doors.clone());
+    let (socket, state) = (Arc::new(socket), app.state.clone());
     app.front
-        .spawn_restarting("commands", move |stopping| http::local::serve(Arc::clone(&socket), doors.clone(), stopping));
+        .spawn_restarting("commands", move |stopping| http::local::serve(Arc::clone(&socket), state.clone(), stopping));
     if let Some(listener) = metrics {
-        let entry = http::metrics_entry(app.doors.clone());
+        let entry = http::metrics_entry(app.state.clone());
         let settings = settings.at_most(METRICS_CONNECTIONS_MAX);
         app.front.spawn_fatal("metrics", move |stopping| serve::serve(listener, entry, stopping, settings));
     }

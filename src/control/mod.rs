@@ -6,9 +6,8 @@
 
 mod audit;
 mod documents;
+mod exploration;
 mod feeds;
-mod people;
-mod recommending;
 mod site_removal;
 mod sites;
 #[cfg(test)]
@@ -16,17 +15,14 @@ mod tests;
 mod tuned;
 #[cfg(test)]
 mod upgrade_tests;
+mod users;
 
 use std::path::Path;
 
 pub use audit::AuditRow;
 pub use documents::FunnelRow;
+pub use exploration::HistoryRow;
 pub use feeds::FeedRow;
-pub use people::{
-    InvitationRow, KeyRow, LoginRow, Membership, NewInvitation, NewKey, NewLogin, Role, Scope, TwoFactor, UserChange,
-    UserRow, email_key,
-};
-pub use recommending::HistoryRow;
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
 use sqlx::{
@@ -34,6 +30,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 pub use tuned::{ChosenRow, TunedRow};
+pub use users::{
+    InvitationRow, KeyRow, LoginRow, Membership, NewInvitation, NewKey, NewLogin, Role, Scope, TwoFactor, UserChange,
+    UserRow, email_key,
+};
 
 /// A handle on the control database; cheap to clone.
 #[derive(Debug, Clone)]

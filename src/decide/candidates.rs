@@ -105,12 +105,12 @@ impl Evidence {
 
 /// A way to find items: one that an offer names, or one of those learned of whole visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arm {
+pub(super) enum RankingStrategy {
     Named(Model),
     Learned(recommend::Model),
 }
 
-impl Arm {
+impl RankingStrategy {
     /// Its word; what is learned of whole visits has the words that tuning tells.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -154,24 +154,24 @@ impl<'a> Candidates<'a> {
 
     /// The model that ranks where none is named: the one that serves, or, before anything was tuned, all by
     /// fixed weights.
-    pub(super) fn usual(&self) -> Arm {
+    pub(super) fn usual(&self) -> RankingStrategy {
         let serving = self.index.learned().filter(|learned| learned.is_tuned()).map(|learned| learned.tuned().winner);
-        serving.map_or(Arm::Named(Model::Auto), Arm::Learned)
+        serving.map_or(RankingStrategy::Named(Model::Auto), RankingStrategy::Learned)
     }
 
     /// The candidates of a model, in no particular order, each item once.
-    pub(super) fn of(&self, arm: Arm) -> Arc<[Candidate]> {
+    pub(super) fn of(&self, arm: RankingStrategy) -> Arc<[Candidate]> {
         let by_visits = match arm {
-            Arm::Learned(model) => Some(model),
-            Arm::Named(Model::Auto) => Some(recommend::Model::Blend),
-            Arm::Named(Model::SessionNeighbours) => Some(recommend::Model::SessionNeighbours),
-            Arm::Named(Model::SequentialRules) => Some(recommend::Model::SequentialRules),
-            Arm::Named(_) => None,
+            RankingStrategy::Learned(model) => Some(model),
+            RankingStrategy::Named(Model::Auto) => Some(recommend::Model::Blend),
+            RankingStrategy::Named(Model::SessionNeighbours) => Some(recommend::Model::SessionNeighbours),
+            RankingStrategy::Named(Model::SequentialRules) => Some(recommend::Model::SequentialRules),
+            RankingStrategy::Named(_) => None,
         };
         let found = by_visits.and_then(|model| self.by_visits(model));
         found.unwrap_or_else(|| match arm {
-            Arm::Learned(_) => Arc::default(),
-            Arm::Named(model) => self.named(model).into(),
+            RankingStrategy::Learned(_) => Arc::default(),
+            RankingStrategy::Named(model) => self.named(model).into(),
         })
     }
 

@@ -1,13 +1,13 @@
 //! The items of a shelf while it is filled: bounded, varied, each once, pinned ones in their places.
 
-use super::{rank::Known, ruling::Ruling};
+use super::{rank::Known, slot_rules::SlotRules};
 use crate::{catalog::snapshot::ItemNumber, model::Item};
 
 /// Items chosen so far, and those set aside for the sake of variety.
 pub(super) struct Chosen<'a, 'r> {
     k: usize,
     per_category: usize,
-    ruling: &'r Ruling<'a>,
+    ruling: &'r SlotRules<'a>,
     /// By position, counted from 0, in ascending order.
     pins: Vec<(usize, Known<'a>)>,
     items: Vec<Known<'a>>,
@@ -19,7 +19,7 @@ pub(super) struct Chosen<'a, 'r> {
 
 impl<'a, 'r> Chosen<'a, 'r> {
     /// For `k` items, of a category at most `per_category` while there are others.
-    pub(super) fn new(k: usize, per_category: usize, ruling: &'r Ruling<'a>, pins: Vec<(usize, Known<'a>)>) -> Self {
+    pub(super) fn new(k: usize, per_category: usize, ruling: &'r SlotRules<'a>, pins: Vec<(usize, Known<'a>)>) -> Self {
         let (items, numbers) = (Vec::with_capacity(k), Vec::with_capacity(k));
         let mut new = Self {
             k,

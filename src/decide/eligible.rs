@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{
     Context,
-    ruling::{Bar, Taken},
-    taste::Taste,
+    affinity::Taste,
+    slot_rules::{ExclusionReason, UsedItems},
 };
 use crate::{
     catalog::{
@@ -60,10 +60,10 @@ impl<'a> Facts<'a> {
     }
 
     /// Items that are not recommended: the one on the page, those in the cart, those bought.
-    pub(super) fn taken(&self) -> Taken<'a> {
-        let bought = self.profile.bought_items.iter().map(|id| (&**id, Bar::Bought));
-        let in_cart = self.cart.iter().map(|id| (*id, Bar::InCart));
-        let on_page = Some((self.context.item, Bar::OnPage)).filter(|(id, _)| !id.is_empty());
+    pub(super) fn taken(&self) -> UsedItems<'a> {
+        let bought = self.profile.bought_items.iter().map(|id| (&**id, ExclusionReason::Bought));
+        let in_cart = self.cart.iter().map(|id| (*id, ExclusionReason::InCart));
+        let on_page = Some((self.context.item, ExclusionReason::OnPage)).filter(|(id, _)| !id.is_empty());
         let all = bought.chain(in_cart).chain(on_page);
         all.filter_map(|(id, bar)| Some((self.snapshot.items.number(id)?, bar))).collect()
     }

@@ -11,9 +11,9 @@
 //! Nothing else depends on chance: the same dice, profile, catalogue and index give the same answer.
 
 use super::{
-    candidates::Arm,
-    rank::{Known, Shelf},
-    ruling::Ruling,
+    candidates::RankingStrategy,
+    rank::{Known, SlotFiller},
+    slot_rules::SlotRules,
 };
 use crate::{
     catalog::snapshot::Model,
@@ -22,14 +22,18 @@ use crate::{
 };
 
 /// Among which models a share of the slots is divided, the usual one left out.
-const LEARNED: [Arm; 4] = [
-    Arm::Learned(recommend::Model::SessionNeighbours),
-    Arm::Learned(recommend::Model::SequentialRules),
-    Arm::Learned(recommend::Model::NextClick),
-    Arm::Learned(recommend::Model::ViewedTogether),
+const LEARNED: [RankingStrategy; 4] = [
+    RankingStrategy::Learned(recommend::Model::SessionNeighbours),
+    RankingStrategy::Learned(recommend::Model::SequentialRules),
+    RankingStrategy::Learned(recommend::Model::NextClick),
+    RankingStrategy::Learned(recommend::Model::ViewedTogether),
 ];
 /// The same before anything was tuned.
-const UNTUNED: [Arm; 3] = [Arm::Named(Model::ViewedTogether), Arm::Named(Model::Affinity), Arm::Named(Model::Trending)];
+const UNTUNED: [RankingStrategy; 3] = [
+    RankingStrategy::Named(Model::ViewedTogether),
+    RankingStrategy::Named(Model::Affinity),
+    RankingStrategy::Named(Model::Trending),
+];
 /// The newest items of the catalogue that are looked at when one is to be tried.
 const NEWEST_MAX: usize = 200;
 
@@ -68,9 +72,9 @@ pub struct Exploring<'a> {
 
 /// Numbers from 0 to 1 (Steele, Lea, Flood 2014: `SplitMix64`).
 #[derive(Debug)]
-struct Dice(u64);
+struct Seed(u64);
 
-impl Dice {
+impl Seed {
     /// Those of one slot.
     fn of(dice: u64, slot: &str) -> Self {
         // FNV-1a: slots of one request must differ, no more.
@@ -97,27 +101,27 @@ impl Dice {
 #[derive(Debug)]
 pub(super) struct Draw<'a> {
     exploring: Option<Exploring<'a>>,
-    dice: Dice,
+    dice: Seed,
     /// The model that ranks the slot.
-    pub(super) arm: Arm,
+    pub(super) arm: RankingStrategy,
     model_probability: f64,
     tries_item: bool,
 }
 
 impl<'a> Draw<'a> {
     /// Without `exploring` nothing is left to chance.
-    pub(super) fn new(exploring: Option<Exploring<'a>>, usual: Arm, slot: &str) -> Self {
+    pub(super) fn new(exploring: Option<Exploring<'a>>, usual: RankingStrategy, slot: &str) -> Self {
         let mut draw = Self {
             exploring,
-            dice: Dice::of(exploring.map_or(0, |e| e.dice), slot),
+            dice: Seed::of(exploring.map_or(0, |e| e.dice), slot),
             arm: usual,
             model_probability: 1.0,
             tries_item: false,
         };
         let Some(exploring) = exploring else { return draw };
         draw.tries_item = draw.dice.throw() < exploring.items;
-        let all: &[Arm] = if matches!(usual, Arm::Learned(_)) { &LEARNED } else { &UNTUNED };
-        let others: Vec<Arm> = all.iter().copied().filter(|arm| *arm != usual).collect();
+        let all: &[RankingStrategy] = if matches!(usual, RankingStrategy::Learned(_)) { &LEARNED } else { &UNTUNED };
+        let others: Vec<RankingStrategy> = all.iter().copied().filter(|arm| *arm != usual).collect();
         let models = exploring.models;
         if models > 0.0 {
             draw.model_probability = 1.0 - models;
@@ -131,7 +135,12 @@ impl<'a> Draw<'a> {
 
     /// Gives a place of the ranked items away where that was drawn, and tells how all came about. Pinned
     /// items keep theirs, and the rules hold for what is tried too.
-    pub(super) fn finish<'s>(mut self, items: &Shelf<'s>, ruling: &Ruling<'s>, ranked: &mut [Known<'s>]) -> Exposure {
+    pub(super) fn finish<'s>(
+        mut self,
+        items: &SlotFiller<'s>,
+        ruling: &SlotRules<'s>,
+        ranked: &mut [Known<'s>],
+    ) -> Exposure {
         let certain = Exposure::certain(self.arm.word());
         let pinned = pinned(ranked);
         let mut exposure = Exposure { model_probability: self.model_probability, pinned, ..certain };
@@ -158,7 +167,7 @@ impl<'a> Draw<'a> {
     }
 
     /// One of the untried, and its probability. There is at least one.
-    fn pick<'s>(&mut self, items: &Shelf<'s>, untried: &[Known<'s>]) -> (Known<'s>, f64) {
+    fn pick<'s>(&mut self, items: &SlotFiller<'s>, untried: &[Known<'s>]) -> (Known<'s>, f64) {
         let liked: Vec<usize> = (0..untried.len()).filter(|n| items.is_liked(untried[*n].item)).collect();
         let all = untried.len() as f64;
         if liked.is_empty() {

@@ -12,7 +12,7 @@ use crate::{
         snapshot::{ItemNumber, Items},
     },
     model::{Item, ItemId, Timestamp},
-    recommend::{Learned, chunks::Chunks, content::Content, purchases::Bought},
+    recommend::{Learned, content::Content, persistent_vec::Chunks, purchases::Bought},
 };
 
 /// Place of an item in an [`Index`]; valid for it and for those grown from it.
@@ -87,7 +87,7 @@ pub struct Parts {
 
 /// What came since, of one item.
 #[derive(Debug, Clone)]
-pub struct News {
+pub struct Delta {
     /// Its number, as [`Index::number_or_new`] told it.
     pub item: Number,
     /// Its main category; empty when unknown.
@@ -165,10 +165,10 @@ impl Index {
 
     /// The same index with what came since the large part was built; it replaces what an earlier call told.
     #[must_use]
-    pub fn grown(mut self, news: &[News], learned: Learned) -> Self {
+    pub fn grown(mut self, news: &[Delta], learned: Learned) -> Self {
         self.popularity = self.known.popularity.clone();
         let mut by_category: HashMap<&str, Vec<Number>, ahash::RandomState> = HashMap::default();
-        for News { item, category, popularity } in news {
+        for Delta { item, category, popularity } in news {
             *self.popularity.at(*item as usize) += popularity;
             if !category.is_empty() {
                 by_category.entry(category).or_default().push(*item);

@@ -9,32 +9,32 @@
 //! `affinity eq Coffee` → that offer, reason `offer`; the slot `home-recs`, which no offer names →
 //! items viewed together with those two, reason `recommendation`.
 
+mod affinity;
 mod candidates;
 mod chosen;
-mod companions;
+mod complements;
 mod eligible;
 mod explore;
 #[cfg(test)]
 mod fixture;
 pub mod index;
 #[cfg(test)]
+mod merchandising_tests;
+#[cfg(test)]
 mod properties;
 mod rank;
-mod remembered;
-mod ruling;
-#[cfg(test)]
-mod shelf_tests;
-mod taste;
-mod turn;
+mod rank_order;
+mod session_cache;
+mod slot_rules;
 mod visits;
 
 use std::collections::HashSet;
 
 pub use explore::{Exploring, Shown};
 pub use index::Index;
-pub use remembered::Remembered;
+pub use session_cache::Remembered;
 
-use self::{candidates::Candidates, eligible::Facts, rank::Shelf};
+use self::{candidates::Candidates, eligible::Facts, rank::SlotFiller};
 use crate::{
     catalog::snapshot::{CompiledOffer, RECOMMENDATION_SUFFIX, Recommend, SiteSnapshot},
     config,
@@ -85,7 +85,7 @@ impl Settings {
             slots_max: decide.slots_max,
             items_max: decide.items_max,
             up_sell_factor: decide.up_sell_factor,
-            half_life_ms: taste::half_life_ms(profiles.affinity_half_life_days),
+            half_life_ms: affinity::half_life_ms(profiles.affinity_half_life_days),
         }
     }
 }
@@ -100,7 +100,7 @@ pub fn run<S: AsRef<str>>(
     slots: &[S],
 ) -> Vec<Decision> {
     let facts = Facts::gather(profile, snapshot, context);
-    let mut shelf = Shelf::new(&facts, Candidates::new(&facts, index));
+    let mut shelf = SlotFiller::new(&facts, Candidates::new(&facts, index));
     let mut seen = HashSet::new();
     let wanted = slots.iter().map(AsRef::as_ref).filter(|slot| seen.insert(*slot) && snapshot.knows_slot(slot));
     wanted.take(context.settings.slots_max).filter_map(|slot| decide_slot(slot, &facts, &mut shelf)).collect()
@@ -118,7 +118,7 @@ pub fn recommend(
     slot: &str,
 ) -> Option<Decision> {
     let facts = Facts::gather(profile, snapshot, context);
-    let picked = Shelf::new(&facts, Candidates::new(&facts, index)).pick(recommend, slot)?;
+    let picked = SlotFiller::new(&facts, Candidates::new(&facts, index)).pick(recommend, slot)?;
     Some(Decision {
         slot: slot.to_owned(),
         offer: None,
@@ -134,11 +134,11 @@ pub fn recommend(
 
 /// A visitor's interest in categories at `now`, strongest first, in units of one item view.
 pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
-    let taste = taste::Taste::of(profile, &snapshot.items, now, settings.half_life_ms);
+    let taste = affinity::Taste::of(profile, &snapshot.items, now, settings.half_life_ms);
     taste.categories.into_iter().map(|(category, score)| (category.to_owned(), score)).collect()
 }
 
-fn decide_slot(slot: &str, facts: &Facts<'_>, shelf: &mut Shelf<'_>) -> Option<Decision> {
+fn decide_slot(slot: &str, facts: &Facts<'_>, shelf: &mut SlotFiller<'_>) -> Option<Decision> {
     let mut passed_over = Vec::new();
     for offer in facts.snapshot.offers_for(slot) {
         if let Some(why_not) = why_not(offer, facts) {
@@ -190,7 +190,7 @@ fn show_offer(
     slot: &str,
     offer: &CompiledOffer,
     facts: &Facts<'_>,
-    shelf: &mut Shelf<'_>,
+    shelf: &mut SlotFiller<'_>,
     passed_over: &[String],
 ) -> Option<Decision> {
     let mut explanation = Vec::new();

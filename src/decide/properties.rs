@@ -19,7 +19,7 @@ use crate::{
         snapshot::{Items, Model, Recommend, SiteSnapshot},
     },
     model::{
-        Item, Profile, Rule, ShelfRules, SiteId, Timestamp, VisitorId,
+        Item, MerchandisingRules, Profile, Rule, SiteId, Timestamp, VisitorId,
         profile::{Affinity, Ignored},
     },
     recommend::{Learned, Sessions},
@@ -98,7 +98,7 @@ fn any_profile() -> impl Strategy<Value = Profile> {
 }
 
 /// Rules of every kind, about the items of [`any_snapshot`].
-fn any_rules() -> impl Strategy<Value = ShelfRules> {
+fn any_rules() -> impl Strategy<Value = MerchandisingRules> {
     let ids = |most| proptest::collection::vec(0_u8..45, 0..most);
     let category = || (0_usize..4).prop_map(|n| CATEGORIES[n]);
     let only = proptest::option::of(category());
@@ -129,7 +129,7 @@ fn any_rules() -> impl Strategy<Value = ShelfRules> {
 }
 
 /// What the rules say of an item, asked anew and without what was worked out before.
-fn may_show(item: &Item, rules: &ShelfRules, profile: &Profile, page: Option<&Item>) -> bool {
+fn may_show(item: &Item, rules: &MerchandisingRules, profile: &Profile, page: Option<&Item>) -> bool {
     let only = match &rules.only {
         Rule::Test { value, .. } => item.categories.iter().any(|category| value == category),
         _ => true,
@@ -155,7 +155,7 @@ fn may_show(item: &Item, rules: &ShelfRules, profile: &Profile, page: Option<&It
         && (rules.same_language != Some(true) || item.speaks(language))
 }
 
-fn is_tired(item: &Item, rules: &ShelfRules, profile: &Profile) -> bool {
+fn is_tired(item: &Item, rules: &MerchandisingRules, profile: &Profile) -> bool {
     rules.fatigue.is_some_and(|fatigue| {
         let rests = i64::from(fatigue.rest_hours) * 3_600_000;
         let known = profile.ignored.iter().find(|ignored| ignored.item == item.id);

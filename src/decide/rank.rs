@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    candidates::{Arm, Candidate, Candidates, Evidence, Key},
+    candidates::{Candidate, Candidates, Evidence, Key, RankingStrategy},
     chosen::Chosen,
     eligible::Facts,
     explore::{Draw, pinned},
-    ruling::{Bar, Ruling, Taken},
-    turn::Turns,
+    rank_order::RankOrder,
+    slot_rules::{ExclusionReason, SlotRules, UsedItems},
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
-    model::{Evidence as Told, Exposure, Item, LeftOut, Ranked, Reason, ShelfExplanation, Why, WhyShown},
+    model::{Evidence as Told, Exposure, Item, LeftOut, Ranked, Reason, SlotExplanation, Why, WhyShown},
 };
 
 /// Items looked through for filling a shelf up: more than a visitor can have in cart and history.
@@ -30,7 +30,7 @@ pub(super) struct Picked {
     pub(super) exposure: Exposure,
     pub(super) reason: Reason,
     pub(super) explanation: Vec<String>,
-    pub(super) shelf: Option<Box<ShelfExplanation>>,
+    pub(super) shelf: Option<Box<SlotExplanation>>,
 }
 
 /// An item on its way to a slot.
@@ -50,14 +50,14 @@ impl Known<'_> {
 
 /// Serves all slots of one request; candidates of a model are gathered once.
 #[derive(Debug)]
-pub(super) struct Shelf<'a> {
+pub(super) struct SlotFiller<'a> {
     facts: &'a Facts<'a>,
     candidates: Candidates<'a>,
-    taken: Taken<'a>,
-    gathered: Vec<(Arm, Arc<[Candidate]>)>,
+    taken: UsedItems<'a>,
+    gathered: Vec<(RankingStrategy, Arc<[Candidate]>)>,
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> SlotFiller<'a> {
     pub(super) fn new(facts: &'a Facts<'a>, candidates: Candidates<'a>) -> Self {
         Self { facts, candidates, taken: facts.taken(), gathered: Vec::new() }
     }
@@ -69,10 +69,10 @@ impl<'a> Shelf<'a> {
         if k == 0 {
             return None;
         }
-        let ruling = Ruling::new(self.facts, slot);
+        let ruling = SlotRules::new(self.facts, slot);
         let mut left_out = Vec::new();
         if recommend.model != Model::Auto {
-            let mut chosen = self.best(Arm::Named(recommend.model), k, &ruling, &mut left_out);
+            let mut chosen = self.best(RankingStrategy::Named(recommend.model), k, &ruling, &mut left_out);
             if recommend.model == Model::Trending {
                 self.fill(&ruling, &mut chosen);
             }
@@ -83,7 +83,7 @@ impl<'a> Shelf<'a> {
         let draw = Draw::new(self.facts.context.exploring, self.candidates.usual(), slot);
         let mut chosen = self.best(draw.arm, k, &ruling, &mut left_out);
         if !chosen.is_full() {
-            let more = self.best(Arm::Named(Model::Auto), k, &ruling, &mut left_out);
+            let more = self.best(RankingStrategy::Named(Model::Auto), k, &ruling, &mut left_out);
             more.unpinned().for_each(|known| chosen.take(known));
         }
         self.fill(&ruling, &mut chosen);
@@ -93,7 +93,13 @@ impl<'a> Shelf<'a> {
     }
 
     /// The best items by one model, varied, pinned ones in their places.
-    fn best<'r>(&mut self, arm: Arm, k: usize, ruling: &'r Ruling<'a>, left_out: &mut Vec<LeftOut>) -> Chosen<'a, 'r> {
+    fn best<'r>(
+        &mut self,
+        arm: RankingStrategy,
+        k: usize,
+        ruling: &'r SlotRules<'a>,
+        left_out: &mut Vec<LeftOut>,
+    ) -> Chosen<'a, 'r> {
         let known = self.gathered.iter().position(|(known, _)| *known == arm);
         let gathered = known.unwrap_or_else(|| {
             self.gathered.push((arm, self.candidates.of(arm)));
@@ -101,7 +107,8 @@ impl<'a> Shelf<'a> {
         });
         let mut turns = self.turns(ruling, &self.gathered[gathered].1);
         // A page about one item wants more like it; elsewhere a shelf of one category looks broken.
-        let varied = !matches!(arm, Arm::Named(model) if model != Model::Auto) && self.facts.context.item.is_empty();
+        let varied =
+            !matches!(arm, RankingStrategy::Named(model) if model != Model::Auto) && self.facts.context.item.is_empty();
         let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k }, ruling, self.pins(ruling, k));
         while !chosen.is_full()
             && let Some(candidate) = turns.next()
@@ -121,7 +128,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// Notes the items that came next, for who wants to know why they are not there.
-    fn tell_the_next(&self, chosen: &Chosen<'a, '_>, turns: &mut Turns<'_>, left_out: &mut Vec<LeftOut>) {
+    fn tell_the_next(&self, chosen: &Chosen<'a, '_>, turns: &mut RankOrder<'_>, left_out: &mut Vec<LeftOut>) {
         let next = turns.filter_map(|candidate| {
             let (number, item) = self.candidates.listed(candidate.key)?;
             (!chosen.has(number)).then_some((item, candidate.score))
@@ -132,9 +139,9 @@ impl<'a> Shelf<'a> {
     }
 
     /// Candidates in their order, after the rules that move scores.
-    fn turns<'c>(&self, ruling: &Ruling<'a>, candidates: &'c [Candidate]) -> Turns<'c> {
+    fn turns<'c>(&self, ruling: &SlotRules<'a>, candidates: &'c [Candidate]) -> RankOrder<'c> {
         if ruling.plan.leaves_scores() {
-            return Turns::of(candidates);
+            return RankOrder::of(candidates);
         }
         let weighed = candidates.iter().map(|candidate| match self.candidates.listed(candidate.key) {
             Some((number, item)) => Candidate { score: ruling.weigh(number, item, candidate.score), ..*candidate },
@@ -143,15 +150,21 @@ impl<'a> Shelf<'a> {
         weighed.collect()
     }
 
-    fn bar(&self, ruling: &Ruling<'a>, chosen: &Chosen<'_, '_>, number: ItemNumber, item: &Item) -> Option<Bar<'a>> {
+    fn bar(
+        &self,
+        ruling: &SlotRules<'a>,
+        chosen: &Chosen<'_, '_>,
+        number: ItemNumber,
+        item: &Item,
+    ) -> Option<ExclusionReason<'a>> {
         ruling
             .bar(number, item, &self.taken)
-            .or_else(|| ruling.is_tired_of(number).then_some(Bar::Tired))
-            .or_else(|| chosen.has_enough_like(item).then_some(Bar::Alike))
+            .or_else(|| ruling.is_tired_of(number).then_some(ExclusionReason::Tired))
+            .or_else(|| chosen.has_enough_like(item).then_some(ExclusionReason::Alike))
     }
 
     /// The pins of the slot that may be shown, by position from 0.
-    fn pins(&self, ruling: &Ruling<'a>, k: usize) -> Vec<(usize, Known<'a>)> {
+    fn pins(&self, ruling: &SlotRules<'a>, k: usize) -> Vec<(usize, Known<'a>)> {
         let items = &self.facts.snapshot.items;
         let places = ruling.plan.pins.iter().filter_map(|pin| {
             let position = (pin.position as usize).checked_sub(1).filter(|position| *position < k)?;
@@ -165,7 +178,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// What is left is filled with the newest; on a shelf with filters with those of them that many look at.
-    fn fill(&self, ruling: &Ruling<'a>, chosen: &mut Chosen<'a, '_>) {
+    fn fill(&self, ruling: &SlotRules<'a>, chosen: &mut Chosen<'a, '_>) {
         if chosen.is_full() {
             return;
         }
@@ -192,7 +205,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// The items of the catalogue that may be shown, the newest first.
-    pub(super) fn newest(&self, ruling: &Ruling<'a>) -> impl Iterator<Item = Known<'a>> {
+    pub(super) fn newest(&self, ruling: &SlotRules<'a>) -> impl Iterator<Item = Known<'a>> {
         let all = if ruling.plan.gates.is_empty() { self.facts.snapshot.items.newest() } else { &*ruling.plan.fill };
         all.iter().take(FILL_SCAN_MAX).filter_map(|number| {
             let key = Key::Listed(*number);
@@ -212,7 +225,7 @@ impl<'a> Shelf<'a> {
         &self,
         placed: &[Known<'a>],
         exposure: Exposure,
-        ruling: &Ruling<'a>,
+        ruling: &SlotRules<'a>,
         left_out: Vec<LeftOut>,
     ) -> Option<Picked> {
         if placed.is_empty() {
@@ -234,11 +247,11 @@ impl<'a> Shelf<'a> {
         let whys: Vec<WhyShown> = placed.iter().map(|one| self.why(one, ruling)).collect();
         let explanation =
             placed.iter().zip(&whys).map(|(one, why)| format!("`{}`: {}", one.item.id, why.evidence)).collect();
-        let why_shelf = Some(Box::new(ShelfExplanation { items: whys, left_out }));
+        let why_shelf = Some(Box::new(SlotExplanation { items: whys, left_out }));
         Some(Picked { items, exposure, reason, explanation, shelf: why_shelf })
     }
 
-    fn why(&self, placed: &Known<'_>, ruling: &Ruling<'_>) -> WhyShown {
+    fn why(&self, placed: &Known<'_>, ruling: &SlotRules<'_>) -> WhyShown {
         let Known { number, item, candidate } = *placed;
         let mut said = self.gathered.iter().flat_map(|(_, candidates)| &**candidates);
         let said = said.find(|other| other.key == candidate.key).map_or(0.0, |other| other.score);

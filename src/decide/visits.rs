@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::{
     candidates::{Candidate, Candidates, Evidence, Key},
     index::{Index, Number},
-    remembered::Question,
+    session_cache::Question,
 };
 use crate::recommend::{self, Learned, Model, Scratch};
 

@@ -16,14 +16,14 @@
 //! What is in quarantine may be sent once more, one by one (`replay`), by the same loop, so that
 //! nothing else is under way meanwhile.
 
+mod accumulate;
 mod batcher;
-mod flight;
-mod gather;
+mod disk_space;
 mod guard;
+mod in_flight;
 mod prove;
 mod quarantine;
 mod replay;
-mod room;
 mod send;
 mod state;
 
@@ -31,12 +31,12 @@ use std::{path::Path, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 
-use flight::Pause;
+use disk_space::Room;
 pub use guard::{Guard, watch_space};
+use in_flight::Pause;
 use prove::Doubts;
 use quarantine::Quarantine;
 pub use replay::{Listed, Replay, ReplayError, Replayed};
-use room::Room;
 pub use send::Delivery;
 
 use crate::{config, engine::Space, journal::Journal, model::Position, store::Store, telemetry::Counter};

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::{
     Delivery, Waits,
-    flight::{Outcome, Way},
-    gather::Stretch,
+    accumulate::Stretch,
+    in_flight::{Outcome, Way},
     quarantine::Entry,
     send::blocking,
 };

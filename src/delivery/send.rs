@@ -11,13 +11,14 @@ use tokio::{
 };
 
 use super::{
-    Progress, Waits, batcher,
-    flight::{Flight, Outcome, Pause, Sender, Way},
-    gather::{Gatherer, Stretch},
+    Progress, Waits,
+    accumulate::{Gatherer, Stretch},
+    batcher,
+    disk_space::Room,
+    in_flight::{Flight, Outcome, Pause, Sender, Way},
     prove::Doubts,
     quarantine::{Entry, Quarantine},
     replay::Ask,
-    room::Room,
     state::{Pending, Places, State},
 };
 use crate::{config, journal::Journal, model::Position, store::Store, tasks::Stopping};

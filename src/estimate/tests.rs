@@ -3,9 +3,9 @@ use proptest::prelude::*;
 use super::*;
 
 /// Numbers from 0 to 1 that are the same in every run (Marsaglia 2003: xorshift64*).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn throw(&mut self) -> f64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -29,7 +29,7 @@ const LOGGED: [f64; 3] = [0.8, 0.1, 0.1];
 const EXPLORE: f64 = 0.1;
 
 /// A log of so many visitors, each with one to six views.
-fn log(dice: &mut Dice, visitors: u128) -> Vec<Row> {
+fn log(dice: &mut Rng, visitors: u128) -> Vec<Row> {
     let mut rows = Vec::new();
     for visitor in 1..=visitors {
         let cluster = visitor.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -78,7 +78,7 @@ fn campaign(choice: &Choice, models: &[f64], explore: f64) -> [(f64, f64, f64); 
     let mut found = [(0.0, 0.0, 0.0); 3];
     let mut leads = 0.0;
     for seed in 1..=LOGS {
-        let rows = log(&mut Dice(seed.wrapping_mul(0xd134_2543_de82_ef95)), 2_500);
+        let rows = log(&mut Rng(seed.wrapping_mul(0xd134_2543_de82_ef95)), 2_500);
         let verdict = judge(&rows, choice);
         let told = verdict.outcome.expect("enough to tell");
         for (sum, (estimate, _)) in found.iter_mut().zip([told.ips, told.snips, told.doubly_robust]) {
@@ -117,7 +117,7 @@ fn intervals_hold_the_truth_of_a_mixture_and_of_more_exploring() {
 
 #[test]
 fn what_cannot_be_told_is_not_told() {
-    let rows = log(&mut Dice(7), 2_500);
+    let rows = log(&mut Rng(7), 2_500);
     let only = |model: usize| {
         let mut models = vec![0.0; 5];
         models[model] = 1.0;
@@ -140,7 +140,7 @@ fn what_cannot_be_told_is_not_told() {
 
 #[test]
 fn a_choice_of_what_is_done_already_is_worth_what_it_was() {
-    let rows = log(&mut Dice(3), 1_000);
+    let rows = log(&mut Rng(3), 1_000);
     let verdict = judge(&rows, &Choice::default());
     let (told, now) = (verdict.outcome.unwrap(), verdict.now.unwrap());
     for (estimate, lead) in [told.ips, told.snips, told.doubly_robust] {
@@ -186,7 +186,7 @@ fn nothing_and_everything_have_honest_ends() {
 fn the_mean_of_clusters_is_covered_as_often_as_it_says() {
     let mut covered = 0;
     for seed in 1..=400_u64 {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut dice = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut moments = Moments::default();
         for _ in 0..300 {
             let views = 1.0 + (dice.throw() * 4.0).floor();

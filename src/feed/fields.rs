@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Setting, clipped, money};
 use crate::{
-    model::{Currency, FlawKind, ItemFlaw, Timestamp},
+    model::{Currency, ItemIssue, ItemIssueKind, Timestamp},
     wire::item::ItemBody,
 };
 
@@ -130,9 +130,9 @@ impl Draft {
     }
 
     /// The item, or why it is none.
-    pub(super) fn finish(mut self, setting: Setting) -> Result<ItemBody, ItemFlaw> {
+    pub(super) fn finish(mut self, setting: Setting) -> Result<ItemBody, ItemIssue> {
         if self.id.is_empty() {
-            return Err(FlawKind::Id.because("there is no `id`"));
+            return Err(ItemIssueKind::Id.because("there is no `id`"));
         }
         let available = self.availability()?;
         let (price_minor, currency) = self.price(setting)?;
@@ -161,7 +161,7 @@ impl Draft {
         })
     }
 
-    fn availability(&self) -> Result<bool, ItemFlaw> {
+    fn availability(&self) -> Result<bool, ItemIssue> {
         let word = self.availability.rsplit('/').next().unwrap_or_default().to_lowercase();
         match &*word.replace([' ', '_', '-'], "") {
             ""
@@ -175,7 +175,7 @@ impl Draft {
             | "yes"
             | "1" => Ok(true),
             "outofstock" | "soldout" | "discontinued" | "unavailable" | "false" | "no" | "0" => Ok(false),
-            _ => Err(FlawKind::Availability.because(format!(
+            _ => Err(ItemIssueKind::Availability.because(format!(
                 "item {:?}: `availability` is {:?}; known are in_stock, out_of_stock, preorder, backorder",
                 clipped(&self.id),
                 clipped(&self.availability)
@@ -184,16 +184,16 @@ impl Draft {
     }
 
     /// The price now, and its currency's code; a lower sale price leaves the regular one as an attribute.
-    fn price(&mut self, setting: Setting) -> Result<(i64, String), ItemFlaw> {
+    fn price(&mut self, setting: Setting) -> Result<(i64, String), ItemIssue> {
         let fallback = if self.currency.is_empty() {
             setting.currency
         } else {
-            let unknown = || FlawKind::Currency.because(format!("item {:?}: no such currency", clipped(&self.id)));
+            let unknown = || ItemIssueKind::Currency.because(format!("item {:?}: no such currency", clipped(&self.id)));
             Currency::parse(&self.currency).ok_or_else(unknown)?
         };
         let bad = |name: &str, text: &str, id: &str| {
             let example = "write it as `12.00 EUR`";
-            FlawKind::Price.because(format!("item {:?}: `{name}` is {:?}; {example}", clipped(id), clipped(text)))
+            ItemIssueKind::Price.because(format!("item {:?}: `{name}` is {:?}; {example}", clipped(id), clipped(text)))
         };
         if !self.price_minor.is_empty() {
             let minor = self.price_minor.parse().ok().filter(|minor| *minor >= 0);

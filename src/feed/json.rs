@@ -8,7 +8,7 @@ use super::{
     fields::{Draft, plain_name},
 };
 use crate::{
-    model::{FlawKind, ItemFlaw},
+    model::{ItemIssue, ItemIssueKind},
     wire::item::ItemBody,
 };
 
@@ -51,7 +51,7 @@ impl<R: BufRead> Rows<R> {
                     read => read,
                 },
                 Piece::TooLarge => {
-                    Err(FlawKind::RowTooLarge.because(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
+                    Err(ItemIssueKind::RowTooLarge.because(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
                 }
             };
             self.place += u64::from(self.is_array);
@@ -136,7 +136,7 @@ const FOREIGN: [(&str, &str); 5] = [
 ];
 
 /// Reads one item. What shops write into JSON by the names of their feeds means the same there.
-fn item_of(json: &[u8], setting: Setting) -> Result<ItemBody, ItemFlaw> {
+fn item_of(json: &[u8], setting: Setting) -> Result<ItemBody, ItemIssue> {
     let mut item = ItemBody::read(json)?;
     let is_price = |name: &str| matches!(name, "price" | "sale_price" | "sale_price_effective_date");
     let said: Vec<String> = item.attributes.keys().map(|name| plain_name(name)).collect();

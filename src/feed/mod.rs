@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    model::{Currency, FlawKind, ItemFlaw, Timestamp},
+    model::{Currency, ItemIssue, ItemIssueKind, Timestamp},
     wire::item::ItemBody,
 };
 
@@ -50,7 +50,7 @@ pub struct Row {
     /// Its line or, where items have no lines, its place, counted from 1.
     pub place: u64,
     /// What it says, or why it cannot be used.
-    pub item: Result<ItemBody, ItemFlaw>,
+    pub item: Result<ItemBody, ItemIssue>,
 }
 
 /// Why a file cannot be read, or not any further.
@@ -210,7 +210,7 @@ impl Iterator for Rows<'_> {
         }
         if !self.seen.insert(self.hasher.hash_one(&item.id)) {
             let message = format!("item {:?} stands earlier in this file; the first one counts", clipped(&item.id));
-            row.item = Err(FlawKind::Repeated.because(message));
+            row.item = Err(ItemIssueKind::Repeated.because(message));
         }
         Some(Ok(row))
     }

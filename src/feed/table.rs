@@ -10,7 +10,7 @@ use super::{
     fields::{Draft, plain_name},
 };
 use crate::{
-    model::{FlawKind, ItemFlaw},
+    model::{ItemIssue, ItemIssueKind},
     wire::item::ItemBody,
 };
 
@@ -87,12 +87,12 @@ impl<R: BufRead> Rows<R> {
         self.reader.position().line().saturating_sub(within + u64::from(past_its_end))
     }
 
-    fn item(&self, is_last: bool) -> Result<ItemBody, ItemFlaw> {
+    fn item(&self, is_last: bool) -> Result<ItemBody, ItemIssue> {
         let (fields, columns) = (self.record.len(), self.columns.len());
         // A delimiter inside a text without quotes moves all that follows into wrong columns.
         if columns < COLUMNS_MAX && self.record.iter().skip(columns).any(|field| !field.trim_ascii().is_empty()) {
             let message = format!("the row has {fields} fields and the header {columns}; put quotes around texts");
-            return Err(FlawKind::Unreadable.because(message));
+            return Err(ItemIssueKind::Unreadable.because(message));
         }
         let mut draft = Draft::default();
         for (at, (name, value)) in self.columns.iter().zip(&self.record).enumerate() {
@@ -100,7 +100,7 @@ impl<R: BufRead> Rows<R> {
             let value = if last { value.strip_suffix(END_OF_FILE).unwrap_or(value) } else { value };
             let Ok(value) = std::str::from_utf8(value) else {
                 let message = format!("column `{name}` is not UTF-8; save the file as UTF-8");
-                return Err(FlawKind::Unreadable.because(message));
+                return Err(ItemIssueKind::Unreadable.because(message));
             };
             draft.put(name, value);
         }

@@ -15,7 +15,7 @@ use super::{
     bounds::{Meter, told},
     fields::{Draft, plain_name},
 };
-use crate::model::FlawKind;
+use crate::model::ItemIssueKind;
 
 /// Elements within each other.
 const DEPTH_MAX: usize = 32;
@@ -189,9 +189,9 @@ impl Open {
         }
     }
 
-    fn finish(self, setting: Setting) -> Result<crate::wire::item::ItemBody, crate::model::ItemFlaw> {
+    fn finish(self, setting: Setting) -> Result<crate::wire::item::ItemBody, crate::model::ItemIssue> {
         match self.unknown {
-            Some(name) => Err(FlawKind::Unreadable.because(format!("the entity `&{name};` means nothing here"))),
+            Some(name) => Err(ItemIssueKind::Unreadable.because(format!("the entity `&{name};` means nothing here"))),
             None => self.draft.finish(setting),
         }
     }

@@ -69,7 +69,7 @@ impl Fetcher {
         for _ in 0..=REDIRECTS_MAX {
             let host = url.host_str().unwrap_or_default().to_owned();
             let failed = |why: &dyn std::fmt::Display| FetchError::Unreachable(host.clone(), why.to_string());
-            let patience = Patience { host: &host, silence: self.silence };
+            let patience = Timeouts { host: &host, silence: self.silence };
             let stream = patience.hears(self.connect(&url)).await??;
             let step = if url.scheme() == "https" {
                 let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|e| failed(&e))?;
@@ -94,12 +94,12 @@ impl Fetcher {
 
 /// How long a server may say nothing.
 #[derive(Clone, Copy)]
-struct Patience<'h> {
+struct Timeouts<'h> {
     host: &'h str,
     silence: Duration,
 }
 
-impl Patience<'_> {
+impl Timeouts<'_> {
     async fn hears<T>(self, word: impl Future<Output = T>) -> Result<T, FetchError> {
         let silent = || format!("it said nothing for {} seconds", self.silence.as_secs_f64());
         tokio::time::timeout(self.silence, word)
@@ -113,7 +113,7 @@ async fn exchange(
     known: &State,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     pieces: &Sender<Bytes>,
-    (bytes_max, patience): (u64, Patience<'_>),
+    (bytes_max, patience): (u64, Timeouts<'_>),
 ) -> Result<Step, FetchError> {
     let host = url.host_str().unwrap_or_default().to_owned();
     let failed = |error: hyper::Error| FetchError::Unreachable(host.clone(), error.to_string());

@@ -10,7 +10,7 @@ use axum::{
 use rust_embed::{Embed, EmbeddedFile};
 use serde::Deserialize;
 
-use super::{error::ApiError, extract::Query, state::Doors};
+use super::{error::ApiError, extract::Query, state::AppState};
 use crate::clock;
 
 #[derive(Embed)]
@@ -78,11 +78,11 @@ pub struct DebugQuery {
 
 /// `GET /t/debug.js`: the second file, once for each token of the dashboard.
 pub async fn debug_file(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Query(query): Query<DebugQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if !doors.installation.checks.load(&query.ashna_debug, clock::now()) {
+    if !state.installation.checks.load(&query.ashna_debug, clock::now()) {
         return Err(ApiError::Forbidden("this link to a check was used already, or is too old"));
     }
     let mut answer = file::<Tracker>("debug.js", &headers, "no-store").ok_or(ApiError::NotFound)?;
@@ -110,7 +110,7 @@ pub async fn dashboard(path: Option<Path<String>>, headers: HeaderMap) -> Result
 
 /// `GET /demo/…`: a file of the demo shop, or its one page with the demo site's key in it.
 pub async fn demo(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     path: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -118,7 +118,7 @@ pub async fn demo(
     if path.starts_with("assets/") {
         return file::<DemoShop>(&path, &headers, AN_HOUR).ok_or(ApiError::NotFound);
     }
-    let snapshot = doors.catalog.snapshot();
+    let snapshot = state.catalog.snapshot();
     let site = snapshot.sites.values().find(|s| s.site.demo).ok_or(ApiError::NotFound)?;
     let page = DemoShop::get("index.html").ok_or(ApiError::NotFound)?;
     let page = String::from_utf8_lossy(&page.data).replace("{{WRITE_KEY}}", &site.site.write_key);

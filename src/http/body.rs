@@ -1,7 +1,7 @@
 //! Reading request bodies: bounded in size and time, and in what decompression may make of them.
 
 pub mod budget;
-mod packing;
+mod decompress;
 
 use std::{ops::Deref, time::Duration};
 
@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 
 use self::{
     budget::{Budget, Exhausted, Share},
-    packing::{Bounds, Unpack},
+    decompress::{Bounds, Unpack},
 };
 use super::error::ApiError;
 use crate::config;
@@ -52,7 +52,7 @@ pub async fn read(
     let named = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|line| line.to_str().ok());
     let bounds = Bounds { bytes_max: limit, ratio_max: settings.decompression_ratio_max };
     let packed = bytes.len();
-    let bytes = packing::unpack(bytes, named, bounds).map_err(|error| match error {
+    let bytes = decompress::unpack(bytes, named, bounds).map_err(|error| match error {
         Unpack::TooLarge => ApiError::TooLarge("the unpacked body is larger than the service accepts"),
         Unpack::TooDeep => ApiError::Unreadable("the body is packed too many times over".into()),
         Unpack::Damaged => ApiError::Unreadable("the compressed body is damaged".into()),

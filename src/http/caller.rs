@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use super::{error::ApiError, login_cookies, state::Doors};
+use super::{error::ApiError, login_cookies, state::AppState};
 use crate::{
     access::Session,
     catalog::Snapshot,
@@ -22,15 +22,15 @@ pub enum Caller {
     Program(KeyRow),
 }
 
-impl FromRequestParts<Doors> for Caller {
+impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
         if let Some(key) = bearer(&parts.headers) {
-            return doors.access.key(key).map(Self::Program).ok_or(ApiError::Unauthorized);
+            return state.access.key(key).map(Self::Program).ok_or(ApiError::Unauthorized);
         }
         let tokens = login_cookies::tokens(&parts.headers);
         if tokens.is_empty() {
@@ -38,7 +38,7 @@ impl FromRequestParts<Doors> for Caller {
         }
         // A neighbour on the same domain may have set a cookie of the same name: all are tried.
         for token in tokens {
-            if let Some(session) = doors.access.session(&token).await? {
+            if let Some(session) = state.access.session(&token).await? {
                 return Ok(Self::Person(session));
             }
         }

@@ -1,4 +1,4 @@
-//! Doors for personalization: what to show to this visitor on this page.
+//! AppState for personalization: what to show to this visitor on this page.
 
 use std::{fmt::Display, net::SocketAddr};
 
@@ -16,7 +16,7 @@ use super::{
     extract::Query,
     key::{self, Asker},
     rate,
-    state::Doors,
+    state::AppState,
     tracker,
     visitor::{self, Claims},
 };
@@ -31,7 +31,9 @@ use crate::{
     wire::{
         collect::Consent as Said,
         decide::{DecideRequest, RecommendQuery},
-        shown::{DecideAnswer, DecisionBody, ItemExplanation, LeftOutBody, RecommendAnswer, ShownItem, fields_of},
+        decided_items::{
+            DecideAnswer, DecisionBody, ItemExplanation, LeftOutBody, RecommendAnswer, ShownItem, fields_of,
+        },
     },
 };
 
@@ -43,39 +45,39 @@ const LANGUAGE_MAX: usize = 35;
 #[utoipa::path(post, path = "/v1/decide", tag = "personalization", request_body = DecideRequest,
     responses((status = 200, body = DecideAnswer<'static>)))]
 pub async fn decide(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Query(query): Query<KeyQuery>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, stream) = request.into_parts();
-    rate::admit_decision(&doors, peer, &parts.headers)?;
-    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
+    rate::admit_decision(&state, peer, &parts.headers)?;
+    let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
     let asked = parse(&bytes)?;
     bounded(&asked)?;
-    let snapshot = doors.catalog.snapshot();
+    let snapshot = state.catalog.snapshot();
     let key = query.key.as_deref().or(asked.key.as_deref());
-    let known = asker_of(&doors, &snapshot, &parts.headers, key)?;
+    let known = asker_of(&state, &snapshot, &parts.headers, key)?;
     let (site, explain) = (known.site, known.is_server());
-    rate::admit_decision_of(&doors, &site.site)?;
+    rate::admit_decision_of(&state, &site.site)?;
     let said = asked
         .consent
         .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
     let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
     let link = asked.link.as_ref();
-    let carried = link.and_then(|link| tracker::carried(&doors, &site.site, &link.token, &link.referrer));
+    let carried = link.and_then(|link| tracker::carried(&state, &site.site, &link.token, &link.referrer));
     let carried = carried.map(|visitor| visitor.to_string());
     let claims = Claims {
         proposal: carried.as_deref().or(asked.visitor.as_deref()).unwrap_or(""),
         reset: asked.reset,
         own_connection: connection::origin(&parts.headers).is_some(),
     };
-    let identity = visitor::identify(&doors, &parts.headers, peer, &site.site, &claims, consent);
+    let identity = visitor::identify(&state, &parts.headers, peer, &site.site, &claims, consent);
     let personal = if consent.personalization { identity.visitor } else { VisitorId::NOBODY };
     let user = proved_user(&site.site, &asked, explain);
     let url_path = path_of(&asked.context.url);
     let language = language_of(asked.context.language.as_deref(), &parts.headers);
-    let answer = doors
+    let answer = state
         .personalizer
         .answer(&Ask {
             site,
@@ -100,7 +102,7 @@ pub async fn decide(
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("server-timing", timing(&answer)?);
-    if let Some(cookie) = visitor::cookie_to_set(&doors, &parts.headers, &site.site, identity, None, said)? {
+    if let Some(cookie) = visitor::cookie_to_set(&state, &parts.headers, &site.site, identity, None, said)? {
         headers.append(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -110,16 +112,16 @@ pub async fn decide(
 #[utoipa::path(get, path = "/v1/recommend", tag = "personalization", params(RecommendQuery),
     responses((status = 200, body = Object)))]
 pub async fn recommend(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Query(query): Query<RecommendQuery>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    rate::admit_decision(&doors, peer, &headers)?;
-    let snapshot = doors.catalog.snapshot();
-    let asker = asker_of(&doors, &snapshot, &headers, query.key.as_deref())?;
+    rate::admit_decision(&state, peer, &headers)?;
+    let snapshot = state.catalog.snapshot();
+    let asker = asker_of(&state, &snapshot, &headers, query.key.as_deref())?;
     let (site, explain) = (asker.site, asker.is_server());
-    rate::admit_decision_of(&doors, &site.site)?;
+    rate::admit_decision_of(&state, &site.site)?;
     // A server that names a visitor has settled consent itself; a browser's signal is heard here.
     let refused = connection::origin(&headers).is_some()
         && !consent::settle(&site.site, Said::default(), visitor::refuses(&headers)).personalization;
@@ -129,7 +131,7 @@ pub async fn recommend(
         KnownBy::DailyHash if refused => VisitorId::NOBODY,
         KnownBy::DailyHash => {
             let claims = Claims { proposal: "", reset: false, own_connection: connection::origin(&headers).is_some() };
-            visitor::identify(&doors, &headers, peer, &site.site, &claims, Consent::FULL).visitor
+            visitor::identify(&state, &headers, peer, &site.site, &claims, Consent::FULL).visitor
         }
     };
     let item = query.item.as_deref().unwrap_or("");
@@ -158,7 +160,7 @@ pub async fn recommend(
         explain,
     };
     let k = query.k.unwrap_or(Recommend::K_DEFAULT);
-    let answer = doors.personalizer.recommend(&ask, Recommend { model, k }).await;
+    let answer = state.personalizer.recommend(&ask, Recommend { model, k }).await;
     let decision = answer.decisions.first();
     let items = decision.map(|decision| shown_items(site, decision, &language)).unwrap_or_default();
     let explanation = decision.filter(|_| explain).map(|d| &d.explanation[..]);
@@ -195,15 +197,15 @@ fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
 
 /// The site of the key. A browser must be on one of the site's pages.
 fn asker_of<'s>(
-    doors: &Doors,
+    state: &AppState,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,
     write_key: Option<&str>,
 ) -> Result<Asker<'s>, ApiError> {
-    let asker = key::asker(doors, snapshot, headers, write_key)?;
+    let asker = key::asker(state, snapshot, headers, write_key)?;
     match connection::origin(headers) {
         Some(origin) if asker.scope.is_none() && !connection::is_listed(origin, &asker.site.site) => {
-            doors.collector.refuse("foreign_origin");
+            state.collector.refuse("foreign_origin");
             Err(ApiError::Forbidden("this page's origin is not one of the site's; add it in the dashboard"))
         }
         _ => Ok(asker),

@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 
-use super::state::Doors;
+use super::state::AppState;
 
 /// Asked by POST, changing nothing: their work ends with the request.
 const QUESTIONS: &[&str] = &[
@@ -22,12 +22,12 @@ const QUESTIONS: &[&str] = &[
 ];
 
 /// Lets a change go on without its client.
-pub async fn finish(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+pub async fn finish(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     if is_question(request.method(), path.unwrap_or_default()) {
         return next.run(request).await;
     }
-    doors.edits.finish("edit", next.run(request)).await
+    state.edits.finish("edit", next.run(request)).await
 }
 
 fn is_question(method: &Method, path: &str) -> bool {

@@ -25,7 +25,7 @@ use super::{
     observe::{Hot, Watched},
     segment,
     serve::{Place, Received, UnderWay},
-    state::Doors,
+    state::AppState,
 };
 use crate::tasks;
 
@@ -34,7 +34,7 @@ use crate::tasks;
 pub struct Entry {
     router: Router,
     /// Behind them lie the routes that are answered at once; a listener without has the router alone.
-    doors: Option<Doors>,
+    state: Option<AppState>,
     common: Handle,
 }
 
@@ -42,13 +42,13 @@ impl Entry {
     /// Everything through the router. Call it on the service's common runtime.
     #[must_use]
     pub fn new(router: Router) -> Self {
-        Self { router, doors: None, common: Handle::current() }
+        Self { router, state: None, common: Handle::current() }
     }
 
     /// With the routes of visitors' pages answered at once.
     #[must_use]
-    pub fn with_doors(self, doors: Doors) -> Self {
-        Self { doors: Some(doors), ..self }
+    pub fn with_state(self, state: AppState) -> Self {
+        Self { state: Some(state), ..self }
     }
 
     /// The service for one connection.
@@ -76,10 +76,10 @@ impl Service<Request<Incoming>> for Connected {
             let refusal = ApiError::Unreadable("a request must name its host exactly once, in `Host`".into());
             return Box::pin(std::future::ready(Ok(refusal.into_response())));
         }
-        if let Some(doors) = &self.entry.doors
+        if let Some(state) = &self.entry.state
             && let Some(route) = Route::of(request.method(), request.uri())
         {
-            let answer = at_once(doors.clone(), route, request, self.peer);
+            let answer = at_once(state.clone(), route, request, self.peer);
             return Box::pin(AssertUnwindSafe(answer).catch_unwind().map(|answered| {
                 let failed = |_| ApiError::Internal("a handler failed".into()).into_response();
                 Ok(under_way.answer(answered.unwrap_or_else(failed)))
@@ -141,22 +141,22 @@ impl Route {
     }
 }
 
-async fn at_once(doors: Doors, route: Route, request: Request<Body>, peer: SocketAddr) -> Response {
+async fn at_once(state: AppState, route: Route, request: Request<Body>, peer: SocketAddr) -> Response {
     let origin = cors::origin(&request);
-    let watched = Watched::hot(&doors, route.hot(), request.headers());
+    let watched = Watched::hot(&state, route.hot(), request.headers());
     let answer = match route {
         Route::Events => match Query::of(request.uri()) {
-            Ok(query) => collect::own(State(doors), query, ConnectInfo(peer), request).await,
+            Ok(query) => collect::own(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
-        Route::Segment(call) => segment::call(State(doors), Path(call), ConnectInfo(peer), request).await,
+        Route::Segment(call) => segment::call(State(state), Path(call), ConnectInfo(peer), request).await,
         Route::Decide => match Query::of(request.uri()) {
-            Ok(query) => decide::decide(State(doors), query, ConnectInfo(peer), request).await,
+            Ok(query) => decide::decide(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
         Route::Recommend => match Query::of(request.uri()) {
             Ok(query) => {
-                decide::recommend(State(doors), query, ConnectInfo(peer), request.into_parts().0.headers).await
+                decide::recommend(State(state), query, ConnectInfo(peer), request.into_parts().0.headers).await
             }
             Err(error) => Err(error),
         },

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::{
     body::{self, Taken},
     error::ApiError,
-    state::Doors,
+    state::AppState,
 };
 use crate::model::SiteId;
 
@@ -17,11 +17,11 @@ use crate::model::SiteId;
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, doors: &Doors) -> Result<Self, ApiError> {
-        object(&read(request, doors).await?).map(Self)
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        object(&read(request, state).await?).map(Self)
     }
 }
 
@@ -29,18 +29,18 @@ impl<T: DeserializeOwned> FromRequest<Doors> for JsonBody<T> {
 #[derive(Debug)]
 pub struct OptionalJsonBody<T>(pub T);
 
-impl<T: DeserializeOwned + Default> FromRequest<Doors> for OptionalJsonBody<T> {
+impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalJsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, doors: &Doors) -> Result<Self, ApiError> {
-        let bytes = read(request, doors).await?;
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let bytes = read(request, state).await?;
         if bytes.trim_ascii().is_empty() { Ok(Self(T::default())) } else { object(&bytes).map(Self) }
     }
 }
 
-async fn read(request: Request, doors: &Doors) -> Result<Taken, ApiError> {
+async fn read(request: Request, state: &AppState) -> Result<Taken, ApiError> {
     let (parts, stream) = request.into_parts();
-    body::read(stream, &parts.headers, &doors.server, &doors.bodies).await
+    body::read(stream, &parts.headers, &state.server, &state.bodies).await
 }
 
 /// serde would take an array for a struct's fields in order; and an empty body for a change that sets
@@ -96,13 +96,13 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 #[derive(Debug, Clone, Copy)]
 pub struct SitePath(pub SiteId);
 
-impl FromRequestParts<Doors> for SitePath {
+impl FromRequestParts<AppState> for SitePath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, ApiError> {
-        let Path(names) = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, doors).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Path(names) = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, state).await?;
         let number = names.get("site").and_then(|text| text.parse().ok()).ok_or(ApiError::NotFound)?;
         let id = SiteId(number);
-        if doors.catalog.snapshot().sites.contains_key(&id) { Ok(Self(id)) } else { Err(ApiError::NotFound) }
+        if state.catalog.snapshot().sites.contains_key(&id) { Ok(Self(id)) } else { Err(ApiError::NotFound) }
     }
 }

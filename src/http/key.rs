@@ -7,7 +7,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::{caller, connection, error::ApiError, state::Doors};
+use super::{caller, connection, error::ApiError, state::AppState};
 use crate::{
     catalog::{SiteSnapshot, Snapshot},
     control::Scope,
@@ -47,7 +47,7 @@ impl Asker<'_> {
 /// # Errors
 /// 401 without a valid key.
 pub fn asker<'s>(
-    doors: &Doors,
+    state: &AppState,
     snapshot: &'s Snapshot,
     headers: &HeaderMap,
     in_request: Option<&str>,
@@ -59,7 +59,7 @@ pub fn asker<'s>(
     if let Some(asker) = public(&key) {
         return Ok(asker);
     }
-    let row = doors.access.key(&key).ok_or(ApiError::Unauthorized)?;
+    let row = state.access.key(&key).ok_or(ApiError::Unauthorized)?;
     let site = snapshot.sites.get(&row.site).ok_or(ApiError::Unauthorized)?;
     Ok(Asker { site, scope: Some(row.scope) })
 }

@@ -14,7 +14,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::{net::UnixListener, task::JoinSet};
 
-use super::state::Doors;
+use super::state::AppState;
 use crate::{operate::Operation, tasks::Stopping};
 
 /// Name of the socket in the data directory.
@@ -42,9 +42,9 @@ pub fn bind(data_dir: &Path) -> std::io::Result<UnixListener> {
 }
 
 /// Serves operations until stopping begins.
-pub async fn serve(listener: Arc<UnixListener>, doors: Doors, mut stopping: Stopping) {
+pub async fn serve(listener: Arc<UnixListener>, state: AppState, mut stopping: Stopping) {
     let router =
-        Router::new().route("/operate", post(operate)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(doors);
+        Router::new().route("/operate", post(operate)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(state);
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -74,9 +74,9 @@ pub async fn serve(listener: Arc<UnixListener>, doors: Doors, mut stopping: Stop
 }
 
 /// Answers `{"answer": …}` or `{"error": "one clear line"}`.
-async fn operate(State(doors): State<Doors>, Json(operation): Json<Operation>) -> Json<Value> {
-    let operating = doors.clone();
-    let answer = doors.edits.finish("operation", async move { operating.operator().run(operation).await }).await;
+async fn operate(State(state): State<AppState>, Json(operation): Json<Operation>) -> Json<Value> {
+    let operating = state.clone();
+    let answer = state.edits.finish("operation", async move { operating.operator().run(operation).await }).await;
     Json(match answer {
         Ok(answer) => json!({ "answer": answer }),
         Err(error) => json!({ "error": error.to_string() }),

@@ -9,7 +9,7 @@ use axum::{
 };
 use cookie::{Cookie, SameSite, time::Duration};
 
-use super::{connection, error::ApiError, state::Doors};
+use super::{connection, error::ApiError, state::AppState};
 use crate::{
     access::{Client, DEVICE_DAYS, Login},
     catalog,
@@ -32,19 +32,24 @@ pub fn tokens(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Where a request comes from, for the gate.
-pub fn client(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Client {
+pub fn client(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Client {
     Client {
-        address: connection::client_address(peer, headers, &doors.server.trusted_proxies),
+        address: connection::client_address(peer, headers, &state.server.trusted_proxies),
         user_agent: connection::text(headers, header::USER_AGENT).to_owned(),
         devices: values(headers, [DEVICE_SAFE, DEVICE]),
     }
 }
 
 /// The answer to whoever was just let in.
-pub fn logged_in(doors: &Doors, headers: &HeaderMap, login: Login, status: StatusCode) -> Result<Response, ApiError> {
-    let safe = is_safe(doors, headers);
+pub fn logged_in(
+    state: &AppState,
+    headers: &HeaderMap,
+    login: Login,
+    status: StatusCode,
+) -> Result<Response, ApiError> {
+    let safe = is_safe(state, headers);
     let seconds = Duration::seconds(i64::try_from(login.seconds).unwrap_or(i64::MAX));
-    let mut answer = (status, Json(describe(doors, &login.user))).into_response();
+    let mut answer = (status, Json(describe(state, &login.user))).into_response();
     let names = if safe { (LOGIN_SAFE, DEVICE_SAFE) } else { (LOGIN, DEVICE) };
     for cookie in
         [cookie(names.0, login.token, seconds, safe), cookie(names.1, login.device, Duration::days(DEVICE_DAYS), safe)]
@@ -56,8 +61,8 @@ pub fn logged_in(doors: &Doors, headers: &HeaderMap, login: Login, status: Statu
 
 /// The answer that takes the login's cookies back, under every name that the request brought. The browser stays
 /// known.
-pub fn logged_out(doors: &Doors, headers: &HeaderMap, status: StatusCode) -> Result<Response, ApiError> {
-    let safe = is_safe(doors, headers);
+pub fn logged_out(state: &AppState, headers: &HeaderMap, status: StatusCode) -> Result<Response, ApiError> {
+    let safe = is_safe(state, headers);
     let mut answer = status.into_response();
     for name in [LOGIN_SAFE, LOGIN] {
         let is_ours = name == if safe { LOGIN_SAFE } else { LOGIN };
@@ -70,8 +75,8 @@ pub fn logged_out(doors: &Doors, headers: &HeaderMap, status: StatusCode) -> Res
 }
 
 /// Who is logged in, and the sites they see.
-pub fn describe(doors: &Doors, user: &UserRow) -> SessionBody {
-    let snapshot = doors.catalog.snapshot();
+pub fn describe(state: &AppState, user: &UserRow) -> SessionBody {
+    let snapshot = state.catalog.snapshot();
     let visible = catalog::by_number(&snapshot).into_iter().filter(|s| user.membership.has(s.site.id));
     SessionBody { user: user.into(), sites: visible.map(|s| SiteBody::from(&*s.site)).collect() }
 }
@@ -85,8 +90,8 @@ fn values(headers: &HeaderMap, names: [&str; 2]) -> Vec<String> {
     found
 }
 
-fn is_safe(doors: &Doors, headers: &HeaderMap) -> bool {
-    doors.server.public_url.starts_with("https://") || connection::is_https(headers)
+fn is_safe(state: &AppState, headers: &HeaderMap) -> bool {
+    state.server.public_url.starts_with("https://") || connection::is_https(headers)
 }
 
 fn cookie(name: &'static str, value: String, age: Duration, safe: bool) -> Cookie<'static> {

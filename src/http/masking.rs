@@ -15,30 +15,30 @@ use super::{
     caller::{Caller, bearer},
     error::ApiError,
     login_cookies,
-    state::Doors,
+    state::AppState,
 };
 
 /// Larger answers are not given to those for whom they would have to be masked.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Finds out who asks, once, and masks what they get if need be.
-pub async fn answers(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+pub async fn answers(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let by_login = bearer(request.headers()).is_none() && !login_cookies::tokens(request.headers()).is_empty();
     if !by_login || !request.uri().path().starts_with("/api/v1/sites/") {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
     // Whoever is nobody is refused by the handler, in its own way.
-    let Ok(caller) = Caller::from_request_parts(&mut parts, &doors).await else {
+    let Ok(caller) = Caller::from_request_parts(&mut parts, &state).await else {
         return next.run(Request::from_parts(parts, body)).await;
     };
     let masked = caller.is_masked();
     parts.extensions.insert(caller);
     let answer = next.run(Request::from_parts(parts, body)).await;
-    if masked { masked_answer(&doors, answer).await.unwrap_or_else(IntoResponse::into_response) } else { answer }
+    if masked { masked_answer(&state, answer).await.unwrap_or_else(IntoResponse::into_response) } else { answer }
 }
 
-async fn masked_answer(doors: &Doors, answer: Response) -> Result<Response, ApiError> {
+async fn masked_answer(state: &AppState, answer: Response) -> Result<Response, ApiError> {
     let (mut parts, body) = answer.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default().to_owned();
     let bytes = to_bytes(body, ANSWER_BYTES_MAX)
@@ -47,7 +47,7 @@ async fn masked_answer(doors: &Doors, answer: Response) -> Result<Response, ApiE
     if bytes.is_empty() {
         return Ok(Response::from_parts(parts, Body::empty()));
     }
-    let mask = doors.access.mask();
+    let mask = state.access.mask();
     let masked = if kind.starts_with(b"application/json") {
         let mut value: Value =
             serde_json::from_slice(&bytes).map_err(|error| ApiError::Internal(format!("masking: {error}")))?;

@@ -45,12 +45,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, feeds, funnels, keys, meaning, preview, recommendations, recommending,
-        reports, session, shelves, sites, users, visitors,
+        account, audit, catalog, checks, currency_and_schema, exploration, feeds, funnels, keys, merchandising, models,
+        preview, reports, session, sites, users, visitors,
     },
     entry::Entry,
     error::ApiError,
-    state::Doors,
+    state::AppState,
 };
 use crate::wire::admin::ErrorBody;
 
@@ -62,23 +62,23 @@ use crate::wire::admin::ErrorBody;
 struct Description;
 
 /// The way into the service for its listener. Call it on the service's common runtime.
-pub fn entry(doors: Doors) -> Entry {
-    Entry::new(router(doors.clone())).with_doors(doors)
+pub fn entry(state: AppState) -> Entry {
+    Entry::new(router(state.clone())).with_state(state)
 }
 
 /// Every route of the service, in one table.
-pub fn router(doors: Doors) -> Router {
+pub fn router(state: AppState) -> Router {
     let (private, _) = private().split_for_parts();
-    let masked = middleware::from_fn_with_state(doors.clone(), masking::answers);
-    let private = private.layer(middleware::from_fn_with_state(doors.clone(), origin::guard));
+    let masked = middleware::from_fn_with_state(state.clone(), masking::answers);
+    let private = private.layer(middleware::from_fn_with_state(state.clone(), origin::guard));
     Router::new()
         .merge(public())
         .merge(
             private
                 .layer(masked)
-                .layer(middleware::from_fn_with_state(doors.clone(), edits::finish))
+                .layer(middleware::from_fn_with_state(state.clone(), edits::finish))
                 .layer(CompressionLayer::new())
-                .layer(middleware::from_fn_with_state(doors.clone(), rate::private)),
+                .layer(middleware::from_fn_with_state(state.clone(), rate::private)),
         )
         .merge(pages())
         .route("/healthz", get(ops::alive))
@@ -92,14 +92,14 @@ pub fn router(doors: Doors) -> Router {
         ))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(headers::protect))
-        .layer(middleware::from_fn_with_state(doors.clone(), observe::routed))
-        .with_state(doors)
+        .layer(middleware::from_fn_with_state(state.clone(), observe::routed))
+        .with_state(state)
 }
 
 /// The way in of `--metrics-listen`.
-pub fn metrics_entry(doors: Doors) -> Entry {
+pub fn metrics_entry(state: AppState) -> Entry {
     let router =
-        Router::new().route("/metrics", get(ops::open_metrics)).route("/healthz", get(ops::alive)).with_state(doors);
+        Router::new().route("/metrics", get(ops::open_metrics)).route("/healthz", get(ops::alive)).with_state(state);
     Entry::new(router)
 }
 
@@ -114,7 +114,7 @@ pub fn openapi() -> String {
 }
 
 /// What pages and SDKs use: readable from other origins.
-fn public() -> Router<Doors> {
+fn public() -> Router<AppState> {
     Router::new()
         .route("/e", post(collect::own).options(ops::alive))
         .route("/px.gif", get(collect::pixel))
@@ -131,7 +131,7 @@ fn public() -> Router<Doors> {
 }
 
 /// What the dashboard and owners' programs use.
-fn private() -> OpenApiRouter<Doors> {
+fn private() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(session::setup_state, session::set_up))
         .routes(routes!(session::session, session::log_in, session::log_out))
@@ -153,8 +153,8 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(audit::of_site))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::revoke))
-        .routes(routes!(meaning::rates, meaning::put_rates))
-        .routes(routes!(meaning::rules, meaning::put_rules))
+        .routes(routes!(currency_and_schema::rates, currency_and_schema::put_rates))
+        .routes(routes!(currency_and_schema::rules, currency_and_schema::put_rules))
         .routes(routes!(checks::add))
         .routes(routes!(checks::one))
         .routes(routes!(catalog::items, catalog::put_items))
@@ -164,13 +164,13 @@ fn private() -> OpenApiRouter<Doors> {
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
-        .routes(routes!(recommendations::tuned))
-        .routes(routes!(recommendations::choose))
-        .routes(routes!(recommending::exploring, recommending::put_exploring))
-        .routes(routes!(recommending::history))
+        .routes(routes!(models::tuned))
+        .routes(routes!(models::choose))
+        .routes(routes!(exploration::exploring, exploration::put_exploring))
+        .routes(routes!(exploration::history))
         .routes(routes!(preview::preview))
-        .routes(routes!(shelves::rules, shelves::put_rules))
-        .routes(routes!(shelves::put_slot_rules, shelves::delete_slot_rules))
+        .routes(routes!(merchandising::rules, merchandising::put_rules))
+        .routes(routes!(merchandising::put_slot_rules, merchandising::delete_slot_rules))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))
@@ -183,7 +183,7 @@ fn private() -> OpenApiRouter<Doors> {
 }
 
 /// Pages for people.
-fn pages() -> Router<Doors> {
+fn pages() -> Router<AppState> {
     Router::new()
         .route("/", get(assets::front_door))
         .route("/dashboard", get(assets::front_door))

@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 
-use super::state::Doors;
+use super::state::AppState;
 use crate::telemetry::Route;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,9 +74,9 @@ pub(super) struct Watched {
 
 impl Watched {
     /// A request of a route that is answered without the router.
-    pub(super) fn hot(doors: &Doors, hot: Hot, headers: &HeaderMap) -> Self {
+    pub(super) fn hot(state: &AppState, hot: Hot, headers: &HeaderMap) -> Self {
         let (template, method) = hot.template();
-        Self::begin(doors.hot_routes.get(hot), method, template, headers)
+        Self::begin(state.hot_routes.get(hot), method, template, headers)
     }
 
     fn begin(route: Arc<Route>, method: &'static str, template: &str, headers: &HeaderMap) -> Self {
@@ -129,12 +129,12 @@ fn new_id() -> HeaderValue {
 }
 
 /// Watches what goes through the router.
-pub async fn routed(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+pub async fn routed(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     // An address that leads nowhere is whatever a stranger types.
     let template = matched.unwrap_or("other").to_owned();
     let method = name_of(request.method());
-    let route = doors.metrics.operations.requests.route(&template, method);
+    let route = state.metrics.operations.requests.route(&template, method);
     let watched = Watched::begin(route, method, &template, request.headers());
     let mut answer = next.run(request).await;
     watched.answer(&mut answer);

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{caller::Caller, error::ApiError, state::Doors};
+use super::{caller::Caller, error::ApiError, state::AppState};
 use crate::{
     telemetry::health::{Cause, Found, Serves},
     wire::health::{ComponentBody, ReadyBody},
@@ -21,8 +21,8 @@ pub async fn alive() -> &'static str {
 }
 
 /// `GET /readyz`: events can be taken. The warehouse is not needed for that.
-pub async fn ready(State(doors): State<Doors>) -> Response {
-    let report = doors.health.report();
+pub async fn ready(State(state): State<AppState>) -> Response {
+    let report = state.health.report();
     let (refusal, no_reports) = (report.refusal(Serves::Events), report.refusal(Serves::Reports));
     let status = if refusal.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let unwell = |found: &Found| {
@@ -43,14 +43,14 @@ pub async fn ready(State(doors): State<Doors>) -> Response {
 
 /// `GET /metrics` with a key or login: the counters, in Prometheus' text format. Those of the whole service
 /// for whoever may read all its sites; else the key's own site's.
-pub async fn metrics(State(doors): State<Doors>, caller: Caller) -> Result<Response, ApiError> {
-    if caller.may_see_service(&doors.catalog.snapshot()) {
-        return Ok(open_metrics(State(doors.clone())).await);
+pub async fn metrics(State(state): State<AppState>, caller: Caller) -> Result<Response, ApiError> {
+    if caller.may_see_service(&state.catalog.snapshot()) {
+        return Ok(open_metrics(State(state.clone())).await);
     }
     match caller {
         Caller::Program(key) => {
-            (doors.refresh_gauges)();
-            Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], doors.metrics.render_site(key.site)).into_response())
+            (state.refresh_gauges)();
+            Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], state.metrics.render_site(key.site)).into_response())
         }
         Caller::Person(_) => {
             Err(ApiError::Forbidden("figures of the service are for those who may read all its sites"))
@@ -59,7 +59,7 @@ pub async fn metrics(State(doors): State<Doors>, caller: Caller) -> Result<Respo
 }
 
 /// The same without a key, for `--metrics-listen`.
-pub async fn open_metrics(State(doors): State<Doors>) -> Response {
-    (doors.refresh_gauges)();
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], doors.metrics.render()).into_response()
+pub async fn open_metrics(State(state): State<AppState>) -> Response {
+    (state.refresh_gauges)();
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], state.metrics.render()).into_response()
 }

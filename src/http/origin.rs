@@ -10,21 +10,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{caller, connection, error::ApiError, state::Doors};
+use super::{caller, connection, error::ApiError, state::AppState};
 use crate::config;
 
 static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Lets a request of the private side pass unless it is a change that another site's page sends.
 pub async fn guard(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // A key is no cookie: a browser never sends one by itself.
-    if reads || caller::bearer(request.headers()).is_some() || is_own(&doors.server, peer, request.headers()) {
+    if reads || caller::bearer(request.headers()).is_some() || is_own(&state.server, peer, request.headers()) {
         return next.run(request).await;
     }
     ApiError::Forbidden(

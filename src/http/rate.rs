@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{collect::refuse, connection, error::ApiError, state::Doors};
+use super::{collect::refuse, connection, error::ApiError, state::AppState};
 use crate::{config, model::Site};
 
 const SHARDS: usize = 64;
@@ -76,8 +76,8 @@ impl Rates {
 ///
 /// # Errors
 /// 429 when the address sent more than it may.
-pub fn admit_address(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
-    charge_address(doors, peer, headers, 1)
+pub fn admit_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
+    charge_address(state, peer, headers, 1)
 }
 
 /// Meters the events of a request that was admitted: the site's, and what the address did not pay yet.
@@ -85,13 +85,13 @@ pub fn admit_address(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Re
 /// # Errors
 /// 429 when the site sent more than it may.
 pub fn admit_events(
-    doors: &Doors,
+    state: &AppState,
     peer: SocketAddr,
     headers: &HeaderMap,
     site: &Site,
     events: usize,
 ) -> Result<(), ApiError> {
-    let rates = &doors.rates;
+    let rates = &state.rates;
     let own = site.events_per_second_max;
     let per_second = if own > 0 { own } else { rates.settings.site_events_per_second };
     let events = events as u64;
@@ -99,27 +99,27 @@ pub fn admit_events(
         // With another limit it is another meter: what was owed under the old one is forgiven.
         let key = u64::from(per_second) << 32 | u64::from(site.id.0);
         rates.pass(&rates.sites, key, per_second, events.max(1)).map_err(|wait| {
-            doors.metrics.operations.count_rate_limited(site.id);
-            limited(doors, "rate_site", wait)
+            state.metrics.operations.count_rate_limited(site.id);
+            limited(state, "rate_site", wait)
         })?;
     }
     if events > 1 {
         // Its first event passed, so this one is let through whatever it costs.
-        let _ = charge_address(doors, peer, headers, events - 1);
+        let _ = charge_address(state, peer, headers, events - 1);
     }
     Ok(())
 }
 
-fn charge_address(doors: &Doors, peer: SocketAddr, headers: &HeaderMap, events: u64) -> Result<(), ApiError> {
-    let rates = &doors.rates;
+fn charge_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap, events: u64) -> Result<(), ApiError> {
+    let rates = &state.rates;
     let per_second = rates.settings.address_events_per_second;
-    charge(doors, peer, headers, &rates.addresses, per_second, events)
-        .map_err(|wait| limited(doors, "rate_address", wait))
+    charge(state, peer, headers, &rates.addresses, per_second, events)
+        .map_err(|wait| limited(state, "rate_address", wait))
 }
 
 /// Charges an address on some meters; free of charge where nothing is limited.
 fn charge(
-    doors: &Doors,
+    state: &AppState,
     peer: SocketAddr,
     headers: &HeaderMap,
     meters: &Meters,
@@ -129,8 +129,8 @@ fn charge(
     if per_second == 0 {
         return Ok(());
     }
-    let rates = &doors.rates;
-    let address = connection::client_address(peer, headers, &doors.server.trusted_proxies);
+    let rates = &state.rates;
+    let address = connection::client_address(peer, headers, &state.server.trusted_proxies);
     let key = rates.hasher.hash_one(network_of(address));
     rates.pass(meters, key, per_second, events)
 }
@@ -139,44 +139,44 @@ fn charge(
 ///
 /// # Errors
 /// 429 when the address asked for more than it may.
-pub fn admit_decision(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
-    let rates = &doors.rates;
+pub fn admit_decision(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
+    let rates = &state.rates;
     let per_second = rates.settings.address_decisions_per_second;
-    charge(doors, peer, headers, &rates.address_decisions, per_second, 1)
-        .map_err(|wait| limited(doors, "rate_address_decisions", wait))
+    charge(state, peer, headers, &rates.address_decisions, per_second, 1)
+        .map_err(|wait| limited(state, "rate_address_decisions", wait))
 }
 
 /// Meters the same request by its site.
 ///
 /// # Errors
 /// 429 when the site asked for more than it may.
-pub fn admit_decision_of(doors: &Doors, site: &Site) -> Result<(), ApiError> {
-    let rates = &doors.rates;
+pub fn admit_decision_of(state: &AppState, site: &Site) -> Result<(), ApiError> {
+    let rates = &state.rates;
     let per_second = rates.settings.site_decisions_per_second;
     if per_second == 0 {
         return Ok(());
     }
     rates
         .pass(&rates.site_decisions, u64::from(site.id.0), per_second, 1)
-        .map_err(|wait| limited(doors, "rate_site_decisions", wait))
+        .map_err(|wait| limited(state, "rate_site_decisions", wait))
 }
 
 /// Meters a request to the private side, or of the installation check, by its address.
 ///
 /// # Errors
 /// 429 when the address sent more than it may.
-pub fn admit_request(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
-    let rates = &doors.rates;
+pub fn admit_request(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
+    let rates = &state.rates;
     let per_second = rates.settings.address_requests_per_second;
-    charge(doors, peer, headers, &rates.address_requests, per_second, 1)
-        .map_err(|wait| limited(doors, "rate_address_requests", wait))
+    charge(state, peer, headers, &rates.address_requests, per_second, 1)
+        .map_err(|wait| limited(state, "rate_address_requests", wait))
 }
 
 /// [`admit_request`] before every private route.
-pub async fn private(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+pub async fn private(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     if let Some(peer) = peer
-        && let Err(refusal) = admit_request(&doors, peer, request.headers())
+        && let Err(refusal) = admit_request(&state, peer, request.headers())
     {
         return refusal.into_response();
     }
@@ -191,10 +191,10 @@ fn network_of(address: IpAddr) -> u64 {
     }
 }
 
-fn limited(doors: &Doors, reason: &'static str, wait: Duration) -> ApiError {
+fn limited(state: &AppState, reason: &'static str, wait: Duration) -> ApiError {
     // Rounded up: whoever comes at the full second is let in.
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    refuse(doors, reason, ApiError::RateLimited(seconds.max(1)))
+    refuse(state, reason, ApiError::RateLimited(seconds.max(1)))
 }
 
 /// What one event costs, how much may be owed, and the time; nanoseconds.

@@ -19,7 +19,7 @@ use super::{
     error::ApiError,
     extract::Path,
     key, rate,
-    state::Doors,
+    state::AppState,
     visitor::{self, Claims},
 };
 use crate::{
@@ -48,36 +48,36 @@ pub fn kind_of(call: &str) -> Option<Option<Kind>> {
 
 /// `POST /v1/{call}`: one call or a batch of them, by their long and short names.
 pub async fn call(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Path(call): Path<String>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
     // Some clients end the address with a slash.
     let kind = kind_of(call.trim_end_matches('/')).ok_or(ApiError::NotFound)?;
-    let (parts, bytes) = take_body(&doors, peer, request).await.map_err(as_segment_says)?;
+    let (parts, bytes) = take_body(&state, peer, request).await.map_err(as_segment_says)?;
     let mut spare = Vec::new();
-    let batch = parse(&doors, &bytes, kind, &mut spare)?;
-    let snapshot = doors.catalog.snapshot();
-    let asker = key::asker(&doors, &snapshot, &parts.headers, Some(batch.key.as_str()));
+    let batch = parse(&state, &bytes, kind, &mut spare)?;
+    let snapshot = state.catalog.snapshot();
+    let asker = key::asker(&state, &snapshot, &parts.headers, Some(batch.key.as_str()));
     let asker = asker.map_err(|error| match error {
-        ApiError::Unauthorized => refuse(&doors, "unknown_key", error),
+        ApiError::Unauthorized => refuse(&state, "unknown_key", error),
         other => other,
     })?;
     if asker.scope.is_some_and(|scope| scope < Scope::Server) {
         let forbidden = ApiError::Forbidden("a `read` key may not send events; use a `server` key or the write key");
-        return Err(refuse(&doors, "unknown_key", forbidden));
+        return Err(refuse(&state, "unknown_key", forbidden));
     }
     let site = &asker.site.site;
-    let sender = sender_of(&doors, &parts.headers, site)?;
-    rate::admit_events(&doors, peer, &parts.headers, site, batch.events.len())?;
+    let sender = sender_of(&state, &parts.headers, site)?;
+    rate::admit_events(&state, peer, &parts.headers, site, batch.events.len())?;
     let from_browser = sender == Sender::Browser;
     let refusal_signal = from_browser && visitor::refuses(&parts.headers);
     let consent = consent::settle(site, consent::said(&batch), refusal_signal);
     // No cookie is read here, so that events with consent of their own can still be somebody's.
     let identity = if from_browser && site.visitors.known_by == KnownBy::DailyHash {
         let claims = Claims { proposal: "", reset: false, own_connection: true };
-        visitor::identify(&doors, &parts.headers, peer, site, &claims, Consent::FULL)
+        visitor::identify(&state, &parts.headers, peer, site, &claims, Consent::FULL)
     } else {
         identify::settle(None, "", true, rand::random(), clock::now())
     };
@@ -86,15 +86,15 @@ pub async fn call(
         batch: &batch,
         sender,
         user_agent: if from_browser { connection::text(&parts.headers, header::USER_AGENT) } else { "" },
-        hints: connection::hints(peer, &parts.headers, &doors.server.trusted_proxies),
-        address: from_browser.then(|| connection::client_address(peer, &parts.headers, &doors.server.trusted_proxies)),
+        hints: connection::hints(peer, &parts.headers, &state.server.trusted_proxies),
+        address: from_browser.then(|| connection::client_address(peer, &parts.headers, &state.server.trusted_proxies)),
         identity,
         server_key: asker.is_server(),
         from_file: false,
         consent,
         refusal_signal,
     };
-    let collected = doors.collector.take(arrival).await.map_err(|e| unavailable(&doors, &e))?;
+    let collected = state.collector.take(arrival).await.map_err(|e| unavailable(&state, &e))?;
     Ok(answer(kind, &collected.outcome))
 }
 
@@ -133,27 +133,27 @@ fn as_segment_says(error: ApiError) -> ApiError {
 /// `GET /v1/projects/{key}/settings`: what Segment's browser client asks before it sends anything.
 /// There is one destination, and it is here.
 pub async fn settings(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Path(key): Path<String>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let snapshot = doors.catalog.snapshot();
+    let snapshot = state.catalog.snapshot();
     let site = &snapshot.site_of_key(&key).ok_or(ApiError::NotFound)?.site;
-    let body = browser_settings(site, &own_address(&doors, peer, &headers)?);
+    let body = browser_settings(site, &own_address(&state, peer, &headers)?);
     // Made from what this request says of itself, it is for nobody else.
-    let whose = if doors.server.public_url.is_empty() { "private, max-age=120" } else { "public, max-age=120" };
+    let whose = if state.server.public_url.is_empty() { "private, max-age=120" } else { "public, max-age=120" };
     Ok(([(header::CACHE_CONTROL, whose), (header::VARY, "Host, X-Forwarded-Proto, X-Forwarded-Host")], Json(body))
         .into_response())
 }
 
 /// Scheme and authority under which the caller reached us.
-fn own_address(doors: &Doors, peer: SocketAddr, headers: &HeaderMap) -> Result<(&'static str, String), ApiError> {
-    let public = doors.server.public_url.trim_end_matches('/');
+fn own_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(&'static str, String), ApiError> {
+    let public = state.server.public_url.trim_end_matches('/');
     if let Some((scheme, authority)) = public.split_once("://") {
         return Ok((if scheme == "https" { "https" } else { "http" }, authority.to_owned()));
     }
-    let host = connection::forwarded_host(&doors.server, peer, headers);
+    let host = connection::forwarded_host(&state.server, peer, headers);
     let host: Authority = host
         .unwrap_or(connection::text(headers, header::HOST))
         .parse()

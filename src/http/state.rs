@@ -31,10 +31,10 @@ use crate::{
 
 /// Cheap to clone; one for each running service.
 #[derive(Clone)]
-pub struct Doors(Arc<Rooms>);
+pub struct AppState(Arc<Services>);
 
-/// The stories behind the doors.
-pub struct Rooms {
+/// The stories behind the state.
+pub struct Services {
     /// `[server]`.
     pub server: config::Server,
     /// Memory for bodies.
@@ -95,14 +95,14 @@ impl Installation {
     }
 }
 
-impl From<Rooms> for Doors {
-    fn from(rooms: Rooms) -> Self {
-        Self(Arc::new(rooms))
+impl From<Services> for AppState {
+    fn from(services: Services) -> Self {
+        Self(Arc::new(services))
     }
 }
 
-impl Doors {
-    /// The rooms that an owner's order needs.
+impl AppState {
+    /// The services that an owner's order needs.
     #[must_use]
     pub fn operator(&self) -> Operator<'_> {
         Operator {
@@ -118,10 +118,10 @@ impl Doors {
     }
 }
 
-impl std::ops::Deref for Doors {
-    type Target = Rooms;
+impl std::ops::Deref for AppState {
+    type Target = Services;
 
-    fn deref(&self) -> &Rooms {
+    fn deref(&self) -> &Services {
         &self.0
     }
 }

@@ -4,7 +4,7 @@
 use axum::http::HeaderMap;
 use url::Url;
 
-use super::{connection, state::Doors};
+use super::{connection, state::AppState};
 use crate::{
     catalog::SiteSnapshot,
     clock,
@@ -23,18 +23,18 @@ pub fn settings<'s>(site: &'s SiteSnapshot, has: Option<&str>, headers: &HeaderM
 /// The visitor that a page's address brings along, taken only when the page before was one of the
 /// site's. Whether the browser has an id of its own already is decided by the cookie.
 #[must_use]
-pub fn carried(doors: &Doors, site: &Site, token: &str, referrer: &str) -> Option<VisitorId> {
+pub fn carried(state: &AppState, site: &Site, token: &str, referrer: &str) -> Option<VisitorId> {
     if token.is_empty() {
         return None;
     }
     let from = Url::parse(referrer).ok()?.origin().ascii_serialization();
-    let visitor = link::open(site.id, &doors.access.cookie_keys(), token, clock::now())?;
+    let visitor = link::open(site.id, &state.access.cookie_keys(), token, clock::now())?;
     connection::is_listed(&from, site).then_some(visitor)
 }
 
 /// A token for the visitor of this request; nobody and strangers get none.
 #[must_use]
-pub fn ticket(doors: &Doors, site: &Site, identity: Identity) -> Option<String> {
+pub fn ticket(state: &AppState, site: &Site, identity: Identity) -> Option<String> {
     let known = matches!(identity.from, Origin::Cookie | Origin::Proposal);
-    known.then(|| link::seal(site.id, &doors.access.cookie_keys(), identity.visitor, clock::now(), rand::random()))
+    known.then(|| link::seal(site.id, &state.access.cookie_keys(), identity.visitor, clock::now(), rand::random()))
 }

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::LazyLock};
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite, time::Duration};
 
-use super::{connection, error::ApiError, state::Doors};
+use super::{connection, error::ApiError, state::AppState};
 use crate::{
     clock,
     ingest::{
@@ -42,7 +42,7 @@ pub struct Claims<'r> {
 /// consent, the cookie is not even read.
 #[must_use]
 pub fn identify(
-    doors: &Doors,
+    state: &AppState,
     headers: &HeaderMap,
     peer: SocketAddr,
     site: &Site,
@@ -57,11 +57,11 @@ pub fn identify(
         if !claims.own_connection {
             return Identity::NOBODY;
         }
-        let address = connection::client_address(peer, headers, &doors.server.trusted_proxies);
+        let address = connection::client_address(peer, headers, &state.server.trusted_proxies);
         let user_agent = connection::text(headers, header::USER_AGENT);
-        return Identity::daily(doors.collector.daily_visitor(site, address, user_agent));
+        return Identity::daily(state.collector.daily_visitor(site, address, user_agent));
     }
-    let keys = doors.access.cookie_keys();
+    let keys = state.access.cookie_keys();
     let cookie = (!claims.reset)
         .then(|| {
             let named = name(site);
@@ -88,7 +88,7 @@ pub const fn is_told(identity: Identity) -> bool {
 /// The cookie to set: a renewed one when there is news in it, an expired one when consent was withdrawn
 /// in words and the browser still has one.
 pub fn cookie_to_set(
-    doors: &Doors,
+    state: &AppState,
     headers: &HeaderMap,
     site: &Site,
     identity: Identity,
@@ -96,7 +96,7 @@ pub fn cookie_to_set(
     said: Said,
 ) -> Result<Option<HeaderValue>, ApiError> {
     if said.analytics == Some(false) && connection::cookies(headers, &name(site)).next().is_some() {
-        return written(doors, headers, site, "").map(Some);
+        return written(state, headers, site, "").map(Some);
     }
     let Some(session) = session.or(identity.session) else { return Ok(None) };
     let known = identity.session.filter(|_| identity.from == Origin::Cookie);
@@ -106,14 +106,14 @@ pub fn cookie_to_set(
         return Ok(None);
     }
     let sealed = CookieIdentity { visitor: identity.visitor, session };
-    let value = identify::seal(site.id, &doors.access.cookie_keys(), &sealed);
-    written(doors, headers, site, &value).map(Some)
+    let value = identify::seal(site.id, &state.access.cookie_keys(), &sealed);
+    written(state, headers, site, &value).map(Some)
 }
 
 /// The cookie with a value of our own letters; without one it is to expire.
-fn written(doors: &Doors, headers: &HeaderMap, site: &Site, value: &str) -> Result<HeaderValue, ApiError> {
-    let https = doors.server.public_url.starts_with("https://") || connection::is_https(headers);
-    let rest = rest_of_cookie(connection::is_cross_site(headers, &doors.server.public_url), https, value.is_empty());
+fn written(state: &AppState, headers: &HeaderMap, site: &Site, value: &str) -> Result<HeaderValue, ApiError> {
+    let https = state.server.public_url.starts_with("https://") || connection::is_https(headers);
+    let rest = rest_of_cookie(connection::is_cross_site(headers, &state.server.public_url), https, value.is_empty());
     let name = name(site);
     let text = [&name, "=", value, rest].concat();
     HeaderValue::try_from(text).map_err(|e| ApiError::Internal(e.to_string()))

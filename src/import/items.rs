@@ -7,9 +7,9 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::{Counts, ImportError, RejectedRow};
 use crate::{
-    catalog::{Catalog, Shown},
+    catalog::{Catalog, Publish},
     feed::{self, FeedError, Row, Setting},
-    model::{ItemFlaw, ItemId, SiteId},
+    model::{ItemId, ItemIssue, SiteId},
     wire::item::ItemBody,
 };
 
@@ -80,9 +80,9 @@ async fn take_rows(catalog: &Catalog, site: SiteId, rows: Vec<Row>, taken: &mut 
 pub(super) async fn put(
     catalog: &Catalog,
     site: SiteId,
-    items: Vec<Result<ItemBody, ItemFlaw>>,
+    items: Vec<Result<ItemBody, ItemIssue>>,
 ) -> Result<(Counts, Vec<usize>), ImportError> {
-    let done = catalog.put_items(None, site, items, Shown::Soon).await?;
+    let done = catalog.put_items(None, site, items, Publish::Batched).await?;
     let (kept, dropped, rejected) = (done.stored as u64, done.unchanged as u64, done.rejected.len() as u64);
     let mut counts = Counts { read: kept + dropped + rejected, kept, dropped, rejected, ..Counts::default() };
     if dropped > 0 {
@@ -98,7 +98,7 @@ pub(super) async fn put(
 
 impl Counts {
     /// Counts one refused row.
-    pub fn reject(&mut self, row: u64, flaw: &ItemFlaw) {
+    pub fn reject(&mut self, row: u64, flaw: &ItemIssue) {
         let reason = flaw.kind.as_str().to_owned();
         *self.rejected_by.entry(reason.clone()).or_default() += 1;
         if self.rejected_rows.len() < Self::REJECTED_ROWS_MAX {

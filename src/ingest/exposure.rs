@@ -60,14 +60,14 @@ const BEHIND_MS: i64 = 10 * 60_000;
 
 /// Signs draws and knows them again.
 #[derive(Clone)]
-pub struct Seal {
+pub struct TokenSigner {
     key: [u8; 32],
     dice: [u8; 32],
 }
 
-impl std::fmt::Debug for Seal {
+impl std::fmt::Debug for TokenSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seal")
+        f.write_str("TokenSigner")
     }
 }
 
@@ -95,7 +95,7 @@ pub struct Opened {
 
 /// Why an impression is counted without its draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
+pub enum ExposureIssue {
     /// Not this service's token, or of another visitor, slot or list.
     Foreign,
     /// Decided too long before it was seen, or after.
@@ -104,7 +104,7 @@ pub enum Flaw {
     NoSuchPosition,
 }
 
-impl Flaw {
+impl ExposureIssue {
     /// The words in the report on data quality.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -132,7 +132,7 @@ impl Flaw {
     }
 }
 
-impl Seal {
+impl TokenSigner {
     /// From a secret that nobody else knows.
     #[must_use]
     pub fn new(secret: &str) -> Self {
@@ -279,20 +279,20 @@ pub(super) fn put_exposure(event: &mut Event<'_>, setting: &Setting<'_>) {
     let Some(opened) = setting.seal.open(told.exposure.as_str(), place, &items) else {
         // Without consent to measuring the visitor is nobody here, and what was decided for them is not told.
         if event.visitor.is_somebody() {
-            event.violations.push(Flaw::Foreign.as_str().into());
+            event.violations.push(ExposureIssue::Foreign.as_str().into());
         }
         return;
     };
     let (age, delay) = (event.occurred_at.since(opened.at), event.received_at.since(opened.at));
     if !(-BEHIND_MS..=LIFE_MS).contains(&age) || !(-BEHIND_MS..=ARRIVAL_MS).contains(&delay) {
-        event.violations.push(Flaw::OutOfTime.as_str().into());
+        event.violations.push(ExposureIssue::OutOfTime.as_str().into());
         return;
     }
     let mut position = 0;
     if event.action == Action::SlotClicked && !told.position.is_empty() {
         position = told.position.as_str().parse().unwrap_or(usize::MAX);
         if position == 0 || position > event.items.len() {
-            event.violations.push(Flaw::NoSuchPosition.as_str().into());
+            event.violations.push(ExposureIssue::NoSuchPosition.as_str().into());
             position = 0;
         }
     }

@@ -7,16 +7,18 @@ use crate::{
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
-use super::{Caps, Consent, Hints, Identity, Origin, Pace, Seal, Sender, Setting, SiteCaps, enrich::Readings};
+use super::{
+    Caps, Consent, Hints, Identity, Origin, Sender, Setting, SiteCaps, TokenSigner, ViewRate, enrich::ReadingCache,
+};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 pub(crate) const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
 /// Believes whatever visitors do.
-static BELIEVING: LazyLock<Pace> = LazyLock::new(|| Pace::new(0));
+static BELIEVING: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
 
-pub(crate) static SEAL: LazyLock<Seal> = LazyLock::new(|| Seal::new("secret"));
+pub(crate) static SEAL: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
 
 static GENEROUS: LazyLock<Arc<SiteCaps>> =
     LazyLock::new(|| Caps::new(&config::Config::defaults().ingest).of(SiteId(1)));
@@ -50,7 +52,7 @@ pub(crate) fn identity(visitor: u128, from: Origin) -> Identity {
     Identity::new(VisitorId(visitor), from)
 }
 
-pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, readings: &'s Readings) -> Setting<'s> {
+pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, readings: &'s ReadingCache) -> Setting<'s> {
     Setting {
         site,
         sender: Sender::Browser,

@@ -7,7 +7,7 @@
 
 mod address;
 mod amount;
-pub mod caps;
+pub mod cardinality;
 mod clock;
 pub mod consent;
 mod crawlers;
@@ -20,7 +20,6 @@ pub mod identify;
 pub mod limits;
 pub mod link;
 mod notice;
-pub mod pace;
 mod properties;
 mod robot_names;
 pub mod robots;
@@ -32,19 +31,20 @@ mod tests;
 mod text;
 mod validate;
 mod verdict;
-mod who;
+pub mod view_rate;
+mod visitor_step;
 
 use std::{borrow::Cow, net::IpAddr};
 
-pub use caps::{Caps, SiteCaps};
+pub use cardinality::{Caps, SiteCaps};
 pub use consent::Consent;
 pub use enrich::client_hints::Hints;
-pub use exposure::Seal;
+pub use exposure::TokenSigner;
 pub use identify::{Identity, Origin};
-pub use pace::Pace;
 use serde_json::value::RawValue;
 pub use session::{Session, Sessions};
 pub use verdict::{DropReason, RejectReason, Verdict};
+pub use view_rate::ViewRate;
 
 use crate::{
     config,
@@ -98,13 +98,13 @@ pub struct Setting<'s> {
     /// The owner's limits.
     pub limits: &'s config::Ingest,
     /// What was read lately.
-    pub readings: &'s enrich::Readings,
+    pub readings: &'s enrich::ReadingCache,
     /// How many different values the site may bring into a column today.
     pub caps: &'s SiteCaps,
     /// Knows the service's own word about what it showed.
-    pub seal: &'s exposure::Seal,
+    pub seal: &'s exposure::TokenSigner,
     /// How fast visitors were lately.
-    pub pace: &'s Pace,
+    pub pace: &'s ViewRate,
     /// The session a visitor's live profile tells of.
     pub session_of: &'s dyn Fn(VisitorId) -> Option<Session>,
     /// Where an address lies.
@@ -148,13 +148,13 @@ fn take<'a>(
     consent::drop_what_may_not_be_known(&event, setting)?;
     let agent = robots::drop_robot(&mut event, setting, batch, call)?;
 
-    who::reject_nobody_in_particular(&mut event, setting, batch, call)?;
+    visitor_step::reject_nobody_in_particular(&mut event, setting, batch, call)?;
     robots::drop_impossible(&mut event, setting)?;
-    who::put_user(&mut event, setting, call);
+    visitor_step::put_user(&mut event, setting, call);
     properties::put_context(&mut event, setting, batch, raw);
-    who::put_session(&mut event, setting, batch, &mut progress.sessions);
+    visitor_step::put_session(&mut event, setting, batch, &mut progress.sessions);
 
-    enrich::way::put_way(&mut event, setting, batch, call);
+    enrich::page_context::put_way(&mut event, setting, batch, call);
     enrich::user_agent::put_device(&mut event, &agent, batch, call);
     enrich::visitor::put_tastes(&mut event, batch, call);
     shop::put_shop(&mut event, setting, call);

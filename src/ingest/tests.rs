@@ -2,7 +2,7 @@
 
 mod hostile;
 
-use super::{enrich::Readings, *};
+use super::{enrich::ReadingCache, *};
 use crate::{
     config::Config,
     model::{Channel, DeviceClass, RobotsPolicy},
@@ -10,7 +10,7 @@ use crate::{
 
 /// Runs a body of events as `change` sets the scene, and hands each verdict to `see`.
 fn run_body(body: &str, change: impl FnOnce(&mut Setting<'_>), mut see: impl FnMut(Verdict<'_>)) {
-    let (site, limits, readings) = (fixture::site(), Config::defaults().ingest, Readings::default());
+    let (site, limits, readings) = (fixture::site(), Config::defaults().ingest, ReadingCache::default());
     let mut setting = fixture::setting(&site, &limits, &readings);
     change(&mut setting);
     let Ok(batch) = collect::parse(body.as_bytes()) else { panic!("unreadable: {body}") };
@@ -213,7 +213,7 @@ fn robots_are_dropped_or_kept_by_the_user_agent_that_counts() {
 
 #[test]
 fn sites_may_keep_robots_marked_as_such() {
-    let (limits, readings) = (Config::defaults().ingest, Readings::default());
+    let (limits, readings) = (Config::defaults().ingest, ReadingCache::default());
     let site = Site { robots: RobotsPolicy::Keep, ..fixture::site() };
     let setting = Setting { user_agent: "curl/8.0", ..fixture::setting(&site, &limits, &readings) };
     let batch = collect::parse(br#"{"events":[{"type":"page"}]}"#).unwrap();

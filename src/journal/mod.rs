@@ -78,9 +78,9 @@
 //! ```
 
 mod batch;
+mod commit;
 mod disk;
 mod error;
-mod fate;
 mod format;
 mod queue;
 mod reader;
@@ -330,7 +330,7 @@ impl Drop for Journal {
 
 impl Shared {
     /// Puts the batch among those that wait for the next group commit.
-    fn submit(&self, batch: Batch) -> Result<fate::Ticket, AppendError> {
+    fn submit(&self, batch: Batch) -> Result<commit::CommitFuture, AppendError> {
         if self.no_room.load(Ordering::Relaxed) {
             return Err(AppendError::Full);
         }

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     batch::{Batch, Hook},
+    commit::{self, CommitFuture, CommitResult},
     error::AppendError,
-    fate::{self, Fate, Ticket},
     format::{BLOCK_HEADER, BlockHeader, SEGMENT_HEADER},
     lock,
 };
@@ -44,7 +44,7 @@ pub(super) struct Group {
     records: u32,
     batches: u32,
     hooks: Vec<WaitingHook>,
-    fate: Arc<Fate>,
+    fate: Arc<CommitResult>,
 }
 
 /// What is to be called for one batch.
@@ -56,7 +56,7 @@ struct WaitingHook {
 }
 
 /// What the writing thread is to do next.
-pub(super) enum Turn {
+pub(super) enum WriterStep {
     /// The group it handed over is now the one to write.
     Write,
     /// Nothing came for the time it wanted to wait at most.
@@ -67,7 +67,7 @@ pub(super) enum Turn {
 
 impl Queue {
     /// Adds a batch unless it would grow the segments by more than `room`, or the memory beyond `pending_max`.
-    pub(super) fn push(&self, batch: Batch, room: u64, pending_max: usize) -> Result<Ticket, AppendError> {
+    pub(super) fn push(&self, batch: Batch, room: u64, pending_max: usize) -> Result<CommitFuture, AppendError> {
         let mut waiting = lock(&self.waiting);
         if waiting.stopping {
             return Err(AppendError::Stopping);
@@ -91,7 +91,7 @@ impl Queue {
 
     /// Waits for records, `gather` longer for others to join them, and swaps them into `group`, which must be
     /// empty. With `at_most` it comes back after that time even without any.
-    pub(super) fn next(&self, group: &mut Group, at_most: Option<Duration>, gather: Duration) -> Turn {
+    pub(super) fn next(&self, group: &mut Group, at_most: Option<Duration>, gather: Duration) -> WriterStep {
         let mut waiting = lock(&self.waiting);
         waiting.writing_bytes = 0;
         loop {
@@ -99,10 +99,10 @@ impl Queue {
                 waiting = self.gather(waiting, gather);
                 mem::swap(&mut waiting.group, group);
                 waiting.writing_bytes = group.bytes.len();
-                return Turn::Write;
+                return WriterStep::Write;
             }
             if waiting.stopping {
-                return Turn::End;
+                return WriterStep::End;
             }
             waiting = match at_most {
                 None => self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -110,7 +110,7 @@ impl Queue {
                     let (waiting, timeout) =
                         self.work.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner);
                     if timeout.timed_out() && waiting.group.records == 0 && !waiting.stopping {
-                        return Turn::Look;
+                        return WriterStep::Look;
                     }
                     waiting
                 }
@@ -147,7 +147,7 @@ impl Queue {
 }
 
 impl Group {
-    fn add(&mut self, batch: Batch) -> Result<Ticket, AppendError> {
+    fn add(&mut self, batch: Batch) -> Result<CommitFuture, AppendError> {
         let records = u32::try_from(batch.len()).map_err(|_| AppendError::Busy)?;
         let after = self.records.checked_add(records).ok_or(AppendError::Busy)?;
         if self.bytes.is_empty() {
@@ -157,7 +157,7 @@ impl Group {
         let index = mem::replace(&mut self.records, after);
         self.batches += 1;
         self.hooks.extend(batch.on_durable.map(|hook| WaitingHook { index, records, hook }));
-        Ok(Ticket::new(&self.fate, index, records))
+        Ok(CommitFuture::new(&self.fate, index, records))
     }
 
     pub(super) fn records(&self) -> u32 {
@@ -187,7 +187,7 @@ impl Group {
         for WaitingHook { index, records, hook } in self.hooks.drain(..) {
             contained("what follows durability", panics, || {
                 if let Ok(first) = outcome {
-                    hook(fate::range(first, index, records));
+                    hook(commit::range(first, index, records));
                 }
             });
         }

@@ -13,7 +13,7 @@ use super::{
     error::{AppendError, is_no_space},
     format::{SEGMENT_HEADER, SegmentHeader},
     lock,
-    queue::{Group, Turn},
+    queue::{Group, WriterStep},
     segments,
 };
 use crate::model::Position;
@@ -83,16 +83,16 @@ impl Writer {
         loop {
             let at_most = self.shared.no_room.load(Ordering::Relaxed).then_some(ROOM_CHECK);
             match self.shared.queue.next(&mut group, at_most, gather) {
-                Turn::Write => {
+                WriterStep::Write => {
                     let gather_max = Duration::from_micros(self.shared.limits.gather_us);
                     gather = if group.batches() >= CROWD { gather_max } else { Duration::ZERO };
                     let outcome = self.commit(&mut group);
                     group.settle(outcome, &self.shared.hook_panics);
                 }
-                Turn::Look => {
+                WriterStep::Look => {
                     self.has_room();
                 }
-                Turn::End => break,
+                WriterStep::End => break,
             }
         }
         if let Some(newest) = self.newest {

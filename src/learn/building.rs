@@ -16,7 +16,7 @@ use crate::{
         StoreError,
         read::{ItemChange, ItemEventRow},
     },
-    tasks::{Stopping, patiently},
+    tasks::{Stopping, run_low_priority},
 };
 
 /// A build under way, and how it ends: what it saw, and how long it took.
@@ -29,7 +29,7 @@ impl Learn {
         stopping: Stopping,
     ) -> Result<(ItemChange, Duration), StoreError> {
         let handle = Handle::current();
-        let built = patiently("learn", move || handle.block_on(self.build_patiently(change, &stopping)));
+        let built = run_low_priority("learn", move || handle.block_on(self.build_patiently(change, &stopping)));
         let lost = |lost| Err(StoreError::Misfit(format!("the index could not be built: {lost}")));
         Ok((change, built.await.unwrap_or_else(lost)?))
     }

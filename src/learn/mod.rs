@@ -13,12 +13,12 @@
 
 pub mod build;
 mod building;
+mod content_refresh;
 mod due;
-mod ear;
+mod event_buffer;
 mod failing;
+mod impressions;
 mod recent;
-mod shelves;
-mod shows;
 mod tuning;
 
 use std::{
@@ -33,16 +33,16 @@ use tokio::{sync::watch, time::Instant};
 use self::{
     build::Params,
     building::{Building, end_of},
+    content_refresh::ContentRefresh,
     due::Due,
-    ear::Ear,
+    event_buffer::EventBuffer,
     failing::Failing,
-    recent::{Heard, Recent},
-    shelves::Shelves,
+    recent::{BufferedEvent, Recent},
     tuning::Tuning,
 };
 pub use self::{
-    shows::Shows,
-    tuning::{Choice, Standing},
+    impressions::Shows,
+    tuning::{Choice, ModelStatus},
 };
 use crate::{
     catalog::snapshot::Items,
@@ -52,7 +52,7 @@ use crate::{
     model::{Position, ProfileEvent, SiteId, Timestamp, VisitorId},
     recommend::Model,
     store::{Store, StoreError, read::ItemChange},
-    tasks::{Stopping, Tasks, patiently},
+    tasks::{Stopping, Tasks, run_low_priority},
     telemetry::{health::Component, learning::Learning},
 };
 
@@ -74,10 +74,10 @@ pub struct Learn {
     history_ms: i64,
     params: Params,
     tuning: Arc<Tuning>,
-    ear: Ear,
+    ear: EventBuffer,
     /// How far the store has the service's own events; `None` where there is no journal.
     delivered: Option<watch::Receiver<Position>>,
-    shelves: Shelves,
+    shelves: ContentRefresh,
     recent: Mutex<HashMap<SiteId, Recent>>,
     indexes: ArcSwap<Indexes>,
     metrics: Learning,
@@ -135,9 +135,9 @@ impl Learn {
             history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
             params: Params::new(config, session_minutes),
             tuning: Arc::new(Tuning::open(control, metrics.failures.clone()).await?),
-            ear: Ear::counting(metrics.events_dropped.clone()),
+            ear: EventBuffer::counting(metrics.events_dropped.clone()),
             delivered,
-            shelves: Shelves::new(catalogues),
+            shelves: ContentRefresh::new(catalogues),
             recent: Mutex::default(),
             indexes: ArcSwap::default(),
             metrics,
@@ -159,15 +159,15 @@ impl Learn {
     }
 
     /// Takes a durable event of somebody; the index knows it about a second later.
-    pub fn hear(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
-        self.ear.hear(site, visitor, event);
+    pub fn push(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
+        self.ear.push(site, visitor, event);
     }
 
     /// Takes an event of an earlier run that the store does not have yet, oldest first.
     pub fn recover(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
         self.recents(|recents| {
-            for heard in Heard::of(site, visitor, event) {
-                recents.entry(site).or_default().hear(heard);
+            for heard in BufferedEvent::of(site, visitor, event) {
+                recents.entry(site).or_default().push(heard);
             }
         });
     }
@@ -222,7 +222,7 @@ impl Learn {
 
     /// What a site's recommendations were tuned to, and what an owner chose instead.
     #[must_use]
-    pub fn standing(&self, site: SiteId) -> Standing {
+    pub fn standing(&self, site: SiteId) -> ModelStatus {
         self.tuning.of(site)
     }
 
@@ -299,7 +299,7 @@ impl Learn {
             return;
         }
         let learn = Arc::clone(self);
-        let done = patiently("freshen", move || {
+        let done = run_low_priority("freshen", move || {
             for (site, items) in changed {
                 let content = learn.shelves.read(site, &items);
                 learn.recents(|_| {
@@ -314,7 +314,7 @@ impl Learn {
                 for (site, events) in heard {
                     let recent = recents.entry(site).or_default();
                     for event in events {
-                        recent.hear(event);
+                        recent.push(event);
                     }
                     let grown = recent.grow(&learn.index(site), &learn.params, clock::now());
                     learn.publish(site, grown);

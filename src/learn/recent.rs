@@ -13,7 +13,7 @@ use std::{
 
 use super::build::{Acts, Params, mark};
 use crate::{
-    decide::{Index, index::News},
+    decide::{Index, index::Delta},
     model::{Action, ItemId, Position, ProfileEvent, SiteId, Timestamp, VisitorId},
     recommend::{Learned, Number, Sessions, purchases::Orders},
 };
@@ -23,7 +23,7 @@ pub(super) type UnderWay = HashMap<u128, Timestamp, ahash::RandomState>;
 
 /// Something done with an item, as it was heard.
 #[derive(Debug, Clone)]
-pub(super) struct Heard {
+pub(super) struct BufferedEvent {
     pub(super) site: SiteId,
     pub(super) visitor: u128,
     pub(super) at: Timestamp,
@@ -35,7 +35,7 @@ pub(super) struct Heard {
     pub(super) category: Arc<str>,
 }
 
-impl Heard {
+impl BufferedEvent {
     /// What an event tells, item by item; nothing, if it is not about items.
     pub(super) fn of(site: SiteId, visitor: VisitorId, event: &ProfileEvent) -> impl Iterator<Item = Self> {
         let told = matches!(event.action, Action::ItemViewed | Action::CartAdded | Action::Ordered);
@@ -61,7 +61,7 @@ const HEARD_MAX: usize = 50_000;
 /// What was heard of one site.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    log: VecDeque<Heard>,
+    log: VecDeque<BufferedEvent>,
     /// Visitors with something new since the index was last grown; `None`: everything is new.
     changed: Option<HashSet<u128, ahash::RandomState>>,
     /// Whether anything had to make room since the large index was built.
@@ -79,7 +79,7 @@ struct Visit {
 
 impl Recent {
     /// Takes one event.
-    pub(super) fn hear(&mut self, heard: Heard) {
+    pub(super) fn push(&mut self, heard: BufferedEvent) {
         if let Some(changed) = &mut self.changed {
             changed.insert(heard.visitor);
         }
@@ -104,7 +104,7 @@ impl Recent {
     pub(super) fn under_way(&self, now: Timestamp, params: &Params) -> UnderWay {
         let lately = self.log.iter().filter(|heard| now.since(heard.at) <= params.session_ms);
         let visitors: HashSet<u128, ahash::RandomState> = lately.map(|heard| heard.visitor).collect();
-        let begun = |heard: &[&Heard]| {
+        let begun = |heard: &[&BufferedEvent]| {
             let visit = heard.chunk_by(|a, b| b.at.since(a.at) <= params.session_ms).next_back()?;
             Some((visit.first()?.visitor, visit.first()?.at))
         };
@@ -114,7 +114,7 @@ impl Recent {
 
     /// A new large index has every event below a position but those of visits that were under way.
     pub(super) fn settle(&mut self, below: Position, under_way: &UnderWay) {
-        let goes_on = |heard: &Heard| under_way.get(&heard.visitor).is_some_and(|begun| heard.at >= *begun);
+        let goes_on = |heard: &BufferedEvent| under_way.get(&heard.visitor).is_some_and(|begun| heard.at >= *begun);
         self.log.retain(|heard| heard.position >= below || goes_on(heard));
         self.changed = None;
         self.overflowed = false;
@@ -136,7 +136,7 @@ impl Recent {
             }
             since.push(visit.clicks.iter().copied(), visit.ended.0, mark(visit.visitor));
             let weight = params.trend_weight(now, visit.ended);
-            news.extend(visit.acts.iter().map(|(item, act)| News {
+            news.extend(visit.acts.iter().map(|(item, act)| Delta {
                 item,
                 category: categories.get(&item).cloned().unwrap_or_default(),
                 popularity: act * weight,
@@ -152,8 +152,8 @@ impl Recent {
     }
 
     /// What visitors did, each oldest first.
-    fn by_visitor(&self, which: impl Fn(u128) -> bool) -> HashMap<u128, Vec<&Heard>, ahash::RandomState> {
-        let mut by_visitor: HashMap<u128, Vec<&Heard>, ahash::RandomState> = HashMap::default();
+    fn by_visitor(&self, which: impl Fn(u128) -> bool) -> HashMap<u128, Vec<&BufferedEvent>, ahash::RandomState> {
+        let mut by_visitor: HashMap<u128, Vec<&BufferedEvent>, ahash::RandomState> = HashMap::default();
         for heard in self.log.iter().filter(|heard| which(heard.visitor)) {
             by_visitor.entry(heard.visitor).or_default().push(heard);
         }
@@ -169,7 +169,7 @@ impl Recent {
         let mut visits: Vec<Visit> = Vec::with_capacity(by_visitor.len());
         let mut orders = Orders::default();
         for (visitor, heard) in by_visitor {
-            let bought: Vec<&&Heard> = heard.iter().filter(|heard| heard.action == Action::Ordered).collect();
+            let bought: Vec<&&BufferedEvent> = heard.iter().filter(|heard| heard.action == Action::Ordered).collect();
             for order in bought.chunk_by(|a, b| a.position == b.position) {
                 let items: Vec<Number> = order.iter().map(|one| index.number_or_new(&one.item).0).collect();
                 orders.push(mark(visitor), order.first().map_or(0, |one| one.at.0), &items);
@@ -212,8 +212,8 @@ mod tests {
     /// Visitor, seconds ago, item, place in the journal.
     type Told = (u128, i64, &'static str, u64);
 
-    fn heard(&(visitor, seconds_ago, item, position): &Told) -> Heard {
-        Heard {
+    fn heard(&(visitor, seconds_ago, item, position): &Told) -> BufferedEvent {
+        BufferedEvent {
             site: SiteId(1),
             visitor,
             at: NOW.plus(-seconds_ago * SECOND),
@@ -226,7 +226,7 @@ mod tests {
 
     fn recent(told: &[Told]) -> Recent {
         let mut recent = Recent::default();
-        told.iter().map(heard).for_each(|heard| recent.hear(heard));
+        told.iter().map(heard).for_each(|heard| recent.push(heard));
         recent
     }
 
@@ -267,8 +267,8 @@ mod tests {
         let mut recent = recent(&[(1, 60, "a", 0), (2, 50, "a", 1)]);
         let first = recent.grow(&Index::default(), &PARAMS, NOW);
         assert_eq!((first.len(), support(&first, ["a", "b"]), first.trending().len()), (1, 0, 1));
-        recent.hear(heard(&(1, 20, "b", 2)));
-        recent.hear(heard(&(2, 10, "b", 3)));
+        recent.push(heard(&(1, 20, "b", 2)));
+        recent.push(heard(&(2, 10, "b", 3)));
         let second = recent.grow(&first, &PARAMS, NOW);
         assert_eq!((second.len(), support(&second, ["a", "b"])), (2, 2));
         assert_eq!((second.trending_in("C").len(), first.len()), (2, 1));
@@ -278,7 +278,7 @@ mod tests {
     fn order(recent: &mut Recent, visitor: u128, seconds_ago: i64, items: [&'static str; 2], position: u64) {
         for item in items {
             let heard = heard(&(visitor, seconds_ago, item, position));
-            recent.hear(Heard { action: Action::Ordered, ..heard });
+            recent.push(BufferedEvent { action: Action::Ordered, ..heard });
         }
     }
 
@@ -337,7 +337,7 @@ mod tests {
         let mut recent = Recent::default();
         for n in 0..=HEARD_MAX as u64 {
             assert!(!recent.overflowed);
-            recent.hear(heard(&(u128::from(n), 9000, "a", n)));
+            recent.push(heard(&(u128::from(n), 9000, "a", n)));
         }
         assert_eq!((recent.overflowed, recent.log.len()), (true, HEARD_MAX));
         recent.settle(Position(u64::MAX), &UnderWay::default());

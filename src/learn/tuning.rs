@@ -19,7 +19,7 @@ use crate::{
     decide::Index,
     model::{SiteId, Timestamp},
     recommend::{Bounds, Model, Tuned, measure::Quality, tune},
-    tasks::patiently,
+    tasks::run_low_priority,
     telemetry::Counter,
 };
 
@@ -32,7 +32,7 @@ const AGE_MS: i64 = 86_400_000;
 
 /// What serves a site, and how it came to that.
 #[derive(Debug, Clone, Default)]
-pub struct Standing {
+pub struct ModelStatus {
     /// What was found on the site's own clicks, all models with their quality; `None` before there
     /// were enough clicks.
     pub tuned: Option<Arc<Tuned>>,
@@ -55,7 +55,7 @@ pub struct Choice {
     pub at: Timestamp,
 }
 
-impl Standing {
+impl ModelStatus {
     /// The model that serves: the chosen one, else the winner; `None` before anything was tuned.
     #[must_use]
     pub fn serving(&self) -> Option<Model> {
@@ -102,7 +102,7 @@ impl Drop for Running {
 
 #[derive(Debug, Default)]
 struct State {
-    standing: Standing,
+    standing: ModelStatus,
     running: bool,
     /// Whether something was found or chosen that no index was built with yet.
     news: bool,
@@ -132,7 +132,7 @@ impl Tuning {
         what(sites.entry(site).or_default())
     }
 
-    pub(super) fn of(&self, site: SiteId) -> Standing {
+    pub(super) fn of(&self, site: SiteId) -> ModelStatus {
         self.with(site, |state| state.standing.clone())
     }
 
@@ -185,7 +185,7 @@ impl Tuning {
     pub(super) fn begin_if_due(self: &Arc<Self>, site: SiteId, index: &Arc<Index>, now: Timestamp) {
         let clicks = index.learned().map_or(0, |learned| learned.sessions().clicks());
         let due = self.with(site, |state| {
-            let Standing { clicks: before, at, .. } = state.standing;
+            let ModelStatus { clicks: before, at, .. } = state.standing;
             let grown = clicks >= before.saturating_mul(GROWTH.0) / GROWTH.1;
             let due = clicks >= CLICKS_MIN && !state.running && (grown || now.since(at) >= AGE_MS);
             state.running |= due;
@@ -197,7 +197,7 @@ impl Tuning {
         let (index, handle) = (Arc::clone(index), Handle::current());
         let running = Running { tuning: Arc::clone(self), site };
         // Nobody waits for it: the next build, or the next second, takes up what it finds.
-        drop(patiently("tune", move || {
+        drop(run_low_priority("tune", move || {
             let tuning = &running.tuning;
             let bounds = Bounds { predictions_max: SERVED_PREDICTIONS_MAX, ..Bounds::default() };
             let Some(learned) = index.learned() else { return };
@@ -251,7 +251,7 @@ mod tests {
         let site = SiteId(1);
         tuning.with(site, |state| state.running = true);
         let running = Running { tuning: Arc::clone(&tuning), site };
-        let lost = patiently::<()>("tune", move || {
+        let lost = run_low_priority::<()>("tune", move || {
             let _running = running;
             panic!("as the test wants it")
         });

@@ -27,12 +27,12 @@ pub struct Decision {
     /// In detail, why this; shown to `server` and `admin` keys only.
     pub explanation: Vec<String>,
     /// Why each item, and why others not; as `explanation`, and `None` where nobody asked.
-    pub shelf: Option<Box<ShelfExplanation>>,
+    pub shelf: Option<Box<SlotExplanation>>,
 }
 
 /// Why a shelf shows these items.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ShelfExplanation {
+pub struct SlotExplanation {
     /// Those shown, in their order.
     pub items: Vec<WhyShown>,
     /// Those that would have been shown by their scores, the best first.

@@ -1,12 +1,12 @@
 //! What an owner does from the command line, carried out by the running service: one typed operation,
 //! one JSON answer. Without a running service the command starts the same rooms itself.
 
-mod people;
 mod sites;
+mod users;
 
-pub use people::{Account, KeyOrder, UserOrder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+pub use users::{Account, KeyOrder, UserOrder};
 
 use crate::{
     access::{Access, AccessError, COMMAND_LINE},

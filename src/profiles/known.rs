@@ -9,8 +9,9 @@ use tokio::{
 };
 
 use super::{
-    Freshness, Job, Profiles, READ_TIME_MAX, join,
-    people::{self, Person},
+    Freshness, Job, Profiles, READ_TIME_MAX,
+    identities::{self, Person},
+    join,
 };
 use crate::model::{Profile, SiteId, VisitorId};
 
@@ -78,7 +79,7 @@ impl Profiles {
             return;
         }
         let reading = self.people.begin_reading(person.clone());
-        let stored = self.store.visitors_of_person(person.0, &person.1, people::VISITORS_MAX);
+        let stored = self.store.visitors_of_person(person.0, &person.1, identities::VISITORS_MAX);
         match timeout(READ_TIME_MAX, stored).await {
             // Who does not wait any more has been answered from memory.
             Ok(Ok(stored)) => drop(found.send(reading.finish(&stored))),

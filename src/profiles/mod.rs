@@ -11,12 +11,12 @@
 //! their positions, and no event counts twice, delivered meanwhile or not.
 
 mod cache;
+mod identities;
 mod ignored;
 mod interest;
 mod join;
 mod known;
 mod pending;
-mod people;
 pub mod reducer;
 
 use std::{
@@ -36,8 +36,8 @@ use tokio::{
 
 use self::{
     cache::Cache,
+    identities::People,
     pending::Key,
-    people::People,
     reducer::{Params, Rules, SessionMinutes},
 };
 use crate::{

@@ -8,7 +8,7 @@
 //! session-based recommendation algorithms", 2021 (VSTAN). Instead of one product of all these decays
 //! the votes are kept apart, and the blend learns what each is worth.
 
-use super::{Learned, Number, slots::Slots, turns::Turn};
+use super::{Learned, Number, dense_ids::DenseIds, rank_key::RankKey};
 
 /// What the models say of one item.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -44,14 +44,14 @@ pub(super) struct Candidate {
 /// Memory used again from one answer to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    visits: Slots,
+    visits: DenseIds,
     likeness: Vec<(f32, u32, u16)>,
-    places: Slots,
+    places: DenseIds,
     pub(super) found: Vec<Candidate>,
     kept: Vec<Candidate>,
     recent: Vec<(Number, u16, u16)>,
     pub(super) features: Vec<f32>,
-    pub(super) order: Vec<Turn>,
+    pub(super) order: Vec<RankKey>,
     pub(super) scores: Vec<(f32, Number)>,
     pub(super) hidden: Vec<f32>,
     pub(super) raw: Vec<f32>,
@@ -99,7 +99,7 @@ fn recent_items(clicks: &[Number], scratch: &mut Scratch) {
 }
 
 #[inline]
-fn candidate<'f>(places: &mut Slots, found: &'f mut Vec<Candidate>, item: Number) -> &'f mut Candidate {
+fn candidate<'f>(places: &mut DenseIds, found: &'f mut Vec<Candidate>, item: Number) -> &'f mut Candidate {
     let (place, new) = places.place(item);
     if new {
         found.push(Candidate { item, ..Candidate::default() });
@@ -228,7 +228,7 @@ fn keep_best(learned: &Learned, scratch: &mut Scratch) {
     }
     if found.len() > CLOSE_MAX {
         order.clear();
-        order.extend((0..).zip(found.iter()).map(|(place, c)| Turn::new(c.rough, c.item, place)));
+        order.extend((0..).zip(found.iter()).map(|(place, c)| RankKey::new(c.rough, c.item, place)));
         order.select_nth_unstable(CLOSE_MAX);
         kept.clear();
         kept.extend(order[..CLOSE_MAX].iter().map(|turn| found[turn.place()]));

@@ -8,9 +8,9 @@
 use super::{
     Learned, Number,
     candidates::Candidate,
-    net::LANES,
+    mlp::LANES,
     popularity::Popularity,
-    wide::{ln, wide},
+    simd::{ln, wide},
 };
 
 /// Numbers a candidate; [`VERSION`] changes with their meaning.

@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Base, Number, Sessions,
     rules::{Counted, Counter, Followers, Rule, VISITS_MAX},
-    walks::Walker,
+    two_hop::Walker,
 };
 
 /// New visits, and everything about the items in them.

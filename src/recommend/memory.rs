@@ -7,11 +7,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Net, Settings, Tuned,
+    Mlp, Settings, Tuned,
     features::{self, FEATURES},
     measure::Quality,
+    mlp::HIDDEN,
     model::{Model, Returns},
-    net::HIDDEN,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ struct Written {
     features: u32,
     winner: String,
     settings: Settings,
-    net: Option<Net>,
+    net: Option<Mlp>,
     models: Vec<Judged>,
 }
 
@@ -70,7 +70,7 @@ impl Tuned {
     }
 }
 
-fn fits(net: &Net) -> bool {
+fn fits(net: &Mlp) -> bool {
     let parts = [&net.mean, &net.scale, &net.inner, &net.inner_bias, &net.outer, &net.direct];
     let lengths = [FEATURES, FEATURES, FEATURES * HIDDEN, HIDDEN, HIDDEN, FEATURES];
     parts.iter().zip(lengths).all(|(part, length)| part.len() == length && part.iter().all(|w| w.is_finite()))
@@ -94,9 +94,9 @@ pub(super) mod endless {
 mod tests {
     use super::*;
 
-    fn net(weight: f32) -> Net {
+    fn net(weight: f32) -> Mlp {
         let of = |length: usize| vec![weight; length];
-        Net {
+        Mlp {
             mean: of(FEATURES),
             scale: of(FEATURES),
             inner: of(FEATURES * HIDDEN),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn found() -> Tuned {
-        let mut tuned = Tuned { net: Some(net(0.1)), winner: Model::Walks, ..Tuned::default() };
+        let mut tuned = Tuned { net: Some(net(0.1)), winner: Model::TwoHop, ..Tuned::default() };
         tuned.settings.visit_half_life_s = f32::INFINITY;
         tuned.settings.rule_half_life_s = f32::INFINITY;
         tuned.returns[Model::NextClick.place()] = Returns::DropSeen;

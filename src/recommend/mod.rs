@@ -15,34 +15,34 @@
 )]
 
 mod candidates;
-pub mod chunks;
 pub mod content;
-mod fading;
+mod decay;
+mod dense_ids;
 mod features;
 mod fresh;
 pub mod measure;
 mod memory;
+mod mlp;
 mod model;
-mod net;
+pub mod persistent_vec;
 mod popularity;
 mod postings;
 pub mod purchases;
+mod rank_key;
 mod rules;
 mod sessions;
 mod settings;
-mod slots;
+mod simd;
 mod stages;
 #[cfg(test)]
 mod tests;
 mod train;
 mod tune;
-mod turns;
-mod walks;
-mod wide;
+mod two_hop;
 
 pub use candidates::Scratch;
+pub use mlp::Mlp;
 pub use model::{Evidence, Model, Returns};
-pub use net::Net;
 pub use sessions::{Click, Gathered, Sessions};
 pub use settings::Settings;
 pub use tune::{Bounds, Tuned, tune};
@@ -50,13 +50,13 @@ pub use tune::{Bounds, Tuned, tune};
 use std::sync::Arc;
 
 use self::{
-    fading::Fading,
+    decay::Fading,
     fresh::Fresh,
     popularity::Popular,
     postings::Postings,
+    rank_key::{RankKey, first},
     rules::{Counted, Followers, Rules},
-    turns::{Turn, first},
-    walks::Walks,
+    two_hop::TwoHop,
 };
 
 /// An item's place in what was learned; items are numbered from zero.
@@ -82,7 +82,7 @@ struct Base {
     sessions: Sessions,
     postings: Postings,
     rules: Rules,
-    walks: Walks,
+    walks: TwoHop,
     popular: Popular,
     rule_fading: Fading,
     slow_fading: Fading,
@@ -106,7 +106,7 @@ impl Learned {
         let quick_fading = Fading::new(settings.trend_half_life_s);
         let postings = Postings::new(&sessions);
         let rules = Rules::new(&sessions, &postings, &rule_fading);
-        let walks = Walks::new(&rules, sessions.catalogue());
+        let walks = TwoHop::new(&rules, sessions.catalogue());
         let popular = Popular::new(&sessions, &slow_fading, &quick_fading);
         let mut learned = Self {
             fresh: Arc::default(),
@@ -182,13 +182,13 @@ impl Learned {
             let stride = features::write(self, clicks, now, found, features);
             net.standardize(features, stride);
             net.forward(features, stride, hidden, raw);
-            order.extend(all.zip(raw.iter()).map(|((place, c), score)| Turn::new(*score, c.item, place)));
+            order.extend(all.zip(raw.iter()).map(|((place, c), score)| RankKey::new(*score, c.item, place)));
         } else {
             let returns = self.tuned.returns[model.place()];
             // Where the model has nothing to say, the first guess of all fills the list.
             let score = |c: &candidates::Candidate| model.score(self, c) + c.rough * 1e-6;
             let allowed = all.filter(|(_, c)| returns.allow(c));
-            order.extend(allowed.map(|(place, c)| Turn::new(score(c), c.item, place)));
+            order.extend(allowed.map(|(place, c)| RankKey::new(score(c), c.item, place)));
         }
         first(order, k);
         scores.clear();

@@ -16,7 +16,7 @@ pub enum Model {
     /// What is looked at in one visit with the current item, in either order.
     ViewedTogether,
     /// What two steps over the rules lead to.
-    Walks,
+    TwoHop,
     /// Popular lately.
     Trending,
     /// Popular over the whole time.
@@ -68,7 +68,7 @@ impl Model {
         ("sequential_rules", Self::SequentialRules),
         ("next_click", Self::NextClick),
         ("viewed_together", Self::ViewedTogether),
-        ("walks", Self::Walks),
+        ("walks", Self::TwoHop),
         ("trending", Self::Trending),
         ("popular", Self::Popular),
         ("recently_viewed", Self::RecentlyViewed),
@@ -99,7 +99,7 @@ impl Model {
             Self::SequentialRules => c.after,
             Self::NextClick => c.then,
             Self::ViewedTogether => c.together,
-            Self::Walks => c.farther,
+            Self::TwoHop => c.farther,
             Self::Trending => learned.popular.of(c.item).quick,
             Self::Popular => learned.popular.of(c.item).slow,
             Self::RecentlyViewed if c.lag > 0 => 1.0 / f32::from(c.lag),

@@ -1,6 +1,6 @@
 //! How often and how lately every item was looked at.
 
-use super::{Number, Sessions, chunks::Chunks, fading::Fading};
+use super::{Number, Sessions, decay::Fading, persistent_vec::Chunks};
 
 /// What is known of one item alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -7,7 +7,7 @@
 //! in either order are counted for the cosine measure of Sarwar et al., "Item-based collaborative
 //! filtering recommendation algorithms", 2001. An item may follow itself: some shops' visitors reload.
 
-use super::{Number, Sessions, fading::Fading, postings::Postings};
+use super::{Number, Sessions, decay::Fading, postings::Postings};
 
 /// How an item goes with another.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

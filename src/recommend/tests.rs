@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{train::Dice, *};
+use super::{train::Rng, *};
 
 const MINUTE: i64 = 60_000;
 
@@ -27,7 +27,7 @@ fn bounds() -> Bounds {
 
 /// Visits that walk a ring of items, step after step; `again` in ten clicks look at the same item again.
 fn ring(count: usize, items: u32, again: usize) -> Vec<Vec<Number>> {
-    let mut dice = Dice(1);
+    let mut dice = Rng(1);
     let walk = |_| {
         let mut at = dice.below(items as usize) as Number;
         let mut visit = vec![at];
@@ -56,8 +56,8 @@ fn what_followed_in_other_visits_is_told_first() {
 #[test]
 fn two_steps_lead_to_what_nobody_saw_in_one_visit() {
     let learned = Learned::new(visits(&[vec![0, 1], vec![1, 2], vec![1, 2]]), &Arc::default());
-    assert!(list(&learned, &[0], Model::Walks).starts_with(&[2]));
-    assert!(!list(&learned, &[0], Model::Walks).is_empty());
+    assert!(list(&learned, &[0], Model::TwoHop).starts_with(&[2]));
+    assert!(!list(&learned, &[0], Model::TwoHop).is_empty());
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn tuning_twice_gives_the_same() {
 
 /// A newspaper: an item lives for a day, and the next one is the one after it that day, or any of them.
 fn news(days: usize) -> Vec<Vec<Number>> {
-    let mut dice = Dice(3);
-    let visit = |day: usize, dice: &mut Dice| {
+    let mut dice = Rng(3);
+    let visit = |day: usize, dice: &mut Rng| {
         let mut at = dice.below(12);
         let mut visit = vec![(day * 12 + at) as Number];
         for _ in 0..3 {

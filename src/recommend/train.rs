@@ -3,7 +3,7 @@
 
 use super::{
     features::FEATURES,
-    net::{HIDDEN, LEAK, Net},
+    mlp::{HIDDEN, LEAK, Mlp},
 };
 
 /// Predictions to learn from.
@@ -43,7 +43,7 @@ impl Examples {
         &self.features[ask.from..ask.from + ask.stride * FEATURES]
     }
 
-    pub(super) fn standardize(&mut self, net: &Net) {
+    pub(super) fn standardize(&mut self, net: &Mlp) {
         for ask in &self.asks {
             net.standardize(&mut self.features[ask.from..ask.from + ask.stride * FEATURES], ask.stride);
         }
@@ -51,9 +51,9 @@ impl Examples {
 }
 
 /// Chance for initial weights and the order of examples: the same each time.
-pub(super) struct Dice(pub(super) u64);
+pub(super) struct Rng(pub(super) u64);
 
-impl Dice {
+impl Rng {
     /// The next number (`SplitMix64`, Steele, Lea and Flood 2014).
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -74,7 +74,7 @@ impl Dice {
 }
 
 /// A net that only standardizes: means and spreads of the examples, small random weights.
-pub(super) fn fresh(examples: &Examples, dice: &mut Dice) -> Net {
+pub(super) fn fresh(examples: &Examples, dice: &mut Rng) -> Mlp {
     let (mut mean, mut square) = (vec![0.0_f64; FEATURES], vec![0.0_f64; FEATURES]);
     let rows: usize = examples.asks.iter().map(|ask| ask.count).sum::<usize>().max(1);
     for ask in &examples.asks {
@@ -94,7 +94,7 @@ pub(super) fn fresh(examples: &Examples, dice: &mut Dice) -> Net {
     let spread = (1.0 / FEATURES as f32).sqrt();
     let inner = (0..FEATURES * HIDDEN).map(|_| (dice.unit() * 2.0 - 1.0) * spread).collect();
     let outer = (0..HIDDEN).map(|_| (dice.unit() * 2.0 - 1.0) * 0.1).collect();
-    Net {
+    Mlp {
         mean: mean.into_iter().map(|m| m as f32).collect(),
         scale,
         inner,
@@ -137,7 +137,7 @@ impl Teacher {
     }
 
     /// One pass over the examples (already standardized) in the given order.
-    pub(super) fn pass(&mut self, net: &mut Net, examples: &Examples, order: &[u32]) {
+    pub(super) fn pass(&mut self, net: &mut Mlp, examples: &Examples, order: &[u32]) {
         for batch in order.chunks(BATCH) {
             self.gradient.fill(0.0);
             for ask in batch {
@@ -148,7 +148,7 @@ impl Teacher {
         }
     }
 
-    fn one(&mut self, net: &Net, columns: &[f32], ask: Ask) {
+    fn one(&mut self, net: &Mlp, columns: &[f32], ask: Ask) {
         let Self { units, wrong, back, gradient, .. } = self;
         net.forward(columns, ask.stride, units, wrong);
         softmax(&mut wrong[..ask.count]);
@@ -174,10 +174,10 @@ impl Teacher {
         }
     }
 
-    fn update(&mut self, net: &mut Net, count: f32) {
+    fn update(&mut self, net: &mut Mlp, count: f32) {
         self.step += 1;
         let (one, two) = (1.0 - 0.9_f32.powi(self.step), 1.0 - 0.999_f32.powi(self.step));
-        let Net { inner, inner_bias, outer, direct, .. } = net;
+        let Mlp { inner, inner_bias, outer, direct, .. } = net;
         let weights = inner.iter_mut().chain(inner_bias).chain(outer).chain(direct);
         let memory = self.first.iter_mut().zip(&mut self.second);
         for ((weight, gradient), (first, second)) in weights.zip(&self.gradient).zip(memory) {

@@ -9,12 +9,12 @@
 use std::sync::Arc;
 
 use super::{
-    Net, Number, Scratch, Sessions, Settings, candidates, features,
+    Mlp, Number, Scratch, Sessions, Settings, candidates, features,
     measure::{Quality, Tally},
     model::{Model, Returns},
+    rank_key::{self, RankKey},
     stages::Stages,
-    train::{Ask, Dice, Examples, Teacher, fresh},
-    turns::{self, Turn},
+    train::{Ask, Examples, Rng, Teacher, fresh},
 };
 
 /// How much is tried.
@@ -46,7 +46,7 @@ pub struct Tuned {
     /// How neighbours are found and how the past fades.
     pub settings: Settings,
     /// The blend; `None` where the past is too short to teach one.
-    pub net: Option<Net>,
+    pub net: Option<Mlp>,
     /// For each model, in the order of [`Model::WORDS`], whether items of the visit are shown again.
     pub returns: Vec<Returns>,
     /// How each did on the newest visits, in the order of [`Model::WORDS`].
@@ -152,7 +152,7 @@ fn points(sessions: &Sessions, from: usize, to: usize, most: usize) -> Vec<Point
 
 /// A draw of at most `most`, in the same order.
 fn thinned(points: &[Point], most: usize) -> Vec<Point> {
-    let mut dice = Dice(7);
+    let mut dice = Rng(7);
     let (mut left, mut wanted) = (points.len(), most);
     let mut drawn = Vec::with_capacity(most.min(points.len()));
     for point in points {
@@ -227,7 +227,7 @@ fn settings(stages: &mut Stages, sessions: &Sessions, points: &[Point], tell: &m
 fn singles(stages: &Stages, sessions: &Sessions, points: &[Point], k: usize, tuned: &mut Tuned, scratch: &mut Scratch) {
     let fresh = || Tally::new(k, sessions.catalogue());
     let mut tallies: Vec<[Tally; 3]> = Model::WORDS.iter().map(|_| [fresh(), fresh(), fresh()]).collect();
-    let mut list: Vec<Turn> = Vec::new();
+    let mut list: Vec<RankKey> = Vec::new();
     for point in points {
         let (clicks, next, now) = revealed(sessions, *point);
         let learned = stages.before(point.0);
@@ -236,8 +236,8 @@ fn singles(stages: &Stages, sessions: &Sessions, points: &[Point], k: usize, tun
             for (returns, tally) in Returns::ALL.into_iter().zip(tallies) {
                 list.clear();
                 let allowed = (0..).zip(&scratch.found).filter(|(_, c)| returns.allow(c));
-                list.extend(allowed.map(|(place, c)| Turn::new(model.score(learned, c), c.item, place)));
-                turns::first(&mut list, k);
+                list.extend(allowed.map(|(place, c)| RankKey::new(model.score(learned, c), c.item, place)));
+                rank_key::first(&mut list, k);
                 tally.add(list.iter().map(|turn| turn.item()), &[next]);
             }
         }
@@ -276,8 +276,8 @@ fn first_lesson(
     asks: usize,
     bounds: &Bounds,
     tell: &mut dyn FnMut(f32),
-) -> (Net, usize, Quality) {
-    let start = fresh(taught, &mut Dice(42));
+) -> (Mlp, usize, Quality) {
+    let start = fresh(taught, &mut Rng(42));
     taught.standardize(&start);
     asked.standardize(&start);
     let mut net = start.clone();
@@ -293,13 +293,13 @@ fn first_lesson(
 }
 
 /// Teaches from the start on everything, as many passes as did best.
-fn second_lesson(mut net: Net, all: &Examples, passes: usize, bounds: &Bounds, tell: &mut dyn FnMut(f32)) -> Net {
+fn second_lesson(mut net: Mlp, all: &Examples, passes: usize, bounds: &Bounds, tell: &mut dyn FnMut(f32)) -> Mlp {
     lessons(&mut net, all, passes, bounds.passes_max, &mut |_, pass| tell(pass as f32 / passes as f32));
     net
 }
 
-fn lessons(net: &mut Net, examples: &Examples, passes: usize, of: usize, after: &mut dyn FnMut(&Net, usize)) {
-    let mut dice = Dice(43);
+fn lessons(net: &mut Mlp, examples: &Examples, passes: usize, of: usize, after: &mut dyn FnMut(&Mlp, usize)) {
+    let mut dice = Rng(43);
     let mut teacher = Teacher::new(RATE, DECAY);
     let mut order: Vec<u32> = (0..).take(examples.asks.len()).collect();
     for pass in 0..passes {
@@ -313,7 +313,7 @@ fn lessons(net: &mut Net, examples: &Examples, passes: usize, of: usize, after: 
 }
 
 /// How well a net ranks the examples; the predictions that are no examples count as missed.
-fn judge(net: &Net, examples: &Examples, asks: usize, k: usize) -> Quality {
+fn judge(net: &Mlp, examples: &Examples, asks: usize, k: usize) -> Quality {
     let (mut units, mut scores) = (Vec::new(), Vec::new());
     let mut tally = Tally::new(k, 0);
     for ask in &examples.asks {

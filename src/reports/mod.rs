@@ -16,9 +16,9 @@
 //! ```
 
 mod acquisition;
-mod asked;
+mod counterfactual;
 pub mod csv;
-mod flaws;
+mod data_quality;
 pub mod funnel;
 mod money;
 mod overview;
@@ -28,16 +28,16 @@ mod person;
 pub mod queue;
 mod realtime;
 mod recommendations;
+mod request;
 mod schema;
 mod share;
 mod visitor;
-mod what_if;
 
 use std::sync::Arc;
 
-use asked::Asked;
-pub use asked::Report;
 use queue::{Asker, Busy};
+use request::Asked;
+pub use request::Report;
 use share::{Queues, Shares};
 
 pub use crate::store::Exceeded;
@@ -69,7 +69,7 @@ pub struct Reports {
 struct Shared {
     store: Store,
     session_minutes: u64,
-    shelf: funnel::Shelf,
+    shelf: funnel::DropoutCache,
     queues: Queues,
     shares: Shares,
     metrics: ReportMetrics,
@@ -148,7 +148,7 @@ impl Reports {
     #[must_use]
     pub fn with_queue(store: Store, session_minutes: u64, config: &config::Reports, metrics: ReportMetrics) -> Self {
         let queues = Queues::new(config, &metrics);
-        let (shelf, shares) = (funnel::Shelf::default(), Shares::new(config));
+        let (shelf, shares) = (funnel::DropoutCache::default(), Shares::new(config));
         Self {
             shared: Arc::new(Shared { store, session_minutes, shelf, queues, shares, metrics }),
             asker: Asker::from(""),

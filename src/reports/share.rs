@@ -9,8 +9,8 @@ use std::{
 use tokio::sync::OnceCell;
 
 use super::{
-    asked::Report,
     queue::{Limits, Queue},
+    request::Report,
 };
 use crate::{
     config,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     line::{major, part},
-    shelf,
+    products,
     visit::Visit,
 };
 
@@ -58,7 +58,7 @@ impl Visit<'_> {
         self.open("/demo/cart", "Your basket · Hojreh".into());
         self.track("Cart Viewed", json!({ "products": self.products() }));
         if self.person.chance.says(0.6) {
-            let shown = shelf::beside(&mut self.person.chance, "cart-recs", self.person.cart[0].0, self.shop);
+            let shown = products::beside(&mut self.person.chance, "cart-recs", self.person.cart[0].0, self.shop);
             self.passes(2_000, 12_000);
             self.track("Slot Viewed", shown.seen(self.shop));
         }

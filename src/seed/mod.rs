@@ -12,8 +12,8 @@ mod calendar;
 mod chance;
 mod line;
 mod person;
+mod products;
 mod robot;
-mod shelf;
 mod shop;
 #[cfg(test)]
 mod tests;

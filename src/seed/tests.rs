@@ -6,8 +6,8 @@ use super::{Line, Plan, Shop, Story};
 use crate::{
     config,
     ingest::{
-        self, Caps, Consent, DropReason, Hints, Identity, Origin, Pace, Progress, Seal, Sender, Setting, Verdict,
-        enrich::Readings,
+        self, Caps, Consent, DropReason, Hints, Identity, Origin, Progress, Sender, Setting, TokenSigner, Verdict,
+        ViewRate, enrich::ReadingCache,
     },
     model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
@@ -81,8 +81,8 @@ fn lines_come_in_order_of_time_within_the_period_each_with_an_id_of_its_own() {
 
 #[test]
 fn every_line_is_kept_by_ingest_but_those_of_robots() {
-    let (site, limits, readings) = (site(), config::Config::load(None).unwrap().ingest, Readings::default());
-    let pace = Pace::new(60);
+    let (site, limits, readings) = (site(), config::Config::load(None).unwrap().ingest, ReadingCache::default());
+    let pace = ViewRate::new(60);
     let caps = Caps::new(&limits).of(site.id);
     let setting = Setting {
         site: &site,
@@ -102,7 +102,7 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         hints: Hints::default(),
         caps: &caps,
         pace: &pace,
-        seal: &Seal::new("secret"),
+        seal: &TokenSigner::new("secret"),
         session_of: &|_| None,
         place: &|_| Place::default(),
     };

@@ -8,7 +8,7 @@ use super::{
     calendar::{Calendar, MINUTE_MS, in_ms},
     line::{Call, Line, Page, part},
     person::Person,
-    shelf::{self, Shown},
+    products::{self, ShownProducts},
     shop::Shop,
 };
 use crate::model::Timestamp;
@@ -96,7 +96,7 @@ impl<'v> Visit<'v> {
         let wants = self.wants();
         let warm = !self.person.cart.is_empty() && self.person.chance.says(0.4);
         let mut views = if warm { 0 } else { self.views() };
-        let (mut seen, mut below): (Option<usize>, Option<Shown>) = (None, None);
+        let (mut seen, mut below): (Option<usize>, Option<ShownProducts>) = (None, None);
         if one_seen {
             views = views.saturating_sub(1);
         }
@@ -162,7 +162,7 @@ impl<'v> Visit<'v> {
 
     fn home(&mut self, target: &str, stays: bool, main: usize) {
         self.open(target, "Hojreh, a small shop of good things".into());
-        let hero = shelf::hero(self.person, &self.campaign, self.shop);
+        let hero = products::hero(self.person, &self.campaign, self.shop);
         if let Some((shown, _)) = &hero {
             self.passes(1_100, 2_500);
             self.track("Slot Viewed", shown.seen(self.shop));
@@ -170,7 +170,7 @@ impl<'v> Visit<'v> {
         if !self.person.chance.says(if stays { 0.75 } else { 0.35 }) {
             return;
         }
-        let shown = shelf::home(self.person, self.shop);
+        let shown = products::home(self.person, self.shop);
         self.passes(1_500, 9_000);
         self.track("Slot Viewed", shown.seen(self.shop));
         if !stays {
@@ -213,8 +213,8 @@ impl<'v> Visit<'v> {
         );
     }
 
-    /// An item's page; returns the shelf below it if they came to see it.
-    fn item(&mut self, item: usize, target: &str) -> Option<Shown> {
+    /// An item's page; returns the products below it if they came to see it.
+    fn item(&mut self, item: usize, target: &str) -> Option<ShownProducts> {
         let good = &self.shop.items[item];
         self.open(target, format!("{} · Hojreh", titled(&good.id)));
         self.track("Product Viewed", self.person.sender.subject(good));
@@ -223,14 +223,14 @@ impl<'v> Visit<'v> {
         if !self.person.chance.says(0.42) {
             return None;
         }
-        let shown = shelf::beside(&mut self.person.chance, "product-recs", item, self.shop);
+        let shown = products::beside(&mut self.person.chance, "product-recs", item, self.shop);
         self.passes(3_000, 20_000);
         self.track("Slot Viewed", shown.seen(self.shop));
         Some(shown)
     }
 
-    /// Follows a shelf of the page to an item, if the shelf has it; returns whether it was so.
-    fn by_shelf(&mut self, below: Option<Shown>, item: usize) -> bool {
+    /// Follows a products of the page to an item, if the products has it; returns whether it was so.
+    fn by_shelf(&mut self, below: Option<ShownProducts>, item: usize) -> bool {
         let Some(shown) = below.filter(|_| self.person.chance.says(0.5)) else { return false };
         let Some(place) = shown.items.iter().position(|other| *other == item) else { return false };
         self.passes(2_000, 15_000);

@@ -9,8 +9,8 @@
 use bytes::Bytes;
 
 use super::{
+    chunks::Pieces,
     columns::Column,
-    pieces::Pieces,
     rows::{self, Reader, RowError},
 };
 use crate::model::Position;

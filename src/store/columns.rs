@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::BufMut as _;
 
 use super::{
-    pieces::Pieces,
+    chunks::Pieces,
     rows::{self, Reader, RowError},
 };
 

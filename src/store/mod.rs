@@ -16,6 +16,7 @@
 //! ```
 
 mod block;
+mod chunks;
 mod columns;
 mod condition;
 mod error;
@@ -25,7 +26,6 @@ mod inspect;
 mod installation;
 mod migrate;
 mod parts;
-mod pieces;
 mod privacy;
 mod proof;
 pub mod read;

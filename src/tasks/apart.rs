@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{Lost, patient::stepping_back};
+use super::{Lost, low_priority::stepping_back};
 
 /// As far as the warehouse's engine steps back by default: a person waits for such work, but visitors go first.
 const NICENESS: i32 = 10;

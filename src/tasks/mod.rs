@@ -3,19 +3,19 @@
 mod apart;
 mod contained;
 mod detached;
-mod patient;
-mod relay;
+mod low_priority;
 mod supervisor;
+mod wake_batch;
 
 use std::{future::Future, time::Duration};
 
 pub use apart::apart;
 pub use contained::contained;
 pub use detached::Detached;
-pub use patient::{Lost, patiently};
-pub use relay::{Crowd, relay};
+pub use low_priority::{Lost, run_low_priority};
 pub use supervisor::{Ended, Supervision, Tasks, panic_message};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
+pub use wake_batch::{WakerSet, relay};
 
 /// Tells a task when to stop.
 #[derive(Debug, Clone)]

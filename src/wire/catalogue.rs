@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::item::ItemBody;
 use crate::model::{
-    ShelfRules,
+    MerchandisingRules,
     feed::{FeedOutcome, FeedSettings, FeedState},
 };
 
@@ -22,11 +22,11 @@ pub struct ItemPage {
 
 /// Rules for shelves of recommended items.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub struct ShelfRulesBody {
+pub struct MerchandisingRulesBody {
     /// Those of the whole site.
-    pub site: ShelfRules,
+    pub site: MerchandisingRules,
     /// What holds for single slots on top of them.
-    pub slots: BTreeMap<String, ShelfRules>,
+    pub slots: BTreeMap<String, MerchandisingRules>,
 }
 
 /// What became of an upsert of items.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::model::{Currency, FlawKind, Item, ItemFlaw, Timestamp};
+use crate::model::{Currency, Item, ItemIssue, ItemIssueKind, Timestamp};
 
 /// One item. Further keys are kept as attributes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -73,37 +73,39 @@ const LANGUAGE_MAX: usize = 35;
 
 impl ItemBody {
     /// Reads one item from its JSON.
-    pub fn read(json: &[u8]) -> Result<Self, ItemFlaw> {
-        serde_json::from_slice(json).map_err(|error| FlawKind::Unreadable.because(error.to_string()))
+    pub fn read(json: &[u8]) -> Result<Self, ItemIssue> {
+        serde_json::from_slice(json).map_err(|error| ItemIssueKind::Unreadable.because(error.to_string()))
     }
 
     /// The same of a value.
-    pub fn of(value: Value) -> Result<Self, ItemFlaw> {
-        serde_json::from_value(value).map_err(|error| FlawKind::Unreadable.because(error.to_string()))
+    pub fn of(value: Value) -> Result<Self, ItemIssue> {
+        serde_json::from_value(value).map_err(|error| ItemIssueKind::Unreadable.because(error.to_string()))
     }
 
     /// Checks and bounds it. The flaw's message is one line for the shop's engineer.
-    pub fn check(self) -> Result<Item, ItemFlaw> {
+    pub fn check(self) -> Result<Item, ItemIssue> {
         if self.id.is_empty() || self.id.len() > 100 || self.id.chars().any(char::is_control) {
-            return Err(FlawKind::Id.because("`id` must have 1 to 100 bytes and no control characters"));
+            return Err(ItemIssueKind::Id.because("`id` must have 1 to 100 bytes and no control characters"));
         }
         self.check_texts()?;
         self.check_lists()?;
         if self.price_minor < 0 {
-            return Err(FlawKind::Price.because(format!("`price_minor` of item {:?} is less than nothing", self.id)));
+            return Err(
+                ItemIssueKind::Price.because(format!("`price_minor` of item {:?} is less than nothing", self.id))
+            );
         }
         for name in ["price", "sale_price"] {
             if self.price_minor == 0 && self.attributes.contains_key(name) {
                 let message =
                     format!("item {:?} has `{name}`; send `price_minor` and `currency`, or import a file", self.id);
-                return Err(FlawKind::Price.because(message));
+                return Err(ItemIssueKind::Price.because(message));
             }
         }
         let currency = if self.currency.is_empty() {
             Currency::NONE
         } else {
             Currency::parse(&self.currency).ok_or_else(|| {
-                FlawKind::Currency.because(format!("`currency` of item {:?} is no ISO 4217 code", self.id))
+                ItemIssueKind::Currency.because(format!("`currency` of item {:?} is no ISO 4217 code", self.id))
             })?
         };
         Ok(Item {
@@ -125,7 +127,7 @@ impl ItemBody {
         })
     }
 
-    fn check_texts(&self) -> Result<(), ItemFlaw> {
+    fn check_texts(&self) -> Result<(), ItemIssue> {
         let texts = [
             ("title", &self.title),
             ("url", &self.url),
@@ -137,26 +139,26 @@ impl ItemBody {
         for (name, text) in texts.into_iter().chain(titles) {
             if text.len() > TEXT_MAX {
                 let message = format!("`{name}` of item {:?} is longer than {TEXT_MAX} bytes", self.id);
-                return Err(FlawKind::TextTooLong.because(message));
+                return Err(ItemIssueKind::TextTooLong.because(message));
             }
         }
         for (name, address) in [("url", &self.url), ("image", &self.image)] {
             if !is_safe_address(address) {
                 let message = format!("`{name}` of item {:?} must be an http, https or relative address", self.id);
-                return Err(FlawKind::Address.because(message));
+                return Err(ItemIssueKind::Address.because(message));
             }
         }
         let spoken = (!self.language.is_empty()).then_some(&self.language).into_iter().chain(self.titles.keys());
         for tag in spoken {
             if !is_language_tag(tag) {
                 let message = format!("item {:?} names a language by no tag such as `fa` or `en-GB`", self.id);
-                return Err(FlawKind::Language.because(message));
+                return Err(ItemIssueKind::Language.because(message));
             }
         }
         Ok(())
     }
 
-    fn check_lists(&self) -> Result<(), ItemFlaw> {
+    fn check_lists(&self) -> Result<(), ItemIssue> {
         let lists_fit = [&self.categories, &self.tags]
             .iter()
             .all(|list| list.len() <= LIST_MAX && list.iter().all(|text| text.len() <= LIST_TEXT_MAX));
@@ -166,7 +168,7 @@ impl ItemBody {
             return Ok(());
         }
         let message = format!("item {:?} has too many or too long categories, tags, titles or attributes", self.id);
-        Err(FlawKind::TooMuch.because(message))
+        Err(ItemIssueKind::TooMuch.because(message))
     }
 }
 
@@ -238,22 +240,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_item_is_refused_with_its_reason() {
-        let check = |json: &str, kind: FlawKind| {
+        let check = |json: &str, kind: ItemIssueKind| {
             let flaw = ItemBody::read(json.as_bytes()).and_then(ItemBody::check).unwrap_err();
             assert_eq!(flaw.kind, kind, "{json}: {flaw}");
             assert!(!flaw.message.contains('\n'));
         };
-        check("{}", FlawKind::Unreadable);
-        check(r#"{"id":"a","price_minor":12.5}"#, FlawKind::Unreadable);
-        check(r#"{"id":""}"#, FlawKind::Id);
-        check(r#"{"id":"a\u0007"}"#, FlawKind::Id);
-        check(r#"{"id":"a","url":"javascript:1"}"#, FlawKind::Address);
-        check(r#"{"id":"a","price_minor":-1}"#, FlawKind::Price);
-        check(r#"{"id":"a","currency":"euro"}"#, FlawKind::Currency);
-        check(r#"{"id":"a","language":"<script>"}"#, FlawKind::Language);
-        check(r#"{"id":"a","titles":{"1":"x"}}"#, FlawKind::Language);
-        check(&format!(r#"{{"id":"a","title":"{}"}}"#, "x".repeat(2001)), FlawKind::TextTooLong);
-        check(&format!(r#"{{"id":"a","tags":["{}"]}}"#, "x".repeat(201)), FlawKind::TooMuch);
-        check(&format!(r#"{{"id":"a","notes":"{}"}}"#, "x".repeat(40_000)), FlawKind::TooMuch);
+        check("{}", ItemIssueKind::Unreadable);
+        check(r#"{"id":"a","price_minor":12.5}"#, ItemIssueKind::Unreadable);
+        check(r#"{"id":""}"#, ItemIssueKind::Id);
+        check(r#"{"id":"a\u0007"}"#, ItemIssueKind::Id);
+        check(r#"{"id":"a","url":"javascript:1"}"#, ItemIssueKind::Address);
+        check(r#"{"id":"a","price_minor":-1}"#, ItemIssueKind::Price);
+        check(r#"{"id":"a","currency":"euro"}"#, ItemIssueKind::Currency);
+        check(r#"{"id":"a","language":"<script>"}"#, ItemIssueKind::Language);
+        check(r#"{"id":"a","titles":{"1":"x"}}"#, ItemIssueKind::Language);
+        check(&format!(r#"{{"id":"a","title":"{}"}}"#, "x".repeat(2001)), ItemIssueKind::TextTooLong);
+        check(&format!(r#"{{"id":"a","tags":["{}"]}}"#, "x".repeat(201)), ItemIssueKind::TooMuch);
+        check(&format!(r#"{{"id":"a","notes":"{}"}}"#, "x".repeat(40_000)), ItemIssueKind::TooMuch);
     }
 }

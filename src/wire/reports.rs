@@ -2,13 +2,13 @@
 //!
 //! Questions refuse unknown keys; `timezone` absent is the site's. Periods include `from` and exclude `to`.
 
-mod flaws;
+mod data_quality;
 mod funnel;
 mod list;
 mod recommendations;
 mod visitor;
 
-pub use flaws::*;
+pub use data_quality::*;
 pub use funnel::*;
 pub use list::*;
 pub use recommendations::*;

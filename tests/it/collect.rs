@@ -1,4 +1,4 @@
-//! Events at the doors: taken once, enriched, stored; robots and copies counted.
+//! Events at the state: taken once, enriched, stored; robots and copies counted.
 
 use ashna::{clock, control::Scope};
 use reqwest::Method;

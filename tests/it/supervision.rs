@@ -15,7 +15,7 @@ use ashna::{
     control::{Control, NewSite, Scope},
     dedup::Dedup,
     geo::Geo,
-    ingest::{Consent, Hints, Identity, Origin, Seal, Sender},
+    ingest::{Consent, Hints, Identity, Origin, Sender, TokenSigner},
     journal::Journal,
     learn::Learn,
     model::{SiteId, VisitorId},
@@ -68,8 +68,8 @@ async fn an_edit_goes_on_when_its_client_hangs_up() {
         hangs_up_after(&app, &key, "POST", &path, &offer).await;
     }
     app.edits_end().await;
-    let stored = app.doors().catalog.offers(app.site.id).await.unwrap().len();
-    let shown = app.doors().catalog.site(app.site.id).unwrap().offers.len();
+    let stored = app.state().catalog.offers(app.site.id).await.unwrap().len();
+    let shown = app.state().catalog.site(app.site.id).unwrap().offers.len();
     assert!(stored > 0, "at least one of them was begun");
     assert_eq!(shown, stored, "visitors see what is stored");
     assert_eq!(audited(&app, "add offer").await, i64::try_from(stored).unwrap(), "and each is noted");
@@ -102,7 +102,7 @@ async fn edits_at_once_of_different_settings_of_one_site_all_survive() {
     }
     editing.join_all().await;
     let stored = Control::open(app.data_dir()).await.unwrap().site(app.site.id).await.unwrap().unwrap();
-    let shown = app.doors().catalog.site(app.site.id).unwrap();
+    let shown = app.state().catalog.site(app.site.id).unwrap();
     for site in [&stored, &*shown.site] {
         assert_eq!((site.name.as_str(), site.timezone.as_str()), ("Renamed", "Asia/Tehran"));
         assert_eq!((site.visitors.session_minutes, site.honour_gpc), (Some(45), false));
@@ -121,7 +121,7 @@ async fn an_edit_begins_from_what_is_stored_and_not_from_what_is_shown() {
     site.timezone = "Asia/Tehran".into();
     assert!(control.update_site(&site).await.unwrap());
     app.changes_site(json!({ "name": "Renamed" })).await;
-    let shown = app.doors().catalog.site(app.site.id).unwrap();
+    let shown = app.state().catalog.site(app.site.id).unwrap();
     assert_eq!((shown.site.name.as_str(), shown.site.timezone.as_str()), ("Renamed", "Asia/Tehran"));
     assert!(control.site(SiteId(999)).await.unwrap().is_none());
     app.finish().await;
@@ -243,7 +243,7 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
         dedup,
         (Arc::clone(&profiles), Arc::new(learn)),
         Arc::new(Geo::open(None).unwrap()),
-        (Arc::new(Salts::open(dir.path(), clock::now())), Seal::new("secret")),
+        (Arc::new(Salts::open(dir.path(), clock::now())), TokenSigner::new("secret")),
         Arc::clone(&metrics),
     );
     let visitor = VisitorId(7);

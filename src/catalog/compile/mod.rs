@@ -4,18 +4,18 @@
 //! Example: `{"field":"visit","op":"gte","value":3}` is refused with "unknown field `visit`; known
 //! are visits, pageviews, …".
 
-mod shelf;
+mod merchandising;
 mod values;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub use merchandising::compile_shelves;
 use serde_json::Value;
-pub use shelf::compile_shelves;
 
 use self::values::{flag_test, number_test, text_test, trait_test};
 use super::{
     condition::{Condition, NumberField, SetField, TextField},
-    shelf::ShelfPlans,
+    merchandising::CompiledRules,
     snapshot::{CompiledOffer, Items, Model, Recommend, SiteSnapshot},
 };
 use crate::{
@@ -66,7 +66,7 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
     }
     let offers: HashMap<_, _> = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
     let settings_version = TrackerSettings::version(&site);
-    let shelves = Arc::new(ShelfPlans::default());
+    let shelves = Arc::new(CompiledRules::default());
     Ok(SiteSnapshot { site, settings_version: settings_version.into(), items, offers: Arc::new(offers), shelves })
 }
 

@@ -95,7 +95,7 @@ fn open(decision: &Decision) -> impl Iterator<Item = (usize, &str)> {
 
 /// What a log of so many visitors tells of the usual model alone with nothing tried: clicks a view, summed over
 /// items by their propensities, and the share of clicked views, by the report's estimates.
-fn estimates(shop: &Shop, dice: &mut Dice, from: u64, visitors: u64) -> (Interval, [Interval; 3]) {
+fn estimates(shop: &Shop, dice: &mut Seed, from: u64, visitors: u64) -> (Interval, [Interval; 3]) {
     let mut models: Vec<&str> = vec!["auto"];
     let (mut clicks, mut rows) = (Moments::default(), Vec::new());
     for visitor in from..from + visitors {
@@ -141,7 +141,7 @@ fn beside_pins_too_intervals_hold_the_truth_as_often_as_they_say() {
     let mut mean = 0.0;
     for log in 0..LOGS {
         // Not a multiple of the step of the dice: the logs would be one, shifted.
-        let mut dice = Dice(log.wrapping_mul(0xd134_2543_de82_ef95));
+        let mut dice = Seed(log.wrapping_mul(0xd134_2543_de82_ef95));
         let (items, [ips, snips, robust]) = estimates(&shop, &mut dice, log * VISITORS, VISITORS);
         mean += items.value / LOGS as f64;
         let told = [(items, clicks), (ips, clicked), (snips, clicked), (robust, clicked)];

@@ -36,7 +36,7 @@ fn the_same_dice_give_the_same_answer_and_slots_differ() {
         assert_eq!(once, decide(&profile, exploring(dice, 0.5, 0.5, &shown)));
     }
     let tries = |dice: u64, slot: &str| {
-        Draw::new(Some(exploring(dice, 0.5, 0.5, &shown)), Arm::Named(Model::Auto), slot).tries_item
+        Draw::new(Some(exploring(dice, 0.5, 0.5, &shown)), RankingStrategy::Named(Model::Auto), slot).tries_item
     };
     assert!((0..64).any(|dice| tries(dice, "a-recs") != tries(dice, "b-recs")));
 }

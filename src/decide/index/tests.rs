@@ -36,7 +36,7 @@ fn what_came_since_is_numbered_on_and_counts_at_once() {
     let old = index();
     let mut new = old.clone();
     assert_eq!((new.number_or_new(&"b".into()), new.number_or_new(&"new".into())), ((1, false), (3, true)));
-    let news = |item, category: &str, popularity| News { item, category: category.into(), popularity };
+    let news = |item, category: &str, popularity| Delta { item, category: category.into(), popularity };
     let learned = Learned::new(Sessions::empty(0), &Arc::default());
     let new = new.grown(&[news(3, "X", 2.5), news(0, "X", 1.0)], learned);
     assert_eq!(new.trending(), [1, 3, 0, 2]);

@@ -3,8 +3,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 
 use crate::{
-    http::{caller::Caller, error::ApiError, extract::JsonBody, state::Doors},
-    wire::people::{CodeBody, PasswordAndCode, PasswordBody, PasswordChange, RecoveryCodes, TwoFactorBegun},
+    http::{caller::Caller, error::ApiError, extract::JsonBody, state::AppState},
+    wire::users::{CodeBody, PasswordAndCode, PasswordBody, PasswordChange, RecoveryCodes, TwoFactorBegun},
 };
 
 /// Changes the caller's password; their other logins end.
@@ -12,12 +12,12 @@ use crate::{
     responses((status = 204), (status = 401, description = "`bad_credentials`: the present password is wrong"),
         (status = 422, description = "the new password cannot be taken")))]
 pub async fn change_password(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, ApiError> {
     let session = caller.person()?;
-    doors.access.change_password(&session.user, session.login, &body.current, &body.new).await?;
+    state.access.change_password(&session.user, session.login, &body.current, &body.new).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -25,11 +25,11 @@ pub async fn change_password(
 #[utoipa::path(post, path = "/api/v1/session/two-factor", tag = "session", request_body = PasswordBody,
     responses((status = 200, body = TwoFactorBegun), (status = 409, description = "it is on already")))]
 pub async fn begin_two_factor(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     JsonBody(body): JsonBody<PasswordBody>,
 ) -> Result<Json<TwoFactorBegun>, ApiError> {
-    let begun = doors.access.begin_two_factor(&caller.person()?.user, &body.password).await?;
+    let begun = state.access.begin_two_factor(&caller.person()?.user, &body.password).await?;
     Ok(Json(TwoFactorBegun { secret: begun.secret, otpauth_url: begun.address }))
 }
 
@@ -38,11 +38,11 @@ pub async fn begin_two_factor(
     responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_code`"),
         (status = 409, description = "it was not begun, or is on already")))]
 pub async fn confirm_two_factor(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     JsonBody(body): JsonBody<CodeBody>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
-    let recovery_codes = doors.access.confirm_two_factor(&caller.person()?.user, &body.code).await?;
+    let recovery_codes = state.access.confirm_two_factor(&caller.person()?.user, &body.code).await?;
     Ok(Json(RecoveryCodes { recovery_codes }))
 }
 
@@ -51,11 +51,11 @@ pub async fn confirm_two_factor(
     responses((status = 204), (status = 401, description = "`bad_credentials` or `bad_code`"),
         (status = 409, description = "it is off")))]
 pub async fn end_two_factor(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     JsonBody(body): JsonBody<PasswordAndCode>,
 ) -> Result<StatusCode, ApiError> {
-    doors.access.end_two_factor(&caller.person()?.user, &body.password, &body.code).await?;
+    state.access.end_two_factor(&caller.person()?.user, &body.password, &body.code).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -64,11 +64,11 @@ pub async fn end_two_factor(
     responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_credentials` or `bad_code`"),
         (status = 409, description = "the second factor is off")))]
 pub async fn recovery_codes(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     JsonBody(body): JsonBody<PasswordAndCode>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
-    let access = &doors.access;
+    let access = &state.access;
     let recovery_codes = access.new_recovery_codes(&caller.person()?.user, &body.password, &body.code).await?;
     Ok(Json(RecoveryCodes { recovery_codes }))
 }

@@ -8,10 +8,10 @@ use crate::{
         caller::Caller,
         error::ApiError,
         extract::{Query, SitePath},
-        state::Doors,
+        state::AppState,
     },
     model::SiteId,
-    wire::people::AuditBody,
+    wire::users::AuditBody,
 };
 
 /// Which entries.
@@ -42,12 +42,12 @@ pub struct Part {
 /// Who did what, the newest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(Which), responses((status = 200, body = AuditBody)))]
 pub async fn all(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<AuditBody>, ApiError> {
     caller.may_own()?;
-    let page = doors.access.audit_page(which.site.map(SiteId), which.before, which.limit).await?;
+    let page = state.access.audit_page(which.site.map(SiteId), which.before, which.limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -55,12 +55,12 @@ pub async fn all(
 #[utoipa::path(get, path = "/api/v1/sites/{site}/audit", tag = "audit", params(("site" = u32, Path), Part),
     responses((status = 200, body = AuditBody)))]
 pub async fn of_site(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     Query(part): Query<Part>,
 ) -> Result<Json<AuditBody>, ApiError> {
     caller.may_read(id)?;
     caller.may_own()?;
-    Ok(Json(doors.access.audit_page(Some(id), part.before, part.limit).await?.into()))
+    Ok(Json(state.access.audit_page(Some(id), part.before, part.limit).await?.into()))
 }

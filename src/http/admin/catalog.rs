@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    catalog::{Page, Search, Shown},
+    catalog::{Page, Publish, Search},
     http::{
         body,
         caller::Caller,
         error::ApiError,
         extract::{JsonBody, Path, Query, SitePath},
-        state::Doors,
+        state::AppState,
     },
-    model::{ItemFlaw, Offer},
+    model::{ItemIssue, Offer},
     wire::{
         catalogue::{ItemPage, RejectedLine, UpsertAnswer},
         item::ItemBody,
@@ -42,7 +42,7 @@ pub struct ItemQuery {
 #[utoipa::path(get, path = "/api/v1/sites/{site}/items", tag = "catalogue",
     params(("site" = u32, Path), ItemQuery), responses((status = 200, body = ItemPage)))]
 pub async fn items(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     Query(query): Query<ItemQuery>,
@@ -50,7 +50,7 @@ pub async fn items(
     caller.may_read(id)?;
     let limit = query.limit.unwrap_or(100).min(1000);
     let search = Search { text: query.search, offset: query.offset, limit };
-    let Page { items, total } = doors.catalog.items_page(id, search, |item| ItemBody::from(item)).await?;
+    let Page { items, total } = state.catalog.items_page(id, search, |item| ItemBody::from(item)).await?;
     Ok(Json(ItemPage { items, total }))
 }
 
@@ -58,17 +58,17 @@ pub async fn items(
 #[utoipa::path(post, path = "/api/v1/sites/{site}/items", tag = "catalogue", params(("site" = u32, Path)),
     request_body = Vec<ItemBody>, responses((status = 200, body = UpsertAnswer)))]
 pub async fn put_items(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     request: Request,
 ) -> Result<Json<UpsertAnswer>, ApiError> {
     caller.may_serve(id)?;
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
+    let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
     let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
-    let done = doors.catalog.put_items(Some(&caller.name()), id, items, Shown::AtOnce).await?;
-    let line_of = |(place, flaw): (usize, ItemFlaw)| RejectedLine {
+    let done = state.catalog.put_items(Some(&caller.name()), id, items, Publish::Now).await?;
+    let line_of = |(place, flaw): (usize, ItemIssue)| RejectedLine {
         line: lines[place - 1],
         reason: flaw.kind.as_str(),
         message: flaw.message,
@@ -81,7 +81,7 @@ pub async fn put_items(
 }
 
 /// Items with the line each stands in, or its place in the array, counted from 1.
-type Numbered = Vec<(usize, Result<ItemBody, ItemFlaw>)>;
+type Numbered = Vec<(usize, Result<ItemBody, ItemIssue>)>;
 
 fn read_items(bytes: &[u8]) -> Result<Numbered, ApiError> {
     let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be read: {e}"));
@@ -101,14 +101,14 @@ fn read_items(bytes: &[u8]) -> Result<Numbered, ApiError> {
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/items/{item}", tag = "catalogue",
     params(("site" = u32, Path), ("item" = String, Path)), responses((status = 204)))]
 pub async fn delete_item(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_serve(id)?;
     let Path((_, name)) = path;
-    let existed = doors.catalog.delete_item(&caller.name(), id, &name).await?;
+    let existed = state.catalog.delete_item(&caller.name(), id, &name).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
@@ -116,12 +116,12 @@ pub async fn delete_item(
 #[utoipa::path(get, path = "/api/v1/sites/{site}/offers", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 200, body = Vec<Offer>)))]
 pub async fn offers(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<Vec<Offer>>, ApiError> {
     caller.may_read(id)?;
-    Ok(Json(doors.catalog.offers(id).await?))
+    Ok(Json(state.catalog.offers(id).await?))
 }
 
 /// Adds an offer.
@@ -129,13 +129,13 @@ pub async fn offers(
     request_body = Offer, responses((status = 201, body = Offer), (status = 409, description = "there is an offer by that id"),
         (status = 422, description = "a rule cannot be used")))]
 pub async fn add_offer(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     JsonBody(offer): JsonBody<Offer>,
 ) -> Result<(StatusCode, Json<Offer>), ApiError> {
     caller.may_edit(id)?;
-    doors.catalog.add_offer(&caller.name(), id, offer.clone()).await?;
+    state.catalog.add_offer(&caller.name(), id, offer.clone()).await?;
     Ok((StatusCode::CREATED, Json(offer)))
 }
 
@@ -143,7 +143,7 @@ pub async fn add_offer(
 #[utoipa::path(put, path = "/api/v1/sites/{site}/offers/{offer}", tag = "catalogue",
     params(("site" = u32, Path), ("offer" = String, Path)), request_body = Offer, responses((status = 200, body = Offer)))]
 pub async fn put_offer(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
@@ -154,7 +154,7 @@ pub async fn put_offer(
     if offer.id != name {
         return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
     }
-    doors.catalog.put_offer(&caller.name(), id, offer.clone()).await?;
+    state.catalog.put_offer(&caller.name(), id, offer.clone()).await?;
     Ok(Json(offer))
 }
 
@@ -162,13 +162,13 @@ pub async fn put_offer(
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/offers/{offer}", tag = "catalogue",
     params(("site" = u32, Path), ("offer" = String, Path)), responses((status = 204)))]
 pub async fn delete_offer(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
     let Path((_, name)) = path;
-    let existed = doors.catalog.delete_offer(&caller.name(), id, &name).await?;
+    let existed = state.catalog.delete_offer(&caller.name(), id, &name).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }

@@ -15,7 +15,7 @@ use crate::{
         caller::Caller,
         error::ApiError,
         extract::{JsonBody, OptionalJsonBody, SitePath},
-        state::Doors,
+        state::AppState,
     },
     import::{
         Counts,
@@ -29,14 +29,14 @@ use crate::{
 #[utoipa::path(post, path = "/api/v1/sites/{site}/items/import", tag = "catalogue", params(("site" = u32, Path)),
     request_body = String, responses((status = 200, body = Counts), (status = 422, description = "no file of items")))]
 pub async fn import(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     request: Request,
 ) -> Result<Json<Counts>, ApiError> {
     caller.may_edit(id)?;
-    let site = doors.catalog.site(id)?;
-    let limits = doors.feeds.limits();
+    let site = state.catalog.site(id)?;
+    let limits = state.feeds.limits();
     let setting = Setting { currency: site.site.currency, now: clock::now(), bytes_max: limits.bytes_max };
     let (sender, receiver) = channel(16);
     let mut body = request.into_body();
@@ -55,9 +55,9 @@ pub async fn import(
     let limit = std::time::Duration::from_millis(limits.timeout_ms);
     // Only receiving has a limit: what arrived is stored to its end, in pieces, and the rest is not there.
     let in_time = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
-    let (sent, taken) = tokio::join!(in_time, items::take(&doors.catalog, id, Pieces::from(receiver), setting));
+    let (sent, taken) = tokio::join!(in_time, items::take(&state.catalog, id, Pieces::from(receiver), setting));
     let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
-    doors.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
+    state.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
     sent?;
     match taken.broken {
         Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were taken", taken.counts.read))),
@@ -69,13 +69,13 @@ pub async fn import(
 #[utoipa::path(get, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 200, body = FeedAnswer)))]
 pub async fn feed(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<FeedAnswer>, ApiError> {
     caller.may_read(id)?;
     Ok(Json(
-        doors
+        state
             .feeds
             .of(id)
             .await?
@@ -87,26 +87,26 @@ pub async fn feed(
 #[utoipa::path(put, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
     request_body = FeedSettings, responses((status = 200, body = FeedAnswer)))]
 pub async fn put_feed(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     JsonBody(settings): JsonBody<FeedSettings>,
 ) -> Result<Json<FeedAnswer>, ApiError> {
     caller.may_edit(id)?;
-    doors.feeds.put(&caller.name(), id, &settings).await?;
-    feed(State(doors), caller, SitePath(id)).await
+    state.feeds.put(&caller.name(), id, &settings).await?;
+    feed(State(state), caller, SitePath(id)).await
 }
 
 /// Forgets the feed; its items stay.
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 204)))]
 pub async fn delete_feed(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
-    let existed = doors.feeds.delete(&caller.name(), id).await?;
+    let existed = state.feeds.delete(&caller.name(), id).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
@@ -114,13 +114,13 @@ pub async fn delete_feed(
 #[utoipa::path(post, path = "/api/v1/sites/{site}/feed/visit", tag = "catalogue", params(("site" = u32, Path)),
     request_body = FeedVisit, responses((status = 202)))]
 pub async fn visit_feed(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     OptionalJsonBody(visit): OptionalJsonBody<FeedVisit>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
     let request = if visit.confirm { FeedRequest::Confirm } else { FeedRequest::Fetch };
-    let existed = doors.feeds.request(&caller.name(), id, request).await?;
+    let existed = state.feeds.request(&caller.name(), id, request).await?;
     if existed { Ok(StatusCode::ACCEPTED) } else { Err(ApiError::NotFound) }
 }

@@ -8,7 +8,7 @@ use crate::{
         caller::Caller,
         error::ApiError,
         extract::{JsonBody, Path, SitePath},
-        state::Doors,
+        state::AppState,
     },
     model::Timestamp,
     wire::admin::{FunnelBody, NewFunnel},
@@ -20,12 +20,12 @@ const QUESTION_BYTES_MAX: usize = 64 * 1024;
 #[utoipa::path(get, path = "/api/v1/sites/{site}/funnels", tag = "reports", params(("site" = u32, Path)),
     responses((status = 200, body = Vec<FunnelBody>)))]
 pub async fn list(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<Vec<FunnelBody>>, ApiError> {
     caller.may_read(id)?;
-    let rows = doors.control.funnels(id).await?;
+    let rows = state.control.funnels(id).await?;
     let read = |row: crate::control::FunnelRow| FunnelBody {
         id: row.id,
         name: row.name,
@@ -39,14 +39,14 @@ pub async fn list(
 #[utoipa::path(post, path = "/api/v1/sites/{site}/funnels", tag = "reports", params(("site" = u32, Path)),
     request_body = NewFunnel, responses((status = 201, body = FunnelBody)))]
 pub async fn add(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(site): SitePath,
     JsonBody(body): JsonBody<NewFunnel>,
 ) -> Result<(StatusCode, Json<FunnelBody>), ApiError> {
     caller.may_edit(site)?;
     let question = checked(&body)?;
-    let id = doors.catalog.add_funnel(&caller.name(), site, body.name.trim(), &question).await?;
+    let id = state.catalog.add_funnel(&caller.name(), site, body.name.trim(), &question).await?;
     Ok((StatusCode::CREATED, Json(shown(id, body))))
 }
 
@@ -55,7 +55,7 @@ pub async fn add(
     params(("site" = u32, Path), ("funnel" = i64, Path)), request_body = NewFunnel,
     responses((status = 200, body = FunnelBody)))]
 pub async fn change(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(site): SitePath,
     path: Path<(u32, i64)>,
@@ -64,7 +64,7 @@ pub async fn change(
     caller.may_edit(site)?;
     let Path((_, funnel)) = path;
     let question = checked(&body)?;
-    if !doors.catalog.change_funnel(&caller.name(), site, funnel, body.name.trim(), &question).await? {
+    if !state.catalog.change_funnel(&caller.name(), site, funnel, body.name.trim(), &question).await? {
         return Err(ApiError::NotFound);
     }
     Ok(Json(shown(funnel, body)))
@@ -74,14 +74,14 @@ pub async fn change(
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/funnels/{funnel}", tag = "reports",
     params(("site" = u32, Path), ("funnel" = i64, Path)), responses((status = 204)))]
 pub async fn delete(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(site): SitePath,
     path: Path<(u32, i64)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(site)?;
     let Path((_, funnel)) = path;
-    let existed = doors.catalog.delete_funnel(&caller.name(), site, funnel).await?;
+    let existed = state.catalog.delete_funnel(&caller.name(), site, funnel).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 

@@ -8,29 +8,29 @@ use crate::{
         caller::Caller,
         error::ApiError,
         extract::{JsonBody, Path, SitePath},
-        state::Doors,
+        state::AppState,
     },
     model::Timestamp,
-    wire::people::{KeyMade, KeysBody, NewKey},
+    wire::users::{KeyMade, KeysBody, NewKey},
 };
 
 /// The keys of a site, for owners and its `admin` keys.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/keys", tag = "keys", params(("site" = u32, Path)),
     responses((status = 200, body = KeysBody)))]
 pub async fn list(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<KeysBody>, ApiError> {
     caller.may_administer(id)?;
-    Ok(Json(KeysBody { keys: doors.access.keys(id).iter().map(Into::into).collect() }))
+    Ok(Json(KeysBody { keys: state.access.keys(id).iter().map(Into::into).collect() }))
 }
 
 /// Makes a program's key; it is shown this once.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/keys", tag = "keys", params(("site" = u32, Path)),
     request_body = NewKey, responses((status = 201, body = KeyMade)))]
 pub async fn add(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     JsonBody(body): JsonBody<NewKey>,
@@ -46,7 +46,7 @@ pub async fn add(
                 .ok_or_else(|| ApiError::Invalid("`expires_at` must be a moment such as 2027-01-31T00:00:00Z".into()))
         })
         .transpose()?;
-    let made = doors.access.add_key(&caller.name(), id, scope, &body.name, expires_at).await?;
+    let made = state.access.add_key(&caller.name(), id, scope, &body.name, expires_at).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -54,13 +54,13 @@ pub async fn add(
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/keys/{key}", tag = "keys",
     params(("site" = u32, Path), ("key" = i64, Path)), responses((status = 204)))]
 pub async fn revoke(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, i64)>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_administer(id)?;
     let Path((_, key)) = path;
-    doors.access.revoke_key(&caller.name(), id, key).await?;
+    state.access.revoke_key(&caller.name(), id, key).await?;
     Ok(StatusCode::NO_CONTENT)
 }

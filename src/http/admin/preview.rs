@@ -11,13 +11,13 @@ use crate::{
         decide,
         error::ApiError,
         extract::{JsonBody, SitePath},
-        state::Doors,
+        state::AppState,
     },
     model::VisitorId,
     personalize::Ask,
     wire::{
-        recommending::{PreviewAnswer, PreviewQuestion, SeenItem},
-        shown::decisions_within,
+        decided_items::decisions_within,
+        exploration::{PreviewAnswer, PreviewQuestion, SeenItem},
     },
 };
 
@@ -30,13 +30,13 @@ const TEXT_MAX: usize = 2000;
     params(("site" = u32, Path)), request_body = PreviewQuestion, responses((status = 200, body = PreviewAnswer),
         (status = 422, description = "the question must be mended")))]
 pub async fn preview(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     JsonBody(asked): JsonBody<PreviewQuestion>,
 ) -> Result<Json<PreviewAnswer>, ApiError> {
     caller.may_read(id)?;
-    let snapshot = doors.catalog.site(id)?;
+    let snapshot = state.catalog.site(id)?;
     bounded(&asked)?;
     let visitor = match asked.visitor.as_deref() {
         Some(text) => text
@@ -60,7 +60,7 @@ pub async fn preview(
         explain: true,
     };
     let viewed = asked.visitor.is_none().then_some(&asked.viewed[..]);
-    let (profile, answer) = doors.personalizer.preview(&ask, viewed).await;
+    let (profile, answer) = state.personalizer.preview(&ask, viewed).await;
     let seen = |item: &crate::model::ItemId| SeenItem {
         id: item.to_string(),
         title: snapshot.items.get(item).map(|known| known.title_in(&language).to_owned()),
@@ -69,7 +69,7 @@ pub async fn preview(
         recent: profile.recent_items.iter().take(ITEMS_MAX).map(|(item, _)| seen(item)).collect(),
         cart: profile.cart.iter().map(|(item, ..)| seen(item)).collect(),
         bought: profile.bought_items.iter().map(seen).collect(),
-        interests: doors.personalizer.affinities(&profile, &snapshot).into_iter().map(|(name, _)| name).collect(),
+        interests: state.personalizer.affinities(&profile, &snapshot).into_iter().map(|(name, _)| name).collect(),
         known: profile.events > 0,
         decisions: decisions_within(&decide::bodies(&snapshot, &answer, &language, true))
             .map_err(|error| ApiError::Internal(error.to_string()))?,

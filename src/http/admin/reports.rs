@@ -19,7 +19,7 @@ use crate::{
         error::ApiError,
         extract::{Path, Query, SitePath},
         flight::{ReportKey, Written},
-        state::Doors,
+        state::AppState,
     },
     model::SiteId,
     reports::{
@@ -58,7 +58,7 @@ pub struct Extent {
     responses((status = 200, body = ReportAnswer), (status = 422, description = "the question must be mended"),
         (status = 503, description = "the warehouse is starting, or too many reports are ahead: `Retry-After` says when")))]
 pub async fn report(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
@@ -68,33 +68,33 @@ pub async fn report(
     caller.may_read(id)?;
     let Path((_, name)) = path;
     let (parts, stream) = request.into_parts();
-    let bytes = body::read(stream, &parts.headers, &doors.server, &doors.bodies).await?;
+    let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
     if caller.is_masked() {
         asks_for_nobody(&bytes)?;
     }
-    let snapshot = doors.catalog.site(id)?;
+    let snapshot = state.catalog.site(id)?;
     let as_csv = match format.format.as_deref() {
         None | Some("json") => false,
         Some("csv") => true,
         Some(_) => return Err(ApiError::Unreadable("`format` must be csv or json".into())),
     };
     if name == "quality" {
-        let journal = caller.may_see_service(&doors.catalog.snapshot()).then(|| (doors.delivery)());
-        return Ok(table(as_csv, &name, &quality(&doors, snapshot.site.id, journal))?.into_response());
+        let journal = caller.may_see_service(&state.catalog.snapshot()).then(|| (state.delivery)());
+        return Ok(table(as_csv, &name, &quality(&state, snapshot.site.id, journal))?.into_response());
     }
     let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
-    let (asking, reports) = (doors.clone(), doors.reports.asked_by(&caller.turn()));
+    let (asking, reports) = (state.clone(), state.reports.asked_by(&caller.turn()));
     // A page that is open twice, or by two, is worked out once.
     let work = async move { answer(&asking, &reports, &snapshot, &name, as_csv, &bytes).await };
-    let (answer, is_shared) = doors.report_flights.join(key, || work.boxed());
+    let (answer, is_shared) = state.report_flights.join(key, || work.boxed());
     if is_shared {
-        doors.metrics.reports.shared.inc();
+        state.metrics.reports.shared.inc();
     }
     Ok(answer.await?.into_response())
 }
 
 async fn answer(
-    doors: &Doors,
+    state: &AppState,
     reports: &Reports,
     snapshot: &SiteSnapshot,
     name: &str,
@@ -113,7 +113,7 @@ async fn answer(
             table(as_csv, name, &reports.realtime(site, now).await?)
         }
         "recommendations" => {
-            let (items, _) = doors.personalizer.shares(&snapshot.site);
+            let (items, _) = state.personalizer.shares(&snapshot.site);
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
@@ -126,21 +126,21 @@ async fn answer(
 #[utoipa::path(get, path = "/api/v1/sites/{site}/schema", tag = "reports", params(("site" = u32, Path), Extent),
     responses((status = 200, body = Schema)))]
 pub async fn schema(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     Query(extent): Query<Extent>,
 ) -> Result<Json<Schema>, ApiError> {
     caller.may_read(id)?;
-    let site = doors.catalog.site(id)?;
-    Ok(Json(doors.reports.asked_by(&caller.turn()).schema(&site.site, extent.days, clock::now()).await?))
+    let site = state.catalog.site(id)?;
+    Ok(Json(state.reports.asked_by(&caller.turn()).schema(&site.site, extent.days, clock::now()).await?))
 }
 
 /// Those who went no further than a step of a funnel, by the handle in the funnel's answer.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/reports/funnel/dropped/{handle}", tag = "reports",
     params(("site" = u32, Path), ("handle" = String, Path), Extent), responses((status = 200, body = Dropped)))]
 pub async fn dropped(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
@@ -148,7 +148,7 @@ pub async fn dropped(
 ) -> Result<Json<Dropped>, ApiError> {
     caller.may_read(id)?;
     let Path((_, handle)) = path;
-    let (site, reports) = (doors.catalog.site(id)?, doors.reports.asked_by(&caller.turn()));
+    let (site, reports) = (state.catalog.site(id)?, state.reports.asked_by(&caller.turn()));
     Ok(Json(reports.funnel_dropped(&site.site, &handle, extent.limit, clock::now()).await?))
 }
 
@@ -156,7 +156,7 @@ pub async fn dropped(
 #[utoipa::path(get, path = "/api/v1/sites/{site}/visitors/{visitor}", tag = "reports",
     params(("site" = u32, Path), ("visitor" = String, Path), Extent), responses((status = 200, body = VisitorBody)))]
 pub async fn visitor(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
@@ -165,10 +165,10 @@ pub async fn visitor(
     caller.may_read(id)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
-    let site = doors.catalog.site(id)?;
-    let history = doors.reports.asked_by(&caller.turn()).visitor(&site.site, visitor, extent.limit).await?;
-    let profile = doors.personalizer.profile(id, visitor).await;
-    Ok(Json(VisitorBody::new(history, &profile, doors.personalizer.affinities(&profile, &site))))
+    let site = state.catalog.site(id)?;
+    let history = state.reports.asked_by(&caller.turn()).visitor(&site.site, visitor, extent.limit).await?;
+    let profile = state.personalizer.profile(id, visitor).await;
+    Ok(Json(VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site))))
 }
 
 /// Refuses questions whose answers would be grouped by what is masked, or would confirm a guess at it.
@@ -215,12 +215,12 @@ fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<W
 }
 
 /// Both invariants, in figures: the site's since start, and the journal's over its whole life.
-fn quality(doors: &Doors, site: SiteId, journal: Option<JournalCounts>) -> Quality {
-    let outcome = doors.metrics.of_site(site);
+fn quality(state: &AppState, site: SiteId, journal: Option<JournalCounts>) -> Quality {
+    let outcome = state.metrics.of_site(site);
     let words =
         |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
     Quality {
-        since: doors.metrics.started().to_string(),
+        since: state.metrics.started().to_string(),
         received: outcome.received,
         kept: outcome.kept,
         dropped: words(outcome.dropped),

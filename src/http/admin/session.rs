@@ -18,36 +18,36 @@ use crate::{
         error::ApiError,
         extract::{JsonBody, Path, Query},
         login_cookies::{self, describe, logged_in, logged_out},
-        state::Doors,
+        state::AppState,
     },
     wire::{
         admin::{LoginBody, SessionBody, SetupBody, SetupState},
-        people::{LoggedOut, SessionEntry, SessionsBody},
+        users::{LoggedOut, SessionEntry, SessionsBody},
     },
 };
 
 /// Whether the first user has yet to be made.
 #[utoipa::path(get, path = "/api/v1/setup", tag = "session", responses((status = 200, body = SetupState)))]
-pub async fn setup_state(State(doors): State<Doors>) -> Result<Json<SetupState>, ApiError> {
-    Ok(Json(SetupState { needed: doors.access.setup_needed().await? }))
+pub async fn setup_state(State(state): State<AppState>) -> Result<Json<SetupState>, ApiError> {
+    Ok(Json(SetupState { needed: state.access.setup_needed().await? }))
 }
 
 /// Makes the first user with the token of the one-time link, and logs them in.
 #[utoipa::path(post, path = "/api/v1/setup", tag = "session", request_body = SetupBody,
     responses((status = 201, body = SessionBody), (status = 403, description = "the link is used up")))]
 pub async fn set_up(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<SetupBody>,
 ) -> Result<Response, ApiError> {
-    let client = login_cookies::client(&doors, peer, &headers);
-    let login = doors.access.set_up(body.token.expose_secret(), &body.email, &body.password, &client).await?;
+    let client = login_cookies::client(&state, peer, &headers);
+    let login = state.access.set_up(body.token.expose_secret(), &body.email, &body.password, &client).await?;
     if let Some(name) = body.site_name.filter(|name| !name.trim().is_empty()) {
         let origins: Vec<String> = body.origin.into_iter().filter(|o| !o.trim().is_empty()).collect();
-        doors.catalog.add_site(&body.email, &name, &origins, false).await?;
+        state.catalog.add_site(&body.email, &name, &origins, false).await?;
     }
-    logged_in(&doors, &headers, login, StatusCode::CREATED)
+    logged_in(&state, &headers, login, StatusCode::CREATED)
 }
 
 /// Logs in by password, and by a code where the account asks for one.
@@ -56,37 +56,37 @@ pub async fn set_up(
         (status = 401, description = "`bad_credentials`; `code_needed` when the password is right and a code is asked for; `bad_code`"),
         (status = 429, description = "too many failures"), (status = 503, description = "too many at once")))]
 pub async fn log_in(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Response, ApiError> {
-    let client = login_cookies::client(&doors, peer, &headers);
+    let client = login_cookies::client(&state, peer, &headers);
     let attempt = Attempt { email: &body.email, password: &body.password, code: body.code.as_ref() };
-    let login = doors.access.log_in(&attempt, &client).await?;
-    logged_in(&doors, &headers, login, StatusCode::OK)
+    let login = state.access.log_in(&attempt, &client).await?;
+    logged_in(&state, &headers, login, StatusCode::OK)
 }
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionBody)))]
-pub async fn session(State(doors): State<Doors>, caller: Caller) -> Result<Json<SessionBody>, ApiError> {
-    Ok(Json(describe(&doors, &caller.person()?.user)))
+pub async fn session(State(state): State<AppState>, caller: Caller) -> Result<Json<SessionBody>, ApiError> {
+    Ok(Json(describe(&state, &caller.person()?.user)))
 }
 
 /// Logs out.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204)))]
-pub async fn log_out(State(doors): State<Doors>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     for token in login_cookies::tokens(&headers) {
-        doors.access.log_out(&token).await?;
+        state.access.log_out(&token).await?;
     }
-    logged_out(&doors, &headers, StatusCode::NO_CONTENT)
+    logged_out(&state, &headers, StatusCode::NO_CONTENT)
 }
 
 /// The caller's own logins.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "session", responses((status = 200, body = SessionsBody)))]
-pub async fn sessions(State(doors): State<Doors>, caller: Caller) -> Result<Json<SessionsBody>, ApiError> {
+pub async fn sessions(State(state): State<AppState>, caller: Caller) -> Result<Json<SessionsBody>, ApiError> {
     let session = caller.person()?;
-    let logins = doors.access.logins(session.user.id).await?;
+    let logins = state.access.logins(session.user.id).await?;
     let entry = |login: crate::control::LoginRow| SessionEntry {
         id: login.id,
         created_at: login.created_at.to_string(),
@@ -103,11 +103,11 @@ pub async fn sessions(State(doors): State<Doors>, caller: Caller) -> Result<Json
 #[utoipa::path(delete, path = "/api/v1/sessions/{login}", tag = "session", params(("login" = i64, Path)),
     responses((status = 204)))]
 pub async fn end_one(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(login): Path<i64>,
 ) -> Result<StatusCode, ApiError> {
-    doors.access.end_login(&caller.person()?.user, login).await?;
+    state.access.end_login(&caller.person()?.user, login).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -123,11 +123,11 @@ pub struct Which {
 #[utoipa::path(delete, path = "/api/v1/sessions", tag = "session", params(Which),
     responses((status = 200, body = LoggedOut)))]
 pub async fn end_others(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<LoggedOut>, ApiError> {
     let session = caller.person()?;
     let keep = (!which.all).then_some(session.login);
-    Ok(Json(LoggedOut { ended: doors.access.end_logins(&session.user, keep).await? }))
+    Ok(Json(LoggedOut { ended: state.access.end_logins(&session.user, keep).await? }))
 }

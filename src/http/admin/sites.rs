@@ -9,7 +9,7 @@ use crate::{
         caller::Caller,
         error::ApiError,
         extract::{JsonBody, Query, SitePath},
-        state::Doors,
+        state::AppState,
     },
     wire::{
         admin::{NewSiteBody, SiteBody, SiteChange},
@@ -19,8 +19,8 @@ use crate::{
 
 /// The sites.
 #[utoipa::path(get, path = "/api/v1/sites", tag = "sites", responses((status = 200, body = Vec<SiteBody>)))]
-pub async fn list(State(doors): State<Doors>, caller: Caller) -> Json<Vec<SiteBody>> {
-    let snapshot = doors.catalog.snapshot();
+pub async fn list(State(state): State<AppState>, caller: Caller) -> Json<Vec<SiteBody>> {
+    let snapshot = state.catalog.snapshot();
     let visible = catalog::by_number(&snapshot).into_iter().filter(|s| caller.may_read(s.site.id).is_ok());
     Json(visible.map(|s| SiteBody::from(&*s.site)).collect())
 }
@@ -29,12 +29,12 @@ pub async fn list(State(doors): State<Doors>, caller: Caller) -> Json<Vec<SiteBo
 #[utoipa::path(post, path = "/api/v1/sites", tag = "sites", request_body = NewSiteBody,
     responses((status = 201, body = SiteBody)))]
 pub async fn add(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     JsonBody(body): JsonBody<NewSiteBody>,
 ) -> Result<(StatusCode, Json<SiteBody>), ApiError> {
     caller.may_own()?;
-    let site = doors.catalog.add_site(&caller.name(), &body.name, &body.origins, false).await?;
+    let site = state.catalog.add_site(&caller.name(), &body.name, &body.origins, false).await?;
     Ok((StatusCode::CREATED, Json(SiteBody::from(&site))))
 }
 
@@ -42,25 +42,25 @@ pub async fn add(
 #[utoipa::path(get, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path)),
     responses((status = 200, body = SiteBody)))]
 pub async fn one(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<SiteBody>, ApiError> {
     caller.may_read(id)?;
-    Ok(Json(SiteBody::from(&*doors.catalog.site(id)?.site)))
+    Ok(Json(SiteBody::from(&*state.catalog.site(id)?.site)))
 }
 
 /// Changes a site's settings.
 #[utoipa::path(patch, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path)),
     request_body = SiteChange, responses((status = 200, body = SiteBody)))]
 pub async fn change(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     JsonBody(body): JsonBody<SiteChange>,
 ) -> Result<Json<SiteBody>, ApiError> {
     caller.may_edit(id)?;
-    let now = SiteBody::from(&*doors.catalog.site(id)?.site);
+    let now = SiteBody::from(&*state.catalog.site(id)?.site);
     if changes_trust(&body, &now) {
         caller.may_administer(id)?;
     }
@@ -82,7 +82,7 @@ pub async fn change(
         captures: body.captures,
         offer_html: body.offer_html,
     };
-    let site = doors.catalog.change_site(&caller.name(), id, change).await?;
+    let site = state.catalog.change_site(&caller.name(), id, change).await?;
     Ok(Json(SiteBody::from(&site)))
 }
 
@@ -90,13 +90,13 @@ pub async fn change(
 #[utoipa::path(get, path = "/api/v1/sites/{site}/secret", tag = "sites", params(("site" = u32, Path)),
     responses((status = 200, body = SiteSecret)))]
 pub async fn secret(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
 ) -> Result<Json<SiteSecret>, ApiError> {
     caller.may_administer(id)?;
-    let site = doors.catalog.site(id)?;
-    doors.access.audit_site(id, &caller.name(), "see secret", &site.site.name).await?;
+    let site = state.catalog.site(id)?;
+    state.access.audit_site(id, &caller.name(), "see secret", &site.site.name).await?;
     Ok(Json(SiteSecret { secret: (*site.site.secret).to_owned() }))
 }
 
@@ -112,14 +112,14 @@ pub struct Named {
 #[utoipa::path(delete, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path), Named),
     responses((status = 204), (status = 422, description = "`name` is not the site's")))]
 pub async fn remove(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     Query(named): Query<Named>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_read(id)?;
     caller.may_own()?;
-    doors.removal.remove(&caller.name(), id, &named.name).await?;
+    state.removal.remove(&caller.name(), id, &named.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

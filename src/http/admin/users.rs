@@ -18,12 +18,12 @@ use crate::{
         error::ApiError,
         extract::{JsonBody, Path},
         login_cookies,
-        state::Doors,
+        state::AppState,
     },
     model::SiteId,
     wire::{
         admin::SessionBody,
-        people::{
+        users::{
             AcceptBody, InvitationBody, InvitationMade, LoggedOut, NewInvitationBody, UserChangeBody, UserEntry,
             UsersBody,
         },
@@ -32,10 +32,10 @@ use crate::{
 
 /// Everybody with an account, and who is invited.
 #[utoipa::path(get, path = "/api/v1/users", tag = "people", responses((status = 200, body = UsersBody)))]
-pub async fn list(State(doors): State<Doors>, caller: Caller) -> Result<Json<UsersBody>, ApiError> {
+pub async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<UsersBody>, ApiError> {
     caller.may_own()?;
-    let users = doors.access.users().await?.iter().map(Into::into).collect();
-    let invitations = doors.access.invitations().await?.iter().map(Into::into).collect();
+    let users = state.access.users().await?.iter().map(Into::into).collect();
+    let invitations = state.access.invitations().await?.iter().map(Into::into).collect();
     Ok(Json(UsersBody { users, invitations }))
 }
 
@@ -44,7 +44,7 @@ pub async fn list(State(doors): State<Doors>, caller: Caller) -> Result<Json<Use
     request_body = UserChangeBody, responses((status = 200, body = UserEntry),
         (status = 409, description = "the last owner stays one")))]
 pub async fn change(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(user): Path<i64>,
     JsonBody(body): JsonBody<UserChangeBody>,
@@ -55,16 +55,20 @@ pub async fn change(
         sites: body.sites.map(|sites| sites.map(site_ids)),
         masked: body.masked,
     };
-    let user = doors.access.change_user(&caller.name(), user, edit).await?;
+    let user = state.access.change_user(&caller.name(), user, edit).await?;
     Ok(Json((&user).into()))
 }
 
 /// Removes a user; their logins end at once.
 #[utoipa::path(delete, path = "/api/v1/users/{user}", tag = "people", params(("user" = i64, Path)),
     responses((status = 204), (status = 409, description = "the last owner stays")))]
-pub async fn remove(State(doors): State<Doors>, caller: Caller, Path(user): Path<i64>) -> Result<StatusCode, ApiError> {
+pub async fn remove(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(user): Path<i64>,
+) -> Result<StatusCode, ApiError> {
     caller.may_own()?;
-    doors.access.remove_user(&caller.name(), user).await?;
+    state.access.remove_user(&caller.name(), user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -72,12 +76,12 @@ pub async fn remove(State(doors): State<Doors>, caller: Caller, Path(user): Path
 #[utoipa::path(post, path = "/api/v1/users/{user}/log-out", tag = "people", params(("user" = i64, Path)),
     responses((status = 200, body = LoggedOut)))]
 pub async fn log_out(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(user): Path<i64>,
 ) -> Result<Json<LoggedOut>, ApiError> {
     caller.may_own()?;
-    let ended = doors.access.log_user_out(&caller.name(), user).await?;
+    let ended = state.access.log_user_out(&caller.name(), user).await?;
     Ok(Json(LoggedOut { ended }))
 }
 
@@ -85,12 +89,12 @@ pub async fn log_out(
 #[utoipa::path(post, path = "/api/v1/users/{user}/reset-two-factor", tag = "people", params(("user" = i64, Path)),
     responses((status = 204)))]
 pub async fn reset_two_factor(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(user): Path<i64>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_own()?;
-    doors.access.reset_two_factor(&caller.name(), user).await?;
+    state.access.reset_two_factor(&caller.name(), user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -98,7 +102,7 @@ pub async fn reset_two_factor(
 #[utoipa::path(post, path = "/api/v1/invitations", tag = "people", request_body = NewInvitationBody,
     responses((status = 201, body = InvitationMade), (status = 409, description = "the address has an account")))]
 pub async fn invite(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
     JsonBody(body): JsonBody<NewInvitationBody>,
@@ -109,22 +113,22 @@ pub async fn invite(
         sites: body.sites.map(|sites| site_ids(sites).into()),
         masked: body.masked,
     };
-    let base = connection::own_base(&headers, &doors.server.public_url);
+    let base = connection::own_base(&headers, &state.server.public_url);
     let order = InviteOrder { email: &body.email, membership, base: &base };
-    Ok((StatusCode::CREATED, Json(doors.access.invite(&caller.name(), &order).await?.into())))
+    Ok((StatusCode::CREATED, Json(state.access.invite(&caller.name(), &order).await?.into())))
 }
 
 /// Takes an invitation back: its link works no more.
 #[utoipa::path(delete, path = "/api/v1/invitations/{invitation}", tag = "people",
     params(("invitation" = String, Path, description = "its number")), responses((status = 204)))]
 pub async fn withdraw(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(invitation): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_own()?;
     let id = invitation.parse().map_err(|_| ApiError::NotFound)?;
-    doors.access.withdraw_invitation(&caller.name(), id).await?;
+    state.access.withdraw_invitation(&caller.name(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -133,10 +137,10 @@ pub async fn withdraw(
     params(("invitation" = String, Path, description = "the link's token")),
     responses((status = 200, body = InvitationBody), (status = 404, description = "used up, taken back or too old")))]
 pub async fn invitation(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Path(token): Path<String>,
 ) -> Result<Json<InvitationBody>, ApiError> {
-    Ok(Json(doors.access.invitation(&token).await?.into()))
+    Ok(Json(state.access.invitation(&token).await?.into()))
 }
 
 /// Makes the account that a link stands for, once, and logs in; open to whoever has the link.
@@ -145,15 +149,15 @@ pub async fn invitation(
     responses((status = 201, body = SessionBody), (status = 404, description = "used up, taken back or too old"),
         (status = 422, description = "the password cannot be taken")))]
 pub async fn accept(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     Path(token): Path<String>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<AcceptBody>,
 ) -> Result<Response, ApiError> {
-    let client = login_cookies::client(&doors, peer, &headers);
-    let login = doors.access.accept_invitation(&token, &body.password, &client).await?;
-    login_cookies::logged_in(&doors, &headers, login, StatusCode::CREATED)
+    let client = login_cookies::client(&state, peer, &headers);
+    let login = state.access.accept_invitation(&token, &body.password, &client).await?;
+    login_cookies::logged_in(&state, &headers, login, StatusCode::CREATED)
 }
 
 fn role(word: &str) -> Result<Role, ApiError> {

@@ -7,7 +7,7 @@ use crate::{
         caller::Caller,
         error::ApiError,
         extract::{Path, SitePath},
-        state::Doors,
+        state::AppState,
     },
     wire::privacy::{VisitorCopy, VisitorErased},
 };
@@ -17,7 +17,7 @@ use crate::{
     params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = VisitorCopy),
         (status = 503, description = "events of the visitor may still be on their way")))]
 pub async fn export(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(site): SitePath,
     path: Path<(u32, String)>,
@@ -26,9 +26,9 @@ pub async fn export(
     caller.may_see_people(site)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
-    doors.catalog.site(site)?;
-    let document = doors.privacy.export(site, visitor).await?;
-    doors.access.audit_site(site, &caller.name(), "export visitor", "").await?;
+    state.catalog.site(site)?;
+    let document = state.privacy.export(site, visitor).await?;
+    state.access.audit_site(site, &caller.name(), "export visitor", "").await?;
     Ok(Json(document))
 }
 
@@ -37,7 +37,7 @@ pub async fn export(
     params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = VisitorErased),
         (status = 503, description = "events of the visitor may still be on their way; ask again")))]
 pub async fn erase(
-    State(doors): State<Doors>,
+    State(state): State<AppState>,
     caller: Caller,
     SitePath(site): SitePath,
     path: Path<(u32, String)>,
@@ -45,8 +45,8 @@ pub async fn erase(
     caller.may_administer(site)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
-    doors.catalog.site(site)?;
-    let events = doors.privacy.erase(site, visitor).await?;
-    doors.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
+    state.catalog.site(site)?;
+    let events = state.privacy.erase(site, visitor).await?;
+    state.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
     Ok(Json(VisitorErased { erased_events: events }))
 }

@@ -3,30 +3,30 @@
 use std::sync::Arc;
 
 pub mod agents;
+mod campaign;
 pub mod channel;
 pub mod client_hints;
-mod marks;
 mod mask;
 pub(super) mod page;
+pub(super) mod page_context;
 pub(crate) mod recent;
 pub mod sources;
 pub(super) mod traffic;
 pub mod user_agent;
 pub(super) mod visitor;
-pub(super) mod way;
 
 /// What was read lately: most of what is sent says again what was said before.
 #[derive(Debug)]
-pub struct Readings {
+pub struct ReadingCache {
     agents: agents::Cache,
-    ways: way::Cache,
+    ways: page_context::Cache,
 }
 
-impl Readings {
+impl ReadingCache {
     /// A memory of about so many user agents, and so many pages with the ways that led to them.
     #[must_use]
     pub fn new(agents_max: usize, ways_max: usize) -> Self {
-        Self { agents: agents::Cache::new(agents_max), ways: way::Cache::new(ways_max) }
+        Self { agents: agents::Cache::new(agents_max), ways: page_context::Cache::new(ways_max) }
     }
 
     /// What a user agent and the hints beside it tell.
@@ -35,7 +35,7 @@ impl Readings {
     }
 }
 
-impl Default for Readings {
+impl Default for ReadingCache {
     fn default() -> Self {
         Self::new(4096, 8192)
     }

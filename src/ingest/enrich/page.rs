@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 use url::Url;
 
-use super::{marks::Marks, mask::mask};
+use super::{campaign::Marks, mask::mask};
 use crate::{
     ingest::{limits, text},
     model::{Kind, Page},

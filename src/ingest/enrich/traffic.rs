@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::{
+    campaign::{Marks, RARER, bounded},
     channel,
-    marks::{Marks, RARER, bounded},
     page::{Way, is_told},
+    page_context::Told,
     sources::{self, Category},
-    way::Told,
 };
 use crate::{
     ingest::Setting,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{super::fixture, *};
 use crate::{
-    ingest::{Progress, Verdict, enrich::Readings, run},
+    ingest::{Progress, Verdict, enrich::ReadingCache, run},
     model::Site,
     wire::collect,
 };
@@ -30,7 +30,7 @@ fn kept(event: &str, change: impl FnOnce(&mut Value)) -> (Value, Vec<String>) {
     let mut properties = json!({ "slot": "home-recs", "exposure": token(&site, 7, NOW), "items": ITEMS });
     change(&mut properties);
     let body = json!({ "events": [{ "type": "track", "event": event, "properties": properties }] }).to_string();
-    let (limits, readings) = (crate::config::Config::defaults().ingest, Readings::default());
+    let (limits, readings) = (crate::config::Config::defaults().ingest, ReadingCache::default());
     let batch = collect::parse(body.as_bytes()).unwrap();
     let setting = fixture::setting(&site, &limits, &readings);
     match run(&setting, &batch, &mut Progress::default(), batch.events[0]) {
@@ -68,12 +68,12 @@ fn an_impression_of_what_was_decided_is_stored_with_its_draw() {
 #[test]
 fn what_is_made_up_or_moved_elsewhere_is_kept_without_a_draw_and_noted() {
     let site = fixture::site();
-    let check = |what: &str, flaw: Option<Flaw>, change: &dyn Fn(&mut Value)| {
+    let check = |what: &str, flaw: Option<ExposureIssue>, change: &dyn Fn(&mut Value)| {
         let (stored, flaws) = kept("Slot Viewed", change);
         let expected: Vec<&str> = flaw.iter().map(|flaw| flaw.as_str()).collect();
         assert_eq!((stored, flaws), (Value::Null, expected.iter().map(ToString::to_string).collect()), "{what}");
     };
-    let foreign = Some(Flaw::Foreign);
+    let foreign = Some(ExposureIssue::Foreign);
     check("another slot", foreign, &|p| p["slot"] = json!("cart-recs"));
     check("no slot", foreign, &|p| p["slot"] = Value::Null);
     check("another item", foreign, &|p| p["items"][1] = json!("tea-9"));
@@ -81,7 +81,7 @@ fn what_is_made_up_or_moved_elsewhere_is_kept_without_a_draw_and_noted() {
     check("one item less", foreign, &|p| p["items"] = json!(["tea-1", "tea-2"]));
     check("another visitor's", foreign, &|p| p["exposure"] = json!(token(&site, 8, NOW)));
     check("another key's", foreign, &|p| {
-        let other = Seal::new("other").close(place(&site, 7), &exposure(), ITEMS.into_iter(), NOW, 9);
+        let other = TokenSigner::new("other").close(place(&site, 7), &exposure(), ITEMS.into_iter(), NOW, 9);
         p["exposure"] = json!(other);
     });
     check("another site's", foreign, &|p| {
@@ -89,8 +89,10 @@ fn what_is_made_up_or_moved_elsewhere_is_kept_without_a_draw_and_noted() {
         p["exposure"] = json!(fixture::SEAL.close(other, &exposure(), ITEMS.into_iter(), NOW, 9));
     });
     check("no token", foreign, &|p| p["exposure"] = json!("x".repeat(10_000)));
-    check("too old", Some(Flaw::OutOfTime), &|p| p["exposure"] = json!(token(&site, 7, NOW.plus(-LIFE_MS - 1000))));
-    check("not decided yet", Some(Flaw::OutOfTime), &|p| {
+    check("too old", Some(ExposureIssue::OutOfTime), &|p| {
+        p["exposure"] = json!(token(&site, 7, NOW.plus(-LIFE_MS - 1000)))
+    });
+    check("not decided yet", Some(ExposureIssue::OutOfTime), &|p| {
         p["exposure"] = json!(token(&site, 7, NOW.plus(BEHIND_MS + 1000)));
     });
     check("nothing said", None, &|p| p["exposure"] = Value::Null);
@@ -103,7 +105,7 @@ fn impossible_positions_are_none_and_the_click_counts() {
     for position in [json!(0), json!(4), json!(-1), json!("x"), json!(1e300), json!(2.5)] {
         let (stored, flaws) = kept("Slot Clicked", |p| p["position"] = position.clone());
         assert_eq!((&stored["position"], &stored["model"]), (&json!(0), &json!("auto")), "{position}");
-        assert_eq!(flaws, [Flaw::NoSuchPosition.as_str()], "{position}");
+        assert_eq!(flaws, [ExposureIssue::NoSuchPosition.as_str()], "{position}");
     }
     let (stored, flaws) = kept("Slot Clicked", |_| ());
     assert_eq!((&stored["position"], flaws.len()), (&json!(0), 0), "a click beside the items has no position");

@@ -91,7 +91,7 @@ proptest! {
         let event = format!(r#"{{"type":"{kind}","event":{name},"name":{name},"category":{name},"userId":{name},
             "groupId":{name},"context":{context},"properties":{properties},"traits":{properties},"timestamp":{timestamp}}}"#);
         let body = format!(r#"{{"events":[{event},{event}],"context":{context}}}"#);
-        let (limits, readings) = (Config::defaults().ingest, Readings::new(1, 1));
+        let (limits, readings) = (Config::defaults().ingest, ReadingCache::new(1, 1));
         let site = Site { robots, ..fixture::site() };
         let setting = Setting { sender, ..fixture::setting(&site, &limits, &readings) };
         let batch = collect::parse(body.as_bytes()).expect("valid JSON");

@@ -6,8 +6,8 @@ use super::{Cell, Table, figure, maybe};
 use crate::wire::{
     admin::Quality,
     reports::{
-        Estimated, Flaws, Funnel, FunnelStepAnswer, Overview, Pages, Realtime, RecommendationRow, Recommendations,
-        Sources, Visitors, WhatIf, WithLead,
+        DataQuality, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime, RecommendationRow,
+        Recommendations, Sources, Visitors, WhatIf, WithLead,
     },
 };
 
@@ -26,7 +26,7 @@ impl Table for Overview {
     }
 }
 
-impl Table for Flaws {
+impl Table for DataQuality {
     fn header(&self) -> Vec<&'static str> {
         vec!["event", "violation", "events", "last"]
     }

@@ -6,10 +6,10 @@
 
 mod any_order;
 mod check;
+mod dropout_cache;
 pub mod matcher;
 #[cfg(test)]
 mod matcher_tests;
-mod shelf;
 mod tally;
 
 use std::{
@@ -18,10 +18,10 @@ use std::{
 };
 
 use crate::store::Row;
+pub use dropout_cache::DropoutCache;
+use dropout_cache::{Latest, List};
 use matcher::{GROUP_SHIFT, Mark, Matcher, Order, Plan};
 use serde::Deserialize;
-pub use shelf::Shelf;
-use shelf::{Latest, List};
 use tally::Tally;
 
 use super::{LIMIT_MAX, Report, ReportError, Reports, moment, period::Period, refuse, some};

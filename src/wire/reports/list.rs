@@ -4,9 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Flaws, FlawsQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime,
-    RealtimeQuestion, Recommendations, RecommendationsQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion,
-    WhatIf, WhatIfQuestion,
+    DataQuality, DataQualityQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion,
+    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, Sources, SourcesQuestion, Visitors,
+    VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -29,7 +29,7 @@ pub enum ReportQuestion {
     /// `what-if`.
     WhatIf(WhatIfQuestion),
     /// `flaws`.
-    Flaws(FlawsQuestion),
+    DataQuality(DataQualityQuestion),
     /// `realtime` and `quality`.
     Realtime(RealtimeQuestion),
 }
@@ -53,7 +53,7 @@ pub enum ReportAnswer {
     /// `what-if`.
     WhatIf(WhatIf),
     /// `flaws`.
-    Flaws(Flaws),
+    DataQuality(DataQuality),
     /// `realtime`.
     Realtime(Realtime),
     /// `quality`.

@@ -1,4 +1,4 @@
-//! The whole service inside the test's process: the real rooms, the real router on a real port, a data
+//! The whole service inside the test's process: the real services, the real router on a real port, a data
 //! directory of its own and a database of its own in the shared engine.
 //!
 //! Every test ends with `finish()`, which checks that both laws hold; one that forgets it fails.
@@ -15,7 +15,7 @@ use ashna::{
         entry::Entry,
         router,
         serve::{Settings, serve},
-        state::Doors,
+        state::AppState,
     },
     import::{Chunk, Format},
     model::Site,
@@ -84,12 +84,12 @@ impl TestApp {
         let mut app = App::start(&config, data.path(), Start::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let way_in = entry(app.doors.clone());
+        let way_in = entry(app.state.clone());
         let settings = serving(&config, &app);
         app.front.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
 
         let origins = [ORIGIN.to_owned(), url.clone()];
-        let site = app.doors.catalog.add_site("test", "Test shop", &origins, false).await.unwrap();
+        let site = app.state.catalog.add_site("test", "Test shop", &origins, false).await.unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self {
             app: Some(app),
@@ -109,20 +109,20 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = self.app.as_mut().expect("it runs until it is finished");
-        let entry = Entry::new(router(app.doors.clone()));
+        let entry = Entry::new(router(app.state.clone()));
         let settings = serving(&Config::defaults(), app);
         app.front.spawn_fatal("http by the router", move |stopping| serve(listener, entry, stopping, settings));
         url
     }
 
     /// What the handlers reach.
-    pub fn doors(&self) -> &Doors {
-        &self.running().doors
+    pub fn state(&self) -> &AppState {
+        &self.running().state
     }
 
     /// A new key of the site.
     pub async fn key(&self, scope: Scope) -> String {
-        self.running().doors.access.add_key("test", self.site.id, scope, "", None).await.unwrap().0
+        self.running().state.access.add_key("test", self.site.id, scope, "", None).await.unwrap().0
     }
 
     /// Waits until no change is under way.
@@ -131,7 +131,7 @@ impl TestApp {
         for _ in 0..8 {
             self.door().get("/healthz").await;
         }
-        tokio::time::timeout(PATIENCE, self.doors().edits.idle()).await.expect("edits end");
+        tokio::time::timeout(PATIENCE, self.state().edits.idle()).await.expect("edits end");
     }
 
     /// Says that it stops, and goes on.
@@ -177,7 +177,7 @@ impl TestApp {
 
     /// The same with a new key of a site.
     pub async fn with_key_of(&self, site: &Site, scope: Scope) -> Door {
-        let (key, _) = self.running().doors.access.add_key("test", site.id, scope, "", None).await.unwrap();
+        let (key, _) = self.running().state.access.add_key("test", site.id, scope, "", None).await.unwrap();
         self.door().bearing("authorization", format!("Bearer {key}"))
     }
 
@@ -190,7 +190,7 @@ impl TestApp {
     /// The same as a person who may do just this.
     pub async fn with_login_of(&self, email: &str, membership: &Membership) -> Door {
         let password = "long enough".into();
-        self.running().doors.access.add_user("test", email, membership, &password).await.unwrap();
+        self.running().state.access.add_user("test", email, membership, &password).await.unwrap();
         self.door().logs_in(email, "long enough").await
     }
 
@@ -206,7 +206,7 @@ impl TestApp {
 
     /// Adds another site with the same origins.
     pub async fn another_site(&self) -> Site {
-        self.running().doors.catalog.add_site("test", "Another shop", &[ORIGIN.to_owned()], false).await.unwrap()
+        self.running().state.catalog.add_site("test", "Another shop", &[ORIGIN.to_owned()], false).await.unwrap()
     }
 
     /// Changes settings of the test site.
@@ -232,7 +232,7 @@ impl TestApp {
 
     /// Carries out an owner's order, as the command does.
     pub async fn operates(&self, operation: Operation) -> Value {
-        self.running().doors.operator().run(operation).await.unwrap()
+        self.running().state.operator().run(operation).await.unwrap()
     }
 
     /// Where it keeps everything.
@@ -242,9 +242,9 @@ impl TestApp {
 
     /// Counters and gauges of `/metrics`, as `--metrics-listen` gives them: by name, those with labels summed, and by name with labels.
     pub fn metrics(&self) -> HashMap<String, u64> {
-        let doors = &self.running().doors;
-        (doors.refresh_gauges)();
-        let text = doors.metrics.render();
+        let state = &self.running().state;
+        (state.refresh_gauges)();
+        let text = state.metrics.render();
         let mut figures = HashMap::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((name, value)) = line.rsplit_once(' ') else { continue };
@@ -323,7 +323,7 @@ impl TestApp {
 }
 
 fn serving(config: &Config, app: &App) -> Settings {
-    let metrics = app.doors.metrics.connections.clone();
+    let metrics = app.state.metrics.connections.clone();
     let settings = Settings::new(&config.server, 4096, metrics, app.supervision().clone());
     Settings { finish_within: Duration::from_secs(1), ..settings }
 }

@@ -1,0 +1,320 @@
+//! Rules for shelves: each is refused here, with one line that says what to mend, so that deciding cannot
+//! fail; what a slot says is joined with what the site says.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{
+    NAME_BYTES_MAX, NODES_MAX, Tree, compile_rule, lookup, shown,
+    values::{number_test, text_test, trait_test},
+};
+use crate::{
+    catalog::{
+        condition::TextTest,
+        items::Items,
+        merchandising::{
+            Bits, CompiledRules, Gate, ItemCondition, Judged, Lift, SlotPlan,
+            condition::{ItemSet, ItemText},
+        },
+    },
+    model::{
+        MerchandisingRules, Op, Rule,
+        merchandising::{Exclude, Pin},
+    },
+};
+
+/// Items, categories and brands that may be excluded, each.
+const EXCLUDED_MAX: usize = 1000;
+/// Pins and boosts of one slot, and the last place of a pin.
+const PINS_MAX: usize = 50;
+const BOOSTS_MAX: usize = 50;
+const PERCENT_MAX: u32 = 10_000;
+const DAYS_MAX: u32 = 3650;
+/// Slots with rules of their own.
+const SLOTS_MAX: usize = 200;
+
+/// The rules of a site and its slots, joined, and what they say of its items.
+///
+/// # Errors
+/// One line: whose rules cannot be used, and why.
+pub fn compile_shelves(rules: &[(String, MerchandisingRules)], items: &Items) -> Result<CompiledRules, String> {
+    if rules.len() > SLOTS_MAX {
+        return Err(format!("at most {SLOTS_MAX} slots may have rules of their own"));
+    }
+    let mut judged = Vec::new();
+    let named = |slot: &str, why: String| match slot {
+        "" => format!("the rules of the site: {why}"),
+        slot => format!("the rules of slot `{}`: {why}", shown(slot)),
+    };
+    let whole = rules.iter().find(|(slot, _)| slot.is_empty()).map(|(_, rules)| rules);
+    let site = match whole {
+        Some(rules) => plan_of(&SlotPlan::default(), rules, "site", &mut judged).map_err(|why| named("", why))?,
+        None => SlotPlan::default(),
+    };
+    let mut slots = HashMap::new();
+    for (slot, rules) in rules.iter().filter(|(slot, _)| !slot.is_empty()) {
+        if slot.len() > NAME_BYTES_MAX || slot.chars().any(char::is_control) {
+            return Err(format!("a slot's name has at most {NAME_BYTES_MAX} bytes"));
+        }
+        let plan = plan_of(&site, rules, slot, &mut judged).map_err(|why| named(slot, why))?;
+        slots.insert(slot.as_str().into(), plan);
+    }
+    Ok(CompiledRules { judged, site, slots }.fit(items))
+}
+
+/// What `rules` add to what holds already.
+fn plan_of(
+    base: &SlotPlan,
+    rules: &MerchandisingRules,
+    whose: &str,
+    judged: &mut Vec<Judged>,
+) -> Result<SlotPlan, String> {
+    check_settings(rules)?;
+    let mut plan = base.clone();
+    let mut judge = |condition: ItemCondition| {
+        judged.push(Judged { condition, holds: Bits::default() });
+        judged.len() - 1
+    };
+    let condition = item_rule(&rules.only)?;
+    if condition != ItemCondition::Everything {
+        let says = format!("only {condition} ({whose})").into();
+        plan.gates.push(Gate { judged: judge(condition), says });
+    }
+    for (what, condition) in exclusions(&rules.exclude)? {
+        let says = format!("{what} ({whose})").into();
+        plan.gates.push(Gate { judged: judge(ItemCondition::Not(Box::new(condition))), says });
+    }
+    for boost in &rules.boosts {
+        let condition = item_rule(&boost.when)?;
+        let says = format!("{}% for {condition} ({whose})", boost.percent).into();
+        #[expect(clippy::cast_possible_truncation, reason = "a factor of 0.01 to 100")]
+        let factor = (f64::from(boost.percent) / 100.0) as f32;
+        plan.boosts.push(Lift { judged: judge(condition), factor, says });
+    }
+    for pin in &rules.pins {
+        plan.pins.retain(|known| known.position != pin.position && known.item != pin.item);
+        plan.pins.push(pin.clone());
+    }
+    plan.pins.sort_by_key(|pin| pin.position);
+    plan.hide_bought = rules.hide_bought.unwrap_or(plan.hide_bought);
+    plan.same_language = rules.same_language.unwrap_or(plan.same_language);
+    plan.price_band = rules.price_band.or(plan.price_band);
+    plan.diversity = rules.diversity.or(plan.diversity);
+    plan.freshness = rules.freshness.or(plan.freshness);
+    plan.fatigue = rules.fatigue.or(plan.fatigue);
+    Ok(plan)
+}
+
+fn item_rule(rule: &Rule) -> Result<ItemCondition, String> {
+    let mut nodes_left = NODES_MAX;
+    compile_rule(rule, 1, &mut nodes_left)
+}
+
+/// What is never shown, each list as one condition with its words.
+fn exclusions(exclude: &Exclude) -> Result<Vec<(&'static str, ItemCondition)>, String> {
+    let lists = [&exclude.items, &exclude.categories, &exclude.brands];
+    if lists.iter().any(|list| list.len() > EXCLUDED_MAX) {
+        return Err(format!("at most {EXCLUDED_MAX} items, categories and brands can be excluded"));
+    }
+    let lower = |list: &[String]| TextTest::In(list.iter().map(|text| text.to_lowercase().into()).collect());
+    let mut found = Vec::new();
+    if !exclude.items.is_empty() {
+        let ids = exclude.items.iter().map(|id| id.as_str().into()).collect();
+        found.push(("an excluded item", ItemCondition::OneOf(ids)));
+    }
+    if !exclude.categories.is_empty() {
+        let test = lower(&exclude.categories);
+        found.push(("of an excluded category", ItemCondition::Set { field: ItemSet::Category, test }));
+    }
+    if !exclude.brands.is_empty() {
+        let test = lower(&exclude.brands);
+        found.push(("of an excluded brand", ItemCondition::Text { field: ItemText::Brand, test }));
+    }
+    Ok(found)
+}
+
+fn check_settings(rules: &MerchandisingRules) -> Result<(), String> {
+    let within = |name: &str, value: u32, least: u32, most: u32| {
+        if (least..=most).contains(&value) {
+            Ok(())
+        } else {
+            Err(format!("`{name}` is {value}; it must be {least} to {most}"))
+        }
+    };
+    if rules.pins.len() > PINS_MAX || rules.boosts.len() > BOOSTS_MAX {
+        return Err(format!("at most {PINS_MAX} pins and {BOOSTS_MAX} boosts"));
+    }
+    for (place, Pin { item, position }) in rules.pins.iter().enumerate() {
+        within("position", *position, 1, 50)?;
+        if rules.pins[..place].iter().any(|other| other.position == *position || other.item == *item) {
+            return Err(format!("a place or an item is pinned twice: {} at {position}", shown(item)));
+        }
+    }
+    rules.boosts.iter().try_for_each(|boost| within("percent", boost.percent, 1, PERCENT_MAX))?;
+    if let Some(band) = rules.price_band {
+        within("to_percent", band.to_percent, 1, PERCENT_MAX)?;
+        within("from_percent", band.from_percent, 0, band.to_percent)?;
+    }
+    if let Some(diversity) = rules.diversity {
+        within("at_most", diversity.at_most, 1, 50)?;
+    }
+    if let Some(freshness) = rules.freshness {
+        within("lift_percent", freshness.lift_percent, 0, PERCENT_MAX)?;
+        within("half_life_days", freshness.half_life_days, 1, DAYS_MAX)?;
+        within("max_age_days", freshness.max_age_days.unwrap_or(1), 1, DAYS_MAX)?;
+    }
+    if let Some(fatigue) = rules.fatigue {
+        within("shown_max", fatigue.shown_max, 1, 1000)?;
+        within("rest_hours", fatigue.rest_hours, 1, 24 * DAYS_MAX)?;
+    }
+    Ok(())
+}
+
+impl Tree for ItemCondition {
+    fn everything() -> Self {
+        Self::Everything
+    }
+
+    fn all(parts: Vec<Self>) -> Self {
+        Self::All(parts)
+    }
+
+    fn any(parts: Vec<Self>) -> Self {
+        Self::Any(parts)
+    }
+
+    fn not(part: Self) -> Self {
+        Self::Not(Box::new(part))
+    }
+
+    fn test(field: &str, op: Op, value: &Value) -> Result<Self, String> {
+        if field == "price_minor" {
+            return number_test(field, op, value).map(Self::Price);
+        }
+        if let Some(known) = lookup(&ItemText::WORDS, field) {
+            return text_test(field, op, value).map(|test| Self::Text { field: known, test });
+        }
+        if let Some(known) = lookup(&ItemSet::WORDS, field) {
+            return text_test(field, op, value).map(|test| Self::Set { field: known, test });
+        }
+        if let Some(name) = field.strip_prefix("attribute.").filter(|name| !name.is_empty()) {
+            return trait_test(field, op, value).map(|test| Self::Attribute { name: name.into(), test });
+        }
+        let texts = ItemText::WORDS.iter().map(|(word, _)| *word);
+        let sets = ItemSet::WORDS.iter().map(|(word, _)| *word);
+        let known: Vec<_> = texts.chain(sets).chain(["price_minor", "attribute.NAME"]).collect();
+        Err(format!("unknown field `{}` of items; known are {}", shown(field), known.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Item;
+
+    fn rules(value: Value) -> MerchandisingRules {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn message(value: Value) -> String {
+        compile_shelves(&[("s".into(), rules(value))], &Items::default()).unwrap_err()
+    }
+
+    #[test]
+    fn every_field_of_an_item_is_asked_as_the_marketer_means_it() {
+        let item = Item {
+            id: "P-1".into(),
+            title: "Red Mug".into(),
+            brand: "Acme".into(),
+            price_minor: 1250,
+            categories: vec!["Mugs".into(), "Kitchen".into()],
+            tags: vec!["sale".into()],
+            language: "fa".into(),
+            group: "mug".into(),
+            attributes: serde_json::from_value(
+                json!({"colour": "Red", "size": 12, "for": ["Tea", "Coffee"], "new": true}),
+            )
+            .unwrap(),
+            ..Item::default()
+        };
+        let check = |field: &str, op: &str, value: Value, expected: bool| {
+            let rule = serde_json::from_value(json!({"field": field, "op": op, "value": value})).unwrap();
+            let condition = item_rule(&rule).unwrap();
+            assert_eq!(condition.holds(&item), expected, "{condition}");
+        };
+        check("price_minor", "lte", json!(1250), true);
+        check("price_minor", "gt", json!(1250), false);
+        check("brand", "eq", json!("ACME"), true);
+        check("title", "contains", json!("mug"), true);
+        check("category", "eq", json!("kitchen"), true);
+        check("category", "ne", json!("Kitchen"), false);
+        check("tag", "in", json!(["new", "sale"]), true);
+        check("language", "starts_with", json!("fa"), true);
+        check("item_group", "exists", json!(null), true);
+        check("id", "eq", json!("p-1"), true);
+        check("attribute.colour", "eq", json!("red"), true);
+        check("attribute.size", "gte", json!(12), true);
+        check("attribute.for", "eq", json!("coffee"), true);
+        check("attribute.new", "eq", json!(true), true);
+        check("attribute.nothing", "exists", json!(null), false);
+    }
+
+    #[test]
+    fn rules_that_cannot_be_used_are_refused_in_one_line() {
+        let field = |name: &str| json!({"only": {"field": name, "op": "eq", "value": "x"}});
+        assert!(
+            message(field("colour"))
+                .starts_with("the rules of slot `s`: unknown field `colour` of items; known are id")
+        );
+        assert!(message(json!({"pins": [{"item": "a", "position": 0}]})).contains("must be 1 to 50"));
+        assert!(
+            message(json!({"pins": [{"item": "a", "position": 1}, {"item": "b", "position": 1}]})).contains("twice")
+        );
+        assert!(message(json!({"boosts": [{"when": {}, "percent": 0}]})).contains("`percent` is 0"));
+        assert!(message(json!({"price_band": {"from_percent": 120, "to_percent": 80}})).contains("from_percent"));
+        assert!(message(json!({"diversity": {"by": "brand", "at_most": 0}})).contains("at_most"));
+        assert!(message(json!({"freshness": {"half_life_days": 0}})).contains("half_life_days"));
+        assert!(message(json!({"fatigue": {"shown_max": 0, "rest_hours": 1}})).contains("shown_max"));
+        assert!(
+            serde_json::from_value::<MerchandisingRules>(json!({"diversity": {"by": "colour", "at_most": 1}})).is_err()
+        );
+        assert!(serde_json::from_value::<MerchandisingRules>(json!({"pin": []})).is_err());
+    }
+
+    #[test]
+    fn what_a_slot_says_comes_on_top_of_what_the_site_says() {
+        let site = rules(json!({"exclude": {"brands": ["acme"]}, "hide_bought": false,
+            "pins": [{"item": "a", "position": 1}, {"item": "b", "position": 2}],
+            "diversity": {"by": "brand", "at_most": 2}}));
+        let slot = rules(json!({"only": {"field": "category", "op": "eq", "value": "Tea"}, "same_language": true,
+            "pins": [{"item": "c", "position": 1}, {"item": "b", "position": 3}]}));
+        let plans = compile_shelves(&[(String::new(), site), ("s".into(), slot)], &Items::default()).unwrap();
+        let plan = plans.of("s");
+        let says: Vec<&str> = plan.gates.iter().map(|gate| &*gate.says).collect();
+        assert_eq!(says, ["of an excluded brand (site)", "only category is “tea” (s)"]);
+        let pins: Vec<_> = plan.pins.iter().map(|pin| (pin.item.as_str(), pin.position)).collect();
+        assert_eq!(pins, [("c", 1), ("b", 3)]);
+        assert_eq!((plan.hide_bought, plan.same_language, plan.diversity.is_some()), (false, true, true));
+        assert_eq!((plans.of("other").gates.len(), plans.of("other").same_language), (1, false));
+    }
+
+    #[test]
+    fn a_changed_item_is_judged_anew_and_the_others_stay() {
+        let item =
+            |id: &str, brand: &str| Item { id: id.into(), brand: brand.into(), available: true, ..Item::default() };
+        let mut items = Items::new((0..200).map(|n| item(&format!("i-{n}"), "other")).collect());
+        let only = rules(json!({"only": {"field": "brand", "op": "eq", "value": "Acme"}}));
+        let plans = compile_shelves(&[(String::new(), only)], &items).unwrap();
+        assert!(plans.of("").fill.is_empty());
+        let changed = items.put([item("i-7", "Acme"), item("new", "ACME")]);
+        let plans = plans.after(&items, &changed);
+        assert_eq!(&*plans.of("").fill, [200, 7]);
+        let again = plans.clone().fit(&items);
+        assert_eq!(again.of("").fill, plans.of("").fill);
+        let changed: Vec<_> = items.remove("i-7").into_iter().collect();
+        assert_eq!(&*plans.after(&items, &changed).of("").fill, [200]);
+    }
+}
