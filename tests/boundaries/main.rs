@@ -1,5 +1,5 @@
-//! The walls of the house that a crate boundary would have guarded. Each rule is one test whose
-//! message says what to do; the tables in `plan` are the picture that ARCHITECTURE.md draws.
+//! Module boundaries that the compiler does not check within one crate. Each rule is one test whose message says what
+//! to do; the tables in `plan` are the module map of ARCHITECTURE.md.
 
 mod plan;
 mod source;
@@ -26,7 +26,7 @@ impl File {
         Self { path: path.into(), module: inner.split('/').map(Into::into).collect(), text: text.into() }
     }
 
-    fn room(&self) -> String {
+    fn module_path(&self) -> String {
         self.module.join("::")
     }
 
@@ -58,7 +58,7 @@ fn files(places: &[&str], endings: &[&str]) -> Vec<(String, PathBuf)> {
     found.into_iter().map(|path| (name(&path), path)).collect()
 }
 
-fn rooms() -> Vec<File> {
+fn source_files() -> Vec<File> {
     let found: Vec<_> = files(&["src"], &[".rs"])
         .iter()
         .map(|(name, path)| File::new(name, &fs::read_to_string(path).expect("a readable file")))
@@ -72,50 +72,51 @@ fn within(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// The room of a module path, the longest one in the plan, and its layer.
+/// The module in `LAYERS` that a path belongs to (the longest match), and its layer.
 fn layer(module: &str) -> Option<(&'static str, u8)> {
-    LAYERS.iter().copied().filter(|(room, _)| within(module, room)).max_by_key(|(room, _)| room.len())
+    LAYERS.iter().copied().filter(|(known, _)| within(module, known)).max_by_key(|(known, _)| known.len())
 }
 
 fn excepted(list: &[Exception], file: &File, path: &str) -> bool {
-    list.iter().any(|e| within(&file.room(), e.room) && within(path, e.path))
+    list.iter().any(|e| within(&file.module_path(), e.module) && within(path, e.path))
 }
 
-/// Why this import may not be, if so: it must point downward; only words and pure thinking meet on one level.
-fn wall(from: &str, to: &str) -> Option<String> {
+/// Why an import is forbidden, or `None`: imports point downward; only domain types and pure logic may import their own
+/// layer.
+fn violation(from: &str, to: &str) -> Option<String> {
     let Some((here, low)) = layer(from) else { return Some(format!("{from} is not in LAYERS: give it a layer")) };
     let Some((there, high)) = layer(to) else { return Some(format!("{to} is not in LAYERS: give it a layer")) };
-    // At home only purity counts: a pure part must not lean on its room's waiting parts.
-    let at_home = from.split("::").next() == to.split("::").next() && low >= 2;
-    let fine = here == there || high < low || (high == low && low <= 1) || at_home;
+    // Within one module only purity counts: its pure part must not use its I/O part.
+    let same_module = from.split("::").next() == to.split("::").next() && low >= 2;
+    let fine = here == there || high < low || (high == low && low <= 1) || same_module;
     (!fine).then(|| format!("{here} (layer {low}) must not import {there} (layer {high})"))
 }
 
-/// Breaches of the layers in one file.
-fn breaches(file: &File) -> Vec<String> {
+/// Forbidden imports in one file.
+fn forbidden_imports(file: &File) -> Vec<String> {
     let mut found = Vec::new();
     for named in file.paths() {
         let Some(to) = named.path.strip_prefix("crate::").filter(|to| !to.starts_with(char::is_uppercase)) else {
             continue;
         };
-        if let Some(why) = wall(&file.room(), to).filter(|_| !excepted(plan::ACROSS_LAYERS, file, to)) {
+        if let Some(why) = violation(&file.module_path(), to).filter(|_| !excepted(plan::ACROSS_LAYERS, file, to)) {
             found.push(format!("{}:{}: {} — {why}", file.path, named.line, named.path));
         }
-        if within(&file.room(), "http") && ["store", "journal"].iter().any(|room| within(to, room)) {
-            found.push(format!("{}:{}: a door asks a story, never {to}", file.path, named.line));
+        if within(&file.module_path(), "http") && ["store", "journal"].iter().any(|adapter| within(to, adapter)) {
+            found.push(format!("{}:{}: a handler calls a service or request flow, never {to}", file.path, named.line));
         }
     }
     found
 }
 
-/// Paths in one file of a crate that lives in another room.
-fn strangers(file: &File) -> Vec<String> {
+/// Uses of crates that belong to another module.
+fn forbidden_crates(file: &File) -> Vec<String> {
     let mut found = Vec::new();
     for named in file.paths() {
-        for (path, homes) in CRATES {
-            let at_home = homes.iter().any(|home| within(&file.room(), home));
-            if within(&named.path, path) && !at_home && !excepted(plan::CRATES_ELSEWHERE, file, &named.path) {
-                found.push(format!("{}:{}: {path} lives in {}", file.path, named.line, homes.join(" and ")));
+        for (path, owners) in CRATES {
+            let same_module = owners.iter().any(|owner| within(&file.module_path(), owner));
+            if within(&named.path, path) && !same_module && !excepted(plan::CRATES_ELSEWHERE, file, &named.path) {
+                found.push(format!("{}:{}: {path} belongs to {}", file.path, named.line, owners.join(" and ")));
             }
         }
     }
@@ -132,23 +133,23 @@ fn none(found: &[String], advice: &str) {
 
 #[test]
 fn imports_point_downward() {
-    let found: Vec<_> = rooms().iter().flat_map(breaches).collect();
+    let found: Vec<_> = source_files().iter().flat_map(forbidden_imports).collect();
     none(
         &found,
-        "Move the code to the room that may know both, or pass the value in from app.rs; an exception needs a reason in tests/boundaries/plan.rs.",
+        "Move the code to a module that may import both, or pass the value in from app.rs; an exception needs a reason in tests/boundaries/plan.rs.",
     );
 }
 
 #[test]
-fn one_crate_one_room() {
-    let found: Vec<_> = rooms().iter().flat_map(strangers).collect();
-    none(&found, "Ask that room for what you need; an exception needs a reason in tests/boundaries/plan.rs.");
+fn one_crate_one_module() {
+    let found: Vec<_> = source_files().iter().flat_map(forbidden_crates).collect();
+    none(&found, "Call that module for what you need; an exception needs a reason in tests/boundaries/plan.rs.");
 }
 
 #[test]
-fn thinking_is_pure() {
+fn pure_logic_does_no_io() {
     let mut found = Vec::new();
-    for file in rooms().iter().filter(|file| layer(&file.room()).is_some_and(|(_, layer)| layer == 1)) {
+    for file in source_files().iter().filter(|file| layer(&file.module_path()).is_some_and(|(_, layer)| layer == 1)) {
         for named in file.paths() {
             if plan::IMPURE.iter().any(|impure| within(&named.path, impure)) {
                 found.push(format!("{}:{}: {}", file.path, named.line, named.path));
@@ -157,67 +158,101 @@ fn thinking_is_pure() {
         let is_async = source::tokens(&file.text).into_iter().find(|token| token.text == "async");
         found.extend(is_async.map(|token| format!("{}:{}: async", file.path, token.line)));
     }
-    none(
-        &found,
-        "A pure room gets the time, the bytes and the answers as arguments; do the waiting in the story that calls it.",
-    );
+    none(&found, "Pure logic gets the time and all data as arguments; do the I/O in the caller.");
 }
 
 #[test]
-fn no_exception_outlives_its_need() {
-    let rooms = rooms();
+fn exceptions_are_still_needed() {
+    let files = source_files();
     let needed = |exception: &Exception, prefix: &str| {
         let path = format!("{prefix}{}", exception.path);
-        rooms
+        files
             .iter()
-            .filter(|file| within(&file.room(), exception.room))
+            .filter(|file| within(&file.module_path(), exception.module))
             .any(|file| file.paths().iter().any(|named| within(&named.path, &path)))
     };
     let across = plan::ACROSS_LAYERS.iter().filter(|e| !needed(e, "crate::"));
     let crates = plan::CRATES_ELSEWHERE.iter().filter(|e| !needed(e, ""));
-    let found: Vec<_> = across.chain(crates).map(|e| format!("{} → {}: {}", e.room, e.path, e.reason)).collect();
-    none(&found, "These exceptions are no longer used: take them out of tests/boundaries/plan.rs.");
+    let found: Vec<_> = across.chain(crates).map(|e| format!("{} → {}: {}", e.module, e.path, e.reason)).collect();
+    none(&found, "These exceptions are no longer used: remove them from tests/boundaries/plan.rs.");
 }
 
 #[test]
 fn unsafe_stays_in_the_engine() {
     let mut found = Vec::new();
-    for file in rooms().iter().filter(|file| !within(&file.room(), "engine")) {
+    for file in source_files().iter().filter(|file| !within(&file.module_path(), "engine")) {
         let token = source::tokens(&file.text).into_iter().find(|token| token.text == "unsafe");
         found.extend(token.map(|token| format!("{}:{}", file.path, token.line)));
     }
-    none(&found, "Only engine, which loads a C library, may say unsafe.");
+    none(&found, "Only engine, which loads a C library, may use unsafe.");
 }
 
 #[test]
 fn files_stay_short() {
-    let lengths = rooms().into_iter().map(|file| (file.text.lines().count(), file.path));
+    let lengths = source_files().into_iter().map(|file| (file.text.lines().count(), file.path));
     let long = lengths.filter(|(lines, _)| *lines > LINES_MAX);
     let found: Vec<_> = long.map(|(lines, path)| format!("{path}: {lines} lines")).collect();
     none(&found, "Split it by what its parts do; tests count too.");
 }
 
 #[test]
-fn rooms_have_names_that_say_something() {
+fn file_names_say_what_is_inside() {
     let places = ["src", "benches", "tests", "load", "tracker-js/src", "dashboard/src"];
-    let drawer = |name: &String| {
+    let is_vague = |name: &String| {
         let stems = name.split('/').map(|part| part.split('.').next().unwrap_or(part));
-        plan::DRAWERS.iter().any(|drawer| stems.clone().any(|stem| stem == *drawer))
+        plan::VAGUE_NAMES.iter().any(|vague| stems.clone().any(|stem| stem == *vague))
     };
-    let found: Vec<_> = files(&places, &[""]).into_iter().map(|(name, _)| name).filter(drawer).collect();
-    none(&found, "A drawer attracts everything: name the file after what its code is about.");
+    let found: Vec<_> = files(&places, &[""]).into_iter().map(|(name, _)| name).filter(is_vague).collect();
+    none(&found, "Name the file after what its code is about.");
 }
 
 #[test]
-fn every_room_says_what_it_is() {
+fn every_module_has_documentation() {
     let root = |file: &&File| file.path.ends_with("/mod.rs") || file.module.len() == 1;
     let silent = |file: &&File| !file.text.trim_start().starts_with("//!");
-    let found: Vec<_> = rooms().iter().filter(root).filter(silent).map(|file| file.path.clone()).collect();
-    none(&found, "Open it with a //! paragraph: what the room does and what it must never do.");
+    let found: Vec<_> = source_files().iter().filter(root).filter(silent).map(|file| file.path.clone()).collect();
+    none(&found, "Begin it with a //! paragraph: what the module does and what it must never do.");
+}
+
+/// Words of a line that belong to the private vocabulary.
+fn private_words(line: &str) -> Vec<&'static str> {
+    let lower = line.to_lowercase();
+    let words: Vec<_> = lower.split(|c: char| !c.is_alphabetic()).collect();
+    plan::PRIVATE_VOCABULARY.iter().copied().filter(|private| words.contains(private)).collect()
 }
 
 #[test]
-fn nothing_is_left_for_later_and_no_machine_is_named() {
+fn the_fields_terms_are_used() {
+    let places = [
+        "src",
+        "benches",
+        "tests",
+        "load",
+        "tracker-js",
+        "dashboard",
+        "docs",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "config.default.toml",
+    ];
+    let endings = [".rs", ".sql", ".ts", ".mjs", ".svelte", ".sh", ".lua", ".md", ".toml"];
+    let mut found = Vec::new();
+    for (name, path) in files(&places, &endings) {
+        // What was applied to a database is not edited any more; the list itself is in `plan`.
+        if name.starts_with("src/control/migrations") || name == "tests/boundaries/plan.rs" {
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap_or_default();
+        for (number, line) in text.lines().enumerate() {
+            found.extend(private_words(line).iter().map(|word| format!("{name}:{}: {word}", number + 1)));
+        }
+    }
+    none(&found, "Use the field's term; where there is none, define one in docs/glossary.md.");
+}
+
+#[test]
+fn no_postponed_work_and_no_machine_paths() {
     let places =
         ["src", "benches", "tests", "load", "migrations", "tracker-js", "dashboard", "demo", "Makefile", ".ci"];
     let endings =
@@ -226,52 +261,62 @@ fn nothing_is_left_for_later_and_no_machine_is_named() {
     for (name, path) in files(&places, &endings).into_iter().filter(|(name, _)| name != "tests/boundaries/plan.rs") {
         let text = fs::read_to_string(path).unwrap_or_default();
         for (number, line) in text.lines().enumerate() {
-            if let Some(word) = plan::UNSAID.iter().find(|word| line.contains(**word)) {
-                found.push(format!("{name}:{}: {word}", number + 1));
+            if let Some(forbidden) = plan::FORBIDDEN_TEXT.iter().find(|text| line.contains(**text)) {
+                found.push(format!("{name}:{}: {forbidden}", number + 1));
             }
         }
     }
     none(&found, "Do it now or file an issue; and no path of the machine it was written on belongs here.");
 }
 
-mod the_walls_themselves {
-    use super::{File, breaches, strangers};
+mod self_check {
+    use super::{File, forbidden_crates, forbidden_imports};
 
     #[track_caller]
-    fn check(guard: fn(&File) -> Vec<String>, path: &str, text: &str, breaches: usize) {
+    fn check(guard: fn(&File) -> Vec<String>, path: &str, text: &str, expected: usize) {
         let found = guard(&File::new(path, text));
-        assert_eq!(found.len(), breaches, "{path}: {text}: {found:?}");
+        assert_eq!(found.len(), expected, "{path}: {text}: {found:?}");
     }
 
     #[test]
-    fn an_import_upward_or_sideways_is_seen() {
-        check(breaches, "src/model/event.rs", "use crate::{clock, store::Store};", 1);
-        check(breaches, "src/journal/mod.rs", "fn f(_: crate::store::Store) {}", 1);
-        check(breaches, "src/collect.rs", "use crate::personalize;", 1);
-        check(breaches, "src/journal/writer.rs", "use super::super::geo;", 1);
-        check(breaches, "src/profiles/reducer.rs", "use super::cache::Cache;", 1);
-        check(breaches, "src/nowhere.rs", "use crate::model::Event;", 1);
+    fn imports_upward_or_sideways_are_found() {
+        check(forbidden_imports, "src/model/event.rs", "use crate::{clock, store::Store};", 1);
+        check(forbidden_imports, "src/journal/mod.rs", "fn f(_: crate::store::Store) {}", 1);
+        check(forbidden_imports, "src/collect.rs", "use crate::personalize;", 1);
+        check(forbidden_imports, "src/journal/writer.rs", "use super::super::geo;", 1);
+        check(forbidden_imports, "src/profiles/reducer.rs", "use super::cache::Cache;", 1);
+        check(forbidden_imports, "src/nowhere.rs", "use crate::model::Event;", 1);
     }
 
     #[test]
-    fn an_import_downward_or_at_home_is_not() {
-        check(breaches, "src/collect.rs", "use crate::{ingest::run, journal::Journal, model::Event};", 0);
-        check(breaches, "src/journal/writer.rs", "use super::{batch::Batch, Position}; mod t { use super::X; }", 0);
-        check(breaches, "src/profiles/cache.rs", "use super::{Key, pending::Pending};", 0);
-        check(breaches, "src/decide/mod.rs", "use crate::catalog::snapshot::Snapshot; // crate::store", 0);
+    fn imports_downward_or_within_a_module_are_allowed() {
+        check(forbidden_imports, "src/collect.rs", "use crate::{ingest::run, journal::Journal, model::Event};", 0);
+        check(
+            forbidden_imports,
+            "src/journal/writer.rs",
+            "use super::{batch::Batch, Position}; mod t { use super::X; }",
+            0,
+        );
+        check(forbidden_imports, "src/profiles/cache.rs", "use super::{Key, pending::Pending};", 0);
+        check(forbidden_imports, "src/decide/mod.rs", "use crate::catalog::snapshot::Snapshot; // crate::store", 0);
     }
 
     #[test]
-    fn a_door_that_reaches_past_the_stories_is_seen() {
-        check(breaches, "src/http/collect.rs", "use crate::store::Store;", 1);
-        check(breaches, "src/http/collect.rs", "use crate::collect::Collect;", 0);
+    fn handlers_that_bypass_the_services_are_found() {
+        check(forbidden_imports, "src/http/collect.rs", "use crate::store::Store;", 1);
+        check(forbidden_imports, "src/http/collect.rs", "use crate::collect::Collect;", 0);
     }
 
     #[test]
-    fn a_crate_away_from_home_is_seen() {
-        check(strangers, "src/collect.rs", "use axum::Router;", 1);
-        check(strangers, "src/http/mod.rs", "use axum::Router; fn f(c: cookie::Cookie) {}", 0);
-        check(strangers, "src/store/read.rs", "#[derive(clickhouse::Row)] struct A; fn f() { tokio::spawn(g()) }", 1);
-        check(strangers, "src/geo.rs", "use std::{env, fs};", 1);
+    fn crates_outside_of_their_module_are_found() {
+        check(forbidden_crates, "src/collect.rs", "use axum::Router;", 1);
+        check(forbidden_crates, "src/http/mod.rs", "use axum::Router; fn f(c: cookie::Cookie) {}", 0);
+        check(
+            forbidden_crates,
+            "src/store/read.rs",
+            "#[derive(clickhouse::Row)] struct A; fn f() { tokio::spawn(g()) }",
+            1,
+        );
+        check(forbidden_crates, "src/geo.rs", "use std::{env, fs};", 1);
     }
 }

@@ -1,16 +1,16 @@
-//! The plan of the house: which room is on which layer, which crate lives where, and the few
-//! exceptions, each with its reason.
+//! The module map: which module is on which layer, which crate may be used where, and the few exceptions, each with
+//! its reason.
 
-/// Rooms and their layers; the longest fitting name counts, so a room's pure part can lie lower.
+/// Modules and their layers. The longest matching path counts, so that the pure part of a module can be on a lower layer.
 pub(crate) const LAYERS: &[(&str, u8)] = &[
-    // Words.
+    // Domain types and what everything needs.
     ("model", 0),
     ("wire", 0),
     ("config", 0),
     ("clock", 0),
     ("telemetry", 0),
     ("tasks", 0),
-    // Thinking: pure.
+    // Pure logic: no I/O, no clock, no randomness of its own.
     ("ingest", 1),
     ("decide", 1),
     ("estimate", 1),
@@ -34,7 +34,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("reports::funnel::any_order", 1),
     ("reports::funnel::matcher", 1),
     ("reports::funnel::tally", 1),
-    // Doing: each speaks to one thing outside, and none to another.
+    // I/O adapters: each talks to one external system, and none imports another.
     ("journal", 2),
     ("dedup", 2),
     ("store", 2),
@@ -47,7 +47,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("fetch", 2),
     ("browser", 2),
     ("mail", 2),
-    // Keepers of what lives between requests, and work in the background.
+    // Services: state between requests, and background work.
     ("access", 3),
     ("checks", 3),
     ("catalog", 3),
@@ -55,15 +55,15 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("learn", 3),
     ("profiles", 3),
     ("reports", 3),
-    // Stories: what happens to one request. They never call each other.
+    // Request flows: what happens to one request. They never call each other.
     ("collect", 4),
     ("personalize", 4),
     ("privacy", 4),
     ("removal", 4),
-    // Errands: what the commands and the private API ask for.
+    // Admin operations, for the command line and the private API.
     ("import", 5),
     ("operate", 5),
-    // The door, the composition root, and the commands that start it.
+    // HTTP, the composition root, and the commands that start it.
     ("http", 6),
     ("app", 7),
     ("cli", 8),
@@ -71,7 +71,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("lib", 9),
 ];
 
-/// One crate, one room: a path and the rooms it lives in.
+/// One crate, one module: a path, and the modules that may use it.
 pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("cookie", &["http"]),
@@ -93,7 +93,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("std::env", &["config", "engine"]),
 ];
 
-/// What a pure room has no business with.
+/// What pure modules must not use.
 pub(crate) const IMPURE: &[&str] = &[
     "crate::clock",
     "crate::tasks",
@@ -106,9 +106,9 @@ pub(crate) const IMPURE: &[&str] = &[
     "std::time::Instant",
 ];
 
-/// A module path, what it may name against the rule, and why.
+/// A module, what it may use against the rule, and why.
 pub(crate) struct Exception {
-    pub room: &'static str,
+    pub module: &'static str,
     pub path: &'static str,
     pub reason: &'static str,
 }
@@ -116,35 +116,41 @@ pub(crate) struct Exception {
 /// Imports against the layers.
 pub(crate) const ACROSS_LAYERS: &[Exception] = &[
     Exception {
-        room: "operate",
+        module: "operate",
         path: "import",
-        reason: "operate lists all errands, and importing is the one long enough for a room of its own",
+        reason: "operate lists all admin operations, and importing is large enough for a module of its own",
     },
     Exception {
-        room: "catalog::edit",
+        module: "catalog::edit",
         path: "access::new_secret",
-        reason: "a new site gets its keys where it is made, and access is the room that knows how keys are drawn",
+        reason: "a new site gets its keys where it is created, and access knows how keys are generated",
     },
 ];
 
-/// Crates away from home.
+/// Crates outside of their module.
 pub(crate) const CRATES_ELSEWHERE: &[Exception] = &[
     Exception {
-        room: "geo",
+        module: "geo",
         path: "std::env::current_exe",
-        reason: "like the engine's library, the place database is looked for beside the binary",
+        reason: "like the engine's library, the location database is searched for next to the binary",
     },
-    Exception { room: "browser", path: "std::env::temp_dir", reason: "a visit's profile is kept for that visit only" },
-    Exception { room: "geo", path: "std::env::current_dir", reason: "and above the working directory" },
+    Exception { module: "browser", path: "std::env::temp_dir", reason: "a browser profile is kept for one check only" },
+    Exception { module: "geo", path: "std::env::current_dir", reason: "and in the parents of the working directory" },
 ];
 
-/// No file is longer, its tests included.
+/// The longest file allowed, its tests included, in lines.
 pub(crate) const LINES_MAX: usize = 400;
 
-/// Names of drawers.
-pub(crate) const DRAWERS: &[&str] =
+/// File and folder names that say nothing about their contents.
+pub(crate) const VAGUE_NAMES: &[&str] =
     &["utils", "util", "utilities", "common", "helpers", "helper", "misc", "manager", "stuff", "shared"];
 
-/// Words that are never committed: things left for later, and paths of the machine they were written on.
-pub(crate) const UNSAID: &[&str] =
+/// Text that is never committed: postponed work, and paths of a developer's machine.
+pub(crate) const FORBIDDEN_TEXT: &[&str] =
     &["TODO", "FIXME", "todo!(", "unimplemented!(", "/root/", "/Users/", "\"/tmp/", "'/tmp/", " /tmp/"];
+
+/// Private vocabulary that was replaced by the field's terms (docs/glossary.md). Whole words, in any case.
+pub(crate) const PRIVATE_VOCABULARY: &[&str] = &[
+    "doors", "rooms", "errand", "errands", "keepers", "shelf", "shelves", "obituary", "flaw", "flaws", "twin", "twins",
+    "ruling", "dice", "anew", "lately", "told", "tells", "nobody", "nobody's", "somebody", "heard", "dearer",
+];

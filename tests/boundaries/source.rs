@@ -12,7 +12,7 @@ pub(crate) struct Named {
     pub line: usize,
 }
 
-/// A word or one sign of punctuation (`::` is one), with its line.
+/// An identifier or one punctuation token (`::` is one), with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     pub text: String,
@@ -25,7 +25,7 @@ impl Token {
     }
 }
 
-/// The words and signs of a source text without comments, literals and lifetimes.
+/// The identifiers and punctuation of a source text without comments, literals and lifetimes.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
     let stream: TokenStream = source.parse().unwrap_or_else(|error| panic!("no Rust, {error}: {source}"));
     let mut found = Vec::new();
@@ -39,8 +39,8 @@ fn flatten(stream: TokenStream, found: &mut Vec<Token>) {
         let line = tree.span().start().line;
         match tree {
             TokenTree::Literal(_) => {}
-            TokenTree::Ident(word) => found.push(Token::new(&word.to_string(), line)),
-            // A lifetime is this and a word.
+            TokenTree::Ident(identifier) => found.push(Token::new(&identifier.to_string(), line)),
+            // A lifetime is this and an identifier.
             TokenTree::Punct(sign) if sign.as_char() == '\'' => _ = trees.next(),
             // Nothing but a path has one colon joined to another.
             TokenTree::Punct(sign) if sign.as_char() == ':' && sign.spacing() == Spacing::Joint => {
@@ -63,7 +63,7 @@ fn flatten(stream: TokenStream, found: &mut Vec<Token>) {
     }
 }
 
-fn is_word(c: char) -> bool {
+fn starts_identifier(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
@@ -78,9 +78,9 @@ pub(crate) fn paths(source: &str, module: &[&str]) -> Vec<Named> {
     let mut inner: Vec<(usize, &str)> = Vec::new();
     let (mut depth, mut at) = (0, 0);
     while at < tokens.len() {
-        let word = text(at).chars().next().is_some_and(is_word);
+        let identifier = text(at).chars().next().is_some_and(starts_identifier);
         let begins = at == 0 || !matches!(text(at - 1), "::" | ".");
-        if word && begins && (text(at + 1) == "::" || (at > 0 && text(at - 1) == "use")) {
+        if identifier && begins && (text(at + 1) == "::" || (at > 0 && text(at - 1) == "use")) {
             let here: Vec<&str> = module.iter().copied().chain(inner.iter().map(|(_, name)| *name)).collect();
             let (mut found, line) = (Vec::new(), tokens[at].line);
             at = unfold(&tokens, at, &[], &mut found);
@@ -134,12 +134,12 @@ fn unfold<'a>(tokens: &'a [Token], mut at: usize, before: &[&'a str], found: &mu
 /// `self::x` and `super::x` as seen from the root; other paths as they are.
 fn resolved(path: &[&str], module: &[&str]) -> String {
     let ups = path.iter().take_while(|part| **part == "super").count();
-    let home = match path[0] {
+    let base = match path[0] {
         "self" => Some((module.len(), 1)),
         "super" => Some((module.len().saturating_sub(ups), ups)),
         _ => None,
     };
-    let Some((kept, skip)) = home else { return path.join("::") };
+    let Some((kept, skip)) = base else { return path.join("::") };
     let parts = module[..kept].iter().chain(&path[skip..]).filter(|part| **part != "self");
     std::iter::once(&"crate").chain(parts).copied().collect::<Vec<_>>().join("::")
 }
