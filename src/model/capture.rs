@@ -1,35 +1,35 @@
-//! What the tracker notices on a page without being asked.
+//! What the tracker captures on a page automatically.
 
-/// One kind of thing that is noticed; each can be switched off for a site.
+/// One kind of automatic capture; each can be switched off per site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Capture {
     /// Page views, those of single-page navigation included.
     Pages,
-    /// Time and depth of attention.
+    /// Time on page and scroll depth.
     Engagement,
     /// Clicks on links and buttons.
     Clicks,
-    /// Impatient clicks.
+    /// Rage clicks: repeated impatient clicks.
     Rage,
-    /// Forms begun, sent and left.
+    /// Forms started, submitted and abandoned.
     Forms,
-    /// Searches on the site, told by the address of the page with the results.
+    /// Site searches, recognized by the URL of the results page.
     Searches,
-    /// Errors of scripts.
+    /// JavaScript errors.
     Errors,
     /// Core Web Vitals.
     Vitals,
-    /// Films and sounds.
+    /// Video and audio playback.
     Media,
-    /// Copied text: how long it was.
+    /// Copied text: only its length.
     Copy,
     /// What the page pushes to `window.dataLayer`.
     DataLayer,
 }
 
 impl Capture {
-    /// Every one of them.
+    /// Every kind.
     pub const ALL: [Self; 11] = [
         Self::Pages,
         Self::Engagement,
@@ -44,7 +44,7 @@ impl Capture {
         Self::DataLayer,
     ];
 
-    /// The word in settings.
+    /// Name in settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Capture {
         }
     }
 
-    /// The types under which the tracker sends what it notices.
+    /// Types of the messages that the tracker sends for it.
     #[must_use]
     pub const fn types(self) -> &'static [&'static str] {
         match self {
@@ -81,7 +81,7 @@ impl Capture {
     }
 }
 
-/// What is noticed on a site.
+/// The kinds of capture enabled for a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Captures(u16);
 
@@ -95,24 +95,24 @@ impl Captures {
     /// Everything.
     pub const ALL: Self = Self((1 << Capture::ALL.len()) - 1);
 
-    /// Whether it is noticed.
+    /// Whether a kind is enabled.
     #[must_use]
     pub const fn has(self, capture: Capture) -> bool {
         self.0 & (1 << capture as u8) != 0
     }
 
-    /// Those noticed, in their order.
+    /// The enabled kinds, in order of declaration.
     pub fn iter(self) -> impl Iterator<Item = Capture> {
         Capture::ALL.into_iter().filter(move |capture| self.has(*capture))
     }
 
-    /// Reads words; the first unknown one is given back.
+    /// Parses names.
     ///
     /// # Errors
-    /// When a word names no capture.
-    pub fn of_words<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Self, &'w str> {
-        words.into_iter().try_fold(Self(0), |set, word| {
-            let capture = Capture::ALL.into_iter().find(|capture| capture.as_str() == word).ok_or(word)?;
+    /// Returns the first unknown name.
+    pub fn from_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, &'n str> {
+        names.into_iter().try_fold(Self(0), |set, name| {
+            let capture = Capture::ALL.into_iter().find(|capture| capture.as_str() == name).ok_or(name)?;
             Ok(Self(set.0 | 1 << capture as u8))
         })
     }
@@ -123,14 +123,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn captures_are_written_and_read_as_words() {
-        let words: Vec<_> = Captures::ALL.iter().map(Capture::as_str).collect();
-        assert_eq!(words.len(), Capture::ALL.len());
-        assert_eq!(Captures::of_words(words), Ok(Captures::ALL));
-        let some = Captures::of_words(["rage", "copy"]).unwrap();
+    fn captures_are_written_and_read_by_name() {
+        let names: Vec<_> = Captures::ALL.iter().map(Capture::as_str).collect();
+        assert_eq!(names.len(), Capture::ALL.len());
+        assert_eq!(Captures::from_names(names), Ok(Captures::ALL));
+        let some = Captures::from_names(["rage", "copy"]).unwrap();
         assert!(some.has(Capture::Rage) && some.has(Capture::Copy) && !some.has(Capture::Pages));
         assert_eq!(some.iter().collect::<Vec<_>>(), [Capture::Rage, Capture::Copy]);
-        assert_eq!(Captures::of_words(["rage", "keys"]), Err("keys"));
-        assert_eq!(Captures::of_words([]).unwrap().iter().count(), 0);
+        assert_eq!(Captures::from_names(["rage", "keys"]), Err("keys"));
+        assert_eq!(Captures::from_names([]).unwrap().iter().count(), 0);
     }
 }

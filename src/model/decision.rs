@@ -1,10 +1,11 @@
-//! What the decision engine answers for one slot.
+//! The decision engine's answer for one slot.
 
 use serde_json::{Map, Value};
+use strum::IntoStaticStr;
 
 use super::{Evidence, Exposure, ItemId};
 
-/// Texts of an offer by name.
+/// Texts of an offer by field name.
 pub type Content = Map<String, Value>;
 
 /// The answer for one slot.
@@ -14,135 +15,119 @@ pub struct Decision {
     pub slot: String,
     /// The offer shown, if one was.
     pub offer: Option<String>,
-    /// The experiment's arm, if the visitor is in one.
+    /// Variant of the experiment, if the visitor takes part in one.
     pub variant: Option<String>,
-    /// What to show besides items.
+    /// What to show in addition to items.
     pub content: Content,
     /// Items to show, best first.
-    pub items: Vec<Ranked>,
-    /// How the items were drawn, where there are any.
+    pub items: Vec<RankedItem>,
+    /// How the items were selected; `None` without items.
     pub exposure: Option<Exposure>,
-    /// In one word, why this.
+    /// Why this was shown, as a category.
     pub reason: Reason,
-    /// In detail, why this; shown to `server` and `admin` keys only.
+    /// Why this was shown, in detail; only for `server` and `admin` keys.
     pub explanation: Vec<String>,
-    /// Why each item, and why others not; as `explanation`, and `None` where nobody asked.
-    pub shelf: Option<Box<SlotExplanation>>,
+    /// Why each item was shown and others were not; like `explanation`, and `None` unless requested.
+    pub slot_explanation: Option<Box<SlotExplanation>>,
 }
 
-/// Why a shelf shows these items.
+/// Why a slot shows these items.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SlotExplanation {
-    /// Those shown, in their order.
-    pub items: Vec<WhyShown>,
-    /// Those that would have been shown by their scores, the best first.
-    pub left_out: Vec<LeftOut>,
+    /// The items shown, in order.
+    pub items: Vec<ItemExplanation>,
+    /// Items whose score would have sufficed but that a rule excluded, best first.
+    pub left_out: Vec<ExcludedItem>,
 }
 
 /// Why an item is shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WhyShown {
-    /// What speaks most for it.
+pub struct ItemExplanation {
+    /// Its strongest evidence.
     pub evidence: Evidence,
-    /// What the model says, before the marketer's rules.
+    /// The model's score, before merchandising rules.
     pub model_score: f32,
-    /// The rules that moved it.
+    /// The rules that changed its rank.
     pub rules: Vec<String>,
 }
 
-/// Why an item is not shown.
+/// An item that is not shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LeftOut {
+pub struct ExcludedItem {
     /// The item.
     pub id: ItemId,
-    /// What keeps it away.
+    /// The rule that excluded it.
     pub because: String,
 }
 
 /// Why a slot shows what it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// A marketer's offer whose rule holds.
+    /// An offer whose rule matches.
     Offer,
-    /// An experiment's arm.
+    /// A variant of an experiment.
     Experiment,
-    /// Items picked for this visitor.
+    /// Items selected for this visitor.
     Recommendation,
-    /// Nothing is known of the visitor yet: what is popular.
+    /// Nothing is known about the visitor yet: popular items.
     Fallback,
-    /// The visitor is held back to measure the effect.
+    /// The visitor is in the control group, held out to measure the effect.
     Control,
 }
 
 impl Reason {
-    /// The word on the wire.
+    /// Value in API answers.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Offer => "offer",
-            Self::Experiment => "experiment",
-            Self::Recommendation => "recommendation",
-            Self::Fallback => "fallback",
-            Self::Control => "control",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// One recommended item.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ranked {
-    /// The item: its number in the catalogue that it was picked from. Not its id, whose count of owners all
-    /// threads would write at once.
+pub struct RankedItem {
+    /// The item's number in the catalogue snapshot it was picked from. Not its id: cloning an `Arc` would make all
+    /// threads write to one reference count.
     pub number: u32,
     /// Its score; comparable within one answer only.
     pub score: f32,
-    /// Which model put it here.
-    pub why: Why,
+    /// Which model recommended it.
+    pub why: RankedBy,
 }
 
-/// The model that put an item on a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Why {
-    /// Seen by the same people as what the visitor looks at.
+/// What recommended an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum RankedBy {
+    /// Seen by the same visitors as the items this visitor looks at.
     ViewedTogether,
-    /// In visits like this one.
+    /// Seen in similar sessions.
     SimilarVisits,
     /// From a category the visitor prefers.
     Affinity,
     /// Popular now.
     Trending,
-    /// The visitor looked at it lately.
+    /// The visitor viewed it recently.
     RecentlyViewed,
     /// New in the catalogue.
     New,
-    /// The marketer gave it this place.
+    /// Pinned by the marketer.
     Pinned,
-    /// Bought with what the visitor looks at, in one order.
+    /// Bought in the same order as an item the visitor looks at.
     BoughtTogether,
-    /// Bought with it or after it, for another need.
+    /// Bought with it or after it, from another category.
     CrossSell,
-    /// For the same need, and dearer.
+    /// A more expensive alternative.
     UpSell,
-    /// It says of itself what the other item says.
+    /// Similar content (text, categories, attributes).
     SimilarItem,
 }
 
-impl Why {
-    /// The word on the wire.
+impl RankedBy {
+    /// Value in API answers.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ViewedTogether => "viewed_together",
-            Self::SimilarVisits => "similar_visits",
-            Self::Affinity => "affinity",
-            Self::Trending => "trending",
-            Self::RecentlyViewed => "recently_viewed",
-            Self::New => "new",
-            Self::Pinned => "pinned",
-            Self::BoughtTogether => "bought_together",
-            Self::CrossSell => "cross_sell",
-            Self::UpSell => "up_sell",
-            Self::SimilarItem => "similar_item",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -2,44 +2,46 @@
 
 use std::borrow::Cow;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 pub use super::item::ItemLine;
 use super::{Currency, MessageHash, SiteId, Timestamp, VisitorId};
 
-/// An event ready for the journal. Texts are bounded, free of control characters, and borrowed where they can be.
+/// An event ready for the journal. Texts are bounded, free of control characters, and borrowed where possible.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event<'a> {
     /// The site it happened on.
     pub site: SiteId,
-    /// Identity of the message; two events with one hash are one event.
+    /// Identity of the message; events with equal hashes are duplicates.
     pub message: MessageHash,
     /// Which call of the Segment specification it came from.
     pub kind: Kind,
-    /// Name of a `track` event or of a page or screen; empty when there is none.
+    /// Name of a `track` event, page or screen; empty when there is none.
     pub name: Cow<'a, str>,
-    /// What it means to a shop, derived from the name.
+    /// Its e-commerce meaning, derived from the name.
     pub action: Action,
     /// When it happened by the sender's clock, corrected by `sentAt`.
     pub occurred_at: Timestamp,
-    /// When the service took it.
+    /// When the service received it.
     pub received_at: Timestamp,
-    /// The browser or device, or nobody without consent.
+    /// The browser or device; [`VisitorId::ANONYMOUS`] without consent.
     pub visitor: VisitorId,
-    /// The site's own id of a person, unverified unless `user_verified`; empty when unknown.
+    /// The site's own id of the user, unverified unless `user_verified`; empty when unknown.
     pub user_id: Cow<'a, str>,
     /// Whether `user_id` was signed by the site or sent with a server key.
     pub user_verified: bool,
-    /// Start of the session the sender was in; provisional, reports derive sessions from events.
+    /// Start of the sender's session; provisional: reports derive sessions from events.
     pub session_start: Timestamp,
-    /// Why it is taken for a robot's; empty for people. Only sites that keep robots have such events.
+    /// Why it counts as a bot's event; empty for humans. Only sites that keep bot events have such events.
     pub robot: &'static str,
     /// The page it happened on.
     pub page: Page<'a>,
-    /// Where the visit came from, as far as this event tells.
+    /// Traffic source of the visit, as far as this event shows it.
     pub traffic: Traffic<'a>,
-    /// What it was done with.
+    /// Device and browser.
     pub device: Device<'a>,
-    /// Where it was done.
-    pub place: Place,
+    /// Where the visitor was.
+    pub place: GeoLocation,
     /// Language tag such as `en-GB`; empty when unknown.
     pub language: Cow<'a, str>,
     /// IANA time zone of the visitor; empty when unknown.
@@ -48,7 +50,7 @@ pub struct Event<'a> {
     pub screen_width: u16,
     /// Screen height in CSS pixels; 0 when unknown.
     pub screen_height: u16,
-    /// The items it is about, at most 100: the one of a product event, all of an order or a list.
+    /// The items it is about, at most 100: the one of a product event, or all of an order or list.
     pub items: Vec<ItemLine<'a>>,
     /// Category of the item or the list; empty when none.
     pub category: Cow<'a, str>,
@@ -56,13 +58,13 @@ pub struct Event<'a> {
     pub amount_minor: i64,
     /// Currency of `amount_minor`.
     pub currency: Currency,
-    /// Order number; empty when it is no order.
+    /// Order number; empty if it is no order.
     pub order_id: Cow<'a, str>,
-    /// Properties and traits as the sender gave them: one JSON object, `{}` when none.
+    /// Properties and traits as sent: one JSON object, `{}` when none.
     pub properties: Cow<'a, str>,
-    /// What of the site's schema it does not keep to: `property: rule`, at most 16.
+    /// Violations of the site's event schema, `property: rule`, at most 16.
     pub violations: Vec<Cow<'a, str>>,
-    /// How what the event tells of was drawn, by the service's own word: one JSON object, empty when there is none.
+    /// The verified exposure (how the shown items were selected): one JSON object, empty when there is none.
     pub exposure: Cow<'a, str>,
     /// Name and version of the sending library.
     pub library: Cow<'a, str>,
@@ -72,22 +74,22 @@ pub struct Event<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
-    /// A named thing that was done.
+    /// A named action.
     Track = 1,
     /// A page view on the web.
     Page = 2,
     /// A screen view in an app.
     Screen = 3,
-    /// Who the visitor is.
+    /// Traits of a user.
     Identify = 4,
-    /// Which group or company the visitor belongs to.
+    /// The group or company a visitor belongs to.
     Group = 5,
-    /// Two ids of one person.
+    /// Two ids of one user.
     Alias = 6,
 }
 
 impl Kind {
-    /// The call with this stored number; `None` for one that a newer version wrote.
+    /// The call with this stored number; `None` for numbers written by a newer version.
     #[must_use]
     pub const fn from_number(number: u8) -> Option<Self> {
         Some(match number {
@@ -102,11 +104,11 @@ impl Kind {
     }
 }
 
-/// What an event means to a shop (Segment's e-commerce specification). Numbers are stored.
+/// E-commerce meaning of an event (Segment's e-commerce specification). Numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Action {
-    /// Nothing of the below.
+    /// None of the below.
     #[default]
     Other = 0,
     /// `Product Viewed`.
@@ -127,16 +129,16 @@ pub enum Action {
     Refunded = 8,
     /// `Products Searched`.
     Searched = 9,
-    /// `Slot Viewed`, `Promotion Viewed`: something personalized was seen.
+    /// `Slot Viewed`, `Promotion Viewed`: personalized content was seen.
     SlotViewed = 10,
     /// `Slot Clicked`, `Promotion Clicked`.
     SlotClicked = 11,
 }
 
 impl Action {
-    /// The meaning of a `track` event's name, compared without regard to case.
+    /// The meaning of a `track` event's name, case-insensitive.
     #[must_use]
-    pub fn of_name(name: &str) -> Self {
+    pub fn from_event_name(name: &str) -> Self {
         const NAMES: [(&str, Action); 16] = [
             ("Product Viewed", Action::ItemViewed),
             ("Product Clicked", Action::ItemViewed),
@@ -158,7 +160,7 @@ impl Action {
         NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or(Self::Other, |(_, action)| *action)
     }
 
-    /// The action with this stored number; `Other` for one that a newer version wrote.
+    /// The action with this stored number; `Other` for numbers written by a newer version.
     #[must_use]
     pub const fn from_number(number: u8) -> Self {
         match number {
@@ -178,7 +180,7 @@ impl Action {
     }
 }
 
-/// The page of an event; every text empty when there was none.
+/// The page of an event; empty texts if there was none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page<'a> {
     /// Host without port, lowercase.
@@ -187,18 +189,18 @@ pub struct Page<'a> {
     pub path: Cow<'a, str>,
     /// Allow-listed query parameters only.
     pub query: Cow<'a, str>,
-    /// Title as the page gave it.
+    /// Page title.
     pub title: Cow<'a, str>,
-    /// Host of the page before, lowercase, without `www.`; the site's own host is kept.
+    /// Referrer host, lowercase, without `www.`; the site's own host is kept.
     pub referrer_host: Cow<'a, str>,
-    /// Path of the page before.
+    /// Referrer path.
     pub referrer_path: Cow<'a, str>,
 }
 
-/// Where a visit came from.
+/// Traffic source of a visit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Traffic<'a> {
-    /// Class of the source.
+    /// Channel group.
     pub channel: Channel,
     /// `utm_source`, or the name or host of the referrer.
     pub source: Cow<'a, str>,
@@ -206,129 +208,90 @@ pub struct Traffic<'a> {
     pub medium: Cow<'a, str>,
     /// `utm_campaign`.
     pub campaign: Cow<'a, str>,
-    /// `utm_term`, or the search words where the referrer still tells them.
+    /// `utm_term`, or the search keywords where the referrer still contains them.
     pub term: Cow<'a, str>,
     /// `utm_content`.
     pub content: Cow<'a, str>,
-    /// Which advertising click id was present, such as `gclid`; the value is not kept.
+    /// The click-id parameter that was present, such as `gclid`; its value is not kept.
     pub click_id: &'static str,
-    /// The rarer campaign marks, such as `utm_id`, each with its value.
-    pub marks: Vec<(&'static str, Cow<'a, str>)>,
+    /// Other campaign parameters, such as `utm_id`, with their values.
+    pub campaign_params: Vec<(&'static str, Cow<'a, str>)>,
 }
 
-/// Classes of traffic, after GA4's default channel group, with AI assistants. Stored by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// Channels after GA4's default channel group, plus AI assistants. Stored by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "title_case")]
 pub enum Channel {
-    /// Not the first event of a visit: the page before was on the same site.
+    /// Not the first event of a visit: the referrer is the same site.
     #[default]
     Internal,
     /// No referrer and no campaign.
     Direct,
-    /// Search results, not paid.
+    /// Unpaid search results.
     OrganicSearch,
-    /// Search results, paid.
+    /// Paid search results.
     PaidSearch,
-    /// Social networks, not paid.
+    /// Unpaid social networks.
     OrganicSocial,
-    /// Social networks, paid.
+    /// Paid social networks.
     PaidSocial,
-    /// Video sites, not paid.
+    /// Unpaid video sites.
     OrganicVideo,
-    /// Video sites, paid.
+    /// Paid video sites.
     PaidVideo,
-    /// Shopping sites, not paid.
+    /// Unpaid shopping sites.
     OrganicShopping,
-    /// Shopping sites, paid.
+    /// Paid shopping sites.
     PaidShopping,
     /// Another paid medium.
     PaidOther,
-    /// Banners and other displays.
+    /// Banners and other display advertising.
     Display,
     /// E-mail.
     Email,
     /// Text messages.
+    #[strum(serialize = "SMS")]
     Sms,
     /// Notifications of an app or browser.
+    #[strum(serialize = "Mobile Push Notifications")]
     Push,
-    /// Partners paid by result.
+    /// Affiliate partners.
     Affiliates,
     /// Audio advertising.
     Audio,
     /// Chatbots and assistants built on language models.
+    #[strum(serialize = "AI Assistants")]
     AiAssistant,
     /// Links on other sites.
     Referral,
-    /// Campaigns of one advertiser across several networks.
+    /// Campaigns across several networks of one advertiser.
+    #[strum(serialize = "Cross-network")]
     CrossNetwork,
-    /// Campaign marks that fit no class.
+    /// Campaign parameters that fit no channel.
     Unassigned,
 }
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 21] = [
-        Self::Internal,
-        Self::Direct,
-        Self::OrganicSearch,
-        Self::PaidSearch,
-        Self::OrganicSocial,
-        Self::PaidSocial,
-        Self::OrganicVideo,
-        Self::PaidVideo,
-        Self::OrganicShopping,
-        Self::PaidShopping,
-        Self::PaidOther,
-        Self::Display,
-        Self::Email,
-        Self::Sms,
-        Self::Push,
-        Self::Affiliates,
-        Self::Audio,
-        Self::AiAssistant,
-        Self::Referral,
-        Self::CrossNetwork,
-        Self::Unassigned,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The channel with this stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|channel| channel.as_str() == name)
+        name.parse().ok()
     }
 
     /// Name as stored and shown.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Internal => "Internal",
-            Self::Direct => "Direct",
-            Self::OrganicSearch => "Organic Search",
-            Self::PaidSearch => "Paid Search",
-            Self::OrganicSocial => "Organic Social",
-            Self::PaidSocial => "Paid Social",
-            Self::OrganicVideo => "Organic Video",
-            Self::PaidVideo => "Paid Video",
-            Self::OrganicShopping => "Organic Shopping",
-            Self::PaidShopping => "Paid Shopping",
-            Self::PaidOther => "Paid Other",
-            Self::Display => "Display",
-            Self::Email => "Email",
-            Self::Sms => "SMS",
-            Self::Push => "Mobile Push Notifications",
-            Self::Affiliates => "Affiliates",
-            Self::Audio => "Audio",
-            Self::AiAssistant => "AI Assistants",
-            Self::Referral => "Referral",
-            Self::CrossNetwork => "Cross-network",
-            Self::Unassigned => "Unassigned",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// What the visitor used.
+/// Device, operating system and browser.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Device<'a> {
-    /// Class of the device.
+    /// Device class.
     pub class: DeviceClass,
     /// Operating system's name.
     pub os: Cow<'a, str>,
@@ -341,10 +304,12 @@ pub struct Device<'a> {
 }
 
 /// Classes of devices. Stored by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum DeviceClass {
     /// Not known.
     #[default]
+    #[strum(serialize = "")]
     Unknown,
     /// A computer.
     Desktop,
@@ -358,30 +323,24 @@ pub enum DeviceClass {
 
 impl DeviceClass {
     /// Every class.
-    pub const ALL: [Self; 5] = [Self::Unknown, Self::Desktop, Self::Mobile, Self::Tablet, Self::Appliance];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The class with this stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.as_str() == name)
+        name.parse().ok()
     }
 
     /// Name as stored and shown; empty when unknown.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "",
-            Self::Desktop => "desktop",
-            Self::Mobile => "mobile",
-            Self::Tablet => "tablet",
-            Self::Appliance => "appliance",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// Where an address lies; every text empty when the database does not know.
+/// Location of an IP address; empty texts where the database does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct GeoLocation {
     /// ISO 3166-1 alpha-2 code.
     pub country: String,
     /// Name of the first subdivision, in English.

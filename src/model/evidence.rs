@@ -1,61 +1,61 @@
-//! What speaks for a recommended item: a closed kind with its names and numbers, and the sentence made of them.
+//! Evidence for a recommended item: a closed set of kinds with names and counts, and the sentence built from them.
 
 use std::fmt;
 
 use super::ItemId;
 
-/// What speaks most for an item.
+/// The strongest evidence for an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
-    /// Visitors who looked at `item`, which this one looked at, looked at it too.
+    /// Visitors who viewed `item`, as this visitor did, viewed it too.
     ViewedTogether {
-        /// What it goes with.
+        /// The related item.
         item: ItemId,
-        /// How many looked at both.
+        /// How many viewed both.
         visitors: u32,
     },
-    /// Visits like this one had it.
+    /// Similar sessions contained it.
     SimilarVisits {
         /// How many.
         visits: u32,
     },
-    /// It goes together with what goes together with this visit's items.
+    /// Two steps away in the co-view graph: seen with items that were seen with this session's items.
     TwoSteps,
-    /// It is popular in a category that the visitor prefers.
+    /// Popular in a category that the visitor prefers.
     LikedCategory {
-        /// Its name.
+        /// The category's name.
         category: String,
     },
-    /// It is popular.
+    /// Popular.
     Popular,
-    /// The visitor looked at it.
+    /// The visitor viewed it.
     Seen,
-    /// It is new in the catalogue.
+    /// New in the catalogue.
     New,
-    /// The marketer gave it its place.
+    /// Pinned by the marketer.
     Pinned,
-    /// In orders with `item`.
+    /// Ordered together with `item`.
     BoughtTogether {
-        /// What it goes with.
+        /// The related item.
         item: ItemId,
-        /// How many had both.
+        /// How many orders had both.
         orders: u32,
     },
-    /// In orders with `item` or after them, for another need.
+    /// Ordered with `item` or after it, from another category.
     BoughtAfter {
-        /// What it goes with.
+        /// The related item.
         item: ItemId,
-        /// How many had both.
+        /// How many orders had both.
         orders: u32,
     },
-    /// For the same need as the item at hand, and dearer.
-    Dearer,
-    /// It says of itself what the item at hand says.
-    Alike,
+    /// A more expensive alternative to the current item.
+    HigherPriced,
+    /// Its content is similar to the current item's.
+    SimilarContent,
 }
 
 impl Evidence {
-    /// The word on the wire.
+    /// Value in API answers.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -69,8 +69,8 @@ impl Evidence {
             Self::Pinned => "pinned",
             Self::BoughtTogether { .. } => "bought_together",
             Self::BoughtAfter { .. } => "bought_after",
-            Self::Dearer => "dearer",
-            Self::Alike => "alike",
+            Self::HigherPriced => "dearer",
+            Self::SimilarContent => "alike",
         }
     }
 }
@@ -82,16 +82,16 @@ impl fmt::Display for Evidence {
                 write!(f, "viewed together with `{item}` by {visitors} visitors")
             }
             Self::SimilarVisits { visits } => write!(f, "in {visits} visits like this one"),
-            Self::TwoSteps => f.write_str("goes together with what goes together with this visit's items"),
+            Self::TwoSteps => f.write_str("seen with items that were seen with this visit's items"),
             Self::LikedCategory { category } => write!(f, "from {category}, which the visitor looks at"),
             Self::Popular => f.write_str("popular now"),
-            Self::Seen => f.write_str("the visitor looked at it lately"),
+            Self::Seen => f.write_str("the visitor viewed it recently"),
             Self::New => f.write_str("new in the catalogue"),
             Self::Pinned => f.write_str("pinned"),
             Self::BoughtTogether { item, orders } => write!(f, "bought together with `{item}` in {orders} orders"),
             Self::BoughtAfter { item, orders } => write!(f, "bought with or after `{item}` in {orders} orders"),
-            Self::Dearer => f.write_str("for the same need, and dearer"),
-            Self::Alike => f.write_str("like the item at hand by its words, categories and attributes"),
+            Self::HigherPriced => f.write_str("a more expensive alternative"),
+            Self::SimilarContent => f.write_str("similar text, categories and attributes"),
         }
     }
 }

@@ -1,17 +1,17 @@
-//! A feed: an address from which a site's items are fetched again and again.
+//! A feed: a URL from which a site's items are fetched periodically.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Timestamp;
 
-/// What the owner says of a site's feed. Stored and edited as JSON in this form.
+/// Settings of a site's feed. Stored and edited as JSON in this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeedSettings {
-    /// Where it is: `http` or `https`, on a public address.
+    /// URL: `http` or `https`, on a public address.
     pub url: String,
-    /// It is fetched so often, minutes.
+    /// Fetch interval, minutes.
     #[serde(default = "hourly")]
     pub every_minutes: u32,
     /// Whether it is fetched at all.
@@ -28,55 +28,55 @@ const fn yes() -> bool {
 }
 
 impl FeedSettings {
-    /// Limits of `every_minutes`.
+    /// Allowed values of `every_minutes`.
     pub const MINUTES: std::ops::RangeInclusive<u32> = 5..=10_080;
 }
 
-/// How the last visit to a feed went.
+/// Result of the last fetch of a feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FeedState {
-    /// When it began.
+    /// When it started.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// How.
+    /// How it ended.
     pub outcome: Option<FeedOutcome>,
-    /// What to do about it, in one line; empty when there is nothing to do.
+    /// What the owner should do about it, in one line; empty if nothing.
     pub message: String,
-    /// Usable items in it.
+    /// Number of valid items.
     pub items: u64,
-    /// Items that left it and were made unavailable.
+    /// Items missing from the feed and therefore made unavailable.
     pub withdrawn: u64,
-    /// Items that left it and wait for the owner's word, since they are suspiciously many.
+    /// Items missing from the feed that await the owner's confirmation because there are suspiciously many.
     pub withheld: u64,
-    /// What its server said to recognise this state by.
+    /// `ETag` of the last response.
     pub etag: String,
-    /// The same.
+    /// `Last-Modified` of the last response.
     pub last_modified: String,
-    /// The counts of the import, as the command tells them.
+    /// Counts of the import, in the form the import command prints.
     pub counts: serde_json::Value,
 }
 
-/// How a visit to a feed went.
+/// How a fetch of a feed ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedOutcome {
-    /// Its items are the catalogue's.
+    /// Its items were imported.
     Taken,
-    /// Its server says that nothing changed.
+    /// The server reported no change.
     Unchanged,
-    /// Its items were taken, but too many left it to believe that.
+    /// Its items were imported, but too many were missing to withdraw them without confirmation.
     Withheld,
-    /// It could not be fetched or read.
+    /// It could not be fetched or parsed.
     Failed,
 }
 
-/// What is asked of a feed before its time.
+/// A request to fetch a feed before its scheduled time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedRequest {
-    /// To be fetched now.
+    /// Fetch it now.
     Fetch,
-    /// And items that left it are really gone.
+    /// Fetch it now, and withdraw the items missing from it.
     Confirm,
 }

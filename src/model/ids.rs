@@ -1,4 +1,4 @@
-//! Identifiers. Each is a type of its own, so that a site can never be taken for a visitor.
+//! Identifiers. Each has its own type, so that a site cannot be mistaken for a visitor.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -16,17 +16,17 @@ impl fmt::Display for SiteId {
 }
 
 /// A browser or device on one site: 128 random bits, written as 32 lowercase hexadecimal digits.
-/// Knowing it is the right to use it, so it never appears in logs.
+/// Knowing the id is enough to use it, so it never appears in logs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct VisitorId(pub u128);
 
 impl VisitorId {
-    /// The visitor of events that may not be tied to anybody (no consent).
-    pub const NOBODY: Self = Self(0);
+    /// The visitor of events that may not be linked to anyone (no consent).
+    pub const ANONYMOUS: Self = Self(0);
 
-    /// Whether events under this id may be tied together.
+    /// Whether events with this id may be linked to each other.
     #[must_use]
-    pub const fn is_somebody(self) -> bool {
+    pub const fn is_identified(self) -> bool {
         self.0 != 0
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Debug for VisitorId {
     }
 }
 
-/// Why a text is not a visitor id.
+/// The text is not a visitor id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a visitor id is 32 hexadecimal digits, not all zero")]
 pub struct NotAVisitorId;
@@ -53,7 +53,7 @@ pub struct NotAVisitorId;
 impl FromStr for VisitorId {
     type Err = NotAVisitorId;
 
-    /// Takes 32 hexadecimal digits, dashes of a UUID allowed; the all-zero id is refused.
+    /// Parses 32 hexadecimal digits, with or without the dashes of a UUID; refuses the all-zero id.
     fn from_str(text: &str) -> Result<Self, NotAVisitorId> {
         let mut value: u128 = 0;
         let mut digits = 0;
@@ -69,14 +69,14 @@ impl FromStr for VisitorId {
     }
 }
 
-/// Identity of one message: 128 bits of BLAKE3 over (site, message id). Equal hash, same message.
+/// Identity of a message: 128 bits of BLAKE3 over (site, message id). Equal hashes mean the same message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MessageHash(pub u128);
 
 impl MessageHash {
-    /// Hashes a message id within its site; the same id on another site is another message.
+    /// Hashes a message id within its site: the same id on another site is another message.
     #[must_use]
-    pub fn of(site: SiteId, message_id: &[u8]) -> Self {
+    pub fn new(site: SiteId, message_id: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&site.0.to_le_bytes());
         hasher.update(message_id);
@@ -86,13 +86,13 @@ impl MessageHash {
     }
 }
 
-/// Place of one record in the journal: 0 for the first ever written, then one more for each.
+/// Position of a record in the journal: 0 for the first ever written, then consecutive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(pub u64);
 
 impl Position {
-    /// The position `n` records further on; the last one there is where a damaged file would lead beyond it.
+    /// The position `n` records further on; saturates, in case a damaged file leads beyond the last.
     #[must_use]
     pub const fn plus(self, n: u64) -> Self {
         Self(self.0.saturating_add(n))
@@ -105,7 +105,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// An item of a shop's catalogue, as the shop calls it. Cheap to clone.
+/// An item id as the shop assigns it. Cheap to clone.
 pub type ItemId = Arc<str>;
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn one_message_id_is_another_message_on_another_site() {
-        assert_ne!(MessageHash::of(SiteId(1), b"m"), MessageHash::of(SiteId(2), b"m"));
-        assert_eq!(MessageHash::of(SiteId(1), b"m"), MessageHash::of(SiteId(1), b"m"));
+        assert_ne!(MessageHash::new(SiteId(1), b"m"), MessageHash::new(SiteId(2), b"m"));
+        assert_eq!(MessageHash::new(SiteId(1), b"m"), MessageHash::new(SiteId(1), b"m"));
     }
 }

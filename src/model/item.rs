@@ -7,16 +7,16 @@ use serde_json::{Map, Value};
 
 use super::{Currency, ItemId, Timestamp};
 
-/// One thing a shop offers. Texts are bounded by `catalog` when it is taken in.
+/// An item of a shop. `catalog` bounds its texts on import.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Item {
-    /// The shop's own id of it.
+    /// The shop's own id.
     pub id: ItemId,
     /// Name shown to visitors.
     pub title: String,
-    /// Address of its page; `http`, `https` or relative.
+    /// URL of its page; `http`, `https` or relative.
     pub url: String,
-    /// Address of its picture; empty when none.
+    /// URL of its image; empty when none.
     pub image: String,
     /// Price in minor units.
     pub price_minor: i64,
@@ -24,21 +24,21 @@ pub struct Item {
     pub currency: Currency,
     /// Categories, the main one first.
     pub categories: Vec<String>,
-    /// Maker; empty when unknown.
+    /// Brand; empty when unknown.
     pub brand: String,
-    /// Free marks.
+    /// Free-form tags.
     pub tags: Vec<String>,
     /// Whether it may be shown at all.
     pub available: bool,
-    /// Language of its texts, a tag such as `fa` or `en-GB`; empty when it is for everybody.
+    /// Language of its texts, a tag such as `fa` or `en-GB`; empty when it is for all languages.
     pub language: String,
     /// Titles in further languages, by tag.
     pub titles: BTreeMap<String, String>,
-    /// What it is a variant of: size or colour of the same thing share one; empty when it stands alone.
+    /// Item group: variants (size, colour) of one product share it; empty when it has no variants.
     pub group: String,
-    /// When it was first in the catalogue; 0 when that is not known.
+    /// When it was added to the catalogue; 0 when unknown.
     pub added_at: Timestamp,
-    /// Whatever else the shop sent.
+    /// All other attributes the shop sent.
     pub attributes: Map<String, Value>,
 }
 
@@ -49,34 +49,34 @@ impl Item {
         self.categories.first().map_or("", String::as_str)
     }
 
-    /// The title in a language, or the one there is.
+    /// The title in a language, or the default title.
     #[must_use]
     pub fn title_in(&self, language: &str) -> &str {
         self.other_title_in(language).unwrap_or(&self.title)
     }
 
-    /// The title in a language that is not the item's own, where there is one.
+    /// The title in a language other than the item's own, if there is one.
     #[must_use]
     pub fn other_title_in(&self, language: &str) -> Option<&str> {
-        let spoken = |(tag, _): &(&String, &String)| same_language(tag, language);
+        let matches = |(tag, _): &(&String, &String)| same_language(tag, language);
         if language.is_empty() || self.titles.is_empty() || same_language(&self.language, language) {
             return None;
         }
-        self.titles.iter().find(spoken).map(|(_, title)| title.as_str())
+        self.titles.iter().find(matches).map(|(_, title)| title.as_str())
     }
 
-    /// Whether somebody who reads `language` can use it: an item or a reader without one goes with all.
+    /// Whether it suits readers of `language`; an empty language on either side matches everything.
     #[must_use]
-    pub fn speaks(&self, language: &str) -> bool {
+    pub fn is_in_language(&self, language: &str) -> bool {
         language.is_empty()
             || self.language.is_empty()
             || same_language(&self.language, language)
             || self.titles.keys().any(|tag| same_language(tag, language))
     }
 
-    /// Whether it is the same but for the moment it was first seen.
+    /// Whether it equals `other` in everything but `added_at`.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub fn has_same_content(&self, other: &Self) -> bool {
         let Self { id, title, url, image, price_minor, currency, categories, brand, tags, available, .. } = self;
         *id == other.id
             && *title == other.title
@@ -100,13 +100,13 @@ impl Item {
 pub struct ItemLine<'a> {
     /// The item's id.
     pub id: Cow<'a, str>,
-    /// Price of one piece in minor units of the event's currency; 0 when unknown.
+    /// Unit price in minor units of the event's currency; 0 when unknown.
     pub price_minor: i64,
-    /// Pieces; at least 1.
+    /// Quantity; at least 1.
     pub quantity: u32,
 }
 
-/// Whether two language tags name one language: `en-GB` is `en`, in any case.
+/// Whether two language tags have the same primary language, case-insensitive: `en-GB` and `en` do.
 #[must_use]
 pub fn same_language(one: &str, other: &str) -> bool {
     let primary = |tag: &'_ str| tag.split(['-', '_']).next().map(str::len).unwrap_or_default();
@@ -126,7 +126,7 @@ mod tests {
             ..Item::default()
         };
         assert_eq!((item.title_in("EN"), item.title_in("fa-IR"), item.title_in("de")), ("Mug", "ماگ", "Mug"));
-        assert!(item.speaks("fa") && item.speaks("") && !item.speaks("de"));
-        assert!(Item::default().speaks("de"));
+        assert!(item.is_in_language("fa") && item.is_in_language("") && !item.is_in_language("de"));
+        assert!(Item::default().is_in_language("de"));
     }
 }

@@ -1,109 +1,72 @@
-//! Why an item of a catalogue is not taken, in one word for counting and one line for its sender.
+//! Why a catalogue item is rejected: a code for counting and a message for its sender.
 
 use std::fmt;
 
 /// What is wrong with an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ItemIssueKind {
-    /// The row cannot be read at all.
+    /// The row cannot be parsed.
+    #[strum(serialize = "unreadable_item")]
     Unreadable,
-    /// The row is larger than any item.
+    /// The row exceeds the size limit.
+    #[strum(serialize = "item_too_large")]
     RowTooLarge,
-    /// No id, or one that cannot be an id.
+    /// The id is missing or invalid.
+    #[strum(serialize = "bad_id")]
     Id,
-    /// The same id stands earlier in the same file.
+    /// The same id occurs earlier in the file.
+    #[strum(serialize = "repeated_id")]
     Repeated,
-    /// A text is longer than the limit.
+    /// A text exceeds its limit.
     TextTooLong,
-    /// An address that may not be put into a page.
+    /// A URL that may not be put into a page.
+    #[strum(serialize = "bad_address")]
     Address,
     /// Too many or too long categories, tags or attributes.
+    #[strum(serialize = "too_many_values")]
     TooMuch,
-    /// No ISO 4217 code.
+    /// Not an ISO 4217 code.
+    #[strum(serialize = "bad_currency")]
     Currency,
-    /// No amount of money.
+    /// Not an amount of money.
+    #[strum(serialize = "bad_price")]
     Price,
-    /// A word for availability that nobody knows.
+    /// An unknown availability value.
+    #[strum(serialize = "bad_availability")]
     Availability,
-    /// No language tag.
+    /// Not a language tag.
+    #[strum(serialize = "bad_language")]
     Language,
-    /// The catalogue holds as many items as it can.
+    /// The catalogue has reached its limit.
     CatalogueFull,
 }
 
 impl ItemIssueKind {
-    /// Every kind.
-    pub const ALL: [Self; 12] = [
-        Self::Unreadable,
-        Self::RowTooLarge,
-        Self::Id,
-        Self::Repeated,
-        Self::TextTooLong,
-        Self::Address,
-        Self::TooMuch,
-        Self::Currency,
-        Self::Price,
-        Self::Availability,
-        Self::Language,
-        Self::CatalogueFull,
-    ];
-
-    /// The word in counts.
+    /// Code in counts.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable_item",
-            Self::RowTooLarge => "item_too_large",
-            Self::Id => "bad_id",
-            Self::Repeated => "repeated_id",
-            Self::TextTooLong => "text_too_long",
-            Self::Address => "bad_address",
-            Self::TooMuch => "too_many_values",
-            Self::Currency => "bad_currency",
-            Self::Price => "bad_price",
-            Self::Availability => "bad_availability",
-            Self::Language => "bad_language",
-            Self::CatalogueFull => "catalogue_full",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    /// The kind with this word.
+    /// An issue of this kind; the message says in one line what to fix.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    /// With one line that says what to mend.
-    #[must_use]
-    pub fn because(self, message: impl Into<String>) -> ItemIssue {
+    pub fn with_message(self, message: impl Into<String>) -> ItemIssue {
         ItemIssue { kind: self, message: message.into() }
     }
 }
 
-/// Why one item is not taken.
+/// Why one item is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemIssue {
-    /// For counting.
+    /// Category, for counting.
     pub kind: ItemIssueKind,
-    /// For whoever sent it.
+    /// What to fix, for the sender.
     pub message: String,
 }
 
 impl fmt::Display for ItemIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_has_a_word_of_its_own() {
-        for kind in ItemIssueKind::ALL {
-            assert_eq!(ItemIssueKind::from_word(kind.as_str()), Some(kind));
-        }
-        assert_eq!(ItemIssueKind::from_word("fine"), None);
     }
 }

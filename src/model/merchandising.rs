@@ -1,41 +1,40 @@
-//! What a marketer says about shelves of recommended items: for a whole site, and for single slots.
+//! A marketer's merchandising rules for recommended items: for a whole site and for single slots.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Rule;
 
-/// The rules of one slot, or of the whole site. Stored and edited as JSON in this form. What a slot says
-/// about filters, exclusions, pins and boosts comes on top of the site's; of the single settings a slot's
-/// own word holds, and where it has none, the site's.
+/// The rules of one slot or of the whole site. Stored and edited as JSON in this form. Filters, exclusions, pins and
+/// boosts of a slot are added to the site's; other settings of a slot override the site's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MerchandisingRules {
-    /// Only items for which this holds; `{}` is all. Fields are those of items: `category`, `brand`, `tag`,
-    /// `price_minor`, `language`, `item_group`, `id`, `title`, `attribute.NAME`.
+    /// Only items that match; `{}` matches all. Fields are those of items: `category`, `brand`, `tag`, `price_minor`,
+    /// `language`, `item_group`, `id`, `title`, `attribute.NAME`.
     pub only: Rule,
-    /// Never these.
+    /// Items that are never shown.
     pub exclude: Exclude,
-    /// Items with a fixed place.
+    /// Items with a fixed position.
     pub pins: Vec<Pin>,
-    /// Items that count more, or less.
+    /// Items whose score is raised or lowered.
     pub boosts: Vec<Boost>,
-    /// Whether what the visitor has bought is left out; yes where nobody says.
+    /// Whether items the visitor has bought are hidden; default: yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hide_bought: Option<bool>,
-    /// Whether items in other languages than the page's are left out; no where nobody says.
+    /// Whether items in languages other than the page's are hidden; default: no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub same_language: Option<bool>,
-    /// Only items priced like the one on the page.
+    /// Only items with a price similar to that of the item on the page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_band: Option<PriceBand>,
-    /// Not too many alike.
+    /// Limit on similar items.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diversity: Option<Diversity>,
-    /// New items count more, old ones are left out.
+    /// Raises new items and hides old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
-    /// What was shown and not looked at rests for a while.
+    /// Hides items that were shown and not clicked, for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fatigue: Option<Fatigue>,
 }
@@ -44,21 +43,21 @@ pub struct MerchandisingRules {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exclude {
-    /// Their ids.
+    /// By id.
     pub items: Vec<String>,
-    /// Their categories, any of them.
+    /// By category: any of an item's.
     pub categories: Vec<String>,
-    /// Their makers.
+    /// By brand.
     pub brands: Vec<String>,
 }
 
-/// An item with a fixed place.
+/// An item with a fixed position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// Its id.
+    /// The item's id.
     pub item: String,
-    /// Its place, counted from 1.
+    /// Its position, counted from 1.
     pub position: u32,
 }
 
@@ -66,54 +65,54 @@ pub struct Pin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Boost {
-    /// Which items.
+    /// Which items it applies to.
     pub when: Rule,
     /// In percent: 200 doubles the score, 50 halves it.
     pub percent: u32,
 }
 
-/// Prices around that of the item on the page, in percent of it, edges included. Pages about no item, and
-/// items in other currencies, are not judged.
+/// Prices around that of the item on the page, in percent of it, inclusive. Not applied to pages without an item or to
+/// items in other currencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceBand {
-    /// Not below this share.
+    /// Lower bound.
     pub from_percent: u32,
-    /// Not above this share.
+    /// Upper bound.
     pub to_percent: u32,
 }
 
-/// Not too many alike.
+/// Limit on similar items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diversity {
-    /// What makes two items alike.
-    pub by: Alike,
-    /// So many of them at most; pinned items count, but are never left out for it.
+    /// What makes two items similar.
+    pub by: DiversityKey,
+    /// How many of them at most; pinned items count, but are never removed.
     pub at_most: u32,
 }
 
-/// What makes two items alike.
+/// What makes two items similar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Alike {
+pub enum DiversityKey {
     /// The main category.
     Category,
-    /// The maker.
+    /// The brand.
     Brand,
     /// The item group: variants of one thing.
     Group,
 }
 
-/// How age counts, by the moment an item was first in the catalogue.
+/// How an item's age counts, by the time it was added to the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Freshness {
-    /// By how much the score of an item added this moment is lifted, percent.
+    /// How much the score of an item added just now is raised, percent.
     pub lift_percent: u32,
-    /// The lift halves in so many days.
+    /// Half-life of that bonus, days.
     pub half_life_days: u32,
-    /// Older items are left out.
+    /// Older items are hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age_days: Option<u32>,
 }
@@ -124,12 +123,12 @@ impl Default for Freshness {
     }
 }
 
-/// A cap on how often an ignored item comes back.
+/// Frequency cap for ignored items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fatigue {
-    /// Shown to the visitor so often without being looked at, it rests.
+    /// An item is hidden after so many impressions without a view.
     pub shown_max: u32,
-    /// For so many hours since it was last shown.
+    /// For so many hours since its last impression.
     pub rest_hours: u32,
 }

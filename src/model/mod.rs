@@ -1,7 +1,7 @@
-//! The nouns of the house, without any IO: what an event, a visitor, a profile, an item, an offer is.
+//! Domain types: event, visitor, profile, item, offer and the rest. No I/O: nothing here reads a clock, a file or the
+//! network.
 //!
-//! Every room speaks in these words. This room must never read a clock, a file or the network, and
-//! never derives public JSON (that is `wire`).
+//! Public JSON is defined in `wire`, not here.
 
 pub mod capture;
 pub mod decision;
@@ -24,10 +24,10 @@ pub mod site;
 pub mod time;
 
 pub use capture::{Capture, Captures};
-pub use decision::{Content, Decision, LeftOut, Ranked, Reason, SlotExplanation, Why, WhyShown};
-pub use event::{Action, Channel, Device, DeviceClass, Event, Kind, Page, Place, Traffic};
+pub use decision::{Content, Decision, ExcludedItem, ItemExplanation, RankedBy, RankedItem, Reason, SlotExplanation};
+pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, Page, Traffic};
 pub use evidence::Evidence;
-pub use exploration::Recommending;
+pub use exploration::ExplorationSettings;
 pub use exposure::Exposure;
 pub use ids::{ItemId, MessageHash, Position, SiteId, VisitorId};
 pub use item::Item;

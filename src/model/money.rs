@@ -13,8 +13,8 @@ impl Currency {
     pub const NONE: Self = Self(*b"XXX");
     /// Iranian rial.
     pub const RIAL: Self = Self(*b"IRR");
-    /// Toman, ten rials: no code of ISO 4217, and written `IRT` by custom. Amounts told in it are stored in
-    /// rials; a site may have its reports in it.
+    /// Toman, ten rials: not an ISO 4217 code; `IRT` is customary. Amounts sent in it are stored in rials; a site's
+    /// reports may use it.
     pub const TOMAN: Self = Self(*b"IRT");
 
     /// Reads a three-letter code, any case.
@@ -24,7 +24,7 @@ impl Currency {
         bytes.iter().all(u8::is_ascii_alphabetic).then(|| Self(bytes.map(|b| b.to_ascii_uppercase())))
     }
 
-    /// The currency its amounts are stored in: rials for toman, else itself.
+    /// The currency its amounts are stored in: rials for toman, otherwise itself.
     #[must_use]
     pub fn stored(self) -> Self {
         if self == Self::TOMAN { Self::RIAL } else { self }
@@ -84,12 +84,12 @@ pub struct Money {
 }
 
 impl Money {
-    /// Reads a decimal amount in major units, such as `12.5`, `-3`, `1.2e3` or `۱۲٫۵`, rounding half away
-    /// from zero past the currency's digits. `None` when it is no number or too large. No separators of
-    /// thousands but the Persian one: `1,234` is one thing to some people and another to others.
+    /// Parses a decimal amount in major units, such as `12.5`, `-3`, `1.2e3` or `۱۲٫۵`, rounding half away from zero
+    /// beyond the currency's digits. `None` when it is not a number or too large. Thousands separators are refused,
+    /// except the Persian one: `1,234` is ambiguous.
     #[must_use]
     pub fn parse_major(text: &str, currency: Currency) -> Option<Self> {
-        let text = latin(text.trim());
+        let text = to_latin_digits(text.trim());
         let (text, power) = match text.split_once(['e', 'E']) {
             Some((digits, power)) => (digits, power.parse::<i32>().ok().filter(|power| power.abs() <= POWER_MAX)?),
             None => (&*text, 0),
@@ -104,7 +104,7 @@ impl Money {
         {
             return None;
         }
-        // Where the minor unit ends, counted in digits from the first.
+        // Where the minor unit ends, as a number of digits from the first.
         let end = i32::try_from(whole.len()).ok()? + power + i32::try_from(currency.exponent()).ok()?;
         let mut all = whole.bytes().chain(fraction.bytes());
         let mut minor: i64 = 0;
@@ -119,13 +119,12 @@ impl Money {
     }
 }
 
-/// Powers of ten that an amount may be written with.
+/// Largest exponent, positive or negative, that an amount may be written with.
 const POWER_MAX: i32 = 40;
 
-/// Persian and Arabic digits and their decimal point as the ones computers read; their separator of
-/// thousands goes.
+/// Converts Persian and Arabic digits and decimal points to ASCII and removes their thousands separator.
 #[must_use]
-pub fn latin(text: &str) -> Cow<'_, str> {
+pub fn to_latin_digits(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }

@@ -1,4 +1,4 @@
-//! Offers: what a marketer shows to whom.
+//! Offers: what a marketer shows to which visitors.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::Timestamp;
 
-/// Something to show in one slot to the visitors a rule picks. Stored and edited as JSON in this form.
+/// Content shown in one slot to the visitors that a rule selects. Stored and edited as JSON in this form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
@@ -17,7 +17,7 @@ pub struct Offer {
     pub name: String,
     /// The slot it is for.
     pub slot: String,
-    /// The highest eligible one is shown; equal ones by id.
+    /// The eligible offer with the highest priority is shown; ties go by id.
     #[serde(default)]
     pub priority: i32,
     /// Switched on.
@@ -26,25 +26,25 @@ pub struct Offer {
     /// Who sees it; `{}` is everyone.
     #[serde(default)]
     pub when: Rule,
-    /// What is shown: `title`, `text`, `url`, `image`, `cta` and the like; values are plain text.
+    /// Content fields: `title`, `text`, `url`, `image`, `cta` and the like; values are plain text.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub content: Map<String, Value>,
-    /// Not before this moment.
+    /// Start time, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub starts_at: Option<Timestamp>,
-    /// Not from this moment on.
+    /// End time, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
 }
 
 impl Offer {
-    /// The field of the content that the tracker puts into a page as HTML.
+    /// The content field that the tracker inserts into a page as HTML.
     pub const HTML: &str = "html";
 
-    /// Whether the tracker would put HTML of it into a page.
+    /// Whether it has HTML that the tracker would insert into a page.
     #[must_use]
     pub fn carries_html(&self) -> bool {
         self.content.get(Self::HTML).is_some_and(|html| !html.is_null())
@@ -55,17 +55,17 @@ const fn yes() -> bool {
     true
 }
 
-/// A condition on a visitor. Nesting is bounded when it is compiled.
+/// A condition on a visitor. Its nesting is limited when it is compiled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Rule {
-    /// Every one holds.
+    /// All of them hold.
     All {
         /// The rules.
         #[schema(no_recursion)]
         all: Vec<Rule>,
     },
-    /// At least one holds.
+    /// At least one of them holds.
     Any {
         /// The rules.
         #[schema(no_recursion)]
@@ -79,11 +79,11 @@ pub enum Rule {
     },
     /// A field compared with a value.
     Test {
-        /// Which field of profile or context.
+        /// Field of the profile or the context.
         field: String,
-        /// How it is compared.
+        /// Comparison operator.
         op: Op,
-        /// With what; absent for `exists`.
+        /// Value to compare with; absent for `exists`.
         #[serde(default)]
         value: Value,
     },
@@ -97,7 +97,7 @@ impl Default for Rule {
     }
 }
 
-/// Comparisons, shared by offers' rules and by funnels' conditions.
+/// Comparison operators, shared by offer rules and funnel conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
@@ -124,7 +124,7 @@ pub enum Op {
 }
 
 mod moment {
-    //! Moments of an offer are RFC 3339 texts.
+    //! Times of an offer are RFC 3339 texts.
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     use super::Timestamp;
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_read_as_marketers_write_them() {
+    fn rules_parse_as_marketers_write_them() {
         let rule: Rule =
             serde_json::from_str(r#"{"all":[{"field":"affinity","op":"eq","value":"Coffee"},{"not":{"any":[]}}]}"#)
                 .unwrap();

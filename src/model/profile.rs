@@ -1,4 +1,4 @@
-//! What is known of one visitor right now, and the small part of an event that changes it.
+//! The live profile of one visitor, and the part of an event that updates it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,23 +6,23 @@ use serde_json::Value;
 
 use super::{Action, Currency, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
 
-/// The part of an event that a profile folds: small and owned, kept while the event waits for the
-/// store and read back from it afterwards.
+/// The part of an event that a profile folds: small and owned, kept until the event is stored and read back from the
+/// store afterwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileEvent {
-    /// The journal that gave the position: positions of two journals cannot be compared.
+    /// The journal of the position: positions of different journals cannot be compared.
     pub journal: u64,
-    /// Journal position: order of arrival, and identity when memory and store are merged.
+    /// Journal position: arrival order, and identity when memory and store are merged.
     pub position: Position,
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// Which call.
+    /// Segment call.
     pub kind: Kind,
-    /// What it means to a shop.
+    /// E-commerce meaning.
     pub action: Action,
     /// Start of the session it belongs to.
     pub session_start: Timestamp,
-    /// Items, prices in minor units, pieces.
+    /// Items: id, unit price in minor units, quantity.
     pub items: Vec<(ItemId, i64, u32)>,
     /// Category of the item or list; empty when none.
     pub category: Box<str>,
@@ -30,13 +30,13 @@ pub struct ProfileEvent {
     pub amount_minor: i64,
     /// Its currency; [`Currency::NONE`] stands for the site's own.
     pub currency: Currency,
-    /// The site's id of the person; empty when unknown.
+    /// The site's id of the user; empty when unknown.
     pub user_id: Box<str>,
-    /// Whether that id was proved.
+    /// Whether that id was verified.
     pub user_verified: bool,
     /// Page path; empty when none.
     pub path: Box<str>,
-    /// Name of the channel; `Internal` within a visit.
+    /// Channel name; `Internal` within a session.
     pub channel: &'static str,
     /// Traffic source.
     pub source: Box<str>,
@@ -52,12 +52,12 @@ pub struct ProfileEvent {
     pub traits: Box<str>,
 }
 
-/// Everything the decision engine knows of a visitor. Bounded: lists keep their newest entries.
+/// Everything the decision engine knows about a visitor. Bounded: lists keep their newest entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// The site.
     pub site: SiteId,
-    /// The visitor.
+    /// The visitor's id.
     pub visitor: VisitorId,
     /// First event seen.
     pub first_seen: Timestamp,
@@ -67,57 +67,56 @@ pub struct Profile {
     pub visits: u32,
     /// Start of the current session.
     pub session_start: Timestamp,
-    /// Page and screen views ever.
+    /// Number of page and screen views.
     pub pageviews: u32,
-    /// Events ever.
+    /// Number of events.
     pub events: u32,
     /// Interest by category, decayed exponentially; strongest first, at most [`Profile::CATEGORIES_MAX`].
     pub affinities: Vec<Affinity>,
-    /// Items looked at, newest first, at most [`Profile::RECENT_MAX`], without repeats.
+    /// Items viewed, newest first, at most [`Profile::RECENT_MAX`], without repeats.
     pub recent_items: VecDeque<(ItemId, Timestamp)>,
-    /// Items shown in slots and not looked at since, the last shown first, at most [`Profile::RECENT_MAX`].
+    /// Items shown in slots and not viewed since, the last shown first, at most [`Profile::RECENT_MAX`].
     pub ignored: VecDeque<Ignored>,
-    /// Items now in the cart: id, price in minor units, pieces.
+    /// Items in the cart: id, unit price in minor units, quantity.
     pub cart: Vec<(ItemId, i64, u32)>,
     /// Items ever ordered, newest first, at most [`Profile::RECENT_MAX`].
     pub bought_items: VecDeque<ItemId>,
     /// Categories ever bought from.
     pub bought_categories: Vec<Box<str>>,
-    /// Orders ever.
+    /// Number of orders.
     pub orders: u32,
-    /// When the last order was placed; nothing from before it returns to the cart.
+    /// When the last order was placed; earlier events add nothing to the cart.
     pub ordered_at: Option<Timestamp>,
-    /// Revenue of them less refunds, in minor units of each currency they were paid in, at most
-    /// [`Profile::CURRENCIES_MAX`].
+    /// Revenue less refunds, in minor units of each currency paid in, at most [`Profile::CURRENCIES_MAX`].
     pub revenue: Vec<(Currency, i64)>,
-    /// The person's id as the site gave it; empty when unknown. Only a verified one may widen decisions.
+    /// The user id that the site assigned; empty when unknown. Only a verified one may widen decisions.
     pub user_id: Box<str>,
-    /// Whether `user_id` was proved.
+    /// Whether `user_id` was verified.
     pub user_verified: bool,
-    /// What the site told of the person with `identify`, at most [`Profile::TRAITS_MAX`] plain values.
+    /// Traits the site sent with `identify`, at most [`Profile::TRAITS_MAX`] plain values.
     pub traits: BTreeMap<Box<str>, Value>,
-    /// Channel of the current visit.
+    /// Channel of the current session.
     pub channel: Box<str>,
-    /// Source of the current visit.
+    /// Source of the current session.
     pub source: Box<str>,
-    /// Campaign of the current visit.
+    /// Campaign of the current session.
     pub campaign: Box<str>,
-    /// Country of the last event that had one.
+    /// Last known country.
     pub country: Box<str>,
-    /// Device class of the last event that had one.
+    /// Last known device class.
     pub device: Box<str>,
-    /// The highest position of the service's own journal folded in; `None` before the first.
+    /// The highest folded position of the service's own journal; `None` before the first.
     pub folded: Option<Position>,
 }
 
-/// An item that was shown to the visitor, who has not looked at it since.
+/// An item that was shown to the visitor and not viewed since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
     /// The item.
     pub item: ItemId,
-    /// How often it was shown.
-    pub times: u32,
-    /// When last.
+    /// Number of impressions.
+    pub impressions: u32,
+    /// When it was last shown.
     pub last: Timestamp,
 }
 
@@ -126,25 +125,25 @@ pub struct Ignored {
 pub struct Affinity {
     /// The category.
     pub category: Box<str>,
-    /// Strength at `at`; halves every half-life afterwards.
+    /// Strength at `at`; halves with every half-life afterwards.
     pub score: f64,
-    /// When the score was last brought up to date.
+    /// When the score was last updated.
     pub at: Timestamp,
 }
 
 impl Profile {
-    /// Categories kept.
+    /// Maximum number of categories.
     pub const CATEGORIES_MAX: usize = 32;
-    /// Recent and bought items kept.
+    /// Maximum number of recent and of bought items.
     pub const RECENT_MAX: usize = 64;
-    /// Traits kept.
+    /// Maximum number of traits.
     pub const TRAITS_MAX: usize = 64;
-    /// Currencies kept.
+    /// Maximum number of currencies.
     pub const CURRENCIES_MAX: usize = 8;
-    /// Lines of a cart kept.
+    /// Maximum number of cart lines.
     pub const CART_MAX: usize = 64;
 
-    /// A visitor nothing is known of yet.
+    /// A visitor about whom nothing is known yet.
     #[must_use]
     pub fn empty(site: SiteId, visitor: VisitorId) -> Self {
         Self {

@@ -1,39 +1,39 @@
-//! Rates by which amounts in other currencies become amounts in a site's own, exact in whole numbers.
+//! Exchange rates that convert amounts to a site's base currency, exact in integers.
 //!
-//! A rate is a decimal: one unit of the currency is worth so many units of the base, from a day on until the
-//! next rate of the same currency. An amount is converted by the rate of the moment it was paid, event by
-//! event, and rounded half away from zero to the base's minor unit. Toman and rial need no rate.
-//! Example: with USD at 0.92 on EUR, 10.01 USD are 9.2092 EUR, and so 9.21 EUR: 1001 becomes 921.
+//! A rate is a decimal: one unit of the currency is worth that many units of the base, from a day on until the next
+//! rate of the same currency. Each event's amount is converted by the rate valid at its time and rounded half away from
+//! zero to the base's minor unit. Toman and rial need no rate.
+//! Example: with USD at 0.92 on EUR, 10.01 USD are 9.2092 EUR, rounded to 9.21 EUR: 1001 becomes 921.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Currency, Timestamp};
 
-/// Significant digits of a rate.
+/// Maximum number of significant digits of a rate.
 pub const DIGITS_MAX: usize = 15;
-/// Rates that a site may keep.
+/// Maximum number of rates per site.
 pub const RATES_MAX: usize = 4000;
 
-/// A rate as the owner writes it.
+/// A rate as the owner enters it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateEntry {
-    /// The base it leads to; rates to another base than the site's present one rest.
+    /// The base currency; rates to a base other than the site's current one are kept but not used.
     pub base: Currency,
     /// The currency.
     pub currency: Currency,
-    /// The first day it holds, in the site's time zone.
+    /// The first day it is valid, in the site's time zone.
     pub from: jiff::civil::Date,
-    /// How much of the base one unit is worth: a positive decimal of at most 15 digits.
+    /// How many units of the base one unit is worth: a positive decimal of at most 15 digits.
     pub rate: String,
 }
 
-/// A rate ready to use: `amount * numerator / denominator` minor units.
+/// A compiled rate: `amount * numerator / denominator` minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// The currency.
     pub currency: Currency,
-    /// From when on, inclusive.
+    /// Valid from, inclusive.
     pub since: Timestamp,
     /// At most 10^19.
     pub numerator: u64,
@@ -41,7 +41,7 @@ pub struct Rate {
     pub denominator: u64,
 }
 
-/// The rates of a site to its present base, the newest first.
+/// The rates of a site to its current base, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rates {
     rates: Vec<Rate>,
@@ -50,25 +50,25 @@ pub struct Rates {
 /// Why a rate cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RateError {
-    /// It is no positive decimal of at most 15 digits.
-    #[error("`{0}` is no rate: write a positive decimal of at most 15 digits, such as 0.92")]
-    NoRate(String),
-    /// Two rates of one currency begin on one day.
+    /// Not a positive decimal of at most 15 digits.
+    #[error("`{0}` is not a rate: write a positive decimal of at most 15 digits, such as 0.92")]
+    Invalid(String),
+    /// Two rates of one currency start on the same day.
     #[error("{0:?} has two rates from {1} on")]
-    Twice(Currency, jiff::civil::Date),
+    Duplicate(Currency, jiff::civil::Date),
     /// A currency needs no rate to itself, nor toman and rial to each other.
     #[error("{0:?} needs no rate to {1:?}")]
-    Needless(Currency, Currency),
-    /// More rates than are kept.
+    Redundant(Currency, Currency),
+    /// Too many rates.
     #[error("a site keeps at most 4,000 rates")]
     TooMany,
 }
 
 impl Rates {
-    /// Makes the entries ready for a base; days begin in `zone`. Entries of other bases are checked, and rest.
+    /// Compiles the entries for a base; days begin in `zone`. Entries of other bases are checked and ignored.
     ///
     /// # Errors
-    /// When one of them cannot be used.
+    /// If one of them is invalid.
     pub fn compile(base: Currency, entries: &[RateEntry], zone: &jiff::tz::TimeZone) -> Result<Self, RateError> {
         if entries.len() > RATES_MAX {
             return Err(RateError::TooMany);
@@ -77,12 +77,12 @@ impl Rates {
         let mut rates = Vec::new();
         for entry in entries {
             if !days.insert((entry.base.0, entry.currency.0, entry.from)) {
-                return Err(RateError::Twice(entry.currency, entry.from));
+                return Err(RateError::Duplicate(entry.currency, entry.from));
             }
             if entry.currency.stored() == entry.base.stored() {
-                return Err(RateError::Needless(entry.currency, entry.base));
+                return Err(RateError::Redundant(entry.currency, entry.base));
             }
-            let (mantissa, decimals) = decimal(&entry.rate).ok_or_else(|| RateError::NoRate(entry.rate.clone()))?;
+            let (mantissa, decimals) = decimal(&entry.rate).ok_or_else(|| RateError::Invalid(entry.rate.clone()))?;
             if entry.base == base {
                 let since = entry.from.to_zoned(zone.clone()).map_or(0, |at| at.timestamp().as_millisecond());
                 rates.push(Rate {
@@ -101,19 +101,19 @@ impl Rates {
         Ok(Self { rates })
     }
 
-    /// No rates but the base's own, and what needs none.
+    /// Only the rates that need no entry: the base itself, and toman and rial.
     #[must_use]
-    pub fn to(base: Currency) -> Self {
+    pub fn identity(base: Currency) -> Self {
         Self::compile(base, &[], &jiff::tz::TimeZone::UTC).unwrap_or_default()
     }
 
-    /// The rates, the newest first.
+    /// The rates, newest first.
     #[must_use]
     pub fn all(&self) -> &[Rate] {
         &self.rates
     }
 
-    /// An amount in minor units of the base; `None` without a rate for that moment, or when it is too large.
+    /// Converts an amount to minor units of the base; `None` without a rate for that time, or on overflow.
     #[must_use]
     pub fn convert(&self, amount_minor: i64, currency: Currency, at: Timestamp) -> Option<i64> {
         let rate = self.rates.iter().find(|rate| rate.currency == currency && rate.since <= at)?;
@@ -124,7 +124,7 @@ impl Rates {
     }
 }
 
-/// A positive decimal as a whole number and the number of its decimals.
+/// Parses a positive decimal: its digits as an integer, and its number of decimals.
 fn decimal(text: &str) -> Option<(u64, u32)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = [whole, fraction].concat();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_converted_by_the_rate_of_their_moment_and_exponents() {
+    fn amounts_are_converted_by_the_rate_of_their_day_and_by_exponents() {
         let check = |base: &str, code: &str, rate: &str, amount: i64, expected: Option<i64>| {
             let rates = rates(base, &[entry(base, code, "2026-01-01", rate)]);
             let converted = rates.convert(amount, currency(code), on("2026-06-01T00:00:00Z"));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn days_begin_where_the_site_is() {
+    fn days_begin_in_the_sites_time_zone() {
         let tehran = jiff::tz::TimeZone::get("Asia/Tehran").unwrap();
         let rates = Rates::compile(Currency::RIAL, &[entry("IRR", "USD", "2026-01-01", "1")], &tehran).unwrap();
         assert_eq!(rates.convert(1, currency("USD"), on("2025-12-31T20:29:59Z")), None);
@@ -204,18 +204,18 @@ mod tests {
         assert_eq!(rates("IRT", &[]).convert(45_000_005, Currency::RIAL, Timestamp(1)), Some(4_500_001));
         let error =
             Rates::compile(Currency::RIAL, &[entry("IRR", "IRT", "2026-01-01", "10")], &jiff::tz::TimeZone::UTC);
-        assert_eq!(error, Err(RateError::Needless(Currency::TOMAN, Currency::RIAL)));
+        assert_eq!(error, Err(RateError::Redundant(Currency::TOMAN, Currency::RIAL)));
     }
 
     #[test]
-    fn unusable_rates_are_refused_and_those_of_another_base_rest() {
+    fn invalid_rates_are_refused_and_those_of_another_base_are_ignored() {
         let compile = |entries: &[RateEntry]| Rates::compile(currency("EUR"), entries, &jiff::tz::TimeZone::UTC);
         for rate in ["", "0", "0.000", "-1", "1e3", "1.", ".5", "1,5", "x", "1.2.3", "1234567890123456"] {
             let usable = matches!(rate, "1." | ".5");
             assert_eq!(compile(&[entry("EUR", "USD", "2026-01-01", rate)]).is_ok(), usable, "{rate}");
         }
         let twice = [entry("EUR", "USD", "2026-01-01", "1"), entry("EUR", "USD", "2026-01-01", "2")];
-        assert!(matches!(compile(&twice), Err(RateError::Twice(..))));
+        assert!(matches!(compile(&twice), Err(RateError::Duplicate(..))));
         assert_eq!(compile(&[entry("GBP", "USD", "2026-01-01", "1")]).unwrap().all().len(), 1);
     }
 

@@ -1,17 +1,17 @@
-//! What a site's events are meant to look like, as the owner wrote it down.
+//! A site's event schema, as its owner defined it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Rules for events by name. An event that breaks one is kept, and the rule is named with it.
+/// Rules by event name. An event that violates one is kept, and the violation is stored with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// Whether events that are not listed here are violations.
     pub closed: bool,
-    /// By the event's name; page and screen views are `page`.
+    /// By event name; page and screen views are `page`.
     pub events: BTreeMap<String, EventRules>,
 }
 
@@ -21,7 +21,7 @@ pub struct Rules {
 pub struct EventRules {
     /// Whether properties that are not listed here are violations.
     pub closed: bool,
-    /// By the property's name.
+    /// By property name.
     pub properties: BTreeMap<String, PropertyRule>,
 }
 
@@ -29,26 +29,26 @@ pub struct EventRules {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PropertyRule {
-    /// What it must be; anything when absent.
+    /// Its type; anything when absent.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<PropertyType>,
-    /// Whether it must be there; null is not there.
+    /// Whether it must be present; null counts as absent.
     pub required: bool,
-    /// The only texts it may be; any when empty.
+    /// Allowed texts; any when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed: Vec<String>,
-    /// The smallest number.
+    /// Smallest allowed number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<i64>,
-    /// The largest number.
+    /// Largest allowed number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// The most characters of a text.
+    /// Maximum number of characters of a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length_max: Option<u32>,
 }
 
-/// What a property must be.
+/// Type of a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PropertyType {
@@ -64,22 +64,22 @@ pub enum PropertyType {
     List,
     /// A JSON object.
     Object,
-    /// A string with a day or a moment (ISO 8601).
+    /// A string with a date or time (ISO 8601).
     Date,
 }
 
 impl Rules {
-    /// Events that a site may list.
+    /// Maximum number of events.
     pub const EVENTS_MAX: usize = 500;
-    /// Properties of one event, and allowed texts of one property.
+    /// Maximum number of properties of an event, and of allowed texts of a property.
     pub const PROPERTIES_MAX: usize = 200;
-    /// Bytes of a name or an allowed text.
+    /// Maximum length of a name or an allowed text, bytes.
     pub const NAME_BYTES_MAX: usize = 200;
 
-    /// Whether they can be kept.
+    /// Validates the limits.
     ///
     /// # Errors
-    /// When there are too many, or a name is empty or too long; the message says which.
+    /// If there are too many entries, or a name is empty or too long; the message says which.
     pub fn check(&self) -> Result<(), String> {
         let fits = |name: &String| !name.is_empty() && name.len() <= Self::NAME_BYTES_MAX;
         if self.events.len() > Self::EVENTS_MAX {
@@ -103,7 +103,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether nothing is asked of anything.
+    /// Whether there are no rules.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.closed && self.events.is_empty()

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Deref};
 
-/// A secret: used as the text that it is, and never shown by `Debug`, so that no log holds it by accident.
+/// A secret: dereferences to its text, and `Debug` hides it, so that it cannot get into logs by accident.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_not_shown() {
+    fn debug_hides_it() {
         let secret = Secret::from("abcdef");
         assert!(!format!("{secret:?}").contains("abc"));
         assert_eq!(&*secret, "abcdef");

@@ -1,9 +1,11 @@
-//! A site and what its owner chose for it.
+//! A site and its settings.
 
 use std::sync::Arc;
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::{
-    Captures, Currency, Recommending, Secret, SiteId,
+    Captures, Currency, ExplorationSettings, Secret, SiteId,
     rates::{RateEntry, Rates},
     schema::Rules,
 };
@@ -11,92 +13,92 @@ use super::{
 /// A website (or shop, or app) whose events are kept apart from all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
-    /// Its number.
+    /// Its number, from 1.
     pub id: SiteId,
     /// Name shown to marketers.
     pub name: String,
-    /// Origins its pages are served from, such as `https://shop.example`; browsers elsewhere are refused.
+    /// Origins its pages are served from, such as `https://shop.example`; requests of other origins are refused.
     pub origins: Vec<String>,
-    /// Public key that the tracker sends.
+    /// Public key of the tracker.
     pub write_key: String,
-    /// Secret with which the site signs user ids (HMAC-SHA256). Never leaves the service unasked.
+    /// Secret with which the site signs user ids (HMAC-SHA256). Leaves the service only on the owner's request.
     pub secret: Secret,
     /// Currency of its reports.
     pub currency: Currency,
     /// IANA time zone of its reports.
     pub timezone: String,
-    /// What happens to robots' events.
+    /// What happens to bot events.
     pub robots: RobotsPolicy,
-    /// What a visitor who said nothing agreed to.
+    /// Consent of visitors who have not chosen.
     pub consent_default: ConsentDefault,
-    /// Whether Global Privacy Control and Do Not Track count as a refusal.
+    /// Whether Global Privacy Control and Do Not Track count as a refusal of consent.
     pub honour_gpc: bool,
-    /// Events a second that it may send on average; 0: what `rate.site_events_per_second` says.
+    /// Average rate limit, events per second; 0: `rate.site_events_per_second`.
     pub events_per_second_max: u32,
-    /// How visitors are known, and what remains of those who must not be.
+    /// How visitors are recognized, and what is kept without consent.
     pub visitors: VisitorRules,
-    /// Rates to its currency as the owner wrote them, those to other currencies among them.
+    /// Exchange rates as the owner entered them, including those to other base currencies.
     pub rate_entries: Arc<[RateEntry]>,
-    /// The same, ready for its present currency.
+    /// The same, compiled for its current currency.
     pub rates: Arc<Rates>,
-    /// What its events are meant to look like.
+    /// Schema of its events.
     pub rules: Arc<Rules>,
-    /// What the tracker notices by itself.
+    /// What the tracker captures automatically.
     pub captures: Captures,
-    /// Whether its offers may carry HTML, which the tracker puts into pages as it is. Only an owner allows it.
+    /// Whether its offers may contain HTML, which the tracker inserts into pages unchanged. Only an owner may allow it.
     pub offer_html: bool,
-    /// How it recommends.
-    pub recommending: Recommending,
-    /// Whether it is the invented demo shop.
+    /// Exploration settings of its recommendations.
+    pub exploration: ExplorationSettings,
+    /// Whether it is the generated demo shop.
     pub demo: bool,
-    /// When it was added, milliseconds.
+    /// When it was added.
     pub created_at: super::Timestamp,
 }
 
 impl Site {
-    /// A time zone by its IANA name; UTC for one that is not known any more.
+    /// A time zone by its IANA name; UTC if the name is unknown.
     #[must_use]
     pub fn zone(name: &str) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::get(name).unwrap_or(jiff::tz::TimeZone::UTC)
     }
 }
 
-/// What happens to robots' events.
+/// What happens to bot events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RobotsPolicy {
     /// Counted by reason, not stored.
     #[default]
     Drop,
-    /// Stored with the reason and left out of reports.
+    /// Stored with the reason and excluded from reports.
     Keep,
 }
 
-/// What a visitor who said nothing agreed to.
+/// Consent of visitors who have not chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConsentDefault {
-    /// Analytics and personalization, until refused.
+    /// Analytics and personalization are on until refused.
     #[default]
     Granted,
-    /// Nothing, until granted.
+    /// Both are off until granted.
     Denied,
 }
 
-/// How a site knows its visitors.
+/// How a site recognizes visitors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VisitorRules {
-    /// By what one visit is told to be the same browser's as another.
+    /// How a returning visitor is recognized.
     pub known_by: KnownBy,
-    /// What remains of events whose visitor did not consent.
+    /// What is kept of events without consent.
     pub without_consent: WithoutConsent,
-    /// Minutes of silence that end a session; `None` for `ingest.session_minutes`.
+    /// Minutes of inactivity that end a session; `None`: `ingest.session_minutes`.
     pub session_minutes: Option<u32>,
 }
 
 impl VisitorRules {
-    /// Longest silence within one session that may be set, minutes: a day.
+    /// Largest inactivity limit, minutes: a day.
     pub const SESSION_MINUTES_MAX: u32 = 24 * 60;
 
-    /// The silence that ends a session, milliseconds, where `minutes` holds for all sites.
+    /// The inactivity that ends a session, milliseconds; `minutes` is the service's default.
     #[must_use]
     pub fn session_ms(&self, minutes: u64) -> i64 {
         let minutes = self.session_minutes.map_or(minutes, u64::from);
@@ -104,38 +106,37 @@ impl VisitorRules {
     }
 }
 
-/// By what a browser is known again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How a returning browser is recognized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum KnownBy {
-    /// A random id in a signed cookie, or in the page's own storage where cookies cannot travel.
+    /// A random id in a signed cookie, or in the page's own storage where cookies are not available.
     #[default]
     Cookie,
-    /// Nothing that is kept in the browser: a hash of address and user agent under a salt that is
-    /// drawn anew each day and then destroyed. No id that anybody sends is taken.
+    /// Nothing is stored in the browser: a hash of address and user agent with a salt that is replaced daily and then
+    /// destroyed. Client ids are ignored.
     DailyHash,
 }
 
 impl KnownBy {
-    /// The word in the API and in the control database.
+    /// Value in the API and in the control database.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cookie => "cookie",
-            Self::DailyHash => "daily_hash",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    /// The one with this word.
+    /// Parses the value.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Cookie, Self::DailyHash].into_iter().find(|one| one.as_str() == word)
+    pub fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }
 
-/// What remains of events whose visitor did not consent to analytics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What is kept of events whose visitor did not consent to analytics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum WithoutConsent {
-    /// They are counted as nobody's: no id, no person, no place but the country.
+    /// They are counted as anonymous: no id, no user, no location except the country.
     #[default]
     Anonymous,
     /// Nothing: they are dropped and counted by reason.
@@ -143,18 +144,15 @@ pub enum WithoutConsent {
 }
 
 impl WithoutConsent {
-    /// The word in the API and in the control database.
+    /// Value in the API and in the control database.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Anonymous => "anonymous",
-            Self::Nothing => "nothing",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    /// The one with this word.
+    /// Parses the value.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Anonymous, Self::Nothing].into_iter().find(|one| one.as_str() == word)
+    pub fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }

@@ -1,28 +1,28 @@
-//! One kind of time: milliseconds since the Unix epoch, UTC.
+//! Time: milliseconds since the Unix epoch, UTC; and exponential decay.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment in milliseconds since 1970-01-01T00:00:00Z. Negative values lie before it.
+/// Milliseconds since 1970-01-01T00:00:00Z; negative before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Milliseconds from `earlier` to `self`; negative when `self` comes first.
+    /// Milliseconds from `earlier` to `self`; negative if `self` is earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The moment `ms` milliseconds later (earlier when negative).
+    /// The time `ms` milliseconds later (earlier if negative).
     #[must_use]
     pub const fn plus(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
-    /// Reads an RFC 3339 moment such as `2026-11-22T08:00:00.250Z` or one with an offset.
+    /// Parses an RFC 3339 time such as `2026-11-22T08:00:00.250Z`, with any offset.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
@@ -39,12 +39,25 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A half-life in milliseconds; an invalid setting counts as one day, so that it can be a divisor.
+#[must_use]
+pub fn half_life_ms(days: f64) -> f64 {
+    const DAY_MS: f64 = 86_400_000.0;
+    if days.is_finite() && days > 0.0 { days * DAY_MS } else { DAY_MS }
+}
+
+/// Exponential decay: the share, 0 to 1, that remains after `elapsed_ms` (at least 0).
+#[must_use]
+pub fn decay(elapsed_ms: i64, half_life_ms: f64) -> f64 {
+    (-(elapsed_ms as f64) / half_life_ms).exp2()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_survives_text_and_back() {
+    fn a_time_survives_formatting_and_parsing() {
         let t = Timestamp(1_763_798_400_250);
         assert_eq!(t.to_string(), "2025-11-22T08:00:00.250Z");
         assert_eq!(Timestamp::parse_rfc3339(&t.to_string()), Some(t));
