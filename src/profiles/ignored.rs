@@ -1,33 +1,32 @@
-//! What was shown to a visitor and left alone.
+//! Items shown to a visitor and not viewed.
 //!
-//! PURE. An item that is looked at, or was looked at after it was shown, is not ignored; late and
-//! out-of-order events come to the same. Example: a slot shows `a` and `b` three times and `b` is looked at:
-//! `a` was ignored three times.
+//! No I/O. An item that was viewed after its impression is not ignored; late and out-of-order events give the same
+//! result. Example: a slot shows `a` and `b` three times and `b` is viewed: `a` was ignored three times.
 
 use crate::model::{ItemId, Profile, Timestamp, profile::Ignored};
 
-/// Items of a slot that was seen.
+/// Records an impression of a slot's items.
 pub(super) fn shown<'a>(profile: &mut Profile, items: impl Iterator<Item = &'a ItemId>, at: Timestamp) {
     for item in items {
-        let looked_at = profile.recent_items.iter().any(|(known, then)| known == item && *then >= at);
-        if !looked_at {
-            add(profile, &Ignored { item: item.clone(), times: 1, last: at });
+        let viewed = profile.recent_items.iter().any(|(known, then)| known == item && *then >= at);
+        if !viewed {
+            add(profile, &Ignored { item: item.clone(), impressions: 1, last: at });
         }
     }
 }
 
-/// The visitor looked at an item.
-pub(super) fn looked_at(profile: &mut Profile, item: &ItemId, at: Timestamp) {
+/// Records that the visitor viewed an item.
+pub(super) fn viewed(profile: &mut Profile, item: &ItemId, at: Timestamp) {
     profile.ignored.retain(|known| known.item != *item || known.last > at);
 }
 
-/// Adds what another of the person's browsers knows, or one more showing.
+/// Adds further impressions, of this browser or of another of the user's.
 pub(super) fn add(profile: &mut Profile, more: &Ignored) {
     let mut sum = more.clone();
     if let Some(place) = profile.ignored.iter().position(|known| known.item == more.item)
         && let Some(known) = profile.ignored.remove(place)
     {
-        sum.times = known.times.saturating_add(more.times);
+        sum.impressions = known.impressions.saturating_add(more.impressions);
         sum.last = known.last.max(more.last);
     }
     let place = profile.ignored.iter().position(|known| known.last <= sum.last).unwrap_or(profile.ignored.len());
@@ -37,7 +36,7 @@ pub(super) fn add(profile: &mut Profile, more: &Ignored) {
     }
 }
 
-/// What another browser of the person ignored, unless this one has looked at it since.
+/// Adds what another browser of the user ignored, unless this one has viewed it since.
 pub(super) fn join(profile: &mut Profile, other: &Profile) {
     for ignored in &other.ignored {
         add(profile, ignored);
@@ -52,11 +51,11 @@ mod tests {
     use crate::model::{SiteId, VisitorId};
 
     fn ids(profile: &Profile) -> Vec<(&str, u32)> {
-        profile.ignored.iter().map(|known| (&*known.item, known.times)).collect()
+        profile.ignored.iter().map(|known| (&*known.item, known.impressions)).collect()
     }
 
     #[test]
-    fn what_is_shown_counts_until_it_is_looked_at() {
+    fn impressions_count_until_the_item_is_viewed() {
         let mut profile = Profile::empty(SiteId(1), VisitorId(1));
         let items: Vec<ItemId> = vec!["a".into(), "b".into()];
         for at in 1..=3 {
@@ -64,18 +63,18 @@ mod tests {
         }
         assert_eq!(ids(&profile), [("b", 3), ("a", 3)]);
         profile.recent_items.push_front(("b".into(), Timestamp(5)));
-        looked_at(&mut profile, &items[1], Timestamp(5));
+        viewed(&mut profile, &items[1], Timestamp(5));
         assert_eq!(ids(&profile), [("a", 3)]);
         shown(&mut profile, items.iter(), Timestamp(4));
-        assert_eq!(ids(&profile), [("a", 4)], "a late word of before it was looked at");
+        assert_eq!(ids(&profile), [("a", 4)], "a late impression from before the view");
         shown(&mut profile, items.iter(), Timestamp(6));
         assert_eq!(ids(&profile), [("b", 1), ("a", 5)]);
-        looked_at(&mut profile, &items[0], Timestamp(2));
-        assert_eq!(ids(&profile).len(), 2, "looked at before it was last shown");
+        viewed(&mut profile, &items[0], Timestamp(2));
+        assert_eq!(ids(&profile).len(), 2, "viewed before it was last shown");
     }
 
     #[test]
-    fn it_is_bounded_and_joined() {
+    fn the_list_is_bounded_and_joined() {
         let mut phone = Profile::empty(SiteId(1), VisitorId(1));
         let mut laptop = Profile::empty(SiteId(1), VisitorId(2));
         let many: Vec<ItemId> = (0..200).map(|n| format!("i-{n}").into()).collect();
@@ -84,7 +83,10 @@ mod tests {
         let last = laptop.ignored[0].item.clone();
         shown(&mut phone, [&last].into_iter(), Timestamp(7));
         join(&mut phone, &laptop);
-        assert_eq!((&phone.ignored[0].item, phone.ignored[0].times, phone.ignored[0].last), (&last, 2, Timestamp(7)));
+        assert_eq!(
+            (&phone.ignored[0].item, phone.ignored[0].impressions, phone.ignored[0].last),
+            (&last, 2, Timestamp(7))
+        );
         phone.recent_items.push_front((last.clone(), Timestamp(9)));
         join(&mut phone, &laptop);
         assert!(phone.ignored.iter().all(|known| known.item != last));

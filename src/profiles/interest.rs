@@ -1,19 +1,12 @@
-//! Interest in categories: every act adds its weight, and all weight halves in the half-life.
+//! Interest in categories: every action adds its weight, and all weights decay with one half-life.
 //!
-//! PURE. Because everything fades at one rate, the order in which acts arrive does not matter, and
-//! which of two categories is stronger does not change while nothing happens.
+//! No I/O. Because everything decays at one rate, the order of arrival does not matter, and which of two categories is
+//! stronger does not change while nothing happens.
 
-use crate::model::{Action, Kind, Profile, ProfileEvent, Timestamp, profile::Affinity};
+use crate::model::{Action, Kind, Profile, ProfileEvent, Timestamp, profile::Affinity, time::decay};
 
-const DAY_MS: f64 = 86_400_000.0;
-
-/// A half-life in milliseconds; a senseless setting counts as one day, so that it can be divided by.
-pub(super) fn half_life_ms(days: f64) -> f64 {
-    if days.is_finite() && days > 0.0 { days * DAY_MS } else { DAY_MS }
-}
-
-/// How much an act says about taste, in units of one look at an item. To put something in the cart says
-/// more than to look, to pay more still; a list, a search or an article of the category say less.
+/// Weight of an action, in units of one item view. Adding to the cart counts more than viewing, buying more still; a
+/// list, a search or an article of the category count less.
 pub(super) fn weight(event: &ProfileEvent) -> f64 {
     match event.action {
         Action::ItemViewed => 1.0,
@@ -30,7 +23,7 @@ pub(super) fn weight(event: &ProfileEvent) -> f64 {
     }
 }
 
-/// Adds interest of a moment, and keeps the list strongest first and bounded.
+/// Adds interest at a time; keeps the list bounded and strongest first.
 pub(super) fn add(profile: &mut Profile, category: &str, weight: f64, at: Timestamp, half_life_ms: f64) {
     if weight <= 0.0 {
         return;
@@ -38,17 +31,17 @@ pub(super) fn add(profile: &mut Profile, category: &str, weight: f64, at: Timest
     let affinities = &mut profile.affinities;
     let mut place = if let Some(known) = affinities.iter().position(|a| *a.category == *category) {
         let affinity = &mut affinities[known];
-        let apart = at.since(affinity.at) as f64;
-        let faded = (-apart.abs() / half_life_ms).exp2();
-        if apart >= 0.0 {
-            affinity.score = affinity.score * faded + weight;
+        let elapsed = at.since(affinity.at);
+        let remaining = decay(elapsed.saturating_abs(), half_life_ms);
+        if elapsed >= 0 {
+            affinity.score = affinity.score * remaining + weight;
             affinity.at = at;
         } else {
-            affinity.score += weight * faded;
+            affinity.score += weight * remaining;
         }
         known
     } else {
-        // The weakest makes room, for what is looked at now must be able to grow.
+        // The weakest is removed, so that what is viewed now can grow.
         affinities.truncate(Profile::CATEGORIES_MAX - 1);
         affinities.push(Affinity { category: category.into(), score: weight, at });
         affinities.len() - 1
@@ -59,13 +52,13 @@ pub(super) fn add(profile: &mut Profile, category: &str, weight: f64, at: Timest
     }
 }
 
-/// Compares both at the moment of the newer one.
+/// Compares both scores at the later of their times.
 fn is_weaker(a: &Affinity, b: &Affinity, half_life_ms: f64) -> bool {
-    let apart = b.at.since(a.at) as f64;
-    if apart >= 0.0 {
-        a.score * (-apart / half_life_ms).exp2() < b.score
+    let elapsed = b.at.since(a.at);
+    if elapsed >= 0 {
+        a.score * decay(elapsed, half_life_ms) < b.score
     } else {
-        a.score < b.score * (apart / half_life_ms).exp2()
+        a.score < b.score * decay(elapsed.saturating_abs(), half_life_ms)
     }
 }
 
@@ -76,7 +69,7 @@ mod tests {
     use super::*;
     use crate::model::{SiteId, VisitorId};
 
-    const HALF_LIFE: f64 = 14.0 * DAY_MS;
+    const HALF_LIFE: f64 = 14.0 * 86_400_000.0;
 
     #[test]
     fn interest_halves_in_a_half_life_and_the_strongest_comes_first() {
@@ -91,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weakest_category_makes_room_and_a_new_one_can_grow() {
+    fn the_weakest_category_is_removed_and_a_new_one_can_grow() {
         let mut profile = Profile::empty(SiteId(1), VisitorId(1));
         for n in 0..40 {
             add(&mut profile, &format!("old-{n}"), 5.0, Timestamp(0), HALF_LIFE);

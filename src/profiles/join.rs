@@ -1,17 +1,16 @@
-//! One person's profiles, of several browsers, as one.
+//! Joins the profiles of one user's browsers.
 //!
-//! PURE. What adds up is added, and interest fades as in one history; of what can be only one thing the
-//! latest counts, but the visit under way (its source, its beginning) is the asking browser's own. A cart
-//! that was last touched before the person's last order is empty: the order emptied it, wherever it was
-//! placed. Carts of several browsers are united, and an item that lies in two of them lies there once:
-//! shops show a signed-in person the same cart everywhere.
+//! No I/O. Counts are added, and interest decays as in one history; of single values the latest wins, but the current
+//! session (source, start) is the requesting browser's own. A cart last changed before the user's last order is empty:
+//! the order emptied it, wherever it was placed. Carts of several browsers are united, and an item in two of them
+//! counts once: shops show a signed-in user the same cart everywhere.
 
 use std::sync::Arc;
 
 use super::{ignored, interest, reducer};
 use crate::model::Profile;
 
-/// Joins the profile of the asking browser with the person's others.
+/// Joins the profile of the requesting browser with the user's others.
 #[must_use]
 pub fn join(own: &Profile, others: &[Arc<Profile>], user: &str, half_life_ms: f64) -> Profile {
     let mut joined = own.clone();
@@ -24,7 +23,7 @@ pub fn join(own: &Profile, others: &[Arc<Profile>], user: &str, half_life_ms: f6
     let all: Vec<&Profile> = [own].into_iter().chain(known.iter().copied()).collect();
     put_orders(&mut joined, &all);
     put_cart(&mut joined, &all);
-    put_person(&mut joined, &all);
+    put_attributes(&mut joined, &all);
     joined
 }
 
@@ -54,7 +53,7 @@ fn add(joined: &mut Profile, profile: &Profile, half_life_ms: f64) {
     }
 }
 
-/// What was bought, the browser with the last order first.
+/// Items bought, those of the browser with the last order first.
 fn put_orders(joined: &mut Profile, all: &[&Profile]) {
     let mut by_order = all.to_vec();
     by_order.sort_by_key(|profile| std::cmp::Reverse(profile.ordered_at));
@@ -69,18 +68,18 @@ fn put_orders(joined: &mut Profile, all: &[&Profile]) {
 fn put_cart(joined: &mut Profile, all: &[&Profile]) {
     joined.cart.clear();
     for profile in all.iter().filter(|profile| joined.ordered_at.is_none_or(|at| profile.last_seen > at)) {
-        for (item, price_minor, pieces) in &profile.cart {
+        for (item, price_minor, quantity) in &profile.cart {
             if let Some((_, _, known)) = joined.cart.iter_mut().find(|(known, ..)| known == item) {
-                *known = (*known).max(*pieces);
+                *known = (*known).max(*quantity);
             } else if joined.cart.len() < Profile::CART_MAX {
-                joined.cart.push((item.clone(), *price_minor, *pieces));
+                joined.cart.push((item.clone(), *price_minor, *quantity));
             }
         }
     }
 }
 
-/// What is true of the person, the latest word last.
-fn put_person(joined: &mut Profile, all: &[&Profile]) {
+/// Traits, country and device; the latest value wins.
+fn put_attributes(joined: &mut Profile, all: &[&Profile]) {
     let mut by_time = all.to_vec();
     by_time.sort_by_key(|profile| profile.last_seen);
     joined.traits.clear();
@@ -115,8 +114,8 @@ mod tests {
         profile
     }
 
-    fn line(item: &str, pieces: u32) -> (ItemId, i64, u32) {
-        (item.into(), 100, pieces)
+    fn line(item: &str, quantity: u32) -> (ItemId, i64, u32) {
+        (item.into(), 100, quantity)
     }
 
     fn joined(own: &Profile, others: Vec<Profile>) -> Profile {
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_adds_up_is_added_and_the_visit_under_way_is_ones_own() {
+    fn counts_are_added_and_the_current_session_is_the_browsers_own() {
         let mut phone = profile(1, 20);
         (phone.channel, phone.session_start) = ("Email".into(), Timestamp(19 * DAY));
         let mut laptop = profile(2, 10);
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn interest_is_that_of_one_history() {
+    fn interest_is_that_of_one_combined_history() {
         let with = |visitor, day: i64, score| {
             let mut profile = profile(visitor, day);
             profile.affinities.push(Affinity { category: "Tea".into(), score, at: Timestamp(day * DAY) });
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn of_traits_the_latest_counts_and_an_empty_browser_learns_everything() {
+    fn the_latest_trait_wins_and_an_empty_browser_gets_everything() {
         let (mut old, mut new) = (profile(1, 10), profile(2, 20));
         old.traits = [("plan".into(), json!("free")), ("name".into(), json!("Sara"))].into();
         new.traits = [("plan".into(), json!("pro"))].into();

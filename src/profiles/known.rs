@@ -1,4 +1,4 @@
-//! What may be used for a decision: the profile of the browser, or of the person when the site said who it is.
+//! The profile a decision may use: of the browser, or of the user if the site verified who it is.
 
 use std::sync::Arc;
 
@@ -9,27 +9,27 @@ use tokio::{
 };
 
 use super::{
-    Freshness, Job, Profiles, READ_TIME_MAX,
-    identities::{self, Person},
+    Freshness, Job, Profiles, READ_TIMEOUT,
+    identities::{self, UserKey},
     join,
 };
 use crate::model::{Profile, SiteId, VisitorId};
 
-/// Browsers of one person that a decision looks at, those last heard of.
+/// Browsers of one user that a decision considers, most recently linked first.
 const BROWSERS_MAX: usize = 16;
 
-/// A question for the visitors of a person. It is carried out even when nobody waits any more, so that
-/// the next one finds the answer.
+/// A request for the visitors of a user. It is answered even if the requester stopped waiting, so that the next request
+/// finds the result.
 #[derive(Debug)]
-pub(super) struct PersonRead {
-    person: Person,
-    found: oneshot::Sender<(Vec<VisitorId>, bool)>,
+pub(super) struct VisitorsRequest {
+    user: UserKey,
+    answer: oneshot::Sender<(Vec<VisitorId>, bool)>,
 }
 
 impl Profiles {
-    /// What may be used for a decision about a visitor, waiting at most `budget` for the store: the profile
-    /// of the browser, joined with the person's others when the site itself said who that is, with an event
-    /// of this browser or with the request (`user`, empty when it did not).
+    /// The profile that a decision about a visitor may use, waiting at most `budget` for the store: the profile of the
+    /// browser, joined with the user's others if the site verified the user, with an event of this browser or with the
+    /// request (`user`; empty if it did not).
     pub async fn known(
         &self,
         site: SiteId,
@@ -40,51 +40,51 @@ impl Profiles {
         let deadline = Instant::now() + budget;
         let (own, freshness) = self.get(site, visitor, budget).await;
         let user: Box<str> = if user.is_empty() && own.user_verified { own.user_id.clone() } else { user.into() };
-        if user.is_empty() || !visitor.is_somebody() {
+        if user.is_empty() || !visitor.is_identified() {
             return (own, freshness);
         }
-        // Another person's past on a shared browser is not this one's.
-        let someone_elses = own.user_verified && own.user_id != user;
-        let own = if someone_elses { Arc::new(Profile::empty(site, visitor)) } else { own };
-        let (visitors, everybody) = self.visitors_of((site, user.clone()), deadline).await;
+        // On a shared browser, another user's history is not used.
+        let belongs_to_another = own.user_verified && own.user_id != user;
+        let own = if belongs_to_another { Arc::new(Profile::empty(site, visitor)) } else { own };
+        let (visitors, all_known) = self.visitors_of((site, user.clone()), deadline).await;
         let others = visitors.into_iter().filter(|other| *other != visitor).take(BROWSERS_MAX);
         let reads = others.map(|other| self.get(site, other, deadline.saturating_duration_since(Instant::now())));
         let read = join_all(reads).await;
-        let complete = |freshness: Freshness| freshness == Freshness::Complete;
-        let whole = everybody && complete(freshness) && read.iter().all(|(_, freshness)| complete(*freshness));
+        let is_complete = |freshness: Freshness| freshness == Freshness::Complete;
+        let complete = all_known && is_complete(freshness) && read.iter().all(|(_, freshness)| is_complete(*freshness));
         let mut others: Vec<_> = read.into_iter().map(|(profile, _)| profile).collect();
-        // A browser is the person's that it was last said to be.
+        // A browser belongs to the user it was last linked to.
         others.retain(|profile| profile.user_verified && profile.user_id == user);
         let joined = join::join(&own, &others, &user, self.half_life_ms);
-        (Arc::new(joined), if whole { Freshness::Complete } else { Freshness::Degraded })
+        (Arc::new(joined), if complete { Freshness::Complete } else { Freshness::Degraded })
     }
 
-    /// The visitors of a person, and whether nobody is missing.
-    async fn visitors_of(&self, person: Person, deadline: Instant) -> (Vec<VisitorId>, bool) {
-        if let Some(known) = self.people.hit(&person) {
+    /// The visitors of a user, and whether none is missing.
+    async fn visitors_of(&self, user: UserKey, deadline: Instant) -> (Vec<VisitorId>, bool) {
+        if let Some(known) = self.identities.hit(&user) {
             return (known, true);
         }
-        let (found, answer) = oneshot::channel();
-        if self.queue.try_send(Job::Person(PersonRead { person: person.clone(), found })).is_ok()
-            && let Ok(Ok(answer)) = timeout_at(deadline, answer).await
+        let (answer, answered) = oneshot::channel();
+        if self.queue.try_send(Job::UserVisitors(VisitorsRequest { user: user.clone(), answer })).is_ok()
+            && let Ok(Ok(answer)) = timeout_at(deadline, answered).await
         {
             return answer;
         }
-        (self.people.without_store(&person), false)
+        (self.identities.without_store(&user), false)
     }
 
-    pub(super) async fn read_person(&self, PersonRead { person, found }: PersonRead) {
-        if let Some(known) = self.people.hit(&person) {
-            let _ = found.send((known, true));
+    pub(super) async fn read_visitors(&self, VisitorsRequest { user, answer }: VisitorsRequest) {
+        if let Some(known) = self.identities.hit(&user) {
+            let _ = answer.send((known, true));
             return;
         }
-        let reading = self.people.begin_reading(person.clone());
-        let stored = self.store.visitors_of_person(person.0, &person.1, identities::VISITORS_MAX);
-        match timeout(READ_TIME_MAX, stored).await {
-            // Who does not wait any more has been answered from memory.
-            Ok(Ok(stored)) => drop(found.send(reading.finish(&stored))),
-            Ok(Err(error)) => tracing::debug!(%error, "a person's browsers could not be read"),
-            Err(_) => tracing::debug!("a person's browsers were not read in time"),
+        let read = self.identities.begin_read(user.clone());
+        let stored = self.store.visitors_of_user(user.0, &user.1, identities::VISITORS_MAX);
+        match timeout(READ_TIMEOUT, stored).await {
+            // A requester that stopped waiting was answered from memory.
+            Ok(Ok(stored)) => drop(answer.send(read.finish(&stored))),
+            Ok(Err(error)) => tracing::debug!(%error, "reading the browsers of a user failed"),
+            Err(_) => tracing::debug!("reading the browsers of a user timed out"),
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Events that the store does not have yet, by visitor.
+//! Events that are not in the store yet, by visitor.
 //!
-//! One shard of many, each behind a lock of its own. A visitor's events stay until they are delivered,
-//! longer while a read of that visitor is under way: the read may have begun before they arrived in the
-//! store and must find them here.
+//! One of many shards, each with its own lock. A visitor's events stay until they are delivered, and during a read of
+//! that visitor: the read may have started before they were stored and must find them here.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,10 +18,10 @@ pub(super) type Key = (SiteId, VisitorId);
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     visitors: HashMap<Key, Waiting, ahash::RandomState>,
-    /// Every event held, in the order of arrival.
+    /// Every event held, in order of arrival.
     arrivals: VecDeque<(Position, Key)>,
-    /// The highest position let go before it was delivered: a profile read back while the store has
-    /// not got that far may lack something.
+    /// The highest position dropped before it was delivered: a profile read back while the store has not reached it may
+    /// lack something.
     lost: Option<Position>,
 }
 
@@ -31,9 +30,9 @@ pub(super) struct Pending {
 pub(super) struct Waiting {
     /// By position.
     events: Vec<ProfileEvent>,
-    /// The live profile without those events, for one that arrives out of order.
+    /// The live profile without those events, for events that arrive out of order.
     base: Option<Arc<Profile>>,
-    /// Whether a read of this visitor is under way.
+    /// Whether a read of this visitor is running.
     reading: bool,
 }
 
@@ -42,7 +41,7 @@ impl Waiting {
         &self.events
     }
 
-    /// Whether the profile without these events is known, and `position` lies after it.
+    /// The profile without these events, if known and if it ends before `position`.
     pub(super) fn base_before(&self, position: Position) -> Option<&Arc<Profile>> {
         self.base.as_ref().filter(|base| base.folded.is_none_or(|folded| folded < position))
     }
@@ -55,21 +54,21 @@ impl Waiting {
         self.base.take().is_some()
     }
 
-    /// Takes the events below `end` out, folding them into the base.
+    /// Removes the events below `end`, folding them into the base. Returns their number.
     fn trim(&mut self, site: SiteId, end: Position, rules: &Rules) -> usize {
         let kept_from = self.events.partition_point(|event| event.position < end);
-        let gone: Vec<ProfileEvent> = self.events.drain(..kept_from).collect();
-        if let Some(base) = self.base.as_mut().filter(|_| !gone.is_empty()) {
-            let (base, params) = (Arc::make_mut(base), rules.of(site));
-            for event in &gone {
+        let removed: Vec<ProfileEvent> = self.events.drain(..kept_from).collect();
+        if let Some(base) = self.base.as_mut().filter(|_| !removed.is_empty()) {
+            let (base, params) = (Arc::make_mut(base), rules.for_site(site));
+            for event in &removed {
                 reducer::fold(base, event, &params);
             }
         }
-        gone.len()
+        removed.len()
     }
 }
 
-/// What became of a visitor's entry when events were taken out of it.
+/// Counts of what was removed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Freed {
     pub(super) events: usize,
@@ -84,14 +83,14 @@ impl Freed {
 }
 
 impl Pending {
-    /// Puts an event in its place; `None` when it is here already.
+    /// Inserts an event by position; `None` if it is present already.
     pub(super) fn insert(&mut self, key: Key, event: &ProfileEvent) -> Option<&mut Waiting> {
         let waiting = self.visitors.entry(key).or_default();
-        let place = waiting.events.partition_point(|known| known.position < event.position);
-        if waiting.events.get(place).is_some_and(|known| known.position == event.position) {
+        let index = waiting.events.partition_point(|known| known.position < event.position);
+        if waiting.events.get(index).is_some_and(|known| known.position == event.position) {
             return None;
         }
-        waiting.events.insert(place, event.clone());
+        waiting.events.insert(index, event.clone());
         self.arrivals.push_back((event.position, key));
         Some(waiting)
     }
@@ -101,29 +100,29 @@ impl Pending {
         self.visitors.get(key).map_or(&[], |waiting| &waiting.events)
     }
 
-    /// The live profile without those events, if it is known.
+    /// The live profile without those events, if known.
     pub(super) fn base(&self, key: &Key) -> Option<&Arc<Profile>> {
         self.visitors.get(key)?.base.as_ref()
     }
 
-    /// Forgets the profile before the undelivered events; whether there was one.
+    /// Drops the profile before the undelivered events; returns whether there was one.
     pub(super) fn drop_base(&mut self, key: &Key) -> bool {
         self.visitors.get_mut(key).is_some_and(Waiting::drop_base)
     }
 
-    /// Forgets the oldest event here although it was not delivered.
-    pub(super) fn let_go_of_oldest(&mut self, rules: &Rules) -> Option<Freed> {
+    /// Drops the oldest event although it is not delivered.
+    pub(super) fn drop_oldest(&mut self, rules: &Rules) -> Option<Freed> {
         let (position, key) = self.arrivals.pop_front()?;
         self.lost = self.lost.max(Some(position));
         Some(self.trim(key, Position(position.0 + 1), rules))
     }
 
-    /// Whether something of `delivered` or later was let go.
-    pub(super) fn lacks_something(&self, delivered: Position) -> bool {
+    /// Whether an event at `delivered` or later was dropped.
+    pub(super) fn lacks_events_since(&self, delivered: Position) -> bool {
         self.lost.is_some_and(|lost| lost >= delivered)
     }
 
-    /// Lets everything below `delivered` go, except for visitors being read.
+    /// Drops everything below `delivered`, except for visitors being read.
     pub(super) fn delivered(&mut self, delivered: Position, rules: &Rules) -> Freed {
         let mut freed = Freed::default();
         while let Some((position, key)) = self.arrivals.front().copied()
@@ -137,13 +136,13 @@ impl Pending {
         freed
     }
 
-    /// From here on the visitor's events stay; false when they stay already.
-    pub(super) fn begin_reading(&mut self, key: Key) -> bool {
+    /// From now on the visitor's events are kept; false if they already were.
+    pub(super) fn begin_read(&mut self, key: Key) -> bool {
         !std::mem::replace(&mut self.visitors.entry(key).or_default().reading, true)
     }
 
-    /// The read is over: what was delivered meanwhile may go.
-    pub(super) fn end_reading(&mut self, key: Key, delivered: Position, rules: &Rules) -> Freed {
+    /// The read ended: what was delivered meanwhile may be dropped.
+    pub(super) fn end_read(&mut self, key: Key, delivered: Position, rules: &Rules) -> Freed {
         if let Some(waiting) = self.visitors.get_mut(&key) {
             waiting.reading = false;
         }

@@ -1,10 +1,9 @@
-//! Folds events into a profile, one after the other.
+//! Folds events into a profile, one at a time.
 //!
-//! PURE. Events of the service's own journal are folded in the order of their positions, and one that
-//! was folded is never folded again: a store that has it and a memory that still holds it may be merged
-//! without counting twice. The times in them may run backwards (a phone that was offline, a second tab):
-//! what fades with time, comes out the same in any order; what is "the last one" goes by time; only the
-//! cart follows the order of arrival, except that nothing from before an order comes back into it.
+//! No I/O. Events of the service's own journal are folded in order of position, and never twice: stored and pending
+//! events may be merged without counting any event twice. Their timestamps may go backwards (a phone that was offline,
+//! a second tab): decaying scores do not depend on order, "last" values go by timestamp, and only the cart follows
+//! arrival order, except that nothing from before an order is added to it.
 
 use std::collections::VecDeque;
 
@@ -13,34 +12,37 @@ use serde_json::Value;
 use super::{ignored, interest};
 use crate::{
     config,
-    model::{Action, Currency, Event, ItemId, Kind, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId},
+    model::{
+        Action, Currency, Event, ItemId, Kind, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId,
+        time::half_life_ms,
+    },
 };
 
-/// Constants of the fold.
+/// Parameters of the fold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Params {
-    /// Interest in a category halves in this time, milliseconds.
+    /// Half-life of interest in a category, milliseconds.
     pub half_life_ms: f64,
-    /// A visit ends after this long without an event, milliseconds.
+    /// A session ends after this long without an event, milliseconds.
     pub session_ms: i64,
 }
 
 impl Params {
-    /// From the settings of the owner.
+    /// From the configuration.
     #[must_use]
     pub fn new(profiles: &config::Profiles, session_minutes: u64) -> Self {
         let minutes = i64::try_from(session_minutes).unwrap_or(i64::MAX);
         Self {
-            half_life_ms: interest::half_life_ms(profiles.affinity_half_life_days),
+            half_life_ms: half_life_ms(profiles.affinity_half_life_days),
             session_ms: minutes.saturating_mul(60_000),
         }
     }
 }
 
-/// Minutes of silence that end a session of a site; `None` where the setting for all sites holds.
+/// Session timeout of a site in minutes; `None` for the default.
 pub type SessionMinutes = std::sync::Arc<dyn Fn(SiteId) -> Option<u32> + Send + Sync>;
 
-/// The constants of every site.
+/// The parameters of every site.
 #[derive(Clone)]
 pub struct Rules {
     common: Params,
@@ -54,30 +56,30 @@ impl std::fmt::Debug for Rules {
 }
 
 impl Rules {
-    /// The same constants for all sites, but for the silence that some choose themselves.
+    /// The same parameters for all sites, except for sites with their own session timeout.
     #[must_use]
     pub const fn new(common: Params, session_minutes: Option<SessionMinutes>) -> Self {
         Self { common, session_minutes }
     }
 
-    /// The constants of one site.
+    /// The parameters of one site.
     #[must_use]
-    pub fn of(&self, site: SiteId) -> Params {
-        match self.session_minutes.as_ref().and_then(|chosen| chosen(site)) {
+    pub fn for_site(&self, site: SiteId) -> Params {
+        match self.session_minutes.as_ref().and_then(|minutes_of| minutes_of(site)) {
             Some(minutes) => Params { session_ms: i64::from(minutes) * 60_000, ..self.common },
             None => self.common,
         }
     }
 }
 
-/// The traits of an `identify` that a profile event carries; larger ones stay in the store only.
+/// Longest `identify` traits that a profile event carries, bytes; longer ones are only in the store.
 const TRAITS_BYTES_MAX: usize = 4096;
-/// Longest single trait that is kept, bytes.
+/// Longest trait value, bytes.
 const TRAIT_BYTES_MAX: usize = 256;
 
-/// The part of an event that profiles fold.
+/// Extracts the part of an event that profiles fold.
 #[must_use]
-pub fn event_of(event: &Event<'_>, journal: u64, position: Position) -> ProfileEvent {
+pub fn profile_event(event: &Event<'_>, journal: u64, position: Position) -> ProfileEvent {
     let is_slot = matches!(event.action, Action::SlotViewed | Action::SlotClicked);
     let traits = event.kind == Kind::Identify && event.properties.len() <= TRAITS_BYTES_MAX;
     ProfileEvent {
@@ -113,18 +115,18 @@ fn slot_of(properties: &str) -> Box<str> {
     serde_json::from_str::<Named<'_>>(properties).map(|named| named.slot.into()).unwrap_or_default()
 }
 
-/// Folds one event of the service's own journal. False, and no change, when it is in the profile already.
+/// Folds one event of the service's own journal. Returns false, without a change, if the profile already includes it.
 pub fn fold(profile: &mut Profile, event: &ProfileEvent, params: &Params) -> bool {
     if profile.folded.is_some_and(|folded| event.position <= folded) {
         return false;
     }
     profile.folded = Some(event.position);
-    take(profile, event, params);
+    apply(profile, event, params);
     true
 }
 
-/// Builds a profile from events in any order, some perhaps twice: those of the service's own journal by
-/// position, after those of other journals (an earlier one, or another machine's) by time.
+/// Builds a profile from events in any order, duplicates allowed: events of other journals (an earlier one, or another
+/// machine's) by time, then those of the service's own journal by position.
 #[must_use]
 pub fn rebuild(
     site: SiteId,
@@ -138,7 +140,7 @@ pub fn rebuild(
     foreign.sort_by_key(|event| (event.occurred_at, event.journal, event.position));
     foreign.dedup_by_key(|event| (event.occurred_at, event.journal, event.position));
     for event in &foreign {
-        take(&mut profile, event, params);
+        apply(&mut profile, event, params);
     }
     own.sort_by_key(|event| event.position);
     for event in &own {
@@ -147,27 +149,27 @@ pub fn rebuild(
     profile
 }
 
-fn take(profile: &mut Profile, event: &ProfileEvent, params: &Params) {
+fn apply(profile: &mut Profile, event: &ProfileEvent, params: &Params) {
     let at = event.occurred_at;
     let first = profile.events == 0;
     let latest = first || at >= profile.last_seen;
-    take_visit(profile, event, params);
+    apply_session(profile, event, params);
     profile.first_seen = if first { at } else { profile.first_seen.min(at) };
     profile.last_seen = if first { at } else { profile.last_seen.max(at) };
     profile.events = profile.events.saturating_add(1);
     if matches!(event.kind, Kind::Page | Kind::Screen) {
         profile.pageviews = profile.pageviews.saturating_add(1);
     }
-    take_person(profile, event, latest);
+    apply_attributes(profile, event, latest);
     if !event.category.is_empty() {
         interest::add(profile, &event.category, interest::weight(event), at, params.half_life_ms);
     }
-    take_items(profile, event);
+    apply_items(profile, event);
 }
 
-/// A visit is what lies between two silences, the rule by which reports count sessions too. A late
-/// event from between two known visits is counted to the nearer one.
-fn take_visit(profile: &mut Profile, event: &ProfileEvent, params: &Params) {
+/// Sessions are separated by inactivity, as in reports. A late event from between two known sessions is counted with
+/// the nearer one.
+fn apply_session(profile: &mut Profile, event: &ProfileEvent, params: &Params) {
     let at = event.occurred_at;
     let first = profile.events == 0;
     let after = at.since(profile.last_seen) > params.session_ms;
@@ -175,17 +177,17 @@ fn take_visit(profile: &mut Profile, event: &ProfileEvent, params: &Params) {
     if first || after || before {
         profile.visits = profile.visits.saturating_add(1);
     }
-    let came_from_outside = event.channel != "Internal" && !event.channel.is_empty();
+    let is_external = event.channel != "Internal" && !event.channel.is_empty();
     if first || after {
-        // The sender knows when its session began; it cannot have begun in the visit before.
-        let told = event.session_start;
-        let plausible = told <= at && at.since(told) <= params.session_ms && (first || told > profile.last_seen);
-        profile.session_start = if plausible { told } else { at };
-        // A tab left open and taken up again is still the visit's first source.
-        if came_from_outside || first {
+        // The sender knows when its session started; it cannot have started within the previous one.
+        let start = event.session_start;
+        let plausible = start <= at && at.since(start) <= params.session_ms && (first || start > profile.last_seen);
+        profile.session_start = if plausible { start } else { at };
+        // Without a new source (a tab left open and resumed), the first source is kept.
+        if is_external || first {
             put_source(profile, event);
         }
-    } else if came_from_outside && event.channel != "Direct" && at >= profile.session_start {
+    } else if is_external && event.channel != "Direct" && at >= profile.session_start {
         put_source(profile, event);
     }
 }
@@ -196,7 +198,7 @@ fn put_source(profile: &mut Profile, event: &ProfileEvent) {
     profile.campaign = event.campaign.clone();
 }
 
-fn take_person(profile: &mut Profile, event: &ProfileEvent, latest: bool) {
+fn apply_attributes(profile: &mut Profile, event: &ProfileEvent, latest: bool) {
     if !event.country.is_empty() && (latest || profile.country.is_empty()) {
         profile.country = event.country.clone();
     }
@@ -204,7 +206,7 @@ fn take_person(profile: &mut Profile, event: &ProfileEvent, latest: bool) {
         profile.device = event.device.into();
     }
     if !event.user_id.is_empty() && (latest || profile.user_id.is_empty()) {
-        // Another id ends the proof of the one before; the same id keeps it.
+        // Another user id ends the verification of the previous one; the same id keeps it.
         profile.user_verified = event.user_verified || (profile.user_verified && profile.user_id == event.user_id);
         profile.user_id = event.user_id.clone();
     }
@@ -215,7 +217,7 @@ fn take_person(profile: &mut Profile, event: &ProfileEvent, latest: bool) {
     }
 }
 
-/// Plain values only; `null` takes a trait away, as Segment's specification has it.
+/// Plain values only; `null` removes a trait, as in Segment's specification.
 fn put_trait(profile: &mut Profile, name: &str, value: Value, latest: bool) {
     let known = profile.traits.contains_key(name);
     if known && !latest {
@@ -234,14 +236,14 @@ fn put_trait(profile: &mut Profile, name: &str, value: Value, latest: bool) {
     }
 }
 
-fn take_items(profile: &mut Profile, event: &ProfileEvent) {
+fn apply_items(profile: &mut Profile, event: &ProfileEvent) {
     let at = event.occurred_at;
     let after_the_order = profile.ordered_at.is_none_or(|ordered| at > ordered);
     match event.action {
-        Action::ItemViewed => event.items.iter().for_each(|(id, ..)| look_at(profile, id, at)),
+        Action::ItemViewed => event.items.iter().for_each(|(id, ..)| view_item(profile, id, at)),
         Action::SlotViewed => ignored::shown(profile, event.items.iter().map(|(id, ..)| id), at),
         Action::CartAdded => {
-            event.items.iter().for_each(|(id, ..)| look_at(profile, id, at));
+            event.items.iter().for_each(|(id, ..)| view_item(profile, id, at));
             if after_the_order {
                 event.items.iter().for_each(|line| add_to_cart(&mut profile.cart, line));
             }
@@ -249,12 +251,12 @@ fn take_items(profile: &mut Profile, event: &ProfileEvent) {
         Action::CartRemoved if after_the_order => {
             event.items.iter().for_each(|line| remove_from_cart(&mut profile.cart, line));
         }
-        // These tell the whole cart, if they tell it at all.
+        // These contain the whole cart, if they contain items at all.
         Action::CartViewed | Action::CheckoutStarted if after_the_order && !event.items.is_empty() => {
             profile.cart.clear();
             event.items.iter().for_each(|line| add_to_cart(&mut profile.cart, line));
         }
-        Action::Ordered => take_order(profile, event),
+        Action::Ordered => apply_order(profile, event),
         Action::Refunded => {
             add_revenue(&mut profile.revenue, event.currency, event.amount_minor.saturating_abs().saturating_neg());
         }
@@ -262,12 +264,12 @@ fn take_items(profile: &mut Profile, event: &ProfileEvent) {
     }
 }
 
-fn look_at(profile: &mut Profile, id: &ItemId, at: Timestamp) {
+fn view_item(profile: &mut Profile, id: &ItemId, at: Timestamp) {
     put_recent(&mut profile.recent_items, id, at);
-    ignored::looked_at(profile, id, at);
+    ignored::viewed(profile, id, at);
 }
 
-fn take_order(profile: &mut Profile, event: &ProfileEvent) {
+fn apply_order(profile: &mut Profile, event: &ProfileEvent) {
     let at = event.occurred_at;
     profile.orders = profile.orders.saturating_add(1);
     add_revenue(&mut profile.revenue, event.currency, event.amount_minor);
@@ -297,7 +299,7 @@ pub(super) fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency
     }
 }
 
-/// Keeps the list newest first whatever order the times come in.
+/// Keeps the list newest first, in whatever order the times arrive.
 pub(super) fn put_recent(recent: &mut VecDeque<(ItemId, Timestamp)>, id: &ItemId, at: Timestamp) {
     if let Some(known) = recent.iter().position(|(known, _)| known == id) {
         if recent[known].1 > at {
@@ -314,20 +316,20 @@ pub(super) fn put_recent(recent: &mut VecDeque<(ItemId, Timestamp)>, id: &ItemId
 
 type Line = (ItemId, i64, u32);
 
-fn add_to_cart(cart: &mut Vec<Line>, (id, price_minor, pieces): &Line) {
+fn add_to_cart(cart: &mut Vec<Line>, (id, price_minor, quantity): &Line) {
     if let Some((_, price, sum)) = cart.iter_mut().find(|(known, ..)| known == id) {
-        *sum = sum.saturating_add(*pieces);
+        *sum = sum.saturating_add(*quantity);
         if *price_minor != 0 {
             *price = *price_minor;
         }
     } else if cart.len() < Profile::CART_MAX {
-        cart.push((id.clone(), *price_minor, (*pieces).max(1)));
+        cart.push((id.clone(), *price_minor, (*quantity).max(1)));
     }
 }
 
-fn remove_from_cart(cart: &mut Vec<Line>, (id, _, pieces): &Line) {
+fn remove_from_cart(cart: &mut Vec<Line>, (id, _, quantity): &Line) {
     if let Some(line) = cart.iter().position(|(known, ..)| known == id) {
-        cart[line].2 = cart[line].2.saturating_sub((*pieces).max(1));
+        cart[line].2 = cart[line].2.saturating_sub((*quantity).max(1));
         if cart[line].2 == 0 {
             cart.remove(line);
         }

@@ -1,4 +1,4 @@
-//! Folding events in and out of order, and never twice.
+//! Folding events in and out of order, never twice.
 
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn event(position: u64, minute: i64, action: Action) -> ProfileEvent {
     }
 }
 
-fn came(position: u64, minute: i64, channel: &'static str, campaign: &str) -> ProfileEvent {
+fn page_view(position: u64, minute: i64, channel: &'static str, campaign: &str) -> ProfileEvent {
     let page = event(position, minute, Action::Other);
     ProfileEvent { kind: Kind::Page, channel, campaign: campaign.into(), items: Vec::new(), ..page }
 }
@@ -47,30 +47,31 @@ fn folded(events: &[ProfileEvent]) -> Profile {
 }
 
 #[test]
-fn silence_ends_a_visit_and_each_visit_has_its_source() {
+fn inactivity_ends_a_session_and_each_session_has_its_source() {
     let profile = folded(&[
-        came(1, 0, "Email", "letter"),
-        came(2, 5, "Internal", ""),
-        came(3, 6, "Direct", ""),
-        came(4, 36, "Internal", ""),
+        page_view(1, 0, "Email", "letter"),
+        page_view(2, 5, "Internal", ""),
+        page_view(3, 6, "Direct", ""),
+        page_view(4, 36, "Internal", ""),
     ]);
     assert_eq!((profile.visits, profile.pageviews, &*profile.campaign), (1, 4, "letter"));
-    let profile = folded(&[came(1, 0, "Email", "letter"), came(2, 31, "Direct", ""), came(3, 32, "Internal", "")]);
+    let profile =
+        folded(&[page_view(1, 0, "Email", "letter"), page_view(2, 31, "Direct", ""), page_view(3, 32, "Internal", "")]);
     assert_eq!((profile.visits, &*profile.channel, &*profile.campaign), (2, "Direct", ""));
     assert_eq!(profile.session_start, T0.plus(31 * MINUTE));
 }
 
 #[test]
-fn late_events_neither_make_visits_nor_take_the_source_away() {
-    let late = came(3, 1, "Direct", "");
-    let profile = folded(&[came(1, 0, "Email", "letter"), came(2, 100, "Referral", "x"), late]);
+fn late_events_neither_start_sessions_nor_replace_the_source() {
+    let late = page_view(3, 1, "Direct", "");
+    let profile = folded(&[page_view(1, 0, "Email", "letter"), page_view(2, 100, "Referral", "x"), late]);
     assert_eq!((profile.visits, &*profile.channel, profile.first_seen), (2, "Referral", T0));
-    let profile = folded(&[came(1, 100, "Email", "letter"), came(2, 0, "Referral", "x")]);
+    let profile = folded(&[page_view(1, 100, "Email", "letter"), page_view(2, 0, "Referral", "x")]);
     assert_eq!((profile.visits, &*profile.channel, profile.first_seen), (2, "Email", T0));
 }
 
 #[test]
-fn an_order_empties_the_cart_and_nothing_older_comes_back() {
+fn an_order_empties_the_cart_and_earlier_events_do_not_refill_it() {
     let add = |position, minute| event(position, minute, Action::CartAdded);
     let profile = folded(&[add(1, 0), add(2, 1), event(3, 2, Action::CartRemoved)]);
     assert_eq!(profile.cart, [("i".into(), 500, 1)]);
@@ -84,10 +85,10 @@ fn an_order_empties_the_cart_and_nothing_older_comes_back() {
 }
 
 #[test]
-fn a_told_cart_replaces_the_remembered_one() {
-    let told = ProfileEvent { items: vec![("j".into(), 100, 3)], ..event(2, 1, Action::CartViewed) };
-    let silent = ProfileEvent { items: Vec::new(), ..event(3, 2, Action::CartViewed) };
-    assert_eq!(folded(&[event(1, 0, Action::CartAdded), told, silent]).cart, [("j".into(), 100, 3)]);
+fn a_reported_cart_replaces_the_known_one() {
+    let reported = ProfileEvent { items: vec![("j".into(), 100, 3)], ..event(2, 1, Action::CartViewed) };
+    let without_items = ProfileEvent { items: Vec::new(), ..event(3, 2, Action::CartViewed) };
+    assert_eq!(folded(&[event(1, 0, Action::CartAdded), reported, without_items]).cart, [("j".into(), 100, 3)]);
 }
 
 #[test]
@@ -105,17 +106,17 @@ fn recent_items_are_newest_first_without_repeats_and_bounded() {
 }
 
 #[test]
-fn another_unproved_name_ends_the_proof_and_traits_are_plain_and_bounded() {
-    let called = |position, user: &str, verified, traits: &str| ProfileEvent {
+fn another_unverified_user_id_ends_the_verification_and_traits_are_plain_and_bounded() {
+    let identify = |position, user: &str, verified, traits: &str| ProfileEvent {
         kind: Kind::Identify,
         user_id: user.into(),
         user_verified: verified,
         traits: traits.into(),
         ..event(position, 0, Action::Other)
     };
-    let proved = folded(&[called(1, "u", true, r#"{"plan":"gold","deep":{"x":1}}"#), called(2, "u", false, "{}")]);
-    assert!(proved.user_verified && proved.traits["plan"] == "gold" && !proved.traits.contains_key("deep"));
-    let other = folded(&[called(1, "u", true, "{"), called(2, "w", false, r#"{"plan":null}"#)]);
+    let same = folded(&[identify(1, "u", true, r#"{"plan":"gold","deep":{"x":1}}"#), identify(2, "u", false, "{}")]);
+    assert!(same.user_verified && same.traits["plan"] == "gold" && !same.traits.contains_key("deep"));
+    let other = folded(&[identify(1, "u", true, "{"), identify(2, "w", false, r#"{"plan":null}"#)]);
     assert_eq!((&*other.user_id, other.user_verified), ("w", false));
 }
 
@@ -141,8 +142,8 @@ fn any_event() -> impl Strategy<Value = ProfileEvent> {
 }
 
 proptest! {
-    /// The store has some rows, memory has some, some are in both: the profile is the one that
-    /// folding everything in the order of position gives.
+    /// Some events are in the store, some in memory, some in both: the profile equals the one from folding all of them
+    /// in order of position.
     #[test]
     fn any_split_between_store_and_memory_gives_the_same_profile(
         events in proptest::collection::vec((any_event(), 1_u64..5, 0_u8..3), 0..60),
@@ -154,13 +155,13 @@ proptest! {
             merged.push(ProfileEvent { journal: 2, position: Position(900), ..event.clone() });
         }
         all.extend(merged.clone());
-        for (event, gap, place) in events {
+        for (event, gap, location) in events {
             position += gap;
             let event = ProfileEvent { position: Position(position), ..event };
-            if place != 1 {
+            if location != 1 {
                 merged.push(event.clone());
             }
-            if place != 0 {
+            if location != 0 {
                 merged.insert(0, event.clone());
             }
             all.push(event);
