@@ -1,4 +1,4 @@
-//! The private side: logins, sites, funnels, keys.
+//! Admin API: logins, sites, saved funnels, models, data quality, visitor profiles.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,28 @@ use utoipa::ToSchema;
 use super::reports::VisitorHistory;
 use crate::model::{Capture, ConsentDefault, Profile, RobotsPolicy, Site};
 
-/// Every error answer.
+/// The body of every error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody<'a> {
     /// HTTP status.
     pub status: u16,
-    /// Stable word.
+    /// Stable error code.
     pub code: &'a str,
-    /// One clear line.
+    /// One-line explanation.
     pub message: &'a str,
 }
 
-/// Whether the first user has yet to be made.
+/// Whether the first user still has to be created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SetupState {
-    /// True until there is a user.
+    /// True while no user exists.
     pub needed: bool,
 }
 
-/// The first user and, if wished, the first site.
+/// The first user and, optionally, the first site.
 #[derive(Deserialize, ToSchema)]
 pub struct SetupBody {
-    /// From the one-time link.
+    /// Token from the one-time set-up link.
     #[schema(value_type = String)]
     pub token: SecretString,
     /// Login name.
@@ -42,7 +42,7 @@ pub struct SetupBody {
     /// Name of the first site.
     #[serde(default)]
     pub site_name: Option<String>,
-    /// Its origin.
+    /// Origin of the first site.
     #[serde(default)]
     pub origin: Option<String>,
 }
@@ -55,77 +55,77 @@ pub struct LoginBody {
     /// Password.
     #[schema(value_type = String)]
     pub password: SecretString,
-    /// A code of the authenticator or a recovery code, where the account asks for one.
+    /// Authenticator code or recovery code; required for accounts with two-factor login.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub code: Option<SecretString>,
 }
 
-/// Who is logged in, and what they may see.
+/// The logged-in user and the sites they can access.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionBody {
     /// The user.
     pub user: UserBody,
-    /// The sites.
+    /// Sites the user can access.
     pub sites: Vec<SiteBody>,
 }
 
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserBody {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
     /// Login name.
     pub email: String,
-    /// owner, marketer or viewer.
+    /// `owner`, `marketer` or `viewer`.
     pub role: &'static str,
-    /// Numbers of the sites they see; null for all.
+    /// Ids of the sites the user can access; null for all.
     pub sites: Option<Vec<u32>>,
-    /// Whether personal data of visitors is masked for them.
+    /// Whether visitors' personal data is masked for this user.
     pub masked: bool,
-    /// Whether a code is asked for besides the password.
+    /// Whether login requires a second factor.
     pub two_factor: bool,
-    /// Recovery codes that were not used yet.
+    /// Number of unused recovery codes.
     pub recovery_codes_left: u32,
 }
 
 /// A site.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SiteBody {
-    /// Number.
+    /// Numeric id.
     pub id: u32,
     /// Name.
     pub name: String,
     /// Origins of its pages.
     pub origins: Vec<String>,
-    /// Public key.
+    /// Public write key.
     pub write_key: String,
-    /// Currency of its reports.
+    /// Reporting currency, ISO 4217 code.
     pub currency: String,
-    /// Time zone of its reports.
+    /// Reporting time zone, IANA name.
     pub timezone: String,
-    /// drop or keep.
+    /// What happens to bot traffic: `drop` or `keep`.
     pub robots: &'static str,
-    /// granted or denied.
+    /// Consent assumed until the visitor decides: `granted` or `denied`.
     pub consent_default: &'static str,
-    /// Whether Global Privacy Control and Do Not Track count as a refusal.
+    /// Whether Global Privacy Control and Do Not Track signals count as denied consent.
     pub honour_gpc: bool,
-    /// Events a second that it may send on average; 0: what the service's configuration says.
+    /// Average events per second the site may send; 0 uses the service's configured limit.
     pub events_per_second_max: u32,
-    /// By what visitors are known again: cookie or `daily_hash`.
+    /// How returning visitors are recognized: `cookie` or `daily_hash`.
     pub known_by: &'static str,
-    /// What remains of events without consent: anonymous or nothing.
+    /// What is stored of events without consent: `anonymous` or `nothing`.
     pub without_consent: &'static str,
-    /// Minutes of silence that end a session; null for the setting that holds for all sites.
+    /// Session timeout in minutes; null uses the service-wide setting.
     pub session_minutes: Option<u32>,
-    /// What the tracker notices by itself: pages, engagement, clicks, rage, forms, searches, errors,
-    /// vitals, media, copy, datalayer.
+    /// What the tracker captures automatically: `pages`, `engagement`, `clicks`, `rage`, `forms`, `searches`,
+    /// `errors`, `vitals`, `media`, `copy`, `datalayer`.
     pub captures: Vec<&'static str>,
-    /// Whether offers may carry HTML.
+    /// Whether offers may contain HTML.
     pub offer_html: bool,
-    /// Whether it is the invented demo shop.
+    /// Whether this is the demo shop.
     pub demo: bool,
-    /// RFC 3339.
+    /// Creation time, RFC 3339.
     pub created_at: String,
 }
 
@@ -169,7 +169,7 @@ pub struct NewSiteBody {
     pub origins: Vec<String>,
 }
 
-/// Changes of a site; what is absent stays.
+/// Changes to a site; absent fields stay unchanged.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SiteChange {
@@ -177,34 +177,34 @@ pub struct SiteChange {
     pub name: Option<String>,
     /// Origins of its pages.
     pub origins: Option<Vec<String>>,
-    /// ISO 4217 code.
+    /// Reporting currency, ISO 4217 code.
     pub currency: Option<String>,
-    /// IANA name.
+    /// Reporting time zone, IANA name.
     pub timezone: Option<String>,
-    /// drop or keep.
+    /// What happens to bot traffic: `drop` or `keep`.
     pub robots: Option<String>,
-    /// granted or denied.
+    /// Consent assumed until the visitor decides: `granted` or `denied`.
     pub consent_default: Option<String>,
-    /// Whether Global Privacy Control and Do Not Track count as a refusal.
+    /// Whether Global Privacy Control and Do Not Track signals count as denied consent.
     pub honour_gpc: Option<bool>,
-    /// Events a second that it may send on average; 0: what the service's configuration says.
+    /// Average events per second the site may send; 0 uses the service's configured limit.
     pub events_per_second_max: Option<u32>,
-    /// By what visitors are known again: cookie or `daily_hash`.
+    /// How returning visitors are recognized: `cookie` or `daily_hash`.
     pub known_by: Option<String>,
-    /// What remains of events without consent: anonymous or nothing.
+    /// What is stored of events without consent: `anonymous` or `nothing`.
     pub without_consent: Option<String>,
-    /// Minutes of silence that end a session, 1 to 1440; null for the setting that holds for all sites.
-    #[serde(default, deserialize_with = "said")]
+    /// Session timeout in minutes, 1 to 1440; null uses the service-wide setting.
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<u32>)]
     pub session_minutes: Option<Option<u32>>,
-    /// All that the tracker notices by itself.
+    /// Everything the tracker captures automatically; replaces the whole list.
     pub captures: Option<Vec<String>>,
-    /// Whether offers may carry HTML (`content.html`), which runs in the site's pages; only an owner may change it.
+    /// Whether offers may contain HTML (`content.html`), which runs in the site's pages; only owners may change this.
     pub offer_html: Option<bool>,
 }
 
-/// Tells a null that was said from nothing said.
-fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// Distinguishes an explicit `null` (`Some(None)`) from an absent field (`None`).
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -213,7 +213,7 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 pub struct NewFunnel {
     /// Name.
     pub name: String,
-    /// The question without its period.
+    /// The funnel question without its period.
     #[schema(value_type = Object)]
     pub question: Value,
 }
@@ -221,131 +221,131 @@ pub struct NewFunnel {
 /// A saved funnel.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FunnelBody {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
     /// Name.
     pub name: String,
-    /// The question without its period.
+    /// The funnel question without its period.
     #[schema(value_type = Object)]
     pub question: Value,
-    /// RFC 3339.
+    /// Time of the last change, RFC 3339.
     pub updated_at: String,
 }
 
-/// What a site's recommendations were tuned to, judged on the newest of its own clicks.
+/// Offline evaluation of a site's recommendation models on its most recent clicks.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct TunedAnswer {
-    /// The model that did best; `null` before there were enough clicks.
+    /// The model that performed best; null until there are enough clicks.
     pub winner: Option<&'static str>,
-    /// The model that serves: the chosen one, else the winner.
+    /// The model in use: the chosen one, otherwise the winner.
     pub serving: Option<&'static str>,
-    /// What somebody chose instead of the winner.
+    /// A model that a user chose instead of the winner.
     pub chosen: Option<ModelChosen>,
-    /// When it was found, RFC 3339.
+    /// Time of the evaluation, RFC 3339.
     pub tuned_at: Option<String>,
-    /// On how many clicks.
+    /// Number of clicks in the evaluation.
     pub clicks: u64,
-    /// Predictions by which all were judged.
+    /// Number of predictions on which every model was scored.
     pub predictions: u64,
-    /// The winner's hit rate over that of the next best.
+    /// Hit rate of the winner minus that of the runner-up.
     pub hit_rate_lead: f64,
-    /// The winner's mean reciprocal rank over that of the next best.
+    /// Mean reciprocal rank of the winner minus that of the runner-up.
     pub mrr_lead: f64,
-    /// Every model.
+    /// Scores of all models.
     pub models: Vec<ModelQuality>,
 }
 
-/// A model that serves because somebody said so.
+/// A model that is in use because a user chose it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelChosen {
-    /// Its word.
+    /// Name of the model.
     pub model: &'static str,
-    /// Who said so.
+    /// Who chose it.
     pub by: String,
-    /// When, RFC 3339.
+    /// When it was chosen, RFC 3339.
     pub at: String,
 }
 
-/// Which model is to serve.
+/// The model to use.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelChoice {
-    /// Its word; `null`: whichever does best.
+    /// Name of the model; null uses the winner of the evaluation.
     pub model: Option<String>,
 }
 
-/// How well a model told the next click among twenty items.
+/// How well a model predicted the next click within 20 recommended items.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelQuality {
-    /// Its word.
+    /// Name of the model.
     pub model: &'static str,
-    /// Share of predictions in which the next item was on the list.
+    /// Hit rate at 20: share of predictions in which the next item was in the list.
     pub hit_rate: f64,
-    /// Half the width of its 95% interval.
+    /// Half the width of its 95% confidence interval.
     pub hit_rate_margin: f64,
-    /// Mean of one over the place of the next item.
+    /// Mean reciprocal rank of the next item.
     pub mrr: f64,
-    /// Half the width of its 95% interval.
+    /// Half the width of its 95% confidence interval.
     pub mrr_margin: f64,
 }
 
-/// What became of every event of a site since the service started, and of everything ever kept.
+/// Outcomes of a site's events since the service started, and the state of the journal.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Quality {
     /// When the service started; RFC 3339.
     pub since: String,
     /// Parsed events; `kept + dropped + rejected`.
     pub received: u64,
-    /// Events made durable.
+    /// Events stored durably.
     pub kept: u64,
-    /// Events left out on purpose, by reason.
+    /// Events dropped on purpose, by reason.
     pub dropped: BTreeMap<String, u64>,
-    /// Events that cannot be used, by reason.
+    /// Invalid events, by reason.
     pub rejected: BTreeMap<String, u64>,
-    /// What was noticed about events besides: kinds of robots, values stored as `(other)`.
+    /// Further observations about events: kinds of bots, values stored as `(other)`.
     pub noticed: BTreeMap<String, u64>,
-    /// The whole service's journal, across restarts; null for whoever may not read all its sites.
+    /// Counts of the service's journal, across restarts; null for callers without access to all sites.
     pub journal: Option<JournalCounts>,
 }
 
-/// Positions of the journal; `kept = inserted + quarantined + waiting`.
+/// Event counts of the journal; `kept = inserted + quarantined + waiting`.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct JournalCounts {
-    /// Ever written.
+    /// Events ever written.
     pub kept: u64,
-    /// In the warehouse.
+    /// Events inserted into the warehouse.
     pub inserted: u64,
-    /// Set aside with a reason.
+    /// Events the warehouse refused, set aside with a reason.
     pub quarantined: u64,
-    /// On their way.
+    /// Events not yet delivered.
     pub waiting: u64,
 }
 
-/// One visitor: what was stored, and what the live profile knows.
+/// One visitor: stored history and live profile.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VisitorBody {
-    /// What was stored.
+    /// Stored history.
     #[serde(flatten)]
     pub history: VisitorHistory,
-    /// Interest in categories, strongest first.
+    /// Category affinities, strongest first.
     pub affinities: Vec<AffinityBody>,
-    /// Items looked at, newest first.
+    /// Items viewed, newest first.
     pub recent_items: Vec<String>,
     /// Items in the cart.
     pub cart: Vec<String>,
 }
 
-/// Interest in one category.
+/// Affinity to one category.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AffinityBody {
     /// The category.
     pub category: String,
-    /// Strength now; a look is 1, and interest halves with time.
+    /// Current score; a view adds 1, and the score decays exponentially.
     pub score: f64,
 }
 
 impl VisitorBody {
-    /// Puts both together.
+    /// Combines stored history and live profile.
     #[must_use]
     pub fn new(history: VisitorHistory, profile: &Profile, affinities: Vec<(String, f64)>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Catalogues on the private side: pages of items, what became of those sent, rules for shelves.
+//! Admin API: catalog pages, upsert results, merchandising rules, product feeds.
 
 use std::collections::BTreeMap;
 
@@ -11,83 +11,83 @@ use crate::model::{
     feed::{FeedOutcome, FeedSettings, FeedState},
 };
 
-/// A page of a catalogue.
+/// A page of a catalog.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ItemPage {
     /// The items.
     pub items: Vec<ItemBody>,
-    /// How many match in all.
+    /// Total number of matching items.
     pub total: usize,
 }
 
-/// Rules for shelves of recommended items.
+/// Merchandising rules for recommended items.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct MerchandisingRulesBody {
-    /// Those of the whole site.
+    /// Rules of the whole site.
     pub site: MerchandisingRules,
-    /// What holds for single slots on top of them.
+    /// Additional rules by slot.
     pub slots: BTreeMap<String, MerchandisingRules>,
 }
 
-/// What became of an upsert of items.
+/// Result of an upsert of items.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct UpsertAnswer {
-    /// Items that are stored now as they were sent.
+    /// Items now stored as sent.
     pub upserted: usize,
-    /// Of them, those that were there just so already; not told when there were none.
-    #[serde(skip_serializing_if = "is_none")]
+    /// How many of them were already stored unchanged; absent when 0.
+    #[serde(skip_serializing_if = "is_zero")]
     pub unchanged: usize,
-    /// Items refused, with the line (or place in the array) counted from 1.
+    /// Rejected items.
     pub rejected: Vec<RejectedLine>,
 }
 
-/// One refused item.
+/// One rejected item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RejectedLine {
-    /// Counted from 1.
+    /// Line in the body or position in the array, from 1.
     pub line: usize,
-    /// In one word: `bad_price`, `bad_id` …
+    /// Error code: `bad_price`, `bad_id` …
     pub reason: &'static str,
-    /// Why.
+    /// One-line explanation.
     pub message: String,
 }
 
-/// A site's feed, and how the last visit to it went.
+/// A site's product feed and the result of the last fetch.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct FeedAnswer {
     /// `url`, `every_minutes`, `enabled`; null when the site has no feed.
     pub settings: Option<FeedSettings>,
-    /// Whether a visit is asked for or under way.
+    /// Whether a fetch is requested or running.
     pub visiting: bool,
-    /// When the last visit ended; RFC 3339.
+    /// When the last fetch ended, RFC 3339.
     pub visited_at: Option<String>,
-    /// When the next visit begins; null while the feed is switched off. RFC 3339.
+    /// When the next fetch starts, RFC 3339; null while the feed is disabled.
     pub next_visit_at: Option<String>,
-    /// taken, unchanged, withheld or failed.
+    /// `taken`, `unchanged`, `withheld` or `failed`.
     pub outcome: Option<FeedOutcome>,
-    /// What went wrong, in one line.
+    /// One-line error message; empty without an error.
     pub message: String,
-    /// Usable items in it.
+    /// Valid items in the feed.
     pub items: u64,
-    /// Items that left it and were made unavailable.
+    /// Items missing from the feed that were made unavailable.
     pub withdrawn: u64,
-    /// Items that left it and stay until the owner confirms, since they are suspiciously many.
+    /// Items missing from the feed that stay available until confirmed, because they are suspiciously many.
     pub withheld: u64,
-    /// The counts of the import; null before the first visit.
+    /// Import counts; null before the first fetch.
     #[schema(value_type = Option<Object>)]
     pub counts: serde_json::Value,
 }
 
 impl FeedAnswer {
-    /// Of a feed as it is stored.
+    /// Builds the response from the stored feed.
     #[must_use]
     pub fn new(settings: FeedSettings, state: FeedState, requested: bool) -> Self {
-        let under_way = state.started_at > state.finished_at;
-        let pause = i64::from(settings.every_minutes) * 60_000;
-        let next = state.started_at.filter(|_| settings.enabled).map(|at| at.plus(pause).to_string());
+        let running = state.started_at > state.finished_at;
+        let interval_ms = i64::from(settings.every_minutes) * 60_000;
+        let next = state.started_at.filter(|_| settings.enabled).map(|at| at.plus(interval_ms).to_string());
         Self {
             settings: Some(settings),
-            visiting: requested || under_way,
+            visiting: requested || running,
             visited_at: state.finished_at.map(|at| at.to_string()),
             next_visit_at: next,
             outcome: state.outcome,
@@ -100,15 +100,15 @@ impl FeedAnswer {
     }
 }
 
-/// A visit to a feed before its time.
+/// Request to fetch a feed now.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedVisit {
-    /// Whether items that left it are really gone.
+    /// Confirms that items missing from the feed are to be made unavailable.
     pub confirm: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
-const fn is_none(n: &usize) -> bool {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde requires")]
+const fn is_zero(n: &usize) -> bool {
     *n == 0
 }

@@ -1,4 +1,4 @@
-//! The installation check.
+//! Admin API: installation check of the tracker.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,54 +6,54 @@ use utoipa::ToSchema;
 /// A page to check.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct NewCheck {
-    /// A page of one of the site's origins.
+    /// Address of a page on one of the site's origins.
     pub url: String,
 }
 
-/// A check that was opened.
+/// A check that was started.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CheckBody {
-    /// Names the check.
+    /// Identifies the check.
     pub token: String,
-    /// To be opened in the owner's own browser; once.
+    /// Address to open once in the user's own browser.
     pub open_url: String,
-    /// Findings in the page as it is served.
+    /// Codes of findings in the HTML of the page.
     pub page: Vec<&'static str>,
-    /// Why it could not be read, in words.
+    /// Why the page could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// How far the check in the browser is.
+/// Progress of the check in the browser.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CheckState {
     /// `waiting`, `loaded` or `heard`.
     pub state: &'static str,
-    /// Findings of the browser.
+    /// Codes of findings in the browser.
     pub findings: Vec<&'static str>,
 }
 
-/// What the tracker's second file reports.
+/// Report of the tracker's debug script.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one answer of a browser; they do not exclude each other")]
-pub struct Report {
-    /// Of the check.
+#[expect(clippy::struct_excessive_bools, reason = "independent observations of a browser")]
+pub struct BrowserReport {
+    /// Token of the check.
     pub token: String,
-    /// The tag's key.
+    /// Write key of the tracker tag.
     pub key: String,
     /// The browser's clock, milliseconds since 1970.
     pub now: i64,
-    /// Status and outcome of each answer to events.
+    /// Status and outcome of each response to events.
     pub answers: Vec<(u16, String)>,
-    /// Violated directives of the page's policy.
+    /// Violated directives of the page's content security policy.
     pub violated: Vec<String>,
-    /// The browser objects.
+    /// The browser sends a privacy signal (GPC or DNT).
     pub objects: bool,
-    /// The visitor refused.
+    /// The visitor denied consent.
     pub refused: bool,
     /// The visitor opted out.
     pub out: bool,
-    /// The browser is driven by a program.
+    /// The browser is automated (`navigator.webdriver`).
     pub driven: bool,
 }

@@ -1,38 +1,38 @@
-//! What a site's owner says of its money and its events.
+//! Admin API: exchange rates of a site.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::model::{Currency, Site, rates::RateEntry};
 
-/// The rates to a site's currency.
+/// Exchange rates to a site's currency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RatesBody {
     /// The site's currency.
     pub base: String,
-    /// The rates, by currency and with the newest first.
+    /// The rates by currency, newest first.
     pub rates: Vec<RateBody>,
 }
 
-/// The rates to keep; all others to the site's currency go.
+/// The complete list of rates; it replaces all rates to the site's current currency.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RatesChange {
-    /// At most 4,000.
+    /// At most 4,000 rates.
     pub rates: Vec<RateBody>,
 }
 
-/// One rate.
+/// One exchange rate.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateBody {
     /// ISO 4217 code.
     #[schema(value_type = String)]
     pub currency: Currency,
-    /// The first day it holds, in the site's time zone.
+    /// First day on which it applies, in the site's time zone.
     #[schema(value_type = String, format = Date)]
     pub from: jiff::civil::Date,
-    /// How much of the site's currency one unit is worth: a decimal, as text.
+    /// Value of one unit in the site's currency: a decimal number as a string.
     pub rate: String,
 }
 
@@ -46,7 +46,7 @@ impl From<&Site> for RatesBody {
 }
 
 impl RatesChange {
-    /// The same as the site keeps them.
+    /// Converts the rates to their stored form.
     #[must_use]
     pub fn entries(self, base: Currency) -> Vec<RateEntry> {
         let entry = |rate: RateBody| RateEntry {

@@ -1,59 +1,59 @@
-//! What `POST /v1/decide` and `GET /v1/recommend` are asked; what they answer is in `shown`.
+//! Requests of `POST /v1/decide` and `GET /v1/recommend`; the responses are in [`super::decided_items`].
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// What a page asks.
+/// Request for decisions.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct DecideRequest {
     /// The site's write key, unless it is in the query or the `Authorization` header.
     #[serde(default)]
     pub key: Option<String>,
-    /// The id the tracker proposes.
+    /// Visitor id proposed by the tracker.
     #[serde(default)]
     pub visitor: Option<String>,
-    /// The proposed id was made on this page: it has no history to look for.
+    /// The visitor id was created on this page, so there is no history to load.
     #[serde(default)]
     pub fresh: bool,
-    /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
+    /// The visitor reset their identity in this browser: use `visitor` and ignore the cookie.
     #[serde(default)]
     pub reset: bool,
-    /// The site's id of the person. Believed with a `signature` or a `server` key: the decision then uses
-    /// what the person's other browsers did.
+    /// The site's user id. Accepted only with a valid `signature` or a `server` key; the decision then also uses
+    /// the history of the user's other browsers.
     #[serde(default)]
     pub user_id: Option<String>,
-    /// HMAC-SHA256 of `user_id` with the site's secret, hexadecimal.
+    /// HMAC-SHA256 of `user_id` with the site's secret, in hexadecimal.
     #[serde(default)]
     pub signature: Option<String>,
-    /// The settings the tracker has: the name of their state, empty when it has none.
+    /// Version of the settings the tracker has; empty if it has none.
     #[serde(default)]
     pub settings: Option<String>,
-    /// What the visitor brought along from another origin of the site.
+    /// Cross-domain link from another origin of the site.
     #[serde(default)]
     pub link: Option<LinkBody>,
-    /// The slots of the page.
+    /// Slots to fill.
     #[serde(default)]
     pub slots: Vec<String>,
-    /// Where the visitor is.
+    /// The current page.
     #[serde(default)]
     pub context: PageContext,
-    /// What the visitor agreed to.
+    /// Consent of the visitor.
     #[serde(default)]
     pub consent: Option<ConsentBody>,
 }
 
-/// A token from the address of the page, and the page before.
+/// Cross-domain link: the token in the page's address, and the referring page.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct LinkBody {
-    /// As the service made it.
+    /// The token, as issued by the service.
     #[serde(default)]
     pub token: String,
-    /// Address or origin of the page before.
+    /// Address or origin of the referring page.
     #[serde(default)]
     pub referrer: String,
 }
 
-/// Where the visitor is.
+/// The current page.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct PageContext {
     /// Address of the page.
@@ -62,55 +62,55 @@ pub struct PageContext {
     /// The item shown on the page.
     #[serde(default)]
     pub item: Option<String>,
-    /// Language of the page, such as `fa`; absent: the first one that the visitor's browser asks for.
+    /// Language of the page, such as `fa`; absent: the browser's first preferred language.
     #[serde(default)]
     pub language: Option<String>,
-    /// Items in the cart; absent when the page does not say.
+    /// Items in the cart; absent if unknown.
     #[serde(default)]
     pub cart: Option<Vec<String>>,
 }
 
 impl PageContext {
-    /// The cart, empty when the page does not say.
+    /// Returns the cart, empty if unknown.
     #[must_use]
     pub fn cart_or_empty(&self) -> &[String] {
         self.cart.as_deref().unwrap_or_default()
     }
 }
 
-/// What a visitor agreed to, by purpose.
+/// A visitor's consent by purpose; absent means unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ConsentBody {
-    /// May be measured.
+    /// Consent to analytics under a visitor id.
     #[serde(default)]
     pub analytics: Option<bool>,
-    /// May be answered personally.
+    /// Consent to personalization.
     #[serde(default)]
     pub personalization: Option<bool>,
 }
 
-/// What `GET /v1/recommend` takes.
+/// Query parameters of `GET /v1/recommend`.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct RecommendQuery {
     /// The site's write key.
     #[serde(default)]
     pub key: Option<String>,
-    /// The visitor.
+    /// Visitor id.
     #[serde(default)]
     pub visitor: Option<String>,
-    /// The item being looked at.
+    /// The item being viewed.
     #[serde(default)]
     pub item: Option<String>,
-    /// How many.
+    /// Number of items to return.
     #[serde(default)]
     pub k: Option<usize>,
-    /// The slot whose rules hold; without it, the site's.
+    /// The slot whose merchandising rules apply; absent: the site's rules.
     #[serde(default)]
     pub slot: Option<String>,
     /// Language of the page.
     #[serde(default)]
     pub language: Option<String>,
-    /// How they are found: `auto` (default), `trending`, `viewed_together`, `affinity`, `recently_viewed`,
+    /// Recommendation model: `auto` (default), `trending`, `viewed_together`, `affinity`, `recently_viewed`,
     /// `session_neighbours`, `sequential_rules`, `bought_together`, `cross_sell`, `up_sell` or `similar_items`.
     #[serde(default)]
     pub model: Option<String>,

@@ -1,7 +1,7 @@
-//! How decisions and the items on pages are told.
+//! Responses of `POST /v1/decide` and `GET /v1/recommend`.
 //!
-//! Answers are written field by field: what is told of an item is the same in every answer until the item changes,
-//! so it is written once and copied from then on (`Items::told`).
+//! JSON is written field by field: the fields of an item are the same in every response until the item changes, so
+//! they are serialized once, cached with the catalog item, and copied.
 
 use std::borrow::Cow;
 
@@ -12,39 +12,39 @@ use utoipa::ToSchema;
 use super::tracker::TrackerSettings;
 use crate::model::{Currency, Evidence, Item};
 
-/// The answer for all slots.
+/// Decisions for all requested slots.
 #[derive(Debug, ToSchema)]
 pub struct DecideAnswer<'a> {
-    /// The id to go on with; absent without consent.
+    /// Visitor id to use from now on; absent without consent.
     pub visitor: Option<String>,
-    /// By slot; slots nobody fills are absent.
+    /// Decisions by slot; unfilled slots are absent.
     #[schema(value_type = Object)]
     pub decisions: Vec<(&'a str, DecisionBody<'a>)>,
-    /// True when the stored profile could not be read in time.
+    /// True if the stored profile could not be read in time.
     pub degraded: bool,
-    /// The site's settings, when the tracker has others.
+    /// The site's tracker settings, if the tracker has an older version.
     #[schema(value_type = Option<Object>)]
     pub settings: Option<TrackerSettings<'a>>,
 }
 
 impl DecideAnswer<'_> {
-    /// As JSON.
+    /// Serializes the response.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut text = Vec::with_capacity(ANSWER_BYTES);
         let mut answer = Object::open(&mut text);
-        answer.put_some("visitor", self.visitor.as_ref())?;
-        answer.nest("decisions", |text| write_decisions(text, &self.decisions))?;
-        answer.put("degraded", &self.degraded)?.put_some("settings", self.settings.as_ref())?;
+        answer.optional("visitor", self.visitor.as_ref())?;
+        answer.raw("decisions", |text| write_decisions(text, &self.decisions))?;
+        answer.field("degraded", &self.degraded)?.optional("settings", self.settings.as_ref())?;
         answer.close();
         Ok(text)
     }
 }
 
-/// Room for an answer with a shelf of 21 items.
+/// Initial buffer size: fits a response with 21 items.
 const ANSWER_BYTES: usize = 6 * 1024;
 
-/// Decisions by slot, to be told within another answer.
-pub fn decisions_within(decisions: &[(&str, DecisionBody<'_>)]) -> Result<Box<RawValue>> {
+/// Serializes decisions by slot, to embed them in another response.
+pub fn decisions_to_json(decisions: &[(&str, DecisionBody<'_>)]) -> Result<Box<RawValue>> {
     let mut text = Vec::new();
     write_decisions(&mut text, decisions)?;
     serde_json::from_slice(&text)
@@ -62,158 +62,158 @@ fn write_decisions(text: &mut Vec<u8>, decisions: &[(&str, DecisionBody<'_>)]) -
     Ok(())
 }
 
-/// The answer for one slot.
+/// The decision for one slot.
 #[derive(Debug)]
 pub struct DecisionBody<'a> {
-    /// The offer shown.
+    /// Id of the offer shown.
     pub offer: Option<&'a str>,
-    /// The experiment's arm.
+    /// Variant of the experiment.
     pub variant: Option<&'a str>,
-    /// Texts by name.
+    /// Content fields of the offer.
     pub content: &'a Map<String, Value>,
     /// Items, best first.
     pub items: Vec<ShownItem<'a>>,
-    /// How the items were drawn, signed: to be sent back with `Slot Viewed` and `Slot Clicked` as it is.
+    /// Signed token of how the items were selected: send it back unchanged with `Slot Viewed` and `Slot Clicked`.
     pub exposure: Option<&'a str>,
-    /// offer, experiment, recommendation, fallback or control.
+    /// `offer`, `experiment`, `recommendation`, `fallback` or `control`.
     pub reason: &'static str,
-    /// Why, in sentences; only to `server` and `admin` keys.
+    /// Explanation in sentences; only for `server` and `admin` keys.
     pub explanation: Option<&'a [String]>,
-    /// Items that would have been shown by their scores, and what kept them away; as `explanation`.
-    pub left_out: Option<Vec<LeftOutBody<'a>>>,
+    /// Items excluded despite a sufficient score, with the reason; only for `server` and `admin` keys.
+    pub left_out: Option<Vec<ExcludedItem<'a>>>,
 }
 
 impl DecisionBody<'_> {
     fn write(&self, text: &mut Vec<u8>) -> Result<()> {
         let mut body = Object::open(text);
-        body.put("offer", &self.offer)?.put("variant", &self.variant)?.put("content", self.content)?;
-        body.nest("items", |text| write_items(text, &self.items))?;
-        body.put_some("exposure", self.exposure.as_ref())?.put("reason", self.reason)?;
-        body.put_some("explanation", self.explanation.as_ref())?.put_some("left_out", self.left_out.as_ref())?;
+        body.field("offer", &self.offer)?.field("variant", &self.variant)?.field("content", self.content)?;
+        body.raw("items", |text| write_items(text, &self.items))?;
+        body.optional("exposure", self.exposure.as_ref())?.field("reason", self.reason)?;
+        body.optional("explanation", self.explanation.as_ref())?.optional("left_out", self.left_out.as_ref())?;
         body.close();
         Ok(())
     }
 }
 
-/// What `GET /v1/recommend` answers.
+/// Response of `GET /v1/recommend`.
 #[derive(Debug)]
 pub struct RecommendAnswer<'a> {
-    /// Best first.
+    /// Items, best first.
     pub items: Vec<ShownItem<'a>>,
-    /// Why these, for `server` and `admin` keys.
+    /// Explanation in sentences; only for `server` and `admin` keys.
     pub explanation: Option<&'a [String]>,
-    /// Items that would have been shown by their scores, and what kept them away; as `explanation`.
-    pub left_out: Option<Vec<LeftOutBody<'a>>>,
+    /// Items excluded despite a sufficient score, with the reason; only for `server` and `admin` keys.
+    pub left_out: Option<Vec<ExcludedItem<'a>>>,
 }
 
 impl RecommendAnswer<'_> {
-    /// As JSON.
+    /// Serializes the response.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut text = Vec::with_capacity(ANSWER_BYTES);
         let mut answer = Object::open(&mut text);
-        answer.nest("items", |text| write_items(text, &self.items))?;
-        answer.put_some("explanation", self.explanation.as_ref())?.put_some("left_out", self.left_out.as_ref())?;
+        answer.raw("items", |text| write_items(text, &self.items))?;
+        answer.optional("explanation", self.explanation.as_ref())?.optional("left_out", self.left_out.as_ref())?;
         answer.close();
         Ok(text)
     }
 }
 
-/// An item on a page: what is told of it (`fields_of`), and how it came there.
+/// A recommended item: its catalog fields (see [`item_fields`]) and why it was selected.
 #[derive(Debug)]
 pub struct ShownItem<'a> {
-    /// What is the same wherever it is shown: `"id":…,"categories":[…],`.
-    pub told: Cow<'a, str>,
-    /// The model that put it here.
+    /// Pre-serialized catalog fields: `"id":…,"categories":[…],`.
+    pub fields: Cow<'a, str>,
+    /// The model that selected it.
     pub reason: &'static str,
-    /// Its score; comparable within this answer only.
+    /// Score; comparable only within this response.
     pub score: f32,
-    /// Why it is here; only to `server` and `admin` keys.
+    /// Explanation; only for `server` and `admin` keys.
     pub explanation: Option<Box<ItemExplanation<'a>>>,
 }
 
-/// Why an item is shown.
+/// Why an item was selected.
 #[derive(Debug, Serialize)]
 pub struct ItemExplanation<'a> {
-    /// The model whose word weighed most.
+    /// The model that contributed most to the score.
     pub model: &'static str,
-    /// What speaks for it, in a sentence.
+    /// Evidence for the item, as a sentence.
     pub evidence: String,
-    /// The same as a word and its numbers, to be said in other languages.
-    pub grounds: Grounds<'a>,
-    /// What the model says.
+    /// The same evidence as structured data, for translation.
+    pub grounds: EvidenceBody<'a>,
+    /// Score of the model.
     pub model_score: f32,
-    /// What came of it after the rules.
+    /// Final score after merchandising rules.
     pub score: f32,
-    /// The rules that moved it.
+    /// Merchandising rules that changed the score.
     pub rules: &'a [String],
 }
 
-/// What speaks for an item: `kind`, and with some kinds the names and numbers of it.
+/// Evidence for an item: a `kind` and the values that belong to it.
 #[derive(Debug, Default, Serialize)]
-pub struct Grounds<'a> {
+pub struct EvidenceBody<'a> {
     /// `viewed_together`, `similar_visits`, `two_steps`, `liked_category`, `popular`, `seen`, `new`, `pinned`,
     /// `bought_together`, `bought_after`, `dearer` or `alike`.
     kind: &'static str,
-    /// The item it goes with.
+    /// The related item.
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<&'a str>,
-    /// The category the visitor looks at.
+    /// The category the visitor prefers.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<&'a str>,
-    /// How many visitors looked at both.
+    /// Number of visitors who viewed both items.
     #[serde(skip_serializing_if = "Option::is_none")]
     visitors: Option<u32>,
-    /// How many visits had it.
+    /// Number of similar visits with this item.
     #[serde(skip_serializing_if = "Option::is_none")]
     visits: Option<u32>,
-    /// How many orders had both.
+    /// Number of orders with both items.
     #[serde(skip_serializing_if = "Option::is_none")]
     orders: Option<u32>,
 }
 
-impl<'a> From<&'a Evidence> for Grounds<'a> {
+impl<'a> From<&'a Evidence> for EvidenceBody<'a> {
     fn from(evidence: &'a Evidence) -> Self {
-        let bare = Self { kind: evidence.kind(), ..Self::default() };
+        let base = Self { kind: evidence.kind(), ..Self::default() };
         match evidence {
-            Evidence::ViewedTogether { item, visitors } => Self { item: Some(item), visitors: Some(*visitors), ..bare },
-            Evidence::SimilarVisits { visits } => Self { visits: Some(*visits), ..bare },
-            Evidence::LikedCategory { category } => Self { category: Some(category), ..bare },
+            Evidence::ViewedTogether { item, visitors } => Self { item: Some(item), visitors: Some(*visitors), ..base },
+            Evidence::SimilarVisits { visits } => Self { visits: Some(*visits), ..base },
+            Evidence::LikedCategory { category } => Self { category: Some(category), ..base },
             Evidence::BoughtTogether { item, orders } | Evidence::BoughtAfter { item, orders } => {
-                Self { item: Some(item), orders: Some(*orders), ..bare }
+                Self { item: Some(item), orders: Some(*orders), ..base }
             }
             Evidence::TwoSteps
             | Evidence::Popular
             | Evidence::Seen
             | Evidence::New
             | Evidence::Pinned
-            | Evidence::Dearer
-            | Evidence::Alike => bare,
+            | Evidence::HigherPriced
+            | Evidence::SimilarContent => base,
         }
     }
 }
 
-/// An item that is not shown.
+/// An item that was excluded.
 #[derive(Debug, Serialize)]
-pub struct LeftOutBody<'a> {
-    /// Its id.
+pub struct ExcludedItem<'a> {
+    /// Item id.
     pub id: &'a str,
-    /// What keeps it away.
+    /// Reason of the exclusion.
     pub because: &'a str,
 }
 
-/// What pages are told of an item, under the title of their language, without the braces around it.
+/// Serializes an item's public fields with a title in the page's language, without the enclosing braces.
 #[must_use]
-pub fn fields_of(item: &Item, title: &str) -> String {
+pub fn item_fields(item: &Item, title: &str) -> String {
     let mut text = Vec::new();
-    write_fields(&mut Object { text: &mut text }, item, title).expect("texts and numbers can be told in JSON");
-    String::from_utf8(text).expect("JSON is text")
+    write_fields(&mut Object { text: &mut text }, item, title).expect("strings and numbers serialize to JSON");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 fn write_fields(fields: &mut Object<'_>, item: &Item, title: &str) -> Result<()> {
     let currency = if item.currency == Currency::NONE { "" } else { item.currency.as_str() };
-    fields.put("id", &*item.id)?.put("title", title)?.put("url", &item.url)?.put("image", &item.image)?;
-    fields.put("price_minor", &item.price_minor)?.put("currency", currency)?;
-    fields.put("brand", &item.brand)?.put("categories", &item.categories)?;
+    fields.field("id", &*item.id)?.field("title", title)?.field("url", &item.url)?.field("image", &item.image)?;
+    fields.field("price_minor", &item.price_minor)?.field("currency", currency)?;
+    fields.field("brand", &item.brand)?.field("categories", &item.categories)?;
     Ok(())
 }
 
@@ -224,16 +224,16 @@ fn write_items(text: &mut Vec<u8>, items: &[ShownItem<'_>]) -> Result<()> {
             text.push(b',');
         }
         let mut shown = Object::open(text);
-        shown.text.extend_from_slice(item.told.as_bytes());
-        shown.put_word("reason", item.reason).put("score", &item.score)?;
-        shown.put_some("explanation", item.explanation.as_ref())?;
+        shown.text.extend_from_slice(item.fields.as_bytes());
+        shown.plain("reason", item.reason).field("score", &item.score)?;
+        shown.optional("explanation", item.explanation.as_ref())?;
         shown.close();
     }
     text.push(b']');
     Ok(())
 }
 
-/// A JSON object that is written field by field.
+/// Writes a JSON object field by field.
 struct Object<'t> {
     text: &'t mut Vec<u8>,
 }
@@ -244,26 +244,26 @@ impl<'t> Object<'t> {
         Self { text }
     }
 
-    fn put<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<&mut Self> {
-        self.nest(name, |text| serde_json::to_writer(text, value))
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<&mut Self> {
+        self.raw(name, |text| serde_json::to_writer(text, value))
     }
 
-    /// A word of ours, in which nothing is to be escaped.
-    fn put_word(&mut self, name: &'static str, word: &'static str) -> &mut Self {
-        for part in ["\"", name, "\":\"", word, "\","] {
+    /// Writes a constant string that needs no escaping.
+    fn plain(&mut self, name: &'static str, value: &'static str) -> &mut Self {
+        for part in ["\"", name, "\":\"", value, "\","] {
             self.text.extend_from_slice(part.as_bytes());
         }
         self
     }
 
-    fn put_some<T: Serialize>(&mut self, name: &'static str, value: Option<T>) -> Result<&mut Self> {
+    fn optional<T: Serialize>(&mut self, name: &'static str, value: Option<T>) -> Result<&mut Self> {
         match value {
-            Some(value) => self.put(name, &value),
+            Some(value) => self.field(name, &value),
             None => Ok(self),
         }
     }
 
-    fn nest(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<&mut Self> {
+    fn raw(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<&mut Self> {
         self.text.push(b'"');
         self.text.extend_from_slice(name.as_bytes());
         self.text.extend_from_slice(b"\":");
@@ -272,7 +272,7 @@ impl<'t> Object<'t> {
         Ok(self)
     }
 
-    /// Every field has left a comma behind it.
+    /// Replaces the comma after the last field by the closing brace.
     fn close(self) {
         if self.text.last() == Some(&b',') {
             self.text.pop();
@@ -288,11 +288,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_json_whatever_is_in_them() {
+    fn responses_are_valid_json_for_any_content() {
         let odd = "\"\\\u{7}<سلام>";
         let item = Item { id: odd.into(), categories: vec![odd.to_owned(), String::new()], ..Item::default() };
-        let told = fields_of(&item, odd);
-        let shown = || ShownItem { told: told.as_str().into(), reason: "new", score: 0.5, explanation: None };
+        let fields = item_fields(&item, odd);
+        let shown = || ShownItem { fields: fields.as_str().into(), reason: "new", score: 0.5, explanation: None };
         let (content, why) = (Map::from_iter([("title".to_owned(), json!(odd))]), [odd.to_owned()]);
         let body = DecisionBody {
             offer: Some(odd),

@@ -1,82 +1,82 @@
-//! What owners choose for their recommendations, and what was chosen and found before.
+//! Admin API: exploration settings, history of model choices and evaluations, preview of decisions.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// How much of the recommended slots is left to chance.
+/// Exploration rates of recommended slots.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ExploringBody {
-    /// Share of slots in which a place goes to an item that is hardly known.
+pub struct ExplorationBody {
+    /// Share of slots in which one position is given to an item with little data.
     pub items: f64,
-    /// Share of slots that another model ranks, for comparison.
+    /// Share of slots ranked by a different model, for comparison.
     pub models: f64,
-    /// Whether the first is the site's own; else it is what holds for all sites.
+    /// Whether `items` is set for this site; otherwise it is the service-wide setting.
     pub own_items: bool,
-    /// The same for the second.
+    /// Whether `models` is set for this site; otherwise it is the service-wide setting.
     pub own_models: bool,
 }
 
-/// Shares to set, 0 to 0.5 each; `null` or absent: what holds for all sites.
+/// Exploration rates to set, 0 to 0.5 each; null or absent uses the service-wide setting.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ExploringChange {
-    /// Share of slots in which a place goes to an item that is hardly known.
+pub struct ExplorationChange {
+    /// Share of slots in which one position is given to an item with little data.
     #[serde(default)]
     pub items: Option<f64>,
-    /// Share of slots that another model ranks.
+    /// Share of slots ranked by a different model.
     #[serde(default)]
     pub models: Option<f64>,
 }
 
-/// What was chosen and found before, the newest first.
+/// Past choices and evaluations, newest first.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RecommendingHistory {
-    /// Choices of people: `{"model": WORD or null}` or `{"items": SHARE or null, "models": SHARE or null}`.
+pub struct RecommendationHistory {
+    /// Choices of users: `{"model": NAME or null}` or `{"items": SHARE or null, "models": SHARE or null}`.
     pub choices: Vec<PastChoice>,
-    /// What tuning found: `{"winner", "clicks", "predictions", "models": [{"model", "hit_rate", "mrr"}]}`.
+    /// Evaluations: `{"winner", "clicks", "predictions", "models": [{"model", "hit_rate", "mrr"}]}`.
     pub tunings: Vec<PastTuning>,
 }
 
-/// A choice.
+/// One choice of a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PastChoice {
-    /// RFC 3339.
+    /// Time, RFC 3339.
     pub at: String,
     /// Who chose.
     pub who: String,
-    /// What.
+    /// The values chosen.
     #[schema(value_type = Object)]
     pub choice: Box<RawValue>,
 }
 
-/// A tuning.
+/// One evaluation of the models.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PastTuning {
-    /// RFC 3339.
+    /// Time, RFC 3339.
     pub at: String,
-    /// What it found.
+    /// The result.
     #[schema(value_type = Object)]
     pub found: Box<RawValue>,
 }
 
-/// Whose shop is to be seen, and where.
+/// The visitor and the page to preview decisions for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewQuestion {
-    /// A visitor's id; absent: somebody made up who looked at `viewed`.
+    /// A visitor's id; absent: a hypothetical visitor who viewed the items in `viewed`.
     #[serde(default)]
     pub visitor: Option<String>,
-    /// Ids of items, oldest first.
+    /// Ids of viewed items, oldest first.
     #[serde(default)]
     pub viewed: Vec<String>,
-    /// The slots; none: those that offers name, and `home-recs`.
+    /// The slots; if empty, all slots used by offers plus `home-recs`.
     #[serde(default)]
     pub slots: Vec<String>,
     /// The item on the page.
     #[serde(default)]
     pub item: Option<String>,
-    /// Items in the cart; absent: those of the profile.
+    /// Items in the cart; absent uses the profile's cart.
     #[serde(default)]
     pub cart: Option<Vec<String>>,
     /// Path of the page.
@@ -87,33 +87,33 @@ pub struct PreviewQuestion {
     pub language: Option<String>,
 }
 
-/// What this visitor sees.
+/// What the visitor would see.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PreviewAnswer {
-    /// Whether anything is known of the visitor.
+    /// Whether the visitor has a profile.
     pub known: bool,
-    /// Items looked at, newest first.
+    /// Items viewed, newest first.
     pub recent: Vec<SeenItem>,
     /// Items in the cart.
     pub cart: Vec<SeenItem>,
     /// Items bought.
     pub bought: Vec<SeenItem>,
-    /// Categories that the visitor likes, most first.
+    /// Categories by affinity, strongest first.
     pub interests: Vec<String>,
-    /// The slots that were looked at, in their order.
+    /// The slots that were decided, in order.
     pub slots: Vec<String>,
-    /// As `POST /v1/decide` answers them to a `server` key; slots nobody fills are absent.
+    /// Decisions as `POST /v1/decide` returns them to a `server` key; unfilled slots are absent.
     #[schema(value_type = Object)]
     pub decisions: Box<RawValue>,
-    /// True when the stored profile could not be read in time.
+    /// True if the stored profile could not be read in time.
     pub degraded: bool,
 }
 
 /// An item of a profile.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SeenItem {
-    /// Its id.
+    /// Item id.
     pub id: String,
-    /// Its name; null when it is not in the catalogue.
+    /// Title; null if the item is not in the catalog.
     pub title: Option<String>,
 }

@@ -1,39 +1,39 @@
-//! How the service is, as `/readyz` says it.
+//! Response of `/readyz`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Whether events can be taken and reports answered, and why not.
+/// Whether the service can accept events and answer reports.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReadyBody {
-    /// Events can be taken; the status is 503 when not.
+    /// Whether events can be accepted; the status is 503 if not.
     pub ready: bool,
-    /// Why not: a stable code.
+    /// Stable code of the reason why events cannot be accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
-    /// Why not: one clear line.
+    /// One-line reason why events cannot be accepted.
     pub because: Option<String>,
-    /// Reports can be answered.
+    /// Whether reports can be answered.
     pub reports: bool,
-    /// Why not: a stable code.
+    /// Stable code of the reason why reports cannot be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports_code: Option<&'static str>,
-    /// Why not: one clear line.
+    /// One-line reason why reports cannot be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports_because: Option<String>,
-    /// The parts of the service that are not as they should be.
+    /// Unhealthy components.
     pub components: Vec<ComponentBody>,
 }
 
-/// One part of the service that is not as it should be.
+/// One unhealthy component.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ComponentBody {
-    /// Its name.
+    /// Name of the component.
     pub name: &'static str,
     /// `degraded` or `down`.
     pub state: &'static str,
-    /// A stable code.
+    /// Stable code of the problem.
     pub code: &'static str,
-    /// One clear line.
+    /// One-line explanation.
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! Items of a catalogue as shops send them and as answers show them.
+//! Catalog items in requests and responses.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use utoipa::ToSchema;
 
 use crate::model::{Currency, Item, ItemIssue, ItemIssueKind, Timestamp};
 
-/// One item. Further keys are kept as attributes.
+/// One catalog item. Unknown keys are kept as attributes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ItemBody {
     /// The shop's own id, 1 to 100 bytes.
     pub id: String,
-    /// Name shown to visitors.
+    /// Title shown to visitors.
     #[serde(default)]
     pub title: String,
-    /// Address of its page: `http`, `https` or relative.
+    /// Address of its page: `http`, `https` or relative URL.
     #[serde(default)]
     pub url: String,
-    /// Address of its picture.
+    /// Address of its image.
     #[serde(default)]
     pub image: String,
     /// Price in minor units of `currency`.
@@ -28,31 +28,31 @@ pub struct ItemBody {
     /// ISO 4217 code.
     #[serde(default)]
     pub currency: String,
-    /// Categories, the main one first.
+    /// Categories, main category first.
     #[serde(default)]
     pub categories: Vec<String>,
-    /// Maker.
+    /// Brand.
     #[serde(default)]
     pub brand: String,
-    /// Free marks.
+    /// Free-form tags.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Whether it may be shown.
+    /// Whether it may be recommended.
     #[serde(default = "yes")]
     pub available: bool,
-    /// Language of its texts, such as `fa` or `en-GB`; empty when it is for everybody.
+    /// Language of its texts, such as `fa` or `en-GB`; empty if not language-specific.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub language: String,
-    /// Titles in further languages, by tag.
+    /// Titles in other languages, by language tag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub titles: BTreeMap<String, String>,
-    /// What it is a variant of; sizes and colours of one thing share one.
+    /// Product group; variants of a product (sizes, colors) share one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub item_group: String,
-    /// When it was first in the catalogue; RFC 3339. Only told: what is sent is not looked at.
+    /// When it was added to the catalog, RFC 3339. Read-only: ignored in requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_at: Option<String>,
-    /// Whatever else the shop knows.
+    /// Further attributes.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
@@ -72,40 +72,39 @@ const TITLES_MAX: usize = 20;
 const LANGUAGE_MAX: usize = 35;
 
 impl ItemBody {
-    /// Reads one item from its JSON.
-    pub fn read(json: &[u8]) -> Result<Self, ItemIssue> {
-        serde_json::from_slice(json).map_err(|error| ItemIssueKind::Unreadable.because(error.to_string()))
+    /// Parses one item from JSON text.
+    pub fn from_slice(json: &[u8]) -> Result<Self, ItemIssue> {
+        serde_json::from_slice(json).map_err(|error| ItemIssueKind::Unreadable.with_message(error.to_string()))
     }
 
-    /// The same of a value.
-    pub fn of(value: Value) -> Result<Self, ItemIssue> {
-        serde_json::from_value(value).map_err(|error| ItemIssueKind::Unreadable.because(error.to_string()))
+    /// Parses one item from a JSON value.
+    pub fn from_value(value: Value) -> Result<Self, ItemIssue> {
+        serde_json::from_value(value).map_err(|error| ItemIssueKind::Unreadable.with_message(error.to_string()))
     }
 
-    /// Checks and bounds it. The flaw's message is one line for the shop's engineer.
+    /// Validates sizes and formats. The message of an issue is one line, written for the shop's developers.
     pub fn check(self) -> Result<Item, ItemIssue> {
         if self.id.is_empty() || self.id.len() > 100 || self.id.chars().any(char::is_control) {
-            return Err(ItemIssueKind::Id.because("`id` must have 1 to 100 bytes and no control characters"));
+            return Err(ItemIssueKind::Id.with_message("`id` must have 1 to 100 bytes and no control characters"));
         }
         self.check_texts()?;
         self.check_lists()?;
         if self.price_minor < 0 {
-            return Err(
-                ItemIssueKind::Price.because(format!("`price_minor` of item {:?} is less than nothing", self.id))
-            );
+            return Err(ItemIssueKind::Price.with_message(format!("`price_minor` of item {:?} is negative", self.id)));
         }
         for name in ["price", "sale_price"] {
             if self.price_minor == 0 && self.attributes.contains_key(name) {
                 let message =
                     format!("item {:?} has `{name}`; send `price_minor` and `currency`, or import a file", self.id);
-                return Err(ItemIssueKind::Price.because(message));
+                return Err(ItemIssueKind::Price.with_message(message));
             }
         }
         let currency = if self.currency.is_empty() {
             Currency::NONE
         } else {
             Currency::parse(&self.currency).ok_or_else(|| {
-                ItemIssueKind::Currency.because(format!("`currency` of item {:?} is no ISO 4217 code", self.id))
+                ItemIssueKind::Currency
+                    .with_message(format!("`currency` of item {:?} is not an ISO 4217 code", self.id))
             })?
         };
         Ok(Item {
@@ -139,20 +138,21 @@ impl ItemBody {
         for (name, text) in texts.into_iter().chain(titles) {
             if text.len() > TEXT_MAX {
                 let message = format!("`{name}` of item {:?} is longer than {TEXT_MAX} bytes", self.id);
-                return Err(ItemIssueKind::TextTooLong.because(message));
+                return Err(ItemIssueKind::TextTooLong.with_message(message));
             }
         }
         for (name, address) in [("url", &self.url), ("image", &self.image)] {
             if !is_safe_address(address) {
                 let message = format!("`{name}` of item {:?} must be an http, https or relative address", self.id);
-                return Err(ItemIssueKind::Address.because(message));
+                return Err(ItemIssueKind::Address.with_message(message));
             }
         }
-        let spoken = (!self.language.is_empty()).then_some(&self.language).into_iter().chain(self.titles.keys());
-        for tag in spoken {
+        let tags = (!self.language.is_empty()).then_some(&self.language).into_iter().chain(self.titles.keys());
+        for tag in tags {
             if !is_language_tag(tag) {
-                let message = format!("item {:?} names a language by no tag such as `fa` or `en-GB`", self.id);
-                return Err(ItemIssueKind::Language.because(message));
+                let message =
+                    format!("item {:?} has an invalid language tag; use one such as `fa` or `en-GB`", self.id);
+                return Err(ItemIssueKind::Language.with_message(message));
             }
         }
         Ok(())
@@ -168,7 +168,7 @@ impl ItemBody {
             return Ok(());
         }
         let message = format!("item {:?} has too many or too long categories, tags, titles or attributes", self.id);
-        Err(ItemIssueKind::TooMuch.because(message))
+        Err(ItemIssueKind::TooMuch.with_message(message))
     }
 }
 
@@ -179,13 +179,13 @@ fn is_language_tag(tag: &str) -> bool {
         && tag.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
 }
 
-/// Whether an address may be put into a page: `http`, `https` or relative, nothing that runs.
+/// Returns whether an address is safe in a link: `http`, `https` or relative, no scheme that runs code.
 #[must_use]
 pub fn is_safe_address(address: &str) -> bool {
-    // Browsers drop leading blanks and inner tabs and newlines before they look at the scheme.
-    let seen: String = address.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_lowercase();
-    match seen.find([':', '/', '?', '#']) {
-        Some(at) if seen.as_bytes()[at] == b':' => matches!(&seen[..at], "http" | "https"),
+    // Browsers drop leading blanks and inner tabs and newlines before they parse the scheme.
+    let normalized: String = address.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_lowercase();
+    match normalized.find([':', '/', '?', '#']) {
+        Some(at) if normalized.as_bytes()[at] == b':' => matches!(&normalized[..at], "http" | "https"),
         _ => true,
     }
 }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_keeps_what_the_shop_knows_of_it() {
+    fn an_item_keeps_unknown_keys_as_attributes() {
         let text =
             r#"{"id":"p1","title":"Mug","price_minor":1250,"currency":"eur","categories":["Kitchen"],"colour":"red"}"#;
         let item = serde_json::from_str::<ItemBody>(text).unwrap().check().unwrap();
@@ -235,15 +235,15 @@ mod tests {
         assert_eq!(item.attributes["colour"], "red");
         let again = ItemBody::from(&Item { added_at: Timestamp(1), ..item.clone() });
         let again = serde_json::to_vec(&again).unwrap();
-        assert_eq!(ItemBody::read(&again).unwrap().check().unwrap(), item, "what is told can be sent back");
+        assert_eq!(ItemBody::from_slice(&again).unwrap().check().unwrap(), item, "a returned item can be sent back");
     }
 
     #[test]
-    fn what_cannot_be_an_item_is_refused_with_its_reason() {
+    fn an_invalid_item_is_refused_with_its_reason() {
         let check = |json: &str, kind: ItemIssueKind| {
-            let flaw = ItemBody::read(json.as_bytes()).and_then(ItemBody::check).unwrap_err();
-            assert_eq!(flaw.kind, kind, "{json}: {flaw}");
-            assert!(!flaw.message.contains('\n'));
+            let issue = ItemBody::from_slice(json.as_bytes()).and_then(ItemBody::check).unwrap_err();
+            assert_eq!(issue.kind, kind, "{json}: {issue}");
+            assert!(!issue.message.contains('\n'));
         };
         check("{}", ItemIssueKind::Unreadable);
         check(r#"{"id":"a","price_minor":12.5}"#, ItemIssueKind::Unreadable);

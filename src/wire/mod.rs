@@ -1,6 +1,7 @@
-//! The JSON that crosses the network; nothing else derives public JSON.
+//! JSON types of the HTTP API: the only types that are serialized to clients or deserialized from them.
 //!
-//! Shapes only: no IO, no decisions. What arrives is bounded and checked by the room that uses it.
+//! Shapes only: no I/O, no decisions. Input is validated and bounded by the module that uses it. Doc comments here
+//! are the descriptions in `openapi.json`.
 
 pub mod admin;
 pub mod catalogue;

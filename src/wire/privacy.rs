@@ -1,35 +1,35 @@
-//! What a visitor's rights bring: a copy of everything, or the end of it.
+//! Privacy API: export and erasure of a visitor's data.
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Everything stored of a visitor.
+/// Everything stored about a visitor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VisitorCopy {
     /// The site.
     pub site_id: u32,
     /// The visitor's id: 32 hexadecimal digits.
     pub visitor: String,
-    /// Whether these are all events; a visitor with very many is exported in part.
+    /// Whether all events are included; very long histories are exported in part.
     pub complete: bool,
-    /// The people whom the visitor was said to be.
+    /// Identities linked to the visitor.
     #[schema(value_type = Vec<Object>)]
     pub identities: Vec<Value>,
-    /// The events with all their columns, oldest first. Ids of 128 bits are 32 hexadecimal digits; numbers
-    /// beyond 2^53 are texts.
+    /// The events with all columns, oldest first. 128-bit ids are 32 hexadecimal digits; numbers beyond 2^53 are
+    /// strings.
     #[schema(value_type = Vec<Object>)]
     pub events: Vec<Value>,
 }
 
-/// What was removed.
+/// Result of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VisitorErased {
-    /// How many events there were.
+    /// Number of erased events.
     pub erased_events: u64,
 }
 
-/// The secret with which a site's servers sign user ids.
+/// The secret that a site's servers use to sign user ids.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SiteSecret {
     /// The secret.

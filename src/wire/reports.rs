@@ -1,6 +1,6 @@
-//! Questions of the dashboard and the answers to them.
+//! Report requests and responses.
 //!
-//! Questions refuse unknown keys; `timezone` absent is the site's. Periods include `from` and exclude `to`.
+//! Requests reject unknown keys. An absent `timezone` is the site's. Periods include `from` and exclude `to`.
 
 mod data_quality;
 mod funnel;
@@ -18,7 +18,7 @@ pub use visitor::*;
 
 use crate::model::Timestamp;
 
-/// A moment: RFC 3339 or milliseconds since the epoch in questions, RFC 3339 in UTC in answers.
+/// A time: RFC 3339 or milliseconds since 1970 in requests, RFC 3339 in UTC in responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
 #[schema(value_type = String, format = DateTime)]
 pub struct Moment(pub Timestamp);
@@ -33,118 +33,118 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum Format {
             Ms(i64),
             Text(String),
         }
-        let moment = match Written::deserialize(deserializer) {
-            Ok(Written::Ms(ms)) => Some(Timestamp(ms)),
-            Ok(Written::Text(text)) => Timestamp::parse_rfc3339(&text),
+        let moment = match Format::deserialize(deserializer) {
+            Ok(Format::Ms(ms)) => Some(Timestamp(ms)),
+            Ok(Format::Text(text)) => Timestamp::parse_rfc3339(&text),
             Err(_) => None,
         };
         moment.map(Self).ok_or_else(|| D::Error::custom("a time must be RFC 3339, such as 2026-11-22T00:00:00Z"))
     }
 }
 
-/// Width of the steps of a series.
+/// Step width of a time series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Interval {
-    /// An hour.
+    /// One hour.
     Hour,
-    /// A day of the time zone.
+    /// One calendar day in the time zone.
     #[default]
     Day,
-    /// A week, from Monday.
+    /// One week, starting on Monday.
     Week,
-    /// A month.
+    /// One calendar month.
     Month,
 }
 
-/// What happened in a period?
+/// Request of the `overview` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OverviewQuestion {
-    /// From this moment on.
+    /// Start of the period, inclusive.
     pub from: Moment,
-    /// Before this moment.
+    /// End of the period, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// Width of the steps of the series.
+    /// Step width of the series.
     #[serde(default)]
     pub interval: Interval,
 }
 
-/// Figures of a period.
+/// Metrics of a period.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Totals {
-    /// Every stored event, robots kept aside.
+    /// Stored events, without bots.
     pub events: u64,
     /// Page and screen views.
     pub pageviews: u64,
-    /// Different visitors.
+    /// Unique visitors.
     pub visitors: u64,
-    /// Sessions that began.
+    /// Sessions started.
     pub sessions: u64,
-    /// Share of the sessions with one page view and nothing else, 0 to 1.
+    /// Share of sessions with a single page view and nothing else, 0 to 1.
     pub bounce_rate: f64,
-    /// Orders minus refunds in the site's currency, each converted by the rate of its moment.
+    /// Revenue minus refunds in minor units of the site's currency, converted at the rate of the event's date.
     pub revenue_minor: i64,
     /// Orders.
     pub orders: u64,
-    /// Orders in currencies that no rate converts, which `revenue_minor` leaves out.
+    /// Orders in currencies without an exchange rate, which `revenue_minor` excludes.
     pub other_currency_orders: u64,
 }
 
-/// One step of the series.
+/// One step of the time series.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SeriesPoint {
-    /// Its beginning; that of the first may lie before the period's.
+    /// Start of the step; the first may start before the period.
     pub at: Moment,
     /// Events.
     pub events: u64,
     /// Page and screen views.
     pub pageviews: u64,
-    /// Different visitors.
+    /// Unique visitors.
     pub visitors: u64,
-    /// Sessions that began.
+    /// Sessions started.
     pub sessions: u64,
-    /// Orders minus refunds in the site's currency.
+    /// Revenue minus refunds in minor units of the site's currency.
     pub revenue_minor: i64,
     /// Orders.
     pub orders: u64,
 }
 
-/// What happened in a period.
+/// Response of the `overview` report.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Overview {
-    /// Of the period.
+    /// Totals of the period.
     pub totals: Totals,
-    /// Of the period of equal length before it.
+    /// Totals of the preceding period of equal length.
     pub previous: Totals,
-    /// Currency of the revenue.
+    /// Currency of the revenue, ISO 4217 code.
     pub currency: String,
-    /// Every step of the period in order, empty ones too.
+    /// All steps of the period in order, including empty ones.
     pub series: Vec<SeriesPoint>,
 }
 
-/// Which pages were looked at?
+/// Request of the `pages` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PagesQuestion {
-    /// From this moment on.
+    /// Start of the period, inclusive.
     pub from: Moment,
-    /// Before this moment.
+    /// End of the period, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// Rows wanted, 1 to 1,000; absent: 50.
+    /// Maximum number of rows, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
-    /// Part of a path or title, any case.
+    /// Substring of path or title, case-insensitive.
     #[serde(default)]
     pub search: Option<String>,
 }
@@ -152,57 +152,57 @@ pub struct PagesQuestion {
 /// One page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PageRow {
-    /// Its path.
+    /// Path.
     pub path: String,
-    /// Its latest title.
+    /// Latest title.
     pub title: String,
-    /// Views.
+    /// Page views.
     pub pageviews: u64,
-    /// Different visitors.
+    /// Unique visitors.
     pub visitors: u64,
-    /// Sessions that began with it.
+    /// Sessions that started on the page.
     pub entries: u64,
-    /// Sessions that ended with it.
+    /// Sessions that ended on the page.
     pub exits: u64,
 }
 
-/// The pages looked at, most viewed first.
+/// Response of the `pages` report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Pages {
-    /// The first of them.
+    /// Pages, most viewed first.
     pub rows: Vec<PageRow>,
-    /// How many there are.
+    /// Total number of matching pages.
     pub total: u64,
 }
 
-/// What sources are told apart by.
+/// Dimension of the `sources` report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceBy {
-    /// Class of traffic.
+    /// Traffic channel.
     Channel,
-    /// Name of the source.
+    /// Traffic source.
     Source,
-    /// Host of the page before.
+    /// Referring host.
     Referrer,
     /// Campaign.
     Campaign,
 }
 
-/// Where did visits come from?
+/// Request of the `sources` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourcesQuestion {
-    /// From this moment on.
+    /// Start of the period, inclusive.
     pub from: Moment,
-    /// Before this moment.
+    /// End of the period, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// What sources are told apart by.
+    /// Dimension of the `sources` report.
     pub by: SourceBy,
-    /// Rows wanted, 1 to 1,000; absent: 50.
+    /// Maximum number of rows, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
 }
@@ -210,9 +210,9 @@ pub struct SourcesQuestion {
 /// One source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceRow {
-    /// Its name; empty when there is none.
+    /// Value of the dimension; empty if none.
     pub value: String,
-    /// Different visitors.
+    /// Unique visitors.
     pub visitors: u64,
     /// Sessions.
     pub sessions: u64,
@@ -220,13 +220,13 @@ pub struct SourceRow {
     pub pageviews: u64,
     /// Orders.
     pub orders: u64,
-    /// Orders minus refunds in the site's currency.
+    /// Revenue minus refunds in minor units of the site's currency.
     pub revenue_minor: i64,
 }
 
-/// Where visits came from, most visitors first.
+/// Response of the `sources` report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Sources {
-    /// One a source.
+    /// One row per source, most visitors first.
     pub rows: Vec<SourceRow>,
 }

@@ -1,48 +1,48 @@
-//! What a site's settings are for the tracker on its pages.
+//! Settings of a site for the tracker on its pages, and the response of `/e`.
 
 use serde::{Deserialize, Serialize};
 
 use super::collect::Text;
 use crate::model::{Capture, ConsentDefault, KnownBy, Site};
 
-/// A token from the address of the page, and the page before.
+/// Cross-domain link: the token in the page's address, and the referring page.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Link<'a> {
-    /// As `ingest::link` made it.
+    /// Token created by `ingest::link`.
     #[serde(borrow)]
     pub token: Text<'a>,
-    /// Address or origin of the page before.
+    /// Address or origin of the referring page.
     #[serde(borrow)]
     pub referrer: Text<'a>,
 }
 
-/// The settings as the tracker takes them; `v` names this state of them.
+/// The settings in the tracker's format.
 #[derive(Debug, Serialize)]
 pub struct TrackerSettings<'a> {
-    /// Compared with what the tracker says it has.
+    /// Version, compared with the one the tracker has.
     pub v: &'a str,
-    /// Whether visitors are recognized until they say otherwise.
+    /// Whether consent is assumed until the visitor decides.
     pub consent: bool,
-    /// Whether the browser's privacy signal counts as a refusal.
+    /// Whether the browser's privacy signal counts as denied consent.
     pub gpc: bool,
-    /// Whether anything may be kept in browsers, whatever the visitor says.
+    /// Whether anything may be stored in the browser at all, regardless of consent.
     pub keep: bool,
-    /// Types of what the tracker notices by itself.
+    /// Types of automatically captured events.
     pub on: Vec<&'static str>,
-    /// Other origins of the site, to which it carries visitors over.
+    /// Other origins of the site, for cross-domain links.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<&'a str>,
 }
 
 impl<'a> TrackerSettings<'a> {
-    /// The settings for a page of this origin.
+    /// Returns the settings for a page of this origin.
     #[must_use]
-    pub fn of(site: &'a Site, v: &'a str, origin: Option<&str>) -> Self {
+    pub fn for_origin(site: &'a Site, v: &'a str, origin: Option<&str>) -> Self {
         let is_other = |listed: &&str| origin.is_none_or(|origin| !listed.eq_ignore_ascii_case(origin));
         Self {
             v,
-            // A pinned tracker may be one that has not heard of `keep`: it is told that nobody agreed.
+            // Pinned tracker versions may not know `keep`; for them consent is reported as not granted.
             consent: site.consent_default == ConsentDefault::Granted && site.visitors.known_by == KnownBy::Cookie,
             gpc: site.honour_gpc,
             keep: site.visitors.known_by == KnownBy::Cookie,
@@ -51,32 +51,32 @@ impl<'a> TrackerSettings<'a> {
         }
     }
 
-    /// A short name of all that [`Self::of`] would tell.
+    /// Returns a short hash of everything that [`Self::for_origin`] returns.
     #[must_use]
     pub fn version(site: &Site) -> Box<str> {
-        let all = serde_json::to_vec(&TrackerSettings::of(site, "", None)).unwrap_or_default();
+        let all = serde_json::to_vec(&TrackerSettings::for_origin(site, "", None)).unwrap_or_default();
         blake3::hash(&all).to_hex()[..8].into()
     }
 }
 
-/// What `/e` answers beside the status, if anything.
+/// Body of a response of `/e`; omitted when empty.
 #[derive(Debug, Serialize)]
-pub struct TrackerNews<'a> {
-    /// The id to go on with.
+pub struct TrackerUpdate<'a> {
+    /// Visitor id to use from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visitor: Option<String>,
-    /// The site's settings.
+    /// New settings of the site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<TrackerSettings<'a>>,
-    /// Carries the visitor over to another origin of the site.
+    /// Token for cross-domain links to other origins of the site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
 
-impl TrackerNews<'_> {
-    /// Whether there is nothing to say.
+impl TrackerUpdate<'_> {
+    /// Returns whether the body would be empty.
     #[must_use]
-    pub const fn is_none(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.visitor.is_none() && self.settings.is_none() && self.link.is_none()
     }
 }
@@ -101,10 +101,10 @@ mod tests {
             events_per_second_max: 0,
             visitors: VisitorRules::default(),
             rate_entries: [].into(),
-            rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency::NONE)),
+            rates: std::sync::Arc::new(crate::model::rates::Rates::identity(Currency::NONE)),
             rules: std::sync::Arc::default(),
-            captures: Captures::of_words(["pages", "media"]).unwrap(),
-            recommending: crate::model::Recommending::default(),
+            captures: Captures::from_names(["pages", "media"]).unwrap(),
+            exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
             demo: false,
             created_at: Timestamp(0),
@@ -112,16 +112,17 @@ mod tests {
     }
 
     #[test]
-    fn a_page_hears_what_holds_and_where_else_the_site_lives() {
+    fn a_page_gets_the_settings_and_the_other_origins() {
         let site = site();
-        let told = serde_json::to_value(TrackerSettings::of(&site, "v1", Some("https://SHOP.example"))).unwrap();
+        let settings =
+            serde_json::to_value(TrackerSettings::for_origin(&site, "v1", Some("https://SHOP.example"))).unwrap();
         let expected = serde_json::json!({"v": "v1", "consent": false, "gpc": false, "keep": true,
             "on": ["view", "play", "pause", "ended"], "origins": ["https://blog.example"]});
-        assert_eq!(told, expected);
+        assert_eq!(settings, expected);
     }
 
     #[test]
-    fn a_change_has_a_new_name_and_nothing_else_has() {
+    fn only_a_change_of_settings_changes_the_version() {
         let before = TrackerSettings::version(&site());
         assert_eq!(before, TrackerSettings::version(&Site { name: "Other".into(), ..site() }));
         for changed in [

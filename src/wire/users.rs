@@ -1,188 +1,188 @@
-//! The private side's JSON about people, their logins, keys, and the audit.
+//! Admin API: users, invitations, sessions, two-factor login, API keys, audit log.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-/// Everybody with an account, and who is invited.
+/// All user accounts and open invitations.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsersBody {
-    /// Accounts, the oldest first.
+    /// Accounts, oldest first.
     pub users: Vec<UserEntry>,
-    /// Invitations that were not taken up yet.
+    /// Invitations not yet accepted.
     pub invitations: Vec<InvitationEntry>,
 }
 
-/// One account.
+/// One user account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserEntry {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
     /// Login name.
     pub email: String,
-    /// owner, marketer or viewer.
+    /// `owner`, `marketer` or `viewer`.
     pub role: &'static str,
-    /// Numbers of the sites they see; null for all.
+    /// Ids of the sites the user can access; null for all.
     pub sites: Option<Vec<u32>>,
-    /// Whether personal data of visitors is masked for them.
+    /// Whether visitors' personal data is masked for this user.
     pub masked: bool,
-    /// RFC 3339.
+    /// Creation time, RFC 3339.
     pub created_at: String,
-    /// RFC 3339; null when they never logged in.
+    /// Time of the last login, RFC 3339; null if never.
     pub last_login_at: Option<String>,
-    /// Whether a code is asked for besides the password.
+    /// Whether login requires a second factor.
     pub two_factor: bool,
 }
 
 /// One invitation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InvitationEntry {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
-    /// Whom it is for.
+    /// E-mail address of the invited person.
     pub email: String,
-    /// owner, marketer or viewer.
+    /// `owner`, `marketer` or `viewer`.
     pub role: &'static str,
-    /// Numbers of the sites they will see; null for all.
+    /// Ids of the sites the user will have access to; null for all.
     pub sites: Option<Vec<u32>>,
-    /// Whether personal data of visitors will be masked for them.
+    /// Whether visitors' personal data will be masked for this user.
     pub masked: bool,
-    /// RFC 3339.
+    /// Creation time, RFC 3339.
     pub created_at: String,
-    /// Until when the link works, RFC 3339.
+    /// When the link expires, RFC 3339.
     pub expires_at: String,
 }
 
-/// Changes of a user; what is absent stays.
+/// Changes to a user; absent fields stay unchanged.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChangeBody {
-    /// owner, marketer or viewer.
+    /// `owner`, `marketer` or `viewer`.
     pub role: Option<String>,
-    /// Numbers of the sites they see; null for all.
-    #[serde(default, deserialize_with = "given")]
+    /// Ids of the sites the user can access; null for all.
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Vec<u32>>)]
     pub sites: Option<Option<Vec<u32>>>,
-    /// Whether personal data of visitors is masked for them.
+    /// Whether visitors' personal data is masked for this user.
     pub masked: Option<bool>,
 }
 
-/// Tells a null that was given from nothing given.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// Distinguishes an explicit `null` (`Some(None)`) from an absent field (`None`).
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Whom to invite.
+/// A new invitation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewInvitationBody {
-    /// Their e-mail address.
+    /// E-mail address of the invited person.
     pub email: String,
-    /// owner, marketer or viewer.
+    /// `owner`, `marketer` or `viewer`.
     pub role: String,
-    /// Numbers of the sites they will see; null or absent for all.
+    /// Ids of the sites the user will have access to; null or absent for all.
     #[serde(default)]
     pub sites: Option<Vec<u32>>,
-    /// Whether personal data of visitors will be masked for them.
+    /// Whether visitors' personal data will be masked for this user.
     #[serde(default)]
     pub masked: bool,
 }
 
-/// An invitation that was made.
+/// A created invitation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InvitationMade {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
-    /// The link for whom it is for; shown this once.
+    /// The invitation link; shown only once.
     pub link: String,
-    /// Until when it works, RFC 3339.
+    /// When the link expires, RFC 3339.
     pub expires_at: String,
-    /// Whether it was sent by mail.
+    /// Whether it was sent by e-mail.
     pub mailed: bool,
 }
 
-/// Whom an invitation's link is for.
+/// The invitation behind a link.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InvitationBody {
-    /// Their login name.
+    /// Login name of the invited user.
     pub email: String,
-    /// owner, marketer or viewer.
+    /// `owner`, `marketer` or `viewer`.
     pub role: &'static str,
 }
 
-/// Takes an invitation up.
+/// Accepts an invitation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptBody {
-    /// The account's password: at least 8 characters.
+    /// Password of the new account: at least 8 characters.
     #[schema(value_type = String)]
     pub password: SecretString,
 }
 
-/// The caller's own logins.
+/// The caller's active sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionsBody {
-    /// The last used first.
+    /// Most recently used first.
     pub sessions: Vec<SessionEntry>,
 }
 
-/// One login.
+/// One login session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionEntry {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
-    /// RFC 3339.
+    /// Creation time, RFC 3339.
     pub created_at: String,
-    /// RFC 3339, to the minute.
+    /// Time of the last use, RFC 3339, to the minute.
     pub last_seen_at: String,
-    /// RFC 3339.
+    /// Expiry time, RFC 3339.
     pub expires_at: String,
-    /// What the browser calls itself.
+    /// User agent of the browser.
     pub user_agent: String,
-    /// The network it came from, such as 203.0.113.0/24.
+    /// Network of the client, such as 203.0.113.0/24.
     pub network: String,
-    /// Whether it is the one that asks.
+    /// Whether this is the session of the current request.
     pub current: bool,
 }
 
-/// How many logins were ended.
+/// Number of sessions ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoggedOut {
-    /// Logins that were open.
+    /// Sessions that were active.
     pub ended: u64,
 }
 
-/// Another password.
+/// A password change.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
-    /// The present one.
+    /// Current password.
     #[schema(value_type = String)]
     pub current: SecretString,
-    /// The next one: at least 8 characters.
+    /// New password: at least 8 characters.
     #[schema(value_type = String)]
     pub new: SecretString,
 }
 
-/// The password, to begin a second factor.
+/// Password confirmation, to set up two-factor login.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordBody {
-    /// The present one.
+    /// Current password.
     #[schema(value_type = String)]
     pub password: SecretString,
 }
 
-/// The secret of a second factor, shown once.
+/// The secret of a new second factor; shown only once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TwoFactorBegun {
-    /// Base32, to type into an authenticator.
+    /// Base32 secret to type into an authenticator app.
     pub secret: String,
-    /// The same for a QR code.
+    /// The same as an `otpauth` URL, for a QR code.
     pub otpauth_url: String,
 }
 
-/// A code of the authenticator.
+/// An authenticator code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CodeBody {
@@ -195,93 +195,93 @@ pub struct CodeBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordAndCode {
-    /// The present password.
+    /// Current password.
     #[schema(value_type = String)]
     pub password: SecretString,
-    /// Six digits, or a recovery code.
+    /// Six-digit authenticator code, or a recovery code.
     #[schema(value_type = String)]
     pub code: SecretString,
 }
 
-/// Recovery codes, shown once; each works once in place of an authenticator's code.
+/// Recovery codes, shown only once; each replaces an authenticator code once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecoveryCodes {
-    /// Ten of them.
+    /// Ten codes.
     pub recovery_codes: Vec<String>,
 }
 
-/// The keys of a site.
+/// The API keys of a site.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeysBody {
-    /// The oldest first.
+    /// Oldest first.
     pub keys: Vec<KeyEntry>,
 }
 
-/// One key, without itself.
+/// One API key, without the key itself.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyEntry {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
-    /// What it is for; may be empty.
+    /// Name that describes its use; may be empty.
     pub name: String,
-    /// read, server or admin.
+    /// `read`, `server` or `admin`.
     pub scope: &'static str,
-    /// Its first characters.
+    /// First characters of the key.
     pub hint: String,
-    /// RFC 3339.
+    /// Creation time, RFC 3339.
     pub created_at: String,
-    /// RFC 3339, to the minute; null when it was never used.
+    /// Time of the last use, RFC 3339, to the minute; null if never used.
     pub last_used_at: Option<String>,
-    /// RFC 3339; null when it holds until it is revoked.
+    /// Expiry time, RFC 3339; null if it does not expire.
     pub expires_at: Option<String>,
 }
 
-/// A key that was made.
+/// A created API key.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyMade {
-    /// The key; shown this once.
+    /// The key; shown only once.
     pub key: String,
-    /// The rest of it, as lists show it.
+    /// The key's entry as in lists.
     #[serde(flatten)]
     pub entry: KeyEntry,
 }
 
-/// A key to make.
+/// A new API key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    /// read, server or admin.
+    /// `read`, `server` or `admin`.
     pub scope: String,
-    /// What it is for.
+    /// Name that describes its use.
     #[serde(default)]
     pub name: String,
-    /// RFC 3339; null or absent: it holds until it is revoked.
+    /// Expiry time, RFC 3339; null or absent: no expiry.
     #[serde(default)]
     pub expires_at: Option<String>,
 }
 
-/// Some of the audit, the newest first.
+/// A page of the audit log, newest entry first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditBody {
     /// The entries.
     pub entries: Vec<AuditEntry>,
-    /// What to give as `before` for those before them; null at the end.
+    /// Value of `before` for the next page; null at the end.
     pub next: Option<i64>,
 }
 
-/// One thing that somebody did.
+/// One action in the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditEntry {
-    /// Number.
+    /// Numeric id.
     pub id: i64,
-    /// RFC 3339.
+    /// Time, RFC 3339.
     pub at: String,
-    /// E-mail address, key, or `command line`.
+    /// Who did it: e-mail address, API key, or `command line`.
     pub who: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// To what.
+    /// What the action was applied to.
     pub subject: String,
-    /// Number of the site it is about; null for what concerns no single one.
+    /// Id of the site concerned; null if none.
     pub site: Option<u32>,
 }

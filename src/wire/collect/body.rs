@@ -1,17 +1,17 @@
-//! The outer shape of a body: in one walk where that can be, object by object where it cannot.
+//! Parses the outer structure of a body: in a single pass, or object by object if the single pass fails.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Batch, Consent, Context, Moment, SessionHint, Text, Unreadable,
-    text::{Forgiving, InPlace, Reading, Via, lenient},
+    Batch, ClientTime, Consent, Context, SessionHint, Text, Unreadable,
+    text::{Lenient, ParseMode, ParseWith, SinglePass, lenient},
 };
 use crate::{model::Kind, wire::tracker::Link};
 
-/// The outer shape of every body; a batch has `events` or `batch`, a single call neither.
+/// The outer structure of a body; a batch has `events` or `batch`, a single call has neither.
 #[derive(Deserialize)]
-#[serde(default, rename_all = "camelCase", bound(deserialize = "R: Reading"))]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "R: ParseMode"))]
 pub(super) struct Body<'a, R> {
     #[serde(borrow)]
     key: Text<'a>,
@@ -26,14 +26,14 @@ pub(super) struct Body<'a, R> {
     #[serde(borrow)]
     settings: Option<Text<'a>>,
     #[serde(borrow)]
-    link: Via<R, Link<'a>>,
+    link: ParseWith<R, Link<'a>>,
     #[serde(deserialize_with = "lenient")]
     linking: bool,
-    sent_at: Moment,
-    session: Via<R, SessionHint>,
-    consent: Via<R, Consent>,
+    sent_at: ClientTime,
+    session: ParseWith<R, SessionHint>,
+    consent: ParseWith<R, Consent>,
     #[serde(borrow)]
-    context: Via<R, Context<'a>>,
+    context: ParseWith<R, Context<'a>>,
     #[serde(borrow)]
     events: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
@@ -49,34 +49,34 @@ impl<R> Default for Body<'_, R> {
             fresh: false,
             reset: false,
             settings: None,
-            link: Via::default(),
+            link: ParseWith::default(),
             linking: false,
-            sent_at: Moment::Absent,
-            session: Via::default(),
-            consent: Via::default(),
-            context: Via::default(),
+            sent_at: ClientTime::Absent,
+            session: ParseWith::default(),
+            consent: ParseWith::default(),
+            context: ParseWith::default(),
             events: None,
             batch: None,
         }
     }
 }
 
-/// Reads a batch: the tracker's (`events`) or Segment's (`batch`).
+/// Parses a batch: the tracker's (`events`) or Segment's (`batch`).
 ///
 /// # Errors
-/// When the body is no UTF-8 or no JSON object with a list of events.
+/// If the body is not UTF-8 or not a JSON object with a list of events.
 pub fn parse(body: &[u8]) -> Result<Batch<'_>, Unreadable> {
     let text = object(body)?;
-    match serde_json::from_str::<Body<'_, InPlace>>(text) {
+    match serde_json::from_str::<Body<'_, SinglePass>>(text) {
         Ok(body) => batch(body),
-        Err(_) => batch(read::<Body<'_, Forgiving>>(text)?),
+        Err(_) => batch(read::<Body<'_, Lenient>>(text)?),
     }
 }
 
-/// The batch of a body.
+/// Converts a parsed body into a batch.
 pub(super) fn batch<R>(mut body: Body<'_, R>) -> Result<Batch<'_>, Unreadable> {
     let mut events = match (body.events.take(), body.batch.take()) {
-        (None, None) => return Err(Unreadable::NotJson("neither `events` nor `batch` is there".into())),
+        (None, None) => return Err(Unreadable::NotJson("both `events` and `batch` are missing".into())),
         (Some(events), None) | (None, Some(events)) => events,
         (Some(mut events), Some(batch)) => {
             events.extend(batch);
@@ -87,13 +87,13 @@ pub(super) fn batch<R>(mut body: Body<'_, R>) -> Result<Batch<'_>, Unreadable> {
     Ok(Batch { context: std::mem::take(&mut body.context.0), events, ..shared(body) })
 }
 
-/// Reads the body of a single call; the route tells which one.
+/// Parses the body of a single call; `call` is given by the route.
 ///
 /// # Errors
-/// When the body is no UTF-8 or no JSON object.
+/// If the body is not UTF-8 or not a JSON object.
 pub fn parse_call(body: &[u8], call: Kind) -> Result<Batch<'_>, Unreadable> {
     let whole: &RawValue = read(object(body)?)?;
-    let header: Body<'_, Forgiving> = read(whole.get())?;
+    let header: Body<'_, Lenient> = read(whole.get())?;
     Ok(Batch { call: Some(call), events: vec![whole], ..shared(header) })
 }
 
@@ -116,9 +116,9 @@ fn shared<R>(body: Body<'_, R>) -> Batch<'_> {
 fn object(body: &[u8]) -> Result<&str, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // serde would take an array as the fields in order; nobody means that.
+    // serde would accept an array as the fields in order.
     if !text.trim_ascii_start().starts_with('{') {
-        return Err(Unreadable::NotJson("it does not begin with `{`".into()));
+        return Err(Unreadable::NotJson("it does not start with `{`".into()));
     }
     Ok(text)
 }

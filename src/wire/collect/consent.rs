@@ -1,4 +1,4 @@
-//! What a visitor agreed to, as trackers and consent managers say it.
+//! Consent as sent by trackers and consent managers.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,18 +10,18 @@ use serde_json::value::RawValue;
 
 use super::text::lenient;
 
-/// What the visitor agreed to; `None` where nothing was said.
+/// Consent by purpose; `None` if unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct Consent {
-    /// Being counted under an id.
+    /// Consent to analytics under a visitor id.
     pub analytics: Option<bool>,
-    /// Being answered personally.
+    /// Consent to personalization.
     pub personalization: Option<bool>,
 }
 
 impl Consent {
-    /// What is said here, and `other` where nothing is.
+    /// Fills unknown purposes from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -30,22 +30,22 @@ impl Consent {
         }
     }
 
-    /// Whether nothing was said.
+    /// Returns whether all purposes are unknown.
     #[must_use]
-    pub fn is_silent(self) -> bool {
+    pub fn is_unknown(self) -> bool {
         self == Self::default()
     }
 }
 
-/// Names of the categories that consent managers use, by purpose. The `c000…` are the ids that a
-/// widespread one, `OneTrust`, gives to performance and functional cookies.
+/// Category names of consent managers by purpose. The `c000…` are the ids of performance and functional cookies in
+/// `OneTrust`.
 const ANALYTICS: [&str; 5] = ["analytics", "performance", "statistics", "measurement", "c0002"];
 const PERSONALIZATION: [&str; 6] =
     ["personalization", "personalisation", "personalized", "functional", "preferences", "c0003"];
 
-/// Reads Segment's `context.consent`: `{"categoryPreferences": {"Analytics": true, "Functional": false}}`.
-/// Categories of other names say nothing here; where several stand for one purpose all must agree.
-pub(super) fn of_context<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Consent, D::Error> {
+/// Parses Segment's `context.consent`: `{"categoryPreferences": {"Analytics": true, "Functional": false}}`.
+/// Other categories are ignored; if several belong to one purpose, all must be granted.
+pub(super) fn from_context<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Consent, D::Error> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     struct Context {
@@ -67,13 +67,13 @@ impl<'de> Deserialize<'de> for Categories {
                 f.write_str("categories by name")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Categories, A::Error> {
-                let mut said = Consent::default();
+                let mut consent = Consent::default();
                 while let Some(name) = members.next_key::<Cow<'de, str>>()? {
                     let is_one_of = |known: &[&str]| known.iter().any(|k| k.eq_ignore_ascii_case(name.trim()));
                     let purpose = if is_one_of(&ANALYTICS) {
-                        &mut said.analytics
+                        &mut consent.analytics
                     } else if is_one_of(&PERSONALIZATION) {
-                        &mut said.personalization
+                        &mut consent.personalization
                     } else {
                         members.next_value::<IgnoredAny>()?;
                         continue;
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Categories {
                     let granted = members.next_value::<&RawValue>()?.get() == "true";
                     *purpose = Some(purpose.unwrap_or(true) && granted);
                 }
-                Ok(Categories(said))
+                Ok(Categories(consent))
             }
         }
         deserializer.deserialize_map(Members)
@@ -94,10 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn categories_of_consent_managers_stand_for_purposes() {
+    fn categories_of_consent_managers_map_to_purposes() {
         #[derive(Deserialize)]
         struct Holder {
-            #[serde(deserialize_with = "of_context")]
+            #[serde(deserialize_with = "from_context")]
             consent: Consent,
         }
         let check = |consent: &str, analytics: Option<bool>, personalization: Option<bool>| {
@@ -111,8 +111,9 @@ mod tests {
         check(r#"{"categoryPreferences":{"performance":false,"analytics":true}}"#, Some(false), None);
         check(r#"{"categoryPreferences":{"analytics":"yes","functional":1}}"#, Some(false), Some(false));
         check(r#"{"categoryPreferences":{"\u0041nalytics":true}}"#, Some(true), None);
-        for silent in ["null", "true", "[]", "{}", r#"{"categoryPreferences":[]}"#, r#"{"categoryPreferences":null}"#] {
-            check(silent, None, None);
+        for unknown in ["null", "true", "[]", "{}", r#"{"categoryPreferences":[]}"#, r#"{"categoryPreferences":null}"#]
+        {
+            check(unknown, None, None);
         }
     }
 }

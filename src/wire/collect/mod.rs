@@ -1,7 +1,7 @@
-//! What clients send: the tracker's batches and the calls of Segment's HTTP Tracking API, in one form.
+//! Collection requests: the tracker's batches and the calls of Segment's HTTP Tracking API, in one common form.
 //!
-//! A body is read once, without copying its texts. Only its outer shape can make it unreadable; each
-//! event stays raw until `ingest` reads it, so that a bad one fails alone.
+//! A body is parsed once, without copying its strings. Only the outer structure can make it unreadable; each event
+//! stays raw JSON until `ingest` parses it, so that an invalid event does not affect the others.
 //! Example: `parse(br#"{"key":"k","events":[{"type":"page"}]}"#)` is a batch of one event.
 
 mod body;
@@ -11,10 +11,10 @@ mod text;
 
 pub use body::{parse, parse_call};
 pub use consent::Consent;
-pub use repair::repaired;
+pub use repair::repair;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-pub use text::{Moment, Text};
+pub use text::{ClientTime, Text};
 use text::{lenient, nested};
 
 use super::tracker::Link;
@@ -26,50 +26,50 @@ pub enum Unreadable {
     /// The body is not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
-    /// The body is no JSON object of the expected shape.
+    /// The body is not a JSON object of the expected structure.
     #[error("the body is not a JSON object with a list of events: {0}")]
     NotJson(String),
 }
 
-/// One request's events and what they share.
+/// The events of one request and their common fields.
 #[derive(Debug, Clone, Default)]
 pub struct Batch<'a> {
-    /// The site's write key, if the body carries one.
+    /// The site's write key, if the body contains one.
     pub key: Text<'a>,
-    /// The visitor id the tracker proposes.
+    /// Visitor id proposed by the tracker.
     pub visitor: Text<'a>,
-    /// The proposed id was made on this page: it has no history to look for.
+    /// The visitor id was created on this page, so there is no history to load.
     pub fresh: bool,
-    /// The visitor asked to be forgotten by this browser: the proposal counts, the old cookie does not.
+    /// The visitor reset their identity in this browser: use `visitor` and ignore the cookie.
     pub reset: bool,
-    /// The settings the tracker has: the name of their state, empty when it has none, `None` from others.
+    /// Version of the settings the tracker has: empty if it has none, `None` from other clients.
     pub settings: Option<Text<'a>>,
-    /// What the visitor brought along from another origin of the site.
+    /// Cross-domain link from another origin of the site.
     pub link: Link<'a>,
-    /// The tracker wants a token to carry its visitor over.
+    /// The tracker requests a token for cross-domain links.
     pub linking: bool,
-    /// When the batch left the client, by its clock.
-    pub sent_at: Moment,
-    /// The tracker's idea of the session.
+    /// When the batch was sent, by the client's clock.
+    pub sent_at: ClientTime,
+    /// The session as the tracker sees it.
     pub session: SessionHint,
-    /// What the visitor agreed to.
+    /// Consent of the visitor.
     pub consent: Consent,
-    /// What all events share unless they say otherwise.
+    /// Context of all events; an event's own context takes precedence.
     pub context: Context<'a>,
-    /// The call of the route, for bodies that are one event; its `type` field is then not needed.
+    /// The call given by the route, for bodies that are a single event; replaces the event's `type`.
     pub call: Option<Kind>,
-    /// The events, not yet read.
+    /// The events as raw JSON.
     pub events: Vec<&'a RawValue>,
 }
 
-/// The tracker's idea of the session.
+/// The session as the tracker sees it.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub struct SessionHint {
-    /// When it began.
-    pub start: Moment,
-    /// Its last activity before this batch.
-    pub last: Moment,
+    /// Start of the session.
+    pub start: ClientTime,
+    /// Last activity before this batch.
+    pub last: ClientTime,
 }
 
 /// One call of the Segment specification.
@@ -88,22 +88,22 @@ pub struct Event<'a> {
     /// Category of a page or screen.
     #[serde(borrow)]
     pub category: Text<'a>,
-    /// Identity of the message.
+    /// Message id, for deduplication.
     #[serde(borrow)]
     pub message_id: Text<'a>,
     /// When it happened, by the client's clock.
-    pub timestamp: Moment,
-    /// The same in older libraries.
-    pub original_timestamp: Moment,
-    /// When it left the client.
-    pub sent_at: Moment,
-    /// The client's own id of the visitor.
+    pub timestamp: ClientTime,
+    /// The timestamp field of older libraries.
+    pub original_timestamp: ClientTime,
+    /// When it was sent, by the client's clock.
+    pub sent_at: ClientTime,
+    /// The client's visitor id.
     #[serde(borrow)]
     pub anonymous_id: Text<'a>,
-    /// The site's id of the person.
+    /// The site's user id.
     #[serde(borrow)]
     pub user_id: Text<'a>,
-    /// HMAC of the user id with the site's secret.
+    /// HMAC of the user id, keyed with the site's secret.
     #[serde(borrow)]
     pub signature: Text<'a>,
     /// The id before an `alias`.
@@ -112,21 +112,21 @@ pub struct Event<'a> {
     /// The group of a `group` call.
     #[serde(borrow)]
     pub group_id: Text<'a>,
-    /// What is told of the event.
+    /// Properties of the event.
     #[serde(borrow)]
     pub properties: Option<&'a RawValue>,
-    /// What is told of the person or group.
+    /// Traits of the user or group.
     #[serde(borrow)]
     pub traits: Option<&'a RawValue>,
-    /// Where it happened.
+    /// Context of the event.
     #[serde(borrow, deserialize_with = "lenient")]
     pub context: Context<'a>,
 }
 
-/// What an SDK sends beside the event and no column holds: kept with the properties.
+/// Fields of an event that no column stores; they are kept with the properties.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Unread<'a> {
+pub struct UnmappedFields<'a> {
     /// The whole context.
     #[serde(borrow)]
     pub context: Option<&'a RawValue>,
@@ -135,23 +135,23 @@ pub struct Unread<'a> {
     pub integrations: Option<&'a RawValue>,
 }
 
-/// Where and with what an event happened; Segment's names.
+/// Page, device and settings of an event, with Segment's names.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Context<'a> {
     /// The web page.
     #[serde(borrow, deserialize_with = "nested")]
     pub page: Page<'a>,
-    /// The visitor's user agent, when the caller is a server.
+    /// The visitor's user agent, if the client is a server.
     #[serde(borrow)]
     pub user_agent: Text<'a>,
-    /// `navigator.userAgentData`, where the page reads it.
+    /// `navigator.userAgentData`, if the page sends it.
     #[serde(borrow, deserialize_with = "lenient")]
     pub user_agent_data: UserAgentData<'a>,
-    /// `navigator.webdriver`: whether a program drives the browser.
+    /// `navigator.webdriver`: whether the browser is automated.
     #[serde(deserialize_with = "lenient")]
     pub webdriver: bool,
-    /// The visitor's address, when the caller is a server.
+    /// The visitor's IP address, if the client is a server.
     #[serde(borrow)]
     pub ip: Text<'a>,
     /// Language tag.
@@ -160,7 +160,7 @@ pub struct Context<'a> {
     /// IANA time zone.
     #[serde(borrow)]
     pub timezone: Text<'a>,
-    /// Campaign marks already taken from the address.
+    /// Campaign parameters already extracted by the client.
     #[serde(borrow, deserialize_with = "nested")]
     pub campaign: Campaign<'a>,
     /// The screen.
@@ -178,8 +178,8 @@ pub struct Context<'a> {
     /// Traits sent along with any call.
     #[serde(borrow)]
     pub traits: Option<&'a RawValue>,
-    /// What the visitor agreed to, as Segment's libraries tell it.
-    #[serde(deserialize_with = "consent::of_context")]
+    /// Consent, in the format of Segment's libraries.
+    #[serde(deserialize_with = "consent::from_context")]
     pub consent: Consent,
 }
 
@@ -190,7 +190,7 @@ pub struct UserAgentData<'a> {
     /// `[{"brand","version"}]`.
     #[serde(borrow)]
     pub brands: Option<&'a RawValue>,
-    /// Whether it says it is a telephone's.
+    /// Whether the device is a phone.
     #[serde(borrow)]
     pub mobile: Text<'a>,
     /// Such as `Windows`.
@@ -202,7 +202,7 @@ pub struct UserAgentData<'a> {
 }
 
 impl UserAgentData<'_> {
-    /// Whether nothing was sent.
+    /// Returns whether nothing was sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.brands.is_none() && self.platform.is_empty()
@@ -225,12 +225,12 @@ pub struct Page<'a> {
     /// Title.
     #[serde(borrow)]
     pub title: Text<'a>,
-    /// Address of the page before.
+    /// Address of the referring page.
     #[serde(borrow)]
     pub referrer: Text<'a>,
 }
 
-/// Campaign marks.
+/// Campaign parameters.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Campaign<'a> {
@@ -266,7 +266,7 @@ pub struct Screen<'a> {
     pub height: Text<'a>,
 }
 
-/// Something with a name and a version.
+/// A name with a version.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Named<'a> {
@@ -287,12 +287,12 @@ pub struct AppDevice<'a> {
     pub kind: Text<'a>,
 }
 
-/// Reads one event of a batch.
+/// Parses one event of a batch.
 ///
 /// # Errors
-/// When it is no JSON object, or names a field twice.
+/// If it is not a JSON object, or repeats a field.
 pub fn event(raw: &RawValue) -> Result<Event<'_>, serde_json::Error> {
-    // A JSON array would be read as the fields in order: that is not what anybody means.
+    // serde would accept an array as the fields in order.
     if !raw.get().starts_with('{') {
         return Err(serde::de::Error::custom("an event is a JSON object"));
     }

@@ -1,22 +1,22 @@
-//! Bodies that are almost JSON, as clients really write them.
+//! Repairs bodies that are almost JSON, as real clients send them.
 //!
-//! Python writes `NaN` and `Infinity`, PHP escapes what needs no escape, old systems send Latin-1 and raw line breaks
-//! within strings. Strict JSON would refuse the whole batch for one such value. Only what a strict reader has refused
-//! comes here, so that ordinary bodies pay nothing.
+//! Python writes `NaN` and `Infinity`, PHP escapes characters needlessly, old systems send Latin-1 and raw line breaks
+//! within strings. A strict parser refuses the whole batch for one such value. Only bodies that the strict parser has
+//! refused are repaired, so valid bodies cost nothing extra.
 
-/// What a number that JSON cannot hold is read as.
+/// Replacement for values that JSON cannot represent.
 const NULL: &[u8] = b"null";
-/// Words that JavaScript and Python write where JSON has none.
-const NO_VALUES: [&[u8]; 5] = [b"NaN", b"-NaN", b"Infinity", b"-Infinity", b"undefined"];
+/// JavaScript and Python literals that JSON does not have.
+const NON_JSON_LITERALS: [&[u8]; 5] = [b"NaN", b"-NaN", b"Infinity", b"-Infinity", b"undefined"];
 
-/// The body with such values made JSON, or `None` when there was nothing to mend. Numbers that are none become
-/// `null`, raw control characters are escaped, bytes that are no UTF-8 become the replacement character, needless
-/// escapes and trailing commas go. At most four times as long.
+/// Returns the repaired body, or `None` if nothing had to be repaired. Non-JSON literals become `null`, raw control
+/// characters are escaped, invalid UTF-8 becomes the replacement character, needless escapes and trailing commas are
+/// removed. The result is at most four times as long as the input.
 #[must_use]
-pub fn repaired(body: &[u8]) -> Option<Vec<u8>> {
+pub fn repair(body: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let bytes = text.as_bytes();
-    let mut mended = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    let mut repaired = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     let (mut at, mut in_string) = (0, false);
     while let Some(&byte) = bytes.get(at) {
         let rest = &bytes[at..];
@@ -26,35 +26,35 @@ pub fn repaired(body: &[u8]) -> Option<Vec<u8>> {
                 (&rest[..1], 1)
             }
             b'\\' if in_string => escape(rest),
-            // Written with an escape, and read as the space that it is to people.
+            // A line break is escaped; other control characters become a space.
             0..=0x1f if in_string => (if matches!(byte, b'\n') { b"\\n" } else { b" " }, 1),
             _ if in_string => (&rest[..1], 1),
-            b',' if ends_behind(&rest[1..]) => (b"", 1),
+            b',' if closes_next(&rest[1..]) => (b"", 1),
             b'N' | b'I' | b'u' | b'-' => {
-                let found = NO_VALUES.iter().find(|word| {
-                    rest.starts_with(word) && !rest.get(word.len()).is_some_and(u8::is_ascii_alphanumeric)
+                let literal = NON_JSON_LITERALS.iter().find(|literal| {
+                    rest.starts_with(literal) && !rest.get(literal.len()).is_some_and(u8::is_ascii_alphanumeric)
                 });
-                found.map_or((&rest[..1], 1), |word| (NULL, word.len()))
+                literal.map_or((&rest[..1], 1), |literal| (NULL, literal.len()))
             }
             _ => (&rest[..1], 1),
         };
-        mended.extend_from_slice(written);
+        repaired.extend_from_slice(written);
         at += length;
     }
-    (mended != body).then_some(mended)
+    (repaired != body).then_some(repaired)
 }
 
-/// An escape as JSON has it; of one that it does not have, the character alone.
+/// Returns a valid JSON escape and its length; of an invalid escape, only the backslash is dropped.
 fn escape(rest: &[u8]) -> (&[u8], usize) {
     match rest.get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (&rest[..2], 2),
-        Some(b'u') if rest.get(2..6).is_some_and(|four| four.iter().all(u8::is_ascii_hexdigit)) => (&rest[..6], 6),
+        Some(b'u') if rest.get(2..6).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) => (&rest[..6], 6),
         _ => (b"", 1),
     }
 }
 
-/// Whether a list or object ends here, so that the comma before it separates nothing.
-fn ends_behind(rest: &[u8]) -> bool {
+/// Returns whether an array or object ends here, so that the comma before it is a trailing comma.
+fn closes_next(rest: &[u8]) -> bool {
     rest.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b']' | b'}'))
 }
 
@@ -65,11 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_clients_write_becomes_json() {
+    fn almost_json_becomes_json() {
         let check = |body: &[u8], expected: &str| {
-            let mended = repaired(body).unwrap();
-            assert_eq!(String::from_utf8(mended.clone()).unwrap(), expected);
-            serde_json::from_slice::<serde_json::Value>(&mended).unwrap();
+            let repaired = repair(body).unwrap();
+            assert_eq!(String::from_utf8(repaired.clone()).unwrap(), expected);
+            serde_json::from_slice::<serde_json::Value>(&repaired).unwrap();
         };
         check(br#"{"price": NaN, "text": "NaN"}"#, r#"{"price": null, "text": "NaN"}"#);
         check(b"[Infinity,-Infinity,-NaN,undefined]", "[null,null,null,null]");
@@ -82,20 +82,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_json_or_hopeless_stays() {
+    fn valid_or_unrepairable_bodies_stay() {
         for body in [&br#"{"a": "b\\\"c", "d": [1, -2e5, null]}"#[..], b"{\"a\"", b"", b"NaNs", b"Infinity2"] {
-            assert_eq!(repaired(body), None, "{body:?}");
+            assert_eq!(repair(body), None, "{body:?}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_bounded_and_valid_json_is_never_changed(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(mended) = repaired(&bytes) {
-                prop_assert!(mended.len() <= bytes.len() * 4 && std::str::from_utf8(&mended).is_ok());
+            if let Some(repaired) = repair(&bytes) {
+                prop_assert!(repaired.len() <= bytes.len() * 4 && std::str::from_utf8(&repaired).is_ok());
             }
             let valid = serde_json::json!({"text": String::from_utf8_lossy(&bytes)}).to_string();
-            prop_assert_eq!(repaired(valid.as_bytes()), None);
+            prop_assert_eq!(repair(valid.as_bytes()), None);
         }
     }
 }

@@ -1,11 +1,11 @@
 use super::{
     body::{Body, batch},
-    text::Forgiving,
+    text::Lenient,
     *,
 };
 
 #[test]
-fn the_trackers_and_segments_batches_are_one_form() {
+fn batches_of_the_tracker_and_of_segment_have_one_form() {
     let tracker = br#"{"key":"k","visitor":"v","sentAt":5,"session":{"start":1,"last":2},
         "consent":{"analytics":true},"context":{"locale":"en-GB"},"events":[{"type":"page"},{"type":"track"}]}"#;
     let batch = parse(tracker).unwrap();
@@ -20,7 +20,7 @@ fn the_trackers_and_segments_batches_are_one_form() {
 }
 
 #[test]
-fn a_single_call_is_a_batch_of_itself() {
+fn a_single_call_is_a_batch_of_one_event() {
     let batch = parse_call(br#"{"writeKey":"w","event":"Signed Up","context":{"ip":"1.2.3.4"}}"#, Kind::Track).unwrap();
     assert_eq!((batch.call, batch.key.as_str()), (Some(Kind::Track), "w"));
     let event = event(batch.events[0]).unwrap();
@@ -28,7 +28,7 @@ fn a_single_call_is_a_batch_of_itself() {
 }
 
 #[test]
-fn only_the_outer_shape_makes_a_body_unreadable() {
+fn only_the_outer_structure_makes_a_body_unreadable() {
     for bad in [&b""[..], b"{", b"[]", b"{}", b"\xff", br#"{"events":{}}"#, br#"{"events":[{]}"#, b"null"] {
         assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
     }
@@ -41,7 +41,7 @@ fn only_the_outer_shape_makes_a_body_unreadable() {
 }
 
 #[test]
-fn an_object_that_cannot_be_read_costs_only_itself() {
+fn an_unreadable_object_does_not_affect_the_others() {
     let check = |context: &str| {
         let body =
             format!(r#"{{"key":"k","visitor":"v","session":{{"start":1}},"context":{context},"events":[{{}}]}}"#);
@@ -60,14 +60,14 @@ fn an_object_that_cannot_be_read_costs_only_itself() {
 }
 
 proptest::proptest! {
-    /// What is read in one walk is what is read in many.
+    /// A single pass and object-by-object parsing give the same result.
     #[test]
-    fn both_ways_to_read_a_body_tell_the_same(
+    fn both_parse_modes_agree(
         context in "\\{(\"(locale|page|os|x)\":(\"a\\\\u00e9\"|1|1e400|null|\\[1,\\{\\}\\]|\\{\"(url|name)\":\"u\"\\})(,\"timezone\":\"t\")?)?\\}",
         consent in "(\\{\"analytics\":(true|false|null|3)\\}|4|\\[\\])",
     ) {
         let body = format!(r#"{{"context":{context},"consent":{consent},"events":[]}}"#);
-        let forgiving = batch(serde_json::from_str::<Body<'_, Forgiving>>(&body).unwrap()).unwrap();
-        proptest::prop_assert_eq!(format!("{:?}", parse(body.as_bytes()).unwrap()), format!("{forgiving:?}"));
+        let lenient = batch(serde_json::from_str::<Body<'_, Lenient>>(&body).unwrap()).unwrap();
+        proptest::prop_assert_eq!(format!("{:?}", parse(body.as_bytes()).unwrap()), format!("{lenient:?}"));
     }
 }

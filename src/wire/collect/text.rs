@@ -1,4 +1,4 @@
-//! Scalars as clients really send them: an id as a number, a time as milliseconds or as text, an emoji cut in half.
+//! Scalars as real clients send them: ids as numbers, times as milliseconds or strings, emojis cut in half.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -10,15 +10,15 @@ use serde_json::value::RawValue;
 
 use crate::model::Timestamp;
 
-/// A text that borrows from the body unless it holds escapes. A number or a boolean is its own
-/// text; null, arrays and objects are empty. Half a surrogate pair becomes the replacement character.
+/// A string that borrows from the body unless it has escapes. Numbers and booleans are kept as their JSON text; null,
+/// arrays and objects are empty. A lone surrogate becomes the replacement character.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
 impl<'a> Text<'a> {
-    /// The text of one JSON value.
+    /// Reads one JSON value as text.
     #[must_use]
-    pub fn of_json(raw: &'a RawValue) -> Self {
+    pub fn from_json(raw: &'a RawValue) -> Self {
         let json = raw.get();
         Self(match json.as_bytes().first() {
             Some(b'"') => {
@@ -34,19 +34,19 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether nothing was sent.
+    /// Returns whether the text is empty or was not sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The text itself, or `other` when nothing was sent.
+    /// Returns this text, or `other` if it is empty.
     #[must_use]
     pub fn or<'t>(&'t self, other: &'t Self) -> &'t Self {
         if self.is_empty() { other } else { self }
@@ -61,11 +61,11 @@ impl<'a> From<&'a str> for Text<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'de RawValue>::deserialize(deserializer).map(Self::of_json)
+        <&'de RawValue>::deserialize(deserializer).map(Self::from_json)
     }
 }
 
-/// A JSON string without its escapes; read as bytes because only so are lone surrogates let through.
+/// A JSON string with its escapes resolved; parsed as bytes because only then does serde accept lone surrogates.
 struct Unescaped(String);
 
 impl<'de> Deserialize<'de> for Unescaped {
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Unescaped {
                 let mut text = String::with_capacity(bytes.len());
                 for chunk in bytes.utf8_chunks() {
                     text.push_str(chunk.valid());
-                    // Only lone surrogates are invalid here: three bytes, of which the first is this.
+                    // Only lone surrogates are invalid here: three bytes that start with 0xed.
                     if chunk.invalid().first() == Some(&0xed) {
                         text.push(char::REPLACEMENT_CHARACTER);
                     }
@@ -95,22 +95,22 @@ impl<'de> Deserialize<'de> for Unescaped {
     }
 }
 
-/// A moment as a client gave it.
+/// A time as sent by a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Moment {
-    /// None was sent.
+pub enum ClientTime {
+    /// Not sent.
     #[default]
     Absent,
-    /// RFC 3339 text or milliseconds since 1970.
+    /// A time that could be parsed.
     At(Timestamp),
-    /// Something was sent that is no moment.
+    /// Sent, but not a time.
     Unreadable,
 }
 
-impl Moment {
-    /// Reads what clients write: RFC 3339, ISO 8601 in its other forms (a date alone, no colons, a space before the
-    /// offset), RFC 2822, and time since 1970 in seconds, milliseconds, microseconds or nanoseconds, told apart by its
-    /// size. What names no offset is taken as UTC.
+impl ClientTime {
+    /// Parses RFC 3339, other forms of ISO 8601 (only a date, no colons, a space before the offset), RFC 2822, and Unix
+    /// time in seconds, milliseconds, microseconds or nanoseconds, distinguished by magnitude. Without an offset, UTC is
+    /// assumed.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
@@ -118,13 +118,13 @@ impl Moment {
             return Self::Absent;
         }
         Timestamp::parse_rfc3339(text)
-            .or_else(|| since_1970(text))
+            .or_else(|| unix_time(text))
             .or_else(|| civil(text))
             .or_else(|| with_offset(text))
             .map_or(Self::Unreadable, Self::At)
     }
 
-    /// The moment, if one was sent and understood.
+    /// Returns the time, if one was sent and could be parsed.
     #[must_use]
     pub const fn known(self) -> Option<Timestamp> {
         match self {
@@ -134,12 +134,12 @@ impl Moment {
     }
 }
 
-/// A number of units since 1970. Below 10^11 milliseconds lies the time before 1973, of which no client speaks, so
-/// that the size tells the unit.
-fn since_1970(text: &str) -> Option<Timestamp> {
+/// Parses Unix time; the magnitude determines the unit. Values below 10^11 are seconds: as milliseconds they would lie
+/// before 1973.
+fn unix_time(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let number: i64 = whole.parse().ok()?;
-    // `20261130` is a day, written without dashes.
+    // `20261130` is a date without dashes.
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) || (whole.len() == 8 && whole.starts_with("20")) {
         return None;
     }
@@ -154,13 +154,13 @@ fn since_1970(text: &str) -> Option<Timestamp> {
     }))
 }
 
-/// A date, or a date and time, of which the offset is not told.
+/// Parses a date, or a date and time, without an offset; UTC is assumed.
 fn civil(text: &str) -> Option<Timestamp> {
     let at: jiff::civil::DateTime = text.parse().ok()?;
     Some(Timestamp(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
 }
 
-/// `2026-11-30 08:00:00 +0200`, and the form of mails.
+/// Parses `2026-11-30 08:00:00 +0200`, and RFC 2822.
 fn with_offset(text: &str) -> Option<Timestamp> {
     let ms = |at: jiff::Timestamp| Timestamp(at.as_millisecond());
     if let Ok(zoned) = jiff::fmt::rfc2822::parse(text) {
@@ -174,16 +174,16 @@ fn with_offset(text: &str) -> Option<Timestamp> {
     joined.parse().ok().map(ms)
 }
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for ClientTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'de RawValue>::deserialize(deserializer)?;
         let structured = raw.get().starts_with(['{', '[', 't', 'f']);
-        Ok(if structured { Self::Unreadable } else { Self::parse(Text::of_json(raw).as_str()) })
+        Ok(if structured { Self::Unreadable } else { Self::parse(Text::from_json(raw).as_str()) })
     }
 }
 
-/// Reads a value, or its default when it has another shape than expected: a wrong `context.screen`
-/// is no reason to lose an order.
+/// Parses a value, or returns its default if it has an unexpected type: an invalid `context.screen` must not lose an
+/// order.
 pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -191,48 +191,48 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
-/// How the objects inside of a body are read.
-pub(super) trait Reading {
-    /// Reads one, or its default.
+/// How nested objects of a body are parsed.
+pub(super) trait ParseMode {
+    /// Parses a value, or returns its default.
     fn read<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error>;
 }
 
-/// In one walk with what is around them. Fails where [`Forgiving`] may not.
-pub(super) enum InPlace {}
+/// Together with the surrounding object, in a single pass. Can fail where [`Lenient`] does not.
+pub(super) enum SinglePass {}
 
-/// In a walk of their own, so that one that cannot be read costs nothing but itself.
-pub(super) enum Forgiving {}
+/// In a separate pass for each object, so that an unreadable one does not affect the others.
+pub(super) enum Lenient {}
 
-impl Reading for InPlace {
+impl ParseMode for SinglePass {
     fn read<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
         nested(deserializer)
     }
 }
 
-impl Reading for Forgiving {
+impl ParseMode for Lenient {
     fn read<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
         lenient(deserializer)
     }
 }
 
-/// A `T` that is read the way `R`.
-pub(super) struct Via<R, T>(pub T, PhantomData<R>);
+/// A `T` that is parsed in mode `R`.
+pub(super) struct ParseWith<R, T>(pub T, PhantomData<R>);
 
-impl<R, T: Default> Default for Via<R, T> {
+impl<R, T: Default> Default for ParseWith<R, T> {
     fn default() -> Self {
         Self(T::default(), PhantomData)
     }
 }
 
-impl<'de, R: Reading, T: Deserialize<'de> + Default> Deserialize<'de> for Via<R, T> {
+impl<'de, R: ParseMode, T: Deserialize<'de> + Default> Deserialize<'de> for ParseWith<R, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         R::read(deserializer).map(|value| Self(value, PhantomData))
     }
 }
 
-/// Reads an object in place, without a second walk; a value of another shape is its default, likewise. What
-/// cannot be read even so, such as a name with half a character in it, costs the object around it: use it
-/// inside of what is read leniently.
+/// Parses an object in the same pass as the surrounding object; a value of another type becomes the default. Errors
+/// that remain, such as a lone surrogate in a key, make the surrounding object fail: use it only inside objects that
+/// are parsed leniently.
 pub(super) fn nested<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     struct Shape<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for Shape<T> {
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_taken_from_any_scalar() {
+    fn any_scalar_is_read_as_text() {
         let check = |json: &str, expected: &str| {
             let text: Text<'_> = serde_json::from_str(json).unwrap();
             assert_eq!(text.as_str(), expected, "{json}");
@@ -298,9 +298,9 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_read_in_every_form_that_clients_write() {
+    fn times_are_parsed_in_every_format_that_clients_send() {
         let check = |text: &str, expected: &str| {
-            let at = jiff::Timestamp::from_millisecond(Moment::parse(text).known().expect(text).0).unwrap();
+            let at = jiff::Timestamp::from_millisecond(ClientTime::parse(text).known().expect(text).0).unwrap();
             assert_eq!(at.to_string(), expected, "{text}");
         };
         check("1788854400", "2026-09-08T08:00:00Z");
@@ -321,22 +321,22 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_text_or_milliseconds() {
-        let check = |json: &str, expected: Moment| {
-            assert_eq!(serde_json::from_str::<Moment>(json).unwrap(), expected, "{json}");
+    fn times_are_strings_or_milliseconds() {
+        let check = |json: &str, expected: ClientTime| {
+            assert_eq!(serde_json::from_str::<ClientTime>(json).unwrap(), expected, "{json}");
         };
-        let at = Moment::At(Timestamp(1_763_798_400_250));
+        let at = ClientTime::At(Timestamp(1_763_798_400_250));
         check("1763798400250", at);
         check("1763798400250.75", at);
         check(r#""1763798400250""#, at);
         check(r#""2025-11-22T08:00:00.250Z""#, at);
         check(r#""2025-11-22T11:30:00.250+03:30""#, at);
         check(r#""2025-11-22T08:00:00.250""#, at);
-        check("null", Moment::Absent);
-        check(r#""""#, Moment::Absent);
-        check(r#""yesterday""#, Moment::Unreadable);
-        check("{}", Moment::Unreadable);
-        check(r#""11/22/2025""#, Moment::Unreadable);
-        check("1e3", Moment::Unreadable);
+        check("null", ClientTime::Absent);
+        check(r#""""#, ClientTime::Absent);
+        check(r#""yesterday""#, ClientTime::Unreadable);
+        check("{}", ClientTime::Unreadable);
+        check(r#""11/22/2025""#, ClientTime::Unreadable);
+        check("1e3", ClientTime::Unreadable);
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a site's data.
+//! Data-quality report: schema violations and unconverted currencies.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -6,60 +6,60 @@ use utoipa::ToSchema;
 
 use super::Moment;
 
-/// Which rules do events break, and which money is not converted?
+/// Request of the data-quality report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataQualityQuestion {
-    /// From this moment on.
+    /// Start of the period, inclusive.
     pub from: Moment,
-    /// Before this moment.
+    /// End of the period, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// Rows wanted of each list, 1 to 1,000; absent: 50.
+    /// Maximum number of rows per list, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
 }
 
-/// What is wrong.
+/// Response of the data-quality report.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DataQuality {
     /// The site's currency.
     pub currency: String,
-    /// Rules that events break, the most frequent first.
+    /// Violated rules, most frequent first.
     pub violations: Vec<Violation>,
-    /// Currencies of orders and refunds that no rate converts.
+    /// Currencies of orders and refunds without an exchange rate.
     pub unconverted: Vec<Unconverted>,
 }
 
-/// One rule that events of one name break.
+/// One rule violated by events of one name.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Violation {
     /// The event's name; page and screen views are `page`.
     pub event: String,
     /// The property and the rule, such as `price: not a number`.
     pub violation: String,
-    /// Events that break it.
+    /// Events that violate the rule.
     pub events: u64,
-    /// The last of them.
+    /// Last such event.
     pub last: Moment,
-    /// Properties of a late one.
+    /// Properties of a recent example.
     #[schema(value_type = Object)]
     pub example: Box<RawValue>,
 }
 
-/// Money in one currency that is in no revenue.
+/// Amounts in one currency that are missing from the revenue.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Unconverted {
-    /// ISO 4217 code; `XXX` when none was told.
+    /// ISO 4217 code; `XXX` if none was given.
     pub currency: String,
     /// Orders.
     pub orders: u64,
-    /// Orders minus refunds in its minor unit.
+    /// Orders minus refunds in minor units of this currency.
     pub amount_minor: i64,
-    /// The first of them.
+    /// First such event.
     pub first: Moment,
-    /// The last of them.
+    /// Last such event.
     pub last: Moment,
 }

@@ -1,4 +1,4 @@
-//! The funnel's question and answer.
+//! Funnel report.
 
 use std::collections::BTreeMap;
 
@@ -9,46 +9,46 @@ use utoipa::ToSchema;
 use super::Moment;
 use crate::model::Op;
 
-/// How the steps must follow each other.
+/// Required order of the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FunnelOrder {
-    /// One after the other, anything between.
+    /// In order, with any events in between.
     #[default]
     Sequential,
-    /// One after the other, no other event between, save those to `ignore`.
+    /// In order, with no other events in between except those in `ignore`.
     Strict,
-    /// In any order; `reached` of the n-th step counts visitors who did any n of them.
+    /// In any order; `reached` of the n-th step counts visitors who completed any n steps.
     Any,
 }
 
-/// How many visitors came how far along a way?
+/// Request of the `funnel` report.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunnelQuestion {
-    /// Ways begin at or after this.
+    /// Start of the period of the first step, inclusive.
     pub from: Moment,
-    /// Ways begin before this; later steps may lie after it.
+    /// End of the period of the first step, exclusive; later steps may follow after it.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     /// The steps, at most 20.
     pub steps: Vec<FunnelStep>,
-    /// How they follow each other.
+    /// Required order of the steps.
     #[serde(default)]
     pub order: FunnelOrder,
-    /// Every step lies at most this long after the first, milliseconds; absent: 7 days.
+    /// Conversion window: maximum time from the first step to any other, in milliseconds; absent: 7 days.
     #[serde(default = "seven_days")]
     pub window_ms: i64,
-    /// Names of events that may lie between two steps of a `strict` way; those of its own steps never
-    /// may. For what the tracker notices by itself while the visitor only reads, such as `Page Engaged`.
+    /// Names of events allowed between the steps of a `strict` funnel, except its own step events. Meant for events
+    /// captured automatically, such as `Page Engaged`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
-    /// Events that end a way where they happen.
+    /// Exclusion events: they end a visitor's progress when they occur.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<FunnelStep>,
-    /// Column or property whose value at the first step tells visitors apart.
+    /// Column or property to break down by; its value at the first step counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakdown: Option<String>,
 }
@@ -57,13 +57,13 @@ const fn seven_days() -> i64 {
     7 * 86_400_000
 }
 
-/// An event and what must be true of it.
+/// An event with conditions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunnelStep {
-    /// Its exact name; `page` is any page or screen view.
+    /// Exact event name; `page` is any page or screen view.
     pub event: String,
-    /// All of these hold, at most 20.
+    /// Conditions that must all be true, at most 20.
     #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }
@@ -73,79 +73,79 @@ impl FunnelStep {
     pub const PAGE: &'static str = "page";
 }
 
-/// Something that must be true of an event.
+/// A condition on an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// A property, or with `$` a column such as `$path`.
+    /// Property name, or a column with `$`, such as `$path`.
     pub property: String,
-    /// How it is compared.
+    /// Comparison operator.
     #[schema(value_type = String)]
     pub op: Op,
-    /// With what: text, number, true or false; a list for `in`; not needed for `exists`.
+    /// Value to compare with: string, number or boolean; a list for `in`; not needed for `exists`.
     #[serde(default)]
     pub value: Value,
 }
 
-/// How many visitors came how far.
+/// Response of the `funnel` report.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Funnel {
-    /// One a step.
+    /// One entry per step.
     pub steps: Vec<FunnelStepAnswer>,
-    /// The same for the ten most frequent values at the entry, and `other`.
+    /// Steps for the ten most frequent values at the first step, and `other`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breakdown: Option<BTreeMap<String, FunnelGroup>>,
-    /// How long the answer took, milliseconds.
+    /// Query time in milliseconds.
     pub took_ms: u64,
 }
 
-/// How far the visitors with one value came.
+/// Funnel steps of the visitors with one breakdown value.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FunnelGroup {
-    /// One a step.
+    /// One entry per step.
     pub steps: Vec<FunnelStepAnswer>,
 }
 
-/// One step of the answer.
+/// Result of one step.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FunnelStepAnswer {
-    /// Visitors who came at least here.
+    /// Visitors who reached this step.
     pub reached: u64,
-    /// Their share of those who entered, 0 to 1.
+    /// Conversion rate from the first step, 0 to 1.
     pub rate_of_first: f64,
-    /// Their share of those who came to the step before, 0 to 1.
+    /// Conversion rate from the previous step, 0 to 1.
     pub rate_of_previous: f64,
-    /// Median time since the step before; null for the first step and where nobody came.
+    /// Median time from the previous step in milliseconds; null for the first step and for steps nobody reached.
     pub median_ms: Option<i64>,
-    /// The time since the step before that nine of ten did not exceed.
+    /// 90th percentile of the time from the previous step in milliseconds.
     pub p90_ms: Option<i64>,
-    /// Handle of the list of those who went no further; absent in a breakdown.
+    /// Handle of the list of visitors who dropped off after this step; absent in a breakdown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped_list: Option<String>,
 }
 
-/// Those who came to a step and no further.
+/// Visitors who dropped off after a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Dropped {
-    /// The step, from 1.
+pub struct FunnelDropOffs {
+    /// The last step reached, from 1.
     pub step: usize,
-    /// Those who entered last, first.
+    /// Visitors, most recent entry into the funnel first.
     pub visitors: Vec<DroppedVisitor>,
-    /// How many there are.
+    /// Total number of visitors.
     pub total: u64,
 }
 
-/// One who went no further.
+/// A visitor who dropped off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DroppedVisitor {
-    /// The id.
+    /// Visitor id.
     pub visitor: String,
-    /// Last event.
+    /// Time of the last event.
     pub last_at: Moment,
-    /// The site's id of the person.
+    /// The site's user id.
     pub user_id: Option<String>,
-    /// Latest country known.
+    /// Last known country.
     pub country: String,
-    /// Latest class of device known.
+    /// Last known device type.
     pub device: String,
 }

@@ -1,4 +1,4 @@
-//! Every report's question and answer in one place, for the description of the API.
+//! All report requests and responses, for the OpenAPI description.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::wire::admin::Quality;
 
-/// The question of the report that the path names; that of `realtime` and `quality` is empty.
+/// Request of the report named in the path; empty for `realtime` and `quality`.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum ReportQuestion {
@@ -34,7 +34,7 @@ pub enum ReportQuestion {
     Realtime(RealtimeQuestion),
 }
 
-/// The answer of the report that the path names.
+/// Response of the report named in the path.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReportAnswer {

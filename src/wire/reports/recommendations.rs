@@ -1,4 +1,4 @@
-//! What recommendations brought, and what another choice would bring.
+//! Recommendation report, and its off-policy evaluation (what-if).
 
 use std::collections::BTreeMap;
 
@@ -7,51 +7,51 @@ use utoipa::ToSchema;
 
 use super::Moment;
 
-/// What came of recommended slots?
+/// Request of the `recommendations` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecommendationsQuestion {
-    /// Seen from this moment on.
+    /// Start of the period of impressions, inclusive.
     pub from: Moment,
-    /// Seen before this moment.
+    /// End of the period of impressions, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
     /// Only this slot.
     #[serde(default)]
     pub slot: Option<String>,
-    /// Days within which a purchase is credited to what was seen before, 1 to 90; absent: 7.
+    /// Attribution window: days within which a purchase is credited to an impression, 1 to 90; absent: 7.
     #[serde(default)]
     pub window_days: Option<u32>,
 }
 
-/// A value with its interval at 95%; visitors, not views, are what was drawn.
+/// An estimate with its 95% confidence interval; the sampling unit is the visitor, not the impression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Estimated {
-    /// The value.
+    /// The estimate.
     pub value: f64,
-    /// Lower end.
+    /// Lower bound.
     pub low: f64,
-    /// Upper end.
+    /// Upper bound.
     pub high: f64,
 }
 
-/// What came of them.
+/// Response of the `recommendations` report.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Recommendations {
     /// The site's currency.
     pub currency: String,
-    /// Days within which purchases were credited.
+    /// Attribution window in days.
     pub window_days: u32,
-    /// By slot and model; `null` stands for all of them.
+    /// Results by slot and model; null stands for all of them.
     pub rows: Vec<RecommendationRow>,
-    /// By place.
+    /// Results by position.
     pub positions: Vec<PositionRow>,
-    /// How much was left to chance for items that are hardly known.
-    pub exploring: Exploring,
-    /// Views of slots with items that came without the service's word on how they were drawn: sent by a page
-    /// that does not give `exposure` back, or made up. They are not counted above.
+    /// Exploration of items with little data.
+    pub exploring: Exploration,
+    /// Impressions without a valid `exposure` token: sent by a page that does not return the token, or forged. They are
+    /// not counted in the other figures.
     pub unproved: u64,
 }
 
@@ -62,124 +62,125 @@ pub struct RecommendationRow {
     pub slot: Option<String>,
     /// The model that ranked it.
     pub model: Option<String>,
-    /// Different visitors who saw it.
+    /// Unique visitors who saw it.
     pub visitors: u64,
-    /// Times it was seen.
+    /// Impressions.
     pub impressions: u64,
-    /// Of these, times something in it was clicked.
+    /// Impressions with at least one click.
     pub clicked: u64,
-    /// Items clicked in it.
+    /// Items clicked.
     pub clicks: u64,
-    /// Clicked views of all views.
+    /// Click-through rate: impressions with a click of all impressions.
     pub click_through: Option<Estimated>,
-    /// Bought lines of orders credited to it: the visitor had seen the item in it.
+    /// Order lines attributed by impression: the visitor had seen the item in it.
     pub purchases: u64,
-    /// Views to which a purchase was credited, of all views.
+    /// Conversion rate: impressions with an attributed purchase of all impressions.
     pub conversion: Option<Estimated>,
-    /// What these lines brought, minor units.
+    /// Revenue of these order lines, in minor units.
     pub revenue_minor: i64,
-    /// The same for a thousand views, minor units.
+    /// Revenue per thousand impressions, in minor units.
     pub revenue_per_thousand: Option<Estimated>,
-    /// Bought lines of items that the visitor had clicked in it.
+    /// Order lines attributed by click: the visitor had clicked the item in it.
     pub purchases_after_click: u64,
-    /// What these brought, minor units.
+    /// Revenue of order lines attributed by click, in minor units.
     pub revenue_after_click_minor: i64,
 }
 
-/// One place of the slots.
+/// One position within slots.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PositionRow {
-    /// Counted from 1.
+    /// Position, from 1.
     pub position: u64,
-    /// Items seen there.
+    /// Item impressions at this position.
     pub views: u64,
-    /// Of these, clicked.
+    /// How many of them were clicked.
     pub clicked: u64,
-    /// Clicked of seen.
+    /// Click-through rate.
     pub click_through: Option<Estimated>,
-    /// Items seen there out of turn.
+    /// Impressions of randomly placed (exploration) items.
     pub tried: u64,
-    /// Of these, clicked.
+    /// How many of them were clicked.
     pub tried_clicked: u64,
-    /// Clicked of seen out of turn: items at every place alike, so that only the place makes the difference.
+    /// Click-through rate of exploration items. They are drawn alike for every position, so the rates show the effect of
+    /// the position alone.
     pub tried_click_through: Option<Estimated>,
 }
 
-/// How much was left to chance for items that are hardly known.
+/// Exploration of items with little data.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Exploring {
-    /// Share of slots that is set.
+pub struct Exploration {
+    /// Configured share of slots.
     pub set: f64,
-    /// Share that the draws of these views promised: less where there was nothing to try.
+    /// Expected share by the selection probabilities of these impressions: lower if there was no candidate to explore.
     pub promised: f64,
-    /// Share of views with such an item.
+    /// Observed share of impressions with an exploration item.
     pub reached: Option<Estimated>,
-    /// Such items of all items seen.
+    /// Share of exploration items in all item impressions.
     pub share_of_items: f64,
 }
 
-/// What would the click-through have been, had other models ranked the slots, or other shares been set?
+/// Request of the `what-if` report: the click-through rate under other models or exploration rates.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhatIfQuestion {
-    /// Seen from this moment on.
+    /// Start of the period of impressions, inclusive.
     pub from: Moment,
-    /// Seen before this moment.
+    /// End of the period of impressions, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
     /// Only this slot.
     #[serde(default)]
     pub slot: Option<String>,
-    /// Shares of the models by word, in proportion; absent: as it was.
+    /// Relative weights by model name; absent: as logged.
     #[serde(default)]
     pub models: BTreeMap<String, f64>,
-    /// Share of slots in which a place goes to an item that is hardly known, 0 to 0.5; absent: as it was.
+    /// Share of slots in which one position is given to an item with little data, 0 to 0.5; absent: as logged.
     #[serde(default)]
     pub explore_items: Option<f64>,
 }
 
-/// What the log tells of it.
+/// Response of the `what-if` report.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WhatIf {
-    /// Views in the log.
+    /// Impressions in the log.
     pub views: u64,
-    /// How many views of the choice itself they are worth.
+    /// Effective sample size.
     pub effective: u64,
-    /// The mean weight; 1 where everything that the choice would show is in the log as often as it should be.
+    /// Mean importance weight; 1 if the log covers everything the policy would show, in the expected proportion.
     pub mean_weight: f64,
-    /// Whether only a part of the visitors was looked at.
+    /// Whether only a sample of the visitors was evaluated.
     pub sampled: bool,
-    /// Click-through in the log.
+    /// Click-through rate in the log.
     pub now: Option<Estimated>,
-    /// The estimates; `null` when it cannot be told.
+    /// The estimates; null if no estimate is possible.
     pub estimates: Option<WhatIfEstimates>,
-    /// Why it cannot be told: `nothing`, `never_shown`, `too_little_overlap`, `too_few_clicks`, `unsupported`.
+    /// Why no estimate is possible: `nothing`, `never_shown`, `too_little_overlap`, `too_few_clicks`, `unsupported`.
     pub refusal: Option<&'static str>,
-    /// The same in a sentence.
+    /// The same as a sentence.
     pub because: Option<String>,
-    /// Models that were shown, and how often.
+    /// Impressions by model.
     pub models: BTreeMap<String, u64>,
 }
 
-/// Three estimates of one click-through.
+/// Three estimates of the same click-through rate.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WhatIfEstimates {
-    /// Inverse propensity (Horvitz, Thompson 1952).
-    pub ips: WithLead,
+    /// Inverse propensity scoring (Horvitz, Thompson 1952).
+    pub ips: EstimateWithLead,
     /// Self-normalized (Swaminathan, Joachims 2015).
-    pub snips: WithLead,
-    /// Doubly robust (Dudík, Langford, Li 2011); the one to read first.
-    pub doubly_robust: WithLead,
+    pub snips: EstimateWithLead,
+    /// Doubly robust (Dudík, Langford, Li 2011); the preferred estimate.
+    pub doubly_robust: EstimateWithLead,
 }
 
-/// An estimate, and by how much it is over the click-through in the log.
+/// An estimate and its difference to the click-through rate in the log.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct WithLead {
+pub struct EstimateWithLead {
     /// The estimate.
     #[serde(flatten)]
     pub estimate: Estimated,
-    /// The difference; both were read from the same visitors.
+    /// The difference; both are computed from the same visitors.
     pub lead: Estimated,
 }

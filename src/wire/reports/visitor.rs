@@ -1,4 +1,4 @@
-//! Questions about visitors: who came, who is here now, one of them.
+//! Visitor reports: dimensions, realtime, event schema, one visitor's history.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 use super::Moment;
 
-/// What visitors are told apart by.
+/// Dimension of the `visitors` report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VisitorsBy {
     /// Country code.
     Country,
-    /// Class of device.
+    /// Device type.
     Device,
     /// Browser.
     Browser,
@@ -22,30 +22,30 @@ pub enum VisitorsBy {
     Language,
 }
 
-/// Who came in a period?
+/// Request of the `visitors` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisitorsQuestion {
-    /// From this moment on.
+    /// Start of the period, inclusive.
     pub from: Moment,
-    /// Before this moment.
+    /// End of the period, exclusive.
     pub to: Moment,
-    /// IANA name; absent: the site's.
+    /// IANA time zone; absent: the site's.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// What visitors are told apart by.
+    /// Dimension of the `visitors` report.
     pub by: VisitorsBy,
-    /// Rows wanted, 1 to 1,000; absent: 50.
+    /// Maximum number of rows, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
 }
 
-/// Visitors with one value.
+/// Visitors with one value of the dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VisitorRow {
-    /// The value; empty when unknown.
+    /// The value; empty if unknown.
     pub value: String,
-    /// Different visitors.
+    /// Unique visitors.
     pub visitors: u64,
     /// Sessions.
     pub sessions: u64,
@@ -53,30 +53,30 @@ pub struct VisitorRow {
     pub pageviews: u64,
 }
 
-/// Who came, the most first.
+/// Response of the `visitors` report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Visitors {
-    /// One a value.
+    /// One row per value, most visitors first.
     pub rows: Vec<VisitorRow>,
 }
 
-/// What goes on right now? There is nothing to choose.
+/// Request of the `realtime` report; it has no parameters.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RealtimeQuestion {}
 
-/// What goes on right now.
+/// Response of the `realtime` report.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Realtime {
-    /// Visitors of the last five minutes.
+    /// Active visitors in the last five minutes.
     pub visitors: u64,
-    /// The last thirty minutes, the current one last.
+    /// The last thirty minutes, current minute last.
     pub minutes: Vec<Minute>,
-    /// Where those visitors are.
+    /// Pages of the active visitors.
     pub pages: Vec<PageNow>,
-    /// Where they came from.
+    /// Traffic sources of the active visitors.
     pub sources: Vec<SourceNow>,
-    /// Their countries.
+    /// Countries of the active visitors.
     pub countries: Vec<CountryNow>,
     /// The last fifty events, newest first.
     pub recent: Vec<RecentEvent>,
@@ -85,99 +85,99 @@ pub struct Realtime {
 /// One minute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Minute {
-    /// Its beginning.
+    /// Start of the minute.
     pub at: Moment,
-    /// Different visitors.
+    /// Unique visitors.
     pub visitors: u64,
     /// Page and screen views.
     pub pageviews: u64,
 }
 
-/// A page that visitors are on.
+/// Active visitors on one page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PageNow {
-    /// Its path.
+    /// Path.
     pub path: String,
-    /// Its title.
+    /// Title.
     pub title: String,
-    /// How many.
+    /// Active visitors.
     pub visitors: u64,
 }
 
-/// A source that visitors came from.
+/// Active visitors from one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceNow {
-    /// Its channel.
+    /// Channel.
     pub channel: String,
-    /// Its name; empty when there is none.
+    /// Source name; empty if none.
     pub source: String,
-    /// How many.
+    /// Active visitors.
     pub visitors: u64,
 }
 
-/// A country that visitors are in.
+/// Active visitors in one country.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CountryNow {
-    /// Its code; empty when unknown.
+    /// Country code; empty if unknown.
     pub country: String,
-    /// How many.
+    /// Active visitors.
     pub visitors: u64,
 }
 
-/// An event that just happened.
+/// A recent event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RecentEvent {
-    /// When.
+    /// Time of the event.
     pub at: Moment,
-    /// Whose; empty for nobody's.
+    /// Visitor id; empty for anonymous events.
     pub visitor: String,
-    /// Its name, `page` for a page view.
+    /// Event name, `page` for a page view.
     pub event: String,
-    /// On which page.
+    /// Path of the page.
     pub path: String,
-    /// In which country.
+    /// Country code.
     pub country: String,
-    /// On which class of device.
+    /// Device type.
     pub device: String,
-    /// About which item.
+    /// Item id.
     pub item: Option<String>,
 }
 
-/// The events a site sends.
+/// The event names and properties a site sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Schema {
-    /// The most frequent first.
+    /// Event names, most frequent first.
     pub events: Vec<EventSchema>,
 }
 
-/// One kind of event.
+/// One event name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EventSchema {
-    /// Its name, `page` for page and screen views.
+    /// Event name, `page` for page and screen views.
     pub name: String,
-    /// How many.
+    /// Number of events.
     pub count: u64,
-    /// Names of its properties.
+    /// Property names.
     pub properties: Vec<String>,
 }
 
-/// What the warehouse knows of one visitor.
+/// Stored history of one visitor.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct VisitorHistory {
-    /// The id.
+    /// Visitor id.
     pub visitor: String,
-    /// All the visitors that are this person, by `identify` and `alias`, the one asked for first: the
-    /// figures and the timeline are theirs together.
+    /// All visitor ids of this person, merged by `identify` and `alias`, the requested one first; figures and timeline
+    /// cover all of them.
     pub visitors: Vec<String>,
-    /// First event.
+    /// Time of the first event.
     pub first_seen: Moment,
-    /// Last event.
+    /// Time of the last event.
     pub last_seen: Moment,
-    /// The site's id of the person.
+    /// The site's user id.
     pub user_id: Option<String>,
-    /// Latest country known.
+    /// Last known country.
     pub country: String,
-    /// Latest class of device known.
+    /// Last known device type.
     pub device: String,
     /// Events.
     pub events: u64,
@@ -185,7 +185,7 @@ pub struct VisitorHistory {
     pub pageviews: u64,
     /// Orders.
     pub orders: u64,
-    /// Orders minus refunds in the site's currency.
+    /// Revenue minus refunds in minor units of the site's currency.
     pub revenue_minor: i64,
     /// The latest events, newest first.
     pub timeline: Vec<TimelineEntry>,
@@ -194,15 +194,15 @@ pub struct VisitorHistory {
 /// One event of a visitor.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TimelineEntry {
-    /// When.
+    /// Time of the event.
     pub at: Moment,
-    /// Its name, `page` for a page view.
+    /// Event name, `page` for a page view.
     pub event: String,
-    /// On which page.
+    /// Path of the page.
     pub path: String,
-    /// About which item.
+    /// Item id.
     pub item: Option<String>,
-    /// As the sender gave them.
+    /// Properties as sent.
     #[schema(value_type = Object)]
     pub properties: Box<RawValue>,
 }
