@@ -1,9 +1,10 @@
 import type { Messages } from './en';
 import { catalogue } from './fa/catalogue';
+import { common } from './fa/common';
 import { editors } from './fa/editors';
-import { frame } from './fa/frame';
+import { hints } from './fa/hints';
 import { install } from './fa/install';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...frame, ...install, ...recommendations, ...reports, ...editors, ...catalogue };
+export const fa: Messages = { ...common, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };
