@@ -1,4 +1,4 @@
-//! The `DevTools` protocol over two pipes: messages are JSON texts, each ended by a zero byte.
+//! The `DevTools` protocol over two pipes: messages are JSON, terminated by a zero byte.
 
 use std::{path::Path, process::Stdio};
 
@@ -10,16 +10,16 @@ use tokio::{
 
 use super::BrowserError;
 
-/// The browser reads commands on its third descriptor and answers on its fourth; a shell puts ours there.
+/// The browser reads commands from file descriptor 3 and answers on 4; a shell redirects our pipes to them.
 const SHELL: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>/dev/null"#;
 
 pub(super) struct Pipe {
     to: ChildStdin,
     from: BufReader<ChildStdout>,
-    last: u64,
-    /// What came while an answer was awaited.
-    early: Vec<Value>,
-    // Ended with us, and its profile removed.
+    last_id: u64,
+    /// Events received while waiting for a response.
+    buffered_events: Vec<Value>,
+    // Killed on drop; then its profile is removed.
     _child: Child,
     _profile: Profile,
 }
@@ -40,18 +40,25 @@ impl Pipe {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
         let gone = || std::io::Error::other("no pipe to the browser");
         let (to, from) = (child.stdin.take().ok_or_else(gone)?, child.stdout.take().ok_or_else(gone)?);
-        Ok(Self { to, from: BufReader::new(from), last: 0, early: Vec::new(), _child: child, _profile: profile })
+        Ok(Self {
+            to,
+            from: BufReader::new(from),
+            last_id: 0,
+            buffered_events: Vec::new(),
+            _child: child,
+            _profile: profile,
+        })
     }
 
-    /// Sends a command and waits for its answer.
+    /// Sends a command and waits for its response.
     pub(super) async fn call(
         &mut self,
         method: &'static str,
         parameters: Value,
         session: Option<&str>,
     ) -> Result<Value, BrowserError> {
-        self.last += 1;
-        let mut message = json!({ "id": self.last, "method": method, "params": parameters });
+        self.last_id += 1;
+        let mut message = json!({ "id": self.last_id, "method": method, "params": parameters });
         if let Some(session) = session {
             message["sessionId"] = session.into();
         }
@@ -60,8 +67,8 @@ impl Pipe {
         self.to.write_all(&bytes).await.map_err(|_| BrowserError::Gone)?;
         loop {
             let mut message = self.read().await?;
-            if message["id"] != self.last {
-                self.early.push(message);
+            if message["id"] != self.last_id {
+                self.buffered_events.push(message);
                 continue;
             }
             return match message["error"]["message"].as_str() {
@@ -71,9 +78,9 @@ impl Pipe {
         }
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub(super) async fn event(&mut self) -> Result<Value, BrowserError> {
-        if self.early.is_empty() { self.read().await } else { Ok(self.early.remove(0)) }
+        if self.buffered_events.is_empty() { self.read().await } else { Ok(self.buffered_events.remove(0)) }
     }
 
     async fn read(&mut self) -> Result<Value, BrowserError> {
@@ -87,7 +94,7 @@ impl Pipe {
     }
 }
 
-/// A directory for one visit.
+/// A temporary browser profile directory.
 struct Profile(std::path::PathBuf);
 
 impl Profile {
@@ -100,7 +107,7 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // The browser may still be writing its last words; what it leaves is the system's to clear.
+        // The browser may still be writing; what remains is left to the system's clean-up of temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

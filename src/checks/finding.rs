@@ -1,108 +1,90 @@
-//! What a check can find, by stable words, and what to do about it. PURE.
+//! Findings of a check, with stable codes and advice. Pure.
 
-/// One thing that a check found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use strum::IntoStaticStr;
+
+/// One finding of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Finding {
-    /// The page as served holds the tag, as it should be.
+    /// The served page contains the tag, correctly installed.
     TagFound,
-    /// The page as served has no tag; one that a tag manager writes is seen in a browser only.
+    /// The served page has no tag; a tag added by a tag manager is visible only in a browser.
     TagMissing,
-    /// The tag is there more than once; the second does nothing.
+    /// The page has more than one tag; only the first one works.
     TagTwice,
     /// The tag has no `data-key`.
     KeyMissing,
     /// The tag's key is not the site's.
     WrongKey,
-    /// `integrity` on an address whose content changes with each release.
+    /// `integrity` on a URL whose content changes with each release.
     IntegrityUnpinned,
-    /// The page's Content-Security-Policy keeps the script out.
+    /// The page's Content-Security-Policy blocks the script.
     PolicyStopsScript,
-    /// The page's Content-Security-Policy keeps the events in.
+    /// The page's Content-Security-Policy blocks sending events.
     PolicyStopsEvents,
-    /// The page answers with an error.
+    /// The page returns an HTTP error.
     PageMissing,
-    /// The page cannot be read from here.
+    /// The service cannot fetch the page.
     PageUnreachable,
-    /// Events of the page arrive.
+    /// Events of the page are received.
     EventsArrive,
     /// The page's origin is not one of the site's.
     WrongOrigin,
-    /// The browser, or something in it, stops the requests.
+    /// Requests are blocked in the browser or on the network.
     Blocked,
     /// The browser's clock is more than five minutes off.
     WrongClock,
-    /// The browser looks like a robot, whose events are not counted.
+    /// The browser looks like a bot, whose events are not counted.
     Robot,
-    /// Without consent events are tied to nobody.
+    /// There is no consent, so events are anonymous.
     NoConsent,
-    /// The browser's privacy signal counts as a refusal.
+    /// The browser's privacy signal counts as denied consent.
     PrivacySignal,
-    /// This browser opted out.
+    /// This browser has opted out.
     OptedOut,
-    /// The tracker runs and sends nothing.
+    /// The tracker runs but sends nothing.
     NothingSent,
-    /// Events were left out or refused; the answers say why.
+    /// Events were dropped or rejected; the responses contain the reasons.
     NotCounted,
 }
 
 impl Finding {
-    /// The stable word.
+    /// Returns the stable code.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TagFound => "tag_found",
-            Self::TagMissing => "tag_missing",
-            Self::TagTwice => "tag_twice",
-            Self::KeyMissing => "key_missing",
-            Self::WrongKey => "wrong_key",
-            Self::IntegrityUnpinned => "integrity_unpinned",
-            Self::PolicyStopsScript => "policy_stops_script",
-            Self::PolicyStopsEvents => "policy_stops_events",
-            Self::PageMissing => "page_missing",
-            Self::PageUnreachable => "page_unreachable",
-            Self::EventsArrive => "events_arrive",
-            Self::WrongOrigin => "wrong_origin",
-            Self::Blocked => "blocked",
-            Self::WrongClock => "wrong_clock",
-            Self::Robot => "robot",
-            Self::NoConsent => "no_consent",
-            Self::PrivacySignal => "privacy_signal",
-            Self::OptedOut => "opted_out",
-            Self::NothingSent => "nothing_sent",
-            Self::NotCounted => "not_counted",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    /// What to do about it, in a line.
+    /// Returns one line of advice.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
             Self::TagFound => "The tag is in place.",
-            Self::TagMissing => "Put the script tag into the page's head.",
-            Self::TagTwice => "The tag is there more than once; remove one.",
+            Self::TagMissing => "Add the script tag to the page's head.",
+            Self::TagTwice => "The page has more than one tag; remove the others.",
             Self::KeyMissing => "The tag has no data-key; copy it again.",
-            Self::WrongKey => "No site has the tag's key; copy the tag again.",
-            Self::IntegrityUnpinned => "integrity needs the pinned address /t/HASH.js.",
+            Self::WrongKey => "The tag's key belongs to no site; copy the tag again.",
+            Self::IntegrityUnpinned => "integrity requires the pinned URL /t/HASH.js.",
             Self::PolicyStopsScript => {
-                "The page's Content-Security-Policy stops the script; add the service to script-src."
+                "The page's Content-Security-Policy blocks the script; add the service to script-src."
             }
             Self::PolicyStopsEvents => {
-                "The page's Content-Security-Policy stops the events; add the service to connect-src."
+                "The page's Content-Security-Policy blocks the events; add the service to connect-src."
             }
-            Self::PageMissing => "The page answers with an error.",
-            Self::PageUnreachable => "The page cannot be read from here.",
-            Self::EventsArrive => "Events of this page arrive.",
+            Self::PageMissing => "The page returns an HTTP error.",
+            Self::PageUnreachable => "The service cannot fetch the page.",
+            Self::EventsArrive => "Events of this page are received.",
             Self::WrongOrigin => "The page's origin is not one of the site's; add it in the dashboard.",
             Self::Blocked => {
-                "Something stops the requests: a content blocker, a firewall, or the service is not there."
+                "The requests are blocked: by a content blocker or a firewall, or the service is not reachable."
             }
-            Self::WrongClock => "The clock is more than five minutes off; events are placed by their arrival.",
-            Self::Robot => "The browser looks like a robot; its events are not counted.",
-            Self::NoConsent => "There is no consent; events are tied to nobody.",
-            Self::PrivacySignal => "The browser objects (GPC or DNT); events are tied to nobody.",
-            Self::OptedOut => "This browser opted out.",
-            Self::NothingSent => "The tracker runs and sends nothing: it may be waiting for consent.",
-            Self::NotCounted => "Not all events were counted; the answers name the reasons.",
+            Self::WrongClock => "The clock is more than five minutes off; events get their time of arrival.",
+            Self::Robot => "The browser looks like a bot; its events are not counted.",
+            Self::NoConsent => "There is no consent; events are anonymous.",
+            Self::PrivacySignal => "The browser sends a privacy signal (GPC or DNT); events are anonymous.",
+            Self::OptedOut => "This browser has opted out.",
+            Self::NothingSent => "The tracker runs but sends nothing; it may be waiting for consent.",
+            Self::NotCounted => "Some events were not counted; the responses contain the reasons.",
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Whether the tracker is on a site's pages and does what it should: one-time links that open a page
-//! in the owner's own browser, and what was found there and in the page as it is served.
+//! Installation check: is the tracker on a site's pages, and does it work? The served HTML is inspected, and one-time
+//! links open a page in the user's own browser, where the tracker's debug script reports what it observes.
 //!
-//! Nothing here is kept beyond minutes or a restart, and nothing is counted as an event. Judging is
-//! pure (`page`, `browser`, `policy`); this file holds the open checks, a bounded number of them.
+//! Open checks are bounded, held in memory for minutes, and lost on restart; nothing is counted as an event. The
+//! diagnosis is pure (`page`, `browser`, `policy`); this file holds the open checks.
 //! Example: `let token = checks.open(site, now); checks.load(&token, now)` is true once.
 
 pub mod browser;
@@ -10,34 +10,32 @@ pub mod finding;
 pub mod page;
 pub mod policy;
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
 pub use finding::Finding;
+use parking_lot::Mutex;
 
 use crate::model::{SiteId, Timestamp};
 
-/// Open checks at one time; the oldest give way.
+/// Maximum number of open checks; beyond it the oldest is removed.
 const OPEN_MAX: usize = 1000;
 
-/// How far a check in the browser is.
+/// Progress of a check in the browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// The link was not opened, or the page did not load the tracker.
+pub enum CheckStatus {
+    /// The link was not opened yet, or the page did not load the tracker.
     Waiting,
-    /// The page loaded the tracker, which has yet to report.
+    /// The page loaded the debug script, which has not reported yet.
     Loaded,
-    /// What was found.
-    BufferedEvent(Vec<Finding>),
+    /// The debug script reported.
+    Reported(Vec<Finding>),
 }
 
 #[derive(Debug)]
 struct Check {
     site: SiteId,
-    until: Timestamp,
-    state: State,
+    expires_at: Timestamp,
+    status: CheckStatus,
 }
 
 /// The open checks.
@@ -48,59 +46,61 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Links are good for `minutes`.
+    /// Creates an empty set of checks; links expire after `minutes`.
     #[must_use]
     pub fn new(minutes: u64) -> Self {
         let life_ms = i64::try_from(minutes).unwrap_or(i64::MAX / 60_000).saturating_mul(60_000);
         Self { life_ms, open: Mutex::default() }
     }
 
-    /// Opens a check under `token`, which is random.
+    /// Starts a check; `token` must be random.
     pub fn open(&self, site: SiteId, token: String, now: Timestamp) {
-        self.with(now, |open| {
+        self.with_open(now, |open| {
             if open.len() >= OPEN_MAX
-                && let Some(oldest) = open.iter().min_by_key(|(_, check)| check.until).map(|(token, _)| token.clone())
+                && let Some(oldest) =
+                    open.iter().min_by_key(|(_, check)| check.expires_at).map(|(token, _)| token.clone())
             {
                 open.remove(&oldest);
             }
-            open.insert(token, Check { site, until: now.plus(self.life_ms), state: State::Waiting });
+            open.insert(token, Check { site, expires_at: now.plus(self.life_ms), status: CheckStatus::Waiting });
         });
     }
 
-    /// The page asks for the second file: true the first time only.
+    /// Marks a check as loaded when the page requests the debug script. Returns true only the first time.
     pub fn load(&self, token: &str, now: Timestamp) -> bool {
-        self.with(now, |open| match open.get_mut(token) {
-            Some(check) if check.state == State::Waiting => {
-                check.state = State::Loaded;
+        self.with_open(now, |open| match open.get_mut(token) {
+            Some(check) if check.status == CheckStatus::Waiting => {
+                check.status = CheckStatus::Loaded;
                 true
             }
             _ => false,
         })
     }
 
-    /// Whose check a page that loaded it reports to.
+    /// Returns the site of a check that a page has loaded.
     pub fn site_of(&self, token: &str, now: Timestamp) -> Option<SiteId> {
-        self.with(now, |open| open.get(token).filter(|check| check.state != State::Waiting).map(|check| check.site))
+        self.with_open(now, |open| {
+            open.get(token).filter(|check| check.status != CheckStatus::Waiting).map(|check| check.site)
+        })
     }
 
-    /// Keeps what was found; a later report of the same page replaces it.
-    pub fn hear(&self, token: &str, findings: Vec<Finding>, now: Timestamp) {
-        self.with(now, |open| {
+    /// Stores the findings of a report; a later report replaces them.
+    pub fn record(&self, token: &str, findings: Vec<Finding>, now: Timestamp) {
+        self.with_open(now, |open| {
             if let Some(check) = open.get_mut(token) {
-                check.state = State::BufferedEvent(findings);
+                check.status = CheckStatus::Reported(findings);
             }
         });
     }
 
-    /// How far the site's check is; `None` when there is no such one, or no more.
-    pub fn state(&self, site: SiteId, token: &str, now: Timestamp) -> Option<State> {
-        self.with(now, |open| open.get(token).filter(|check| check.site == site).map(|check| check.state.clone()))
+    /// Returns the status of a site's check; `None` if it is unknown or expired.
+    pub fn status(&self, site: SiteId, token: &str, now: Timestamp) -> Option<CheckStatus> {
+        self.with_open(now, |open| open.get(token).filter(|check| check.site == site).map(|check| check.status.clone()))
     }
 
-    fn with<T>(&self, now: Timestamp, act: impl FnOnce(&mut HashMap<String, Check>) -> T) -> T {
-        // Whatever a thread that panicked left behind is a whole map of whole checks.
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|_, check| check.until > now);
+    fn with_open<T>(&self, now: Timestamp, act: impl FnOnce(&mut HashMap<String, Check>) -> T) -> T {
+        let mut open = self.open.lock();
+        open.retain(|_, check| check.expires_at > now);
         act(&mut open)
     }
 }
@@ -112,31 +112,31 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_000_000);
 
     #[test]
-    fn a_link_is_opened_once_and_reported_to_its_site_alone() {
+    fn a_link_is_opened_once_and_visible_only_to_its_site() {
         let checks = Checks::new(10);
         checks.open(SiteId(1), "t".into(), NOW);
-        assert_eq!(checks.site_of("t", NOW), None, "nobody has opened it");
-        assert_eq!(checks.state(SiteId(1), "t", NOW), Some(State::Waiting));
+        assert_eq!(checks.site_of("t", NOW), None, "the link was not opened");
+        assert_eq!(checks.status(SiteId(1), "t", NOW), Some(CheckStatus::Waiting));
         assert!(checks.load("t", NOW));
         assert!(!checks.load("t", NOW));
         assert!(!checks.load("u", NOW));
-        assert_eq!(checks.state(SiteId(1), "t", NOW), Some(State::Loaded));
+        assert_eq!(checks.status(SiteId(1), "t", NOW), Some(CheckStatus::Loaded));
         assert_eq!(checks.site_of("t", NOW), Some(SiteId(1)));
-        checks.hear("t", vec![Finding::EventsArrive], NOW);
-        assert_eq!(checks.state(SiteId(1), "t", NOW), Some(State::BufferedEvent(vec![Finding::EventsArrive])));
-        assert_eq!(checks.state(SiteId(2), "t", NOW), None);
+        checks.record("t", vec![Finding::EventsArrive], NOW);
+        assert_eq!(checks.status(SiteId(1), "t", NOW), Some(CheckStatus::Reported(vec![Finding::EventsArrive])));
+        assert_eq!(checks.status(SiteId(2), "t", NOW), None);
     }
 
     #[test]
-    fn checks_end_and_are_bounded() {
+    fn checks_expire_and_are_bounded() {
         let checks = Checks::new(10);
         checks.open(SiteId(1), "t".into(), NOW);
-        assert_eq!(checks.state(SiteId(1), "t", NOW.plus(600_000)), None);
+        assert_eq!(checks.status(SiteId(1), "t", NOW.plus(600_000)), None);
         for n in 0..=i64::try_from(OPEN_MAX).unwrap() {
             checks.open(SiteId(1), n.to_string(), NOW.plus(n));
         }
         let now = NOW.plus(2000);
-        assert_eq!(checks.state(SiteId(1), "0", now), None, "the oldest gave way");
-        assert!(checks.state(SiteId(1), "1", now).is_some());
+        assert_eq!(checks.status(SiteId(1), "0", now), None, "the oldest was removed");
+        assert!(checks.status(SiteId(1), "1", now).is_some());
     }
 }

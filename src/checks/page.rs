@@ -1,30 +1,30 @@
-//! What is wrong with a page's installation, as far as its HTML and headers tell. PURE.
+//! Diagnosis of a page from its HTML and headers. Pure.
 //!
-//! The page is scanned for start tags, not parsed: a script that would write the tag is not run, and a
-//! tag in a comment is skipped. What only a browser can know is found by the check in the browser.
+//! The page is scanned for start tags, not parsed: scripts are not run, and tags in comments are skipped. Everything
+//! else is left to the check in the browser.
 
 use url::Url;
 
 use super::{finding::Finding, policy};
 
-/// A page and what it should hold.
+/// A fetched page, and the write key that its tag should have.
 #[derive(Debug, Clone, Copy)]
-pub struct Served<'p> {
-    /// Where it was found.
+pub struct ServedPage<'p> {
+    /// Final address of the page.
     pub url: &'p Url,
     /// HTTP status.
     pub status: u16,
-    /// Every `Content-Security-Policy` header.
+    /// All `Content-Security-Policy` headers.
     pub policies: &'p [String],
-    /// The page.
+    /// HTML of the page.
     pub html: &'p str,
-    /// The site's key.
+    /// Write key of the site.
     pub write_key: &'p str,
 }
 
-/// Everything found, at least one thing: [`Finding::TagFound`] when all is well.
+/// Returns at least one finding: [`Finding::TagFound`] if there is no problem.
 #[must_use]
-pub fn judge(page: &Served<'_>) -> Vec<Finding> {
+pub fn diagnose(page: &ServedPage<'_>) -> Vec<Finding> {
     if !(200..300).contains(&page.status) {
         return vec![Finding::PageMissing];
     }
@@ -44,14 +44,14 @@ pub fn judge(page: &Served<'_>) -> Vec<Finding> {
     if attribute(tag, "integrity").is_some() && !pinned {
         found.push(Finding::IntegrityUnpinned);
     }
-    found.extend(judge_policies(page, tag));
+    found.extend(diagnose_policies(page, tag));
     if found.is_empty() {
         found.push(Finding::TagFound);
     }
     found
 }
 
-fn judge_policies(page: &Served<'_>, tag: &[(String, String)]) -> Vec<Finding> {
+fn diagnose_policies(page: &ServedPage<'_>, tag: &[(String, String)]) -> Vec<Finding> {
     let Some(script) = attribute(tag, "src").and_then(|src| page.url.join(src).ok()) else { return Vec::new() };
     let api = attribute(tag, "data-api").and_then(|api| page.url.join(api).ok()).unwrap_or_else(|| script.clone());
     let metas: Vec<String> = tags(page.html, "meta")
@@ -70,7 +70,7 @@ fn judge_policies(page: &Served<'_>, tag: &[(String, String)]) -> Vec<Finding> {
     found
 }
 
-/// The tracker by the name it is served under, or by its key.
+/// Returns whether a script tag is the tracker, by its file name or its `data-key`.
 fn is_tracker(tag: &[(String, String)]) -> bool {
     let src = attribute(tag, "src").unwrap_or_default();
     let path = src.split(['?', '#']).next().unwrap_or_default();
@@ -82,7 +82,7 @@ fn attribute<'t>(tag: &'t [(String, String)], name: &str) -> Option<&'t str> {
     tag.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
 }
 
-/// The attributes of every start tag of one name, outside of comments.
+/// Returns the attributes of every start tag with this name, outside of comments.
 fn tags<'h>(html: &'h str, name: &'h str) -> impl Iterator<Item = Vec<(String, String)>> + 'h {
     let mut rest = html;
     std::iter::from_fn(move || {
@@ -92,9 +92,9 @@ fn tags<'h>(html: &'h str, name: &'h str) -> impl Iterator<Item = Vec<(String, S
                 rest = &comment[comment.find("-->")? + 3..];
                 continue;
             }
-            let Some(begun) = rest.get(..name.len()) else { continue };
+            let Some(start) = rest.get(..name.len()) else { continue };
             let after = &rest.as_bytes()[name.len()..];
-            if begun.eq_ignore_ascii_case(name)
+            if start.eq_ignore_ascii_case(name)
                 && after.first().is_some_and(|b| b.is_ascii_whitespace() || b"/>".contains(b))
             {
                 let (attributes, end) = attributes(&rest[name.len()..]);
@@ -105,7 +105,7 @@ fn tags<'h>(html: &'h str, name: &'h str) -> impl Iterator<Item = Vec<(String, S
     })
 }
 
-/// The attributes up to the end of the tag, and what follows it.
+/// Parses the attributes up to the end of the tag; returns them and the remaining text.
 fn attributes(text: &str) -> (Vec<(String, String)>, &str) {
     const ATTRIBUTES_MAX: usize = 100;
     let mut rest = text;
@@ -116,7 +116,7 @@ fn attributes(text: &str) -> (Vec<(String, String)>, &str) {
             return (found, end);
         }
         let name_end = rest.find(|c: char| c.is_ascii_whitespace() || "=/>".contains(c)).unwrap_or(rest.len());
-        // A tag that never ends, or a sign that begins no name.
+        // An unclosed tag, or a character that cannot start a name.
         if name_end == 0 || found.len() == ATTRIBUTES_MAX {
             return (found, rest.get(1..).unwrap_or_default());
         }
@@ -143,13 +143,13 @@ mod tests {
     fn found(html: &str, policies: &[&str]) -> Vec<Finding> {
         let policies: Vec<String> = policies.iter().map(|p| (*p).to_owned()).collect();
         let url = Url::parse("https://shop.example/").unwrap();
-        judge(&Served { url: &url, status: 200, policies: &policies, html, write_key: "k1" })
+        diagnose(&ServedPage { url: &url, status: 200, policies: &policies, html, write_key: "k1" })
     }
 
     const TAG: &str = r#"<SCRIPT async src="https://stats.example/t.js" data-key="k1"></SCRIPT>"#;
 
     #[test]
-    fn what_is_wrong_with_a_page_is_said() {
+    fn problems_of_a_page_are_found() {
         let check = |html: &str, policies: &[&str], expected: &[Finding]| {
             assert_eq!(found(html, policies), expected, "{html} {policies:?}");
         };
@@ -170,15 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_not_there_has_no_tag_to_look_for() {
+    fn a_missing_page_is_not_searched_for_tags() {
         let url = Url::parse("https://shop.example/").unwrap();
-        let page = Served { url: &url, status: 404, policies: &[], html: TAG, write_key: "k1" };
-        assert_eq!(judge(&page), [Finding::PageMissing]);
+        let page = ServedPage { url: &url, status: 404, policies: &[], html: TAG, write_key: "k1" };
+        assert_eq!(diagnose(&page), [Finding::PageMissing]);
     }
 
     proptest! {
         #[test]
-        fn any_text_is_judged(html in r#"(?s)(<script|<!--|-->|[<>="'/ a-z&é]){0,60}"#, policy in ".{0,60}") {
+        fn any_text_has_a_finding(html in r#"(?s)(<script|<!--|-->|[<>="'/ a-z&é]){0,60}"#, policy in ".{0,60}") {
             prop_assert!(!found(&html, &[&policy]).is_empty());
         }
     }

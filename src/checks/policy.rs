@@ -1,19 +1,19 @@
-//! Whether a page's Content-Security-Policy lets the tracker through. PURE.
+//! Whether a page's Content-Security-Policy allows the tracker. Pure.
 //!
-//! Source: Content Security Policy Level 3, the matching of a URL to a source list; hashes of external
-//! scripts are taken as not matching, which errs towards a warning.
+//! Source: Content Security Policy Level 3, matching of a URL against a source list. Hashes of external scripts count as
+//! not matching, which at worst causes a needless warning.
 
 use url::Url;
 
-/// Whether `policy` allows a page to use `target` by `directive` (`script-src` or `connect-src`).
-/// A page without such a rule allows it.
+/// Returns whether `policy` allows a page to use `target` under `directive` (`script-src` or `connect-src`); without
+/// such a directive it does.
 #[must_use]
 pub fn allows(policy: &str, directive: &str, target: &Url, page: &Url, nonce: Option<&str>) -> bool {
-    // Several policies in one header are separated by commas, and all must agree.
-    policy.split(',').all(|one| {
-        let rules = || one.split(';').map(str::split_ascii_whitespace);
+    // Several policies in one header are separated by commas, and all must allow it.
+    policy.split(',').all(|policy| {
+        let rules = || policy.split(';').map(str::split_ascii_whitespace);
         let named = |name: &str| {
-            rules().find_map(|mut words| words.next().filter(|n| n.eq_ignore_ascii_case(name)).map(|_| words))
+            rules().find_map(|mut tokens| tokens.next().filter(|n| n.eq_ignore_ascii_case(name)).map(|_| tokens))
         };
         let element = if directive == "script-src" { named("script-src-elem") } else { None };
         let Some(sources) = element.or_else(|| named(directive)).or_else(|| named("default-src")) else { return true };
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_are_matched_as_browsers_match_them() {
+    fn sources_are_matched_as_in_browsers() {
         let check = |policy: &str, nonce: Option<&str>, expected: bool| {
             let target = Url::parse("https://stats.shop.example/t.js").unwrap();
             let page = Url::parse("https://shop.example/p").unwrap();

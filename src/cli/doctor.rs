@@ -1,4 +1,4 @@
-//! `ashna doctor URL`: opens a page in a Chromium of this machine and says what is wrong with its tracker.
+//! `ashna doctor URL`: opens a page in an installed Chromium and reports problems of its tracker.
 
 use std::path::PathBuf;
 
@@ -10,29 +10,29 @@ use crate::{
     browser::{self, Chromium, Exchange, Visit},
     checks::{
         Finding,
-        browser::{Seen, judge},
+        browser::{Observations, diagnose},
     },
     clock, config,
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The page.
+    /// URL of the page.
     url: url::Url,
-    /// The Chromium to drive; looked for on the PATH otherwise.
+    /// The Chromium to use; otherwise searched for on the PATH.
     #[arg(long, value_name = "FILE")]
     chromium: Option<PathBuf>,
 }
 
 pub(super) async fn run(common: &Common, options: Options) -> anyhow::Result<()> {
-    anyhow::ensure!(matches!(options.url.scheme(), "http" | "https"), "the address of a page begins with http(s)://");
+    anyhow::ensure!(matches!(options.url.scheme(), "http" | "https"), "the URL must start with http:// or https://");
     let program = options.chromium.or_else(|| browser::find(&config::search_path()));
     let program = program.context(
-        "there is no Chromium on this machine: install one, or name it with --chromium FILE; \
-         the check in the dashboard needs none",
+        "no Chromium was found: install one, or specify it with --chromium FILE; \
+         the check in the dashboard does not need one",
     )?;
     let visit = Chromium::launch(&program)?.visit(options.url.as_str()).await?;
-    let findings = diagnose(&visit);
+    let findings = diagnose_visit(&visit);
     let lines: Vec<String> = findings.iter().map(|f| format!("{:<20} {}", f.as_str(), f.advice())).collect();
     let answer = json!({
         "url": options.url.as_str(),
@@ -46,23 +46,23 @@ pub(super) async fn run(common: &Common, options: Options) -> anyhow::Result<()>
     Ok(())
 }
 
-/// What the visit says, by the rules of the check in a browser.
-fn diagnose(visit: &Visit) -> Vec<Finding> {
+/// Returns the findings of a visit, by the rules of the browser check.
+fn diagnose_visit(visit: &Visit) -> Vec<Finding> {
     let Some((_, key)) = visit.tags.first() else { return vec![Finding::TagMissing] };
-    let stopped = |exchange: &&Exchange| exchange.failure.eq_ignore_ascii_case("csp");
+    let blocked_by_csp = |exchange: &&Exchange| exchange.failure.eq_ignore_ascii_case("csp");
     let is_events = |exchange: &&Exchange| exchange.url.split('?').next().is_some_and(|url| url.ends_with("/e"));
     let script: Vec<&Exchange> =
         visit.exchanges.iter().filter(|e| e.url.contains("/t")).filter(|e| !is_events(e)).collect();
     let events: Vec<&Exchange> = visit.exchanges.iter().filter(is_events).collect();
     let mut violated = Vec::new();
-    if script.iter().any(stopped) {
+    if script.iter().any(blocked_by_csp) {
         violated.push("script-src".to_owned());
     }
-    if events.iter().any(stopped) {
+    if events.iter().any(blocked_by_csp) {
         violated.push("connect-src".to_owned());
     }
     let answers: Vec<(u16, String)> = events.iter().map(|e| (e.status, e.outcome.clone())).collect();
-    let clock_ahead_ms = events.iter().find_map(|e| ahead_of(&e.date)).unwrap_or(0);
+    let clock_ahead_ms = events.iter().find_map(|e| clock_ahead_ms_of(&e.date)).unwrap_or(0);
     let mut found = Vec::new();
     if visit.tags.len() > 1 {
         found.push(Finding::TagTwice);
@@ -70,23 +70,23 @@ fn diagnose(visit: &Visit) -> Vec<Finding> {
     if !visit.runs && violated.is_empty() {
         found.push(Finding::Blocked);
     }
-    let seen = Seen {
+    let seen = Observations {
         key,
         write_key: key,
         origin_is_listed: true,
         clock_ahead_ms,
         answers: &answers,
         violated: &violated,
-        ..Seen::default()
+        ..Observations::default()
     };
-    found.extend(judge(&seen).into_iter().filter(|finding| visit.runs || *finding != Finding::NothingSent));
+    found.extend(diagnose(&seen).into_iter().filter(|finding| visit.runs || *finding != Finding::NothingSent));
     found
 }
 
-/// How far this machine's clock is ahead of the service's, by an answer's `Date`.
-fn ahead_of(date: &str) -> Option<i64> {
-    let theirs = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
-    Some(clock::now().0 - theirs.as_millisecond())
+/// Returns how far this machine's clock is ahead of the service's, by a response's `Date`, in milliseconds.
+fn clock_ahead_ms_of(date: &str) -> Option<i64> {
+    let service_time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+    Some(clock::now().0 - service_time.as_millisecond())
 }
 
 #[cfg(test)]
@@ -106,8 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn a_visit_is_read_as_a_doctor_reads_it() {
-        let check = |visit: Visit, expected: &[Finding]| assert_eq!(diagnose(&visit), expected, "{visit:?}");
+    fn a_visit_leads_to_findings() {
+        let check = |visit: Visit, expected: &[Finding]| assert_eq!(diagnose_visit(&visit), expected, "{visit:?}");
         let script = ("/t.js", 200, "", "");
         check(Visit::default(), &[Finding::TagMissing]);
         check(visit(&[script, ("/e", 200, "kept=1, dropped=0, rejected=0", "")], true), &[Finding::EventsArrive]);

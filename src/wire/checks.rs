@@ -49,11 +49,15 @@ pub struct BrowserReport {
     /// Violated directives of the page's content security policy.
     pub violated: Vec<String>,
     /// The browser sends a privacy signal (GPC or DNT).
-    pub objects: bool,
+    #[serde(rename = "objects")]
+    pub privacy_signal: bool,
     /// The visitor denied consent.
-    pub refused: bool,
+    #[serde(rename = "refused")]
+    pub consent_denied: bool,
     /// The visitor opted out.
-    pub out: bool,
+    #[serde(rename = "out")]
+    pub opted_out: bool,
     /// The browser is automated (`navigator.webdriver`).
-    pub driven: bool,
+    #[serde(rename = "driven")]
+    pub automated: bool,
 }

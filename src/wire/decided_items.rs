@@ -80,7 +80,7 @@ pub struct DecisionBody<'a> {
     /// Explanation in sentences; only for `server` and `admin` keys.
     pub explanation: Option<&'a [String]>,
     /// Items excluded despite a sufficient score, with the reason; only for `server` and `admin` keys.
-    pub left_out: Option<Vec<ExcludedItem<'a>>>,
+    pub left_out: Option<Vec<ExcludedItemBody<'a>>>,
 }
 
 impl DecisionBody<'_> {
@@ -103,7 +103,7 @@ pub struct RecommendAnswer<'a> {
     /// Explanation in sentences; only for `server` and `admin` keys.
     pub explanation: Option<&'a [String]>,
     /// Items excluded despite a sufficient score, with the reason; only for `server` and `admin` keys.
-    pub left_out: Option<Vec<ExcludedItem<'a>>>,
+    pub left_out: Option<Vec<ExcludedItemBody<'a>>>,
 }
 
 impl RecommendAnswer<'_> {
@@ -128,12 +128,12 @@ pub struct ShownItem<'a> {
     /// Score; comparable only within this response.
     pub score: f32,
     /// Explanation; only for `server` and `admin` keys.
-    pub explanation: Option<Box<ItemExplanation<'a>>>,
+    pub explanation: Option<Box<ItemExplanationBody<'a>>>,
 }
 
 /// Why an item was selected.
 #[derive(Debug, Serialize)]
-pub struct ItemExplanation<'a> {
+pub struct ItemExplanationBody<'a> {
     /// The model that contributed most to the score.
     pub model: &'static str,
     /// Evidence for the item, as a sentence.
@@ -194,7 +194,7 @@ impl<'a> From<&'a Evidence> for EvidenceBody<'a> {
 
 /// An item that was excluded.
 #[derive(Debug, Serialize)]
-pub struct ExcludedItem<'a> {
+pub struct ExcludedItemBody<'a> {
     /// Item id.
     pub id: &'a str,
     /// Reason of the exclusion.
