@@ -1,59 +1,58 @@
-//! Builds the large index from item events.
+//! Builds the base index of a site from item events.
 //!
-//! PURE. Events come visitor after visitor and leave at once: of a visit the numbers of the items looked
-//! at are kept, four bytes each, and nothing of anything else, so that ten million clicks take less than
-//! a hundred megabytes while they are gathered. Popularity: every item counts once a visit, by the
-//! strongest thing done with it, and fades.
+//! No I/O. Events arrive grouped by visitor and are not kept: of a session only the numbers of the viewed items are,
+//! four bytes each, so that ten million clicks take less than a hundred megabytes while they are collected. Popularity:
+//! every item counts once per session, by the strongest action on it, and decays.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use super::recent::UnderWay;
+use super::recent::OpenSessions;
 use crate::{
     config,
     decide::index::{Index, Number, Parts},
-    model::{Action, ItemId, Timestamp},
+    model::{Action, ItemId, Timestamp, time::decay},
     recommend::{
         Gathered, Learned, Tuned,
-        purchases::{Bought, Orders},
+        purchases::{CoPurchases, Orders},
     },
 };
 
-/// Items of one visit whose popularity is counted together, the last ones.
+/// Items of one session whose popularity is accumulated together: the last ones.
 const VISIT_ITEMS_MAX: usize = 30;
-/// Clicks of one visit that are gathered before the oldest are let go: more is a robot.
+/// Clicks of one session collected before the oldest are dropped: more is a bot.
 const VISIT_CLICKS_MAX: usize = 1000;
 
-/// An item event of the store.
+/// An item event read from the store.
 #[derive(Debug, Clone, Copy)]
 pub struct ItemEvent<'a> {
-    /// Who.
+    /// The visitor.
     pub visitor: u128,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What was done.
+    /// The action.
     pub action: Action,
-    /// With what.
+    /// The items.
     pub items: &'a [&'a str],
-    /// Category of the item, if it is one; empty when unknown.
+    /// Category of the item, for events about one item; empty when unknown.
     pub category: &'a str,
 }
 
-/// Constants of learning.
+/// Parameters of learning.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Params {
-    /// Popularity halves in this time, milliseconds.
+    /// Half-life of popularity, milliseconds.
     pub trending_half_life_ms: f64,
-    /// Silence that ends a visit, milliseconds.
+    /// Inactivity that ends a session, milliseconds.
     pub session_ms: i64,
-    /// Clicks that are learned from at most.
+    /// Maximum number of events to learn from.
     pub events_max: usize,
 }
 
 impl Params {
-    /// From the settings of the owner.
+    /// From the configuration.
     #[must_use]
     pub fn new(config: &config::Learn, session_minutes: u64) -> Self {
         Self {
@@ -63,14 +62,14 @@ impl Params {
         }
     }
 
-    /// What is left at `now` of something done at `at`.
+    /// Weight at `now` of an action at `at`, by exponential decay.
     #[expect(clippy::cast_possible_truncation, reason = "a factor from 0 to 1")]
     pub(super) fn trend_weight(&self, now: Timestamp, at: Timestamp) -> f32 {
-        (-(now.since(at).max(0) as f64) / self.trending_half_life_ms).exp2() as f32
+        decay(now.since(at).max(0), self.trending_half_life_ms) as f32
     }
 }
 
-/// How much an act adds to an item's popularity.
+/// How much an action adds to an item's popularity.
 const fn popularity_of(action: Action) -> f32 {
     match action {
         Action::Ordered => 5.0,
@@ -79,27 +78,27 @@ const fn popularity_of(action: Action) -> f32 {
     }
 }
 
-/// A number by which visits of one visitor are known as such; two visitors seldom share one.
-#[expect(clippy::cast_possible_truncation, reason = "that is the purpose")]
-pub(super) const fn mark(visitor: u128) -> u32 {
+/// A short hash that identifies a visitor's sessions; collisions are rare.
+#[expect(clippy::cast_possible_truncation, reason = "folds 128 bits to 32")]
+pub(super) const fn visitor_hash(visitor: u128) -> u32 {
     (visitor ^ (visitor >> 32) ^ (visitor >> 64) ^ (visitor >> 96)) as u32
 }
 
-/// The items of one visit with the strongest thing done with each, in the order of first sight.
+/// The items of one session with the strongest action on each, in order of first appearance.
 #[derive(Debug, Default)]
-pub(super) struct Acts(Vec<(Number, f32)>);
+pub(super) struct ItemActions(Vec<(Number, f32)>);
 
-impl Acts {
-    /// Notes an act; returns what has to make room for it.
-    pub(super) fn note(&mut self, item: Number, action: Action) -> Option<(Number, f32)> {
-        let act = popularity_of(action);
+impl ItemActions {
+    /// Adds an action; returns the oldest item if it had to be removed to make room.
+    pub(super) fn add(&mut self, item: Number, action: Action) -> Option<(Number, f32)> {
+        let weight = popularity_of(action);
         if let Some((_, strongest)) = self.0.iter_mut().find(|(known, _)| *known == item) {
-            *strongest = strongest.max(act);
+            *strongest = strongest.max(weight);
             return None;
         }
         let full = self.0.len() == VISIT_ITEMS_MAX;
         let oldest = full.then(|| self.0.remove(0));
-        self.0.push((item, act));
+        self.0.push((item, weight));
         oldest
     }
 
@@ -108,19 +107,19 @@ impl Acts {
     }
 }
 
-/// Collects events; they come visitor after visitor, oldest first within each.
+/// Collects events, grouped by visitor and oldest first within each.
 #[derive(Debug)]
 pub struct Builder {
     params: Params,
     now: Timestamp,
-    /// Visitors whose visit that is still under way is left out.
-    under_way: UnderWay,
+    /// Visitors whose open session is excluded.
+    open: OpenSessions,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
     items: Vec<(ItemId, Arc<str>, f32)>,
     categories: HashSet<Arc<str>, ahash::RandomState>,
-    /// The visit being read.
+    /// The session being read.
     clicks: Vec<Number>,
-    acts: Acts,
+    actions: ItemActions,
     ordered: Vec<(Timestamp, Vec<Number>)>,
     visitor: Option<u128>,
     last_at: Timestamp,
@@ -130,18 +129,18 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Nothing yet; `now` is the moment that popularity is told for.
+    /// Creates an empty builder; popularity is computed as of `now`.
     #[must_use]
     pub fn new(params: Params, now: Timestamp) -> Self {
         Self {
             params,
             now,
-            under_way: UnderWay::default(),
+            open: OpenSessions::default(),
             numbers: HashMap::default(),
             items: Vec::new(),
             categories: HashSet::default(),
             clicks: Vec::new(),
-            acts: Acts::default(),
+            actions: ItemActions::default(),
             ordered: Vec::new(),
             visitor: None,
             last_at: Timestamp::default(),
@@ -151,23 +150,23 @@ impl Builder {
         }
     }
 
-    /// Leaves out the visits of these visitors that are still under way.
-    pub(super) fn without(self, under_way: UnderWay) -> Self {
-        Self { under_way, ..self }
+    /// Excludes the open sessions of these visitors.
+    pub(super) fn without(self, open: OpenSessions) -> Self {
+        Self { open, ..self }
     }
 
-    /// Takes one event. False when there are as many as there may be.
+    /// Adds one event. Returns false once the maximum number of events is reached.
     pub fn add(&mut self, event: &ItemEvent<'_>) -> bool {
         let same_visitor = self.visitor == Some(event.visitor);
         if !same_visitor || event.at.since(self.last_at) > self.params.session_ms {
-            self.end_visit();
+            self.end_session();
         }
         self.visitor = Some(event.visitor);
         self.last_at = event.at;
         self.events += 1;
         let mut ordered = Vec::new();
         for id in event.items.iter().filter(|id| !id.is_empty()) {
-            // A category is said of one item; an order's may be that of any of its items.
+            // A category applies to one item; an order's may belong to any of its items.
             let category = if event.items.len() == 1 { event.category } else { "" };
             let number = self.number(id, category);
             if event.action == Action::ItemViewed {
@@ -178,8 +177,8 @@ impl Builder {
             } else if event.action == Action::Ordered {
                 ordered.push(number);
             }
-            if let Some((first, act)) = self.acts.note(number, event.action) {
-                self.items[first as usize].2 += act * self.params.trend_weight(self.now, event.at);
+            if let Some((oldest, weight)) = self.actions.add(number, event.action) {
+                self.items[oldest as usize].2 += weight * self.params.trend_weight(self.now, event.at);
             }
         }
         if !ordered.is_empty() {
@@ -204,7 +203,7 @@ impl Builder {
         number
     }
 
-    /// One text for all items of a category.
+    /// Interns a category, so that its items share one string.
     fn category(&mut self, category: &str) -> Arc<str> {
         if let Some(known) = self.categories.get(category) {
             return Arc::clone(known);
@@ -214,32 +213,32 @@ impl Builder {
         new
     }
 
-    fn end_visit(&mut self) {
-        let (mut clicks, acts) = (std::mem::take(&mut self.clicks), std::mem::take(&mut self.acts));
+    fn end_session(&mut self) {
+        let (mut clicks, actions) = (std::mem::take(&mut self.clicks), std::mem::take(&mut self.actions));
         let ordered = std::mem::take(&mut self.ordered);
         let Some(visitor) = self.visitor else { return };
-        let goes_on = self.now.since(self.last_at) <= self.params.session_ms;
-        if !(goes_on && self.under_way.contains_key(&visitor)) {
-            let weight = self.params.trend_weight(self.now, self.last_at);
-            acts.iter().for_each(|(item, act)| self.items[item as usize].2 += act * weight);
-            self.gathered.push(&clicks, self.last_at.0, mark(visitor));
+        let is_open = self.now.since(self.last_at) <= self.params.session_ms;
+        if !(is_open && self.open.contains_key(&visitor)) {
+            let decay = self.params.trend_weight(self.now, self.last_at);
+            actions.iter().for_each(|(item, weight)| self.items[item as usize].2 += weight * decay);
+            self.gathered.push(&clicks, self.last_at.0, visitor_hash(visitor));
             for (at, items) in &ordered {
-                self.orders.push(mark(visitor), at.0, items);
+                self.orders.push(visitor_hash(visitor), at.0, items);
             }
         }
         clicks.clear();
         self.clicks = clicks;
     }
 
-    /// The index of everything added, by what the site was tuned to.
+    /// The index of everything added, with the site's tuned model parameters.
     #[must_use]
     pub fn finish(mut self, tuned: &Arc<Tuned>) -> Index {
-        self.end_visit();
+        self.end_session();
         let Self { numbers, items, gathered, orders, events, .. } = self;
-        // Made again from `items`, and there is no need to have it twice meanwhile.
+        // Rebuilt from `items` below; freed first to avoid holding it twice.
         drop(numbers);
         let learned = Learned::new(gathered.sessions(), tuned);
-        let bought = Bought::new(orders, items.len());
+        let bought = CoPurchases::new(orders, items.len());
         Index::new(Parts { items, neighbours: Vec::new(), events }).with(learned).with_bought(bought)
     }
 }
@@ -268,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_one_visit_go_together_when_two_visitors_say_so() {
+    fn items_of_one_session_are_neighbours_when_two_visitors_support_it() {
         let index = learned(&[
             (1, 9, &["a"]),
             (1, 8, &["b"]),
@@ -280,11 +279,11 @@ mod tests {
         ]);
         assert_eq!(near(&index, "a"), [("b".to_owned(), 2)]);
         assert_eq!(near(&index, "b"), [("a".to_owned(), 2)]);
-        assert!(near(&index, "c").is_empty(), "one visitor is no support");
+        assert!(near(&index, "c").is_empty(), "one visitor is not enough support");
     }
 
     #[test]
-    fn silence_cuts_visits_and_one_visitor_supports_a_pair_once() {
+    fn inactivity_ends_sessions_and_one_visitor_supports_a_pair_once() {
         let index = learned(&[(1, 99, &["a"]), (1, 60, &["b"]), (2, 99, &["a"]), (2, 60, &["b"])]);
         assert!(near(&index, "a").is_empty());
         let again = learned(&[
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_sees_goes_together_with_nothing_in_particular() {
+    fn an_item_that_everyone_views_is_no_specific_neighbour() {
         let mut events: Vec<(u128, i64, &[&str])> = Vec::new();
         for visitor in 0..40 {
             events.push((visitor, 9, &["bestseller"]));
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn popularity_fades_and_a_reload_does_not_count() {
+    fn popularity_decays_and_a_reload_does_not_count() {
         let index = learned(&[(1, 48 * 60, &["old"]), (2, 0, &["new"]), (2, 0, &["new"]), (2, 0, &["new"])]);
         let popularity = |id: &str| index.popularity(index.number(id).unwrap());
         assert!((popularity("new") - 1.0).abs() < 1e-6 && (popularity("old") - 0.5).abs() < 1e-6);
@@ -319,13 +318,13 @@ mod tests {
     }
 
     #[test]
-    fn long_visits_and_empty_input_are_bounded() {
+    fn long_sessions_and_empty_input_are_bounded() {
         assert!(learned(&[]).is_empty());
         let ids: Vec<String> = (0..500).map(|n| format!("i{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let index = learned(&[(1, 5, &ids), (2, 5, &ids)]);
         assert_eq!(index.len(), 500);
-        assert_eq!(near(&index, "i499").len(), 40, "as many as are kept of one item");
+        assert_eq!(near(&index, "i499").len(), 40, "the maximum number of neighbours per item");
         assert!(near(&index, "i0").is_empty());
         assert!(index.popularity(0) > 0.0);
     }

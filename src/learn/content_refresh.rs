@@ -1,21 +1,17 @@
-//! When what items say of themselves is read anew: after the catalogue changed, and not before the last
-//! reading is paid for twenty times over.
+//! When item content is read again: after the catalogue changed, but not before 20 times the duration of the last read.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Catalogues;
 use crate::{catalog::snapshot::Items, model::SiteId, recommend::content::Content};
 
-/// After a reading the next one waits so many times as long as it took.
+/// The pause after a read, as a multiple of its duration.
 const REST_FACTOR: u32 = 20;
 
-/// What was read of every site's catalogue.
+/// The content read from every site's catalogue.
 pub(super) struct ContentRefresh {
     catalogues: Catalogues,
     read: Mutex<HashMap<SiteId, Read>>,
@@ -38,9 +34,9 @@ impl ContentRefresh {
         Self { catalogues, read: Mutex::default() }
     }
 
-    /// The catalogues to read now.
+    /// The catalogues that are due.
     pub(super) fn changed(&self) -> Vec<(SiteId, Arc<Items>)> {
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = self.read.lock();
         let is_due = |(site, items): &(SiteId, Arc<Items>)| match read.get(site) {
             None => !items.is_empty(),
             Some(read) => !Arc::ptr_eq(&read.items, items) && read.at.elapsed() >= read.took * REST_FACTOR,
@@ -48,12 +44,12 @@ impl ContentRefresh {
         (self.catalogues)().into_iter().filter(is_due).collect()
     }
 
-    /// Reads a catalogue.
+    /// Reads a catalogue's content.
     pub(super) fn read(&self, site: SiteId, items: &Arc<Items>) -> Arc<Content> {
         let begun = Instant::now();
         let content = Arc::new(Content::new(items.iter()));
         let read = Read { items: Arc::clone(items), at: Instant::now(), took: begun.elapsed() };
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(site, read);
+        self.read.lock().insert(site, read);
         content
     }
 }

@@ -1,13 +1,11 @@
-//! Where events are heard the moment they are durable, long before the store has them.
+//! Bounded buffer of durable events, filled long before they are in the store.
 //!
-//! A push under a lock for each item, nothing else, since this is on the way of every event; who learns
-//! comes by every second and takes everything. When nobody comes, a bounded number waits and the rest is
-//! let go and counted: the store has it all the same.
+//! Every event passes here, so a push only takes a lock per item; the learner drains the buffer every second. If it
+//! does not, events beyond the bound are dropped and counted: they are learned from the store later.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
 
 use super::recent::BufferedEvent;
 use crate::{
@@ -15,43 +13,43 @@ use crate::{
     telemetry::Counter,
 };
 
-/// Items waiting, a hundred bytes each.
-const WAITING_MAX: usize = 100_000;
+/// Maximum number of buffered items, a hundred bytes each.
+const BUFFERED_MAX: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(super) struct EventBuffer {
-    heard: Mutex<Vec<BufferedEvent>>,
-    /// Counts those that found no room.
+    buffered: Mutex<Vec<BufferedEvent>>,
+    /// Counts items dropped because the buffer was full.
     dropped: Counter,
 }
 
 impl EventBuffer {
     pub(super) fn counting(dropped: Counter) -> Self {
-        Self { heard: Mutex::default(), dropped }
+        Self { buffered: Mutex::default(), dropped }
     }
 
-    /// Takes one event.
+    /// Buffers one event.
     pub(super) fn push(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
-        let mut told = BufferedEvent::of(site, visitor, event).peekable();
-        if told.peek().is_none() {
+        let mut items = BufferedEvent::from_event(site, visitor, event).peekable();
+        if items.peek().is_none() {
             return;
         }
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        for one in told {
-            if heard.len() >= WAITING_MAX {
+        let mut buffered = self.buffered.lock();
+        for item in items {
+            if buffered.len() >= BUFFERED_MAX {
                 self.dropped.inc();
                 continue;
             }
-            heard.push(one);
+            buffered.push(item);
         }
     }
 
-    /// Everything heard since the last time, by site in the order it came.
-    pub(super) fn take(&self) -> HashMap<SiteId, Vec<BufferedEvent>> {
-        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Removes all buffered events and returns them by site, in order of arrival.
+    pub(super) fn drain(&self) -> HashMap<SiteId, Vec<BufferedEvent>> {
+        let buffered = std::mem::take(&mut *self.buffered.lock());
         let mut by_site: HashMap<SiteId, Vec<BufferedEvent>> = HashMap::new();
-        for one in heard {
-            by_site.entry(one.site).or_default().push(one);
+        for event in buffered {
+            by_site.entry(event.site).or_default().push(event);
         }
         by_site
     }

@@ -1,6 +1,6 @@
-//! How often each item was seen in slots lately: who is hardly known yet may be tried out (`decide::explore`).
+//! Recent impressions per item; items with few of them may be explored (`decide::explore`).
 //!
-//! Read from the warehouse in the background, and swapped in whole; a decision never waits for it.
+//! Counted in the store in the background and swapped in as a whole; a decision never waits.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -15,31 +15,31 @@ use crate::{
     tasks::Stopping,
 };
 
-/// How far back items are counted.
+/// Counting window.
 const WINDOW_MS: i64 = 30 * 86_400_000;
-/// Counted this often, or, where counting takes long, after so many times as long.
+/// Interval between counts; where counting takes long, at least `REST_FACTOR` times its duration.
 const REFRESH: Duration = Duration::from_secs(20);
 const REST_FACTOR: u32 = 30;
-/// Items of all sites that are remembered; beyond it the least seen ones, which are tried out all the same.
+/// Items of all sites that are kept; beyond it the least shown ones are dropped, which count as unexplored anyway.
 const ITEMS_MAX: u64 = 2_000_000;
 
-/// What was seen on every site.
+/// Impressions of every site.
 #[derive(Debug)]
-pub struct Shows {
+pub struct Impressions {
     store: Store,
     sites: ArcSwap<HashMap<SiteId, Arc<Shown>>>,
 }
 
-impl Shows {
-    /// Knows nothing yet.
+impl Impressions {
+    /// Creates an instance without counts.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store, sites: ArcSwap::default() }
     }
 
-    /// What was seen on a site.
+    /// The impressions of a site.
     #[must_use]
-    pub fn of(&self, site: SiteId) -> Arc<Shown> {
+    pub fn for_site(&self, site: SiteId) -> Arc<Shown> {
         self.sites.load().get(&site).map(Arc::clone).unwrap_or_default()
     }
 
@@ -50,7 +50,7 @@ impl Shows {
             tokio::select! {
                 () = stopping.wait() => return,
                 done = self.count() => if let Err(error) = done {
-                    tracing::debug!(%error, "what was shown could not be counted this time");
+                    tracing::debug!(%error, "counting impressions failed");
                 },
             }
             if stopping.sleep(REFRESH.max(begun.elapsed().saturating_mul(REST_FACTOR))).await {
@@ -59,10 +59,10 @@ impl Shows {
         }
     }
 
-    /// Counts once, at once.
+    /// Counts once, immediately.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// If the store cannot be queried.
     pub async fn count(&self) -> Result<(), StoreError> {
         let since = Timestamp(clock::now().0.saturating_sub(WINDOW_MS));
         let mut sites: HashMap<SiteId, Vec<(ItemId, u64)>> = HashMap::new();

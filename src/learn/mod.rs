@@ -1,15 +1,13 @@
-//! Learns from everybody's clicks which items are popular and which go together.
+//! Learns from all visitors' clicks which items are popular and which go together.
 //!
-//! In two parts. The large index of a site is built from what the store has, on a thread of low priority,
-//! when there is something new and the last build is paid for (`due`); a build holds no rows, only the
-//! visits they make. What is heard meanwhile (`ear`), the moment it is durable, is added beside it every
-//! second (`recent`), so that an item first seen is recommended before the store has its first click; so
-//! is what a start finds in the journal and the store does not have yet.
-//! Decisions take the finished index by an atomic swap and never wait.
+//! Two parts. The base index of a site is built from stored events on a low-priority thread, when there are new events
+//! and the pause after the last build is over (`due`); a build keeps no rows, only the sessions they form. Events that
+//! arrive meanwhile (`event_buffer`) are added to it every second as soon as they are durable (`recent`), so that a new
+//! item is recommended before its first click is in the store; so are events that a start finds in the journal and that
+//! the store does not have yet. Decisions load the current index by an atomic swap and never wait.
 //!
-//! What the recommendations weigh is tuned to each site on the newest part of its own clicks
-//! (`recommend::tune`), beside the builds: when there are enough clicks, and again when there are a
-//! quarter more or the last time is a day ago (`tuning`).
+//! Model parameters are tuned per site on the newest part of its own clicks (`recommend::tune`), in parallel with the
+//! builds: once there are enough clicks, then again after growth by a quarter or after a day (`tuning`).
 
 pub mod build;
 mod building;
@@ -23,11 +21,12 @@ mod tuning;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
 use self::{
@@ -41,7 +40,7 @@ use self::{
     tuning::Tuning,
 };
 pub use self::{
-    impressions::Shows,
+    impressions::Impressions,
     tuning::{Choice, ModelStatus},
 };
 use crate::{
@@ -60,12 +59,12 @@ use crate::{
 pub type Indexes = HashMap<SiteId, Arc<Index>>;
 
 const DAY_MS: i64 = 86_400_000;
-/// How often what was heard is added to the indexes.
+/// How often buffered events are added to the indexes.
 const FRESHEN: Duration = Duration::from_secs(1);
-/// After asking the store what changed, the next time waits so many times as long as that took.
-const LOOK_REST_FACTOR: u32 = 20;
+/// The interval between checks for changes in the store is at least so many times the duration of a check.
+const CHECK_REST_FACTOR: u32 = 20;
 
-/// Learns, and holds what was learned.
+/// Learns in the background and holds the resulting indexes.
 #[derive(Debug)]
 pub struct Learn {
     store: Store,
@@ -74,10 +73,10 @@ pub struct Learn {
     history_ms: i64,
     params: Params,
     tuning: Arc<Tuning>,
-    ear: EventBuffer,
-    /// How far the store has the service's own events; `None` where there is no journal.
+    buffer: EventBuffer,
+    /// Position below which the service's own events are in the store; `None` without a journal.
     delivered: Option<watch::Receiver<Position>>,
-    shelves: ContentRefresh,
+    content: ContentRefresh,
     recent: Mutex<HashMap<SiteId, Recent>>,
     indexes: ArcSwap<Indexes>,
     metrics: Learning,
@@ -86,10 +85,10 @@ pub struct Learn {
     component: Option<Component>,
 }
 
-/// The catalogues of all sites as they are now.
+/// Returns the current catalogues of all sites.
 pub type Catalogues = Arc<dyn Fn() -> Vec<(SiteId, Arc<Items>)> + Send + Sync>;
 
-/// Where it is reported how learning goes.
+/// Where learning reports its progress.
 #[derive(Debug, Default)]
 pub struct Reporting {
     /// Counters.
@@ -99,11 +98,11 @@ pub struct Reporting {
 }
 
 impl Learn {
-    /// Knows only what sites were tuned to before. `session_minutes` is the silence that ends a visit,
-    /// `delivered` tells how far the store has what is heard.
+    /// Opens with the stored tuning results only. A session ends after `session_minutes` of inactivity; `delivered` is
+    /// the position up to which events are in the store.
     ///
     /// # Errors
-    /// When the control database cannot be read.
+    /// If the control database cannot be read.
     pub async fn open(
         store: Store,
         control: Control,
@@ -115,10 +114,10 @@ impl Learn {
         Self::reporting(store, control, config, session_minutes, delivered, catalogues, Reporting::default()).await
     }
 
-    /// The same, and how it goes is reported.
+    /// Like `open`, with metrics and health reporting.
     ///
     /// # Errors
-    /// When the control database cannot be read.
+    /// If the control database cannot be read.
     pub async fn reporting(
         store: Store,
         control: Control,
@@ -135,9 +134,9 @@ impl Learn {
             history_ms: i64::try_from(config.history_days).unwrap_or(i64::MAX).saturating_mul(DAY_MS),
             params: Params::new(config, session_minutes),
             tuning: Arc::new(Tuning::open(control, metrics.failures.clone()).await?),
-            ear: EventBuffer::counting(metrics.events_dropped.clone()),
+            buffer: EventBuffer::counting(metrics.events_dropped.clone()),
             delivered,
-            shelves: ContentRefresh::new(catalogues),
+            content: ContentRefresh::new(catalogues),
             recent: Mutex::default(),
             indexes: ArcSwap::default(),
             metrics,
@@ -146,28 +145,28 @@ impl Learn {
         })
     }
 
-    /// The index of a site, an empty one before its first events.
+    /// The index of a site; empty before its first events.
     #[must_use]
     pub fn index(&self, site: SiteId) -> Arc<Index> {
         self.indexes.load().get(&site).map(Arc::clone).unwrap_or_default()
     }
 
-    /// The newest index of every site.
+    /// The current index of every site.
     #[must_use]
     pub fn indexes(&self) -> Arc<Indexes> {
         self.indexes.load_full()
     }
 
-    /// Takes a durable event of somebody; the index knows it about a second later.
+    /// Adds a durable event of an identified visitor; the index includes it about a second later.
     pub fn push(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
-        self.ear.push(site, visitor, event);
+        self.buffer.push(site, visitor, event);
     }
 
-    /// Takes an event of an earlier run that the store does not have yet, oldest first.
+    /// Adds an event of an earlier run that the store does not have yet. Call in order, oldest first.
     pub fn recover(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
         self.recents(|recents| {
-            for heard in BufferedEvent::of(site, visitor, event) {
-                recents.entry(site).or_default().push(heard);
+            for event in BufferedEvent::from_event(site, visitor, event) {
+                recents.entry(site).or_default().push(event);
             }
         });
     }
@@ -176,7 +175,7 @@ impl Learn {
     pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
         let mut due: HashMap<SiteId, Due> = HashMap::new();
         let mut building: Option<Building> = None;
-        let mut look_at = Instant::now();
+        let mut next_check = Instant::now();
         let mut failing = Failing::default();
         loop {
             tokio::select! {
@@ -194,25 +193,25 @@ impl Learn {
                 }
                 () = tokio::time::sleep(FRESHEN) => {}
             }
-            self.freshen().await;
-            if building.is_none() && Instant::now() >= look_at {
+            self.update_indexes().await;
+            if building.is_none() && Instant::now() >= next_check {
                 let begun = Instant::now();
                 match self.next_to_build(&mut due).await {
                     Ok(Some(change)) => building = Some(Box::pin(Arc::clone(&self).build(change, stopping.clone()))),
                     Ok(None) => self.worked(&mut failing),
                     Err(error) => self.failed(&mut failing, &error),
                 }
-                look_at = begun + self.refresh.max(begun.elapsed() * LOOK_REST_FACTOR);
+                next_check = begun + self.refresh.max(begun.elapsed() * CHECK_REST_FACTOR);
             }
         }
     }
 
-    /// Learns once, at once; tools and tests call this.
+    /// Learns once, immediately; for tools and tests.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// If the store cannot be queried.
     pub async fn learn(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.freshen().await;
+        self.update_indexes().await;
         let tasks = Tasks::default();
         for change in self.store.item_changes(self.since()).await? {
             Arc::clone(self).build(change, tasks.stopping()).await?;
@@ -220,22 +219,22 @@ impl Learn {
         Ok(())
     }
 
-    /// What a site's recommendations were tuned to, and what an owner chose instead.
+    /// A site's tuning result and the owner's choice of a model.
     #[must_use]
-    pub fn standing(&self, site: SiteId) -> ModelStatus {
-        self.tuning.of(site)
+    pub fn model_status(&self, site: SiteId) -> ModelStatus {
+        self.tuning.status(site)
     }
 
-    /// Lets a model serve a site whatever the trial says, or with `None` the winner again. Answers follow
-    /// at once.
+    /// Makes a model serve a site regardless of the tuning result, or with `None` the winner again. Takes effect
+    /// immediately.
     ///
     /// # Errors
-    /// When the control database cannot keep it; nothing has changed then.
+    /// If the control database cannot store it; nothing has changed then.
     pub async fn choose(self: &Arc<Self>, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
         self.tuning.choose(site, model, who).await?;
         let learn = Arc::clone(self);
         if let Err(error) = tokio::task::spawn_blocking(move || learn.retune(site)).await {
-            tracing::error!(%error, "a chosen model serves with the next index only");
+            tracing::error!(%error, "a chosen model takes effect with the next index only");
         }
         Ok(())
     }
@@ -243,11 +242,11 @@ impl Learn {
     /// How long ago the indexes were last known to be up to date.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.up_to_date.lock().elapsed()
     }
 
     fn worked(&self, failing: &mut Failing) {
-        *self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.up_to_date.lock() = Instant::now();
         failing.worked(self.component.as_ref());
     }
 
@@ -260,20 +259,19 @@ impl Learn {
         Timestamp(clock::now().0.saturating_sub(self.history_ms))
     }
 
-    /// Whoever changes an index holds these meanwhile, so that no change is lost.
-    fn recents<T>(&self, what: impl FnOnce(&mut HashMap<SiteId, Recent>) -> T) -> T {
-        // What is heard is kept entry by entry, so that a panic elsewhere leaves nothing half-written.
-        what(&mut self.recent.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Runs `update` with the recent events locked: every index change happens under this lock, so that none is lost.
+    fn recents<T>(&self, update: impl FnOnce(&mut HashMap<SiteId, Recent>) -> T) -> T {
+        update(&mut self.recent.lock())
     }
 
-    /// The same for those who must not wait: an index may be growing, on a thread of low priority.
+    /// Like `recents`, for callers that must not block: a low-priority thread may hold the lock while an index grows.
     async fn off_the_runtime<T: Send + 'static>(
         self: &Arc<Self>,
-        what: impl FnOnce(&mut HashMap<SiteId, Recent>) -> T + Send + 'static,
+        update: impl FnOnce(&mut HashMap<SiteId, Recent>) -> T + Send + 'static,
     ) -> Option<T> {
         let learn = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || learn.recents(what)).await;
-        done.inspect_err(|error| tracing::error!(%error, "looking at what was heard failed")).ok()
+        let done = tokio::task::spawn_blocking(move || learn.recents(update)).await;
+        done.inspect_err(|error| tracing::error!(%error, "accessing recent events failed")).ok()
     }
 
     fn publish(&self, site: SiteId, index: Index) {
@@ -285,33 +283,33 @@ impl Learn {
         });
     }
 
-    /// Adds what was heard to the indexes.
-    async fn freshen(self: &Arc<Self>) {
-        let untold = self.off_the_runtime(|recents| {
-            recents.iter().filter(|(_, recent)| recent.is_untold()).map(|(site, _)| *site).collect::<Vec<_>>()
+    /// Adds buffered events to the indexes, and applies new item content and tuning results.
+    async fn update_indexes(self: &Arc<Self>) {
+        let unpublished = self.off_the_runtime(|recents| {
+            recents.iter().filter(|(_, recent)| recent.is_unpublished()).map(|(site, _)| *site).collect::<Vec<_>>()
         });
-        let untold = untold.await.unwrap_or_default();
-        let (mut heard, changed) = (self.ear.take(), self.shelves.changed());
-        for site in untold {
-            heard.entry(site).or_default();
+        let unpublished = unpublished.await.unwrap_or_default();
+        let (mut buffered, changed) = (self.buffer.drain(), self.content.changed());
+        for site in unpublished {
+            buffered.entry(site).or_default();
         }
-        if heard.is_empty() && changed.is_empty() && !self.tuning.any_news() {
+        if buffered.is_empty() && changed.is_empty() && !self.tuning.any_unapplied() {
             return;
         }
         let learn = Arc::clone(self);
         let done = run_low_priority("freshen", move || {
             for (site, items) in changed {
-                let content = learn.shelves.read(site, &items);
+                let content = learn.content.read(site, &items);
                 learn.recents(|_| {
                     let index = Index::clone(&learn.index(site)).with_content(content);
                     learn.publish(site, index);
                 });
             }
-            for site in learn.tuning.sites_with_news() {
+            for site in learn.tuning.unapplied_sites() {
                 learn.retune(site);
             }
             learn.recents(|recents| {
-                for (site, events) in heard {
+                for (site, events) in buffered {
                     let recent = recents.entry(site).or_default();
                     for event in events {
                         recent.push(event);
@@ -322,17 +320,17 @@ impl Learn {
             });
         });
         if let Err(error) = done.await {
-            tracing::error!(%error, "what was heard was not taken up");
+            tracing::error!(%error, "adding buffered events to the indexes failed");
         }
     }
 
-    /// Takes up what was tuned or chosen since, where that needs no new build.
+    /// Applies a new tuning result or choice, if that needs no new build.
     fn retune(&self, site: SiteId) {
         self.recents(|_| {
             let index = self.index(site);
             let Some(learned) = index.learned() else { return };
-            if let Some(learned) = self.tuning.peek(site).and_then(|tuned| learned.tuned_to(&tuned)) {
-                self.tuning.take(site);
+            if let Some(learned) = self.tuning.current(site).and_then(|tuned| learned.tuned_to(&tuned)) {
+                self.tuning.apply(site);
                 self.publish(site, Index::clone(&index).with(learned));
             }
         });
@@ -342,7 +340,7 @@ impl Learn {
         due.entry(site).or_insert_with(|| Due::new(self.rest_factor))
     }
 
-    /// The first site whose large index is due.
+    /// Returns the first site whose base index is due.
     async fn next_to_build(self: &Arc<Self>, due: &mut HashMap<SiteId, Due>) -> Result<Option<ItemChange>, StoreError> {
         let changes = self.store.item_changes(self.since()).await?;
         let overflowed = self.off_the_runtime(|recents| {
@@ -354,7 +352,7 @@ impl Learn {
         for change in changes {
             let site = SiteId(change.site_id);
             let overflowed = overflowed.contains(&site);
-            let is_due = self.due_of(due, site).look(change, self.tuning.has_news(site), overflowed, now);
+            let is_due = self.due_of(due, site).check(change, self.tuning.is_unapplied(site), overflowed, now);
             if is_due && next.is_none() {
                 next = Some(change);
             }

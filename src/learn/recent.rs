@@ -1,33 +1,33 @@
-//! What was heard since the large index was built, and how it is added to it.
+//! Events since the base index was built, and how they are added to it.
 //!
-//! PURE. Events are kept in the order they came, a bounded number of them; the oldest make room. From
-//! them the visits since, and the orders in them, are made up each time anew, which takes milliseconds, so
-//! that a visit that goes on is simply a longer visit. A visit that is under way when the large index is
-//! built is left out there and stays here whole, so that no pair of its items is torn apart and neither
-//! click nor order is counted twice; the same visitor's earlier visits are in the large index.
+//! No I/O. A bounded number of events is kept in order of arrival; beyond it the oldest are dropped. The sessions
+//! since, and their orders, are derived from them each time, which takes milliseconds, so that a continued session is
+//! simply a longer one. A session that is open while the base index is built is excluded there and kept here as a
+//! whole, so that no pair of its items is split and no click or order counts twice; the same visitor's earlier sessions
+//! are in the base index.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
-use super::build::{Acts, Params, mark};
+use super::build::{ItemActions, Params, visitor_hash};
 use crate::{
     decide::{Index, index::Delta},
     model::{Action, ItemId, Position, ProfileEvent, SiteId, Timestamp, VisitorId},
     recommend::{Learned, Number, Sessions, purchases::Orders},
 };
 
-/// Visitors whose visit is under way, and when it began as far as it was heard.
-pub(super) type UnderWay = HashMap<u128, Timestamp, ahash::RandomState>;
+/// Visitors with an open session, and its start as far as known.
+pub(super) type OpenSessions = HashMap<u128, Timestamp, ahash::RandomState>;
 
-/// Something done with an item, as it was heard.
+/// An action on one item.
 #[derive(Debug, Clone)]
 pub(super) struct BufferedEvent {
     pub(super) site: SiteId,
     pub(super) visitor: u128,
     pub(super) at: Timestamp,
-    /// Place in the service's own journal.
+    /// Position in the service's own journal.
     pub(super) position: Position,
     pub(super) action: Action,
     pub(super) item: ItemId,
@@ -36,11 +36,11 @@ pub(super) struct BufferedEvent {
 }
 
 impl BufferedEvent {
-    /// What an event tells, item by item; nothing, if it is not about items.
-    pub(super) fn of(site: SiteId, visitor: VisitorId, event: &ProfileEvent) -> impl Iterator<Item = Self> {
-        let told = matches!(event.action, Action::ItemViewed | Action::CartAdded | Action::Ordered);
-        let items = if told { &event.items[..] } else { &[] };
-        // A category is said of one item; an order's may be that of any of its items.
+    /// One entry per item of an event; none if it is not about items.
+    pub(super) fn from_event(site: SiteId, visitor: VisitorId, event: &ProfileEvent) -> impl Iterator<Item = Self> {
+        let is_relevant = matches!(event.action, Action::ItemViewed | Action::CartAdded | Action::Ordered);
+        let items = if is_relevant { &event.items[..] } else { &[] };
+        // A category applies to one item; an order's may belong to any of its items.
         let category: Arc<str> = if let [_] = items { (&*event.category).into() } else { Arc::default() };
         items.iter().filter(|(item, ..)| !item.is_empty()).map(move |(item, ..)| Self {
             site,
@@ -54,146 +54,147 @@ impl BufferedEvent {
     }
 }
 
-/// Events of one site kept between two builds of its large index: some five megabytes, and at most ten
-/// times that of what is counted anew for their items.
-const HEARD_MAX: usize = 50_000;
+/// Events of one site kept between two builds of its base index: some five megabytes, and at most ten times that for
+/// what is derived from them.
+const EVENTS_MAX: usize = 50_000;
 
-/// What was heard of one site.
+/// Recent events of one site.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     log: VecDeque<BufferedEvent>,
-    /// Visitors with something new since the index was last grown; `None`: everything is new.
+    /// Visitors with new events since the index was last grown; `None`: everything is new.
     changed: Option<HashSet<u128, ahash::RandomState>>,
-    /// Whether anything had to make room since the large index was built.
+    /// Whether events were dropped since the base index was built.
     pub(super) overflowed: bool,
 }
 
-/// A visit made up of what was heard.
+/// A session derived from recent events.
 #[derive(Debug)]
-struct Visit {
+struct Session {
     visitor: u128,
     ended: Timestamp,
     clicks: Vec<Number>,
-    acts: Acts,
+    actions: ItemActions,
 }
 
 impl Recent {
-    /// Takes one event.
-    pub(super) fn push(&mut self, heard: BufferedEvent) {
+    /// Adds one event.
+    pub(super) fn push(&mut self, event: BufferedEvent) {
         if let Some(changed) = &mut self.changed {
-            changed.insert(heard.visitor);
+            changed.insert(event.visitor);
         }
-        if self.log.len() >= HEARD_MAX {
+        if self.log.len() >= EVENTS_MAX {
             self.log.pop_front();
             self.overflowed = true;
         }
-        self.log.push_back(heard);
+        self.log.push_back(event);
     }
 
-    /// Whether there is nothing.
+    /// Whether there are no events.
     pub(super) fn is_empty(&self) -> bool {
         self.log.is_empty()
     }
 
-    /// Whether it holds something that no index was grown by.
-    pub(super) fn is_untold(&self) -> bool {
+    /// Whether it has events that are in no index.
+    pub(super) fn is_unpublished(&self) -> bool {
         self.changed.is_none() && !self.is_empty()
     }
 
-    /// Visitors whose visit is under way.
-    pub(super) fn under_way(&self, now: Timestamp, params: &Params) -> UnderWay {
-        let lately = self.log.iter().filter(|heard| now.since(heard.at) <= params.session_ms);
-        let visitors: HashSet<u128, ahash::RandomState> = lately.map(|heard| heard.visitor).collect();
-        let begun = |heard: &[&BufferedEvent]| {
-            let visit = heard.chunk_by(|a, b| b.at.since(a.at) <= params.session_ms).next_back()?;
-            Some((visit.first()?.visitor, visit.first()?.at))
+    /// Visitors with an open session.
+    pub(super) fn open_sessions(&self, now: Timestamp, params: &Params) -> OpenSessions {
+        let latest = self.log.iter().filter(|event| now.since(event.at) <= params.session_ms);
+        let visitors: HashSet<u128, ahash::RandomState> = latest.map(|event| event.visitor).collect();
+        let start = |events: &[&BufferedEvent]| {
+            let session = events.chunk_by(|a, b| b.at.since(a.at) <= params.session_ms).next_back()?;
+            Some((session.first()?.visitor, session.first()?.at))
         };
-        let theirs = self.by_visitor(|visitor| visitors.contains(&visitor));
-        theirs.values().filter_map(|heard| begun(heard)).collect()
+        let by_visitor = self.by_visitor(|visitor| visitors.contains(&visitor));
+        by_visitor.values().filter_map(|events| start(events)).collect()
     }
 
-    /// A new large index has every event below a position but those of visits that were under way.
-    pub(super) fn settle(&mut self, below: Position, under_way: &UnderWay) {
-        let goes_on = |heard: &BufferedEvent| under_way.get(&heard.visitor).is_some_and(|begun| heard.at >= *begun);
-        self.log.retain(|heard| heard.position >= below || goes_on(heard));
+    /// Removes the events that a new base index includes: those below a position, except of sessions that were open.
+    pub(super) fn remove_built(&mut self, below: Position, open: &OpenSessions) {
+        let is_open = |event: &BufferedEvent| open.get(&event.visitor).is_some_and(|start| event.at >= *start);
+        self.log.retain(|event| event.position >= below || is_open(event));
         self.changed = None;
         self.overflowed = false;
     }
 
-    /// The index with everything heard since its large part was built.
+    /// Returns the index extended by all events since its base was built.
     pub(super) fn grow(&mut self, index: &Index, params: &Params, now: Timestamp) -> Index {
         let mut grown = index.clone();
-        let begun = Learned::new_at(now.0.div_euclid(1000));
-        let learned = index.learned().cloned().unwrap_or(begun);
-        let (visits, orders) = self.visits(&mut grown, params);
+        let empty = Learned::new_at(now.0.div_euclid(1000));
+        let learned = index.learned().cloned().unwrap_or(empty);
+        let (sessions, orders) = self.sessions(&mut grown, params);
         let mut since = Sessions::empty(learned.sessions().origin_s());
         let mut changed: Vec<Number> = Vec::new();
-        let mut news = Vec::new();
+        let mut deltas = Vec::new();
         let categories = self.categories(&grown);
-        for visit in visits {
-            if self.changed.as_ref().is_none_or(|changed| changed.contains(&visit.visitor)) {
-                changed.extend(&visit.clicks);
+        for session in sessions {
+            if self.changed.as_ref().is_none_or(|changed| changed.contains(&session.visitor)) {
+                changed.extend(&session.clicks);
             }
-            since.push(visit.clicks.iter().copied(), visit.ended.0, mark(visit.visitor));
-            let weight = params.trend_weight(now, visit.ended);
-            news.extend(visit.acts.iter().map(|(item, act)| Delta {
+            since.push(session.clicks.iter().copied(), session.ended.0, visitor_hash(session.visitor));
+            let decay = params.trend_weight(now, session.ended);
+            deltas.extend(session.actions.iter().map(|(item, weight)| Delta {
                 item,
                 category: categories.get(&item).cloned().unwrap_or_default(),
-                popularity: act * weight,
+                popularity: weight * decay,
             }));
         }
         changed.sort_unstable();
         changed.dedup();
         let before = self.changed.replace(HashSet::default());
-        let buyers: Option<Vec<u32>> = before.map(|visitors| visitors.into_iter().map(mark).collect());
+        let buyers: Option<Vec<u32>> = before.map(|visitors| visitors.into_iter().map(visitor_hash).collect());
         let bought = grown.bought().grown(orders, grown.len(), buyers.as_deref());
         let learned = learned.grown(since, &changed);
-        grown.grown(&news, learned).with_bought(bought)
+        grown.grown(&deltas, learned).with_bought(bought)
     }
 
-    /// What visitors did, each oldest first.
-    fn by_visitor(&self, which: impl Fn(u128) -> bool) -> HashMap<u128, Vec<&BufferedEvent>, ahash::RandomState> {
+    /// Events by visitor, each oldest first.
+    fn by_visitor(&self, include: impl Fn(u128) -> bool) -> HashMap<u128, Vec<&BufferedEvent>, ahash::RandomState> {
         let mut by_visitor: HashMap<u128, Vec<&BufferedEvent>, ahash::RandomState> = HashMap::default();
-        for heard in self.log.iter().filter(|heard| which(heard.visitor)) {
-            by_visitor.entry(heard.visitor).or_default().push(heard);
+        for event in self.log.iter().filter(|event| include(event.visitor)) {
+            by_visitor.entry(event.visitor).or_default().push(event);
         }
-        for heard in by_visitor.values_mut() {
-            heard.sort_by_key(|heard| (heard.at, heard.position));
+        for events in by_visitor.values_mut() {
+            events.sort_by_key(|event| (event.at, event.position));
         }
         by_visitor
     }
 
-    /// The visits in the order of their ends, and the orders; items not known yet get their numbers.
-    fn visits(&self, index: &mut Index, params: &Params) -> (Vec<Visit>, Orders) {
+    /// The sessions in order of their ends, and the orders. New items are added to the index.
+    fn sessions(&self, index: &mut Index, params: &Params) -> (Vec<Session>, Orders) {
         let by_visitor = self.by_visitor(|_| true);
-        let mut visits: Vec<Visit> = Vec::with_capacity(by_visitor.len());
+        let mut sessions: Vec<Session> = Vec::with_capacity(by_visitor.len());
         let mut orders = Orders::default();
-        for (visitor, heard) in by_visitor {
-            let bought: Vec<&&BufferedEvent> = heard.iter().filter(|heard| heard.action == Action::Ordered).collect();
+        for (visitor, events) in by_visitor {
+            let bought: Vec<&&BufferedEvent> = events.iter().filter(|event| event.action == Action::Ordered).collect();
             for order in bought.chunk_by(|a, b| a.position == b.position) {
-                let items: Vec<Number> = order.iter().map(|one| index.number_or_new(&one.item).0).collect();
-                orders.push(mark(visitor), order.first().map_or(0, |one| one.at.0), &items);
+                let items: Vec<Number> = order.iter().map(|event| index.number_or_new(&event.item).0).collect();
+                orders.push(visitor_hash(visitor), order.first().map_or(0, |event| event.at.0), &items);
             }
-            for visit in heard.chunk_by(|a, b| b.at.since(a.at) <= params.session_ms) {
-                let mut made = Visit { visitor, ended: Timestamp(0), clicks: Vec::new(), acts: Acts::default() };
-                for one in visit {
-                    let (item, _) = index.number_or_new(&one.item);
-                    made.ended = one.at;
-                    made.acts.note(item, one.action);
-                    if one.action == Action::ItemViewed {
-                        made.clicks.push(item);
+            for events in events.chunk_by(|a, b| b.at.since(a.at) <= params.session_ms) {
+                let (clicks, actions) = (Vec::new(), ItemActions::default());
+                let mut session = Session { visitor, ended: Timestamp(0), clicks, actions };
+                for event in events {
+                    let (item, _) = index.number_or_new(&event.item);
+                    session.ended = event.at;
+                    session.actions.add(item, event.action);
+                    if event.action == Action::ItemViewed {
+                        session.clicks.push(item);
                     }
                 }
-                visits.push(made);
+                sessions.push(session);
             }
         }
-        visits.sort_unstable_by_key(|visit| (visit.ended, visit.visitor));
-        (visits, orders)
+        sessions.sort_unstable_by_key(|session| (session.ended, session.visitor));
+        (sessions, orders)
     }
 
     fn categories(&self, index: &Index) -> HashMap<Number, Arc<str>, ahash::RandomState> {
-        let told = self.log.iter().filter(|heard| !heard.category.is_empty());
-        told.filter_map(|heard| Some((index.number(&heard.item)?, Arc::clone(&heard.category)))).collect()
+        let with_category = self.log.iter().filter(|event| !event.category.is_empty());
+        with_category.filter_map(|event| Some((index.number(&event.item)?, Arc::clone(&event.category)))).collect()
     }
 }
 
@@ -209,10 +210,10 @@ mod tests {
     const PARAMS: Params =
         Params { trending_half_life_ms: 172_800_000.0, session_ms: 1_800 * SECOND, events_max: 10_000 };
 
-    /// Visitor, seconds ago, item, place in the journal.
-    type Told = (u128, i64, &'static str, u64);
+    /// Visitor, seconds ago, item, journal position.
+    type View = (u128, i64, &'static str, u64);
 
-    fn heard(&(visitor, seconds_ago, item, position): &Told) -> BufferedEvent {
+    fn event(&(visitor, seconds_ago, item, position): &View) -> BufferedEvent {
         BufferedEvent {
             site: SiteId(1),
             visitor,
@@ -224,18 +225,18 @@ mod tests {
         }
     }
 
-    fn recent(told: &[Told]) -> Recent {
+    fn recent(views: &[View]) -> Recent {
         let mut recent = Recent::default();
-        told.iter().map(heard).for_each(|heard| recent.push(heard));
+        views.iter().map(event).for_each(|event| recent.push(event));
         recent
     }
 
-    /// What the store would tell of these, visitor after visitor.
-    fn built(told: &[Told], recent: &Recent) -> Index {
-        let mut builder = Builder::new(PARAMS, NOW).without(recent.under_way(NOW, &PARAMS));
-        let mut told = told.to_vec();
-        told.sort_by_key(|(visitor, seconds_ago, ..)| (*visitor, -seconds_ago));
-        for (visitor, seconds_ago, item, _) in told {
+    /// The base index built from these views as the store would return them, grouped by visitor.
+    fn built(views: &[View], recent: &Recent) -> Index {
+        let mut builder = Builder::new(PARAMS, NOW).without(recent.open_sessions(NOW, &PARAMS));
+        let mut views = views.to_vec();
+        views.sort_by_key(|(visitor, seconds_ago, ..)| (*visitor, -seconds_ago));
+        for (visitor, seconds_ago, item, _) in views {
             let (at, action) = (NOW.plus(-seconds_ago * SECOND), Action::ItemViewed);
             builder.add(&ItemEvent { visitor, at, action, items: &[item], category: "C" });
         }
@@ -249,26 +250,26 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_is_served_beside_the_large_index_and_counts_once() {
-        // Two visits are over, two are under way: one of them wholly in the store, one only begun there.
-        let over: [Told; 4] = [(1, 9000, "a", 0), (1, 8990, "b", 1), (2, 8000, "a", 2), (2, 7990, "b", 3)];
-        let under_way: [Told; 4] = [(3, 60, "a", 4), (3, 50, "b", 5), (4, 40, "a", 6), (4, 30, "b", 7)];
-        let all = [over, under_way].concat();
+    fn recent_events_are_served_with_the_base_index_and_count_once() {
+        // Two sessions are over, two are open: one of them wholly in the store, one partly.
+        let over: [View; 4] = [(1, 9000, "a", 0), (1, 8990, "b", 1), (2, 8000, "a", 2), (2, 7990, "b", 3)];
+        let open: [View; 4] = [(3, 60, "a", 4), (3, 50, "b", 5), (4, 40, "a", 6), (4, 30, "b", 7)];
+        let all = [over, open].concat();
         let mut recent = recent(&all);
-        let large = built(&all[..7], &recent);
-        assert_eq!(support(&large, ["a", "b"]), 2, "visits under way are left to what was heard");
-        recent.settle(Position(7), &recent.under_way(NOW, &PARAMS));
-        let grown = recent.grow(&large, &PARAMS, NOW);
-        assert_eq!(support(&grown, ["a", "b"]), 4, "each visit once, and none torn apart");
+        let base = built(&all[..7], &recent);
+        assert_eq!(support(&base, ["a", "b"]), 2, "open sessions are left to the recent events");
+        recent.remove_built(Position(7), &recent.open_sessions(NOW, &PARAMS));
+        let grown = recent.grow(&base, &PARAMS, NOW);
+        assert_eq!(support(&grown, ["a", "b"]), 4, "each session once, and none split");
     }
 
     #[test]
-    fn a_visit_that_goes_on_grows_and_a_new_shop_begins_with_nothing() {
+    fn a_continued_session_grows_and_a_new_shop_starts_empty() {
         let mut recent = recent(&[(1, 60, "a", 0), (2, 50, "a", 1)]);
         let first = recent.grow(&Index::default(), &PARAMS, NOW);
         assert_eq!((first.len(), support(&first, ["a", "b"]), first.trending().len()), (1, 0, 1));
-        recent.push(heard(&(1, 20, "b", 2)));
-        recent.push(heard(&(2, 10, "b", 3)));
+        recent.push(event(&(1, 20, "b", 2)));
+        recent.push(event(&(2, 10, "b", 3)));
         let second = recent.grow(&first, &PARAMS, NOW);
         assert_eq!((second.len(), support(&second, ["a", "b"])), (2, 2));
         assert_eq!((second.trending_in("C").len(), first.len()), (2, 1));
@@ -277,8 +278,8 @@ mod tests {
     /// An order of two items.
     fn order(recent: &mut Recent, visitor: u128, seconds_ago: i64, items: [&'static str; 2], position: u64) {
         for item in items {
-            let heard = heard(&(visitor, seconds_ago, item, position));
-            recent.push(BufferedEvent { action: Action::Ordered, ..heard });
+            let event = event(&(visitor, seconds_ago, item, position));
+            recent.push(BufferedEvent { action: Action::Ordered, ..event });
         }
     }
 
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_count_at_once_and_once() {
+    fn orders_count_immediately_and_once() {
         let mut recent = recent(&[(1, 9000, "a", 0)]);
         order(&mut recent, 1, 8990, ["a", "b"], 1);
         order(&mut recent, 2, 8000, ["a", "b"], 2);
@@ -301,9 +302,9 @@ mod tests {
         let second = recent.grow(&first, &PARAMS, NOW);
         assert_eq!((bought(&second, ["new", "b"]), bought(&second, ["a", "b"])), (2, 3));
 
-        // Visitor 3 goes on: the large index leaves the order out, and it stays here.
-        let under_way = recent.under_way(NOW, &PARAMS);
-        let mut builder = Builder::new(PARAMS, NOW).without(under_way.clone());
+        // Visitor 3's session is open: the base index excludes the order, and it stays here.
+        let open = recent.open_sessions(NOW, &PARAMS);
+        let mut builder = Builder::new(PARAMS, NOW).without(open.clone());
         for (visitor, ago, items) in [
             (1, 8990, ["a", "b"]),
             (2, 8000, ["a", "b"]),
@@ -314,33 +315,33 @@ mod tests {
             let (at, action) = (NOW.plus(-ago * SECOND), Action::Ordered);
             builder.add(&ItemEvent { visitor, at, action, items: &items, category: "" });
         }
-        let large = builder.finish(&Arc::default());
-        assert_eq!(bought(&large, ["a", "b"]), 2);
-        recent.settle(Position(6), &under_way);
-        assert!(recent.is_untold());
-        let grown = recent.grow(&large, &PARAMS, NOW);
+        let base = builder.finish(&Arc::default());
+        assert_eq!(bought(&base, ["a", "b"]), 2);
+        recent.remove_built(Position(6), &open);
+        assert!(recent.is_unpublished());
+        let grown = recent.grow(&base, &PARAMS, NOW);
         assert_eq!((bought(&grown, ["a", "b"]), bought(&grown, ["b", "new"])), (3, 2));
-        assert!(!recent.is_untold());
+        assert!(!recent.is_unpublished());
     }
 
     #[test]
-    fn of_a_visitor_under_way_only_this_visit_is_kept() {
+    fn of_an_open_sessions_visitor_only_that_session_is_kept() {
         let mut recent = recent(&[(1, 9000, "a", 0), (1, 8990, "b", 1), (1, 60, "a", 2), (2, 9000, "a", 3)]);
-        let under_way = recent.under_way(NOW, &PARAMS);
-        assert_eq!(under_way.get(&1), Some(&NOW.plus(-60 * SECOND)));
-        recent.settle(Position(4), &under_way);
-        assert_eq!(recent.log.iter().map(|heard| heard.position).collect::<Vec<_>>(), [Position(2)]);
+        let open = recent.open_sessions(NOW, &PARAMS);
+        assert_eq!(open.get(&1), Some(&NOW.plus(-60 * SECOND)));
+        recent.remove_built(Position(4), &open);
+        assert_eq!(recent.log.iter().map(|event| event.position).collect::<Vec<_>>(), [Position(2)]);
     }
 
     #[test]
-    fn the_oldest_make_room_and_that_is_known() {
+    fn the_oldest_are_dropped_and_that_is_recorded() {
         let mut recent = Recent::default();
-        for n in 0..=HEARD_MAX as u64 {
+        for n in 0..=EVENTS_MAX as u64 {
             assert!(!recent.overflowed);
-            recent.push(heard(&(u128::from(n), 9000, "a", n)));
+            recent.push(event(&(u128::from(n), 9000, "a", n)));
         }
-        assert_eq!((recent.overflowed, recent.log.len()), (true, HEARD_MAX));
-        recent.settle(Position(u64::MAX), &UnderWay::default());
+        assert_eq!((recent.overflowed, recent.log.len()), (true, EVENTS_MAX));
+        recent.remove_built(Position(u64::MAX), &OpenSessions::default());
         assert!(recent.is_empty() && !recent.overflowed);
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::{
     Arc,
     atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 use moka::policy::EvictionPolicy;
 use parking_lot::{Mutex, MutexGuard};
@@ -197,8 +198,7 @@ impl Cache {
     pub(super) fn finish_read(&self, key: Key, mut stored: Vec<ProfileEvent>) -> (Arc<Profile>, bool) {
         let mut shard = self.shard(&key);
         stored.extend_from_slice(shard.events(&key));
-        let profile =
-            Arc::new(reducer::rebuild(key.0, key.1, stored, self.own_journal, &self.rules.for_site(key.0)));
+        let profile = Arc::new(reducer::rebuild(key.0, key.1, stored, self.own_journal, &self.rules.for_site(key.0)));
         let delivered = self.delivered_through();
         let complete = !shard.lacks_events_since(delivered);
         let freed = shard.end_read(key, delivered, &self.rules);
@@ -237,5 +237,4 @@ impl Cache {
     fn shard(&self, key: &Key) -> MutexGuard<'_, Pending> {
         self.shards[self.hasher.hash_one(key) as usize % SHARDS].lock()
     }
-}
 }
