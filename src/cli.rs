@@ -1,17 +1,17 @@
-//! The commands of the binary.
+//! The command line.
 
 mod adopt;
 mod audit;
+mod chunk_sender;
 mod doctor;
 mod evaluate;
 mod import;
-mod intake;
 mod key;
 mod open_files;
 mod quarantine;
-mod reach;
 mod seed;
 mod serve;
+mod service;
 mod site;
 mod user;
 mod visitor;
@@ -30,11 +30,11 @@ use serde_json::Value;
 use crate::{
     config::{Config, Loaded, LogFormat, OptionValue},
     operate::Operation,
-    store::Condition,
+    store::Availability,
     telemetry,
 };
 
-/// Ashna lets a website know its visitors and answer each of them personally.
+/// Ashna: web analytics, live visitor profiles and recommendations.
 #[derive(Debug, Parser)]
 #[command(name = "ashna", version)]
 struct Cli {
@@ -44,19 +44,19 @@ struct Cli {
     command: Command,
 }
 
-/// What goes with every command.
+/// Options of every command.
 #[derive(Debug, Args)]
 struct Common {
-    /// Where everything is kept.
+    /// Data directory.
     #[arg(long, global = true, default_value = "./data", value_name = "DIR")]
     data_dir: PathBuf,
-    /// Settings that differ from config.default.toml.
+    /// Configuration file with the settings that differ from config.default.toml.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Answer with one JSON document on standard output.
+    /// Print the result as one JSON document.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log: error, warn, info, debug, or filters such as `warn,ashna::delivery=debug`.
+    /// Log level: error, warn, info, debug, or filters such as `warn,ashna::delivery=debug`.
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
 }
@@ -65,43 +65,43 @@ struct Common {
 enum Command {
     /// Run the service.
     Serve(serve::Options),
-    /// Sites.
+    /// Manage sites.
     #[command(subcommand)]
     Site(site::Command),
-    /// People who use the dashboard.
+    /// Manage dashboard users.
     #[command(subcommand)]
     User(user::Command),
-    /// Keys for programs.
+    /// Manage API keys.
     #[command(subcommand)]
     Key(key::Command),
-    /// Who did what.
+    /// Show the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// The key that signs visitor cookies.
+    /// Manage the key that signs visitor cookies.
     #[command(subcommand)]
     CookieKey(CookieKeyCommand),
     /// Export or erase one visitor.
     #[command(subcommand)]
     Visitor(visitor::Command),
-    /// Take a file in; taking it in twice adds nothing.
+    /// Import a file; importing it again adds nothing.
     Import(import::Options),
-    /// How good recommendations are on given clicks; tunes itself on the last part of the training file.
+    /// Evaluate recommendation models offline on given clicks; tuning uses the last part of the training file.
     Evaluate(evaluate::Options),
-    /// Give the demo shop an invented past: weeks of visitors that never were.
+    /// Fill the demo shop with weeks of generated visitor data.
     Seed(seed::Options),
-    /// What the warehouse refused.
+    /// List or replay events that the warehouse refused.
     #[command(subcommand)]
     Quarantine(quarantine::Command),
-    /// Bring the warehouse's tables up to date.
+    /// Migrate the warehouse's tables.
     Migrate,
-    /// Make this control database the owner of the journal and the warehouse, after the one they belonged to was lost.
-    /// New sites get numbers that neither has seen. The service must not be running.
+    /// Make this control database the owner of the journal and the warehouse, after the original one was lost.
+    /// New sites get ids that neither of them has used. The service must not be running.
     Adopt,
-    /// Check the settings as `serve` with the same options would, and print them as they take effect.
+    /// Validate the settings as `serve` with the same options would, and print the effective values.
     CheckConfig(serve::Options),
-    /// Print the description of the private API.
+    /// Print the OpenAPI description.
     Openapi,
-    /// Open a page in a Chromium of this machine and say what is wrong with its tracker.
+    /// Open a page in an installed Chromium and diagnose its tracker.
     Doctor(doctor::Options),
 }
 
@@ -109,15 +109,15 @@ enum Command {
 enum CookieKeyCommand {
     /// Sign with a new key from now on; cookies of older keys stay valid for their 400 days.
     Rotate {
-        /// Make cookies of older keys void at once, after a key got into wrong hands: their visitors
-        /// are then known by what the tracker remembers, or begin anew.
+        /// Invalidate cookies of older keys immediately, for a leaked key: their visitors are then
+        /// recognized by the tracker's stored id, or count as new.
         #[arg(long)]
         forget_old: bool,
     },
 }
 
 impl Cli {
-    /// Settings that options stand for.
+    /// Settings given by command-line options.
     fn settings(&self) -> Vec<OptionValue<'static>> {
         let mut settings = match &self.command {
             Command::Serve(options) | Command::CheckConfig(options) => options.settings(),
@@ -127,7 +127,7 @@ impl Cli {
         settings
     }
 
-    /// Whether it is the service, asked to speak JSON: its log then does too.
+    /// Whether this is `serve --json`, which also logs JSON.
     fn is_json_service(&self) -> bool {
         self.common.json && matches!(self.command, Command::Serve(_))
     }
@@ -136,7 +136,7 @@ impl Cli {
 /// Runs the command of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    // What a command writes below the data directory is the owner's alone, from its first moment on.
+    // Files created in the data directory must never be accessible to other users.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let cli = Cli::parse();
     let loaded = match Config::load_with(cli.common.config.as_deref(), &cli.settings()) {
@@ -157,14 +157,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// One clear line on standard error.
+/// Prints the error as one line on standard error.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    // When even standard error is gone there is nowhere left to write.
+    // If standard error is closed there is nowhere left to write.
     let _ = writeln!(std::io::stderr(), "ashna: {}", line(error));
     ExitCode::FAILURE
 }
 
-/// An error with its causes on one line, each said once: many messages repeat their cause already.
+/// Formats an error and its causes on one line, without repeating causes that a message already contains.
 fn line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(|cause| cause.to_string().replace('\n', " ")) {
@@ -192,57 +192,63 @@ async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
         Command::Quarantine(command) => quarantine::run(&config, common, &command).await,
         Command::CookieKey(CookieKeyCommand::Rotate { forget_old }) => {
             let operation = Operation::RotateCookieKey { forget_old };
-            let answer = reach::operate(&config, &common.data_dir, operation).await?;
-            tell(common, &answer, &format!("visitor cookies are signed with a new key; {} verify them", answer["keys"]))
+            let answer = service::operate(&config, &common.data_dir, operation).await?;
+            print_answer(
+                common,
+                &answer,
+                &format!("visitor cookies are signed with a new key; {} verify them", answer["keys"]),
+            )
         }
         Command::Visitor(command) => visitor::run(&config, common, command).await,
         Command::Migrate => migrate(&config, common).await,
         Command::Adopt => adopt::run(&config, common).await,
         Command::CheckConfig(_) => check_config(common, &config, &loaded.shown),
         Command::Doctor(options) => doctor::run(common, options).await,
-        Command::Openapi => say(&crate::http::openapi()),
+        Command::Openapi => print_line(&crate::http::openapi()),
     }
 }
 
-/// Says what takes effect, once everything is checked that `serve` needs besides its ports and the network.
+/// Validates everything that `serve` needs except ports and network, then prints the effective settings.
 fn check_config(common: &Common, config: &Config, shown: &toml::Table) -> anyhow::Result<()> {
     crate::app::check(config)?;
-    let text = toml::to_string_pretty(shown).context("the settings cannot be written as TOML")?;
-    tell(common, &serde_json::to_value(shown)?, &text)
+    let text = toml::to_string_pretty(shown).context("the settings cannot be serialized as TOML")?;
+    print_answer(common, &serde_json::to_value(shown)?, &text)
 }
 
 async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {
     let app = crate::app::App::start(config, &common.data_dir, crate::app::Start::default()).await?;
     let mut condition = app.condition.clone();
     let limit = std::time::Duration::from_mins(1);
-    // What waiting will not mend ends the wait.
-    let settled = |now: &Condition| now.is_ready() || now.fault().is_some_and(|fault| !fault.may_pass());
-    // How it is after the wait says all.
+    // Stop waiting for errors that are not temporary.
+    let settled = |now: &Availability| now.is_ready() || now.fault().is_some_and(|fault| !fault.may_pass());
+    // The final availability decides, whether or not the wait timed out.
     let _ = tokio::time::timeout(limit, condition.wait_for(settled)).await;
-    let found = app.condition.borrow().clone();
+    let availability = app.condition.borrow().clone();
     app.stop().await;
-    match found {
-        Condition::Ready => {}
-        Condition::Unusable { fault, message } => anyhow::bail!("{message}; {}", fault.advice()),
-        Condition::Starting => anyhow::bail!("the warehouse did not answer within a minute"),
+    match availability {
+        Availability::Ready => {}
+        Availability::Unusable { fault, message } => anyhow::bail!("{message}; {}", fault.advice()),
+        Availability::Starting => anyhow::bail!("the warehouse did not answer within a minute"),
     }
-    tell(common, &serde_json::json!({ "migrated": true }), "the warehouse is up to date")
+    print_answer(common, &serde_json::json!({ "migrated": true }), "the warehouse is up to date")
 }
 
-/// A text value without its quotes.
-fn plain(value: &Value) -> String {
+/// Returns a JSON string without its quotes; other values as JSON.
+fn unquoted(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The answer, as JSON or in words.
-fn tell(common: &Common, answer: &Value, text: &str) -> anyhow::Result<()> {
-    if common.json { say(&answer.to_string()) } else { say(text) }
+/// Prints the result, as JSON with `--json` or else as text.
+fn print_answer(common: &Common, answer: &Value, text: &str) -> anyhow::Result<()> {
+    if common.json { print_line(&answer.to_string()) } else { print_line(text) }
 }
 
-/// One text on standard output; a reader that went away is no error.
-fn say(text: &str) -> anyhow::Result<()> {
+/// Prints to standard output; a closed pipe is not an error.
+fn print_line(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot write the answer"),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
         _ => Ok(()),
     }
 }
@@ -258,19 +264,19 @@ fn read_password() -> anyhow::Result<SecretString> {
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
-/// The kind of file an import takes, as a word of the command line.
+/// Format of an imported file.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum FormatWord {
+enum FileFormat {
     /// Requests in the combined log format.
     AccessLog,
-    /// Segment calls, one a line.
+    /// Segment calls, one per line.
     Events,
-    /// Items of the catalogue: NDJSON, a JSON array, CSV, TSV, or a Google product feed.
+    /// Catalog items: NDJSON, a JSON array, CSV, TSV, or a Google product feed.
     Items,
 }
 
-/// Where a file's bytes come from: a path, or standard input for `-`.
-fn open(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// Reads a whole file, or standard input for `-`.
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;

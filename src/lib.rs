@@ -1,22 +1,23 @@
-//! Ashna: know the visitors of a website and answer each of them personally.
+//! Ashna: web analytics, live visitor profiles and recommendations for websites.
 //!
-//! Two stories run through the house; read them first.
+//! Start with the two main request flows:
 //!
-//! - [`collect`]: what happens to a batch of events, from the door to the warehouse.
-//! - [`personalize`]: what happens to a personalization request, from the door to the answer.
+//! - [`collect`]: from a batch of events to durable rows on their way to the warehouse.
+//! - [`personalize`]: from a request for decisions to the answer.
 //!
-//! The rooms by layer; imports go only downward, and `tests/boundaries` guards it.
+//! The modules by layer. Imports go only downward; `tests/boundaries` checks it.
 //!
-//! | layer | rooms |
+//! | layer | modules |
 //! |---|---|
-//! | 8, 7 | [`cli`], the commands; [`app`], which puts everything together |
-//! | 6 door | [`http`] |
-//! | 5 errands | [`import`], [`operate`] |
-//! | 4 stories | [`collect`], [`personalize`], [`privacy`], [`removal`] |
-//! | 3 keepers | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
-//! | 2 doing | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
-//! | 1 thinking, pure | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
-//! | 0 words | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
+//! | 8 command line | [`cli`] |
+//! | 7 composition | [`app`]: creates all modules, connects them, stops them in order |
+//! | 6 HTTP | [`http`] |
+//! | 5 admin operations | [`import`], [`operate`] |
+//! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`removal`] |
+//! | 3 services | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
+//! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
+//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 0 domain types | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
 pub mod app;

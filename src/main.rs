@@ -1,4 +1,4 @@
-//! The program `ashna`: thin on purpose, everything is in the library.
+//! The `ashna` binary; all code is in the library.
 
 use std::process::ExitCode;
 

@@ -1,16 +1,16 @@
-//! `ashna adopt`: a control database takes over a journal and a warehouse that belong to another one.
+//! `ashna adopt`: makes a control database the owner of a journal and a warehouse that belong to another one.
 
 use serde_json::json;
 
-use super::{Common, tell};
+use super::{Common, print_answer};
 use crate::{app, config::Config};
 
-/// Takes over what is in the data directory and in the warehouse that the settings name.
+/// Takes over the journal in the data directory and the configured warehouse.
 pub async fn run(config: &Config, common: &Common) -> anyhow::Result<()> {
     let highest = app::adopt(config, &common.data_dir).await?;
     let text = format!(
-        "control.sqlite in {} owns its journal and its warehouse now; new sites get numbers above {highest}",
+        "control.sqlite in {} now owns its journal and its warehouse; new sites get ids above {highest}",
         common.data_dir.display()
     );
-    tell(common, &json!({ "adopted": true, "new_sites_above": highest }), &text)
+    print_answer(common, &json!({ "adopted": true, "new_sites_above": highest }), &text)
 }

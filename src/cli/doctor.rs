@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::json;
 
-use super::{Common, tell};
+use super::{Common, print_answer};
 use crate::{
     browser::{self, Chromium, Exchange, Visit},
     checks::{
@@ -41,7 +41,7 @@ pub(super) async fn run(common: &Common, options: Options) -> anyhow::Result<()>
             "url": e.url, "status": e.status, "outcome": e.outcome, "failure": e.failure,
         })).collect::<Vec<_>>(),
     });
-    tell(common, &answer, &lines.join("\n"))?;
+    print_answer(common, &answer, &lines.join("\n"))?;
     anyhow::ensure!(findings.contains(&Finding::EventsArrive), "no event of this page was counted");
     Ok(())
 }

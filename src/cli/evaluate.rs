@@ -1,4 +1,4 @@
-//! `ashna evaluate`: how good recommendations are on somebody's clicks, as anyone can recompute.
+//! `ashna evaluate`: offline evaluation of recommendation models on a click data set.
 
 mod read;
 
@@ -15,66 +15,67 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use self::read::{Clicks, Names};
-use super::{Common, tell};
+use super::{Common, print_answer};
 use crate::recommend::{
-    Ask, Bounds, Learned, Model, Number, Scratch, Sessions, Tuned,
+    Bounds, Learned, Model, Number, RankRequest, Scratch, Sessions, Tuned,
     measure::{Quality, Tally},
     tune,
 };
 
-/// Which clicks, and how they are judged.
+/// The data set and the evaluation.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Clicks to learn from: tab-separated `SessionId`, `ItemId` and `Time` with a header.
+    /// Training clicks: tab-separated `SessionId`, `ItemId` and `Time` with a header.
     #[arg(long, value_name = "FILE")]
     train: PathBuf,
-    /// Visits to predict, in the same form; each is revealed click by click.
+    /// Test sessions in the same format; each is revealed click by click.
     #[arg(long, value_name = "FILE")]
     test: PathBuf,
-    /// One model alone instead of the blend that tunes itself, or `all` for a table.
-    #[arg(long, value_name = "NAME", default_value = "blend", value_parser = words())]
+    /// A single model instead of the tuned blend, or `all` for a table.
+    #[arg(long, value_name = "NAME", default_value = "blend", value_parser = model_names())]
     model: String,
-    /// Length of the lists.
+    /// Length of the recommendation lists.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
     k: u16,
-    /// Write every list, one a line: SessionId;Position;Item,Item,… best first.
+    /// Write every list, one per line: SessionId;Position;Item,Item,… best first.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 const ALL: &str = "all";
 
-fn words() -> clap::builder::PossibleValuesParser {
-    let models = Model::WORDS.iter().map(|(word, _)| *word);
+fn model_names() -> clap::builder::PossibleValuesParser {
+    let models = Model::ALL.iter().map(|model| model.as_str());
     models.chain([ALL]).collect::<Vec<_>>().into()
 }
 
 /// Runs the command.
 pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
-    let bar = bar(common.json);
+    let bar = progress_bar(common.json);
     bar.set_message("reading");
     let mut names = Names::default();
     let train = Clicks::read(&options.train, &mut names)?;
     let test = Clicks::read(&options.test, &mut names)?;
     if test.visits().iter().all(|(_, visit)| visit.len() < 2) {
-        bail!("{}: no visit has two clicks, so there is none to predict", options.test.display());
+        bail!("{}: no session has two clicks, so there is nothing to predict", options.test.display());
     }
     if train.is_later_than(&test) {
-        let said = "note: every click of the training file is later than those of the test file, so that what was is predicted";
-        writeln!(std::io::stderr(), "{said} from what came after it")?;
+        let note =
+            "note: all clicks of the training file are later than those of the test file, so the past is predicted";
+        writeln!(std::io::stderr(), "{note} from the future")?;
     }
     let sessions = Sessions::new(train.clicks());
     drop(train);
     bar.set_message("tuning on the last part of the training file");
     let bounds = Bounds { k: usize::from(options.k), ..Bounds::default() };
-    let tuned = tune(&sessions, &bounds, &mut |share| at(&bar, f64::from(share) * 0.6));
+    let tuned = tune(&sessions, &bounds, &mut |share| set_progress(&bar, f64::from(share) * 0.6));
     bar.set_message("learning");
     let tuned = Arc::new(tuned);
     let learned = Learned::new(sessions, &tuned);
     bar.set_message("predicting");
     let models: Vec<Model> = match Model::parse(&options.model) {
         Some(model) => vec![model],
-        None => Model::WORDS.iter().map(|(_, model)| *model).collect(),
+        None => Model::ALL.to_vec(),
     };
     let mut answers = Vec::new();
     for (done, model) in models.iter().enumerate() {
@@ -87,7 +88,7 @@ pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
         };
         let trial = Trial { learned: &learned, names: &names, model: *model, k: usize::from(options.k) };
         let answer = trial.run(&test, out.as_mut(), &|share| {
-            at(&bar, 0.6 + (done as f64 + share) / models.len() as f64 * 0.4);
+            set_progress(&bar, 0.6 + (done as f64 + share) / models.len() as f64 * 0.4);
         })?;
         if let Some(mut out) = out {
             out.flush().context("cannot write the lists")?;
@@ -95,15 +96,15 @@ pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
         answers.push(answer);
     }
     bar.finish_and_clear();
-    let words = in_words(&answers, &tuned);
-    let documents: Vec<Value> = answers.iter().map(Answer::json).collect();
+    let text = summary(&answers, &tuned);
+    let documents: Vec<Value> = answers.iter().map(Evaluation::to_json).collect();
     match (models.len(), documents.into_iter().next()) {
-        (1, Some(only)) => tell(common, &only, &words),
-        _ => tell(common, &answers.iter().map(Answer::json).collect(), &words),
+        (1, Some(only)) => print_answer(common, &only, &text),
+        _ => print_answer(common, &answers.iter().map(Evaluation::to_json).collect(), &text),
     }
 }
 
-/// One model on the test visits.
+/// The evaluation of one model on the test sessions.
 struct Trial<'a> {
     learned: &'a Learned,
     names: &'a Names,
@@ -111,7 +112,8 @@ struct Trial<'a> {
     k: usize,
 }
 
-struct Answer {
+/// Result of one model: quality, and latency per request in microseconds.
+struct Evaluation {
     model: Model,
     quality: Quality,
     p50: f64,
@@ -120,7 +122,12 @@ struct Answer {
 }
 
 impl Trial<'_> {
-    fn run(&self, test: &Clicks, mut out: Option<&mut impl Write>, tell: &dyn Fn(f64)) -> anyhow::Result<Answer> {
+    fn run(
+        &self,
+        test: &Clicks,
+        mut out: Option<&mut impl Write>,
+        progress: &dyn Fn(f64),
+    ) -> anyhow::Result<Evaluation> {
         let sessions = self.learned.sessions();
         let mut tally = Tally::new(self.k, sessions.catalogue());
         let mut scratch = Scratch::default();
@@ -131,27 +138,33 @@ impl Trial<'_> {
             for revealed in 1..items.len() {
                 let begun = Instant::now();
                 let now = sessions.since_origin(visit[revealed - 1].1);
-                let ask = Ask { clicks: &items[..revealed], now, k: self.k, model: self.model };
-                let list = self.learned.rank(&ask, &mut scratch);
+                let request = RankRequest { clicks: &items[..revealed], now, k: self.k, model: self.model };
+                let list = self.learned.rank(&request, &mut scratch);
                 times.push(begun.elapsed());
                 tally.add(list.iter().map(|(_, item)| *item), &items[revealed..]);
                 if let Some(out) = &mut out {
-                    let ids: Vec<&str> = list.iter().map(|(_, item)| self.names.of(*item)).collect();
+                    let ids: Vec<&str> = list.iter().map(|(_, item)| self.names.name(*item)).collect();
                     writeln!(out, "{name};{};{}", revealed - 1, ids.join(",")).context("cannot write the lists")?;
                 }
             }
             if done % 64 == 0 {
-                tell(done as f64 / visits.len() as f64);
+                progress(done as f64 / visits.len() as f64);
             }
         }
         times.sort_unstable();
-        let at = |share: usize| times.get(times.len() * share / 100).map_or(0.0, |t| t.as_secs_f64() * 1e6);
-        Ok(Answer { model: self.model, quality: tally.quality(), p50: at(50), p90: at(90), p99: at(99) })
+        let percentile = |share: usize| times.get(times.len() * share / 100).map_or(0.0, |t| t.as_secs_f64() * 1e6);
+        Ok(Evaluation {
+            model: self.model,
+            quality: tally.quality(),
+            p50: percentile(50),
+            p90: percentile(90),
+            p99: percentile(99),
+        })
     }
 }
 
-impl Answer {
-    fn json(&self) -> Value {
+impl Evaluation {
+    fn to_json(&self) -> Value {
         let Quality { predictions, hit_rate, mrr, ndcg, precision, recall, coverage, hit_rate_margin, mrr_margin } =
             self.quality;
         json!({
@@ -163,7 +176,7 @@ impl Answer {
     }
 }
 
-fn in_words(answers: &[Answer], tuned: &Tuned) -> String {
+fn summary(answers: &[Evaluation], tuned: &Tuned) -> String {
     let mut lines = vec![format!(
         "{:<20}{:>12}{:>18}{:>18}{:>8}{:>11}{:>8}{:>10}{:>9}{:>9}",
         "model", "predictions", "hit rate", "mrr", "ndcg", "precision", "recall", "coverage", "p50 µs", "p90 µs"
@@ -199,14 +212,14 @@ fn in_words(answers: &[Answer], tuned: &Tuned) -> String {
     lines.join("\n")
 }
 
-/// Moves the bar to a share of the whole.
+/// Sets the progress bar to a share of the whole, 0 to 1.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
-fn at(bar: &ProgressBar, share: f64) {
+fn set_progress(bar: &ProgressBar, share: f64) {
     bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
 }
 
-/// A bar on a terminal, nothing elsewhere.
-fn bar(quiet: bool) -> ProgressBar {
+/// Creates a progress bar, visible only on a terminal.
+fn progress_bar(quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::hidden());
     }

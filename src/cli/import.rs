@@ -1,4 +1,4 @@
-//! `ashna import`: a file, in pieces, with a progress bar on a terminal.
+//! `ashna import`: imports a file in chunks, with a progress bar on a terminal.
 
 use std::{
     collections::HashMap,
@@ -12,9 +12,9 @@ use clap::Args;
 use flate2::read::MultiGzDecoder;
 
 use super::{
-    Common, FormatWord,
-    intake::{Intake, in_words, progress},
-    open, reach, tell,
+    Common, FileFormat,
+    chunk_sender::{ChunkSender, progress, summary},
+    print_answer, read_file, service,
 };
 use crate::{
     clock,
@@ -26,120 +26,120 @@ use crate::{
     wire::item::ItemBody,
 };
 
-/// What is longer is not one line of a log.
+/// Maximum length of a line of an access log.
 const LINE_BYTES_MAX: u64 = 1 << 20;
-/// Rows that the words on a terminal name.
-const NAMED_MAX: usize = 10;
+/// Maximum number of rejected rows in the text output.
+const REJECTED_SHOWN_MAX: usize = 10;
 
-/// What to take in.
+/// The file and its target.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// What the file holds.
-    format: FormatWord,
-    /// The file; `-` is standard input.
+    /// Format of the file.
+    format: FileFormat,
+    /// The file; `-` for standard input.
     file: PathBuf,
-    /// The site it belongs to.
+    /// Target site.
     #[arg(long)]
     site: u32,
 }
 
 pub async fn run(config: &Config, common: &Common, options: Options) -> anyhow::Result<()> {
     let format = match options.format {
-        FormatWord::AccessLog => return access_log(config, common, options).await,
-        FormatWord::Events => Format::Events,
-        FormatWord::Items => return items(config, common, options).await,
+        FileFormat::AccessLog => return access_log(config, common, options).await,
+        FileFormat::Events => Format::Events,
+        FileFormat::Items => return items(config, common, options).await,
     };
-    let bytes = open(&options.file)?;
+    let bytes = read_file(&options.file)?;
     let file = blake3::hash(&bytes).to_hex().to_string();
     let text = String::from_utf8_lossy(&bytes);
-    let reach = reach::Reach::open(config, &common.data_dir).await?;
+    let service = service::Service::open(config, &common.data_dir).await?;
     let bar = progress(text.len() as u64, "{bytes}/{total_bytes}", common.json);
-    let mut intake = Intake::new(&reach, options.site, format, file, bar);
+    let mut sender = ChunkSender::new(&service, options.site, format, file, bar);
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
-        let place = offset;
+        let position = offset;
         offset += line.len() as u64;
         let content = line.trim_end_matches(['\n', '\r']);
         if !content.trim().is_empty() {
-            intake.take(place, content.to_owned(), offset).await?;
+            sender.push(position, content.to_owned(), offset).await?;
         }
     }
-    let counts = intake.finish().await?;
-    reach.close().await;
-    tell(common, &serde_json::to_value(&counts)?, &in_words(&counts))
+    let counts = sender.finish().await?;
+    service.close().await;
+    print_answer(common, &serde_json::to_value(&counts)?, &summary(&counts))
 }
 
-/// A log is read line by line, packed or not, and may be of any size.
+/// Imports an access log line by line; it may be gzipped and of any size.
 async fn access_log(config: &Config, common: &Common, options: Options) -> anyhow::Result<()> {
-    let (source, length) = source_of(&options.file)?;
-    let reach = reach::Reach::open(config, &common.data_dir).await?;
+    let (source, length) = open_source(&options.file)?;
+    let service = service::Service::open(config, &common.data_dir).await?;
     let bar = progress(length, if length == 0 { "{bytes}" } else { "{bytes}/{total_bytes}" }, common.json);
-    let mut source = unpacked(BufReader::new(bar.wrap_read(source)))?;
-    let mut intake = Intake::new(&reach, options.site, Format::AccessLog, String::new(), bar.clone());
+    let mut source = decompressed(BufReader::new(bar.wrap_read(source)))?;
+    let mut sender = ChunkSender::new(&service, options.site, Format::AccessLog, String::new(), bar.clone());
     let (mut equal, mut line) = (EqualLines::default(), Vec::new());
     while source.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
         line.clear();
         if !text.trim().is_empty() {
             let before = equal.count(&text);
-            intake.take(before, text, bar.position()).await?;
+            sender.push(before, text, bar.position()).await?;
         }
     }
-    let counts = intake.finish().await?;
-    reach.close().await;
-    tell(common, &serde_json::to_value(&counts)?, &in_words(&counts))
+    let counts = sender.finish().await?;
+    service.close().await;
+    print_answer(common, &serde_json::to_value(&counts)?, &summary(&counts))
 }
 
-/// The file, or standard input for `-`, and its length where it is known.
-fn source_of(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, u64)> {
+/// Opens a file, or standard input for `-`; returns its length if known, else 0.
+fn open_source(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, u64)> {
     if file.as_os_str() == "-" {
         return Ok((Box::new(std::io::stdin()), 0));
     }
     let source = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let length = source.metadata().map_or(0, |about| about.len());
+    let length = source.metadata().map_or(0, |metadata| metadata.len());
     Ok((Box::new(source), length))
 }
 
-/// The same bytes, unpacked where they are gzip.
-fn unpacked(mut source: impl BufRead + Send + 'static) -> anyhow::Result<Box<dyn BufRead + Send>> {
-    let is_packed = source.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if is_packed { Box::new(BufReader::new(MultiGzDecoder::new(source))) } else { Box::new(source) })
+/// Decompresses gzip; other input is passed through.
+fn decompressed(mut source: impl BufRead + Send + 'static) -> anyhow::Result<Box<dyn BufRead + Send>> {
+    let is_gzip = source.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(source))) } else { Box::new(source) })
 }
 
-/// How many equal lines came before, remembered for the last [`EqualLines::LINES`] different ones at least: equal lines of
-/// a log name the same second.
+/// Counts earlier equal lines among at least the last [`EqualLines::LINES`] different ones: equal lines of a log have the
+/// same second.
 #[derive(Default)]
 struct EqualLines {
-    now: HashMap<u64, u64>,
-    before: HashMap<u64, u64>,
+    current: HashMap<u64, u64>,
+    previous: HashMap<u64, u64>,
 }
 
 impl EqualLines {
     const LINES: usize = 500_000;
 
     fn count(&mut self, line: &str) -> u64 {
-        if self.now.len() >= Self::LINES {
-            self.before = std::mem::take(&mut self.now);
+        if self.current.len() >= Self::LINES {
+            self.previous = std::mem::take(&mut self.current);
         }
-        let name = blake3::hash(line.as_bytes());
-        let name = u64::from_le_bytes(*name.as_bytes().first_chunk().unwrap_or(&[0; 8]));
-        let earlier = self.before.get(&name).copied().unwrap_or(0);
-        let seen = self.now.entry(name).or_insert(earlier);
+        let hash = blake3::hash(line.as_bytes());
+        let hash = u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8]));
+        let earlier = self.previous.get(&hash).copied().unwrap_or(0);
+        let seen = self.current.entry(hash).or_insert(earlier);
         *seen += 1;
         *seen - 1
     }
 }
 
-/// Items are read here, row by row whatever the file's size, and stored by the service.
+/// Imports items: parsed here row by row, in bounded memory, and stored by the service.
 async fn items(config: &Config, common: &Common, options: Options) -> anyhow::Result<()> {
-    let (source, length) = source_of(&options.file)?;
-    let reach = reach::Reach::open(config, &common.data_dir).await?;
+    let (source, length) = open_source(&options.file)?;
+    let service = service::Service::open(config, &common.data_dir).await?;
     let bar = progress(length, if length == 0 { "{bytes}" } else { "{bytes}/{total_bytes}" }, common.json);
-    let taken = rows(&reach, options.site, bar.wrap_read(source)).await;
+    let result = import_rows(&service, options.site, bar.wrap_read(source)).await;
     bar.finish_and_clear();
-    reach.close().await;
-    let (counts, broken) = taken?;
-    if let Some(error) = broken {
+    service.close().await;
+    let (counts, error) = result?;
+    if let Some(error) = error {
         bail!(
             "{error}; of {} rows before it {} were kept, {} dropped, {} rejected",
             counts.read,
@@ -148,25 +148,25 @@ async fn items(config: &Config, common: &Common, options: Options) -> anyhow::Re
             counts.rejected
         );
     }
-    let mut words = in_words(&counts);
-    for row in counts.rejected_rows.iter().take(NAMED_MAX) {
-        words.push_str(&["\nrow ", &row.row.to_string(), ": ", &row.message].concat());
+    let mut text = summary(&counts);
+    for row in counts.rejected_rows.iter().take(REJECTED_SHOWN_MAX) {
+        text.push_str(&["\nrow ", &row.row.to_string(), ": ", &row.message].concat());
     }
-    tell(common, &serde_json::to_value(&counts)?, &words)
+    print_answer(common, &serde_json::to_value(&counts)?, &text)
 }
 
-/// What became of the rows, and what ended the file before its end.
-async fn rows(
-    reach: &reach::Reach,
+/// Imports all rows; returns the counts, and the error if reading stopped before the end.
+async fn import_rows(
+    service: &service::Service,
     site: u32,
     source: impl Read + Send,
 ) -> anyhow::Result<(Counts, Option<feed::FeedError>)> {
-    let sites = reach.operate(Operation::ListSites).await?;
+    let sites = service.operate(Operation::ListSites).await?;
     let known = sites.as_array().into_iter().flatten().find(|known| known["site_id"] == site);
     let currency = known.with_context(|| format!("there is no site {site}"))?["currency"].as_str();
     let currency = currency.and_then(Currency::parse).unwrap_or_default();
     let setting = feed::Setting { currency, now: clock::now(), bytes_max: u64::MAX };
-    let (mut counts, mut places, mut waiting) = (Counts::default(), Vec::new(), Vec::new());
+    let (mut counts, mut positions, mut pending) = (Counts::default(), Vec::new(), Vec::new());
     let opened = match feed::open(source, setting) {
         Ok(rows) => rows,
         Err(error) => return Err(error.into()),
@@ -175,41 +175,41 @@ async fn rows(
         let row = match row {
             Ok(row) => row,
             Err(error) => {
-                send(reach, site, &mut places, &mut waiting, &mut counts).await?;
+                send(service, site, &mut positions, &mut pending, &mut counts).await?;
                 return Ok((counts, Some(error)));
             }
         };
         match row.item {
-            Err(flaw) => {
+            Err(issue) => {
                 counts.read += 1;
                 counts.rejected += 1;
-                counts.reject(row.place, &flaw);
+                counts.reject(row.place, &issue);
             }
             Ok(item) => {
-                places.push(row.place);
-                waiting.push(item);
+                positions.push(row.place);
+                pending.push(item);
             }
         }
-        if waiting.len() == PIECE {
-            send(reach, site, &mut places, &mut waiting, &mut counts).await?;
+        if pending.len() == PIECE {
+            send(service, site, &mut positions, &mut pending, &mut counts).await?;
         }
     }
-    send(reach, site, &mut places, &mut waiting, &mut counts).await?;
+    send(service, site, &mut positions, &mut pending, &mut counts).await?;
     Ok((counts, None))
 }
 
 async fn send(
-    reach: &reach::Reach,
+    service: &service::Service,
     site: u32,
-    places: &mut Vec<u64>,
-    waiting: &mut Vec<ItemBody>,
+    positions: &mut Vec<u64>,
+    pending: &mut Vec<ItemBody>,
     counts: &mut Counts,
 ) -> anyhow::Result<()> {
-    let items = std::mem::take(waiting);
+    let items = std::mem::take(pending);
     if !items.is_empty() {
-        let answer = reach.operate(Operation::ImportItems { site, items }).await?;
-        counts.add(&serde_json::from_value::<Counts>(answer)?.placed(places));
-        places.clear();
+        let answer = service.operate(Operation::ImportItems { site, items }).await?;
+        counts.add(&serde_json::from_value::<Counts>(answer)?.placed(positions));
+        positions.clear();
     }
     Ok(())
 }
@@ -225,11 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_file_is_unpacked() {
+    fn a_packed_file_is_decompressed() {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut packed, b"one\ntwo\n").unwrap();
         for bytes in [packed.finish().unwrap(), b"one\ntwo\n".to_vec()] {
-            let lines: Vec<_> = unpacked(std::io::Cursor::new(bytes)).unwrap().lines().map(Result::unwrap).collect();
+            let lines: Vec<_> =
+                decompressed(std::io::Cursor::new(bytes)).unwrap().lines().map(Result::unwrap).collect();
             assert_eq!(lines, ["one", "two"]);
         }
     }

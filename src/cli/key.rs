@@ -1,14 +1,14 @@
-//! `ashna key`: keys for programs.
+//! `ashna key`: API keys.
 
 use clap::Subcommand;
 
-use super::{Common, plain, reach, tell};
+use super::{Common, print_answer, service, unquoted};
 use crate::{
     config::Config,
-    operate::{KeyOrder, Operation},
+    operate::{KeyOperation, Operation},
 };
 
-/// What to do.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the keys of a site.
@@ -17,51 +17,51 @@ pub enum Command {
         #[arg(long)]
         site: u32,
     },
-    /// Make a key; it is shown this once.
+    /// Create a key; it is shown only once.
     Add {
-        /// The site it opens.
+        /// The site it gives access to.
         #[arg(long)]
         site: u32,
         /// read, server or admin.
         #[arg(long)]
         scope: String,
-        /// What it is for.
+        /// Name that describes its use.
         #[arg(long, default_value = "")]
         name: String,
-        /// When it ends by itself, such as 2027-01-31T00:00:00Z.
-        #[arg(long, value_name = "MOMENT")]
+        /// When it expires, such as 2027-01-31T00:00:00Z.
+        #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
     },
-    /// Revoke a key: it opens nothing from this moment on.
+    /// Revoke a key; it is invalid immediately.
     Revoke {
         /// The site.
         #[arg(long)]
         site: u32,
-        /// The key's number in the list.
+        /// The key's id in the list.
         #[arg(long)]
         key: i64,
     },
 }
 
 pub async fn run(config: &Config, common: &Common, command: Command) -> anyhow::Result<()> {
-    let (order, text): (_, fn(&serde_json::Value) -> String) = match command {
-        Command::List { site } => (KeyOrder::List { site }, |answer| {
+    let (operation, text): (_, fn(&serde_json::Value) -> String) = match command {
+        Command::List { site } => (KeyOperation::List { site }, |answer| {
             let keys = answer["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
             let line = |key: &serde_json::Value| {
                 let used = key["last_used_at"].as_str().unwrap_or("never");
-                let expires = key["expires_at"].as_str().map(|at| format!(", ends {at}")).unwrap_or_default();
-                let (scope, hint, name) = (plain(&key["scope"]), plain(&key["hint"]), plain(&key["name"]));
+                let expires = key["expires_at"].as_str().map(|at| format!(", expires {at}")).unwrap_or_default();
+                let (scope, hint, name) = (unquoted(&key["scope"]), unquoted(&key["hint"]), unquoted(&key["name"]));
                 format!("{}  {scope}  {hint}…  {name}  used {used}{expires}", key["id"])
             };
             keys.iter().map(line).collect::<Vec<_>>().join("\n")
         }),
         Command::Add { site, scope, name, expires_at } => {
-            (KeyOrder::Add { site, scope, name, expires_at }, |answer| plain(&answer["key"]))
+            (KeyOperation::Add { site, scope, name, expires_at }, |answer| unquoted(&answer["key"]))
         }
         Command::Revoke { site, key } => {
-            (KeyOrder::Revoke { site, key }, |answer| format!("key {} is revoked", answer["id"]))
+            (KeyOperation::Revoke { site, key }, |answer| format!("key {} is revoked", answer["id"]))
         }
     };
-    let answer = reach::operate(config, &common.data_dir, Operation::Keys(order)).await?;
-    tell(common, &answer, &text(&answer))
+    let answer = service::operate(config, &common.data_dir, Operation::Keys(operation)).await?;
+    print_answer(common, &answer, &text(&answer))
 }

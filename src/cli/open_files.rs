@@ -1,11 +1,11 @@
-//! The limit of open files: many systems begin with 1,024, which connections alone may use up.
+//! Limit of open files: many systems default to 1,024, which connections alone can use up.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Below it the log says what to do.
-const ENOUGH: u64 = 4096;
+/// Below this limit a warning is logged.
+const WARN_BELOW: u64 = 4096;
 
-/// Raises the limit as far as the system lets this process, and returns what it is then.
+/// Raises the limit to the maximum allowed for this process, and returns the new limit.
 pub fn raise() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
@@ -14,12 +14,12 @@ pub fn raise() -> u64 {
     {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
-    // None: without a limit.
+    // `None` means unlimited.
     let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    if open_files < ENOUGH {
+    if open_files < WARN_BELOW {
         tracing::warn!(
             open_files,
-            "few files may be open, and with them few connections: raise the limit (ulimit -Hn, or LimitNOFILE of systemd)"
+            "the limit of open files is low, which limits connections: raise it (ulimit -Hn, or LimitNOFILE of systemd)"
         );
     }
     open_files
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_raised_as_far_as_it_may_be() {
+    fn the_limit_is_raised_to_the_maximum() {
         let open_files = raise();
         assert_eq!(getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX), open_files);
     }

@@ -1,22 +1,22 @@
-//! `ashna quarantine`: what the warehouse refused, and once more.
+//! `ashna quarantine`: lists and replays events that the warehouse refused.
 
 use clap::Subcommand;
 
-use super::{Common, plain, reach, tell};
+use super::{Common, print_answer, service, unquoted};
 use crate::{config::Config, operate::Operation};
 
-/// What to do with it.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the events that the warehouse refused, with the reasons.
     List {
-        /// At most so many.
+        /// Maximum number.
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
-    /// Send them once more, as after a table was mended; what is refused again stays.
+    /// Send them again, for example after a table was repaired; events refused again stay.
     Replay {
-        /// At most so many.
+        /// Maximum number.
         #[arg(long, default_value_t = 100_000)]
         limit: usize,
     },
@@ -25,22 +25,26 @@ pub enum Command {
 pub async fn run(config: &Config, common: &Common, command: &Command) -> anyhow::Result<()> {
     match *command {
         Command::List { limit } => {
-            let answer = reach::operate(config, &common.data_dir, Operation::ListQuarantine { limit }).await?;
+            let answer = service::operate(config, &common.data_dir, Operation::ListQuarantine { limit }).await?;
             let entries = answer["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
             let mut lines = vec![format!("{} in quarantine", answer["quarantined"])];
             for entry in entries {
-                let what = if entry["event"].is_null() {
+                let subject = if entry["event"].is_null() {
                     format!("{} unreadable", entry["records"])
                 } else {
-                    format!("site {} {}", entry["site_id"], plain(&entry["event"]))
+                    format!("site {} {}", entry["site_id"], unquoted(&entry["event"]))
                 };
-                lines.push(format!("{}  {what}  {}", plain(&entry["at"]), plain(&entry["reason"])));
+                lines.push(format!("{}  {subject}  {}", unquoted(&entry["at"]), unquoted(&entry["reason"])));
             }
-            tell(common, &answer, &lines.join("\n"))
+            print_answer(common, &answer, &lines.join("\n"))
         }
         Command::Replay { limit } => {
-            let answer = reach::operate(config, &common.data_dir, Operation::ReplayQuarantine { limit }).await?;
-            tell(common, &answer, &format!("{} stored, {} refused again", answer["replayed"], answer["refused"]))
+            let answer = service::operate(config, &common.data_dir, Operation::ReplayQuarantine { limit }).await?;
+            print_answer(
+                common,
+                &answer,
+                &format!("{} stored, {} refused again", answer["replayed"], answer["refused"]),
+            )
         }
     }
 }

@@ -1,5 +1,4 @@
-//! `ashna serve`: the service in the foreground, until Ctrl-C, SIGTERM or SIGHUP, or until a part fails that it cannot
-//! do without.
+//! `ashna serve`: runs the service in the foreground until Ctrl-C, SIGTERM, SIGHUP, or a fatal failure.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -10,35 +9,35 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{Common, open_files, say};
+use super::{Common, open_files, print_line};
 use crate::{
     app::{App, Start},
     config::{Config, OptionValue},
     http::{self, serve},
 };
 
-/// How to serve.
+/// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Where to listen, such as 127.0.0.1:8080.
+    /// Listen address, such as 127.0.0.1:8080.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Where GET /metrics answers without a key.
+    /// Listen address of GET /metrics without a key.
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<String>,
-    /// A ClickHouse server instead of the embedded engine.
+    /// URL of a ClickHouse server to use instead of the embedded engine.
     #[arg(long, value_name = "URL")]
     clickhouse_url: Option<String>,
-    /// With the invented demo shop at /demo.
+    /// Serve the demo shop at /demo.
     #[arg(long)]
     demo: bool,
 }
 
-/// Of the metrics' own listener.
+/// Maximum number of connections of the metrics listener.
 const METRICS_CONNECTIONS_MAX: usize = 64;
 
 impl Options {
-    /// Settings that these options stand for.
+    /// Settings given by these options.
     pub(super) fn settings(&self) -> Vec<OptionValue<'static>> {
         let given = [
             ("server", "listen", "--listen", &self.listen),
@@ -53,10 +52,10 @@ impl Options {
 pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> anyhow::Result<()> {
     let data_dir = &common.data_dir;
     let open_files = open_files::raise();
-    // Signals that come while everything opens must not be lost.
+    // Signals received during the start must not be lost.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // There is nothing to read again that is not noticed by itself; a terminal that is gone is a stop.
+    // SIGHUP stops the service: nothing needs a reload signal, and it means that the terminal was closed.
     let mut hangup = signal(SignalKind::hangup())?;
 
     let listener = listen(&config.server.listen, "--listen")?;
@@ -67,8 +66,8 @@ pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> 
     let start = Start { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
     let mut app = App::start(config, data_dir, start).await?;
 
-    // Whoever sees that events are taken may give orders and ask for the figures too.
-    let socket = http::local::bind(data_dir).context("cannot open the commands' socket in the data directory")?;
+    // Open the commands' socket and the metrics before the ready message, which promises both.
+    let socket = http::local::bind(data_dir).context("cannot open the admin socket in the data directory")?;
     let counted = app.state.metrics.connections.clone();
     let settings = serve::Settings::new(&config.server, open_files, counted, app.supervision().clone());
     let (entry, serving) = (http::entry(app.state.clone()), settings.clone());
@@ -81,16 +80,16 @@ pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> 
         let settings = settings.at_most(METRICS_CONNECTIONS_MAX);
         app.front.spawn_fatal("metrics", move |stopping| serve::serve(listener, entry, stopping, settings));
     }
-    let greeting = greeting(common.json, &base, options.demo, app.setup_token.as_deref());
-    // A service whose standard output is closed or full goes on: only its greeting is lost.
-    if let Err(error) = say(&greeting) {
+    let message = ready_message(common.json, &base, options.demo, app.setup_token.as_deref());
+    // A closed or full standard output is not fatal: only the message is lost.
+    if let Err(error) = print_line(&message) {
         tracing::warn!("{error:#}");
     }
     let failed = tokio::select! {
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
         _ = hangup.recv() => None,
-        why = app.failed() => Some(why),
+        reason = app.failed() => Some(reason),
     };
     if failed.is_none() {
         tracing::info!("stopping");
@@ -99,27 +98,29 @@ pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> 
     app.stop().await;
     match failed {
         None => Ok(()),
-        Some(why) => anyhow::bail!("{why}; the service has stopped and must be started again"),
+        Some(reason) => anyhow::bail!("{reason}; the service has stopped and must be restarted"),
     }
 }
 
-/// Listens at a checked address; `option` is what chooses another one.
+/// Listens on an address; `option` is the command-line option to choose another one.
 fn listen(address: &str, option: &str) -> anyhow::Result<TcpListener> {
     let parsed: SocketAddr =
         address.parse().with_context(|| format!("`{address}` is not an address such as 127.0.0.1:8080"))?;
     let socket = if parsed.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restarted service takes its port back at once, whatever connections of the old one linger.
+    // Lets a restarted service use its port immediately, despite lingering connections.
     socket.set_reuseaddr(true)?;
     let bound = socket.bind(parsed).and_then(|()| socket.listen(4096));
     bound.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("cannot listen on {address}: another program does; choose another address with {option}")
+            anyhow::anyhow!(
+                "cannot listen on {address}: it is in use by another program; choose another address with {option}"
+            )
         }
         _ => anyhow::anyhow!("cannot listen on {address}: {error}; choose another address with {option}"),
     })
 }
 
-/// The address to print: the configured one, or where we listen.
+/// Returns the public URL: the configured one, or the listen address.
 fn base_url(config: &Config, address: SocketAddr) -> String {
     if config.server.public_url.is_empty() {
         let ip = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
@@ -136,8 +137,8 @@ fn origins(base: &str, address: SocketAddr) -> Vec<String> {
     origins
 }
 
-/// What is said once events are taken, for people or as one JSON document.
-fn greeting(as_json: bool, base: &str, demo: bool, setup_token: Option<&str>) -> String {
+/// Message printed when the service accepts events, as text or JSON.
+fn ready_message(as_json: bool, base: &str, demo: bool, setup_token: Option<&str>) -> String {
     let dashboard = format!("{base}/dashboard/");
     let shop = demo.then(|| format!("{base}/demo/"));
     let setup = setup_token.map(|token| format!("{dashboard}setup#token={token}"));
@@ -149,9 +150,9 @@ fn greeting(as_json: bool, base: &str, demo: bool, setup_token: Option<&str>) ->
     lines.push(format!("  Dashboard   {dashboard}"));
     if let Some(setup) = setup {
         lines.push(format!("  Set-up      {setup}"));
-        lines.push("              (works once: make your account there)".to_owned());
+        lines.push("              (works once: create your account there)".to_owned());
     }
     lines.push(String::new());
-    lines.push("  Ctrl-C stops it.".to_owned());
+    lines.push("  Press Ctrl-C to stop.".to_owned());
     lines.join("\n")
 }

@@ -1,11 +1,11 @@
-//! `ashna site`: sites.
+//! `ashna site`: manages sites.
 
 use clap::Subcommand;
 
-use super::{Common, plain, reach, tell};
+use super::{Common, print_answer, service, unquoted};
 use crate::{config::Config, operate::Operation};
 
-/// What to do.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Add a site.
@@ -24,11 +24,11 @@ pub enum Command {
         /// The site.
         #[arg(long)]
         site: u32,
-        /// Its exact name, so that no other one is removed by mistake.
+        /// Its exact name, as confirmation.
         #[arg(long)]
         name: String,
     },
-    /// Print the secret with which the site's servers sign user ids.
+    /// Print the secret that the site's servers use to sign user ids.
     Secret {
         /// The site.
         #[arg(long)]
@@ -39,25 +39,25 @@ pub enum Command {
 pub async fn run(config: &Config, common: &Common, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Add { name, origins } => {
-            let answer = reach::operate(config, &common.data_dir, Operation::AddSite { name, origins }).await?;
-            let text = format!("site {}, write key {}", answer["site_id"], plain(&answer["write_key"]));
-            tell(common, &answer, &text)
+            let answer = service::operate(config, &common.data_dir, Operation::AddSite { name, origins }).await?;
+            let text = format!("site {}, write key {}", answer["site_id"], unquoted(&answer["write_key"]));
+            print_answer(common, &answer, &text)
         }
         Command::Remove { site, name } => {
-            let answer = reach::operate(config, &common.data_dir, Operation::RemoveSite { site, name }).await?;
-            tell(common, &answer, &format!("site {site} is removed; its events are erased in the background"))
+            let answer = service::operate(config, &common.data_dir, Operation::RemoveSite { site, name }).await?;
+            print_answer(common, &answer, &format!("site {site} is removed; its events are erased in the background"))
         }
         Command::Secret { site } => {
-            let answer = reach::operate(config, &common.data_dir, Operation::SiteSecret { site }).await?;
-            tell(common, &answer, &plain(&answer["secret"]))
+            let answer = service::operate(config, &common.data_dir, Operation::SiteSecret { site }).await?;
+            print_answer(common, &answer, &unquoted(&answer["secret"]))
         }
         Command::List => {
-            let answer = reach::operate(config, &common.data_dir, Operation::ListSites).await?;
+            let answer = service::operate(config, &common.data_dir, Operation::ListSites).await?;
             let lines: Vec<String> = answer
                 .as_array()
-                .map(|sites| sites.iter().map(|s| format!("{}  {}", s["site_id"], plain(&s["name"]))).collect())
+                .map(|sites| sites.iter().map(|s| format!("{}  {}", s["site_id"], unquoted(&s["name"]))).collect())
                 .unwrap_or_default();
-            tell(common, &answer, &lines.join("\n"))
+            print_answer(common, &answer, &lines.join("\n"))
         }
     }
 }

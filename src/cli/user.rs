@@ -1,18 +1,18 @@
-//! `ashna user`: people who use the dashboard.
+//! `ashna user`: manages dashboard users.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{Common, plain, reach, read_password, tell};
+use super::{Common, print_answer, read_password, service, unquoted};
 use crate::{
     config::Config,
-    operate::{self, Operation, UserOrder},
+    operate::{self, Operation, UserOperation},
 };
 
-/// What to do.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List everybody with an account, and who is invited.
+    /// List accounts and open invitations.
     List,
     /// Add a user; the password is read from standard input.
     Add {
@@ -22,54 +22,54 @@ pub enum Command {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
-    /// Make a link that makes an account, once, within seven days; mailed too where `[smtp]` is set.
+    /// Create an invitation link, valid once within seven days; also mailed if `[smtp]` is set.
     Invite {
         #[command(flatten)]
         account: Account,
     },
-    /// Remove a user; their logins end at once.
+    /// Remove a user and end their sessions.
     Remove {
         #[command(flatten)]
-        who: Who,
+        selector: UserSelector,
     },
-    /// Change what a user may do.
+    /// Change a user's permissions.
     Role {
         #[command(flatten)]
-        who: Who,
+        selector: UserSelector,
         /// owner, marketer or viewer.
         #[arg(long)]
         role: Option<String>,
-        /// A site they see, and no other; may be given several times.
+        /// Restrict access to this site; may be given several times.
         #[arg(long = "site", conflicts_with = "all_sites")]
         sites: Vec<u32>,
-        /// They see all sites.
+        /// Give access to all sites.
         #[arg(long)]
         all_sites: bool,
-        /// Whether personal data of visitors is masked for them.
+        /// Whether visitors' personal data is masked for the user.
         #[arg(long, value_name = "true|false")]
         masked: Option<bool>,
     },
-    /// Give a user another password, read from standard input; their logins end.
+    /// Set a user's password, read from standard input; their sessions end.
     Password {
         #[command(flatten)]
-        who: Who,
+        selector: UserSelector,
         /// Required, so that no password ends up in a shell's history.
         #[arg(long, required = true)]
         password_stdin: bool,
     },
-    /// Turn a user's second factor off, for when the device and the recovery codes are lost.
+    /// Disable a user's second factor, if device and recovery codes are lost.
     ResetTotp {
         #[command(flatten)]
-        who: Who,
+        selector: UserSelector,
     },
-    /// End all of a user's logins.
+    /// End all sessions of a user.
     LogOut {
         #[command(flatten)]
-        who: Who,
+        selector: UserSelector,
     },
 }
 
-/// An account to be.
+/// An account to create or invite.
 #[derive(Debug, Args)]
 pub struct Account {
     /// Login name.
@@ -78,18 +78,18 @@ pub struct Account {
     /// owner, marketer or viewer.
     #[arg(long)]
     role: String,
-    /// A site they see, and no other; may be given several times. Without it they see all.
+    /// Restrict access to this site; may be given several times. Default: all sites.
     #[arg(long = "site")]
     sites: Vec<u32>,
-    /// Mask personal data of visitors in all that they see.
+    /// Mask visitors' personal data for the user.
     #[arg(long)]
     masked: bool,
 }
 
-/// Which user.
+/// Selects a user.
 #[derive(Debug, Args)]
-pub struct Who {
-    /// Login name, or the user's number.
+pub struct UserSelector {
+    /// Login name or user id.
     #[arg(long = "email", alias = "user", value_name = "E-MAIL")]
     user: String,
 }
@@ -102,61 +102,66 @@ impl From<Account> for operate::Account {
 }
 
 pub async fn run(config: &Config, common: &Common, command: Command) -> anyhow::Result<()> {
-    let order = match command {
-        Command::List => UserOrder::List,
+    let operation = match command {
+        Command::List => UserOperation::List,
         Command::Add { account, password_stdin: _ } => {
-            UserOrder::Add { account: account.into(), password: read_password()? }
+            UserOperation::Add { account: account.into(), password: read_password()? }
         }
-        Command::Invite { account } => UserOrder::Invite { account: account.into() },
-        Command::Remove { who } => UserOrder::Remove { user: who.user },
-        Command::Role { who, role, sites, all_sites, masked } => {
+        Command::Invite { account } => UserOperation::Invite { account: account.into() },
+        Command::Remove { selector } => UserOperation::Remove { user: selector.user },
+        Command::Role { selector, role, sites, all_sites, masked } => {
             let sites = if all_sites { Some(Vec::new()) } else { Some(sites).filter(|sites| !sites.is_empty()) };
-            UserOrder::Change { user: who.user, role, sites, masked }
+            UserOperation::Change { user: selector.user, role, sites, masked }
         }
-        Command::Password { who, password_stdin: _ } => {
-            UserOrder::Password { user: who.user, password: read_password()? }
+        Command::Password { selector, password_stdin: _ } => {
+            UserOperation::Password { user: selector.user, password: read_password()? }
         }
-        Command::ResetTotp { who } => UserOrder::ResetTwoFactor { user: who.user },
-        Command::LogOut { who } => UserOrder::LogOut { user: who.user },
+        Command::ResetTotp { selector } => UserOperation::ResetTwoFactor { user: selector.user },
+        Command::LogOut { selector } => UserOperation::LogOut { user: selector.user },
     };
-    let text = text_of(&order);
-    let answer = reach::operate(config, &common.data_dir, Operation::Users(order)).await?;
-    tell(common, &answer, &text(&answer))
+    let text = text_format(&operation);
+    let answer = service::operate(config, &common.data_dir, Operation::Users(operation)).await?;
+    print_answer(common, &answer, &text(&answer))
 }
 
-/// How an answer reads where it is not to be JSON.
-fn text_of(order: &UserOrder) -> fn(&Value) -> String {
-    match order {
-        UserOrder::List => listed,
-        UserOrder::Add { .. } => |answer| format!("user {}", answer["user_id"]),
-        UserOrder::Invite { .. } => |answer| {
+/// Returns the formatter of an operation's text output.
+fn text_format(operation: &UserOperation) -> fn(&Value) -> String {
+    match operation {
+        UserOperation::List => user_list,
+        UserOperation::Add { .. } => |answer| format!("user {}", answer["user_id"]),
+        UserOperation::Invite { .. } => |answer| {
             let mailed = if answer["mailed"] == true { "mailed; " } else { "" };
-            format!("{mailed}works once, until {}: {}", plain(&answer["expires_at"]), plain(&answer["link"]))
+            format!("{mailed}works once, until {}: {}", unquoted(&answer["expires_at"]), unquoted(&answer["link"]))
         },
-        UserOrder::Remove { .. } => |answer| format!("user {} is removed", answer["user_id"]),
-        UserOrder::Change { .. } => line,
-        UserOrder::Password { .. } => {
+        UserOperation::Remove { .. } => |answer| format!("user {} is removed", answer["user_id"]),
+        UserOperation::Change { .. } => user_line,
+        UserOperation::Password { .. } => {
             |answer| format!("user {} has a new password; all logins ended", answer["user_id"])
         }
-        UserOrder::ResetTwoFactor { .. } => |answer| format!("user {} logs in by password alone", answer["user_id"]),
-        UserOrder::LogOut { .. } => |answer| format!("{} logins of user {} ended", answer["ended"], answer["user_id"]),
+        UserOperation::ResetTwoFactor { .. } => {
+            |answer| format!("user {} logs in with the password only", answer["user_id"])
+        }
+        UserOperation::LogOut { .. } => {
+            |answer| format!("{} logins of user {} ended", answer["ended"], answer["user_id"])
+        }
     }
 }
 
-fn listed(answer: &Value) -> String {
-    let of = |name: &str| answer[name].as_array().map(Vec::as_slice).unwrap_or_default();
-    let users = of("users").iter().map(line);
-    let invited =
-        of("invitations").iter().map(|one| format!("{}  invited until {}", line(one), plain(&one["expires_at"])));
+fn user_list(answer: &Value) -> String {
+    let list = |name: &str| answer[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let users = list("users").iter().map(user_line);
+    let invited = list("invitations")
+        .iter()
+        .map(|invitation| format!("{}  invited until {}", user_line(invitation), unquoted(&invitation["expires_at"])));
     users.chain(invited).collect::<Vec<_>>().join("\n")
 }
 
-fn line(one: &Value) -> String {
-    let sites = one["sites"].as_array().map_or_else(
+fn user_line(user: &Value) -> String {
+    let sites = user["sites"].as_array().map_or_else(
         || "all sites".to_owned(),
         |sites| format!("sites {}", sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
     );
-    let masked = if one["masked"] == true { ", masked" } else { "" };
-    let second = if one["two_factor"] == true { ", two-factor" } else { "" };
-    format!("{}  {}  {}, {sites}{masked}{second}", one["id"], plain(&one["email"]), plain(&one["role"]))
+    let masked = if user["masked"] == true { ", masked" } else { "" };
+    let two_factor = if user["two_factor"] == true { ", two-factor" } else { "" };
+    format!("{}  {}  {}, {sites}{masked}{two_factor}", user["id"], unquoted(&user["email"]), unquoted(&user["role"]))
 }

@@ -1,14 +1,14 @@
-//! `ashna visitor`: a copy of everything that is stored of one, or the end of it.
+//! `ashna visitor`: exports or erases everything stored about a visitor.
 
 use clap::Subcommand;
 
-use super::{Common, reach, say, tell};
+use super::{Common, print_answer, print_line, service};
 use crate::{config::Config, operate::Operation};
 
-/// What to do.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print everything that is stored of a visitor, as one JSON document.
+    /// Print everything stored about a visitor as one JSON document.
     Export {
         /// The visitor's id: 32 hexadecimal digits.
         id: String,
@@ -16,7 +16,7 @@ pub enum Command {
         #[arg(long)]
         site: u32,
     },
-    /// Remove everything that is stored of a visitor.
+    /// Erase everything stored about a visitor.
     Erase {
         /// The visitor's id: 32 hexadecimal digits.
         id: String,
@@ -30,12 +30,12 @@ pub async fn run(config: &Config, common: &Common, command: Command) -> anyhow::
     match command {
         Command::Export { id, site } => {
             let operation = Operation::ExportVisitor { site, visitor: id };
-            say(&reach::operate(config, &common.data_dir, operation).await?.to_string())
+            print_line(&service::operate(config, &common.data_dir, operation).await?.to_string())
         }
         Command::Erase { id, site } => {
             let operation = Operation::EraseVisitor { site, visitor: id };
-            let answer = reach::operate(config, &common.data_dir, operation).await?;
-            tell(common, &answer, &format!("{} events are erased", answer["erased_events"]))
+            let answer = service::operate(config, &common.data_dir, operation).await?;
+            print_answer(common, &answer, &format!("{} events are erased", answer["erased_events"]))
         }
     }
 }

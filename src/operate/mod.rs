@@ -1,27 +1,27 @@
-//! What an owner does from the command line, carried out by the running service: one typed operation,
-//! one JSON answer. Without a running service the command starts the same rooms itself.
+//! Admin operations of the command line: a typed operation in, JSON out. The running service executes them; if none is
+//! running, the command starts the same modules itself.
 
 mod sites;
 mod users;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-pub use users::{Account, KeyOrder, UserOrder};
+pub use users::{Account, KeyOperation, UserOperation};
 
 use crate::{
     access::{Access, AccessError, COMMAND_LINE},
     catalog::{Catalog, CatalogError},
     collect::Collector,
     config,
-    delivery::{Replay, ReplayError},
+    delivery::{DeliveryStatus, Replay, ReplayError},
     import::{self, Chunk, ImportError},
     model::SiteId,
     privacy::{Privacy, PrivacyError},
     removal::{Removal, RemovalError},
-    wire::{admin::JournalCounts, item::ItemBody},
+    wire::item::ItemBody,
 };
 
-/// One order of the owner.
+/// One admin operation. Serialized between the command and the running service.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
 pub enum Operation {
@@ -32,106 +32,106 @@ pub enum Operation {
         /// Origins of its pages.
         origins: Vec<String>,
     },
-    /// Removes a site with everything that belongs to it.
+    /// Removes a site with all its data.
     RemoveSite {
         /// The site.
         site: u32,
-        /// Its exact name.
+        /// Its exact name, as confirmation.
         name: String,
     },
-    /// About people.
-    Users(UserOrder),
-    /// About keys of a site.
-    Keys(KeyOrder),
-    /// Who did what, the newest first.
+    /// Manages users.
+    Users(UserOperation),
+    /// Manages the API keys of a site.
+    Keys(KeyOperation),
+    /// Lists the audit log, newest entry first.
     ListAudit {
-        /// About this site alone.
+        /// Only entries about this site.
         site: Option<u32>,
-        /// Before the entry with this number.
+        /// Only entries before this id.
         before: Option<i64>,
-        /// At most so many.
+        /// Maximum number.
         limit: Option<u32>,
     },
     /// Signs visitor cookies with a new key.
     RotateCookieKey {
-        /// Whether cookies that older keys signed are void at once.
+        /// Whether cookies signed with older keys become invalid immediately.
         forget_old: bool,
     },
-    /// Takes a piece of a file.
+    /// Imports a chunk of a file.
     Import {
-        /// The site it belongs to.
+        /// The site.
         site: u32,
-        /// The piece.
+        /// The chunk.
         chunk: Chunk,
     },
-    /// Takes items of a file that the command reads.
+    /// Imports catalog items from a file that the command reads.
     ImportItems {
-        /// The site they belong to.
+        /// The site.
         site: u32,
         /// The items.
         items: Vec<ItemBody>,
     },
-    /// Everything stored of a visitor.
+    /// Exports everything stored about a visitor.
     ExportVisitor {
         /// The site.
         site: u32,
-        /// The visitor's id.
+        /// Visitor id.
         visitor: String,
     },
-    /// Removes everything stored of a visitor.
+    /// Erases everything stored about a visitor.
     EraseVisitor {
         /// The site.
         site: u32,
-        /// The visitor's id.
+        /// Visitor id.
         visitor: String,
     },
-    /// The secret with which a site's servers sign user ids.
+    /// Returns the secret that a site's servers use to sign user ids.
     SiteSecret {
         /// The site.
         site: u32,
     },
-    /// Names the sites.
+    /// Lists the sites.
     ListSites,
-    /// Notes that a site gets an invented past, and answers with the one noted first.
+    /// Records that a site gets generated demo data; returns the first such record.
     NoteSeed {
         /// The site.
         site: u32,
-        /// What is invented.
+        /// Name of the generated data.
         story: String,
     },
-    /// Names what is in quarantine, with the reasons.
+    /// Lists quarantined events with the reasons.
     ListQuarantine {
-        /// At most so many.
+        /// Maximum number.
         limit: usize,
     },
-    /// Sends what is in quarantine once more.
+    /// Sends quarantined events to the warehouse again.
     ReplayQuarantine {
-        /// At most so many.
+        /// Maximum number.
         limit: usize,
     },
-    /// Waits until everything kept so far is in the warehouse, or `limit_ms` passed.
+    /// Waits until all events kept so far are in the warehouse, at most `limit_ms`.
     Settle {
-        /// Milliseconds.
+        /// Time limit in milliseconds.
         limit_ms: u64,
     },
 }
 
-/// Why an order was not carried out; each is one clear line.
+/// Why an operation failed, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
-    /// A word that is none of the allowed ones.
+    /// An invalid argument.
     #[error("{0}")]
-    Unusable(String),
-    /// From the catalogue.
+    InvalidArgument(String),
+    /// Error of the catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// From the gate.
+    /// Error of users, logins or keys.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// A site could not be removed.
     #[error(transparent)]
     Removal(#[from] RemovalError),
-    /// A piece of a file could not be taken.
+    /// A chunk of a file could not be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
     /// A visitor could not be exported or erased.
@@ -142,34 +142,34 @@ pub enum OperateError {
     Replay(#[from] ReplayError),
 }
 
-/// The rooms an operation needs.
+/// Executes admin operations with these services.
 pub struct Operator<'r> {
     /// Sites, items, offers.
     pub catalog: &'r Catalog,
-    /// People and keys.
+    /// Users and API keys.
     pub access: &'r Access,
-    /// Events.
+    /// Collection of events.
     pub collector: &'r Collector,
-    /// How far the journal's records are.
-    pub delivery: &'r (dyn Fn() -> JournalCounts + Send + Sync),
-    /// What the warehouse refused.
+    /// Delivery status of the journal's records.
+    pub delivery: &'r DeliveryStatus,
+    /// Events that the warehouse refused.
     pub quarantine: &'r Replay,
-    /// Export and erasure.
+    /// Export and erasure of visitors.
     pub privacy: &'r Privacy,
-    /// Removing sites.
+    /// Removal of sites.
     pub removal: &'r Removal,
     /// `[server]`.
     pub server: &'r config::Server,
 }
 
 impl Operator<'_> {
-    /// Carries one operation out.
+    /// Executes one operation.
     pub async fn run(&self, operation: Operation) -> Result<Value, OperateError> {
         match operation {
             Operation::AddSite { name, origins } => self.add_site(&name, &origins).await,
             Operation::RemoveSite { site, name } => self.remove_site(site, &name).await,
-            Operation::Users(order) => self.users(order).await,
-            Operation::Keys(order) => self.keys(order).await,
+            Operation::Users(operation) => self.users(operation).await,
+            Operation::Keys(operation) => self.keys(operation).await,
             Operation::ListAudit { site, before, limit } => self.audit(site, before, limit).await,
             Operation::RotateCookieKey { forget_old } => {
                 let rotated = self.access.rotate_cookie_key(forget_old).await?;
@@ -179,11 +179,11 @@ impl Operator<'_> {
             }
             Operation::Import { site, chunk } => {
                 let site = self.catalog.site(SiteId(site))?;
-                Ok(answer(&import::take(self.collector, &site, chunk).await?))
+                Ok(to_json(&import::take(self.collector, &site, chunk).await?))
             }
             Operation::ImportItems { site, items } => {
                 let site = self.catalog.site(SiteId(site))?;
-                Ok(answer(&import::take_items(self.catalog, &site, items).await?))
+                Ok(to_json(&import::take_items(self.catalog, &site, items).await?))
             }
             Operation::ExportVisitor { site, visitor } => self.export_visitor(site, &visitor).await,
             Operation::EraseVisitor { site, visitor } => self.erase_visitor(site, &visitor).await,
@@ -191,24 +191,24 @@ impl Operator<'_> {
             Operation::ListSites => Ok(self.list_sites()),
             Operation::NoteSeed { site, story } => self.note_seed(site, &story).await,
             Operation::ListQuarantine { limit } => {
-                let quarantined = (self.delivery)().quarantined;
+                let quarantined = self.delivery.counts().quarantined;
                 let entries = self.quarantine.list(limit).await?;
                 Ok(json!({ "quarantined": quarantined, "entries": entries }))
             }
-            Operation::ReplayQuarantine { limit } => Ok(answer(&self.quarantine.replay(limit).await?)),
-            Operation::Settle { limit_ms } => Ok(self.settle(limit_ms).await),
+            Operation::ReplayQuarantine { limit } => Ok(to_json(&self.quarantine.replay(limit).await?)),
+            Operation::Settle { limit_ms } => Ok(self.wait_until_delivered(limit_ms).await),
         }
     }
 
-    async fn settle(&self, limit_ms: u64) -> Value {
+    async fn wait_until_delivered(&self, limit_ms: u64) -> Value {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(limit_ms);
-        while (self.delivery)().waiting > 0 && tokio::time::Instant::now() < deadline {
+        while self.delivery.counts().waiting > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        json!({ "waiting": (self.delivery)().waiting })
+        json!({ "waiting": self.delivery.counts().waiting })
     }
 }
 
-fn answer<T: Serialize>(answer: &T) -> Value {
-    serde_json::to_value(answer).unwrap_or_default()
+fn to_json<T: Serialize>(result: &T) -> Value {
+    serde_json::to_value(result).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Orders about sites and their visitors.
+//! Operations on sites and their visitors.
 
 use serde_json::{Value, json};
 
@@ -22,14 +22,14 @@ impl Operator<'_> {
 
     pub(super) fn list_sites(&self) -> Value {
         let sites = crate::catalog::by_number(&self.catalog.snapshot());
-        let shown = sites.iter().map(|s| {
+        let rows = sites.iter().map(|s| {
             json!({
                 "site_id": s.site.id, "name": s.site.name, "demo": s.site.demo,
                 "origins": s.site.origins, "write_key": s.site.write_key,
                 "currency": s.site.currency,
             })
         });
-        shown.collect()
+        rows.collect()
     }
 
     pub(super) async fn site_secret(&self, site: u32) -> Result<Value, OperateError> {
@@ -60,7 +60,7 @@ impl Operator<'_> {
 
     fn visitor(&self, site: u32, visitor: &str) -> Result<(SiteId, VisitorId), OperateError> {
         let site = self.catalog.site(SiteId(site))?.site.id;
-        let visitor = visitor.parse().map_err(|error| OperateError::Unusable(format!("{error}")))?;
+        let visitor = visitor.parse().map_err(|error| OperateError::InvalidArgument(format!("{error}")))?;
         Ok((site, visitor))
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ashna::{
     clock,
     control::{Role, Scope},
-    operate::{KeyOrder, Operation},
+    operate::{KeyOperation, Operation},
 };
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ async fn the_audit_names_who_did_what_by_site_and_page() {
     let offer = json!({ "id": "hello", "slot": "hero" });
     assert_eq!(owner.post(&app.path("offers"), offer.clone()).await.status, 201);
     assert_eq!(owner.post(&format!("/api/v1/sites/{}/offers", other.id), offer).await.status, 201);
-    let order = KeyOrder::Add { site: app.site.id.0, scope: "read".into(), name: "report".into(), expires_at: None };
+    let order = KeyOperation::Add { site: app.site.id.0, scope: "read".into(), name: "report".into(), expires_at: None };
     app.operates(Operation::Keys(order)).await;
     let all = owner.get("/api/v1/audit?limit=500").await.json();
     let entry = |action: &str| {

@@ -3,7 +3,7 @@
 use ashna::{
     clock,
     control::Role,
-    operate::{Operation, UserOrder},
+    operate::{Operation, UserOperation},
 };
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
@@ -105,10 +105,10 @@ async fn a_lost_device_is_reset_by_another_owner_or_on_the_machine() {
     let owner = app.with_login(Role::Owner).await;
     turns_on(&owner).await;
     app.door().post("/api/v1/session", login(None)).await.refuses(401, "code_needed");
-    app.operates(Operation::Users(UserOrder::ResetTwoFactor { user: "OWNER@shop.example".into() })).await;
+    app.operates(Operation::Users(UserOperation::ResetTwoFactor { user: "OWNER@shop.example".into() })).await;
     assert_eq!(app.door().post("/api/v1/session", login(None)).await.status, 200);
     turns_on(&owner).await;
-    let second = ashna::control::Membership::of_all_sites(Role::Owner);
+    let second = ashna::control::Membership::with_all_sites(Role::Owner);
     let second = app.with_login_of("second@shop.example", &second).await;
     let id = owner.get("/api/v1/session").await.json()["user"]["id"].clone();
     let reset = format!("/api/v1/users/{id}/reset-two-factor");

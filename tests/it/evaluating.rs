@@ -61,7 +61,7 @@ fn what_cannot_be_judged_is_refused_with_one_line_that_says_why() {
     check(b"SessionId,ItemId,Time\na,x,1\n", good, &["train.tsv", "tab-separated", "SessionId"]);
     check(line("a\tx\t1\na\tx\n").as_bytes(), good, &["train.tsv, line 3"]);
     check(line("a\tx\t1\na\ty\tsoon\n").as_bytes(), good, &["line 3", "`soon` is no time"]);
-    check(good, line("\tx\t1\n").as_bytes(), &["test.tsv, line 2", "a visit and an item are needed"]);
+    check(good, line("\tx\t1\n").as_bytes(), &["test.tsv, line 2", "session or item is empty"]);
     check(good, line(&format!("a\t{}\t1\n", "x".repeat(20_000))).as_bytes(), &["line 2", "too long"]);
     check(good, b"SessionId\tItemId\tTime\na\tcaf\xe9\t1\na\tx\t2\n", &["test.tsv, line 2", "UTF-8"]);
     check(good, clicks(&[("a", "x", 1), ("b", "y", 2)]).as_bytes(), &["no visit has two clicks"]);

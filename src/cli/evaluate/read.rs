@@ -1,4 +1,4 @@
-//! Clicks from a tab-separated file.
+//! Reads clicks from a tab-separated file.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::recommend::{Click, Number};
 
-/// Items by number, and numbers by item; shared by the files of one run.
+/// Maps item names to dense numbers and back; shared by the files of one run.
 #[derive(Debug, Default)]
 pub struct Names {
     numbers: HashMap<Box<str>, Number, ahash::RandomState>,
@@ -29,8 +29,8 @@ impl Names {
         Ok(number)
     }
 
-    /// The item's name.
-    pub fn of(&self, number: Number) -> &str {
+    /// Returns the item's name.
+    pub fn name(&self, number: Number) -> &str {
         self.names.get(number as usize).map_or("", |name| name)
     }
 }
@@ -40,29 +40,29 @@ impl Names {
 struct Row {
     visit: u32,
     item: Number,
-    /// As in the file: seconds, or milliseconds.
+    /// In the file's unit: seconds or milliseconds.
     time: f64,
 }
 
-/// The clicks of a file in the order of their visits' first lines, each visit by time.
+/// The clicks of a file: visits in order of their first line, clicks of a visit by time.
 #[derive(Debug)]
 pub struct Clicks {
     rows: Vec<Row>,
     visits: Vec<Box<str>>,
-    /// Milliseconds in one unit of the file's time.
+    /// Milliseconds per unit of the file's time.
     unit_ms: f64,
 }
 
 /// One visit of a file: its name, and its items with their times in milliseconds.
 pub type Visit<'a> = (&'a str, Vec<(Number, i64)>);
 
-/// A line longer than this is no click.
+/// Maximum length of a line.
 const LINE_BYTES_MAX: usize = 10_000;
-/// Times from here on are milliseconds: as seconds they would lie thousands of years ahead.
+/// Times from this value on are milliseconds: as seconds they would lie thousands of years in the future.
 const MILLISECONDS_FROM: f64 = 1e11;
 
 impl Clicks {
-    /// Reads a file; the header names the columns, in any order and beside others.
+    /// Reads a file; the header names the columns, in any order and among others.
     pub fn read(path: &Path, names: &mut Names) -> anyhow::Result<Self> {
         let shown = path.display();
         let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
@@ -99,7 +99,7 @@ impl Clicks {
             read.rows.push(Row { visit, item: names.number(item)?, time });
         }
         if read.rows.is_empty() {
-            bail!("{shown} has a header and no clicks: each line after it must be one");
+            bail!("{shown} has a header but no clicks");
         }
         if read.rows.iter().any(|row| row.time.abs() >= MILLISECONDS_FROM) {
             read.unit_ms = 1.0;
@@ -109,7 +109,7 @@ impl Clicks {
         Ok(read)
     }
 
-    /// Whether all of these clicks are later than all of those.
+    /// Returns whether all of these clicks are later than all clicks in `others`.
     pub fn is_later_than(&self, others: &Self) -> bool {
         let first = self.rows.iter().map(|row| self.ms(row)).min();
         first > others.rows.iter().map(|row| others.ms(row)).max()
@@ -121,13 +121,13 @@ impl Clicks {
         ms
     }
 
-    /// All clicks, to learn from.
+    /// Returns all clicks, for training.
     pub fn clicks(&self) -> Vec<Click> {
         let click = |row: &Row| Click { session: u64::from(row.visit), item: row.item, at_ms: self.ms(row) };
         self.rows.iter().map(click).collect()
     }
 
-    /// All visits, to predict.
+    /// Returns all visits, for prediction.
     pub fn visits(&self) -> Vec<Visit<'_>> {
         let visits = self.rows.chunk_by(|a, b| a.visit == b.visit);
         let items = |rows: &[Row]| rows.iter().map(|row| (row.item, self.ms(row))).collect();
@@ -135,42 +135,42 @@ impl Clicks {
     }
 }
 
-/// Places of visit, item and time among the columns of the header.
+/// Returns the column indexes of visit, item and time.
 fn columns(header: &str) -> anyhow::Result<[usize; 3]> {
     let header: Vec<&str> = header.trim_start_matches('\u{feff}').trim_end().split('\t').collect();
-    let place = |name: &str| {
-        let found = header.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
-        found.with_context(|| format!("there is no column `{name}`"))
+    let index = |name: &str| {
+        let column = header.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
+        column.with_context(|| format!("column `{name}` is missing"))
     };
-    Ok([place("SessionId")?, place("ItemId")?, place("Time")?])
+    Ok([index("SessionId")?, index("ItemId")?, index("Time")?])
 }
 
 fn fields(line: &str, columns: [usize; 3]) -> anyhow::Result<(&str, &str, f64)> {
     if line.len() > LINE_BYTES_MAX {
         bail!("the line is too long");
     }
-    let mut found = [""; 3];
-    for (place, field) in line.split('\t').enumerate() {
-        if let Some(column) = columns.iter().position(|column| *column == place) {
-            found[column] = field.trim();
+    let mut values = [""; 3];
+    for (index, field) in line.split('\t').enumerate() {
+        if let Some(column) = columns.iter().position(|column| *column == index) {
+            values[column] = field.trim();
         }
     }
-    let [visit, item, time] = found;
+    let [visit, item, time] = values;
     if visit.is_empty() || item.is_empty() {
-        bail!("a visit and an item are needed");
+        bail!("session or item is empty");
     }
-    Ok((visit, item, moment(time)?))
+    Ok((visit, item, parse_time(time)?))
 }
 
-/// Seconds or milliseconds since 1970, or RFC 3339.
-fn moment(text: &str) -> anyhow::Result<f64> {
+/// Parses Unix time in seconds or milliseconds, or RFC 3339 (returned as seconds).
+fn parse_time(text: &str) -> anyhow::Result<f64> {
     if let Ok(number) = text.parse::<f64>()
         && number.is_finite()
     {
         return Ok(number);
     }
-    let moment: jiff::Timestamp = text.parse().with_context(|| format!("`{text}` is no time"))?;
-    Ok(moment.as_microsecond() as f64 / 1e6)
+    let time: jiff::Timestamp = text.parse().with_context(|| format!("`{text}` is not a time"))?;
+    Ok(time.as_microsecond() as f64 / 1e6)
 }
 
 #[cfg(test)]
@@ -185,15 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn visits_come_in_the_files_order_and_their_clicks_by_time() {
+    fn visits_keep_the_files_order_and_clicks_are_sorted_by_time() {
         let text = "SessionId\tItemId\tTime\nb\tx\t20.5\nb\ty\t20.25\na\tx\t3\nb\tz\t20.5\n";
         let (clicks, names) = read(text).unwrap();
-        let told: Vec<(&str, Vec<&str>)> = clicks
+        let visits: Vec<(&str, Vec<&str>)> = clicks
             .visits()
             .into_iter()
-            .map(|(visit, items)| (visit, items.iter().map(|(item, _)| names.of(*item)).collect()))
+            .map(|(visit, items)| (visit, items.iter().map(|(item, _)| names.name(*item)).collect()))
             .collect();
-        assert_eq!(told, [("b", vec!["y", "x", "z"]), ("a", vec!["x"])]);
+        assert_eq!(visits, [("b", vec!["y", "x", "z"]), ("a", vec!["x"])]);
         assert_eq!(clicks.visits()[0].1[0].1, 20_250);
     }
 
@@ -206,8 +206,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_line() {
-        for (text, told) in [
+    fn errors_name_the_line() {
+        for (text, expected) in [
             ("a,b,c\n", "the header is not"),
             ("", "is empty"),
             ("SessionId\tItemId\tTime\n \n", "no clicks"),
@@ -216,7 +216,7 @@ mod tests {
             ("SessionId\tItemId\tTime\na\t\t1\n", "line 2"),
         ] {
             let error = format!("{:#}", read(text).map(|_| ()).unwrap_err());
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reaching the service: the one that runs on the data directory, or else one started for this command.
+//! Access to the service: the one running on the data directory, or one started for this command.
 
 use std::path::{Path, PathBuf};
 
@@ -16,50 +16,50 @@ use crate::{
     operate::Operation,
 };
 
-/// A way to a service.
-pub enum Reach {
-    /// The running one, by its socket.
+/// The service that executes a command's operations.
+pub enum Service {
+    /// The running service, reached through its socket.
     Running(PathBuf),
-    /// One of our own.
-    Own(Box<App>),
+    /// A service started in this process.
+    Started(Box<App>),
 }
 
-/// Carries out one operation.
+/// Executes one operation.
 pub async fn operate(config: &Config, data_dir: &Path, operation: Operation) -> anyhow::Result<Value> {
-    let reach = Reach::open(config, data_dir).await?;
-    let answer = reach.operate(operation).await;
-    reach.close().await;
+    let service = Service::open(config, data_dir).await?;
+    let answer = service.operate(operation).await;
+    service.close().await;
     answer
 }
 
-impl Reach {
-    /// Finds the running service or starts one.
+impl Service {
+    /// Connects to the running service, or starts one.
     pub async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Self> {
         let socket = data_dir.join(SOCKET);
         if UnixStream::connect(&socket).await.is_ok() {
             return Ok(Self::Running(socket));
         }
-        Ok(Self::Own(Box::new(App::start(config, data_dir, Start::default()).await?)))
+        Ok(Self::Started(Box::new(App::start(config, data_dir, Start::default()).await?)))
     }
 
-    /// Carries out one operation.
+    /// Executes one operation.
     pub async fn operate(&self, operation: Operation) -> anyhow::Result<Value> {
         match self {
-            Self::Running(socket) => ask(socket, &operation).await,
-            Self::Own(app) => Ok(app.state.operator().run(operation).await?),
+            Self::Running(socket) => send(socket, &operation).await,
+            Self::Started(app) => Ok(app.state.operator().run(operation).await?),
         }
     }
 
-    /// Ends what was started.
+    /// Stops a service started by [`Self::open`].
     pub async fn close(self) {
-        if let Self::Own(app) = self {
+        if let Self::Started(app) = self {
             app.stop().await;
         }
     }
 }
 
-async fn ask(socket: &Path, operation: &Operation) -> anyhow::Result<Value> {
-    let stream = UnixStream::connect(socket).await.context("the running service went away")?;
+async fn send(socket: &Path, operation: &Operation) -> anyhow::Result<Value> {
+    let stream = UnixStream::connect(socket).await.context("the running service closed the connection")?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::post("/operate")
         .header(header::HOST, "ashna")
@@ -73,11 +73,11 @@ async fn ask(socket: &Path, operation: &Operation) -> anyhow::Result<Value> {
         bytes = exchange => bytes?,
         ended = connection => {
             ended?;
-            bail!("the running service went away");
+            bail!("the running service closed the connection");
         }
     };
     let mut answer: Value = serde_json::from_slice(&bytes)
-        .with_context(|| format!("the running service answered {:?}", String::from_utf8_lossy(&bytes)))?;
+        .with_context(|| format!("the running service returned {:?}", String::from_utf8_lossy(&bytes)))?;
     match answer["error"].as_str() {
         Some(error) => bail!("{error}"),
         None => Ok(answer["answer"].take()),
