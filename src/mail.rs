@@ -1,7 +1,7 @@
-//! Mail, where the owner named a server for it. The only module that speaks SMTP.
+//! Sends mail through a configured SMTP server. The only module that uses SMTP.
 //!
-//! A mail that cannot be sent is a warning and never an error: whoever asked for it also gets the link.
-//! Example: `mailer.invite(email, &link, expires_at).await` says whether the mail server took it.
+//! A mail that cannot be sent is logged as a warning and is never an error: the inviting user also gets the link.
+//! Example: `mailer.invite(email, &link, expires_at).await` returns whether the mail server accepted it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 
 use crate::{config, model::Timestamp};
 
-/// Sends mail through the owner's server.
+/// Sends mail through the configured server.
 #[derive(Clone)]
 pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -27,22 +27,22 @@ impl std::fmt::Debug for Mailer {
     }
 }
 
-/// Why the settings for mail cannot be used.
+/// Why the mail settings are invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// No address of a mail server.
+    /// Not the URL of a mail server.
     #[error("`smtp.url` must be such as smtps://USER:PASSWORD@mail.example: {0}")]
     Url(String),
-    /// No sender.
+    /// Not a sender.
     #[error("`smtp.from` must be a sender such as \"Ashna <ashna@shop.example>\": {0}")]
     From(String),
 }
 
 impl Mailer {
-    /// As `[smtp]` says; `None` where it names no server.
+    /// With the settings of `[smtp]`; `None` if no server is configured.
     ///
     /// # Errors
-    /// When the server's address or the sender cannot be used.
+    /// If the server's URL or the sender is invalid.
     pub fn new(settings: &config::Smtp) -> Result<Option<Self>, MailError> {
         let url = settings.url.expose_secret();
         if url.is_empty() {
@@ -57,11 +57,11 @@ impl Mailer {
         Ok(Some(Self { transport, from, limit }))
     }
 
-    /// Sends the link of an invitation. False when the mail server did not take it, which is logged.
+    /// Sends the link of an invitation. False if the mail server did not accept it, which is logged.
     pub async fn invite(&self, to: &str, link: &str, expires_at: Timestamp) -> bool {
         let text = format!(
-            "You are invited to Ashna, where the visitors of your website are known.\n\n\
-             This link makes your account. It works once, until {expires_at}:\n\n{link}\n\n\
+            "You are invited to Ashna, the analytics of your website.\n\n\
+             This link creates your account. It works once, until {expires_at}:\n\n{link}\n\n\
              If you do not expect this mail, you can ignore it.\n"
         );
         let sent = match self.message(to, text) {
@@ -72,7 +72,7 @@ impl Mailer {
             },
             Err(error) => error,
         };
-        tracing::warn!(error = sent, "an invitation could not be mailed; give its link to whom it is for");
+        tracing::warn!(error = sent, "an invitation could not be mailed; give its link to the invited user");
         false
     }
 
@@ -88,14 +88,14 @@ impl Mailer {
     }
 }
 
-/// An error with what lies beneath it, which its own text leaves out.
+/// An error's text with the texts of its sources.
 fn cause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
-        let beneath = error.to_string();
-        if !text.contains(&beneath) {
-            text = format!("{text}: {beneath}");
+        let source = error.to_string();
+        if !text.contains(&source) {
+            text = format!("{text}: {source}");
         }
         next = error.source();
     }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn settings_are_checked_and_the_password_is_in_no_message() {
+    async fn settings_are_checked_and_messages_do_not_contain_the_password() {
         assert!(Mailer::new(&settings("", "")).unwrap().is_none());
         assert!(Mailer::new(&settings("smtps://u:p@mail.example", "Ashna <a@b.example>")).unwrap().is_some());
         for (url, from) in
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_is_no_error() {
+    async fn an_unreachable_server_is_not_an_error() {
         let mailer = Mailer::new(&settings("smtp://127.0.0.1:1", "a@b.example")).unwrap().unwrap();
         assert!(!mailer.invite("c@d.example", "https://x.example", Timestamp(0)).await);
     }

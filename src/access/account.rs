@@ -1,8 +1,11 @@
-//! What users change of their own account: the password and the second factor.
+//! Users' own accounts: password and second factor.
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Access, AccessError, codes};
+use super::{
+    Access, AccessError,
+    two_factor::{self, RecoveryCodes},
+};
 use crate::{clock, control::UserRow};
 
 /// A new secret for an authenticator, shown once.
@@ -10,8 +13,8 @@ use crate::{clock, control::UserRow};
 pub struct TwoFactorSecret {
     /// Base32.
     pub secret: String,
-    /// The same as an address for a QR code.
-    pub address: String,
+    /// The same as an `otpauth` URL for a QR code.
+    pub otpauth_url: String,
 }
 
 const ALREADY_ON: AccessError = AccessError::Conflict("the second factor is on already; turn it off first");
@@ -31,36 +34,36 @@ impl Access {
         self.audit(&user.email, "change password", "").await
     }
 
-    /// Begins a second factor: nothing is asked for until a code of the new secret was given.
+    /// Begins the set-up of a second factor; [`Self::confirm_two_factor`] turns it on.
     pub async fn begin_two_factor(
         &self,
         user: &UserRow,
         password: &SecretString,
     ) -> Result<TwoFactorSecret, AccessError> {
         self.confirm(user, password, None).await?;
-        let secret = codes::new_secret();
-        let address = codes::address(&secret, &user.email)
-            .ok_or(AccessError::Unusable("an authenticator cannot show this e-mail address"))?;
+        let secret = two_factor::new_secret();
+        let otpauth_url = two_factor::otpauth_url(&secret, &user.email)
+            .ok_or(AccessError::Unusable("an authenticator cannot display this e-mail address"))?;
         if !self.control.begin_two_factor(user.id, &secret).await? {
             return Err(ALREADY_ON);
         }
-        Ok(TwoFactorSecret { secret, address })
+        Ok(TwoFactorSecret { secret, otpauth_url })
     }
 
-    /// Turns the second factor on with a first code; answers recovery codes, shown once.
+    /// Turns the second factor on with a first code; returns recovery codes, shown once.
     pub async fn confirm_two_factor(&self, user: &UserRow, code: &SecretString) -> Result<Vec<String>, AccessError> {
         if user.two_factor {
             return Err(ALREADY_ON);
         }
         let pending = self.control.two_factor(user.id).await?.pending;
-        let secret = pending.ok_or(AccessError::Conflict("ask for a secret first"))?;
-        let step = codes::step_of(&secret, code.expose_secret(), clock::now()).ok_or(AccessError::BadCode)?;
-        let (shown, hashes) = codes::recovery_codes();
+        let secret = pending.ok_or(AccessError::Conflict("request a secret first"))?;
+        let step = two_factor::step_of(&secret, code.expose_secret(), clock::now()).ok_or(AccessError::BadCode)?;
+        let RecoveryCodes { codes, hashes } = RecoveryCodes::generate();
         if !self.control.confirm_two_factor(user.id, &secret, step, &hashes).await? {
-            return Err(AccessError::Conflict("another secret was asked for meanwhile; use that one"));
+            return Err(AccessError::Conflict("a newer secret was requested meanwhile; use that one"));
         }
         self.audit(&user.email, "turn two-factor on", "").await?;
-        Ok(shown)
+        Ok(codes)
     }
 
     /// Turns the second factor off.
@@ -75,7 +78,7 @@ impl Access {
         self.audit(&user.email, "turn two-factor off", "").await
     }
 
-    /// New recovery codes in place of the old ones.
+    /// Replaces the recovery codes.
     pub async fn new_recovery_codes(
         &self,
         user: &UserRow,
@@ -83,10 +86,10 @@ impl Access {
         code: &SecretString,
     ) -> Result<Vec<String>, AccessError> {
         self.confirm_both(user, password, code).await?;
-        let (shown, hashes) = codes::recovery_codes();
+        let RecoveryCodes { codes, hashes } = RecoveryCodes::generate();
         self.control.put_recovery_codes(user.id, &hashes).await?;
         self.audit(&user.email, "make recovery codes", "").await?;
-        Ok(shown)
+        Ok(codes)
     }
 
     async fn confirm_both(
@@ -101,14 +104,14 @@ impl Access {
         self.confirm(user, password, Some(code)).await
     }
 
-    /// Whether a code is right, and uses it up: a code of the authenticator or a recovery code, each once.
-    pub(super) async fn takes_code(&self, user: &UserRow, code: &SecretString) -> Result<bool, AccessError> {
+    /// Checks a code and invalidates it: a code of the authenticator or a recovery code, each valid once.
+    pub(super) async fn redeem_code(&self, user: &UserRow, code: &SecretString) -> Result<bool, AccessError> {
         let Some(secret) = self.control.two_factor(user.id).await?.secret else { return Ok(false) };
         let code = code.expose_secret();
-        if let Some(step) = codes::step_of(&secret, code, clock::now()) {
+        if let Some(step) = two_factor::step_of(&secret, code, clock::now()) {
             return Ok(self.control.use_step(user.id, step).await?);
         }
-        let Some(hash) = codes::recovery_hash(code) else { return Ok(false) };
+        let Some(hash) = two_factor::recovery_hash(code) else { return Ok(false) };
         let is_right = self.control.use_recovery_code(user.id, &hash).await?;
         if is_right {
             self.audit(&user.email, "use recovery code", "").await?;

@@ -1,8 +1,8 @@
-//! The audit: who did what, written with every change, read by owners, bounded.
+//! The audit log: who did what. Written with every change, read by owners, bounded in size.
 
 use std::time::Duration;
 
-use super::{Access, AccessError, Client, lock, traces::FailedLogins};
+use super::{Access, AccessError, Client, failed_logins::FailedLogins};
 use crate::{
     clock,
     control::{AuditRow, UserRow},
@@ -12,47 +12,47 @@ use crate::{
 
 /// How long entries are kept, milliseconds.
 const KEPT_MS: i64 = 400 * 86_400_000;
-/// The newest so many are kept.
+/// How many entries are kept, the newest ones.
 const KEPT_MAX: i64 = 1_000_000;
-/// Entries removed at once.
-const PRUNED_AT_ONCE: u32 = 5000;
-/// Longest text of an entry.
+/// Entries deleted per statement.
+const PRUNE_BATCH: u32 = 5000;
+/// Longest subject of an entry, bytes.
 const SUBJECT_MAX: usize = 500;
-/// Entries of one page.
+/// Most entries of a page.
 const PAGE_MAX: u32 = 500;
 const PAGE_DEFAULT: u32 = 100;
-const KEEP_EVERY: Duration = Duration::from_mins(1);
-/// Old entries are looked for once in so many rounds.
+const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
+/// Old entries are deleted in every 60th round.
 const PRUNE_EVERY: u32 = 60;
 
-/// Some entries, the newest first.
+/// A page of entries, the newest first.
 #[derive(Debug)]
 pub struct AuditPage {
     /// The entries.
     pub entries: Vec<AuditRow>,
-    /// What to give as `before` for those before them; `None` at the end.
+    /// `before` of the next page; `None` on the last page.
     pub next: Option<i64>,
 }
 
 impl Access {
-    /// Notes who did what that concerns no single site.
+    /// Adds an entry that concerns no single site.
     pub async fn audit(&self, who: &str, action: &str, subject: &str) -> Result<(), AccessError> {
         Ok(self.control.audit(who, action, clipped(subject)).await?)
     }
 
-    /// Notes who did what to a site or something of it.
+    /// Adds an entry about a site.
     pub async fn audit_site(&self, site: SiteId, who: &str, action: &str, subject: &str) -> Result<(), AccessError> {
         Ok(self.control.audit_site(site, who, action, clipped(subject)).await?)
     }
 
-    /// The newest entries below number `before`, those of one site if named.
+    /// The newest entries with an id below `before`, of one site if given.
     pub async fn audit_page(
         &self,
         site: Option<SiteId>,
         before: Option<i64>,
         limit: Option<u32>,
     ) -> Result<AuditPage, AccessError> {
-        self.note_failures(true).await?;
+        self.flush_failures(true).await?;
         let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
         let mut entries = self.control.audit_entries(site, before, limit + 1).await?;
         let more = entries.len() > limit as usize;
@@ -61,14 +61,14 @@ impl Access {
         Ok(AuditPage { entries, next })
     }
 
-    /// Keeps what need not be written with each request: when keys and logins were last used, counts of failed
-    /// logins; and removes old entries of the audit. Until stopping begins.
-    pub async fn keep(&self, mut stopping: Stopping) {
+    /// Background task: writes what need not be written with each request (when keys and logins were last used, counts of
+    /// failed logins), and deletes old audit entries, until stopping begins.
+    pub async fn run_maintenance(&self, mut stopping: Stopping) {
         let mut round = 0_u32;
         loop {
-            let stopped = stopping.sleep(KEEP_EVERY).await;
-            if let Err(error) = self.keep_once(stopped, round.is_multiple_of(PRUNE_EVERY)).await {
-                tracing::warn!(%error, "when keys and logins were used could not be noted; it is tried again");
+            let stopped = stopping.sleep(FLUSH_INTERVAL).await;
+            if let Err(error) = self.maintain_once(stopped, round.is_multiple_of(PRUNE_EVERY)).await {
+                tracing::warn!(%error, "times of last use of keys and logins could not be stored; will retry");
             }
             if stopped {
                 return;
@@ -77,48 +77,48 @@ impl Access {
         }
     }
 
-    async fn keep_once(&self, all: bool, prune: bool) -> Result<(), AccessError> {
-        self.keys.note_used(&self.control).await?;
-        self.note_seen().await?;
-        self.note_failures(all).await?;
+    async fn maintain_once(&self, all: bool, prune: bool) -> Result<(), AccessError> {
+        self.keys.flush_last_used(&self.control).await?;
+        self.flush_last_seen().await?;
+        self.flush_failures(all).await?;
         if prune {
             self.prune_audit().await?;
         }
         Ok(())
     }
 
-    /// Removes what is older than it is kept, a little at a time.
+    /// Deletes entries beyond the limits, in batches.
     async fn prune_audit(&self) -> Result<(), AccessError> {
         let oldest = clock::now().plus(-KEPT_MS);
-        while self.control.prune_audit(oldest, KEPT_MAX, PRUNED_AT_ONCE).await? == u64::from(PRUNED_AT_ONCE) {
+        while self.control.prune_audit(oldest, KEPT_MAX, PRUNE_BATCH).await? == u64::from(PRUNE_BATCH) {
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    /// Notes a failed login: at once if it is the first of its account for a while, else counted.
-    pub(super) async fn note_failure(
+    /// Records a failed login: at once if it is the account's first in a window, otherwise counted for later.
+    pub(super) async fn record_failure(
         &self,
         user: Option<i64>,
         client: &Client,
         why: &'static str,
     ) -> Result<(), AccessError> {
-        let first = lock(&self.traces).failed(user, client.address, why, clock::steady());
+        let first = self.failure_log.lock().record(user, client.address, why, clock::steady());
         match first {
-            Some(failed) => self.note_failed(failed).await,
+            Some(failed) => self.audit_failures(failed).await,
             None => Ok(()),
         }
     }
 
-    async fn note_failures(&self, all: bool) -> Result<(), AccessError> {
-        let due = lock(&self.traces).take_due(clock::steady(), all);
+    async fn flush_failures(&self, all: bool) -> Result<(), AccessError> {
+        let due = self.failure_log.lock().take_due(clock::steady(), all);
         for failed in due {
-            self.note_failed(failed).await?;
+            self.audit_failures(failed).await?;
         }
         Ok(())
     }
 
-    async fn note_failed(&self, failed: FailedLogins) -> Result<(), AccessError> {
+    async fn audit_failures(&self, failed: FailedLogins) -> Result<(), AccessError> {
         let user: Option<UserRow> = match failed.user {
             Some(id) => self.control.user(id).await?,
             None => None,

@@ -1,17 +1,17 @@
-//! Browsers that are known to an account: a signed number in a cookie that lasts, set after a login.
+//! Device cookies: a signed id in a long-lived cookie, set after a login, by which an account recognizes a browser.
 //!
-//! It opens nothing. It only gives its browser an allowance of its own for attempts to log in, so that nobody
-//! can lock a user out by guessing. Written `USER.DEVICE.DAY.MAC`, all but the first hexadecimal.
+//! They grant no access. They only give the browser its own allowance of login attempts, so that attackers cannot lock a
+//! user out by guessing. Format `USER.DEVICE.DAY.MAC`, all but the first hexadecimal.
 
 use subtle::ConstantTimeEq;
 
 use crate::model::Timestamp;
 
-/// How long a browser stays known after its last login, days; browsers keep no cookie longer.
+/// Lifetime of a device cookie after the last login, days; browsers keep no cookie longer.
 pub const DEVICE_DAYS: i64 = 400;
 const DAY_MS: i64 = 86_400_000;
 
-/// Signs and verifies.
+/// Signs and verifies device cookies.
 #[derive(Clone)]
 pub struct Devices {
     key: [u8; 32],
@@ -24,19 +24,19 @@ impl std::fmt::Debug for Devices {
 }
 
 impl Devices {
-    /// With the installation's secret.
+    /// Derives the key from the installation's secret.
     pub fn new(secret: &str) -> Self {
         Self { key: blake3::derive_key("ashna known devices v1", secret.as_bytes()) }
     }
 
-    /// The cookie's value for a browser in which a user logged in now; `device` is the number it had, or a new one.
+    /// The cookie's value after a login; `device` is the browser's present id, or a new one.
     pub fn issue(&self, user: i64, device: u128, now: Timestamp) -> String {
         let body = format!("{user}.{device:032x}.{:x}", now.0.div_euclid(DAY_MS));
         let mac = self.mac(&body);
         format!("{body}.{}", mac.to_hex())
     }
 
-    /// The number of the browser, if the cookie is ours, the user's and not too old.
+    /// The device id, if the cookie is valid, the user's and not expired.
     pub fn verify(&self, cookie: &str, user: i64, now: Timestamp) -> Option<u128> {
         if cookie.len() > 200 {
             return None;
@@ -47,10 +47,10 @@ impl Devices {
             return None;
         }
         let mut parts = body.split('.');
-        let (whose, device, day) = (parts.next()?, parts.next()?, parts.next()?);
+        let (owner, device, day) = (parts.next()?, parts.next()?, parts.next()?);
         let age = now.0.div_euclid(DAY_MS) - i64::from_str_radix(day, 16).ok()?;
-        let holds = whose.parse() == Ok(user) && age <= DEVICE_DAYS;
-        holds.then(|| u128::from_str_radix(device, 16).ok()).flatten()
+        let is_valid = owner.parse() == Ok(user) && age <= DEVICE_DAYS;
+        is_valid.then(|| u128::from_str_radix(device, 16).ok()).flatten()
     }
 
     fn mac(&self, body: &str) -> blake3::Hash {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_browser_is_known_to_its_own_user_for_its_time() {
+    fn a_device_cookie_is_valid_for_its_user_until_it_expires() {
         let devices = Devices::new("secret");
         let now = Timestamp(1_800_000_000_000);
         let cookie = devices.issue(7, 0xab, now);

@@ -1,5 +1,5 @@
-//! The queue in front of password hashing, which takes 19 MB and a core for each: bounded, with a lane of its
-//! own for people who are known, so that a crowd of guesses keeps none of them waiting.
+//! Bounded queues for password hashing, which takes 19 MB and a core each: a separate one for trusted requests, so that a
+//! flood of guesses does not delay them.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -7,88 +7,88 @@ use tokio::sync::Semaphore;
 
 use super::AccessError;
 
-/// Hashes of strangers' attempts at one time.
-const STRANGERS_AT_ONCE: usize = 2;
-/// Those that wait behind them; some seconds' worth.
-const STRANGERS_WAITING_MAX: usize = 32;
-/// Hashes for people who are known, at one time.
-const KNOWN_AT_ONCE: usize = 1;
-const KNOWN_WAITING_MAX: usize = 16;
-/// When to try again if too many wait, seconds.
+/// Concurrent hashes of untrusted requests.
+const UNTRUSTED_CONCURRENT: usize = 2;
+/// Untrusted requests that wait; some seconds' worth.
+const UNTRUSTED_WAITING_MAX: usize = 32;
+/// Concurrent hashes of trusted requests.
+const TRUSTED_CONCURRENT: usize = 1;
+const TRUSTED_WAITING_MAX: usize = 16;
+/// Retry delay if the queue is full, seconds.
 const BUSY_SECONDS: u64 = 2;
 
 /// Which queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Anybody.
-    Strangers,
-    /// A browser that is known, a user who is logged in, a valid one-time link, the command line.
-    Known,
+pub enum Queue {
+    /// Any request.
+    Untrusted,
+    /// A known device, a logged-in user, a valid one-time link, the command line.
+    Trusted,
 }
 
 /// Both queues.
 #[derive(Debug)]
-pub struct Hashing {
-    strangers: Queue,
-    known: Queue,
+pub struct HashQueues {
+    untrusted: BoundedQueue,
+    trusted: BoundedQueue,
 }
 
 #[derive(Debug)]
-struct Queue {
-    at_once: Semaphore,
-    /// Waiting or under way.
-    inside: AtomicUsize,
-    inside_max: usize,
+struct BoundedQueue {
+    permits: Semaphore,
+    /// Requests that wait or run.
+    length: AtomicUsize,
+    length_max: usize,
 }
 
-impl Default for Hashing {
+impl Default for HashQueues {
     fn default() -> Self {
-        let queue = |at_once, waiting| Queue {
-            at_once: Semaphore::new(at_once),
-            inside: AtomicUsize::new(0),
-            inside_max: at_once + waiting,
+        let queue = |concurrent, waiting| BoundedQueue {
+            permits: Semaphore::new(concurrent),
+            length: AtomicUsize::new(0),
+            length_max: concurrent + waiting,
         };
         Self {
-            strangers: queue(STRANGERS_AT_ONCE, STRANGERS_WAITING_MAX),
-            known: queue(KNOWN_AT_ONCE, KNOWN_WAITING_MAX),
+            untrusted: queue(UNTRUSTED_CONCURRENT, UNTRUSTED_WAITING_MAX),
+            trusted: queue(TRUSTED_CONCURRENT, TRUSTED_WAITING_MAX),
         }
     }
 }
 
-impl Hashing {
-    /// Runs a hash when its turn comes.
+impl HashQueues {
+    /// Runs a hash on a blocking thread when a permit is free.
     ///
     /// # Errors
-    /// When too many wait already, or the hash failed.
+    /// When the queue is full, or the hash panicked.
     pub async fn run<T: Send + 'static>(
         &self,
-        lane: Lane,
+        queue: Queue,
         hash: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AccessError> {
-        let queue = match lane {
-            Lane::Strangers => &self.strangers,
-            Lane::Known => &self.known,
+        let queue = match queue {
+            Queue::Untrusted => &self.untrusted,
+            Queue::Trusted => &self.trusted,
         };
-        let _place = Place::take(queue)?;
-        let _permit = queue.at_once.acquire().await;
+        let _slot = QueueSlot::enter(queue)?;
+        let _permit = queue.permits.acquire().await;
         tokio::task::spawn_blocking(hash).await.map_err(|error| AccessError::Hashing(error.to_string()))
     }
 }
 
-/// A place in a queue, given up however the wait ends.
-struct Place<'q>(&'q Queue);
+/// A slot in a queue, freed when dropped.
+struct QueueSlot<'q>(&'q BoundedQueue);
 
-impl<'q> Place<'q> {
-    fn take(queue: &'q Queue) -> Result<Self, AccessError> {
-        let inside = queue.inside.fetch_add(1, Relaxed);
-        let place = Self(queue);
-        if inside >= queue.inside_max { Err(AccessError::Busy(BUSY_SECONDS)) } else { Ok(place) }
+impl<'q> QueueSlot<'q> {
+    fn enter(queue: &'q BoundedQueue) -> Result<Self, AccessError> {
+        let length = queue.length.fetch_add(1, Relaxed);
+        let slot = Self(queue);
+        if length >= queue.length_max { Err(AccessError::Busy(BUSY_SECONDS)) } else { Ok(slot) }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Relaxed);
+        self.0.length.fetch_sub(1, Relaxed);
     }
 }
 
@@ -99,24 +99,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_queue_refuses_and_the_lane_of_those_who_are_known_goes_on() {
-        let hashing = Arc::new(Hashing::default());
+    async fn a_full_queue_refuses_and_the_trusted_queue_still_runs() {
+        let queues = Arc::new(HashQueues::default());
         let (release, gate) = mpsc::sync_channel::<()>(0);
-        let gate = Arc::new(std::sync::Mutex::new(gate));
-        let mut crowd = tokio::task::JoinSet::new();
-        for _ in 0..STRANGERS_AT_ONCE + STRANGERS_WAITING_MAX {
-            let (hashing, gate) = (Arc::clone(&hashing), Arc::clone(&gate));
-            crowd.spawn(async move {
-                hashing.run(Lane::Strangers, move || gate.lock().unwrap().recv().is_err()).await.is_ok()
-            });
+        let gate = Arc::new(parking_lot::Mutex::new(gate));
+        let mut requests = tokio::task::JoinSet::new();
+        for _ in 0..UNTRUSTED_CONCURRENT + UNTRUSTED_WAITING_MAX {
+            let (queues, gate) = (Arc::clone(&queues), Arc::clone(&gate));
+            requests
+                .spawn(async move { queues.run(Queue::Untrusted, move || gate.lock().recv().is_err()).await.is_ok() });
         }
-        while hashing.strangers.inside.load(Relaxed) < hashing.strangers.inside_max {
+        while queues.untrusted.length.load(Relaxed) < queues.untrusted.length_max {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(hashing.run(Lane::Strangers, || ()).await, Err(AccessError::Busy(_))));
-        assert_eq!(hashing.run(Lane::Known, || 7).await.unwrap(), 7);
+        assert!(matches!(queues.run(Queue::Untrusted, || ()).await, Err(AccessError::Busy(_))));
+        assert_eq!(queues.run(Queue::Trusted, || 7).await.unwrap(), 7);
         drop(release);
-        assert!(crowd.join_all().await.into_iter().all(|done| done), "those who waited are served");
-        assert_eq!(hashing.strangers.inside.load(Relaxed), 0);
+        assert!(requests.join_all().await.into_iter().all(|done| done), "queued requests are served");
+        assert_eq!(queues.untrusted.length.load(Relaxed), 0);
     }
 }

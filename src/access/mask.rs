@@ -1,23 +1,23 @@
-//! Masking personal data in answers to people who are not to see it.
+//! Masks personal data in responses.
 //!
-//! It works on the answer as it leaves, whatever report or page made it, so that a new one cannot forget it:
-//! fields that hold a person's id become a stable short pseudonym, fields of free content are emptied, and whatever
-//! looks like an e-mail address anywhere else becomes a pseudonym too.
+//! It works on the finished response of any route, so that a new route cannot forget it: fields with a user id get a stable
+//! short pseudonym, fields with free content are emptied, and anything like an e-mail address elsewhere gets a pseudonym
+//! too.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// Fields that hold the id of a person.
+/// Fields with a user id.
 const IDS: [&str; 3] = ["user_id", "userId", "previous_id"];
-/// Fields that hold whatever a page or server sent of a person.
+/// Fields with free content that a page or server sent about a user.
 const CONTENTS: [&str; 3] = ["properties", "traits", "identities"];
 
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
 
-/// Makes pseudonyms with the installation's secret, so that nobody can find the id by trying all of them.
+/// Makes pseudonyms with the installation's secret, so that ids cannot be found by brute force.
 #[derive(Clone)]
 pub struct Mask {
     key: [u8; 32],
@@ -30,19 +30,19 @@ impl std::fmt::Debug for Mask {
 }
 
 impl Mask {
-    /// With the installation's secret.
+    /// Derives the key from the installation's secret.
     pub fn new(secret: &str) -> Self {
         Self { key: blake3::derive_key("ashna pseudonyms v1", secret.as_bytes()) }
     }
 
-    /// The same for the same id, and nothing else of it.
+    /// A pseudonym: the same for the same id, and independent of its content.
     #[must_use]
     pub fn pseudonym(&self, id: &str) -> String {
         let hash = blake3::keyed_hash(&self.key, id.as_bytes()).to_hex();
         format!("person-{}", &hash[..10])
     }
 
-    /// Masks an answer in place.
+    /// Masks a JSON response in place.
     pub fn json(&self, value: &mut Value) {
         match value {
             Value::Object(fields) => self.object(fields),
@@ -57,7 +57,7 @@ impl Mask {
     }
 
     fn object(&self, fields: &mut Map<String, Value>) {
-        // Names of fields are values too where an answer is grouped by them.
+        // Field names can be values, where a response is grouped by them.
         let named: Vec<String> = fields.keys().filter(|name| name.contains(['@', '%'])).cloned().collect();
         for name in named {
             if let Some(masked) = self.text(&name)
@@ -86,7 +86,7 @@ impl Mask {
         if !pattern.is_match(text) {
             return None;
         }
-        Some(pattern.replace_all(text, |found: &regex::Captures<'_>| self.pseudonym(&found[0])).into_owned())
+        Some(pattern.replace_all(text, |address: &regex::Captures<'_>| self.pseudonym(&address[0])).into_owned())
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_pseudonyms_contents_are_gone_and_addresses_are_masked_anywhere() {
+    fn ids_and_addresses_become_pseudonyms_and_content_is_emptied() {
         let mask = Mask::new("secret");
         let mut answer = json!({
             "user_id": "customer-77", "events": 3, "country": "NL",
@@ -117,14 +117,14 @@ mod tests {
         }
         assert_eq!(answer["user_id"], mask.pseudonym("customer-77"), "the same everywhere");
         assert_eq!((&answer["events"], &answer["country"]), (&json!(3), &json!("NL")));
-        assert_eq!(answer["events_seen"][0]["properties"], json!(["plan", "email"]), "names are no content");
+        assert_eq!(answer["events_seen"][0]["properties"], json!(["plan", "email"]), "property names are kept");
         assert_eq!(answer["breakdown"]["DE"], json!({ "reached": 2 }));
         assert_eq!(answer["breakdown"].as_object().unwrap().len(), 2);
         assert_ne!(mask.pseudonym("a"), Mask::new("other").pseudonym("a"));
     }
 
     #[test]
-    fn a_text_without_an_address_stays() {
+    fn a_text_without_an_address_is_unchanged() {
         let mask = Mask::new("secret");
         for text in ["", "a @ b", "price 3@2", "مرحبا", "/path?x=1"] {
             assert_eq!(mask.text(text), None, "{text}");

@@ -1,39 +1,37 @@
-//! Who may come in: people by password, second factor and login cookie, programs by key.
+//! Authentication: users by password, second factor and session cookie, API clients by key.
 //!
-//! Passwords are kept as Argon2id (RFC 9106), login tokens, keys and links as BLAKE3 hashes of 256 random
-//! bits. Every change of people, keys and logins is made here together with its entry in the audit. This module
-//! never decides what a role may do on a page; handlers ask for a role or a scope.
-//! Example: `access.log_in(&attempt, &client).await?` gives a token for the cookie.
+//! Passwords are stored as Argon2id (RFC 9106), session tokens, keys and links as BLAKE3 hashes of 256 random bits. Every
+//! change of users, keys and logins is made here together with its audit entry. This module never decides what a role
+//! may do; handlers check roles and scopes.
+//! Example: `access.log_in(&credentials, &client).await?` returns a token for the cookie.
 
 mod account;
 mod audit;
-mod codes;
 mod cookie_keys;
 mod devices;
+mod failed_logins;
 mod hashing;
 mod keys;
-mod listing;
 mod login;
 mod login_attempts;
 mod mask;
 mod password;
-mod policy;
-mod traces;
+mod password_policy;
+mod two_factor;
 mod users;
+mod wire_bodies;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Arc};
 
 pub use account::TwoFactorSecret;
 pub use audit::AuditPage;
-pub use cookie_keys::Rotated;
+pub use cookie_keys::KeyRotation;
 pub use devices::DEVICE_DAYS;
-pub use login::{Attempt, Client, Login, Session};
-pub use login_attempts::shown_network;
+pub use login::{Client, Credentials, Login, Session};
+pub use login_attempts::display_network;
 pub use mask::Mask;
-pub use users::{InviteOrder, Invited, UserEdit};
+use parking_lot::Mutex;
+pub use users::{CreatedInvitation, InvitationRequest, UserEdit};
 
 use crate::{
     config,
@@ -44,38 +42,38 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// Who an order of the command line is by, in the audit.
+/// The name of the command line in the audit log.
 pub const COMMAND_LINE: &str = "command line";
 const EMAIL_MAX: usize = 254;
 const KEY_NAME_MAX: usize = 100;
 
-/// The gate of the private side.
+/// Authenticates and manages users, logins and keys.
 #[derive(Debug)]
 pub struct Access {
     control: Control,
     settings: config::Access,
     metrics: Arc<Metrics>,
-    guesses: Mutex<login_attempts::Guesses>,
-    traces: Mutex<traces::Traces>,
-    hashing: hashing::Hashing,
+    login_throttle: Mutex<login_attempts::LoginThrottle>,
+    failure_log: Mutex<failed_logins::FailureLog>,
+    hash_queues: hashing::HashQueues,
     devices: devices::Devices,
     mask: Mask,
     keys: keys::Keys,
-    /// Logins used since it was last brought to the database.
-    seen: Mutex<HashMap<i64, Timestamp>>,
+    /// When logins were used, since the last write to the database.
+    last_seen: Mutex<HashMap<i64, Timestamp>>,
     setup_token_hash: Mutex<Option<String>>,
     cookie_keys: cookie_keys::CookieKeys,
     mailer: Option<Mailer>,
 }
 
-/// Why somebody was not let in, or something about people and keys was not done.
+/// Why a login or a change of users and keys failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// Wrong e-mail address or password, deliberately not told apart.
+    /// Wrong e-mail address or password, deliberately not distinguished.
     #[error("wrong e-mail address or password")]
     BadCredentials,
-    /// The password is right; the account asks for a code besides.
-    #[error("a code of the authenticator, or a recovery code, is needed besides the password")]
+    /// The password is right, but the account has a second factor.
+    #[error("a code of the authenticator, or a recovery code, is needed in addition to the password")]
     CodeNeeded,
     /// The code is wrong, too old, or was used before.
     #[error("that code is wrong or was used before; wait for the next one")]
@@ -83,19 +81,19 @@ pub enum AccessError {
     /// Too many failed attempts.
     #[error("too many failed logins; try again in {0} seconds")]
     Paused(u64),
-    /// Too many passwords wait to be checked; seconds.
+    /// Too many passwords are queued for checking; seconds.
     #[error("too many logins at once; try again in {0} seconds")]
     Busy(u64),
     /// The set-up link was used or belongs to an earlier start.
-    #[error("this set-up link is used up or from an earlier start; the service prints a new one when it starts")]
+    #[error("this set-up link was used, or belongs to an earlier start; the service prints a new one at each start")]
     SetupClosed,
     /// There is no such user, key, login or invitation.
     #[error("there is no {0}")]
     Missing(&'static str),
-    /// It does not go with what is there.
+    /// It contradicts the present state.
     #[error("{0}")]
     Conflict(&'static str),
-    /// An address, password or name that cannot be taken.
+    /// An address, password or name that is not accepted.
     #[error("{0}")]
     Unusable(&'static str),
     /// The control database failed.
@@ -107,7 +105,7 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// The gate over this control database.
+    /// Loads keys and secrets from the control database.
     pub async fn open(
         control: Control,
         settings: config::Access,
@@ -116,16 +114,16 @@ impl Access {
     ) -> Result<Self, AccessError> {
         let secret = control.setting("access_secret", || new_secret("")).await?;
         Ok(Self {
-            guesses: Mutex::new(login_attempts::Guesses::new(
+            login_throttle: Mutex::new(login_attempts::LoginThrottle::new(
                 settings.login_failures_max,
                 settings.login_pause_seconds,
             )),
-            traces: Mutex::default(),
-            hashing: hashing::Hashing::default(),
+            failure_log: Mutex::default(),
+            hash_queues: hashing::HashQueues::default(),
             devices: devices::Devices::new(&secret),
             mask: Mask::new(&secret),
             keys: keys::Keys::load(&control).await?,
-            seen: Mutex::default(),
+            last_seen: Mutex::default(),
             setup_token_hash: Mutex::default(),
             cookie_keys: cookie_keys::CookieKeys::load(&control).await?,
             control,
@@ -135,13 +133,13 @@ impl Access {
         })
     }
 
-    /// What masks personal data for those who are not to see it.
+    /// Masks personal data for users who must not see it.
     #[must_use]
     pub const fn mask(&self) -> &Mask {
         &self.mask
     }
 
-    /// Makes a program's key; it is shown once and kept only as a hash.
+    /// Creates an API key and returns it; only its hash is stored.
     pub async fn add_key(
         &self,
         who: &str,
@@ -155,7 +153,7 @@ impl Access {
             return Err(AccessError::Unusable("a key's name has at most 100 bytes, on one line"));
         }
         if expires_at.is_some_and(|at| at <= crate::clock::now()) {
-            return Err(AccessError::Unusable("`expires_at` must be a moment to come"));
+            return Err(AccessError::Unusable("`expires_at` must be in the future"));
         }
         let key = new_secret(match scope {
             Scope::Read => "ar_",
@@ -166,7 +164,7 @@ impl Access {
         let new = NewKey { site, scope, name, key_hash: &key_hash, hint: &key[..7], expires_at };
         let row = self.control.add_key(&new).await?;
         self.keys.add(key_hash, row.clone());
-        self.audit_site(site, who, "add key", &shown_key(&row)).await?;
+        self.audit_site(site, who, "add key", &describe_key(&row)).await?;
         Ok((key, row))
     }
 
@@ -179,37 +177,37 @@ impl Access {
     /// Revokes one of a site's keys, at once.
     pub async fn revoke_key(&self, who: &str, site: SiteId, id: i64) -> Result<(), AccessError> {
         let row = self.keys.of_site(site).into_iter().find(|key| key.id == id);
-        let row = row.ok_or(AccessError::Missing("key of that number"))?;
+        let row = row.ok_or(AccessError::Missing("key with that id"))?;
         self.keys.remove(site, id);
         self.control.remove_key(site, id).await?;
-        self.audit_site(site, who, "revoke key", &shown_key(&row)).await
+        self.audit_site(site, who, "revoke key", &describe_key(&row)).await
     }
 
-    /// Lets every key of a removed site open nothing any more.
-    pub fn forget_site(&self, site: SiteId) {
+    /// Drops the keys of a removed site from memory.
+    pub fn drop_site_keys(&self, site: SiteId) {
         self.keys.remove_site(site);
     }
 
-    /// What a program's key opens. Asks no database.
+    /// The site and scope of an API key. Does not access the database.
     #[must_use]
     pub fn key(&self, key: &str) -> Option<KeyRow> {
         if key.len() > 100 { None } else { self.keys.find(&hash(key), crate::clock::now()) }
     }
 
-    /// Keys that sign and verify visitor cookies now.
+    /// The keys that sign and verify visitor cookies.
     #[must_use]
     pub fn cookie_keys(&self) -> Arc<identify::Keys> {
         self.cookie_keys.current()
     }
 
-    /// Signs visitor cookies with a new key from now on. Cookies that older keys signed stay valid, and
-    /// are signed anew when they are next seen, unless the old keys are to be `forgotten`.
-    pub async fn rotate_cookie_key(&self, forgotten: bool) -> Result<Rotated, AccessError> {
-        Ok(self.cookie_keys.rotate(&self.control, forgotten, crate::clock::now()).await?)
+    /// Signs visitor cookies with a new key from now on. Cookies of older keys stay valid and are signed again when next
+    /// seen, unless `revoke_old` is true.
+    pub async fn rotate_cookie_key(&self, revoke_old: bool) -> Result<KeyRotation, AccessError> {
+        Ok(self.cookie_keys.rotate(&self.control, revoke_old, crate::clock::now()).await?)
     }
 }
 
-fn shown_key(key: &KeyRow) -> String {
+fn describe_key(key: &KeyRow) -> String {
     format!("{} {}… {}", key.scope.as_str(), key.hint, key.name).trim_end().to_owned()
 }
 
@@ -230,8 +228,4 @@ pub fn new_secret(prefix: &str) -> String {
 
 fn hash(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

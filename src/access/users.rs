@@ -1,4 +1,4 @@
-//! People: who has an account, what they may do, and invitations.
+//! Users, their permissions, and invitations.
 
 use secrecy::SecretString;
 
@@ -11,8 +11,9 @@ use crate::{
 
 /// How long an invitation's link works.
 const INVITATION_MS: i64 = 7 * 86_400_000;
+const NO_INVITATION: AccessError = AccessError::Missing("invitation with that link; it may be used or expired");
 
-/// Changes of a user; `None` leaves a thing as it is.
+/// Changes of a user; `None` leaves a field as it is.
 #[derive(Debug, Default, Clone)]
 pub struct UserEdit {
     /// Role.
@@ -23,37 +24,37 @@ pub struct UserEdit {
     pub masked: Option<bool>,
 }
 
-/// Whom to invite.
+/// An invitation to create.
 #[derive(Debug)]
-pub struct InviteOrder<'a> {
+pub struct InvitationRequest<'a> {
     /// Login name.
     pub email: &'a str,
-    /// What they may do.
+    /// Role, sites and masking.
     pub membership: Membership,
-    /// What the link begins with: the address at which people reach the service.
+    /// The base of the link: the service's public address.
     pub base: &'a str,
 }
 
-/// An invitation that was just made.
+/// A created invitation.
 #[derive(Debug)]
-pub struct Invited {
-    /// Number.
+pub struct CreatedInvitation {
+    /// Id.
     pub id: i64,
-    /// The link to give to whom it is for; it is shown this once.
+    /// The link for the invited user; it is shown only once.
     pub link: String,
-    /// Until when it works.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// Whether it was sent by mail.
     pub mailed: bool,
 }
 
 impl Access {
-    /// Everybody with an account.
+    /// All users.
     pub async fn users(&self) -> Result<Vec<UserRow>, AccessError> {
         Ok(self.control.users().await?)
     }
 
-    /// The user with this number, or with this e-mail address.
+    /// The user with this id or e-mail address.
     pub async fn user_named(&self, name: &str) -> Result<UserRow, AccessError> {
         let user = match name.parse() {
             Ok(id) => self.control.user(id).await?,
@@ -62,7 +63,7 @@ impl Access {
         user.ok_or(AccessError::Missing("such user"))
     }
 
-    /// Adds a user and returns their number.
+    /// Adds a user and returns their id.
     pub async fn add_user(
         &self,
         who: &str,
@@ -74,16 +75,16 @@ impl Access {
         check_membership(membership)?;
         let hashed = self.hash_password(password, email).await?;
         let id = self.control.add_user(email, membership, &hashed).await?;
-        self.audit(who, "add user", &described(email, membership)).await?;
+        self.audit(who, "add user", &describe(email, membership)).await?;
         Ok(id)
     }
 
-    /// Changes what a user may do. The last owner stays one.
+    /// Changes a user's role, sites and masking. The last owner must stay an owner.
     pub async fn change_user(&self, who: &str, id: i64, edit: UserEdit) -> Result<UserRow, AccessError> {
         let user = self.control.user(id).await?.ok_or(AccessError::Missing("such user"))?;
         let old = user.membership;
         let role = edit.role.unwrap_or(old.role);
-        // Whoever becomes an owner sees everything without its being said.
+        // A new owner implicitly sees all sites unmasked.
         let promoted = role == Role::Owner && old.role != Role::Owner;
         let membership = Membership {
             role,
@@ -91,19 +92,19 @@ impl Access {
             masked: edit.masked.unwrap_or(!promoted && old.masked),
         };
         check_membership(&membership)?;
-        settled(self.control.change_user(id, &membership).await?)?;
-        self.audit(who, "change user", &described(&user.email, &membership)).await?;
+        change_result(self.control.change_user(id, &membership).await?)?;
+        self.audit(who, "change user", &describe(&user.email, &membership)).await?;
         self.control.user(id).await?.ok_or(AccessError::Missing("such user"))
     }
 
-    /// Removes a user; their logins end at once. The last owner stays.
+    /// Removes a user and ends their logins. The last owner cannot be removed.
     pub async fn remove_user(&self, who: &str, id: i64) -> Result<(), AccessError> {
         let user = self.control.user(id).await?.ok_or(AccessError::Missing("such user"))?;
-        settled(self.control.remove_user(id).await?)?;
+        change_result(self.control.remove_user(id).await?)?;
         self.audit(who, "remove user", &user.email).await
     }
 
-    /// Ends all of a user's logins; answers how many.
+    /// Ends all of a user's logins; returns how many.
     pub async fn log_user_out(&self, who: &str, id: i64) -> Result<u64, AccessError> {
         let user = self.control.user(id).await?.ok_or(AccessError::Missing("such user"))?;
         let ended = self.control.end_logins(id, None).await?;
@@ -111,14 +112,14 @@ impl Access {
         Ok(ended)
     }
 
-    /// Turns a user's second factor off, for when the device and the recovery codes are lost.
+    /// Turns a user's second factor off, for a user who lost the device and the recovery codes.
     pub async fn reset_two_factor(&self, who: &str, id: i64) -> Result<(), AccessError> {
         let user = self.control.user(id).await?.ok_or(AccessError::Missing("such user"))?;
         self.control.end_two_factor(id).await?;
         self.audit(who, "reset two-factor", &user.email).await
     }
 
-    /// Gives a user another password and ends their logins.
+    /// Sets a user's password and ends their logins.
     pub async fn put_password(&self, who: &str, id: i64, password: &SecretString) -> Result<(), AccessError> {
         let user = self.control.user(id).await?.ok_or(AccessError::Missing("such user"))?;
         let hashed = self.hash_password(password, &user.email).await?;
@@ -126,77 +127,76 @@ impl Access {
         self.audit(who, "set password", &user.email).await
     }
 
-    /// Invitations that were not taken up yet.
+    /// Open invitations.
     pub async fn invitations(&self) -> Result<Vec<InvitationRow>, AccessError> {
         Ok(self.control.invitations(clock::now()).await?)
     }
 
-    /// Invites somebody: makes a link that makes their account, and mails it where that is set up. An earlier
-    /// invitation to the same address is void.
-    pub async fn invite(&self, who: &str, order: &InviteOrder<'_>) -> Result<Invited, AccessError> {
-        let email = check_email(order.email)?;
-        check_membership(&order.membership)?;
+    /// Creates an invitation link, and mails it if mail is configured. An earlier invitation to the same address becomes
+    /// invalid.
+    pub async fn invite(&self, who: &str, request: &InvitationRequest<'_>) -> Result<CreatedInvitation, AccessError> {
+        let email = check_email(request.email)?;
+        check_membership(&request.membership)?;
         let (token, now) = (new_secret(""), clock::now());
         let expires_at = now.plus(INVITATION_MS);
-        let new = NewInvitation { email, membership: &order.membership, token_hash: &hash(&token), expires_at };
+        let new = NewInvitation { email, membership: &request.membership, token_hash: &hash(&token), expires_at };
         let id = self.control.add_invitation(&new, now).await?;
-        self.audit(who, "invite user", &described(email, &order.membership)).await?;
-        let link = format!("{}/dashboard/invitation#token={token}", order.base.trim_end_matches('/'));
+        self.audit(who, "invite user", &describe(email, &request.membership)).await?;
+        let link = format!("{}/dashboard/invitation#token={token}", request.base.trim_end_matches('/'));
         let mailed = match &self.mailer {
             Some(mailer) => mailer.invite(email, &link, expires_at).await,
             None => false,
         };
-        Ok(Invited { id, link, expires_at, mailed })
+        Ok(CreatedInvitation { id, link, expires_at, mailed })
     }
 
-    /// Takes an invitation back.
+    /// Withdraws an invitation.
     pub async fn withdraw_invitation(&self, who: &str, id: i64) -> Result<(), AccessError> {
         let email = self.control.remove_invitation(id).await?.ok_or(AccessError::Missing("such invitation"))?;
         self.audit(who, "withdraw invitation", &email).await
     }
 
-    /// Whom a link is for.
+    /// The invitation of a link's token.
     pub async fn invitation(&self, token: &str) -> Result<InvitationRow, AccessError> {
-        let found = if token.len() > 100 { None } else { self.control.invitation(&hash(token), clock::now()).await? };
-        found.ok_or(AccessError::Missing("invitation by that link; it may be used up or too old"))
+        let row = if token.len() > 100 { None } else { self.control.invitation(&hash(token), clock::now()).await? };
+        row.ok_or(NO_INVITATION)
     }
 
-    /// Makes the account that a link stands for, once, and logs in.
+    /// Creates the account of an invitation link, once, and logs in.
     pub async fn accept_invitation(
         &self,
         token: &str,
         password: &SecretString,
         client: &Client,
     ) -> Result<Login, AccessError> {
-        let gone = AccessError::Missing("invitation by that link; it may be used up or too old");
         let invitation = self.invitation(token).await?;
         let hashed = self.hash_password(password, &invitation.email).await?;
         let Some(id) = self.control.accept_invitation(&hash(token), &hashed, clock::now()).await? else {
-            return Err(gone);
+            return Err(NO_INVITATION);
         };
         self.audit(&invitation.email, "accept invitation", invitation.membership.role.as_str()).await?;
-        let user = self.control.user(id).await?.ok_or(gone)?;
+        let user = self.control.user(id).await?.ok_or(NO_INVITATION)?;
         self.open_login(user, None, client).await
     }
 }
 
-fn settled(change: UserChange) -> Result<(), AccessError> {
+fn change_result(change: UserChange) -> Result<(), AccessError> {
     match change {
         UserChange::Done => Ok(()),
         UserChange::Missing => Err(AccessError::Missing("such user")),
-        UserChange::LastOwner => Err(AccessError::Conflict("the last owner stays an owner; make another one first")),
+        UserChange::LastOwner => Err(AccessError::Conflict("the last owner must stay an owner; add another one first")),
     }
 }
 
 fn check_membership(membership: &Membership) -> Result<(), AccessError> {
     if membership.role == Role::Owner && (membership.sites.is_some() || membership.masked) {
-        return Err(AccessError::Unusable("an owner sees all sites with nothing masked; choose another role"));
+        return Err(AccessError::Unusable("an owner sees all sites unmasked; choose another role"));
     }
     Ok(())
 }
 
 /// `a@b.example, viewer of 1 2, masked`.
-fn described(email: &str, membership: &Membership) -> String {
+fn describe(email: &str, membership: &Membership) -> String {
     let sites = membership.sites.as_ref().map_or_else(
         || "all sites".to_owned(),
         |sites| sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),

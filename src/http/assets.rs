@@ -1,5 +1,5 @@
-//! Files compiled into the binary: the tracker, the dashboard, the demo shop. In debug builds they
-//! are read from the source tree, so that a front-end change needs no recompilation.
+//! Files embedded in the binary: the tracker, the dashboard, the demo shop. Debug builds read them from the source tree,
+//! so that a front-end change needs no recompilation.
 
 use axum::{
     body::Body,
@@ -10,7 +10,7 @@ use axum::{
 use rust_embed::{Embed, EmbeddedFile};
 use serde::Deserialize;
 
-use super::{error::ApiError, extract::Query, state::AppState};
+use super::{error::ApiError, extract::Query, request_info, state::AppState};
 use crate::clock;
 
 #[derive(Embed)]
@@ -18,7 +18,7 @@ use crate::clock;
 #[allow_missing = true]
 struct Tracker;
 
-/// Every tracker ever released, by its hash: whoever pinned one gets it for ever.
+/// Every released tracker by its hash, so that pinned versions stay available.
 #[derive(Embed)]
 #[folder = "tracker-js/releases"]
 #[allow_missing = true]
@@ -37,68 +37,68 @@ struct Dashboard;
 struct DemoShop;
 
 const TRACKER_CACHE: &str = "public, max-age=300, stale-while-revalidate=86400";
-const FOREVER: &str = "public, max-age=31536000, immutable";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const REVALIDATE: &str = "no-cache";
-const AN_HOUR: &str = "public, max-age=3600";
+const ONE_HOUR: &str = "public, max-age=3600";
 
-/// `GET /t.js`: the tracker, to be asked again after five minutes.
+/// `GET /t.js`: the tracker, cached for five minutes.
 pub async fn tracker(headers: HeaderMap) -> Result<Response, ApiError> {
     let mut answer = file::<Tracker>("t.js", &headers, TRACKER_CACHE).ok_or_else(|| {
         ApiError::Unavailable(60, "the tracker was not built into this binary: run `make build`".into())
     })?;
-    let anyone = HeaderValue::from_static("*");
-    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone.clone());
+    let any_origin = HeaderValue::from_static("*");
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any_origin.clone());
     answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
-    answer.headers_mut().insert("timing-allow-origin", anyone);
+    answer.headers_mut().insert("timing-allow-origin", any_origin);
     Ok(answer)
 }
 
-/// `GET /t/HASH.js`: exactly this version of the tracker, for ever; the one to pin with SRI.
+/// `GET /t/HASH.js`: exactly this version of the tracker, immutable; for pinning with SRI.
 pub async fn pinned_tracker(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let current = || Tracker::get("t.js").is_some_and(|file| format!("{}.js", etag_of(&file)) == name);
-    let released = is_script(&name).then(|| file::<Releases>(&name, &headers, FOREVER)).flatten();
-    let found = released.or_else(|| current().then(|| file::<Tracker>("t.js", &headers, FOREVER)).flatten());
-    let mut answer = found.ok_or(ApiError::NotFound)?;
+    let released = is_script(&name).then(|| file::<Releases>(&name, &headers, IMMUTABLE)).flatten();
+    let file = released.or_else(|| current().then(|| file::<Tracker>("t.js", &headers, IMMUTABLE)).flatten());
+    let mut answer = file.ok_or(ApiError::NotFound)?;
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     Ok(answer)
 }
 
-/// Their packed forms are served under the same name.
+/// Compressed variants (`.br`, `.gz`) are not addressed directly.
 fn is_script(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|ending| ending == "js")
 }
 
-/// What the address of the second file carries.
+/// The query of the debug script.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DebugQuery {
     ashna_debug: String,
 }
 
-/// `GET /t/debug.js`: the second file, once for each token of the dashboard.
+/// `GET /t/debug.js`: the debug script, once for each token of the dashboard.
 pub async fn debug_file(
     State(state): State<AppState>,
     Query(query): Query<DebugQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if !state.installation.checks.load(&query.ashna_debug, clock::now()) {
-        return Err(ApiError::Forbidden("this link to a check was used already, or is too old"));
+        return Err(ApiError::Forbidden("this check link was used already or has expired"));
     }
     let mut answer = file::<Tracker>("debug.js", &headers, "no-store").ok_or(ApiError::NotFound)?;
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(answer)
 }
 
-/// `GET /`: the dashboard is the front door.
-pub async fn front_door() -> Redirect {
+/// `GET /`: redirects to the dashboard.
+pub async fn to_dashboard() -> Redirect {
     Redirect::temporary("/dashboard/")
 }
 
-/// `GET /dashboard/…`: a file of the dashboard, or its one page, which reads the address itself.
+/// `GET /dashboard/…`: a file of the dashboard, or its single page, which routes by the address itself.
 pub async fn dashboard(path: Option<Path<String>>, headers: HeaderMap) -> Result<Response, ApiError> {
     let path = path.map(|Path(path)| path).unwrap_or_default();
-    let cache = if path.starts_with("assets/") { FOREVER } else { REVALIDATE };
+    let cache = if path.starts_with("assets/") { IMMUTABLE } else { REVALIDATE };
     if path.contains('.') {
         file::<Dashboard>(&path, &headers, cache).ok_or(ApiError::NotFound)
     } else {
@@ -108,7 +108,7 @@ pub async fn dashboard(path: Option<Path<String>>, headers: HeaderMap) -> Result
     }
 }
 
-/// `GET /demo/…`: a file of the demo shop, or its one page with the demo site's key in it.
+/// `GET /demo/…`: a file of the demo shop, or its single page with the demo site's write key inserted.
 pub async fn demo(
     State(state): State<AppState>,
     path: Option<Path<String>>,
@@ -116,7 +116,7 @@ pub async fn demo(
 ) -> Result<Response, ApiError> {
     let path = path.map(|Path(path)| path).unwrap_or_default();
     if path.starts_with("assets/") {
-        return file::<DemoShop>(&path, &headers, AN_HOUR).ok_or(ApiError::NotFound);
+        return file::<DemoShop>(&path, &headers, ONE_HOUR).ok_or(ApiError::NotFound);
     }
     let snapshot = state.catalog.snapshot();
     let site = snapshot.sites.values().find(|s| s.site.demo).ok_or(ApiError::NotFound)?;
@@ -126,28 +126,28 @@ pub async fn demo(
         .into_response())
 }
 
-/// One embedded file, compressed if it was precompressed and the browser takes it; 304 if it has it.
+/// An embedded file, in a precompressed variant if the browser accepts one; 304 if the browser has it.
 fn file<E: Embed>(path: &str, headers: &HeaderMap, cache: &'static str) -> Option<Response> {
     let plain = E::get(path)?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", etag_of(&plain))).ok()?;
     let accepts = |encoding: &str| {
-        super::connection::text(headers, header::ACCEPT_ENCODING)
+        request_info::text(headers, header::ACCEPT_ENCODING)
             .split(',')
             .any(|part| part.split(';').next().is_some_and(|name| name.trim() == encoding))
     };
-    let packed = [("br", "br"), ("gzip", "gz")]
+    let compressed = [("br", "br"), ("gzip", "gz")]
         .into_iter()
         .filter(|(name, _)| accepts(name))
         .find_map(|(name, ending)| Some((name, E::get(&format!("{path}.{ending}"))?)));
     let mut answer = Response::new(Body::empty());
-    let known = super::connection::text(headers, header::IF_NONE_MATCH);
+    let known = request_info::text(headers, header::IF_NONE_MATCH);
     let same = |tag: &str| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes();
     if known.split(',').any(same) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         let content_type = HeaderValue::from_str(plain.metadata.mimetype()).ok()?;
         answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        let (encoding, file) = packed.map_or((None, plain), |(name, file)| (Some(name), file));
+        let (encoding, file) = compressed.map_or((None, plain), |(name, file)| (Some(name), file));
         if let Some(name) = encoding {
             answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
         }

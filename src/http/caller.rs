@@ -1,4 +1,4 @@
-//! Who asks on the private side, and what they may do.
+//! Authentication and authorization in the private API.
 
 use axum::{
     extract::FromRequestParts,
@@ -13,12 +13,12 @@ use crate::{
     model::SiteId,
 };
 
-/// A person with a login or a program with a key. As an extractor it refuses everybody else.
+/// A logged-in user or an API key. As an extractor it refuses all other requests.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// Logged in.
+    /// A logged-in user.
     Person(Session),
-    /// Came with a key.
+    /// An API key.
     Program(KeyRow),
 }
 
@@ -36,7 +36,7 @@ impl FromRequestParts<AppState> for Caller {
         if tokens.is_empty() {
             return Err(ApiError::Unauthorized);
         }
-        // A neighbour on the same domain may have set a cookie of the same name: all are tried.
+        // Another host of the domain may have set a cookie of the same name, so all are tried.
         for token in tokens {
             if let Some(session) = state.access.session(&token).await? {
                 return Ok(Self::Person(session));
@@ -54,7 +54,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Caller {
-    /// The name for the audit log.
+    /// The name in the audit log.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -63,7 +63,10 @@ impl Caller {
         }
     }
 
-    /// The person who is logged in; a key has no login.
+    /// The logged-in user.
+    ///
+    /// # Errors
+    /// 403 for a key.
     pub fn person(&self) -> Result<&Session, ApiError> {
         match self {
             Self::Person(session) => Ok(session),
@@ -71,15 +74,15 @@ impl Caller {
         }
     }
 
-    /// Whether personal data of visitors is masked in answers to them.
+    /// Whether visitors' personal data is masked in responses.
     #[must_use]
     pub fn is_masked(&self) -> bool {
         matches!(self, Self::Person(session) if session.user.membership.masked)
     }
 
-    /// Who takes turns with others where all use one thing.
+    /// Identifies the caller in fair queues.
     #[must_use]
-    pub fn turn(&self) -> String {
+    pub fn queue_key(&self) -> String {
         match self {
             Self::Person(session) => format!("person {}", session.user.id),
             Self::Program(key) => format!("key {}", key.id),
@@ -88,16 +91,15 @@ impl Caller {
 
     /// May read this site's reports.
     pub fn may_read(&self, site: SiteId) -> Result<(), ApiError> {
-        let is_theirs = match self {
+        let has_site = match self {
             Self::Person(session) => session.user.membership.has(site),
             Self::Program(key) => key.site == site,
         };
-        // Whoever has nothing to do with a site learns nothing, not even that it exists.
-        if is_theirs { Ok(()) } else { Err(ApiError::NotFound) }
+        // Others do not learn that the site exists.
+        if has_site { Ok(()) } else { Err(ApiError::NotFound) }
     }
 
-    /// Whether the figures of the whole service are this caller's to see: there is no site in them that they may
-    /// not read, the invented shop aside.
+    /// Whether the caller may see figures of the whole service: they may read every site except the demo shop.
     #[must_use]
     pub fn may_see_service(&self, snapshot: &Snapshot) -> bool {
         snapshot.sites.values().all(|site| site.site.demo || self.may_read(site.site.id).is_ok())
@@ -113,7 +115,7 @@ impl Caller {
         if allowed { Ok(()) } else { Err(ApiError::Forbidden("this role or key may read, not change")) }
     }
 
-    /// May change what the site trusts and promises (origins, consent, how visitors are known), erase visitors,
+    /// May change the site's trust and privacy settings (origins, consent, identification of visitors), erase visitors,
     /// list and revoke keys: an owner, or an `admin` key of the site.
     pub fn may_administer(&self, site: SiteId) -> Result<(), ApiError> {
         self.may_read(site)?;
@@ -124,7 +126,7 @@ impl Caller {
         if allowed { Ok(()) } else { Err(ApiError::Forbidden("only an owner or an `admin` key may do this")) }
     }
 
-    /// May see personal data of this site's visitors in full, where it cannot be masked.
+    /// May see unmasked personal data of this site's visitors.
     pub fn may_see_people(&self, site: SiteId) -> Result<(), ApiError> {
         self.may_read(site)?;
         if self.is_masked() {
@@ -133,7 +135,7 @@ impl Caller {
         Ok(())
     }
 
-    /// May send what a server of the site sends: items, verified ids.
+    /// May write what a site's server sends: items, verified user ids.
     pub fn may_serve(&self, site: SiteId) -> Result<(), ApiError> {
         match self {
             Self::Program(key) if key.site == site && key.scope >= Scope::Server => Ok(()),
@@ -141,7 +143,7 @@ impl Caller {
         }
     }
 
-    /// May add sites and people, and see every site.
+    /// May add sites and users, and see every site.
     pub fn may_own(&self) -> Result<(), ApiError> {
         match self {
             Self::Person(session) if session.user.membership.role == Role::Owner => Ok(()),

@@ -1,4 +1,4 @@
-//! AppState for events from the tracker, `/e` and the pixel, and what they share with [`super::segment`].
+//! Handlers for events of the tracker, `/e` and the pixel, and what they share with [`super::segment`].
 
 use std::net::SocketAddr;
 
@@ -12,29 +12,29 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    body::{self, Taken},
-    connection,
+    admission,
+    body::{self, BufferedBody},
     error::ApiError,
     extract::Query,
-    rate,
+    request_info,
     state::AppState,
     tracker,
     visitor::{self, Claims},
 };
 use crate::{
     catalog::SiteSnapshot,
-    collect::{Arrival, CollectError, Collected},
+    collect::{CollectError, Collected, IncomingBatch},
     ingest::{Identity, Sender, consent},
     model::{Kind, Site},
     wire::{
         collect::{self, Batch, Text},
-        tracker::TrackerNews,
+        tracker::TrackerUpdate,
     },
 };
 
 pub(super) const OUTCOME: &str = "ashna-outcome";
 
-/// Where the key may also stand.
+/// The write key, which may be in the query instead of the body.
 #[derive(Debug, Default, Deserialize)]
 pub struct KeyQuery {
     /// The write key.
@@ -42,7 +42,7 @@ pub struct KeyQuery {
     pub key: Option<String>,
 }
 
-/// What a pixel's address tells.
+/// The query of a pixel.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PixelQuery {
@@ -53,21 +53,21 @@ pub struct PixelQuery {
     consent: String,
 }
 
-/// `POST /e`: the tracker's batches. The visitor cookie is read and set here.
-pub async fn own(
+/// `POST /e`: the tracker's batches. Reads and sets the visitor cookie.
+pub async fn tracker_batch(
     State(state): State<AppState>,
     Query(query): Query<KeyQuery>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, bytes) = take_body(&state, peer, request).await?;
-    let mut spare = Vec::new();
-    let batch = parse(&state, &bytes, None, &mut spare)?;
+    let (parts, bytes) = read_body(&state, peer, request).await?;
+    let mut repaired = Vec::new();
+    let batch = parse(&state, &bytes, None, &mut repaired)?;
     let key = query.key.as_deref().unwrap_or(batch.key.as_str());
     from_browser(&state, &parts, peer, key, &batch).await
 }
 
-/// `GET /px.gif`: one page view of a page without scripts.
+/// `GET /px.gif`: one page view, for pages without JavaScript.
 pub async fn pixel(
     State(state): State<AppState>,
     Query(query): Query<PixelQuery>,
@@ -76,20 +76,20 @@ pub async fn pixel(
 ) -> Result<Response, ApiError> {
     const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
     let (parts, _) = request.into_parts();
-    rate::admit_address(&state, peer, &parts.headers)?;
-    let referer = connection::text(&parts.headers, header::REFERER);
+    admission::admit_address(&state, peer, &parts.headers)?;
+    let referer = request_info::text(&parts.headers, header::REFERER);
     let page = if query.url.is_empty() { referer } else { &query.url };
-    let agreed = match query.consent.as_str() {
+    let consented = match query.consent.as_str() {
         "granted" => Some(true),
         "denied" => Some(false),
         _ => None,
     };
-    let body = json!({"consent": {"analytics": agreed, "personalization": agreed},
+    let body = json!({"consent": {"analytics": consented, "personalization": consented},
         "events": [{"type": "page", "context": {"page":
             {"url": page, "title": query.title, "referrer": query.referrer}}}]})
     .to_string();
-    let mut spare = Vec::new();
-    let batch = parse(&state, body.as_bytes(), None, &mut spare)?;
+    let mut repaired = Vec::new();
+    let batch = parse(&state, body.as_bytes(), None, &mut repaired)?;
     let counted = from_browser(&state, &parts, peer, &query.key, &batch).await?;
     let mut answer = (StatusCode::OK, GIF).into_response();
     for name in [header::SET_COOKIE, header::HeaderName::from_static(OUTCOME)] {
@@ -102,13 +102,14 @@ pub async fn pixel(
     Ok(answer)
 }
 
-pub(super) async fn take_body(
+/// Reads a request's body after admitting its address; counts refusals by reason.
+pub(super) async fn read_body(
     state: &AppState,
     peer: SocketAddr,
     request: Request,
-) -> Result<(Parts, Taken), ApiError> {
+) -> Result<(Parts, BufferedBody), ApiError> {
     let (parts, stream) = request.into_parts();
-    rate::admit_address(state, peer, &parts.headers)?;
+    admission::admit_address(state, peer, &parts.headers)?;
     let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await.map_err(|error| {
         let reason = match error {
             ApiError::TooLarge(_) => "too_large",
@@ -116,17 +117,17 @@ pub(super) async fn take_body(
             ApiError::Unavailable(..) => "unavailable",
             _ => "unreadable",
         };
-        refuse(state, reason, error)
+        state.refuse(reason, error)
     })?;
     Ok((parts, bytes))
 }
 
-/// Reads a body; what is almost JSON is read after a repair, which `spare` then holds.
+/// Parses a body. Almost valid JSON is parsed after a repair, which `repaired` then holds.
 pub(super) fn parse<'a>(
     state: &AppState,
     bytes: &'a [u8],
     call: Option<Kind>,
-    spare: &'a mut Vec<u8>,
+    repaired: &'a mut Vec<u8>,
 ) -> Result<Batch<'a>, ApiError> {
     let read = |bytes| match call {
         None => collect::parse(bytes),
@@ -136,16 +137,16 @@ pub(super) fn parse<'a>(
         Ok(batch) => return Ok(batch),
         Err(error) => error,
     };
-    if let Some(repaired) = collect::repaired(bytes) {
-        *spare = repaired;
-        if let Ok(batch) = read(spare) {
+    if let Some(bytes) = collect::repair(bytes) {
+        *repaired = bytes;
+        if let Ok(batch) = read(repaired) {
             return Ok(batch);
         }
     }
-    Err(refuse(state, "unreadable", ApiError::Unreadable(unreadable.to_string())))
+    Err(state.refuse("unreadable", ApiError::Unreadable(unreadable.to_string())))
 }
 
-/// What `/e` and the pixel share: the connection is the visitor's own browser.
+/// Collects a batch of `/e` or the pixel, whose connection is the visitor's own browser.
 async fn from_browser(
     state: &AppState,
     parts: &Parts,
@@ -154,39 +155,39 @@ async fn from_browser(
     batch: &Batch<'_>,
 ) -> Result<Response, ApiError> {
     let snapshot = state.catalog.snapshot();
-    let known = snapshot.site_of_key(key).ok_or_else(|| refuse(state, "unknown_key", ApiError::Unauthorized))?;
+    let known = snapshot.site_of_key(key).ok_or_else(|| state.refuse("unknown_key", ApiError::Unauthorized))?;
     let site = &known.site;
     sender_of(state, &parts.headers, site)?;
-    rate::admit_events(state, peer, &parts.headers, site, batch.events.len())?;
-    let refusal_signal = visitor::refuses(&parts.headers);
-    let consent = consent::settle(site, consent::said(batch), refusal_signal);
-    let carried = tracker::carried(state, site, batch.link.token.as_str(), batch.link.referrer.as_str());
-    let carried = carried.map(|visitor| visitor.to_string());
-    let proposal = carried.as_deref().unwrap_or(batch.visitor.as_str());
+    admission::admit_events(state, peer, &parts.headers, site, batch.events.len())?;
+    let refusal_signal = visitor::signals_refusal(&parts.headers);
+    let consent = consent::resolve(site, consent::stated(batch), refusal_signal);
+    let linked = tracker::linked_visitor(state, site, batch.link.token.as_str(), batch.link.referrer.as_str());
+    let linked = linked.map(|visitor| visitor.to_string());
+    let proposal = linked.as_deref().unwrap_or(batch.visitor.as_str());
     let claims = Claims { proposal, reset: batch.reset, own_connection: true };
     let identity = visitor::identify(state, &parts.headers, peer, site, &claims, consent);
-    if visitor::is_new(identity, batch.fresh && carried.is_none()) {
-        state.collector.welcome(site.id, identity.visitor);
+    if visitor::is_new(identity, batch.fresh && linked.is_none()) {
+        state.collector.start_profile(site.id, identity.visitor);
     }
-    let arrival = Arrival {
+    let arrival = IncomingBatch {
         site,
         batch,
         sender: Sender::Browser,
-        user_agent: connection::text(&parts.headers, header::USER_AGENT),
-        hints: connection::hints(peer, &parts.headers, &state.server.trusted_proxies),
-        address: Some(connection::client_address(peer, &parts.headers, &state.server.trusted_proxies)),
+        user_agent: request_info::text(&parts.headers, header::USER_AGENT),
+        hints: request_info::hints(peer, &parts.headers, &state.server.trusted_proxies),
+        address: Some(request_info::client_address(peer, &parts.headers, &state.server.trusted_proxies)),
         identity,
         server_key: false,
         from_file: false,
         consent,
         refusal_signal,
     };
-    let collected = state.collector.take(arrival).await.map_err(|e| unavailable(state, &e))?;
+    let collected = state.collector.collect(arrival).await.map_err(|e| unavailable(state, &e))?;
     answer_browser(state, parts, known, batch, identity, &collected)
 }
 
-/// 204, or what the tracker has yet to hear: the id to go on with when the service settled on another
-/// than it proposed, new settings, and the token it asked for.
+/// 204, or what the tracker needs to know: the visitor id if it differs from the proposed one, new settings, and a
+/// requested link token.
 fn answer_browser(
     state: &AppState,
     parts: &Parts,
@@ -196,15 +197,15 @@ fn answer_browser(
     collected: &Collected,
 ) -> Result<Response, ApiError> {
     let site = &known.site;
-    let settled = identity.visitor.to_string();
+    let visitor = identity.visitor.to_string();
     let has = batch.settings.as_ref().map(Text::as_str);
-    let news = TrackerNews {
-        visitor: Some(settled).filter(|settled| visitor::is_told(identity) && batch.visitor.as_str() != settled),
+    let news = TrackerUpdate {
+        visitor: Some(visitor).filter(|id| visitor::is_disclosed(identity) && batch.visitor.as_str() != id),
         settings: tracker::settings(known, has, &parts.headers),
-        link: if batch.linking { tracker::ticket(state, site, identity) } else { None },
+        link: if batch.linking { tracker::link_token(state, site, identity) } else { None },
     };
-    let mut answer = if news.is_none() { StatusCode::NO_CONTENT.into_response() } else { Json(news).into_response() };
-    let said = consent::said(batch);
+    let mut answer = if news.is_empty() { StatusCode::NO_CONTENT.into_response() } else { Json(news).into_response() };
+    let said = consent::stated(batch);
     if let Some(cookie) = visitor::cookie_to_set(state, &parts.headers, site, identity, collected.session, said)? {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -213,24 +214,18 @@ fn answer_browser(
     Ok(answer)
 }
 
-/// A browser's `Origin` must be one of the site's; without one the sender is a server.
+/// The kind of sender: a browser, whose `Origin` must be one of the site's, or a server, which sends none.
 pub(super) fn sender_of(state: &AppState, headers: &HeaderMap, site: &Site) -> Result<Sender, ApiError> {
-    match connection::origin(headers) {
+    match request_info::origin(headers) {
         None => Ok(Sender::Server),
-        Some(origin) if connection::is_listed(origin, site) => Ok(Sender::Browser),
-        Some(_) => Err(refuse(
-            state,
+        Some(origin) if request_info::is_listed(origin, site) => Ok(Sender::Browser),
+        Some(_) => Err(state.refuse(
             "foreign_origin",
             ApiError::Forbidden("this page's origin is not one of the site's; add it in the dashboard"),
         )),
     }
 }
 
-pub(super) fn refuse(state: &AppState, reason: &'static str, error: ApiError) -> ApiError {
-    state.collector.refuse(reason);
-    error
-}
-
 pub(super) fn unavailable(state: &AppState, error: &CollectError) -> ApiError {
-    refuse(state, "unavailable", ApiError::Unavailable(2, error.to_string()))
+    state.refuse("unavailable", ApiError::Unavailable(2, error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! AppState for personalization: what to show to this visitor on this page.
+//! Handlers for decisions and recommendations.
 
 use std::{fmt::Display, net::SocketAddr};
 
@@ -9,13 +9,12 @@ use axum::{
 };
 
 use super::{
-    body,
+    admission, body,
     collect::KeyQuery,
-    connection,
     error::ApiError,
     extract::Query,
-    key::{self, Asker},
-    rate,
+    key::{self, SiteKey},
+    request_info,
     state::AppState,
     tracker,
     visitor::{self, Claims},
@@ -26,17 +25,18 @@ use crate::{
         snapshot::{Model, Recommend},
     },
     ingest::{Consent, consent, identify},
-    model::{Decision, KnownBy, Ranked, Site, VisitorId, WhyShown},
-    personalize::{Answer, Ask},
+    model::{Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
+    personalize::{Answer, PersonalizationRequest},
     wire::{
-        collect::Consent as Said,
+        collect::Consent as GivenConsent,
         decide::{DecideRequest, RecommendQuery},
         decided_items::{
-            DecideAnswer, DecisionBody, ItemExplanation, LeftOutBody, RecommendAnswer, ShownItem, fields_of,
+            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanationBody, RecommendAnswer, ShownItem, item_fields,
         },
     },
 };
 
+/// Longest id or URL, bytes.
 const TEXT_MAX: usize = 2000;
 /// Longest language tag.
 const LANGUAGE_MAX: usize = 35;
@@ -51,64 +51,65 @@ pub async fn decide(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, stream) = request.into_parts();
-    rate::admit_decision(&state, peer, &parts.headers)?;
+    admission::admit_address_decision(&state, peer, &parts.headers)?;
     let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
-    let asked = parse(&bytes)?;
-    bounded(&asked)?;
+    let question = parse(&bytes)?;
+    check_lengths(&question)?;
     let snapshot = state.catalog.snapshot();
-    let key = query.key.as_deref().or(asked.key.as_deref());
-    let known = asker_of(&state, &snapshot, &parts.headers, key)?;
-    let (site, explain) = (known.site, known.is_server());
-    rate::admit_decision_of(&state, &site.site)?;
-    let said = asked
-        .consent
-        .map_or_else(Said::default, |c| Said { analytics: c.analytics, personalization: c.personalization });
-    let consent = consent::settle(&site.site, said, visitor::refuses(&parts.headers));
-    let link = asked.link.as_ref();
-    let carried = link.and_then(|link| tracker::carried(&state, &site.site, &link.token, &link.referrer));
-    let carried = carried.map(|visitor| visitor.to_string());
+    let write_key = query.key.as_deref().or(question.key.as_deref());
+    let key = authorize(&state, &snapshot, &parts.headers, write_key)?;
+    let (site, explain) = (key.site, key.is_server());
+    admission::admit_site_decision(&state, &site.site)?;
+    let given = question.consent.map_or_else(GivenConsent::default, |c| GivenConsent {
+        analytics: c.analytics,
+        personalization: c.personalization,
+    });
+    let consent = consent::resolve(&site.site, given, visitor::signals_refusal(&parts.headers));
+    let link = question.link.as_ref();
+    let linked = link.and_then(|link| tracker::linked_visitor(&state, &site.site, &link.token, &link.referrer));
+    let linked = linked.map(|visitor| visitor.to_string());
     let claims = Claims {
-        proposal: carried.as_deref().or(asked.visitor.as_deref()).unwrap_or(""),
-        reset: asked.reset,
-        own_connection: connection::origin(&parts.headers).is_some(),
+        proposal: linked.as_deref().or(question.visitor.as_deref()).unwrap_or(""),
+        reset: question.reset,
+        own_connection: request_info::origin(&parts.headers).is_some(),
     };
     let identity = visitor::identify(&state, &parts.headers, peer, &site.site, &claims, consent);
-    let personal = if consent.personalization { identity.visitor } else { VisitorId::NOBODY };
-    let user = proved_user(&site.site, &asked, explain);
-    let url_path = path_of(&asked.context.url);
-    let language = language_of(asked.context.language.as_deref(), &parts.headers);
+    let visitor = if consent.personalization { identity.visitor } else { VisitorId::ANONYMOUS };
+    let user = verified_user(&site.site, &question, key);
+    let url_path = path_of(&question.context.url);
+    let language = language_of(question.context.language.as_deref(), &parts.headers);
     let answer = state
         .personalizer
-        .answer(&Ask {
+        .answer(&PersonalizationRequest {
             site,
-            visitor: personal,
+            visitor,
             user: &user,
-            is_new: visitor::is_new(identity, asked.fresh && carried.is_none()),
-            slots: &asked.slots,
-            item: asked.context.item.as_deref().unwrap_or(""),
-            cart: asked.context.cart.as_deref(),
+            is_new: visitor::is_new(identity, question.fresh && linked.is_none()),
+            slots: &question.slots,
+            item: question.context.item.as_deref().unwrap_or(""),
+            cart: question.context.cart.as_deref(),
             url_path: &url_path,
             language: &language,
             explain,
         })
         .await;
     let body = DecideAnswer {
-        visitor: visitor::is_told(identity).then(|| identity.visitor.to_string()),
+        visitor: visitor::is_disclosed(identity).then(|| identity.visitor.to_string()),
         decisions: bodies(site, &answer, &language, explain),
         degraded: answer.degraded,
-        settings: tracker::settings(site, asked.settings.as_deref(), &parts.headers),
+        settings: tracker::settings(site, question.settings.as_deref(), &parts.headers),
     };
     let mut response = json(body.to_json());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("server-timing", timing(&answer)?);
-    if let Some(cookie) = visitor::cookie_to_set(&state, &parts.headers, &site.site, identity, None, said)? {
+    if let Some(cookie) = visitor::cookie_to_set(&state, &parts.headers, &site.site, identity, None, given)? {
         headers.append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-/// Recommends items to a visitor, or beside an item.
+/// Recommends items to a visitor, or related to an item.
 #[utoipa::path(get, path = "/v1/recommend", tag = "personalization", params(RecommendQuery),
     responses((status = 200, body = Object)))]
 pub async fn recommend(
@@ -117,20 +118,21 @@ pub async fn recommend(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    rate::admit_decision(&state, peer, &headers)?;
+    admission::admit_address_decision(&state, peer, &headers)?;
     let snapshot = state.catalog.snapshot();
-    let asker = asker_of(&state, &snapshot, &headers, query.key.as_deref())?;
-    let (site, explain) = (asker.site, asker.is_server());
-    rate::admit_decision_of(&state, &site.site)?;
-    // A server that names a visitor has settled consent itself; a browser's signal is heard here.
-    let refused = connection::origin(&headers).is_some()
-        && !consent::settle(&site.site, Said::default(), visitor::refuses(&headers)).personalization;
-    let named = query.visitor.as_deref().filter(|_| !refused).unwrap_or("");
+    let key = authorize(&state, &snapshot, &headers, query.key.as_deref())?;
+    let (site, explain) = (key.site, key.is_server());
+    admission::admit_site_decision(&state, &site.site)?;
+    // A server that names a visitor has checked consent itself; a browser's privacy signal is honoured here.
+    let refused = request_info::origin(&headers).is_some()
+        && !consent::resolve(&site.site, GivenConsent::default(), visitor::signals_refusal(&headers)).personalization;
+    let id = query.visitor.as_deref().filter(|_| !refused).unwrap_or("");
     let visitor = match site.site.visitors.known_by {
-        KnownBy::Cookie => named.parse().unwrap_or(VisitorId::NOBODY),
-        KnownBy::DailyHash if refused => VisitorId::NOBODY,
+        KnownBy::Cookie => id.parse().unwrap_or(VisitorId::ANONYMOUS),
+        KnownBy::DailyHash if refused => VisitorId::ANONYMOUS,
         KnownBy::DailyHash => {
-            let claims = Claims { proposal: "", reset: false, own_connection: connection::origin(&headers).is_some() };
+            let claims =
+                Claims { proposal: "", reset: false, own_connection: request_info::origin(&headers).is_some() };
             visitor::identify(&state, &headers, peer, &site.site, &claims, Consent::FULL).visitor
         }
     };
@@ -138,16 +140,16 @@ pub async fn recommend(
     if item.len() > TEXT_MAX {
         return Err(ApiError::Invalid("`item` is too long".into()));
     }
-    let word = query.model.as_deref().unwrap_or("auto");
+    let name = query.model.as_deref().unwrap_or("auto");
     let model =
-        Model::parse(word).ok_or_else(|| ApiError::Invalid(format!("there is no model `{}`", clipped(word))))?;
+        Model::parse(name).ok_or_else(|| ApiError::Invalid(format!("there is no model `{}`", clipped(name))))?;
     let slot = query.slot.unwrap_or_default();
     if slot.len() > TEXT_MAX {
         return Err(ApiError::Invalid("`slot` is too long".into()));
     }
     let slots = [slot];
     let language = language_of(query.language.as_deref(), &headers);
-    let ask = Ask {
+    let request = PersonalizationRequest {
         site,
         visitor,
         user: "",
@@ -160,7 +162,7 @@ pub async fn recommend(
         explain,
     };
     let k = query.k.unwrap_or(Recommend::K_DEFAULT);
-    let answer = state.personalizer.recommend(&ask, Recommend { model, k }).await;
+    let answer = state.personalizer.recommend(&request, Recommend { model, k }).await;
     let decision = answer.decisions.first();
     let items = decision.map(|decision| shown_items(site, decision, &language)).unwrap_or_default();
     let explanation = decision.filter(|_| explain).map(|d| &d.explanation[..]);
@@ -173,53 +175,53 @@ pub async fn recommend(
     Ok(response)
 }
 
-/// The beginning of a word that somebody sent.
-fn clipped(word: &str) -> String {
-    word.chars().take(40).collect()
+/// The beginning of a client's text, for an error message.
+fn clipped(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 fn parse(bytes: &[u8]) -> Result<DecideRequest, ApiError> {
     let unreadable = |why: &dyn Display| ApiError::Unreadable(format!("the body is not a decision request: {why}"));
-    // serde would take an array as the fields in order; nobody means that.
+    // serde would accept an array as the fields in order.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(unreadable(&"it does not begin with `{`"));
     }
     serde_json::from_slice(bytes).map_err(|error| unreadable(&error))
 }
 
-fn bounded(asked: &DecideRequest) -> Result<(), ApiError> {
-    let texts = asked.slots.iter().chain(asked.context.cart_or_empty()).all(|text| text.len() <= 200);
-    let fits = asked.slots.len() <= 1000
-        && asked.context.cart_or_empty().len() <= 1000
-        && asked.context.item.as_deref().unwrap_or("").len() <= TEXT_MAX;
+fn check_lengths(question: &DecideRequest) -> Result<(), ApiError> {
+    let texts = question.slots.iter().chain(question.context.cart_or_empty()).all(|text| text.len() <= 200);
+    let fits = question.slots.len() <= 1000
+        && question.context.cart_or_empty().len() <= 1000
+        && question.context.item.as_deref().unwrap_or("").len() <= TEXT_MAX;
     if texts && fits { Ok(()) } else { Err(ApiError::Invalid("too many or too long slots or items".into())) }
 }
 
-/// The site of the key. A browser must be on one of the site's pages.
-fn asker_of<'s>(
+/// The site and scope of the request's key. With a write key, a browser must be on one of the site's pages.
+fn authorize<'s>(
     state: &AppState,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,
     write_key: Option<&str>,
-) -> Result<Asker<'s>, ApiError> {
-    let asker = key::asker(state, snapshot, headers, write_key)?;
-    match connection::origin(headers) {
-        Some(origin) if asker.scope.is_none() && !connection::is_listed(origin, &asker.site.site) => {
-            state.collector.refuse("foreign_origin");
-            Err(ApiError::Forbidden("this page's origin is not one of the site's; add it in the dashboard"))
-        }
-        _ => Ok(asker),
+) -> Result<SiteKey<'s>, ApiError> {
+    let key = key::resolve(state, snapshot, headers, write_key)?;
+    match request_info::origin(headers) {
+        Some(origin) if key.scope.is_none() && !request_info::is_listed(origin, &key.site.site) => Err(state.refuse(
+            "foreign_origin",
+            ApiError::Forbidden("this page's origin is not one of the site's; add it in the dashboard"),
+        )),
+        _ => Ok(key),
     }
 }
 
-/// The person, by the site's own word: sent with its key, or signed with its secret. Empty when it is
-/// neither, and on sites that take no ids.
-fn proved_user(site: &Site, asked: &DecideRequest, with_server_key: bool) -> String {
-    let said = asked.user_id.as_deref().unwrap_or("");
-    let signature = asked.signature.as_deref().unwrap_or("");
-    let proved = with_server_key || identify::user_is_verified(site, said, signature);
-    let taken = proved && said.len() <= TEXT_MAX && site.visitors.known_by == KnownBy::Cookie;
-    if taken { identify::kept_user_id(said) } else { String::new() }
+/// The user id if the site verified it: sent with a `server` key or signed with the site's secret. Otherwise empty, also
+/// on sites that accept no ids.
+fn verified_user(site: &Site, question: &DecideRequest, key: SiteKey<'_>) -> String {
+    let id = question.user_id.as_deref().unwrap_or("");
+    let signature = question.signature.as_deref().unwrap_or("");
+    let is_verified = key.is_server() || identify::user_is_verified(site, id, signature);
+    let is_used = is_verified && id.len() <= TEXT_MAX && site.visitors.known_by == KnownBy::Cookie;
+    if is_used { identify::clean_user_id(id) } else { String::new() }
 }
 
 fn path_of(url: &str) -> String {
@@ -236,7 +238,7 @@ fn json(text: serde_json::Result<Vec<u8>>) -> Response {
     }
 }
 
-/// Decisions as pages get them, by slot.
+/// Decisions as response bodies, by slot.
 pub(super) fn bodies<'s>(
     site: &'s SiteSnapshot,
     answer: &'s Answer,
@@ -259,54 +261,55 @@ pub(super) fn bodies<'s>(
     answer.decisions.iter().zip(&answer.exposures).map(body).collect()
 }
 
-/// The items of a decision as pages get them.
+/// The items of a decision as response bodies.
 fn shown_items<'s>(site: &'s SiteSnapshot, decision: &'s Decision, language: &str) -> Vec<ShownItem<'s>> {
-    let whys = decision.shelf.as_deref().map(|shelf| &shelf.items[..]).unwrap_or_default();
+    let reasons = decision.slot_explanation.as_deref().map(|slot| &slot.items[..]).unwrap_or_default();
     let items = decision.items.iter().enumerate();
-    items.filter_map(|(place, ranked)| shown(site, ranked, whys.get(place), language)).collect()
+    items.filter_map(|(index, ranked)| shown_item(site, ranked, reasons.get(index), language)).collect()
 }
 
-fn shown<'s>(
+/// `None` if the item was removed since it was ranked.
+fn shown_item<'s>(
     site: &'s SiteSnapshot,
-    ranked: &'s Ranked,
-    why: Option<&'s WhyShown>,
+    ranked: &'s RankedItem,
+    reason: Option<&'s ItemReason>,
     language: &str,
 ) -> Option<ShownItem<'s>> {
-    let (item, told) = site.items.told(ranked.number, |item| fields_of(item, &item.title))?;
+    let (item, told) = site.items.cached_text(ranked.number, |item| item_fields(item, &item.title))?;
     Some(ShownItem {
-        told: item.other_title_in(language).map_or_else(|| told.into(), |title| fields_of(item, title).into()),
+        fields: item.other_title_in(language).map_or_else(|| told.into(), |title| item_fields(item, title).into()),
         reason: ranked.why.as_str(),
         score: ranked.score,
-        explanation: why.map(|why| {
+        explanation: reason.map(|reason| {
             Box::new(ItemExplanation {
                 model: ranked.why.as_str(),
-                evidence: why.evidence.to_string(),
-                grounds: (&why.evidence).into(),
-                model_score: why.model_score,
+                evidence: reason.evidence.to_string(),
+                grounds: (&reason.evidence).into(),
+                model_score: reason.model_score,
                 score: ranked.score,
-                rules: &why.rules,
+                rules: &reason.rules,
             })
         }),
     })
 }
 
-fn left_out(decision: &Decision) -> Option<Vec<LeftOutBody<'_>>> {
-    let shelf = decision.shelf.as_deref()?;
-    Some(shelf.left_out.iter().map(|left| LeftOutBody { id: &left.id, because: &left.because }).collect())
+fn left_out(decision: &Decision) -> Option<Vec<ExcludedItemBody<'_>>> {
+    let slot = decision.slot_explanation.as_deref()?;
+    Some(slot.left_out.iter().map(|left| ExcludedItemBody { id: &left.id, because: &left.because }).collect())
 }
 
-/// The language of the page: as it says, or the one that its visitor's browser asks for first. A call by
-/// somebody's server has no browser.
-fn language_of(told: Option<&str>, headers: &HeaderMap) -> String {
-    let asked = || {
+/// The page's language: the given one, or the browser's first preference. Requests of servers have no browser.
+fn language_of(given: Option<&str>, headers: &HeaderMap) -> String {
+    let preferred = || {
         let first = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?.split([',', ';']).next()?;
-        connection::origin(headers).map(|_| first)
+        request_info::origin(headers).map(|_| first)
     };
-    let tag = told.or_else(asked).unwrap_or("").trim();
+    let tag = given.or_else(preferred).unwrap_or("").trim();
     let fits = tag.len() <= LANGUAGE_MAX && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if fits { tag.to_owned() } else { String::new() }
 }
 
+/// The `Server-Timing` header.
 fn timing(answer: &Answer) -> Result<HeaderValue, ApiError> {
     let ms = |time: std::time::Duration| (time.as_millis(), time.subsec_micros() % 1000);
     let ((profile, profile_us), (decide, decide_us)) = (ms(answer.profile), ms(answer.decide));

@@ -1,8 +1,8 @@
-//! Changes are finished once begun.
+//! Finishes changes whose client disconnects.
 //!
-//! A client that hangs up ends its request. On the private side that must not leave half a change behind: a changed
-//! database with an old live snapshot, or a change without its line in the audit log. So everything there that is not a
-//! question runs detached; the request waits for its answer.
+//! A client that disconnects cancels its request. In the private API that must not leave half a change behind: a changed
+//! database with an old live snapshot, or a change without its audit entry. So every request that may change something
+//! runs detached, and the request waits for its response.
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -13,25 +13,25 @@ use axum::{
 
 use super::state::AppState;
 
-/// Asked by POST, changing nothing: their work ends with the request.
-const QUESTIONS: &[&str] = &[
+/// POST routes that change nothing: they are cancelled with the request.
+const READING_POSTS: &[&str] = &[
     "/api/v1/session",
     "/api/v1/sites/{site}/checks",
     "/api/v1/sites/{site}/recommendations/preview",
     "/api/v1/sites/{site}/reports/{report}",
 ];
 
-/// Lets a change go on without its client.
-pub async fn finish(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Middleware: runs changes detached from their client.
+pub async fn finish_edits(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    if is_question(request.method(), path.unwrap_or_default()) {
+    if is_read(request.method(), path.unwrap_or_default()) {
         return next.run(request).await;
     }
-    state.edits.finish("edit", next.run(request)).await
+    state.edits.run("edit", next.run(request)).await
 }
 
-fn is_question(method: &Method, path: &str) -> bool {
-    method.is_safe() || (method == Method::POST && QUESTIONS.contains(&path))
+fn is_read(method: &Method, path: &str) -> bool {
+    method.is_safe() || (method == Method::POST && READING_POSTS.contains(&path))
 }
 
 #[cfg(test)]
@@ -39,15 +39,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn questions_are_what_they_are_called() {
+    fn reading_posts_are_existing_routes() {
         let table = crate::http::openapi();
         let table: serde_json::Value = serde_json::from_str(&table).unwrap();
-        for path in QUESTIONS {
-            assert!(table["paths"][path]["post"].is_object(), "{path} takes no POST");
-            assert!(is_question(&Method::POST, path));
+        for path in READING_POSTS {
+            assert!(table["paths"][path]["post"].is_object(), "{path} has no POST");
+            assert!(is_read(&Method::POST, path));
         }
-        assert!(!is_question(&Method::DELETE, "/api/v1/session"));
-        assert!(!is_question(&Method::POST, "/api/v1/sites"));
-        assert!(is_question(&Method::GET, "/api/v1/sites"));
+        assert!(!is_read(&Method::DELETE, "/api/v1/session"));
+        assert!(!is_read(&Method::POST, "/api/v1/sites"));
+        assert!(is_read(&Method::GET, "/api/v1/sites"));
     }
 }

@@ -1,8 +1,8 @@
-//! Which way a request goes in.
+//! The entry point of all requests of a listener.
 //!
-//! Routes that visitors' pages call on every view are answered at once, on the thread that has the
-//! connection, without a walk through the router. All others take the router: the public ones here as
-//! well, `/api/` on the service's common runtime, so that a report never keeps visitors waiting.
+//! Routes that pages call on every view take a fast path: they are answered on the connection's own thread without
+//! the router. All others take the router: public ones on that thread too, `/api/` on the service's shared runtime, so
+//! that a report never delays visitors' requests.
 
 use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
@@ -19,85 +19,88 @@ use tokio::runtime::Handle;
 use tower::ServiceExt;
 
 use super::{
-    collect, cors, decide,
+    collect,
+    connection_limit::ConnectionSlot,
+    cors, decide,
     error::ApiError,
     extract::{Path, Query},
-    observe::{Hot, Watched},
+    hot_routes::HotRoute,
+    observe::ObservedRequest,
     segment,
-    serve::{Place, Received, UnderWay},
     state::AppState,
+    tracked_body::{InFlightRequest, TrackedRequestBody},
 };
 use crate::tasks;
 
-/// Where requests of one listener go. Cheap to clone.
+/// Dispatches the requests of one listener. Cheap to clone.
 #[derive(Clone)]
 pub struct Entry {
     router: Router,
-    /// Behind them lie the routes that are answered at once; a listener without has the router alone.
+    /// For the fast path; `None` for a listener with the router alone.
     state: Option<AppState>,
-    common: Handle,
+    shared_runtime: Handle,
 }
 
 impl Entry {
-    /// Everything through the router. Call it on the service's common runtime.
+    /// Sends every request through the router. Must be called on the service's shared runtime.
     #[must_use]
     pub fn new(router: Router) -> Self {
-        Self { router, state: None, common: Handle::current() }
+        Self { router, state: None, shared_runtime: Handle::current() }
     }
 
-    /// With the routes of visitors' pages answered at once.
+    /// Adds the fast path.
     #[must_use]
-    pub fn with_state(self, state: AppState) -> Self {
+    pub fn with_fast_path(self, state: AppState) -> Self {
         Self { state: Some(state), ..self }
     }
 
-    /// The service for one connection.
-    pub(super) fn of(&self, peer: SocketAddr, place: Arc<Place>) -> Connected {
-        Connected { entry: self.clone(), peer, place }
+    /// The service of one connection.
+    pub(super) fn connection(&self, peer: SocketAddr, slot: Arc<ConnectionSlot>) -> ConnectionService {
+        ConnectionService { entry: self.clone(), peer, slot }
     }
 }
 
-/// One connection's way in.
-pub(super) struct Connected {
+/// Answers the requests of one connection.
+pub(super) struct ConnectionService {
     entry: Entry,
     peer: SocketAddr,
-    place: Arc<Place>,
+    slot: Arc<ConnectionSlot>,
 }
 
-impl Service<Request<Incoming>> for Connected {
+impl Service<Request<Incoming>> for ConnectionService {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let under_way = UnderWay::begin(&self.place, !request.body().is_end_stream());
-        let mut request = request.map(|body| Body::new(Received::new(body, &self.place)));
+        let in_flight = InFlightRequest::begin(&self.slot, !request.body().is_end_stream());
+        let mut request = request.map(|body| Body::new(TrackedRequestBody::new(body, &self.slot)));
         if !names_one_host(&request) {
             let refusal = ApiError::Unreadable("a request must name its host exactly once, in `Host`".into());
             return Box::pin(std::future::ready(Ok(refusal.into_response())));
         }
         if let Some(state) = &self.entry.state
-            && let Some(route) = Route::of(request.method(), request.uri())
+            && let Some(route) = FastRoute::find(request.method(), request.uri())
         {
-            let answer = at_once(state.clone(), route, request, self.peer);
+            let answer = answer_fast(state.clone(), route, request, self.peer);
             return Box::pin(AssertUnwindSafe(answer).catch_unwind().map(|answered| {
                 let failed = |_| ApiError::Internal("a handler failed".into()).into_response();
-                Ok(under_way.answer(answered.unwrap_or_else(failed)))
+                Ok(in_flight.answer(answered.unwrap_or_else(failed)))
             }));
         }
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let is_private = request.uri().path().starts_with("/api/");
         let answer = self.entry.router.clone().oneshot(request);
-        let common = self.entry.common.clone();
+        let shared_runtime = self.entry.shared_runtime.clone();
         Box::pin(async move {
-            let answer = if is_private { tasks::on(common, answer).await } else { answer.await };
-            answer.map(|answer| under_way.answer(answer))
+            let answer = if is_private { tasks::run_on(shared_runtime, answer).await } else { answer.await };
+            answer.map(|answer| in_flight.answer(answer))
         })
     }
 }
 
-/// One `Host`, as HTTP/1.1 asks for (RFC 9112, 3.2); older clients may leave it out. Two of them would let a
-/// proxy and this service see different hosts.
+/// Whether there is exactly one `Host`, as HTTP/1.1 requires (RFC 9112, 3.2); HTTP/1.0 clients may omit it. With two, a
+/// proxy and this service could see different hosts.
 fn names_one_host(request: &Request<Body>) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -107,16 +110,16 @@ fn names_one_host(request: &Request<Body>) -> bool {
     }
 }
 
-/// A route that is answered at once. The router has all of them too, for whatever is not the usual case.
-enum Route {
+/// A route with a fast path. The router has all of them too, for other methods and the like.
+enum FastRoute {
     Events,
     Segment(String),
     Decide,
     Recommend,
 }
 
-impl Route {
-    fn of(method: &Method, uri: &Uri) -> Option<Self> {
+impl FastRoute {
+    fn find(method: &Method, uri: &Uri) -> Option<Self> {
         match (method, uri.path()) {
             (&Method::POST, "/e") => Some(Self::Events),
             (&Method::POST, "/v1/decide") => Some(Self::Decide),
@@ -128,33 +131,31 @@ impl Route {
             _ => None,
         }
     }
-}
 
-impl Route {
-    const fn hot(&self) -> Hot {
+    const fn hot(&self) -> HotRoute {
         match self {
-            Self::Events => Hot::Events,
-            Self::Segment(_) => Hot::Segment,
-            Self::Decide => Hot::Decide,
-            Self::Recommend => Hot::Recommend,
+            Self::Events => HotRoute::Events,
+            Self::Segment(_) => HotRoute::Segment,
+            Self::Decide => HotRoute::Decide,
+            Self::Recommend => HotRoute::Recommend,
         }
     }
 }
 
-async fn at_once(state: AppState, route: Route, request: Request<Body>, peer: SocketAddr) -> Response {
+async fn answer_fast(state: AppState, route: FastRoute, request: Request<Body>, peer: SocketAddr) -> Response {
     let origin = cors::origin(&request);
-    let watched = Watched::hot(&state, route.hot(), request.headers());
+    let observed = ObservedRequest::hot(&state, route.hot(), request.headers());
     let answer = match route {
-        Route::Events => match Query::of(request.uri()) {
+        FastRoute::Events => match Query::parse(request.uri()) {
             Ok(query) => collect::own(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
-        Route::Segment(call) => segment::call(State(state), Path(call), ConnectInfo(peer), request).await,
-        Route::Decide => match Query::of(request.uri()) {
+        FastRoute::Segment(call) => segment::call(State(state), Path(call), ConnectInfo(peer), request).await,
+        FastRoute::Decide => match Query::parse(request.uri()) {
             Ok(query) => decide::decide(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
-        Route::Recommend => match Query::of(request.uri()) {
+        FastRoute::Recommend => match Query::parse(request.uri()) {
             Ok(query) => {
                 decide::recommend(State(state), query, ConnectInfo(peer), request.into_parts().0.headers).await
             }
@@ -164,8 +165,8 @@ async fn at_once(state: AppState, route: Route, request: Request<Body>, peer: So
     let mut answer = answer.unwrap_or_else(IntoResponse::into_response);
     answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(origin) = origin {
-        cors::open(&mut answer, origin);
+        cors::allow_origin(&mut answer, origin);
     }
-    watched.answer(&mut answer);
+    observed.answer(&mut answer);
     answer
 }

@@ -1,4 +1,4 @@
-//! Every error a client can see: one status, one stable code, one clear line.
+//! The errors of the API: a status, a stable code and a one-line message each.
 
 use std::borrow::Cow;
 
@@ -13,52 +13,52 @@ use crate::{
     reports::ReportError, wire::admin::ErrorBody,
 };
 
-/// When it is worth asking again what was not ready in time beside others.
-const CROWDED_SECONDS: u64 = 10;
+/// Retry delay of a report that ran out of time because of others.
+const CONTENDED_SECONDS: u64 = 10;
 
-/// Characters of a message that a client sees.
+/// Longest message, characters.
 const MESSAGE_CHARS_MAX: usize = 600;
 
-/// An answer that is not a success.
+/// An error response.
 #[derive(Debug, Clone)]
 pub enum ApiError {
-    /// No such thing here.
+    /// No such route or resource.
     NotFound,
-    /// There is something here, but not for this method.
+    /// The route does not have this method.
     WrongMethod,
-    /// The body or query cannot be read.
+    /// The body or query cannot be parsed.
     Unreadable(String),
-    /// No or wrong key or login.
+    /// No valid key or login.
     Unauthorized,
-    /// Known, but not allowed.
+    /// Authenticated, but not allowed.
     Forbidden(&'static str),
-    /// Understood, but unusable.
+    /// Well-formed, but invalid.
     Invalid(String),
-    /// Exists already.
+    /// Exists already, or contradicts the present state.
     Conflict(String),
     /// Larger than the limit.
     TooLarge(&'static str),
-    /// The same where Segment's clients expect the status that Segment documents.
+    /// The same with the status that Segment documents.
     TooLargeForSegment(&'static str),
     /// The body did not arrive in time.
     TooSlow,
     /// Wrong e-mail address or password.
     BadCredentials,
-    /// The password is right; a code is asked for besides.
+    /// The password is right, but the account has a second factor.
     CodeNeeded,
     /// A wrong code of the second factor.
     BadCode,
-    /// Too often; seconds to wait.
+    /// Too many attempts; seconds to wait.
     TooMany(u64),
-    /// More events than the owner allows; seconds to wait.
+    /// Over a configured rate limit; seconds to wait.
     RateLimited(u64),
-    /// Not now; seconds to wait and why.
+    /// Temporarily unavailable; seconds to wait, and why.
     Unavailable(u64, String),
-    /// Other questions are ahead; seconds to wait and why.
+    /// Other reports are ahead in the queue; seconds to wait, and why.
     ReportsBusy(u64, String),
-    /// More work than one question may be.
+    /// A report that exceeds its time or memory.
     QuestionTooLarge(String),
-    /// Our fault; logged, not told.
+    /// A failure of the service; the cause is logged, not sent.
     Internal(String),
 }
 
@@ -66,11 +66,11 @@ impl ApiError {
     /// Status, stable code and message.
     fn parts(&self) -> (StatusCode, &'static str, &str) {
         match self {
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "there is nothing here by that name"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "there is no such resource"),
             Self::WrongMethod => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "this address does not take that method; `Allow` names those it takes",
+                "this route does not have that method; `Allow` lists those it has",
             ),
             Self::Unreadable(message) => (StatusCode::BAD_REQUEST, "unreadable", message),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "a valid key or login is needed"),
@@ -84,7 +84,7 @@ impl ApiError {
             Self::CodeNeeded => (
                 StatusCode::UNAUTHORIZED,
                 "code_needed",
-                "a code of the authenticator, or a recovery code, is needed besides the password",
+                "a code of the authenticator, or a recovery code, is needed in addition to the password",
             ),
             Self::BadCode => {
                 (StatusCode::UNAUTHORIZED, "bad_code", "that code is wrong or was used before; wait for the next one")
@@ -93,19 +93,19 @@ impl ApiError {
             Self::RateLimited(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
-                "more than the owner allows; `Retry-After` says when there is room again",
+                "over the configured rate limit; `Retry-After` says when to try again",
             ),
             Self::Unavailable(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message),
             Self::ReportsBusy(_, message) => (StatusCode::SERVICE_UNAVAILABLE, "reports_busy", message),
             Self::QuestionTooLarge(message) => (StatusCode::UNPROCESSABLE_ENTITY, "question_too_large", message),
             Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log tells what")
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error; the cause is in the service's log")
             }
         }
     }
 }
 
-/// A message may quote what was sent, which may be long, or several lines.
+/// A message on one line and of limited length: it may quote what the client sent.
 fn one_line(message: &str) -> Cow<'_, str> {
     if message.len() <= MESSAGE_CHARS_MAX && !message.chars().any(char::is_control) {
         return message.into();
@@ -145,7 +145,7 @@ impl IntoResponse for ApiError {
 impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> Self {
         match error {
-            ControlError::Taken(_) => Self::Conflict(error.to_string()),
+            ControlError::AlreadyExists(_) => Self::Conflict(error.to_string()),
             ControlError::MissingReference => Self::Invalid(error.to_string()),
             ControlError::Unreadable { .. } | ControlError::Migration(_) | ControlError::Sqlite(_) => {
                 Self::Internal(error.to_string())
@@ -169,8 +169,8 @@ impl From<CatalogError> for ApiError {
 impl From<ReportError> for ApiError {
     fn from(error: ReportError) -> Self {
         if let Some((seconds, why)) = error.unavailable() {
-            if error.is_passing() {
-                tracing::info!(%error, "a report must wait");
+            if error.is_transient() {
+                tracing::info!(%error, "a report is delayed");
             } else {
                 tracing::error!(%error, "a report cannot be answered");
             }
@@ -178,9 +178,9 @@ impl From<ReportError> for ApiError {
         }
         match error {
             ReportError::Busy(busy) => Self::ReportsBusy(busy.retry_after.as_secs(), busy.to_string()),
-            ReportError::Crowded => Self::ReportsBusy(CROWDED_SECONDS, error.to_string()),
+            ReportError::Contended => Self::ReportsBusy(CONTENDED_SECONDS, error.to_string()),
             ReportError::TooLarge(_) => Self::QuestionTooLarge(error.to_string()),
-            ReportError::Question(message) => Self::Invalid(message),
+            ReportError::Invalid(message) => Self::Invalid(message),
             ReportError::NotFound(_) => Self::NotFound,
             ReportError::Store(error) => Self::Internal(error.to_string()),
         }
@@ -220,7 +220,7 @@ impl From<AccessError> for ApiError {
             AccessError::Missing(_) => Self::NotFound,
             AccessError::Conflict(message) => Self::Conflict(message.into()),
             AccessError::SetupClosed => Self::Forbidden(
-                "this set-up link is used up or from an earlier start; the service prints a new one when it starts",
+                "this set-up link was used, or belongs to an earlier start; the service prints a new one at each start",
             ),
             AccessError::Unusable(message) => Self::Invalid(message.into()),
             AccessError::Control(error) => error.into(),
@@ -237,8 +237,8 @@ mod tests {
     use crate::reports::{Exceeded, queue::Busy};
 
     #[test]
-    fn reports_that_were_not_answered_say_what_to_do() {
-        let told = |error: ReportError| {
+    fn unanswered_reports_have_a_clear_error() {
+        let response = |error: ReportError| {
             let error = ApiError::from(error);
             let (status, code, message) = error.parts();
             let (status, code, message) = (status.as_u16(), code, message.to_owned());
@@ -247,12 +247,12 @@ mod tests {
             (status, code, message, retry)
         };
         let busy = Busy { ahead: 3, retry_after: Duration::from_secs(7) };
-        let message = "busy: 3 questions are ahead of this one; ask again in 7 s";
-        assert_eq!(told(ReportError::Busy(busy)), (503, "reports_busy", message.into(), Some("7".into())));
-        let (status, code, _, retry) = told(ReportError::Crowded);
+        let message = "busy: 3 reports are ahead of this one; try again in 7 s";
+        assert_eq!(response(ReportError::Busy(busy)), (503, "reports_busy", message.into(), Some("7".into())));
+        let (status, code, _, retry) = response(ReportError::Contended);
         assert_eq!((status, code, retry), (503, "reports_busy", Some("10".into())));
         for exceeded in [Exceeded::Memory, Exceeded::Time] {
-            let (status, code, message, retry) = told(ReportError::TooLarge(exceeded));
+            let (status, code, message, retry) = response(ReportError::TooLarge(exceeded));
             assert_eq!((status, code, retry), (422, "question_too_large", None));
             assert!(message.contains("shorter period") && !message.contains('\n'), "{message}");
         }

@@ -1,4 +1,4 @@
-//! Extractors of the private side, with our own one-line errors.
+//! Request extractors with the service's own one-line errors.
 
 use axum::{
     extract::{self, FromRequest, FromRequestParts, Request},
@@ -7,13 +7,13 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    body::{self, Taken},
+    body::{self, BufferedBody},
     error::ApiError,
     state::AppState,
 };
 use crate::model::SiteId;
 
-/// A body with one JSON object, of any content type, bounded.
+/// A body with one JSON object, of any content type and limited size.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
     }
 }
 
-/// The same where no body stands for the defaults: a question or an action, never something to store.
+/// The same, where an empty body means the defaults: for questions and actions, never for something to store.
 #[derive(Debug)]
 pub struct OptionalJsonBody<T>(pub T);
 
@@ -38,13 +38,13 @@ impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalJsonBody<T
     }
 }
 
-async fn read(request: Request, state: &AppState) -> Result<Taken, ApiError> {
+async fn read(request: Request, state: &AppState) -> Result<BufferedBody, ApiError> {
     let (parts, stream) = request.into_parts();
     body::read(stream, &parts.headers, &state.server, &state.bodies).await
 }
 
-/// serde would take an array for a struct's fields in order; and an empty body for a change that sets
-/// nothing would wipe what is stored.
+/// Parses a JSON object. serde would accept an array as a struct's fields in order, and an empty body for a change
+/// would reset what is stored.
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let unreadable = |why: &dyn std::fmt::Display| ApiError::Unreadable(format!("the body is not usable JSON: {why}"));
     match bytes.trim_ascii_start() {
@@ -55,7 +55,7 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| unreadable(&error))
 }
 
-/// The query of the address, or one clear line on what is wrong with it.
+/// The query string, or one line that says what is wrong with it.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -63,13 +63,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Self::of(&parts.uri)
+        Self::parse(&parts.uri)
     }
 }
 
 impl<T: DeserializeOwned> Query<T> {
-    /// Reads it from an address. What is wrong is looked for only where something is.
-    pub fn of(uri: &Uri) -> Result<Self, ApiError> {
+    /// Parses the query of an address. A second, slower parse finds the field to blame.
+    pub fn parse(uri: &Uri) -> Result<Self, ApiError> {
         if let Ok(query) = serde_urlencoded::from_str(uri.query().unwrap_or_default()) {
             return Ok(Self(query));
         }
@@ -79,7 +79,7 @@ impl<T: DeserializeOwned> Query<T> {
     }
 }
 
-/// The variable parts of the path; what cannot be one of ours is not there.
+/// The variable parts of the path; values that cannot be parsed give 404.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
 
@@ -87,12 +87,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let found = extract::Path::<T>::from_request_parts(parts, state).await;
-        found.map(|extract::Path(found)| Self(found)).map_err(|_| ApiError::NotFound)
+        let path = extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|extract::Path(values)| Self(values)).map_err(|_| ApiError::NotFound)
     }
 }
 
-/// The `{site}` of a path, known to exist.
+/// The `{site}` of a path; 404 if there is no such site.
 #[derive(Debug, Clone, Copy)]
 pub struct SitePath(pub SiteId);
 

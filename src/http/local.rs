@@ -1,6 +1,5 @@
-//! The owner's door: a Unix socket in the data directory, over which commands reach a running service.
-//! Whoever may open the socket owns the directory, so nothing more is asked. An operation is finished once begun,
-//! also when its command is ended.
+//! The Unix socket in the data directory by which CLI commands reach a running service. Access to the socket is the
+//! authorization: only the directory's owner can open it. A begun operation finishes even if its command is killed.
 
 use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
@@ -21,17 +20,17 @@ use crate::{operate::Operation, tasks::Stopping};
 pub const SOCKET: &str = "ashna.sock";
 
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
-const ACCEPT_REST: Duration = Duration::from_millis(50);
-/// Commands at one time; those beyond wait until one has ended.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Commands at one time; further ones wait.
 const CONNECTIONS_MAX: usize = 32;
 
-/// Opens the socket, readable and writable by its owner alone.
+/// Creates the socket, accessible by its owner only.
 ///
 /// # Errors
-/// When the directory refuses it.
+/// When the socket cannot be created.
 pub fn bind(data_dir: &Path) -> std::io::Result<UnixListener> {
     let path = data_dir.join(SOCKET);
-    // The directory's lock is ours, so a socket that is there was left by a killed service.
+    // We hold the directory's lock, so an existing socket was left by a killed service.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -52,8 +51,8 @@ pub async fn serve(listener: Arc<UnixListener>, state: AppState, mut stopping: S
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a command could not connect");
-                    // Out of file descriptors or the like: a short rest lets connections end.
-                    stopping.sleep(ACCEPT_REST).await;
+                    // For example out of file descriptors: a pause lets connections end.
+                    stopping.sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },
@@ -67,16 +66,16 @@ pub async fn serve(listener: Arc<UnixListener>, state: AppState, mut stopping: S
         };
         let service = TowerToHyperService::new(router.clone());
         connections.spawn(async move {
-            // A command that went away is its own affair.
+            // Errors of a disconnected command are ignored.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-/// Answers `{"answer": …}` or `{"error": "one clear line"}`.
+/// Responds `{"answer": …}` or `{"error": "one line"}`.
 async fn operate(State(state): State<AppState>, Json(operation): Json<Operation>) -> Json<Value> {
-    let operating = state.clone();
-    let answer = state.edits.finish("operation", async move { operating.operator().run(operation).await }).await;
+    let operator_state = state.clone();
+    let answer = state.edits.run("operation", async move { operator_state.operator().run(operation).await }).await;
     Json(match answer {
         Ok(answer) => json!({ "answer": answer }),
         Err(error) => json!({ "error": error.to_string() }),

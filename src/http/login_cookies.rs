@@ -1,4 +1,4 @@
-//! The cookies of a login: the login itself, and the one by which its browser is known to the account.
+//! The cookies of a login: the session cookie, and the device cookie by which the account recognizes the browser.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use axum::{
 };
 use cookie::{Cookie, SameSite, time::Duration};
 
-use super::{connection, error::ApiError, state::AppState};
+use super::{error::ApiError, request_info, state::AppState};
 use crate::{
     access::{Client, DEVICE_DAYS, Login},
     catalog,
@@ -17,30 +17,30 @@ use crate::{
     wire::admin::{SessionBody, SiteBody},
 };
 
-/// Over TLS the name itself keeps other hosts and paths of the domain from setting such a cookie.
+/// The `__Host-` prefix prevents other hosts and paths of the domain from setting the cookie; it requires TLS.
 const LOGIN_SAFE: &str = "__Host-ashna_session";
-/// Without TLS; also what every login was called before, and is read for one more release.
+/// Without TLS; also the name of earlier releases, accepted for one more release.
 const LOGIN: &str = "ashna_session";
 const DEVICE_SAFE: &str = "__Host-ashna_device";
 const DEVICE: &str = "ashna_device";
-/// Cookies of one name that are looked at: a neighbour on the same domain may have set others.
+/// Cookies of one name that are tried: another host of the domain may have set some.
 const VALUES_MAX: usize = 8;
 
-/// The values that may be a login's, the safer name first.
+/// Possible session tokens, the safer cookie name first.
 pub fn tokens(headers: &HeaderMap) -> Vec<String> {
     values(headers, [LOGIN_SAFE, LOGIN])
 }
 
-/// Where a request comes from, for the gate.
+/// Where a login request comes from.
 pub fn client(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Client {
     Client {
-        address: connection::client_address(peer, headers, &state.server.trusted_proxies),
-        user_agent: connection::text(headers, header::USER_AGENT).to_owned(),
+        address: request_info::client_address(peer, headers, &state.server.trusted_proxies),
+        user_agent: request_info::text(headers, header::USER_AGENT).to_owned(),
         devices: values(headers, [DEVICE_SAFE, DEVICE]),
     }
 }
 
-/// The answer to whoever was just let in.
+/// The response to a successful login, with both cookies.
 pub fn logged_in(
     state: &AppState,
     headers: &HeaderMap,
@@ -59,22 +59,21 @@ pub fn logged_in(
     Ok(answer)
 }
 
-/// The answer that takes the login's cookies back, under every name that the request brought. The browser stays
-/// known.
+/// The response to a logout: expires the session cookie under every name that the request has. The device cookie stays.
 pub fn logged_out(state: &AppState, headers: &HeaderMap, status: StatusCode) -> Result<Response, ApiError> {
     let safe = is_safe(state, headers);
     let mut answer = status.into_response();
     for name in [LOGIN_SAFE, LOGIN] {
         let is_ours = name == if safe { LOGIN_SAFE } else { LOGIN };
-        if is_ours || connection::cookie(headers, name).is_some() {
-            let gone = cookie(name, String::new(), Duration::ZERO, safe || name == LOGIN_SAFE);
-            answer.headers_mut().append(header::SET_COOKIE, as_header(&gone)?);
+        if is_ours || request_info::cookie(headers, name).is_some() {
+            let expired = cookie(name, String::new(), Duration::ZERO, safe || name == LOGIN_SAFE);
+            answer.headers_mut().append(header::SET_COOKIE, as_header(&expired)?);
         }
     }
     Ok(answer)
 }
 
-/// Who is logged in, and the sites they see.
+/// The logged-in user and the sites they see.
 pub fn describe(state: &AppState, user: &UserRow) -> SessionBody {
     let snapshot = state.catalog.snapshot();
     let visible = catalog::by_number(&snapshot).into_iter().filter(|s| user.membership.has(s.site.id));
@@ -82,16 +81,16 @@ pub fn describe(state: &AppState, user: &UserRow) -> SessionBody {
 }
 
 fn values(headers: &HeaderMap, names: [&str; 2]) -> Vec<String> {
-    let of = |name| connection::cookies(headers, name).filter(|value| !value.is_empty()).take(VALUES_MAX);
-    let mut found: Vec<String> = Vec::new();
+    let named = |name| request_info::cookies(headers, name).filter(|value| !value.is_empty()).take(VALUES_MAX);
+    let mut values: Vec<String> = Vec::new();
     for name in names {
-        found.extend(of(name));
+        values.extend(named(name));
     }
-    found
+    values
 }
 
 fn is_safe(state: &AppState, headers: &HeaderMap) -> bool {
-    state.server.public_url.starts_with("https://") || connection::is_https(headers)
+    state.server.public_url.starts_with("https://") || request_info::is_https(headers)
 }
 
 fn cookie(name: &'static str, value: String, age: Duration, safe: bool) -> Cookie<'static> {

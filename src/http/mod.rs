@@ -1,14 +1,16 @@
-//! The only room that speaks axum: one route table, extractors, error mapping, thin handlers.
+//! The HTTP layer, the only module that uses axum: route table, extractors, error mapping, thin handlers.
 //!
-//! Handlers read a request, ask one story, and write the answer; they never see the journal or the
-//! warehouse. Example: `GET /readyz` is [`ops::ready`], `POST /e` is [`collect::own`].
+//! Handlers parse a request, call one service or request flow, and write the response; they never access the journal or
+//! the warehouse. Example: `GET /readyz` is [`ops::ready`], `POST /e` is [`collect::tracker_batch`].
 
 pub mod admin;
+pub mod admission;
 pub mod assets;
 pub mod body;
 pub mod caller;
+pub mod coalesce;
 pub mod collect;
-pub mod connection;
+mod connection_limit;
 pub mod cors;
 pub mod debug;
 pub mod decide;
@@ -17,8 +19,7 @@ pub mod edits;
 pub mod entry;
 pub mod error;
 pub mod extract;
-pub mod flight;
-pub mod headers;
+pub mod hot_routes;
 pub mod key;
 pub mod local;
 pub mod login_cookies;
@@ -27,9 +28,12 @@ pub mod observe;
 pub mod ops;
 pub mod origin;
 pub mod rate;
+pub mod request_info;
+pub mod security_headers;
 pub mod segment;
 pub mod serve;
 pub mod state;
+mod tracked_body;
 pub mod tracker;
 pub mod visitor;
 
@@ -61,24 +65,24 @@ use crate::wire::admin::ErrorBody;
 )]
 struct Description;
 
-/// The way into the service for its listener. Call it on the service's common runtime.
+/// The entry point of the service's listener. Must be called on the service's shared runtime.
 pub fn entry(state: AppState) -> Entry {
-    Entry::new(router(state.clone())).with_state(state)
+    Entry::new(router(state.clone())).with_fast_path(state)
 }
 
-/// Every route of the service, in one table.
+/// All routes of the service.
 pub fn router(state: AppState) -> Router {
     let (private, _) = private().split_for_parts();
-    let masked = middleware::from_fn_with_state(state.clone(), masking::answers);
+    let masked = middleware::from_fn_with_state(state.clone(), masking::mask_answers);
     let private = private.layer(middleware::from_fn_with_state(state.clone(), origin::guard));
     Router::new()
         .merge(public())
         .merge(
             private
                 .layer(masked)
-                .layer(middleware::from_fn_with_state(state.clone(), edits::finish))
+                .layer(middleware::from_fn_with_state(state.clone(), edits::finish_edits))
                 .layer(CompressionLayer::new())
-                .layer(middleware::from_fn_with_state(state.clone(), rate::private)),
+                .layer(middleware::from_fn_with_state(state.clone(), admission::limit_private)),
         )
         .merge(pages())
         .route("/healthz", get(ops::alive))
@@ -91,19 +95,19 @@ pub fn router(state: AppState) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn(headers::protect))
+        .layer(middleware::from_fn(security_headers::add))
         .layer(middleware::from_fn_with_state(state.clone(), observe::routed))
         .with_state(state)
 }
 
-/// The way in of `--metrics-listen`.
+/// The entry point of `--metrics-listen`.
 pub fn metrics_entry(state: AppState) -> Entry {
     let router =
         Router::new().route("/metrics", get(ops::open_metrics)).route("/healthz", get(ops::alive)).with_state(state);
     Entry::new(router)
 }
 
-/// The description of the private side, as `openapi.json`.
+/// The OpenAPI description of the private API, as `openapi.json`.
 #[must_use]
 pub fn openapi() -> String {
     let (_, mut description) = private().split_for_parts();
@@ -113,10 +117,10 @@ pub fn openapi() -> String {
     text
 }
 
-/// What pages and SDKs use: readable from other origins.
+/// Routes for pages and SDKs, readable from other origins.
 fn public() -> Router<AppState> {
     Router::new()
-        .route("/e", post(collect::own).options(ops::alive))
+        .route("/e", post(collect::tracker_batch).options(ops::alive))
         .route("/px.gif", get(collect::pixel))
         .route("/v1/decide", post(decide::decide).options(ops::alive))
         .route("/v1/recommend", get(decide::recommend).options(ops::alive))
@@ -130,7 +134,7 @@ fn public() -> Router<AppState> {
         .route("/t/{name}", get(assets::pinned_tracker))
 }
 
-/// What the dashboard and owners' programs use.
+/// Routes for the dashboard and API clients.
 fn private() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(session::setup_state, session::set_up))
@@ -182,11 +186,11 @@ fn private() -> OpenApiRouter<AppState> {
         .route("/api/{*rest}", any(|| async { ApiError::NotFound }))
 }
 
-/// Pages for people.
+/// HTML pages.
 fn pages() -> Router<AppState> {
     Router::new()
-        .route("/", get(assets::front_door))
-        .route("/dashboard", get(assets::front_door))
+        .route("/", get(assets::to_dashboard))
+        .route("/dashboard", get(assets::to_dashboard))
         .route("/dashboard/", get(assets::dashboard))
         .route("/dashboard/{*path}", get(assets::dashboard))
         .route("/demo", get(assets::demo))

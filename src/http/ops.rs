@@ -1,4 +1,4 @@
-//! For those who run the service: alive, ready, counted.
+//! Liveness, readiness and metrics.
 
 use axum::{
     Json,
@@ -15,17 +15,17 @@ use crate::{
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: the process is alive.
 pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// `GET /readyz`: events can be taken. The warehouse is not needed for that.
+/// `GET /readyz`: ready to collect events, which does not need the warehouse.
 pub async fn ready(State(state): State<AppState>) -> Response {
     let report = state.health.report();
     let (refusal, no_reports) = (report.refusal(Serves::Events), report.refusal(Serves::Reports));
     let status = if refusal.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let unwell = |found: &Found| {
+    let degraded = |found: &Found| {
         let Cause { code, message } = found.state.cause()?;
         Some(ComponentBody { name: found.name, state: found.state.as_str(), code, message: message.clone() })
     };
@@ -36,13 +36,13 @@ pub async fn ready(State(state): State<AppState>) -> Response {
         reports: no_reports.is_none(),
         reports_code: no_reports.map(|cause| cause.code),
         reports_because: no_reports.map(|cause| cause.message.clone()),
-        components: report.0.iter().filter_map(unwell).collect(),
+        components: report.0.iter().filter_map(degraded).collect(),
     };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// `GET /metrics` with a key or login: the counters, in Prometheus' text format. Those of the whole service
-/// for whoever may read all its sites; else the key's own site's.
+/// `GET /metrics` with a key or login, in OpenMetrics text format: the whole service's metrics for callers who may read
+/// all its sites, otherwise those of the key's site.
 pub async fn metrics(State(state): State<AppState>, caller: Caller) -> Result<Response, ApiError> {
     if caller.may_see_service(&state.catalog.snapshot()) {
         return Ok(open_metrics(State(state.clone())).await);
@@ -53,12 +53,12 @@ pub async fn metrics(State(state): State<AppState>, caller: Caller) -> Result<Re
             Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], state.metrics.render_site(key.site)).into_response())
         }
         Caller::Person(_) => {
-            Err(ApiError::Forbidden("figures of the service are for those who may read all its sites"))
+            Err(ApiError::Forbidden("metrics of the whole service require access to all of its sites"))
         }
     }
 }
 
-/// The same without a key, for `--metrics-listen`.
+/// The same without authentication, for `--metrics-listen`.
 pub async fn open_metrics(State(state): State<AppState>) -> Response {
     (state.refresh_gauges)();
     ([(header::CONTENT_TYPE, METRICS_TYPE)], state.metrics.render()).into_response()

@@ -1,5 +1,4 @@
-//! Changes on the private side are taken from the dashboard's own pages only: a page of another site must not make
-//! them with the login cookie of whoever looks at it.
+//! CSRF protection of the private API: changes with a login cookie are accepted from the dashboard's own pages only.
 
 use std::net::SocketAddr;
 
@@ -10,12 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{caller, connection, error::ApiError, state::AppState};
+use super::{caller, error::ApiError, request_info, state::AppState};
 use crate::config;
 
 static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Lets a request of the private side pass unless it is a change that another site's page sends.
+/// Middleware: refuses changes that another site's page sends.
 pub async fn guard(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -23,36 +22,36 @@ pub async fn guard(
     next: Next,
 ) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    // A key is no cookie: a browser never sends one by itself.
+    // Browsers do not send keys on their own, as they do cookies.
     if reads || caller::bearer(request.headers()).is_some() || is_own(&state.server, peer, request.headers()) {
         return next.run(request).await;
     }
     ApiError::Forbidden(
-        "changes are taken from the dashboard's own pages only; behind a proxy set server.public_url to the address in \
+        "changes are accepted from the dashboard's own pages only; behind a proxy set server.public_url to the address in \
          the browser, or let the proxy pass the Host header",
     )
     .into_response()
 }
 
-/// Whether a request may come from a page of ours, or from no page at all.
+/// Whether a request comes from a page of ours, or from no page at all.
 fn is_own(server: &config::Server, peer: SocketAddr, headers: &HeaderMap) -> bool {
-    // Browsers say it themselves where the connection is safe, whatever names proxies use among each other.
-    let said = connection::text(headers, FETCH_SITE.clone());
-    if matches!(said, "same-origin" | "none") {
+    // Over TLS browsers report it themselves, independent of the hosts that proxies use.
+    let fetch_site = request_info::text(headers, FETCH_SITE.clone());
+    if matches!(fetch_site, "same-origin" | "none") {
         return true;
     }
-    match connection::origin(headers) {
-        Some(origin) => connection::own_authorities(server, peer, headers).any(|own| is_same(origin, own)),
-        // Programs send neither; a browser leaves `Origin` out of no change.
-        None => said.is_empty(),
+    match request_info::origin(headers) {
+        Some(origin) => request_info::own_authorities(server, peer, headers).any(|own| is_same(origin, own)),
+        // API clients send neither header; browsers send `Origin` with every change.
+        None => fetch_site.is_empty(),
     }
 }
 
-/// Whether an origin names this authority. Case and the scheme's own port make no difference.
+/// Whether an origin has this authority, ignoring case and the scheme's default port.
 fn is_same(origin: &str, authority: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else { return false };
-    let own_port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
-    let bare = |text: &str| text.strip_suffix(own_port).unwrap_or(text).to_ascii_lowercase();
+    let default_port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
+    let bare = |text: &str| text.strip_suffix(default_port).unwrap_or(text).to_ascii_lowercase();
     !host.is_empty() && bare(host) == bare(authority)
 }
 
@@ -78,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_known_by_its_host_its_public_address_and_what_trusted_proxies_say() {
+    fn own_origins_are_the_host_the_public_address_and_what_trusted_proxies_forward() {
         let origin = ("origin", "https://stats.example");
         check("", "127.0.0.1", &[origin, ("host", "stats.example")], true);
         check("", "127.0.0.1", &[origin, ("host", "STATS.example:443")], true);
         check("", "127.0.0.1", &[("origin", "http://stats.example"), ("host", "stats.example:443")], false);
         check("", "127.0.0.1", &[("origin", "http://stats.example:8081"), ("host", "stats.example:8081")], true);
         check("", "127.0.0.1", &[("origin", "http://stats.example:8081"), ("host", "stats.example")], false);
-        // nginx by default: its own name for us.
+        // nginx by default sends its upstream's name.
         let host = ("host", "127.0.0.1:8080");
         check("", "127.0.0.1", &[origin, host], false);
         check("https://stats.example", "127.0.0.1", &[origin, host], true);
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_s_own_word_counts_and_other_sites_are_refused() {
+    fn fetch_metadata_counts_and_other_sites_are_refused() {
         let host = ("host", "127.0.0.1:8080");
         let foreign = ("origin", "https://evil.example");
         check("", "127.0.0.1", &[host, ("origin", "https://stats.example"), ("sec-fetch-site", "same-origin")], true);

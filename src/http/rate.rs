@@ -1,186 +1,150 @@
-//! How many events and requests one site and one address may send, where the owner limits them.
+//! Rate limits for events, decisions and requests, by site and by client address, where the owner sets them.
 //!
-//! Each is metered by one number, the moment until which what it sent is paid for (the generic cell rate
-//! algorithm): a request passes while that moment lies at most `burst_seconds` ahead, and then pays for
-//! all its events at once. So a batch larger than the burst passes too, and is paid for afterwards.
+//! Each meter stores one number, the moment until which everything it let pass is paid for (the generic cell rate
+//! algorithm, GCRA): a request passes while that moment lies at most `burst_seconds` ahead, and then pays for all its
+//! events at once. So a batch larger than the burst passes too, and is paid for afterwards.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
 use ahash::RandomState;
-use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::HeaderMap,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use parking_lot::Mutex;
 
-use super::{collect::refuse, connection, error::ApiError, state::AppState};
-use crate::{config, model::Site};
+use crate::{
+    config,
+    model::{Site, SiteId},
+};
 
 const SHARDS: usize = 64;
 const NANOS: u64 = 1_000_000_000;
-/// Sites are few; their meters are never forgotten before so many.
+/// Sites are few; their meters are never dropped before there are so many.
 const SITES_MAX: usize = 1 << 20;
 
 /// The meters of all sites and addresses.
 #[derive(Debug)]
-pub struct Rates {
+pub struct RateLimiter {
     settings: config::Rate,
     started: Instant,
     hasher: RandomState,
-    sites: Meters,
-    addresses: Meters,
-    /// Decisions and recommendations: one a request.
+    site_events: Meters,
+    address_events: Meters,
+    /// Decisions and recommendations: one per request.
     site_decisions: Meters,
     address_decisions: Meters,
-    /// Requests to the private side.
+    /// Requests to the private API.
     address_requests: Meters,
 }
 
-impl Rates {
-    /// Nobody has sent anything yet.
+/// A request over its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimited {
+    /// Which limit, as the metrics name it.
+    pub reason: &'static str,
+    /// When to try again, seconds, at least 1.
+    pub retry_after: u64,
+}
+
+impl RateLimited {
+    fn new(reason: &'static str, wait: Duration) -> Self {
+        // Rounded up, so that a retry after whole seconds passes.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { reason, retry_after: seconds.max(1) }
+    }
+}
+
+impl RateLimiter {
+    /// With all meters empty.
     #[must_use]
     pub fn new(settings: &config::Rate) -> Self {
         Self {
             settings: settings.clone(),
             started: Instant::now(),
             hasher: RandomState::new(),
-            sites: Meters::new(SITES_MAX),
-            addresses: Meters::new(settings.addresses_max),
+            site_events: Meters::new(SITES_MAX),
+            address_events: Meters::new(settings.addresses_max),
             site_decisions: Meters::new(SITES_MAX),
             address_decisions: Meters::new(settings.addresses_max),
             address_requests: Meters::new(settings.addresses_max),
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    fn pass(&self, meters: &Meters, key: u64, per_second: u32, events: u64) -> Result<(), Duration> {
-        let rate = Rate { event: NANOS / u64::from(per_second.max(1)), burst: self.burst(), now: self.now() };
-        meters.pass(key, &rate, events)
-    }
-
-    fn burst(&self) -> u64 {
-        u64::from(self.settings.burst_seconds).saturating_mul(NANOS)
-    }
-}
-
-/// Meters one request of an address before its body is read, as one event.
-///
-/// # Errors
-/// 429 when the address sent more than it may.
-pub fn admit_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
-    charge_address(state, peer, headers, 1)
-}
-
-/// Meters the events of a request that was admitted: the site's, and what the address did not pay yet.
-///
-/// # Errors
-/// 429 when the site sent more than it may.
-pub fn admit_events(
-    state: &AppState,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    site: &Site,
-    events: usize,
-) -> Result<(), ApiError> {
-    let rates = &state.rates;
-    let own = site.events_per_second_max;
-    let per_second = if own > 0 { own } else { rates.settings.site_events_per_second };
-    let events = events as u64;
-    if per_second > 0 {
-        // With another limit it is another meter: what was owed under the old one is forgiven.
+    /// Charges a site for events, at its own limit or the default one.
+    ///
+    /// # Errors
+    /// When the site is over its limit.
+    pub fn charge_site_events(&self, site: &Site, events: u64) -> Result<(), RateLimited> {
+        let own = site.events_per_second_max;
+        let per_second = if own > 0 { own } else { self.settings.site_events_per_second };
+        // A changed limit uses another meter, so debt under the old limit is dropped.
         let key = u64::from(per_second) << 32 | u64::from(site.id.0);
-        rates.pass(&rates.sites, key, per_second, events.max(1)).map_err(|wait| {
-            state.metrics.operations.count_rate_limited(site.id);
-            limited(state, "rate_site", wait)
-        })?;
+        self.charge(&self.site_events, key, per_second, events).map_err(|wait| RateLimited::new("rate_site", wait))
     }
-    if events > 1 {
-        // Its first event passed, so this one is let through whatever it costs.
-        let _ = charge_address(state, peer, headers, events - 1);
+
+    /// Charges an address for events. The address is computed only where a limit is set, here and below.
+    ///
+    /// # Errors
+    /// When the address is over its limit.
+    pub fn charge_address_events(&self, address: impl FnOnce() -> IpAddr, events: u64) -> Result<(), RateLimited> {
+        let per_second = self.settings.address_events_per_second;
+        self.charge_address(&self.address_events, address, per_second, events)
+            .map_err(|wait| RateLimited::new("rate_address", wait))
     }
-    Ok(())
-}
 
-fn charge_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap, events: u64) -> Result<(), ApiError> {
-    let rates = &state.rates;
-    let per_second = rates.settings.address_events_per_second;
-    charge(state, peer, headers, &rates.addresses, per_second, events)
-        .map_err(|wait| limited(state, "rate_address", wait))
-}
-
-/// Charges an address on some meters; free of charge where nothing is limited.
-fn charge(
-    state: &AppState,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    meters: &Meters,
-    per_second: u32,
-    events: u64,
-) -> Result<(), Duration> {
-    if per_second == 0 {
-        return Ok(());
+    /// Charges a site for one decision or recommendation.
+    ///
+    /// # Errors
+    /// When the site is over its limit.
+    pub fn charge_site_decision(&self, site: SiteId) -> Result<(), RateLimited> {
+        let per_second = self.settings.site_decisions_per_second;
+        self.charge(&self.site_decisions, u64::from(site.0), per_second, 1)
+            .map_err(|wait| RateLimited::new("rate_site_decisions", wait))
     }
-    let rates = &state.rates;
-    let address = connection::client_address(peer, headers, &state.server.trusted_proxies);
-    let key = rates.hasher.hash_one(network_of(address));
-    rates.pass(meters, key, per_second, events)
-}
 
-/// Meters a request for a decision or recommendation by its address, before its body is read.
-///
-/// # Errors
-/// 429 when the address asked for more than it may.
-pub fn admit_decision(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
-    let rates = &state.rates;
-    let per_second = rates.settings.address_decisions_per_second;
-    charge(state, peer, headers, &rates.address_decisions, per_second, 1)
-        .map_err(|wait| limited(state, "rate_address_decisions", wait))
-}
-
-/// Meters the same request by its site.
-///
-/// # Errors
-/// 429 when the site asked for more than it may.
-pub fn admit_decision_of(state: &AppState, site: &Site) -> Result<(), ApiError> {
-    let rates = &state.rates;
-    let per_second = rates.settings.site_decisions_per_second;
-    if per_second == 0 {
-        return Ok(());
+    /// Charges an address for one decision or recommendation.
+    ///
+    /// # Errors
+    /// When the address is over its limit.
+    pub fn charge_address_decision(&self, address: impl FnOnce() -> IpAddr) -> Result<(), RateLimited> {
+        let per_second = self.settings.address_decisions_per_second;
+        self.charge_address(&self.address_decisions, address, per_second, 1)
+            .map_err(|wait| RateLimited::new("rate_address_decisions", wait))
     }
-    rates
-        .pass(&rates.site_decisions, u64::from(site.id.0), per_second, 1)
-        .map_err(|wait| limited(state, "rate_site_decisions", wait))
-}
 
-/// Meters a request to the private side, or of the installation check, by its address.
-///
-/// # Errors
-/// 429 when the address sent more than it may.
-pub fn admit_request(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> Result<(), ApiError> {
-    let rates = &state.rates;
-    let per_second = rates.settings.address_requests_per_second;
-    charge(state, peer, headers, &rates.address_requests, per_second, 1)
-        .map_err(|wait| limited(state, "rate_address_requests", wait))
-}
-
-/// [`admit_request`] before every private route.
-pub async fn private(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-    if let Some(peer) = peer
-        && let Err(refusal) = admit_request(&state, peer, request.headers())
-    {
-        return refusal.into_response();
+    /// Charges an address for one request to the private API.
+    ///
+    /// # Errors
+    /// When the address is over its limit.
+    pub fn charge_address_request(&self, address: impl FnOnce() -> IpAddr) -> Result<(), RateLimited> {
+        let per_second = self.settings.address_requests_per_second;
+        self.charge_address(&self.address_requests, address, per_second, 1)
+            .map_err(|wait| RateLimited::new("rate_address_requests", wait))
     }
-    next.run(request).await
+
+    fn charge_address(
+        &self,
+        meters: &Meters,
+        address: impl FnOnce() -> IpAddr,
+        per_second: u32,
+        events: u64,
+    ) -> Result<(), Duration> {
+        if per_second == 0 {
+            return Ok(());
+        }
+        self.charge(meters, self.hasher.hash_one(network_of(address())), per_second, events)
+    }
+
+    /// Charges one meter; a limit of 0 means none.
+    fn charge(&self, meters: &Meters, key: u64, per_second: u32, events: u64) -> Result<(), Duration> {
+        if per_second == 0 {
+            return Ok(());
+        }
+        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let burst = u64::from(self.settings.burst_seconds).saturating_mul(NANOS);
+        meters.charge(key, &Rate { per_event: NANOS / u64::from(per_second), burst, now }, events)
+    }
 }
 
 /// One subscriber: an IPv4 address, or the 64 bits of an IPv6 network.
@@ -191,16 +155,10 @@ fn network_of(address: IpAddr) -> u64 {
     }
 }
 
-fn limited(state: &AppState, reason: &'static str, wait: Duration) -> ApiError {
-    // Rounded up: whoever comes at the full second is let in.
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    refuse(state, reason, ApiError::RateLimited(seconds.max(1)))
-}
-
-/// What one event costs, how much may be owed, and the time; nanoseconds.
+/// The cost of one event, the largest debt at which a request passes, and the time; nanoseconds.
 #[derive(Debug)]
 struct Rate {
-    event: u64,
+    per_event: u64,
     burst: u64,
     now: u64,
 }
@@ -215,7 +173,7 @@ struct Meters {
 #[derive(Debug, Default)]
 struct Shard {
     paid_until: HashMap<u64, u64, RandomState>,
-    /// When idle keys were last looked for: that walks over all of them.
+    /// When idle keys were last searched for, which scans all of them.
     swept: u64,
 }
 
@@ -224,11 +182,10 @@ impl Meters {
         Self { shards: std::array::from_fn(|_| Mutex::default()), keys_max: keys_max.div_ceil(SHARDS).max(1) }
     }
 
-    /// Lets `events` of this key pass and has them paid, or tells how long to wait.
-    fn pass(&self, key: u64, rate: &Rate, events: u64) -> Result<(), Duration> {
+    /// Charges `events` to a key, or returns how long to wait.
+    fn charge(&self, key: u64, rate: &Rate, events: u64) -> Result<(), Duration> {
         let shard = usize::try_from(key % SHARDS as u64).unwrap_or_default();
-        // A panic elsewhere leaves the numbers whole.
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shards[shard].lock();
         let known = shard.paid_until.get(&key).copied();
         let paid_until = known.unwrap_or(0).max(rate.now);
         let ahead = paid_until - rate.now;
@@ -236,16 +193,16 @@ impl Meters {
             return Err(Duration::from_nanos(ahead - rate.burst));
         }
         if known.is_none() && shard.paid_until.len() >= self.keys_max {
-            shard.make_room(rate.now);
+            shard.make_space(rate.now);
         }
-        shard.paid_until.insert(key, paid_until.saturating_add(rate.event.saturating_mul(events)));
+        shard.paid_until.insert(key, paid_until.saturating_add(rate.per_event.saturating_mul(events)));
         Ok(())
     }
 }
 
 impl Shard {
-    /// Forgets whoever owes nothing, which changes nothing for them; if all owe, then anybody.
-    fn make_room(&mut self, now: u64) {
+    /// Drops keys without debt, which changes nothing for them; if all have debt, any one key.
+    fn make_space(&mut self, now: u64) {
         let full = self.paid_until.len();
         if now.saturating_sub(self.swept) >= NANOS {
             self.swept = now;
@@ -267,44 +224,44 @@ mod tests {
 
     fn at(seconds: f64) -> Rate {
         Rate {
-            event: NANOS / 10,
+            per_event: NANOS / 10,
             burst: 2 * NANOS,
             now: Duration::from_secs_f64(seconds).as_nanos().try_into().unwrap(),
         }
     }
 
     #[test]
-    fn a_burst_passes_then_the_rate_counts_and_the_answer_says_when() {
+    fn a_burst_passes_then_the_rate_applies_and_the_error_says_how_long_to_wait() {
         let meters = Meters::new(10);
-        // Ten a second, two seconds' worth at once: the twenty-first is the last that is not late.
-        assert!((0..21).all(|_| meters.pass(1, &at(0.0), 1).is_ok()));
-        assert_eq!(meters.pass(1, &at(0.0), 1), Err(Duration::from_millis(100)));
-        assert_eq!(meters.pass(2, &at(0.0), 1), Ok(()), "others are not concerned");
-        assert_eq!(meters.pass(1, &at(0.1), 1), Ok(()));
-        assert_eq!(meters.pass(1, &at(0.15), 1), Err(Duration::from_millis(50)));
-        assert_eq!(meters.pass(1, &at(60.0), 1), Ok(()));
+        // Ten per second, two seconds' worth at once: the twenty-first is the last that passes.
+        assert!((0..21).all(|_| meters.charge(1, &at(0.0), 1).is_ok()));
+        assert_eq!(meters.charge(1, &at(0.0), 1), Err(Duration::from_millis(100)));
+        assert_eq!(meters.charge(2, &at(0.0), 1), Ok(()), "other keys are not affected");
+        assert_eq!(meters.charge(1, &at(0.1), 1), Ok(()));
+        assert_eq!(meters.charge(1, &at(0.15), 1), Err(Duration::from_millis(50)));
+        assert_eq!(meters.charge(1, &at(60.0), 1), Ok(()));
     }
 
     #[test]
     fn a_batch_larger_than_the_burst_passes_and_is_paid_afterwards() {
         let meters = Meters::new(10);
-        assert_eq!(meters.pass(1, &at(0.0), 100), Ok(()));
-        assert_eq!(meters.pass(1, &at(1.0), 1), Err(Duration::from_secs(7)));
-        assert_eq!(meters.pass(1, &at(8.0), 100), Ok(()));
+        assert_eq!(meters.charge(1, &at(0.0), 100), Ok(()));
+        assert_eq!(meters.charge(1, &at(1.0), 1), Err(Duration::from_secs(7)));
+        assert_eq!(meters.charge(1, &at(8.0), 100), Ok(()));
     }
 
     #[test]
-    fn memory_is_bounded_whoever_comes() {
+    fn memory_is_bounded_for_any_number_of_keys() {
         let meters = Meters::new(SHARDS * 4);
         for key in 0..10_000 {
-            assert_eq!(meters.pass(key, &at(0.0), 1000), Ok(()));
+            assert_eq!(meters.charge(key, &at(0.0), 1000), Ok(()));
         }
-        let held: usize = meters.shards.iter().map(|shard| shard.lock().unwrap().paid_until.len()).sum();
+        let held: usize = meters.shards.iter().map(|shard| shard.lock().paid_until.len()).sum();
         assert!(held <= SHARDS * 4, "{held}");
     }
 
     #[test]
-    fn an_ipv6_subscriber_is_one_and_others_are_not() {
+    fn an_ipv6_network_is_one_subscriber() {
         let network = |text: &str| network_of(text.parse().unwrap());
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
@@ -312,13 +269,13 @@ mod tests {
     }
 
     proptest! {
-        /// Over any pattern of requests, no more passes than the burst, the rate, and the last batch.
+        /// For any sequence of requests, no more pass than the burst, the rate and the last batch allow.
         #[test]
         fn no_more_passes_than_is_allowed(steps in prop::collection::vec((0..500_u32, 1..8_u64), 1..200)) {
             let (meters, mut now, mut passed, mut last) = (Meters::new(10), 0.0, 0, 0);
             for (milliseconds, events) in steps {
                 now += f64::from(milliseconds) / 1000.0;
-                if meters.pass(1, &at(now), events).is_ok() {
+                if meters.charge(1, &at(now), events).is_ok() {
                     passed += events;
                     last = events;
                 }

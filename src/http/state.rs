@@ -1,13 +1,13 @@
-//! What the handlers reach: the stories, put together by `app`.
+//! The handlers' shared state, built by `app`.
 
 use std::sync::Arc;
 
 use super::{
     body::budget::Budget,
+    coalesce::{Coalescer, RenderedReport, ReportKey},
     error::ApiError,
-    flight::{Flights, ReportKey, Written},
-    observe::HotRoutes,
-    rate::Rates,
+    hot_routes::HotRoutes,
+    rate::RateLimiter,
 };
 use crate::{
     access::Access,
@@ -16,7 +16,7 @@ use crate::{
     collect::Collector,
     config,
     control::Control,
-    delivery::Replay,
+    delivery::{DeliveryStatus, Replay},
     fetch::Fetcher,
     import::feeds::Feeds,
     operate::Operator,
@@ -24,58 +24,57 @@ use crate::{
     privacy::Privacy,
     removal::Removal,
     reports::Reports,
-    tasks::Detached,
+    tasks::NonCancellable,
     telemetry::{Metrics, health::Health},
-    wire::admin::JournalCounts,
 };
 
-/// Cheap to clone; one for each running service.
+/// The state of one running service. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState(Arc<Services>);
 
-/// The stories behind the state.
+/// The services that handlers call.
 pub struct Services {
     /// `[server]`.
     pub server: config::Server,
-    /// Memory for bodies.
+    /// Memory for request bodies.
     pub bodies: Budget,
-    /// How much sites and addresses may still send.
-    pub rates: Rates,
-    /// People and keys.
+    /// Rate limits of sites and client addresses.
+    pub rate_limiter: RateLimiter,
+    /// Users, logins and keys.
     pub access: Arc<Access>,
     /// Sites, items, offers.
     pub catalog: Arc<Catalog>,
-    /// Taking events.
+    /// Collects events.
     pub collector: Collector,
-    /// Answering visitors.
+    /// Decisions and recommendations.
     pub personalizer: Personalizer,
-    /// Answering marketers.
+    /// Reports.
     pub reports: Reports,
-    /// Their questions under way.
-    pub report_flights: Flights<ReportKey, Result<Written, ApiError>>,
-    /// Export and erasure.
+    /// Reports being computed.
+    pub report_coalescer: Coalescer<ReportKey, Result<RenderedReport, ApiError>>,
+    /// Export and erasure of visitors.
     pub privacy: Privacy,
-    /// Removing sites.
+    /// Removal of sites.
     pub removal: Arc<Removal>,
-    /// Counters.
+    /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Those of the routes that are asked most.
+    /// Counters of the most frequent routes.
     pub hot_routes: HotRoutes,
-    /// Saved funnels and the like.
+    /// The control database, for saved funnels and history.
     pub control: Control,
-    /// Sites' feeds of items.
+    /// Product feeds.
     pub feeds: Feeds,
-    /// Checking a site's pages.
+    /// The installation check.
     pub installation: Installation,
-    /// How each part of the service is.
+    /// The state of each component.
     pub health: Health,
-    /// Changes of stored data, which are finished once begun.
-    pub edits: Detached,
-    /// How far the journal's records are.
-    pub delivery: Box<dyn Fn() -> JournalCounts + Send + Sync>,
-    /// What the warehouse refused.
+    /// Runs changes of stored data, which finish even if the client disconnects.
+    pub edits: NonCancellable,
+    /// How many of the journal's records are delivered.
+    pub delivery: DeliveryStatus,
+    /// Rows that the warehouse refused.
     pub quarantine: Replay,
-    /// Brings the gauges up to date before they are read.
+    /// Updates the gauges before they are read; a callback because `app` owns their sources.
     pub refresh_gauges: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -83,12 +82,12 @@ pub struct Services {
 pub struct Installation {
     /// Open checks.
     pub checks: Checks,
-    /// Reads pages for them.
+    /// Fetches the sites' pages.
     pub fetcher: Fetcher,
 }
 
 impl Installation {
-    /// As `[checks]` says.
+    /// With the settings of `[checks]`.
     #[must_use]
     pub fn new(config: &config::Checks) -> Self {
         Self { checks: Checks::new(config.link_minutes), fetcher: Fetcher::new(config) }
@@ -102,19 +101,25 @@ impl From<Services> for AppState {
 }
 
 impl AppState {
-    /// The services that an owner's order needs.
+    /// The services that operator commands need.
     #[must_use]
     pub fn operator(&self) -> Operator<'_> {
         Operator {
             catalog: &self.catalog,
             access: &self.access,
             collector: &self.collector,
-            delivery: &*self.delivery,
+            delivery: &self.delivery,
             quarantine: &self.quarantine,
             privacy: &self.privacy,
             removal: &self.removal,
             server: &self.server,
         }
+    }
+
+    /// Counts a refused request body by reason and returns its error.
+    pub(super) fn refuse(&self, reason: &'static str, error: ApiError) -> ApiError {
+        self.collector.count_refused_body(reason);
+        error
     }
 }
 

@@ -1,10 +1,10 @@
-//! What the tracker is told beside the answer: the site's settings, and how a visitor gets from one
-//! origin of the site to another.
+//! What responses to the tracker contain in addition: the site's settings, and tokens that link a visitor across the
+//! site's origins.
 
 use axum::http::HeaderMap;
 use url::Url;
 
-use super::{connection, state::AppState};
+use super::{request_info, state::AppState};
 use crate::{
     catalog::SiteSnapshot,
     clock,
@@ -13,28 +13,29 @@ use crate::{
     wire::tracker::TrackerSettings,
 };
 
-/// The site's settings, if the tracker says that it has others. Whoever says nothing is no tracker.
+/// The site's settings, if the tracker has another version (`has`). Clients other than the tracker send none.
 #[must_use]
 pub fn settings<'s>(site: &'s SiteSnapshot, has: Option<&str>, headers: &HeaderMap) -> Option<TrackerSettings<'s>> {
     let version = &site.settings_version;
-    has.filter(|has| *has != &**version).map(|_| TrackerSettings::of(&site.site, version, connection::origin(headers)))
+    has.filter(|has| *has != &**version)
+        .map(|_| TrackerSettings::for_origin(&site.site, version, request_info::origin(headers)))
 }
 
-/// The visitor that a page's address brings along, taken only when the page before was one of the
-/// site's. Whether the browser has an id of its own already is decided by the cookie.
+/// The visitor of a link token in a page's address, accepted only if the previous page is one of the site's. A valid
+/// cookie takes precedence over it.
 #[must_use]
-pub fn carried(state: &AppState, site: &Site, token: &str, referrer: &str) -> Option<VisitorId> {
+pub fn linked_visitor(state: &AppState, site: &Site, token: &str, referrer: &str) -> Option<VisitorId> {
     if token.is_empty() {
         return None;
     }
     let from = Url::parse(referrer).ok()?.origin().ascii_serialization();
-    let visitor = link::open(site.id, &state.access.cookie_keys(), token, clock::now())?;
-    connection::is_listed(&from, site).then_some(visitor)
+    let visitor = link::verify(site.id, &state.access.cookie_keys(), token, clock::now())?;
+    request_info::is_listed(&from, site).then_some(visitor)
 }
 
-/// A token for the visitor of this request; nobody and strangers get none.
+/// A link token for the request's visitor, if the id comes from the browser.
 #[must_use]
-pub fn ticket(state: &AppState, site: &Site, identity: Identity) -> Option<String> {
+pub fn link_token(state: &AppState, site: &Site, identity: Identity) -> Option<String> {
     let known = matches!(identity.from, Origin::Cookie | Origin::Proposal);
-    known.then(|| link::seal(site.id, &state.access.cookie_keys(), identity.visitor, clock::now(), rand::random()))
+    known.then(|| link::sign(site.id, &state.access.cookie_keys(), identity.visitor, clock::now(), rand::random()))
 }

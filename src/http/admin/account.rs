@@ -10,7 +10,7 @@ use crate::{
 /// Changes the caller's password; their other logins end.
 #[utoipa::path(put, path = "/api/v1/session/password", tag = "session", request_body = PasswordChange,
     responses((status = 204), (status = 401, description = "`bad_credentials`: the present password is wrong"),
-        (status = 422, description = "the new password cannot be taken")))]
+        (status = 422, description = "the new password is not accepted")))]
 pub async fn change_password(
     State(state): State<AppState>,
     caller: Caller,
@@ -21,7 +21,7 @@ pub async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Begins a second factor; it is asked for once a code of it was given.
+/// Begins to set up a second factor; a first code turns it on.
 #[utoipa::path(post, path = "/api/v1/session/two-factor", tag = "session", request_body = PasswordBody,
     responses((status = 200, body = TwoFactorBegun), (status = 409, description = "it is on already")))]
 pub async fn begin_two_factor(
@@ -30,13 +30,13 @@ pub async fn begin_two_factor(
     JsonBody(body): JsonBody<PasswordBody>,
 ) -> Result<Json<TwoFactorBegun>, ApiError> {
     let begun = state.access.begin_two_factor(&caller.person()?.user, &body.password).await?;
-    Ok(Json(TwoFactorBegun { secret: begun.secret, otpauth_url: begun.address }))
+    Ok(Json(TwoFactorBegun { secret: begun.secret, otpauth_url: begun.otpauth_url }))
 }
 
 /// Turns the second factor on with a first code.
 #[utoipa::path(put, path = "/api/v1/session/two-factor", tag = "session", request_body = CodeBody,
     responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_code`"),
-        (status = 409, description = "it was not begun, or is on already")))]
+        (status = 409, description = "set-up was not begun, or it is on already")))]
 pub async fn confirm_two_factor(
     State(state): State<AppState>,
     caller: Caller,
@@ -59,7 +59,7 @@ pub async fn end_two_factor(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// New recovery codes in place of the old ones.
+/// Replaces the recovery codes.
 #[utoipa::path(post, path = "/api/v1/session/recovery-codes", tag = "session", request_body = PasswordAndCode,
     responses((status = 200, body = RecoveryCodes), (status = 401, description = "`bad_credentials` or `bad_code`"),
         (status = 409, description = "the second factor is off")))]

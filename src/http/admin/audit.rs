@@ -1,4 +1,4 @@
-//! Who did what, for owners.
+//! The audit log, for owners.
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
@@ -16,51 +16,51 @@ use crate::{
 
 /// Which entries.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-pub struct Which {
-    /// About this site alone.
+pub struct AuditQuery {
+    /// Entries about this site only.
     #[serde(default)]
     site: Option<u32>,
-    /// Before the entry with this number; absent: the newest.
+    /// Entries before the one with this id; the newest by default.
     #[serde(default)]
     before: Option<i64>,
-    /// At most so many, 1 to 500; absent: 100.
+    /// At most this many, 1 to 500; 100 by default.
     #[serde(default)]
     limit: Option<u32>,
 }
 
-/// The same of one site.
+/// Which entries of one site.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-pub struct Part {
-    /// Before the entry with this number; absent: the newest.
+pub struct SiteAuditQuery {
+    /// Entries before the one with this id; the newest by default.
     #[serde(default)]
     before: Option<i64>,
-    /// At most so many, 1 to 500; absent: 100.
+    /// At most this many, 1 to 500; 100 by default.
     #[serde(default)]
     limit: Option<u32>,
 }
 
-/// Who did what, the newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(Which), responses((status = 200, body = AuditBody)))]
+/// The audit log, the newest entry first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery), responses((status = 200, body = AuditBody)))]
 pub async fn all(
     State(state): State<AppState>,
     caller: Caller,
-    Query(which): Query<Which>,
+    Query(query): Query<AuditQuery>,
 ) -> Result<Json<AuditBody>, ApiError> {
     caller.may_own()?;
-    let page = state.access.audit_page(which.site.map(SiteId), which.before, which.limit).await?;
+    let page = state.access.audit_page(query.site.map(SiteId), query.before, query.limit).await?;
     Ok(Json(page.into()))
 }
 
-/// Who did what to one site, the newest first.
-#[utoipa::path(get, path = "/api/v1/sites/{site}/audit", tag = "audit", params(("site" = u32, Path), Part),
+/// The audit log of one site, the newest entry first.
+#[utoipa::path(get, path = "/api/v1/sites/{site}/audit", tag = "audit", params(("site" = u32, Path), SiteAuditQuery),
     responses((status = 200, body = AuditBody)))]
 pub async fn of_site(
     State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
-    Query(part): Query<Part>,
+    Query(query): Query<SiteAuditQuery>,
 ) -> Result<Json<AuditBody>, ApiError> {
     caller.may_read(id)?;
     caller.may_own()?;
-    Ok(Json(state.access.audit_page(Some(id), part.before, part.limit).await?.into()))
+    Ok(Json(state.access.audit_page(Some(id), query.before, query.limit).await?.into()))
 }

@@ -54,7 +54,7 @@ pub async fn items(
     Ok(Json(ItemPage { items, total }))
 }
 
-/// Adds or replaces items: a JSON array, one object, or one object a line.
+/// Adds or replaces items: a JSON array, one object, or one object per line.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/items", tag = "catalogue", params(("site" = u32, Path)),
     request_body = Vec<ItemBody>, responses((status = 200, body = UpsertAnswer)))]
 pub async fn put_items(
@@ -68,33 +68,33 @@ pub async fn put_items(
     let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
     let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
     let done = state.catalog.put_items(Some(&caller.name()), id, items, Publish::Now).await?;
-    let line_of = |(place, flaw): (usize, ItemIssue)| RejectedLine {
-        line: lines[place - 1],
-        reason: flaw.kind.as_str(),
-        message: flaw.message,
+    let rejected_line = |(number, issue): (usize, ItemIssue)| RejectedLine {
+        line: lines[number - 1],
+        reason: issue.kind.as_str(),
+        message: issue.message,
     };
     Ok(Json(UpsertAnswer {
         upserted: done.stored + done.unchanged,
         unchanged: done.unchanged,
-        rejected: done.rejected.into_iter().map(line_of).collect(),
+        rejected: done.rejected.into_iter().map(rejected_line).collect(),
     }))
 }
 
-/// Items with the line each stands in, or its place in the array, counted from 1.
-type Numbered = Vec<(usize, Result<ItemBody, ItemIssue>)>;
+/// Items with their line number or array index, counted from 1.
+type NumberedItems = Vec<(usize, Result<ItemBody, ItemIssue>)>;
 
-fn read_items(bytes: &[u8]) -> Result<Numbered, ApiError> {
-    let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be read: {e}"));
+fn read_items(bytes: &[u8]) -> Result<NumberedItems, ApiError> {
+    let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be parsed: {e}"));
     if bytes.trim_ascii_start().starts_with(b"[") {
         let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
-        return Ok((1..).zip(values.into_iter().map(ItemBody::of)).collect());
+        return Ok((1..).zip(values.into_iter().map(ItemBody::from_value)).collect());
     }
-    if let Ok(one @ Value::Object(_)) = serde_json::from_slice(bytes) {
-        return Ok(vec![(1, ItemBody::of(one))]);
+    if let Ok(item @ Value::Object(_)) = serde_json::from_slice(bytes) {
+        return Ok(vec![(1, ItemBody::from_value(item))]);
     }
     let lines = (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii));
     let items = lines.filter(|(_, line)| !line.is_empty());
-    Ok(items.map(|(number, line)| (number, ItemBody::read(line))).collect())
+    Ok(items.map(|(number, line)| (number, ItemBody::from_slice(line))).collect())
 }
 
 /// Removes an item.
@@ -126,8 +126,8 @@ pub async fn offers(
 
 /// Adds an offer.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/offers", tag = "catalogue", params(("site" = u32, Path)),
-    request_body = Offer, responses((status = 201, body = Offer), (status = 409, description = "there is an offer by that id"),
-        (status = 422, description = "a rule cannot be used")))]
+    request_body = Offer, responses((status = 201, body = Offer), (status = 409, description = "there is an offer with that id"),
+        (status = 422, description = "a rule is invalid")))]
 pub async fn add_offer(
     State(state): State<AppState>,
     caller: Caller,

@@ -1,11 +1,11 @@
-//! The installation check: the page as it is served, and the page in the owner's own browser.
+//! The installation check of a page: its HTML and headers, and the tracker in the owner's browser.
 
 use axum::{Json, extract::State, http::StatusCode};
 use url::Url;
 
 use crate::{
     access::new_secret,
-    checks::{self, Finding, page::Served},
+    checks::{self, CheckStatus, Finding, page::ServedPage},
     clock,
     fetch::FetchError,
     http::{
@@ -18,7 +18,7 @@ use crate::{
     wire::checks::{CheckBody, CheckState, NewCheck},
 };
 
-/// Reads a page of the site and opens a one-time link to check it in a browser.
+/// Fetches and checks a page of the site, and creates a one-time link to check it in a browser.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/checks", tag = "sites", params(("site" = u32, Path)),
     request_body = NewCheck, responses((status = 201, body = CheckBody)))]
 pub async fn add(
@@ -32,7 +32,7 @@ pub async fn add(
     let url = Url::parse(&body.url).ok().filter(|_| body.url.len() <= 2000);
     let mut url = url.ok_or_else(|| ApiError::Invalid("`url` must be the address of a page".into()))?;
     url.set_fragment(None);
-    let (page, message) = as_served(&state, &site, &url).await?;
+    let (page, message) = check_served_page(&state, &site, &url).await?;
     let token = new_secret("")[..32].to_owned();
     state.installation.checks.open(id, token.clone(), clock::now());
     url.query_pairs_mut().append_pair("ashna_debug", &token);
@@ -40,32 +40,36 @@ pub async fn add(
     Ok((StatusCode::CREATED, Json(CheckBody { token, open_url: url.into(), page, message })))
 }
 
-async fn as_served(state: &AppState, site: &Site, url: &Url) -> Result<(Vec<Finding>, Option<String>), ApiError> {
+async fn check_served_page(
+    state: &AppState,
+    site: &Site,
+    url: &Url,
+) -> Result<(Vec<Finding>, Option<String>), ApiError> {
     let page = match state.installation.fetcher.page(url, &site.origins).await {
         Ok(page) => page,
-        Err(error @ FetchError::ForeignOrigin(_)) if error_is_about(&error, url) => {
+        Err(error @ FetchError::ForeignOrigin(_)) if is_about_requested_page(&error, url) => {
             return Err(ApiError::Invalid(error.to_string()));
         }
         Err(error) => return Ok((vec![Finding::PageUnreachable], Some(error.to_string()))),
     };
     let policies = page.headers.get_all("content-security-policy");
     let policies: Vec<String> = policies.iter().filter_map(|v| v.to_str().ok().map(str::to_owned)).collect();
-    let served = Served {
+    let served = ServedPage {
         url: &page.url,
         status: page.status,
         policies: &policies,
         html: &page.html,
         write_key: &site.write_key,
     };
-    Ok((checks::page::judge(&served), None))
+    Ok((checks::page::diagnose(&served), None))
 }
 
-/// Whether it is the asked page itself that is foreign, and not one it redirects to.
-fn error_is_about(error: &FetchError, url: &Url) -> bool {
+/// Whether the foreign origin is the requested page's, not a redirect's.
+fn is_about_requested_page(error: &FetchError, url: &Url) -> bool {
     matches!(error, FetchError::ForeignOrigin(origin) if *origin == url.origin().ascii_serialization())
 }
 
-/// How far the check in the browser is.
+/// The state of the check in the browser.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/checks/{token}", tag = "sites",
     params(("site" = u32, Path), ("token" = String, Path)), responses((status = 200, body = CheckState)))]
 pub async fn one(
@@ -75,10 +79,11 @@ pub async fn one(
 ) -> Result<Json<CheckState>, ApiError> {
     let id = SiteId(site);
     caller.may_edit(id)?;
-    let (state, findings) = match state.installation.checks.state(id, &token, clock::now()).ok_or(ApiError::NotFound)? {
-        checks::State::Waiting => ("waiting", Vec::new()),
-        checks::State::Loaded => ("loaded", Vec::new()),
-        checks::State::BufferedEvent(findings) => ("heard", findings),
-    };
+    let (state, findings) =
+        match state.installation.checks.status(id, &token, clock::now()).ok_or(ApiError::NotFound)? {
+            CheckStatus::Waiting => ("waiting", Vec::new()),
+            CheckStatus::Loaded => ("loaded", Vec::new()),
+            CheckStatus::Reported(findings) => ("heard", findings),
+        };
     Ok(Json(CheckState { state, findings: findings.into_iter().map(Finding::as_str).collect() }))
 }

@@ -1,4 +1,4 @@
-//! Rates to a site's currency, and the rules for its events.
+//! Exchange rates to a site's currency, and its event schema rules.
 
 use axum::{Json, extract::State};
 
@@ -13,7 +13,7 @@ use crate::{
     wire::currency_and_schema::{RatesBody, RatesChange},
 };
 
-/// The rates to the site's currency.
+/// The exchange rates to the site's currency.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/rates", tag = "sites", params(("site" = u32, Path)),
     responses((status = 200, body = RatesBody)))]
 pub async fn rates(
@@ -25,7 +25,7 @@ pub async fn rates(
     Ok(Json(RatesBody::from(&*state.catalog.site(id)?.site)))
 }
 
-/// Replaces the rates to the site's currency. Reports convert by them at once, what was sold before included.
+/// Replaces the exchange rates to the site's currency. They apply at once to all reports, also about past sales.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/rates", tag = "sites", params(("site" = u32, Path)),
     request_body = RatesChange, responses((status = 200, body = RatesBody)))]
 pub async fn put_rates(
@@ -39,7 +39,7 @@ pub async fn put_rates(
     Ok(Json(RatesBody::from(&site)))
 }
 
-/// The rules for the site's events.
+/// The site's event schema rules.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/schema/rules", tag = "sites", params(("site" = u32, Path)),
     responses((status = 200, body = Rules)))]
 pub async fn rules(
@@ -51,7 +51,7 @@ pub async fn rules(
     Ok(Json((*state.catalog.site(id)?.site.rules).clone()))
 }
 
-/// Replaces the rules. Events from now on are held to them; they are kept whether or not they hold.
+/// Replaces the event schema rules. New events are checked against them; violations are reported, and the events kept.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/schema/rules", tag = "sites", params(("site" = u32, Path)),
     request_body = Rules, responses((status = 200, body = Rules)))]
 pub async fn put_rules(

@@ -1,4 +1,4 @@
-//! Files of items: sent by hand, or fetched from a site's feed.
+//! Import of item files, and the site's product feed.
 
 use axum::{
     Json,
@@ -25,9 +25,9 @@ use crate::{
     wire::catalogue::{FeedAnswer, FeedVisit},
 };
 
-/// Takes a file of items: NDJSON, a JSON array, CSV, TSV or a Google product feed, told by its content.
+/// Imports a file of items: NDJSON, a JSON array, CSV, TSV or a Google product feed, detected by its content.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/items/import", tag = "catalogue", params(("site" = u32, Path)),
-    request_body = String, responses((status = 200, body = Counts), (status = 422, description = "no file of items")))]
+    request_body = String, responses((status = 200, body = Counts), (status = 422, description = "not a file of items")))]
 pub async fn import(
     State(state): State<AppState>,
     caller: Caller,
@@ -41,31 +41,31 @@ pub async fn import(
     let (sender, receiver) = channel(16);
     let mut body = request.into_body();
     let receive = async move {
-        let mut left = limits.bytes_max;
+        let mut bytes_left = limits.bytes_max;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return Err(ApiError::Unreadable("the body ended too early".into())) };
-            let Ok(piece) = frame.into_data() else { continue };
+            let Ok(data) = frame.into_data() else { continue };
             let too_large = ApiError::TooLarge("the file is larger than the service accepts");
-            left = left.checked_sub(piece.len() as u64).ok_or(too_large)?;
-            // A reader that has given up says why itself; the rest is heard out.
-            let _ = sender.send(piece).await;
+            bytes_left = bytes_left.checked_sub(data.len() as u64).ok_or(too_large)?;
+            // A parser that failed reports its own error; the rest of the body is read and dropped.
+            let _ = sender.send(data).await;
         }
         Ok(())
     };
     let limit = std::time::Duration::from_millis(limits.timeout_ms);
-    // Only receiving has a limit: what arrived is stored to its end, in pieces, and the rest is not there.
+    // Only receiving has a time limit: what arrived in time is stored completely.
     let in_time = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
     let (sent, taken) = tokio::join!(in_time, items::take(&state.catalog, id, Pieces::from(receiver), setting));
     let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
     state.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
     sent?;
     match taken.broken {
-        Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were taken", taken.counts.read))),
+        Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were imported", taken.counts.read))),
         None => Ok(Json(taken.counts)),
     }
 }
 
-/// The site's feed, and how the last visit to it went.
+/// The site's feed, and the result of its last fetch.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 200, body = FeedAnswer)))]
 pub async fn feed(
@@ -83,7 +83,7 @@ pub async fn feed(
     ))
 }
 
-/// Sets the feed's address and how often it is visited; it is visited at once.
+/// Sets the feed's address and fetch interval; it is fetched at once.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
     request_body = FeedSettings, responses((status = 200, body = FeedAnswer)))]
 pub async fn put_feed(
@@ -97,7 +97,7 @@ pub async fn put_feed(
     feed(State(state), caller, SitePath(id)).await
 }
 
-/// Forgets the feed; its items stay.
+/// Removes the feed; its items stay.
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/feed", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 204)))]
 pub async fn delete_feed(
@@ -110,7 +110,7 @@ pub async fn delete_feed(
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
-/// Visits the feed now; with `confirm`, what left it is made unavailable however much it is.
+/// Fetches the feed now; with `confirm`, items missing from it are made unavailable, however many they are.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/feed/visit", tag = "catalogue", params(("site" = u32, Path)),
     request_body = FeedVisit, responses((status = 202)))]
 pub async fn visit_feed(

@@ -45,9 +45,9 @@ pub async fn add(
     JsonBody(body): JsonBody<NewFunnel>,
 ) -> Result<(StatusCode, Json<FunnelBody>), ApiError> {
     caller.may_edit(site)?;
-    let question = checked(&body)?;
+    let question = checked_question(&body)?;
     let id = state.catalog.add_funnel(&caller.name(), site, body.name.trim(), &question).await?;
-    Ok((StatusCode::CREATED, Json(shown(id, body))))
+    Ok((StatusCode::CREATED, Json(funnel_body(id, body))))
 }
 
 /// Changes a funnel.
@@ -63,11 +63,11 @@ pub async fn change(
 ) -> Result<Json<FunnelBody>, ApiError> {
     caller.may_edit(site)?;
     let Path((_, funnel)) = path;
-    let question = checked(&body)?;
+    let question = checked_question(&body)?;
     if !state.catalog.change_funnel(&caller.name(), site, funnel, body.name.trim(), &question).await? {
         return Err(ApiError::NotFound);
     }
-    Ok(Json(shown(funnel, body)))
+    Ok(Json(funnel_body(funnel, body)))
 }
 
 /// Removes a funnel.
@@ -85,8 +85,8 @@ pub async fn delete(
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
-/// A saved question must be one that can be asked once a period is added.
-fn checked(body: &NewFunnel) -> Result<String, ApiError> {
+/// Checks a funnel; returns its question as JSON text.
+fn checked_question(body: &NewFunnel) -> Result<String, ApiError> {
     if body.name.trim().is_empty() || body.name.len() > 200 {
         return Err(ApiError::Invalid("`name` must have 1 to 200 bytes".into()));
     }
@@ -97,7 +97,7 @@ fn checked(body: &NewFunnel) -> Result<String, ApiError> {
     Ok(text)
 }
 
-fn shown(id: i64, body: NewFunnel) -> FunnelBody {
+fn funnel_body(id: i64, body: NewFunnel) -> FunnelBody {
     FunnelBody {
         id,
         name: body.name.trim().to_owned(),

@@ -1,4 +1,4 @@
-//! Rules for shelves of recommended items: of a site and of its slots.
+//! Merchandising rules for recommendations: of a site and of its slots.
 
 use axum::{Json, extract::State, http::StatusCode};
 
@@ -13,7 +13,7 @@ use crate::{
     wire::catalogue::MerchandisingRulesBody,
 };
 
-/// What is said about the shelves of a site and of its slots.
+/// The merchandising rules of a site and of its slots.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/recommendation-rules", tag = "catalogue",
     params(("site" = u32, Path)), responses((status = 200, body = MerchandisingRulesBody)))]
 pub async fn rules(
@@ -22,13 +22,13 @@ pub async fn rules(
     SitePath(id): SitePath,
 ) -> Result<Json<MerchandisingRulesBody>, ApiError> {
     caller.may_read(id)?;
-    all(&state, id).await
+    all_rules(&state, id).await
 }
 
-/// Replaces what holds for the whole site.
+/// Replaces the merchandising rules of the whole site.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/recommendation-rules", tag = "catalogue",
     params(("site" = u32, Path)), request_body = MerchandisingRules,
-    responses((status = 200, body = MerchandisingRulesBody), (status = 422, description = "a rule cannot be used")))]
+    responses((status = 200, body = MerchandisingRulesBody), (status = 422, description = "a rule is invalid")))]
 pub async fn put_rules(
     State(state): State<AppState>,
     caller: Caller,
@@ -36,14 +36,14 @@ pub async fn put_rules(
     JsonBody(rules): JsonBody<MerchandisingRules>,
 ) -> Result<Json<MerchandisingRulesBody>, ApiError> {
     caller.may_edit(id)?;
-    state.catalog.put_shelf_rules(&caller.name(), id, "", rules).await?;
-    all(&state, id).await
+    state.catalog.put_merchandising_rules(&caller.name(), id, "", rules).await?;
+    all_rules(&state, id).await
 }
 
-/// Replaces what holds for one slot, on top of what holds for the site.
+/// Replaces the merchandising rules of one slot, which apply in addition to the site's.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/recommendation-rules/{slot}", tag = "catalogue",
     params(("site" = u32, Path), ("slot" = String, Path)), request_body = MerchandisingRules,
-    responses((status = 200, body = MerchandisingRulesBody), (status = 422, description = "a rule cannot be used")))]
+    responses((status = 200, body = MerchandisingRulesBody), (status = 422, description = "a rule is invalid")))]
 pub async fn put_slot_rules(
     State(state): State<AppState>,
     caller: Caller,
@@ -53,11 +53,11 @@ pub async fn put_slot_rules(
 ) -> Result<Json<MerchandisingRulesBody>, ApiError> {
     caller.may_edit(id)?;
     let Path((_, slot)) = path;
-    state.catalog.put_shelf_rules(&caller.name(), id, &slot, rules).await?;
-    all(&state, id).await
+    state.catalog.put_merchandising_rules(&caller.name(), id, &slot, rules).await?;
+    all_rules(&state, id).await
 }
 
-/// Takes back what holds for one slot.
+/// Removes the merchandising rules of one slot.
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/recommendation-rules/{slot}", tag = "catalogue",
     params(("site" = u32, Path), ("slot" = String, Path)), responses((status = 204)))]
 pub async fn delete_slot_rules(
@@ -68,13 +68,13 @@ pub async fn delete_slot_rules(
 ) -> Result<StatusCode, ApiError> {
     caller.may_edit(id)?;
     let Path((_, slot)) = path;
-    let existed = state.catalog.delete_shelf_rules(&caller.name(), id, &slot).await?;
+    let existed = state.catalog.delete_merchandising_rules(&caller.name(), id, &slot).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
-async fn all(state: &AppState, id: SiteId) -> Result<Json<MerchandisingRulesBody>, ApiError> {
+async fn all_rules(state: &AppState, id: SiteId) -> Result<Json<MerchandisingRulesBody>, ApiError> {
     let mut body = MerchandisingRulesBody::default();
-    for (slot, rules) in state.catalog.shelf_rules(id).await? {
+    for (slot, rules) in state.catalog.merchandising_rules(id).await? {
         if slot.is_empty() {
             body.site = rules;
         } else {

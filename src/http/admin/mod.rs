@@ -1,4 +1,4 @@
-//! The private side, `/api/v1`: what the dashboard and owners' programs use.
+//! The private API, `/api/v1`, for the dashboard and API clients.
 
 pub mod account;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What the recommendations of a site were tuned to, how well that did, and what an owner wants instead.
+//! Tuning results of a site's recommendation models, and the owner's choice of a model.
 
 use axum::{Json, extract::State};
 
@@ -14,7 +14,7 @@ use crate::{
     wire::admin::{ModelChoice, ModelChosen, ModelQuality, TunedAnswer},
 };
 
-/// How each model did on the newest of the site's own clicks, which won, and which serves.
+/// The quality of each model on the site's newest clicks, the winner, and the model that serves.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/recommendations", tag = "catalogue", params(("site" = u32, Path)),
     responses((status = 200, body = TunedAnswer)))]
 pub async fn tuned(
@@ -24,10 +24,10 @@ pub async fn tuned(
 ) -> Result<Json<TunedAnswer>, ApiError> {
     caller.may_read(id)?;
     state.catalog.site(id)?;
-    Ok(Json(told(&state.personalizer.standing(id))))
+    Ok(Json(tuned_answer(&state.personalizer.model_status(id))))
 }
 
-/// Lets one model serve whatever the trial says; `null` gives the place back to the winner.
+/// Chooses the model that serves, independent of tuning; `null` returns to the winner.
 #[utoipa::path(put, path = "/api/v1/sites/{site}/recommendations/choice", tag = "catalogue",
     params(("site" = u32, Path)), request_body = ModelChoice, responses((status = 200, body = TunedAnswer)))]
 pub async fn choose(
@@ -40,20 +40,20 @@ pub async fn choose(
     state.catalog.site(id)?;
     let model = match body.model.as_deref() {
         None => None,
-        Some(word) => {
-            let unknown = || ApiError::Invalid("there is no such model; GET tells which there are".into());
-            Some(Model::parse(word).ok_or_else(unknown)?)
+        Some(name) => {
+            let unknown = || ApiError::Invalid("there is no such model; GET lists them".into());
+            Some(Model::parse(name).ok_or_else(unknown)?)
         }
     };
     state.personalizer.choose(id, model, &caller.name()).await?;
-    Ok(Json(told(&state.personalizer.standing(id))))
+    Ok(Json(tuned_answer(&state.personalizer.model_status(id))))
 }
 
-fn told(standing: &ModelStatus) -> TunedAnswer {
+fn tuned_answer(status: &ModelStatus) -> TunedAnswer {
     let chosen =
         |Choice { model, who, at }: &Choice| ModelChosen { model: model.as_str(), by: who.clone(), at: at.to_string() };
-    let chosen = standing.choice.as_ref().map(chosen);
-    let Some(tuned) = &standing.tuned else { return TunedAnswer { chosen, ..TunedAnswer::default() } };
+    let chosen = status.choice.as_ref().map(chosen);
+    let Some(tuned) = &status.tuned else { return TunedAnswer { chosen, ..TunedAnswer::default() } };
     let quality = |model: Model, quality: Quality| ModelQuality {
         model: model.as_str(),
         hit_rate: quality.hit_rate,
@@ -64,13 +64,13 @@ fn told(standing: &ModelStatus) -> TunedAnswer {
     let (best, second) = tuned.margin();
     TunedAnswer {
         winner: Some(tuned.winner.as_str()),
-        serving: standing.serving().map(Model::as_str),
+        serving: status.serving().map(Model::as_str),
         chosen,
-        tuned_at: Some(standing.at.to_string()),
-        clicks: standing.clicks as u64,
+        tuned_at: Some(status.at.to_string()),
+        clicks: status.clicks as u64,
         predictions: best.predictions,
         hit_rate_lead: best.hit_rate - second.hit_rate,
         mrr_lead: best.mrr - second.mrr,
-        models: Model::WORDS.iter().zip(&tuned.trial).map(|((_, model), told)| quality(*model, *told)).collect(),
+        models: Model::ALL.iter().zip(&tuned.trial).map(|(model, measured)| quality(*model, *measured)).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! "See the shop as this visitor."
+//! Preview of a visitor's recommendations.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ use crate::{
         state::AppState,
     },
     model::VisitorId,
-    personalize::Ask,
+    personalize::PersonalizationRequest,
     wire::{
-        decided_items::decisions_within,
+        decided_items::decisions_to_json,
         exploration::{PreviewAnswer, PreviewQuestion, SeenItem},
     },
 };
@@ -25,42 +25,42 @@ const SLOTS_MAX: usize = 50;
 const ITEMS_MAX: usize = 50;
 const TEXT_MAX: usize = 2000;
 
-/// What fills the slots for a visitor, or for one who is made up, and why; nothing is left to chance in it.
+/// Previews the slots for a visitor, or for a hypothetical one, with explanations and without exploration.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/recommendations/preview", tag = "catalogue",
     params(("site" = u32, Path)), request_body = PreviewQuestion, responses((status = 200, body = PreviewAnswer),
-        (status = 422, description = "the question must be mended")))]
+        (status = 422, description = "the question is invalid")))]
 pub async fn preview(
     State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
-    JsonBody(asked): JsonBody<PreviewQuestion>,
+    JsonBody(question): JsonBody<PreviewQuestion>,
 ) -> Result<Json<PreviewAnswer>, ApiError> {
     caller.may_read(id)?;
     let snapshot = state.catalog.site(id)?;
-    bounded(&asked)?;
-    let visitor = match asked.visitor.as_deref() {
+    check_lengths(&question)?;
+    let visitor = match question.visitor.as_deref() {
         Some(text) => text
             .trim()
             .parse()
             .map_err(|_| ApiError::Invalid("`visitor` must be a visitor's id of 32 hexadecimal digits".into()))?,
-        None => VisitorId::NOBODY,
+        None => VisitorId::ANONYMOUS,
     };
-    let slots = if asked.slots.is_empty() { slots_of(&snapshot) } else { asked.slots };
-    let language = asked.language.unwrap_or_default();
-    let ask = Ask {
+    let slots = if question.slots.is_empty() { slots_of(&snapshot) } else { question.slots };
+    let language = question.language.unwrap_or_default();
+    let request = PersonalizationRequest {
         site: &snapshot,
         visitor,
         user: "",
         is_new: false,
         slots: &slots,
-        item: asked.item.as_deref().unwrap_or(""),
-        cart: asked.cart.as_deref(),
-        url_path: asked.url_path.as_deref().unwrap_or(""),
+        item: question.item.as_deref().unwrap_or(""),
+        cart: question.cart.as_deref(),
+        url_path: question.url_path.as_deref().unwrap_or(""),
         language: &language,
         explain: true,
     };
-    let viewed = asked.visitor.is_none().then_some(&asked.viewed[..]);
-    let (profile, answer) = state.personalizer.preview(&ask, viewed).await;
+    let viewed = question.visitor.is_none().then_some(&question.viewed[..]);
+    let (profile, answer) = state.personalizer.preview(&request, viewed).await;
     let seen = |item: &crate::model::ItemId| SeenItem {
         id: item.to_string(),
         title: snapshot.items.get(item).map(|known| known.title_in(&language).to_owned()),
@@ -71,14 +71,14 @@ pub async fn preview(
         bought: profile.bought_items.iter().map(seen).collect(),
         interests: state.personalizer.affinities(&profile, &snapshot).into_iter().map(|(name, _)| name).collect(),
         known: profile.events > 0,
-        decisions: decisions_within(&decide::bodies(&snapshot, &answer, &language, true))
+        decisions: decisions_to_json(&decide::bodies(&snapshot, &answer, &language, true))
             .map_err(|error| ApiError::Internal(error.to_string()))?,
         degraded: answer.degraded,
         slots,
     }))
 }
 
-/// The slots that offers name, and one that shows recommendations by its name alone.
+/// The slots of the site's offers, and one that shows recommendations by its name's suffix.
 fn slots_of(site: &SiteSnapshot) -> Vec<String> {
     let named: BTreeSet<String> = site.offers.keys().map(ToString::to_string).collect();
     let plain = ["home", RECOMMENDATION_SUFFIX].concat();
@@ -86,11 +86,11 @@ fn slots_of(site: &SiteSnapshot) -> Vec<String> {
     std::iter::once(plain.clone()).chain(others).collect()
 }
 
-fn bounded(asked: &PreviewQuestion) -> Result<(), ApiError> {
-    let cart = asked.cart.as_deref().unwrap_or_default();
-    let lists = [&asked.viewed[..], cart, &asked.slots[..]];
-    let one = [&asked.item, &asked.url_path, &asked.language, &asked.visitor];
+fn check_lengths(question: &PreviewQuestion) -> Result<(), ApiError> {
+    let cart = question.cart.as_deref().unwrap_or_default();
+    let lists = [&question.viewed[..], cart, &question.slots[..]];
+    let texts = [&question.item, &question.url_path, &question.language, &question.visitor];
     let fits = lists.iter().all(|list| list.len() <= SLOTS_MAX && list.iter().all(|text| text.len() <= 200))
-        && one.iter().all(|text| text.as_deref().unwrap_or("").len() <= TEXT_MAX);
+        && texts.iter().all(|text| text.as_deref().unwrap_or("").len() <= TEXT_MAX);
     if fits { Ok(()) } else { Err(ApiError::Invalid("at most 50 items and slots of at most 200 bytes each".into())) }
 }

@@ -1,4 +1,4 @@
-//! Reports: the marketers' questions, each a POST with the question as JSON; `?format=csv` exports.
+//! Reports: each is a POST with the question as JSON; `?format=csv` exports.
 
 use axum::{
     Json,
@@ -16,9 +16,9 @@ use crate::{
     http::{
         body,
         caller::Caller,
+        coalesce::{Joined, RenderedReport, ReportKey},
         error::ApiError,
         extract::{Path, Query, SitePath},
-        flight::{ReportKey, Written},
         state::AppState,
     },
     model::SiteId,
@@ -28,11 +28,11 @@ use crate::{
     },
     wire::{
         admin::{JournalCounts, Quality, VisitorBody},
-        reports::{Dropped, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema},
+        reports::{FunnelDropOffs, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema},
     },
 };
 
-/// How to answer.
+/// The response's format.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct Format {
     /// `csv` or `json`, which is the default.
@@ -40,10 +40,10 @@ pub struct Format {
     format: Option<String>,
 }
 
-/// How far back, or how many.
+/// Limits of a list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct Extent {
-    /// Days back.
+    /// How many days back.
     #[serde(default)]
     days: Option<u32>,
     /// At most this many.
@@ -55,7 +55,7 @@ pub struct Extent {
 /// quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
-    responses((status = 200, body = ReportAnswer), (status = 422, description = "the question must be mended"),
+    responses((status = 200, body = ReportAnswer), (status = 422, description = "the question is invalid"),
         (status = 503, description = "the warehouse is starting, or too many reports are ahead: `Retry-After` says when")))]
 pub async fn report(
     State(state): State<AppState>,
@@ -70,7 +70,7 @@ pub async fn report(
     let (parts, stream) = request.into_parts();
     let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
     if caller.is_masked() {
-        asks_for_nobody(&bytes)?;
+        refuse_personal_data(&bytes)?;
     }
     let snapshot = state.catalog.site(id)?;
     let as_csv = match format.format.as_deref() {
@@ -79,18 +79,18 @@ pub async fn report(
         Some(_) => return Err(ApiError::Unreadable("`format` must be csv or json".into())),
     };
     if name == "quality" {
-        let journal = caller.may_see_service(&state.catalog.snapshot()).then(|| (state.delivery)());
+        let journal = caller.may_see_service(&state.catalog.snapshot()).then(|| state.delivery.counts());
         return Ok(table(as_csv, &name, &quality(&state, snapshot.site.id, journal))?.into_response());
     }
     let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
-    let (asking, reports) = (state.clone(), state.reports.asked_by(&caller.turn()));
-    // A page that is open twice, or by two, is worked out once.
-    let work = async move { answer(&asking, &reports, &snapshot, &name, as_csv, &bytes).await };
-    let (answer, is_shared) = state.report_flights.join(key, || work.boxed());
+    let (work_state, reports) = (state.clone(), state.reports.for_requester(&caller.queue_key()));
+    // Equal reports at the same time are computed once.
+    let work = async move { answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes).await };
+    let Joined { result, is_shared } = state.report_coalescer.join(key, || work.boxed());
     if is_shared {
         state.metrics.reports.shared.inc();
     }
-    Ok(answer.await?.into_response())
+    Ok(result.await?.into_response())
 }
 
 async fn answer(
@@ -100,7 +100,7 @@ async fn answer(
     name: &str,
     as_csv: bool,
     bytes: &[u8],
-) -> Result<Written, ApiError> {
+) -> Result<RenderedReport, ApiError> {
     let (site, now) = (&*snapshot.site, clock::now());
     match name {
         "overview" => table(as_csv, name, &reports.overview(site, &question(bytes)?).await?),
@@ -117,12 +117,12 @@ async fn answer(
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
-        "flaws" => table(as_csv, name, &reports.flaws(site, &question(bytes)?).await?),
+        "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
     }
 }
 
-/// What events were seen, and their properties.
+/// The events that were received, and their properties.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/schema", tag = "reports", params(("site" = u32, Path), Extent),
     responses((status = 200, body = Schema)))]
 pub async fn schema(
@@ -133,26 +133,26 @@ pub async fn schema(
 ) -> Result<Json<Schema>, ApiError> {
     caller.may_read(id)?;
     let site = state.catalog.site(id)?;
-    Ok(Json(state.reports.asked_by(&caller.turn()).schema(&site.site, extent.days, clock::now()).await?))
+    Ok(Json(state.reports.for_requester(&caller.queue_key()).schema(&site.site, extent.days, clock::now()).await?))
 }
 
-/// Those who went no further than a step of a funnel, by the handle in the funnel's answer.
+/// The visitors who dropped out at a funnel step, by the handle in the funnel's response.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/reports/funnel/dropped/{handle}", tag = "reports",
-    params(("site" = u32, Path), ("handle" = String, Path), Extent), responses((status = 200, body = Dropped)))]
+    params(("site" = u32, Path), ("handle" = String, Path), Extent), responses((status = 200, body = FunnelDropOffs)))]
 pub async fn dropped(
     State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
     path: Path<(u32, String)>,
     Query(extent): Query<Extent>,
-) -> Result<Json<Dropped>, ApiError> {
+) -> Result<Json<FunnelDropOffs>, ApiError> {
     caller.may_read(id)?;
     let Path((_, handle)) = path;
-    let (site, reports) = (state.catalog.site(id)?, state.reports.asked_by(&caller.turn()));
+    let (site, reports) = (state.catalog.site(id)?, state.reports.for_requester(&caller.queue_key()));
     Ok(Json(reports.funnel_dropped(&site.site, &handle, extent.limit, clock::now()).await?))
 }
 
-/// One visitor: what was stored, and what the live profile knows.
+/// One visitor: stored history and live profile.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/visitors/{visitor}", tag = "reports",
     params(("site" = u32, Path), ("visitor" = String, Path), Extent), responses((status = 200, body = VisitorBody)))]
 pub async fn visitor(
@@ -166,27 +166,27 @@ pub async fn visitor(
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     let site = state.catalog.site(id)?;
-    let history = state.reports.asked_by(&caller.turn()).visitor(&site.site, visitor, extent.limit).await?;
+    let history = state.reports.for_requester(&caller.queue_key()).visitor(&site.site, visitor, extent.limit).await?;
     let profile = state.personalizer.profile(id, visitor).await;
     Ok(Json(VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site))))
 }
 
-/// Refuses questions whose answers would be grouped by what is masked, or would confirm a guess at it.
-fn asks_for_nobody(question: &[u8]) -> Result<(), ApiError> {
-    fn names_people(value: &Value) -> bool {
+/// Refuses questions that group by masked data or could confirm a guess at it.
+fn refuse_personal_data(question: &[u8]) -> Result<(), ApiError> {
+    fn has_personal_data(value: &Value) -> bool {
         match value {
-            Value::Array(values) => values.iter().any(names_people),
+            Value::Array(values) => values.iter().any(has_personal_data),
             Value::Object(fields) => fields.iter().any(|(name, value)| match (name.as_str(), value.as_str()) {
                 ("property" | "breakdown", Some("$user_id")) => true,
-                // What pages send may be anything, names and addresses of people among it.
+                // Custom properties may contain personal data.
                 ("breakdown", Some(name)) => !name.starts_with('$'),
-                _ => names_people(value),
+                _ => has_personal_data(value),
             }),
             _ => false,
         }
     }
     let question = serde_json::from_slice(question).unwrap_or_default();
-    if names_people(&question) {
+    if has_personal_data(&question) {
         return Err(ApiError::Forbidden(
             "personal data is masked for your account: it may not ask by user id, nor break down by a property of events",
         ));
@@ -194,38 +194,38 @@ fn asks_for_nobody(question: &[u8]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// An empty body stands for a question without words.
+/// Parses a question; an empty body means the defaults.
 fn question<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).map_err(|e| ApiError::Invalid(format!("the question cannot be understood: {e}")))
+    serde_json::from_slice(bytes).map_err(|e| ApiError::Invalid(format!("the question is invalid: {e}")))
 }
 
-fn json<T: Serialize>(answer: &T) -> Result<Written, ApiError> {
+fn json<T: Serialize>(answer: &T) -> Result<RenderedReport, ApiError> {
     let bytes = serde_json::to_vec(answer).map_err(|e| ApiError::Internal(e.to_string()))?;
-    Ok(Written::Json(bytes.into()))
+    Ok(RenderedReport::Json(bytes.into()))
 }
 
-fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<Written, ApiError> {
+fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<RenderedReport, ApiError> {
     if !as_csv {
         return json(answer);
     }
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"ashna-{name}.csv\""))
         .map_err(|e| ApiError::Internal(e.to_string()))?;
-    Ok(Written::Csv(csv::write(answer).into(), disposition))
+    Ok(RenderedReport::Csv(csv::write(answer).into(), disposition))
 }
 
-/// Both invariants, in figures: the site's since start, and the journal's over its whole life.
+/// The counts of both invariants: the site's since start, and the journal's over its lifetime.
 fn quality(state: &AppState, site: SiteId, journal: Option<JournalCounts>) -> Quality {
     let outcome = state.metrics.of_site(site);
-    let words =
+    let by_name =
         |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
     Quality {
         since: state.metrics.started().to_string(),
         received: outcome.received,
         kept: outcome.kept,
-        dropped: words(outcome.dropped),
-        rejected: words(outcome.rejected),
-        noticed: words(outcome.noticed),
+        dropped: by_name(outcome.dropped),
+        rejected: by_name(outcome.rejected),
+        noticed: by_name(outcome.noticed),
         journal,
     }
 }

@@ -1,4 +1,4 @@
-//! First-run set-up, login, logout, and the caller's own logins.
+//! First-run set-up, login, logout, and the caller's sessions.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use crate::{
-    access::Attempt,
+    access::Credentials,
     http::{
         caller::Caller,
         error::ApiError,
@@ -26,15 +26,15 @@ use crate::{
     },
 };
 
-/// Whether the first user has yet to be made.
+/// Whether the first user has yet to be created.
 #[utoipa::path(get, path = "/api/v1/setup", tag = "session", responses((status = 200, body = SetupState)))]
 pub async fn setup_state(State(state): State<AppState>) -> Result<Json<SetupState>, ApiError> {
     Ok(Json(SetupState { needed: state.access.setup_needed().await? }))
 }
 
-/// Makes the first user with the token of the one-time link, and logs them in.
+/// Creates the first user with the token of the one-time link, and logs them in.
 #[utoipa::path(post, path = "/api/v1/setup", tag = "session", request_body = SetupBody,
-    responses((status = 201, body = SessionBody), (status = 403, description = "the link is used up")))]
+    responses((status = 201, body = SessionBody), (status = 403, description = "the link was used already")))]
 pub async fn set_up(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -50,10 +50,10 @@ pub async fn set_up(
     logged_in(&state, &headers, login, StatusCode::CREATED)
 }
 
-/// Logs in by password, and by a code where the account asks for one.
+/// Logs in by password, and by a code if the account has a second factor.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = LoginBody,
     responses((status = 200, body = SessionBody),
-        (status = 401, description = "`bad_credentials`; `code_needed` when the password is right and a code is asked for; `bad_code`"),
+        (status = 401, description = "`bad_credentials`; `code_needed` when the password is right and a code is needed; `bad_code`"),
         (status = 429, description = "too many failures"), (status = 503, description = "too many at once")))]
 pub async fn log_in(
     State(state): State<AppState>,
@@ -62,12 +62,12 @@ pub async fn log_in(
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Response, ApiError> {
     let client = login_cookies::client(&state, peer, &headers);
-    let attempt = Attempt { email: &body.email, password: &body.password, code: body.code.as_ref() };
-    let login = state.access.log_in(&attempt, &client).await?;
+    let credentials = Credentials { email: &body.email, password: &body.password, code: body.code.as_ref() };
+    let login = state.access.log_in(&credentials, &client).await?;
     logged_in(&state, &headers, login, StatusCode::OK)
 }
 
-/// Who is logged in.
+/// The logged-in user and their sites.
 #[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionBody)))]
 pub async fn session(State(state): State<AppState>, caller: Caller) -> Result<Json<SessionBody>, ApiError> {
     Ok(Json(describe(&state, &caller.person()?.user)))
@@ -82,7 +82,7 @@ pub async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Resul
     logged_out(&state, &headers, StatusCode::NO_CONTENT)
 }
 
-/// The caller's own logins.
+/// The caller's open logins.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "session", responses((status = 200, body = SessionsBody)))]
 pub async fn sessions(State(state): State<AppState>, caller: Caller) -> Result<Json<SessionsBody>, ApiError> {
     let session = caller.person()?;
@@ -99,7 +99,7 @@ pub async fn sessions(State(state): State<AppState>, caller: Caller) -> Result<J
     Ok(Json(SessionsBody { sessions: logins.into_iter().map(entry).collect() }))
 }
 
-/// Ends one of the caller's own logins.
+/// Ends one of the caller's logins.
 #[utoipa::path(delete, path = "/api/v1/sessions/{login}", tag = "session", params(("login" = i64, Path)),
     responses((status = 204)))]
 pub async fn end_one(
@@ -113,21 +113,21 @@ pub async fn end_one(
 
 /// Which logins to end.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-pub struct Which {
-    /// The caller's present one too.
+pub struct EndQuery {
+    /// Also the present one.
     #[serde(default)]
     all: bool,
 }
 
 /// Ends the caller's other logins; with `all` the present one too.
-#[utoipa::path(delete, path = "/api/v1/sessions", tag = "session", params(Which),
+#[utoipa::path(delete, path = "/api/v1/sessions", tag = "session", params(EndQuery),
     responses((status = 200, body = LoggedOut)))]
 pub async fn end_others(
     State(state): State<AppState>,
     caller: Caller,
-    Query(which): Query<Which>,
+    Query(query): Query<EndQuery>,
 ) -> Result<Json<LoggedOut>, ApiError> {
     let session = caller.person()?;
-    let keep = (!which.all).then_some(session.login);
+    let keep = (!query.all).then_some(session.login);
     Ok(Json(LoggedOut { ended: state.access.end_logins(&session.user, keep).await? }))
 }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 
 use crate::{
-    catalog::{self, Change},
+    catalog,
     http::{
         caller::Caller,
         error::ApiError,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The sites.
+/// The sites that the caller may see.
 #[utoipa::path(get, path = "/api/v1/sites", tag = "sites", responses((status = 200, body = Vec<SiteBody>)))]
 pub async fn list(State(state): State<AppState>, caller: Caller) -> Json<Vec<SiteBody>> {
     let snapshot = state.catalog.snapshot();
@@ -60,29 +60,14 @@ pub async fn change(
     JsonBody(body): JsonBody<SiteChange>,
 ) -> Result<Json<SiteBody>, ApiError> {
     caller.may_edit(id)?;
-    let now = SiteBody::from(&*state.catalog.site(id)?.site);
-    if changes_trust(&body, &now) {
+    let present = SiteBody::from(&*state.catalog.site(id)?.site);
+    if changes_trust(&body, &present) {
         caller.may_administer(id)?;
     }
-    if body.offer_html.is_some_and(|wanted| wanted != now.offer_html) {
+    if body.offer_html.is_some_and(|wanted| wanted != present.offer_html) {
         caller.may_own()?;
     }
-    let change = Change {
-        name: body.name,
-        origins: body.origins,
-        currency: body.currency,
-        timezone: body.timezone,
-        robots: body.robots,
-        consent_default: body.consent_default,
-        honour_gpc: body.honour_gpc,
-        events_per_second_max: body.events_per_second_max,
-        known_by: body.known_by,
-        without_consent: body.without_consent,
-        session_minutes: body.session_minutes,
-        captures: body.captures,
-        offer_html: body.offer_html,
-    };
-    let site = state.catalog.change_site(&caller.name(), id, change).await?;
+    let site = state.catalog.change_site(&caller.name(), id, body).await?;
     Ok(Json(SiteBody::from(&site)))
 }
 
@@ -100,40 +85,39 @@ pub async fn secret(
     Ok(Json(SiteSecret { secret: (*site.site.secret).to_owned() }))
 }
 
-/// Which site is meant.
+/// Confirms which site to remove.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-pub struct Named {
-    /// Its exact name, so that no other one is removed by mistake.
+pub struct RemovalQuery {
+    /// The site's exact name, so that no other one is removed by mistake.
     #[serde(default)]
     name: String,
 }
 
-/// Removes a site with its keys, items, offers and all else; its events are erased in the background.
-#[utoipa::path(delete, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path), Named),
+/// Removes a site with all its data; its events are erased in the background.
+#[utoipa::path(delete, path = "/api/v1/sites/{site}", tag = "sites", params(("site" = u32, Path), RemovalQuery),
     responses((status = 204), (status = 422, description = "`name` is not the site's")))]
 pub async fn remove(
     State(state): State<AppState>,
     caller: Caller,
     SitePath(id): SitePath,
-    Query(named): Query<Named>,
+    Query(query): Query<RemovalQuery>,
 ) -> Result<StatusCode, ApiError> {
     caller.may_read(id)?;
     caller.may_own()?;
-    state.removal.remove(&caller.name(), id, &named.name).await?;
+    state.removal.remove(&caller.name(), id, &query.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether a change is about what the site trusts and promises to its visitors. Saying again what holds changes
-/// nothing.
-fn changes_trust(change: &SiteChange, now: &SiteBody) -> bool {
-    fn differs<T: PartialEq<U>, U>(wanted: Option<&T>, now: &U) -> bool {
-        wanted.is_some_and(|wanted| wanted != now)
+/// Whether a change affects the site's trust or privacy settings. Repeating the present value changes nothing.
+fn changes_trust(change: &SiteChange, present: &SiteBody) -> bool {
+    fn differs<T: PartialEq<U>, U>(wanted: Option<&T>, present: &U) -> bool {
+        wanted.is_some_and(|wanted| wanted != present)
     }
-    differs(change.origins.as_ref(), &now.origins)
-        || differs(change.robots.as_ref(), &now.robots)
-        || differs(change.consent_default.as_ref(), &now.consent_default)
-        || differs(change.honour_gpc.as_ref(), &now.honour_gpc)
-        || differs(change.events_per_second_max.as_ref(), &now.events_per_second_max)
-        || differs(change.known_by.as_ref(), &now.known_by)
-        || differs(change.without_consent.as_ref(), &now.without_consent)
+    differs(change.origins.as_ref(), &present.origins)
+        || differs(change.robots.as_ref(), &present.robots)
+        || differs(change.consent_default.as_ref(), &present.consent_default)
+        || differs(change.honour_gpc.as_ref(), &present.honour_gpc)
+        || differs(change.events_per_second_max.as_ref(), &present.events_per_second_max)
+        || differs(change.known_by.as_ref(), &present.known_by)
+        || differs(change.without_consent.as_ref(), &present.without_consent)
 }

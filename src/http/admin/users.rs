@@ -1,4 +1,4 @@
-//! People with an account, and invitations.
+//! Users and invitations.
 
 use std::net::SocketAddr;
 
@@ -10,14 +10,13 @@ use axum::{
 };
 
 use crate::{
-    access::{InviteOrder, UserEdit},
+    access::{InvitationRequest, UserEdit},
     control::{Membership, Role},
     http::{
         caller::Caller,
-        connection,
         error::ApiError,
         extract::{JsonBody, Path},
-        login_cookies,
+        login_cookies, request_info,
         state::AppState,
     },
     model::SiteId,
@@ -30,7 +29,7 @@ use crate::{
     },
 };
 
-/// Everybody with an account, and who is invited.
+/// All users and open invitations.
 #[utoipa::path(get, path = "/api/v1/users", tag = "people", responses((status = 200, body = UsersBody)))]
 pub async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<UsersBody>, ApiError> {
     caller.may_own()?;
@@ -39,10 +38,10 @@ pub async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<
     Ok(Json(UsersBody { users, invitations }))
 }
 
-/// Changes what a user may do.
+/// Changes a user's role, sites and masking.
 #[utoipa::path(patch, path = "/api/v1/users/{user}", tag = "people", params(("user" = i64, Path)),
     request_body = UserChangeBody, responses((status = 200, body = UserEntry),
-        (status = 409, description = "the last owner stays one")))]
+        (status = 409, description = "the last owner must stay an owner")))]
 pub async fn change(
     State(state): State<AppState>,
     caller: Caller,
@@ -61,7 +60,7 @@ pub async fn change(
 
 /// Removes a user; their logins end at once.
 #[utoipa::path(delete, path = "/api/v1/users/{user}", tag = "people", params(("user" = i64, Path)),
-    responses((status = 204), (status = 409, description = "the last owner stays")))]
+    responses((status = 204), (status = 409, description = "the last owner cannot be removed")))]
 pub async fn remove(
     State(state): State<AppState>,
     caller: Caller,
@@ -85,7 +84,7 @@ pub async fn log_out(
     Ok(Json(LoggedOut { ended }))
 }
 
-/// Turns a user's second factor off, for when the device and the recovery codes are lost.
+/// Turns a user's second factor off, for a user who lost the device and the recovery codes.
 #[utoipa::path(post, path = "/api/v1/users/{user}/reset-two-factor", tag = "people", params(("user" = i64, Path)),
     responses((status = 204)))]
 pub async fn reset_two_factor(
@@ -98,9 +97,9 @@ pub async fn reset_two_factor(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Invites somebody: makes a link that makes their account, once, within seven days.
+/// Invites a user: creates a one-time link to an account, valid for seven days.
 #[utoipa::path(post, path = "/api/v1/invitations", tag = "people", request_body = NewInvitationBody,
-    responses((status = 201, body = InvitationMade), (status = 409, description = "the address has an account")))]
+    responses((status = 201, body = InvitationMade), (status = 409, description = "the address has an account already")))]
 pub async fn invite(
     State(state): State<AppState>,
     caller: Caller,
@@ -113,14 +112,14 @@ pub async fn invite(
         sites: body.sites.map(|sites| site_ids(sites).into()),
         masked: body.masked,
     };
-    let base = connection::own_base(&headers, &state.server.public_url);
-    let order = InviteOrder { email: &body.email, membership, base: &base };
-    Ok((StatusCode::CREATED, Json(state.access.invite(&caller.name(), &order).await?.into())))
+    let base = request_info::own_base(&headers, &state.server.public_url);
+    let request = InvitationRequest { email: &body.email, membership, base: &base };
+    Ok((StatusCode::CREATED, Json(state.access.invite(&caller.name(), &request).await?.into())))
 }
 
-/// Takes an invitation back: its link works no more.
+/// Withdraws an invitation: its link stops working.
 #[utoipa::path(delete, path = "/api/v1/invitations/{invitation}", tag = "people",
-    params(("invitation" = String, Path, description = "its number")), responses((status = 204)))]
+    params(("invitation" = String, Path, description = "its id")), responses((status = 204)))]
 pub async fn withdraw(
     State(state): State<AppState>,
     caller: Caller,
@@ -132,10 +131,10 @@ pub async fn withdraw(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whom an invitation's link is for; open to whoever has the link.
+/// The invitation of a link. Needs no login, only the link's token.
 #[utoipa::path(get, path = "/api/v1/invitations/{invitation}", tag = "people",
     params(("invitation" = String, Path, description = "the link's token")),
-    responses((status = 200, body = InvitationBody), (status = 404, description = "used up, taken back or too old")))]
+    responses((status = 200, body = InvitationBody), (status = 404, description = "used, withdrawn or expired")))]
 pub async fn invitation(
     State(state): State<AppState>,
     Path(token): Path<String>,
@@ -143,11 +142,11 @@ pub async fn invitation(
     Ok(Json(state.access.invitation(&token).await?.into()))
 }
 
-/// Makes the account that a link stands for, once, and logs in; open to whoever has the link.
+/// Creates the account of an invitation link, once, and logs in. Needs no login, only the link's token.
 #[utoipa::path(post, path = "/api/v1/invitations/{invitation}", tag = "people",
     params(("invitation" = String, Path, description = "the link's token")), request_body = AcceptBody,
-    responses((status = 201, body = SessionBody), (status = 404, description = "used up, taken back or too old"),
-        (status = 422, description = "the password cannot be taken")))]
+    responses((status = 201, body = SessionBody), (status = 404, description = "used, withdrawn or expired"),
+        (status = 422, description = "the password is not accepted")))]
 pub async fn accept(
     State(state): State<AppState>,
     Path(token): Path<String>,
@@ -160,8 +159,8 @@ pub async fn accept(
     login_cookies::logged_in(&state, &headers, login, StatusCode::CREATED)
 }
 
-fn role(word: &str) -> Result<Role, ApiError> {
-    Role::from_word(word).ok_or_else(|| ApiError::Invalid("`role` must be owner, marketer or viewer".into()))
+fn role(name: &str) -> Result<Role, ApiError> {
+    Role::from_name(name).ok_or_else(|| ApiError::Invalid("`role` must be owner, marketer or viewer".into()))
 }
 
 fn site_ids(numbers: Vec<u32>) -> Vec<SiteId> {

@@ -1,4 +1,4 @@
-//! One visitor's rights: a copy of everything, or the end of it.
+//! Data subject rights of one visitor: export and erasure.
 
 use axum::{Json, extract::State};
 
@@ -12,10 +12,10 @@ use crate::{
     wire::privacy::{VisitorCopy, VisitorErased},
 };
 
-/// Everything stored of a visitor.
+/// Exports everything stored about a visitor.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/visitors/{visitor}/export", tag = "visitors",
     params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = VisitorCopy),
-        (status = 503, description = "events of the visitor may still be on their way")))]
+        (status = 503, description = "events of the visitor may still be undelivered; try again")))]
 pub async fn export(
     State(state): State<AppState>,
     caller: Caller,
@@ -32,10 +32,10 @@ pub async fn export(
     Ok(Json(document))
 }
 
-/// Removes everything stored of a visitor.
+/// Erases everything stored about a visitor.
 #[utoipa::path(delete, path = "/api/v1/sites/{site}/visitors/{visitor}", tag = "visitors",
     params(("site" = u32, Path), ("visitor" = String, Path)), responses((status = 200, body = VisitorErased),
-        (status = 503, description = "events of the visitor may still be on their way; ask again")))]
+        (status = 503, description = "events of the visitor may still be undelivered; try again")))]
 pub async fn erase(
     State(state): State<AppState>,
     caller: Caller,

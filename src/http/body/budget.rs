@@ -1,51 +1,51 @@
-//! Memory for bodies: of all requests together no more than `server.bodies_bytes_max`.
+//! Limits the memory of all request bodies together to `server.bodies_bytes_max`.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// The memory that bodies of all requests may take together. Cheap to clone.
+/// The memory for the bodies of all requests. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Budget {
     bytes_max: usize,
-    taken: Arc<AtomicUsize>,
+    reserved: Arc<AtomicUsize>,
 }
 
-/// What one request has taken of it; given back when dropped.
+/// The memory of one request; released when dropped.
 #[derive(Debug)]
-pub struct Share {
+pub struct Reservation {
     budget: Budget,
     bytes: usize,
 }
 
-/// Others have taken all of it.
+/// The budget is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exhausted;
 
 impl Budget {
-    /// Nothing is taken yet.
+    /// With nothing reserved.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, taken: Arc::default() }
+        Self { bytes_max, reserved: Arc::default() }
     }
 
-    /// A share of nothing, to grow.
+    /// A reservation of 0 bytes, to grow.
     #[must_use]
-    pub fn share(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
+    pub fn reserve_none(&self) -> Reservation {
+        Reservation { budget: self.clone(), bytes: 0 }
     }
 }
 
-impl Share {
-    /// Takes so many bytes more.
+impl Reservation {
+    /// Reserves more bytes.
     ///
     /// # Errors
-    /// When they are not there; nothing is taken then.
+    /// When the budget does not have them; nothing is reserved then.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let before = self.budget.taken.fetch_add(bytes, Relaxed);
+        let before = self.budget.reserved.fetch_add(bytes, Relaxed);
         if before.saturating_add(bytes) > self.budget.bytes_max {
-            self.budget.taken.fetch_sub(bytes, Relaxed);
+            self.budget.reserved.fetch_sub(bytes, Relaxed);
             return Err(Exhausted);
         }
         self.bytes += bytes;
@@ -53,9 +53,9 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.bytes, Relaxed);
+        self.budget.reserved.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -64,15 +64,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_given_back() {
+    fn reserved_memory_is_released() {
         let budget = Budget::new(10);
-        let (mut one, mut two) = (budget.share(), budget.share());
-        assert_eq!(one.grow(6), Ok(()));
-        assert_eq!(two.grow(5), Err(Exhausted));
-        assert_eq!(two.grow(4), Ok(()));
-        drop(one);
-        assert_eq!(two.grow(6), Ok(()));
-        drop(two);
-        assert_eq!(budget.taken.load(Relaxed), 0);
+        let (mut first, mut second) = (budget.reserve_none(), budget.reserve_none());
+        assert_eq!(first.grow(6), Ok(()));
+        assert_eq!(second.grow(5), Err(Exhausted));
+        assert_eq!(second.grow(4), Ok(()));
+        drop(first);
+        assert_eq!(second.grow(6), Ok(()));
+        drop(second);
+        assert_eq!(budget.reserved.load(Relaxed), 0);
     }
 }

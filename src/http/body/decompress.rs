@@ -1,36 +1,36 @@
-//! Undoing content codings without ever holding more than was allowed.
+//! Decodes content codings within memory limits.
 //!
-//! What a body says of itself in its first bytes counts more than its header: proxies and clients name
-//! codings that they did not apply, and apply some that they did not name.
+//! A body's first bytes count more than its header: proxies and clients name codings that they did not apply, and apply
+//! some that they did not name.
 
 use std::io::Read;
 
 use axum::body::Bytes;
 
-/// Codings undone one after the other; more is nobody's honest work.
+/// Layers of compression; legitimate clients do not use more.
 const LAYERS_MAX: usize = 3;
-/// However small a body is, it may unpack to this: short repetitive batches pack very well.
+/// Any body may decompress to this many bytes: short repetitive batches compress very well.
 const ALWAYS_ALLOWED: usize = 64 * 1024;
-/// The largest window a zstd frame may ask memory for, 8 MiB, as RFC 9659 has it for this use.
+/// The largest window of a zstd frame, 8 MiB: RFC 9659's limit for HTTP.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// What unpacking may make of a body.
+/// Limits on the decompressed size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Largest result, also between two layers.
+    /// Largest result, also of each layer.
     pub bytes_max: usize,
-    /// Largest growth over the bytes on the wire.
+    /// Largest factor of growth over the bytes on the wire.
     pub ratio_max: usize,
 }
 
-/// Why a body cannot be unpacked.
+/// Why a body cannot be decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unpack {
-    /// It grows beyond its bounds.
+pub(super) enum DecompressError {
+    /// It exceeds its bounds.
     TooLarge,
-    /// It is packed too many times over.
-    TooDeep,
-    /// It is cut short or no such thing.
+    /// It has more than [`LAYERS_MAX`] layers.
+    TooManyLayers,
+    /// It is truncated or not of the named coding.
     Damaged,
 }
 
@@ -42,48 +42,48 @@ enum Coding {
     Zstd,
 }
 
-/// Undoes the codings of the header's lines, last first, and what else the bytes themselves show.
+/// Decodes the codings of the header's lines, last first, and any others that the first bytes show.
 ///
 /// # Errors
-/// See [`Unpack`].
-pub(super) fn unpack<'h>(
+/// See [`DecompressError`].
+pub(super) fn decompress<'h>(
     mut bytes: Bytes,
     named: impl Iterator<Item = &'h str>,
     bounds: Bounds,
-) -> Result<Bytes, Unpack> {
+) -> Result<Bytes, DecompressError> {
     let mut codings = Vec::new();
     for name in named.flat_map(|line| line.split(',')) {
-        // Names that are no coding (`identity`, `utf-8`) are overlooked: the bytes will tell.
+        // Unknown names (`identity`, `utf-8`) are ignored; the first bytes decide.
         codings.extend(coding_of(name.trim()));
         if codings.len() > LAYERS_MAX {
-            return Err(Unpack::TooDeep);
+            return Err(DecompressError::TooManyLayers);
         }
     }
-    let grown = bytes.len().saturating_mul(bounds.ratio_max).max(ALWAYS_ALLOWED);
-    let cap = bounds.bytes_max.min(grown);
+    let by_ratio = bytes.len().saturating_mul(bounds.ratio_max).max(ALWAYS_ALLOWED);
+    let limit = bounds.bytes_max.min(by_ratio);
     let mut layers = 0;
     loop {
-        let coding = match (codings.pop(), shown_by(&bytes)) {
+        let coding = match (codings.pop(), detect(&bytes)) {
             (None, None) => return Ok(bytes),
-            // No stream of another coding begins as gzip and zstd do.
-            (None, Some(shown)) | (Some(_), Some(shown @ (Coding::Gzip | Coding::Zstd))) => shown,
+            // No other coding begins with the magic numbers of gzip and zstd.
+            (None, Some(detected)) | (Some(_), Some(detected @ (Coding::Gzip | Coding::Zstd))) => detected,
             (Some(named), _) => named,
         };
         layers += 1;
         if layers > LAYERS_MAX {
-            return Err(Unpack::TooDeep);
+            return Err(DecompressError::TooManyLayers);
         }
-        bytes = match undo(coding, &bytes, cap) {
-            Ok(unpacked) => unpacked.into(),
-            // Named, but never applied; the same may be true of the next name.
-            Err(Unpack::Damaged) if looks_like_json(&bytes) => continue,
+        bytes = match decode(coding, &bytes, limit) {
+            Ok(decoded) => decoded.into(),
+            // Named but not applied; the next name may be too.
+            Err(DecompressError::Damaged) if looks_like_json(&bytes) => continue,
             Err(error) => return Err(error),
         };
     }
 }
 
 fn coding_of(name: &str) -> Option<Coding> {
-    let is = |word: &str| name.eq_ignore_ascii_case(word);
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
     if is("gzip") || is("x-gzip") {
         Some(Coding::Gzip)
     } else if is("deflate") {
@@ -97,8 +97,8 @@ fn coding_of(name: &str) -> Option<Coding> {
     }
 }
 
-/// The coding that the first bytes show for certain: no JSON text begins so.
-fn shown_by(bytes: &[u8]) -> Option<Coding> {
+/// The coding by the first bytes. They are distinctive: no JSON text begins with them.
+fn detect(bytes: &[u8]) -> Option<Coding> {
     match bytes {
         [0x1f, 0x8b, ..] => Some(Coding::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Coding::Zstd),
@@ -113,29 +113,31 @@ fn looks_like_json(bytes: &[u8]) -> bool {
     matches!(text.first(), Some(b'{' | b'['))
 }
 
-fn undo(coding: Coding, bytes: &[u8], cap: usize) -> Result<Vec<u8>, Unpack> {
-    let mut out = Vec::with_capacity(cap.min(bytes.len() * 4));
-    // One byte more than the cap, to tell "exactly full" from "too much".
-    let room = cap as u64 + 1;
+fn decode(coding: Coding, bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    let mut out = Vec::with_capacity(limit.min(bytes.len() * 4));
+    // One byte more than the limit, to detect an excess.
+    let read_max = limit as u64 + 1;
     let read = match coding {
-        Coding::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(room).read_to_end(&mut out),
-        Coding::Deflate if shown_by(bytes) == Some(Coding::Deflate) => {
-            flate2::read::ZlibDecoder::new(bytes).take(room).read_to_end(&mut out)
+        Coding::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(read_max).read_to_end(&mut out),
+        Coding::Deflate if detect(bytes) == Some(Coding::Deflate) => {
+            flate2::read::ZlibDecoder::new(bytes).take(read_max).read_to_end(&mut out)
         }
-        // Some clients send the bare format under the name of the wrapped one.
-        Coding::Deflate => flate2::read::DeflateDecoder::new(bytes).take(room).read_to_end(&mut out),
-        Coding::Brotli => brotli_decompressor::Decompressor::new(bytes, 4096).take(room).read_to_end(&mut out),
+        // Some clients send raw deflate under the name of the zlib format.
+        Coding::Deflate => flate2::read::DeflateDecoder::new(bytes).take(read_max).read_to_end(&mut out),
+        Coding::Brotli => brotli_decompressor::Decompressor::new(bytes, 4096).take(read_max).read_to_end(&mut out),
         Coding::Zstd => zstd::Decoder::new(bytes).and_then(|mut decoder| {
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-            decoder.take(room).read_to_end(&mut out)
+            decoder.take(read_max).read_to_end(&mut out)
         }),
     };
     match read {
-        Ok(length) if length > cap => Err(Unpack::TooLarge),
-        // Bare deflate and brotli have no checksum: plain text can pass for a short stream of them.
-        Ok(_) if looks_like_json(bytes) && !looks_like_json(&out) && shown_by(&out).is_none() => Err(Unpack::Damaged),
+        Ok(length) if length > limit => Err(DecompressError::TooLarge),
+        // Raw deflate and brotli have no checksum: plain text can be a valid short stream.
+        Ok(_) if looks_like_json(bytes) && !looks_like_json(&out) && detect(&out).is_none() => {
+            Err(DecompressError::Damaged)
+        }
         Ok(_) => Ok(out),
-        Err(_) => Err(Unpack::Damaged),
+        Err(_) => Err(DecompressError::Damaged),
     }
 }
 

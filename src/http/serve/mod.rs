@@ -1,13 +1,11 @@
-//! Accepting connections: HTTP/1.1 with a time limit on headers, bounds on connections, and a stop
-//! that lets requests under way finish.
+//! Accepts and serves connections: HTTP/1.1 with a time limit on headers, limits on connections, and a graceful
+//! shutdown that lets requests in flight finish.
 //!
-//! One task accepts. As many threads as the machine has processors serve, each with a runtime of its
-//! own: a connection stays on one thread all its life, and requests that wait for the same fsync are woken
-//! together (`tasks::relay`). A thread that fails is replaced. Work that is not a visitor's stays on the
-//! service's common runtime; see [`Entry`].
+//! One task accepts. As many threads as the machine has processors serve, each with its own runtime: a connection stays
+//! on one thread for its lifetime, and requests that wait for the same fsync are woken together (`tasks::run_wake_batcher`). A
+//! failed thread is replaced. Work for other than visitors' requests stays on the service's shared runtime; see
+//! [`Entry`].
 
-mod bodies;
-mod gate;
 mod worker;
 
 use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
@@ -15,64 +13,60 @@ use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 
-pub(super) use self::{
-    bodies::{Received, UnderWay},
-    gate::Place,
+use self::worker::Pool;
+use super::{
+    connection_limit::{ConnectionLimiter, ConnectionLimits, ConnectionSlot},
+    entry::Entry,
 };
-use self::{
-    gate::{Bounds, Gate},
-    worker::Pool,
-};
-use super::entry::Entry;
 use crate::{
     config,
     tasks::{Stopping, Supervision},
     telemetry::connections::Connections,
 };
 
-/// No service needs more, however many files may be open.
+/// Upper limit, however many files may be open.
 const CONNECTIONS_MAX: usize = 20_000;
 /// File descriptors left to the journal, the engine, the databases and outgoing connections.
-const DESCRIPTORS_KEPT: u64 = 256;
-/// One address may have this part of all connections, but always a browser's worth for a whole office.
-const ADDRESS_PART: usize = 4;
-const ADDRESS_LEAST: usize = 256;
-/// A rest after an error of accepting, such as no file descriptor being left: it lets connections end.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
+const DESCRIPTORS_RESERVED: u64 = 256;
+/// One address may have a quarter of all connections, but always enough for the browsers of a whole office.
+const ADDRESS_SHARE: usize = 4;
+const ADDRESS_MIN: usize = 256;
+/// Pause after an accept error such as "no file descriptors left", so that connections can end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a listener is served.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long a stop waits for requests under way.
+    /// How long a shutdown waits for requests in flight.
     pub finish_within: Duration,
-    /// Connections at one time.
+    /// Open connections in all.
     pub connections_max: usize,
-    /// Those of one address that is no trusted proxy.
+    /// Open connections of one address that is not a trusted proxy.
     pub per_address_max: usize,
     /// `server.trusted_proxies`.
     pub trusted_proxies: Vec<IpNet>,
-    /// Where connections are counted.
+    /// Counts connections.
     pub metrics: Connections,
-    /// Where failures are reported.
+    /// Gets failures of threads and connections.
     pub supervision: Supervision,
 }
 
 impl Settings {
-    /// For a process that may have so many files open.
+    /// Settings for a process that may open `open_files` files.
     #[must_use]
     pub fn new(server: &config::Server, open_files: u64, metrics: Connections, supervision: Supervision) -> Self {
         let connections_max = connections_for(open_files);
         Self {
             finish_within: Duration::from_millis(server.shutdown_ms.saturating_mul(3) / 10),
             connections_max,
-            per_address_max: (connections_max / ADDRESS_PART).max(ADDRESS_LEAST).min(connections_max / 2 + 1),
+            per_address_max: (connections_max / ADDRESS_SHARE).max(ADDRESS_MIN).min(connections_max / 2 + 1),
             trusted_proxies: server.trusted_proxies.clone(),
             metrics,
             supervision,
         }
     }
 
-    /// The same with at most so many connections.
+    /// The same with at most `connections_max` connections.
     #[must_use]
     pub fn at_most(self, connections_max: usize) -> Self {
         let connections_max = self.connections_max.min(connections_max);
@@ -80,17 +74,18 @@ impl Settings {
     }
 }
 
-/// Connections that may be open where so many files may: the rest of the service must always get its own.
+/// How many of `open_files` descriptors connections may use: the rest of the service always keeps its share.
 fn connections_for(open_files: u64) -> usize {
-    let kept = DESCRIPTORS_KEPT.max(open_files / 8).min(open_files / 2);
-    usize::try_from(open_files - kept).unwrap_or(usize::MAX).clamp(16, CONNECTIONS_MAX)
+    let reserved = DESCRIPTORS_RESERVED.max(open_files / 8).min(open_files / 2);
+    usize::try_from(open_files - reserved).unwrap_or(usize::MAX).clamp(16, CONNECTIONS_MAX)
 }
 
-/// Serves `entry` on `listener` until stopping begins, then waits for requests under way.
+/// Serves `entry` on `listener` until stopping begins, then waits for requests in flight.
 pub async fn serve(listener: TcpListener, entry: Entry, mut stopping: Stopping, settings: Settings) {
     let count = thread::available_parallelism().map_or(2, usize::from);
     let Settings { connections_max, per_address_max, trusted_proxies, metrics, .. } = settings.clone();
-    let mut gate = Gate::new(Bounds { connections_max, per_address_max, trusted_proxies }, metrics);
+    let limits = ConnectionLimits { connections_max, per_address_max, trusted_proxies };
+    let mut limiter = ConnectionLimiter::new(limits, metrics);
     let mut pool = match Pool::start(count, &entry, &stopping, settings) {
         Ok(pool) => pool,
         Err(error) => return tracing::error!(%error, "the threads that serve connections cannot be started"),
@@ -102,15 +97,15 @@ pub async fn serve(listener: TcpListener, entry: Entry, mut stopping: Stopping, 
         };
         match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
             Ok((stream, peer)) => {
-                // Without a place it is closed here.
-                if let Some(place) = gate.admit(peer.ip()) {
-                    pool.hand_over((stream, peer, place));
+                // Without a slot the connection is dropped, which closes it.
+                if let Some(slot) = limiter.admit(peer.ip()) {
+                    pool.assign(AcceptedConnection { stream, peer, slot });
                 }
             }
             Err(error) => {
-                if !is_clients(&error) {
+                if !is_client_abort(&error) {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    stopping.sleep(ACCEPT_REST).await;
+                    stopping.sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
@@ -121,20 +116,24 @@ pub async fn serve(listener: TcpListener, entry: Entry, mut stopping: Stopping, 
     }
 }
 
-/// A client that was gone before it was accepted.
-fn is_clients(error: &io::Error) -> bool {
+/// Whether the client disconnected before it was accepted.
+fn is_client_abort(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
-/// An accepted connection with its place.
-type Connection = (std::net::TcpStream, SocketAddr, Arc<Place>);
+/// A connection before a thread serves it.
+struct AcceptedConnection {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    slot: Arc<ConnectionSlot>,
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_of_the_service_always_keeps_descriptors() {
+    fn descriptors_are_reserved_for_the_rest_of_the_service() {
         assert_eq!(connections_for(1024), 768);
         assert_eq!(connections_for(300), 150);
         assert_eq!(connections_for(8192), 7168);

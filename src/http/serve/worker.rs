@@ -15,16 +15,16 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, runtime, sync::mpsc, task::JoinSet, time::timeout};
 
-use super::{super::entry::Entry, Connection, Settings};
-use crate::tasks::{self, Ended, Stopping, Supervision, panic_message};
+use super::{super::entry::Entry, AcceptedConnection, Settings};
+use crate::tasks::{self, Stopping, Supervision, TaskExit, panic_message};
 
-/// Accepted connections that a thread has not taken up yet.
-const WAITING_MAX: usize = 1024;
+/// Accepted connections in a thread's queue.
+const QUEUE_MAX: usize = 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a connection that is asked to close may take to flush its last answer.
+/// How long an evicted connection may take to flush its last answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How a failed thread is named in the metrics.
-const NAME: &str = "http_worker";
+/// Name of a failed thread in the metrics.
+const TASK_NAME: &str = "http_worker";
 
 /// The threads of one listener.
 pub(super) struct Pool {
@@ -36,8 +36,8 @@ pub(super) struct Pool {
 
 /// One thread that serves connections.
 struct Worker {
-    connections: mpsc::Sender<Connection>,
-    /// Connections it has, those on their way to it included.
+    queue: mpsc::Sender<AcceptedConnection>,
+    /// Its connections, queued ones included.
     open: Arc<AtomicUsize>,
     thread: thread::JoinHandle<()>,
 }
@@ -49,29 +49,29 @@ impl Pool {
         Ok(Self { workers, entry: entry.clone(), stopping: stopping.clone(), settings })
     }
 
-    /// Gives a connection to the thread that has the fewest.
-    pub(super) fn hand_over(&mut self, connection: Connection) {
+    /// Assigns a connection to the thread with the fewest.
+    pub(super) fn assign(&mut self, connection: AcceptedConnection) {
         self.replace_failed();
         let Some(worker) = self.workers.iter().min_by_key(|worker| worker.open.load(Relaxed)) else { return };
         worker.open.fetch_add(1, Relaxed);
-        if worker.connections.try_send(connection).is_err() {
+        if worker.queue.try_send(connection).is_err() {
             worker.open.fetch_sub(1, Relaxed);
             self.settings.metrics.refused.inc();
         }
     }
 
-    /// A thread ends only when it failed: its connections are lost, those to come are not.
+    /// Replaces threads that ended, which only failed ones do. Their connections are lost.
     fn replace_failed(&mut self) {
         for worker in self.workers.iter_mut().filter(|worker| worker.thread.is_finished()) {
             match Worker::start(&self.entry, &self.stopping, &self.settings) {
-                Ok(fresh) => {
-                    let failed = std::mem::replace(worker, fresh);
+                Ok(new) => {
+                    let failed = std::mem::replace(worker, new);
                     let ended = match failed.thread.join() {
-                        Ok(()) => Ended::Returned,
-                        Err(panic) => Ended::Panicked(panic_message(&*panic)),
+                        Ok(()) => TaskExit::Returned,
+                        Err(panic) => TaskExit::Panicked(panic_message(&*panic)),
                     };
                     if !self.stopping.begun() {
-                        self.settings.supervision.failed(NAME, &ended);
+                        self.settings.supervision.failed(TASK_NAME, &ended);
                     }
                 }
                 Err(error) => tracing::error!(%error, "a thread that serves connections cannot be started again"),
@@ -82,9 +82,9 @@ impl Pool {
     /// Waits until the connections of all threads have ended.
     pub(super) fn join(self) {
         for worker in self.workers {
-            drop(worker.connections);
+            drop(worker.queue);
             if let Err(panic) = worker.thread.join() {
-                self.settings.supervision.failed(NAME, &Ended::Panicked(panic_message(&*panic)));
+                self.settings.supervision.failed(TASK_NAME, &TaskExit::Panicked(panic_message(&*panic)));
             }
         }
     }
@@ -92,18 +92,18 @@ impl Pool {
 
 impl Worker {
     fn start(entry: &Entry, stopping: &Stopping, settings: &Settings) -> io::Result<Self> {
-        let (connections, waiting) = mpsc::channel(WAITING_MAX);
+        let (queue, queued) = mpsc::channel(QUEUE_MAX);
         let open = Arc::new(AtomicUsize::new(0));
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let work = work(entry.clone(), waiting, Arc::clone(&open), stopping.clone(), settings.clone());
+        let work = work(entry.clone(), queued, Arc::clone(&open), stopping.clone(), settings.clone());
         let thread = thread::Builder::new().name("http".into()).spawn(move || runtime.block_on(work))?;
-        Ok(Self { connections, open, thread })
+        Ok(Self { queue, open, thread })
     }
 }
 
 async fn work(
     entry: Entry,
-    mut waiting: mpsc::Receiver<Connection>,
+    mut queued: mpsc::Receiver<AcceptedConnection>,
     open: Arc<AtomicUsize>,
     mut stopping: Stopping,
     settings: Settings,
@@ -112,11 +112,11 @@ async fn work(
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
     let mut relay = JoinSet::new();
-    relay.spawn(tasks::relay());
+    relay.spawn(tasks::run_wake_batcher());
     let mut connections = JoinSet::new();
     loop {
         let connection = tokio::select! {
-            next = waiting.recv() => match next {
+            next = queued.recv() => match next {
                 Some(connection) => connection,
                 None => break,
             },
@@ -126,8 +126,8 @@ async fn work(
             }
             () = stopping.wait() => break,
         };
-        let (entry, builder, counted) = (entry.clone(), builder.clone(), Counted(Arc::clone(&open)));
-        connections.spawn(one(connection, entry, builder, stopping.clone(), counted));
+        let (entry, builder, open) = (entry.clone(), builder.clone(), OpenGuard(Arc::clone(&open)));
+        connections.spawn(serve_connection(connection, entry, builder, stopping.clone(), open));
     }
     let all = async {
         while let Some(ended) = connections.join_next().await {
@@ -135,7 +135,7 @@ async fn work(
         }
     };
     if timeout(limit, all).await.is_err() {
-        tracing::warn!("some requests did not finish before the stop");
+        tracing::warn!("some requests did not finish before the shutdown");
     }
 }
 
@@ -143,31 +143,30 @@ fn report(ended: Result<(), tokio::task::JoinError>, supervision: &Supervision) 
     if let Err(error) = ended
         && let Ok(panic) = error.try_into_panic()
     {
-        supervision.failed("connection", &Ended::Panicked(panic_message(&*panic)));
+        supervision.failed("connection", &TaskExit::Panicked(panic_message(&*panic)));
     }
 }
 
-/// One connection from its first byte to its last.
-async fn one(
-    (stream, peer, place): Connection,
+async fn serve_connection(
+    AcceptedConnection { stream, peer, slot }: AcceptedConnection,
     entry: Entry,
     builder: http1::Builder,
     mut stopping: Stopping,
-    _counted: Counted,
+    _open: OpenGuard,
 ) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
-    // Small answers must not wait for Nagle's algorithm; a socket that refuses is still usable.
+    // Small answers must not wait for Nagle's algorithm; without the option the socket still works.
     let _ = stream.set_nodelay(true);
-    let connection = builder.serve_connection(TokioIo::new(stream), entry.of(peer, Arc::clone(&place)));
+    let connection = builder.serve_connection(TokioIo::new(stream), entry.connection(peer, Arc::clone(&slot)));
     let mut connection = pin!(connection);
-    // Broken connections are the client's affair.
+    // Errors of the connection are the client's; they are ignored.
     let evicted = tokio::select! {
         _ = connection.as_mut() => return,
-        () = place.asked_to_close() => true,
+        () = slot.evicted() => true,
         () = stopping.wait() => false,
     };
-    // At a stop a body that is on its way may still come; an evicted one has had its time.
-    if place.is_fresh() || (evicted && place.is_sending()) {
+    // A shutdown lets a body arrive; an eviction does not wait for it.
+    if slot.awaits_first_head() || (evicted && slot.is_receiving_body()) {
         return;
     }
     connection.as_mut().graceful_shutdown();
@@ -178,10 +177,10 @@ async fn one(
     }
 }
 
-/// A connection among those of its thread.
-struct Counted(Arc<AtomicUsize>);
+/// Counts a connection as open on its thread while it exists.
+struct OpenGuard(Arc<AtomicUsize>);
 
-impl Drop for Counted {
+impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -197,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        http::serve::gate::{Bounds, Gate},
+        http::connection_limit::{ConnectionLimiter, ConnectionLimits},
         tasks::Tasks,
         telemetry::{
             connections::Connections,
@@ -207,10 +206,10 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn a_thread_that_failed_is_noticed_and_replaced() {
+    async fn a_failed_thread_is_counted_and_replaced() {
         let failures = Failures::default();
         let supervision = Supervision::new(Health::default(), failures.clone());
-        let tasks = Tasks::under(&supervision);
+        let tasks = Tasks::new(&supervision);
         let settings = Settings {
             finish_within: Duration::from_secs(1),
             connections_max: 10,
@@ -221,24 +220,24 @@ mod tests {
         };
         let entry = Entry::new(Router::new().route("/", get(|| async { "here" })));
         let mut pool = Pool::start(1, &entry, &tasks.stopping(), settings).unwrap();
-        let (connections, _) = mpsc::channel(1);
-        let thread = thread::spawn(|| panic!("as the test wants it"));
+        let (queue, _) = mpsc::channel(1);
+        let thread = thread::spawn(|| panic!("expected by the test"));
         while !thread.is_finished() {
             thread::yield_now();
         }
-        pool.workers[0] = Worker { connections, open: Arc::default(), thread };
+        pool.workers[0] = Worker { queue, open: Arc::default(), thread };
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
-        let bounds = Bounds { connections_max: 10, per_address_max: 10, trusted_proxies: Vec::new() };
-        let place = Gate::new(bounds, Connections::default()).admit(peer.ip()).unwrap();
-        pool.hand_over((stream.into_std().unwrap(), peer, place));
+        let limits = ConnectionLimits { connections_max: 10, per_address_max: 10, trusted_proxies: Vec::new() };
+        let slot = ConnectionLimiter::new(limits, Connections::default()).admit(peer.ip()).unwrap();
+        pool.assign(AcceptedConnection { stream: stream.into_std().unwrap(), peer, slot });
         client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
-        assert_eq!(failures.tasks_failed.get_or_create(&Task { task: NAME }).get(), 1);
+        assert_eq!(failures.tasks_failed.get_or_create(&Task { task: TASK_NAME }).get(), 1);
         tokio::task::spawn_blocking(move || pool.join()).await.unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! Codes of the second factor (TOTP, RFC 6238: SHA-1, six digits, 30 seconds, one step either way) and the
-//! recovery codes for when the device that makes them is lost.
+//! Codes of the second factor (TOTP, RFC 6238: SHA-1, six digits, 30 seconds, one step of tolerance either way) and
+//! recovery codes for a lost device.
 
 use totp_rs::{Builder, Secret, Totp};
 
@@ -7,9 +7,9 @@ use super::hash;
 use crate::model::Timestamp;
 
 /// Recovery codes of one user.
-pub const RECOVERY_CODES: usize = 10;
+const RECOVERY_CODES: usize = 10;
 const ISSUER: &str = "Ashna";
-/// Letters and digits that are not taken for each other.
+/// Letters and digits that are not easily confused.
 const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
 /// A new secret, base32: 160 bits, as RFC 4226 recommends.
@@ -17,14 +17,14 @@ pub fn new_secret() -> String {
     Secret::from(rand::random::<[u8; 20]>().to_vec()).to_base32()
 }
 
-/// The address that an authenticator reads from a QR code.
-pub fn address(secret: &str, email: &str) -> Option<String> {
-    // The colon divides issuer and name in such an address.
+/// The URL that an authenticator reads from a QR code.
+pub fn otpauth_url(secret: &str, email: &str) -> Option<String> {
+    // A colon separates issuer and name in the URL.
     let name = email.replace(':', " ");
     builder(secret)?.with_issuer(Some(ISSUER)).with_account_name(name).build().ok()?.to_url().ok()
 }
 
-/// The time step that a code belongs to, if it belongs to one about now.
+/// The time step of a code, if it is valid now.
 pub fn step_of(secret: &str, code: &str, now: Timestamp) -> Option<u64> {
     let digits: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -38,19 +38,29 @@ fn builder(secret: &str) -> Option<Builder> {
     Some(Builder::new().with_secret(Secret::try_from_base32(secret).ok()?))
 }
 
-/// New recovery codes: as they are shown, and the hashes that are kept.
-pub fn recovery_codes() -> (Vec<String>, Vec<String>) {
-    let code = || {
-        let letters = rand::random::<[u8; 16]>().map(|byte| char::from(ALPHABET[usize::from(byte % 31)]));
-        letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
-    };
-    let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| code()).collect();
-    let hashes = codes.iter().filter_map(|code| recovery_hash(code)).collect();
-    (codes, hashes)
+/// New recovery codes.
+pub struct RecoveryCodes {
+    /// As they are shown.
+    pub codes: Vec<String>,
+    /// The hashes to store.
+    pub hashes: Vec<String>,
 }
 
-/// The hash of a recovery code however it is typed; `None` for what cannot be one. Each has some 79 random bits, so a
-/// plain hash keeps it.
+impl RecoveryCodes {
+    /// Generates random codes.
+    pub fn generate() -> Self {
+        let code = || {
+            let letters = rand::random::<[u8; 16]>().map(|byte| char::from(ALPHABET[usize::from(byte % 31)]));
+            letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
+        };
+        let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| code()).collect();
+        let hashes = codes.iter().filter_map(|code| recovery_hash(code)).collect();
+        Self { codes, hashes }
+    }
+}
+
+/// The hash of a recovery code, ignoring case, blanks and hyphens; `None` for other lengths. Codes have some 79 random
+/// bits, so an unsalted hash is safe.
 pub fn recovery_hash(code: &str) -> Option<String> {
     let letters: String =
         code.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_lowercase()).collect();
@@ -81,17 +91,17 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_comes_with_an_address_for_authenticators() {
+    fn a_secret_has_a_url_for_authenticators() {
         let secret = new_secret();
-        let address = address(&secret, "owner@shop.example").unwrap();
-        assert!(address.starts_with("otpauth://totp/Ashna:owner%40shop.example?"), "{address}");
-        assert!(address.contains(&format!("secret={secret}")) && address.contains("issuer=Ashna"), "{address}");
+        let url = otpauth_url(&secret, "owner@shop.example").unwrap();
+        assert!(url.starts_with("otpauth://totp/Ashna:owner%40shop.example?"), "{url}");
+        assert!(url.contains(&format!("secret={secret}")) && url.contains("issuer=Ashna"), "{url}");
         assert_eq!(secret.len(), 32);
     }
 
     #[test]
-    fn recovery_codes_differ_and_are_known_however_they_are_typed() {
-        let (codes, hashes) = recovery_codes();
+    fn recovery_codes_differ_and_are_recognized_in_any_spelling() {
+        let RecoveryCodes { codes, hashes } = RecoveryCodes::generate();
         let different: std::collections::HashSet<_> = hashes.iter().collect();
         assert_eq!((codes.len(), different.len()), (RECOVERY_CODES, RECOVERY_CODES));
         let typed = codes[0].replace('-', " ").to_uppercase();

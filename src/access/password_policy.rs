@@ -1,16 +1,16 @@
-//! Which passwords are taken: length, and none that guessers try first (NIST SP 800-63B, 3.1.1.2). There are no rules
-//! on kinds of characters: they make passwords worse.
+//! Password policy: length limits, and no commonly guessed passwords (NIST SP 800-63B, 3.1.1.2). There are no character
+//! class rules: they make passwords worse.
 
 use std::{collections::HashSet, sync::LazyLock};
 
 use super::AccessError;
 
 const CHARACTERS_MIN: usize = 8;
-/// Shorter names before the @ are words like others.
+/// Shorter local parts of an address are not compared.
 const NAME_MIN: usize = 4;
-/// Longer ones are no safer, and hashing them takes longer.
+/// Longer passwords are no safer, and hashing them takes longer.
 pub(super) const BYTES_MAX: usize = 1000;
-/// A run of keys or letters that is no password, forwards and backwards.
+/// Sequences of keys or letters that are refused, forwards and backwards.
 const RUNS: [&str; 8] = [
     "01234567890",
     "abcdefghijklmnopqrstuvwxyz",
@@ -22,14 +22,14 @@ const RUNS: [&str; 8] = [
     "ضصثقفغعهخحجچشسیبلاتنمکگظطزرذدپو",
 ];
 
-/// Passwords and words in them that are tried first, in small letters.
+/// Commonly guessed passwords and their parts, lowercase.
 static COMMON: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("data/common_passwords.txt").lines().filter(|line| !line.is_empty()).collect());
 
-/// Refuses a password that is too short, too long or among the first that are guessed.
+/// Checks a new password.
 ///
 /// # Errors
-/// With one line on what is wrong with it.
+/// If it is too short, too long or easily guessed; one line says why.
 pub fn check(password: &str, email: &str) -> Result<(), AccessError> {
     let unusable = |message| Err(AccessError::Unusable(message));
     if password.len() > BYTES_MAX {
@@ -41,34 +41,35 @@ pub fn check(password: &str, email: &str) -> Result<(), AccessError> {
     if password.chars().count() < CHARACTERS_MIN {
         return unusable("a password needs at least 8 characters");
     }
-    let small = password.trim().to_lowercase();
-    if repeats(&small) {
+    let lower = password.trim().to_lowercase();
+    if repeats(&lower) {
         return unusable("that password is one pattern repeated; choose another");
     }
-    if is_run(&small) {
-        return unusable("that password is a row of keys or letters; choose another");
+    if is_run(&lower) {
+        return unusable("that password is a sequence of keys or letters; choose another");
     }
     let email = super::email_key(email);
     let name = email.split('@').next().unwrap_or_default();
-    let is_name = core(name).chars().count() >= NAME_MIN && core(&small) == core(name);
-    if small == email || is_name {
+    let is_name = core(name).chars().count() >= NAME_MIN && core(&lower) == core(name);
+    if lower == email || is_name {
         return unusable("a password cannot be the e-mail address; choose another");
     }
-    if COMMON.contains(&*small) || COMMON.contains(core(&small)) {
-        return unusable("that password is among the first that are guessed; choose another");
+    if COMMON.contains(&*lower) || COMMON.contains(core(&lower)) {
+        return unusable("that password is commonly guessed; choose another");
     }
     Ok(())
 }
 
-/// Without the digits and signs that people put around a word.
+/// The text without the digits and signs around it.
 fn core(text: &str) -> &str {
     text.trim_matches(|c: char| !c.is_alphabetic())
 }
 
-/// Whether it is one to four characters again and again.
+/// Whether the text repeats a pattern of one to four characters.
 fn repeats(text: &str) -> bool {
     let letters: Vec<char> = text.chars().collect();
-    (1..=4).any(|length| letters.iter().zip(&letters[length.min(letters.len())..]).all(|(one, later)| one == later))
+    (1..=4)
+        .any(|length| letters.iter().zip(&letters[length.min(letters.len())..]).all(|(first, second)| first == second))
 }
 
 fn is_run(text: &str) -> bool {
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_guesses_are_refused_and_others_taken() {
+    fn common_passwords_are_refused_and_others_accepted() {
         let email = "marta.owner@shop.example";
         for bad in [
             "short",

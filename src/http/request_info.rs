@@ -1,13 +1,13 @@
-//! Who is at the other end: the address that counts, and whether a browser may speak for a site.
+//! What a request's connection and headers say about the client: address, origin, protocol, client hints, cookies.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
-use crate::{config::Server, ingest::Hints, model::Site};
+use crate::{config::Server, ingest::ClientHints, model::Site};
 
-// Names that the library has no constants for, made once: a name given as text is parsed at every look.
+// Header names without constants in the `http` crate, made once: a name given as text is parsed at every lookup.
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
@@ -17,8 +17,8 @@ static PLATFORM_VERSION: HeaderName = HeaderName::from_static("sec-ch-ua-platfor
 static FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The address that counts: the peer's, unless the peer is a trusted proxy; then the rightmost
-/// untrusted one of `X-Forwarded-For`.
+/// The client's address: the peer's, unless the peer is a trusted proxy; then the rightmost untrusted one of
+/// `X-Forwarded-For`.
 #[must_use]
 pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
@@ -26,7 +26,7 @@ pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) 
     if !is_trusted(address) {
         return address;
     }
-    // As bytes: what a client sends may be no text, and a proxy puts the client's address behind it.
+    // As bytes: what a client sends may not be text, and a proxy appends the client's address to it.
     let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
         let Some(parsed) = std::str::from_utf8(hop).ok().and_then(|hop| parse_hop(hop.trim())) else { break };
@@ -52,8 +52,8 @@ pub fn origin(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::ORIGIN).and_then(|v| v.to_str().ok())
 }
 
-/// Hosts, with ports, under which browsers reach us: the configured one, the one this request names, and the one
-/// that a trusted proxy says it was asked for.
+/// The service's own hosts, with ports: the configured one, the request's `Host`, and a trusted proxy's
+/// `X-Forwarded-Host`.
 pub fn own_authorities<'a>(
     server: &'a Server,
     peer: SocketAddr,
@@ -64,7 +64,7 @@ pub fn own_authorities<'a>(
     public.into_iter().chain(host).chain(forwarded_host(server, peer, headers))
 }
 
-/// The host that a trusted proxy was asked for; of several proxies the first.
+/// `X-Forwarded-Host` of a trusted proxy; with several proxies the first value.
 pub fn forwarded_host<'a>(server: &Server, peer: SocketAddr, headers: &'a HeaderMap) -> Option<&'a str> {
     let peer = peer.ip().to_canonical();
     let is_trusted = server.trusted_proxies.iter().any(|net| net.contains(&peer));
@@ -72,21 +72,21 @@ pub fn forwarded_host<'a>(server: &Server, peer: SocketAddr, headers: &'a Header
     (is_trusted && !first.is_empty()).then_some(first)
 }
 
-/// Whether pages of this origin may speak for the site.
+/// Whether the origin is one of the site's.
 #[must_use]
 pub fn is_listed(origin: &str, site: &Site) -> bool {
     site.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
 }
 
-/// Whether the browser reached a proxy before us over TLS. Believed of anybody: claiming it only
-/// makes one's own cookie stricter.
+/// Whether the browser used TLS, as a proxy reports it. Accepted from any client: a false claim only makes the
+/// client's own cookie stricter.
 #[must_use]
 pub fn is_https(headers: &HeaderMap) -> bool {
     headers.get(&FORWARDED_PROTO).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
         || origin(headers).is_some_and(|o| o.starts_with("https://"))
 }
 
-/// The address at which people reach the service, for links: the configured one, or this request's own.
+/// The base of links to the service: the configured public address, or this request's own.
 #[must_use]
 pub fn own_base(headers: &HeaderMap, public_url: &str) -> String {
     if !public_url.is_empty() {
@@ -96,16 +96,15 @@ pub fn own_base(headers: &HeaderMap, public_url: &str) -> String {
     format!("{scheme}://{}", text(headers, header::HOST))
 }
 
-/// What the browser tells of itself besides its user agent. A trusted proxy that says the browser came
-/// over TLS is believed that nothing was sent: then Chrome would have sent it, and every browser
-/// `Sec-Fetch-*`. Over plain HTTP browsers send neither.
+/// The client hints. Behind a trusted proxy that reports TLS, missing hints count as `withheld`: over TLS Chrome sends
+/// them and every browser sends `Sec-Fetch-*`; over plain HTTP browsers send neither.
 #[must_use]
-pub fn hints<'h>(peer: SocketAddr, headers: &'h HeaderMap, trusted: &[IpNet]) -> Hints<'h> {
+pub fn hints<'h>(peer: SocketAddr, headers: &'h HeaderMap, trusted: &[IpNet]) -> ClientHints<'h> {
     let hint = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let peer = peer.ip().to_canonical();
     let over_tls =
         trusted.iter().any(|net| net.contains(&peer)) && hint(&FORWARDED_PROTO).eq_ignore_ascii_case("https");
-    Hints {
+    ClientHints {
         brands: hint(&BRANDS),
         mobile: hint(&MOBILE),
         platform: hint(&PLATFORM),
@@ -120,11 +119,10 @@ pub fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
     headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("")
 }
 
-/// Whether the request comes from a page of another site: cookies then travel only in a partition of
-/// that site. Browsers say so in `Sec-Fetch-Site` where the connection is safe; else another host in
-/// `Origin`, or in `Referer` where there is none, is taken for another site; a proxy may have put its own name for us in `Host`, so
-/// that the public address counts too. Believed of anybody: it
-/// shapes the asker's own cookie alone.
+/// Whether the request comes from a page of another site, where cookies must be partitioned. Browsers report it in
+/// `Sec-Fetch-Site` over TLS; otherwise another host in `Origin`, or in `Referer` without one, counts as another site.
+/// The public address counts as our own too, because a proxy may have changed `Host`. Accepted from any client: it only
+/// affects the client's own cookie.
 #[must_use]
 pub fn is_cross_site(headers: &HeaderMap, public_url: &str) -> bool {
     match headers.get(&FETCH_SITE).map(HeaderValue::as_bytes) {
@@ -135,7 +133,7 @@ pub fn is_cross_site(headers: &HeaderMap, public_url: &str) -> bool {
     let host = text(headers, header::HOST);
     let page = origin(headers).unwrap_or_else(|| text(headers, header::REFERER));
     let authority = page.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(""));
-    // The opaque origin of a sandboxed page is another one too.
+    // A sandboxed page's opaque origin (`null`) is another site too.
     let is_own = |authority: &str| {
         authority.eq_ignore_ascii_case(host)
             || public_url
@@ -145,13 +143,13 @@ pub fn is_cross_site(headers: &HeaderMap, public_url: &str) -> bool {
     page == "null" || authority.is_some_and(|authority| !is_own(authority))
 }
 
-/// The value of one cookie; several `Cookie` headers and odd neighbours are tolerated.
+/// The value of a cookie; several `Cookie` headers and malformed other cookies are tolerated.
 #[must_use]
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     cookies(headers, name).next()
 }
 
-/// The values of all cookies of one name, in the browser's order.
+/// The values of all cookies of a name, in the browser's order.
 pub fn cookies<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = String> + 'h {
     headers
         .get_all(header::COOKIE)
@@ -168,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_trusted_proxies_may_speak_for_others() {
+    fn only_trusted_proxies_can_forward_addresses() {
         let check = |peer: &str, forwarded: &[&str], trusted: &[&str], expected: &str| {
             let mut headers = HeaderMap::new();
             for line in forwarded {
@@ -186,15 +184,15 @@ mod tests {
         check("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.3"], &["10.0.0.0/8"], "10.0.0.3");
         check("::ffff:10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"], "2001:db8::1");
         check("10.0.0.1", &[], &["10.0.0.0/8"], "10.0.0.1");
-        // Whoever is not trusted may say what they like, for themselves or for a proxy.
+        // Headers of untrusted peers are ignored.
         check("9.9.9.9", &["10.0.0.1", "1.1.1.1"], &["10.0.0.0/8"], "9.9.9.9");
         check("9.9.9.9", &["1.1.1.1"], &["9.9.9.8/32", "::/128"], "9.9.9.9");
-        // What a client puts before its own address is not looked at, whatever it looks like.
+        // Entries before the client's address are ignored.
         check("10.0.0.1", &["127.0.0.1, 10.9.9.9, 1.1.1.1"], &["10.0.0.0/8", "127.0.0.0/8"], "1.1.1.1");
         check("10.0.0.1", &["<script>, 1.1.1.1"], &["10.0.0.0/8"], "1.1.1.1");
         // Only trusted hops: the outermost of them.
         check("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &["10.0.0.0/8"], "10.0.0.3");
-        // Every way an address is written, and none that only looks like one.
+        // Every notation of an address, and none that only looks like one.
         check("10.0.0.1", &["1.1.1.1:4711"], &["10.0.0.0/8"], "1.1.1.1");
         check("10.0.0.1", &["2001:db8::1"], &["10.0.0.0/8"], "2001:db8::1");
         check("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.0/8"], "2001:db8::1");
@@ -204,18 +202,18 @@ mod tests {
         {
             check("10.0.0.1", &[bad], &["10.0.0.0/8"], "10.0.0.1");
         }
-        // Networks of version 6, and peers that came over a mapped address.
+        // IPv6 networks, and IPv4-mapped peers.
         check("2001:db8:1::7", &["1.1.1.1"], &["2001:db8:1::/48"], "1.1.1.1");
         check("2001:db8:2::7", &["1.1.1.1"], &["2001:db8:1::/48"], "2001:db8:2::7");
         check("::1", &["2001:db8::9"], &["::1/128"], "2001:db8::9");
         check("::ffff:9.9.9.9", &["1.1.1.1"], &["10.0.0.0/8"], "9.9.9.9");
         check("::ffff:10.0.0.1", &["1.1.1.1"], &["::/0"], "10.0.0.1");
-        // Blanks and empty lines are as proxies leave them.
+        // Blanks, as proxies leave them.
         check("10.0.0.1", &["  6.6.6.6 ,1.1.1.1  ", "10.0.0.2"], &["10.0.0.0/8"], "1.1.1.1");
     }
 
     #[test]
-    fn bytes_that_are_no_text_hide_nobody() {
+    fn bytes_that_are_not_text_do_not_hide_the_address() {
         let check = |lines: &[&[u8]], expected: [u8; 4]| {
             let mut headers = HeaderMap::new();
             for line in lines {
@@ -231,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cookie_is_found_among_odd_neighbours() {
+    fn a_cookie_is_found_among_malformed_ones() {
         let mut headers = HeaderMap::new();
         headers.append("cookie", "=; a=1; ashna_1=v1.x; bad".parse().unwrap());
         assert_eq!(cookie(&headers, "ashna_1").as_deref(), Some("v1.x"));
@@ -241,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_site_is_told_by_the_browser_or_by_its_host() {
+    fn a_page_of_another_site_is_recognized_by_fetch_metadata_or_host() {
         let check = |lines: &[(&'static str, &str)], expected: bool| {
             let mut headers = HeaderMap::new();
             headers.insert("host", "ashna.shop.example".parse().unwrap());

@@ -1,4 +1,4 @@
-//! Bodies that tell a connection's place how far its request is.
+//! Request and response bodies that report a request's progress to its connection's slot.
 
 use std::{
     pin::Pin,
@@ -12,48 +12,50 @@ use axum::{
 };
 use hyper::body::{Frame, Incoming, SizeHint};
 
-use super::gate::Place;
+use super::connection_limit::ConnectionSlot;
 
-/// An answer of this size is written at once; nothing more needs to be known of it.
+/// A response body of this size is written at once and need not be tracked.
 const WRITTEN_AT_ONCE: u64 = 16 * 1024;
 
-/// A request under way; dropped when it is answered.
-pub(in crate::http) struct UnderWay(Arc<Place>);
+/// A request in flight; dropped when it is answered.
+pub struct InFlightRequest(Arc<ConnectionSlot>);
 
-impl UnderWay {
-    pub(in crate::http) fn begin(place: &Arc<Place>, has_body: bool) -> Self {
-        place.begin(has_body);
-        Self(Arc::clone(place))
+impl InFlightRequest {
+    /// Reports the beginning of a request.
+    pub fn begin(slot: &Arc<ConnectionSlot>, has_body: bool) -> Self {
+        slot.request_begun(has_body);
+        Self(Arc::clone(slot))
     }
 
-    /// The answer, under way until its body is written.
-    pub(in crate::http) fn answer(self, answer: Response) -> Response {
+    /// Keeps the request in flight until the response's body is written.
+    pub fn answer(self, answer: Response) -> Response {
         if answer.body().size_hint().exact().is_some_and(|bytes| bytes <= WRITTEN_AT_ONCE) {
             return answer;
         }
-        answer.map(|body| Body::new(Sent { body, _under_way: self }))
+        answer.map(|body| Body::new(TrackedResponseBody { body, _in_flight: self }))
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
         self.0.answered();
     }
 }
 
 /// A request's body.
-pub(in crate::http) struct Received {
+pub struct TrackedRequestBody {
     body: Incoming,
-    place: Arc<Place>,
+    slot: Arc<ConnectionSlot>,
 }
 
-impl Received {
-    pub(in crate::http) fn new(body: Incoming, place: &Arc<Place>) -> Self {
-        Self { body, place: Arc::clone(place) }
+impl TrackedRequestBody {
+    /// Reports the end of `body`.
+    pub fn new(body: Incoming, slot: &Arc<ConnectionSlot>) -> Self {
+        Self { body, slot: Arc::clone(slot) }
     }
 }
 
-impl HttpBody for Received {
+impl HttpBody for TrackedRequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -63,7 +65,7 @@ impl HttpBody for Received {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if !matches!(frame, Some(Ok(_))) || self.body.is_end_stream() {
-            self.place.received();
+            self.slot.body_received();
         }
         Poll::Ready(frame)
     }
@@ -77,19 +79,19 @@ impl HttpBody for Received {
     }
 }
 
-impl Drop for Received {
+impl Drop for TrackedRequestBody {
     fn drop(&mut self) {
-        self.place.received();
+        self.slot.body_received();
     }
 }
 
-/// An answer's body.
-struct Sent {
+/// A response's body.
+struct TrackedResponseBody {
     body: Body,
-    _under_way: UnderWay,
+    _in_flight: InFlightRequest,
 }
 
-impl HttpBody for Sent {
+impl HttpBody for TrackedResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 

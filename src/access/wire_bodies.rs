@@ -1,4 +1,4 @@
-//! People, keys and the audit as the API and the command line show them.
+//! Converts users, keys and audit entries to the response bodies of the API and the command line.
 
 use crate::{
     control::{AuditRow, InvitationRow, KeyRow, Membership, UserRow},
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-use super::{AuditPage, Invited};
+use super::{AuditPage, CreatedInvitation};
 
 impl From<&UserRow> for UserEntry {
     fn from(user: &UserRow) -> Self {
@@ -59,9 +59,9 @@ impl From<InvitationRow> for InvitationBody {
     }
 }
 
-impl From<Invited> for InvitationMade {
-    fn from(made: Invited) -> Self {
-        Self { id: made.id, link: made.link, expires_at: made.expires_at.to_string(), mailed: made.mailed }
+impl From<CreatedInvitation> for InvitationMade {
+    fn from(created: CreatedInvitation) -> Self {
+        Self { id: created.id, link: created.link, expires_at: created.expires_at.to_string(), mailed: created.mailed }
     }
 }
 

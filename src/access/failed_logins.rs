@@ -1,22 +1,21 @@
-//! What failed logins leave behind: a bounded number of log lines, and an entry of the audit for each account
-//! now and then with how many there were.
+//! Records failed logins: a bounded number of log lines, and per account one audit entry per window with their count.
 
 use std::{collections::HashMap, net::IpAddr};
 
 use crate::model::Timestamp;
 
-use super::login_attempts::shown_network;
+use super::login_attempts::display_network;
 
-/// One entry of the audit for an account in this time.
+/// One audit entry per account in this time.
 const WINDOW_MS: i64 = 10 * 60_000;
-/// Log lines in a minute.
+/// Log lines per minute.
 const LINES_MAX: u32 = 20;
 const MINUTE_MS: i64 = 60_000;
 
-/// Failures that are not in the audit yet. Keyed by user, so that its size is bounded by the number of users;
-/// attempts at names without an account are one more.
+/// Failures that are not in the audit log yet, by user, so bounded by the number of users; all names without an account
+/// share one entry.
 #[derive(Debug, Default)]
-pub struct Traces {
+pub struct FailureLog {
     windows: HashMap<Option<i64>, Window>,
     minute: i64,
     lines: u32,
@@ -25,57 +24,57 @@ pub struct Traces {
 #[derive(Debug)]
 struct Window {
     since: Timestamp,
-    /// Failures that are not noted yet.
-    more: u64,
+    /// Failures that are not in the audit log yet.
+    pending: u64,
     network: String,
 }
 
-/// Failed logins to be noted in the audit.
+/// Failed logins to add to the audit log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FailedLogins {
-    /// At whose account; `None` for names without one.
+    /// The account; `None` for names without one.
     pub user: Option<i64>,
     /// How many.
     pub count: u64,
-    /// Where the last one came from.
+    /// The network of the last one.
     pub network: String,
 }
 
-impl Traces {
-    /// Takes a failure: logs it, and answers what is to be noted at once.
-    pub fn failed(
+impl FailureLog {
+    /// Logs and counts a failure; returns the account's first one in a window, to be audited at once.
+    pub fn record(
         &mut self,
         user: Option<i64>,
         from: IpAddr,
         why: &'static str,
         now: Timestamp,
     ) -> Option<FailedLogins> {
-        let network = shown_network(from);
+        let network = display_network(from);
         self.log(user, from, &network, why, now);
         if let Some(window) = self.windows.get_mut(&user) {
-            window.more += 1;
+            window.pending += 1;
             window.network = network;
             return None;
         }
-        self.windows.insert(user, Window { since: now, more: 0, network: network.clone() });
+        self.windows.insert(user, Window { since: now, pending: 0, network: network.clone() });
         Some(FailedLogins { user, count: 1, network })
     }
 
-    /// Failures of windows that are over, or of `all`, to be noted now.
+    /// The pending failures of ended windows, or of `all`, to be audited now.
     pub fn take_due(&mut self, now: Timestamp, all: bool) -> Vec<FailedLogins> {
         let mut due = Vec::new();
         self.windows.retain(|user, window| {
             let over = now.since(window.since) >= WINDOW_MS;
-            if window.more > 0 && (over || all) {
+            if window.pending > 0 && (over || all) {
                 let network = window.network.clone();
-                due.push(FailedLogins { user: *user, count: std::mem::take(&mut window.more), network });
+                due.push(FailedLogins { user: *user, count: std::mem::take(&mut window.pending), network });
             }
             !over
         });
         due
     }
 
-    /// Address in full only where the owner asks for it: it is personal data, and the network is enough to see an attack.
+    /// The full address is logged at level debug only: it is personal data, and the network suffices to see an attack.
     fn log(&mut self, user: Option<i64>, from: IpAddr, network: &str, why: &'static str, now: Timestamp) {
         tracing::debug!(address = %from, why, "a login failed");
         let minute = now.0.div_euclid(MINUTE_MS);
@@ -99,17 +98,17 @@ mod tests {
 
     #[test]
     fn a_thousand_failures_are_two_entries() {
-        let mut traces = Traces::default();
+        let mut failures = FailureLog::default();
         let from = "192.0.2.7".parse().unwrap();
-        let first = traces.failed(Some(1), from, "password", Timestamp(0)).unwrap();
+        let first = failures.record(Some(1), from, "password", Timestamp(0)).unwrap();
         assert_eq!((first.count, first.network.as_str()), (1, "192.0.2.0/24"));
         for _ in 0..999 {
-            assert_eq!(traces.failed(Some(1), from, "password", Timestamp(1)), None);
+            assert_eq!(failures.record(Some(1), from, "password", Timestamp(1)), None);
         }
-        assert_eq!(traces.take_due(Timestamp(1000), false), []);
-        let due = traces.take_due(Timestamp(WINDOW_MS), false);
+        assert_eq!(failures.take_due(Timestamp(1000), false), []);
+        let due = failures.take_due(Timestamp(WINDOW_MS), false);
         assert_eq!((due.len(), due[0].count), (1, 999));
-        assert!(traces.windows.is_empty());
-        assert!(traces.failed(Some(1), from, "password", Timestamp(WINDOW_MS)).is_some());
+        assert!(failures.windows.is_empty());
+        assert!(failures.record(Some(1), from, "password", Timestamp(WINDOW_MS)).is_some());
     }
 }

@@ -1,7 +1,7 @@
-//! Headers that tell browsers how little an answer may do.
+//! Security headers of responses.
 //!
-//! The service's origin holds the owner's login, so that nothing of it may be framed, no script may run that
-//! is not the dashboard's own, and private answers stay in no cache.
+//! The service's origin holds the owner's login, so its pages must not be framed, only the dashboard's own scripts may
+//! run, and private responses must not be cached.
 
 use axum::{
     extract::Request,
@@ -10,20 +10,20 @@ use axum::{
     response::Response,
 };
 
-/// The dashboard runs its own files only. Styles may stand in the page: charts and the component library set
-/// them. Pictures of items come from the shops. HTML is only made by Svelte's own templates;
-/// the `default` policy, made by `dashboard/src/parts/chart-engine.ts`, allows the empty string alone.
+/// The dashboard runs its own files only. Inline styles are needed by charts and the component library; images of items
+/// come from the shops. HTML is only created by Svelte's templates; the `default` Trusted Types policy, made by
+/// `dashboard/src/parts/chart-engine.ts`, allows the empty string alone.
 const DASHBOARD_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data: https: http:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html default";
 
-/// The demo shop shows what marketers write, on the origin of the dashboard: its own files only, no inline
-/// script, no handlers in attributes, no forms that send anything anywhere, no frames.
+/// The demo shop shows marketers' content on the dashboard's origin: its own files only, no inline scripts, no event
+/// handler attributes, no form submissions, no frames.
 const DEMO_POLICY: &str = "default-src 'none'; script-src 'self'; script-src-attr 'none'; style-src 'self'; \
      img-src 'self' data: https:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
 
-/// Data: nothing of it is a page.
+/// Data is never rendered as a page.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
@@ -33,11 +33,11 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Marks every answer by its path, errors included. Private ones stay in no cache, no page shows or frames
-/// them; pages do what their policy says.
-pub async fn protect(request: Request, next: Next) -> Response {
+/// Middleware: adds headers to every response by its path, errors included. Private data is not cached, embedded or
+/// framed; pages get their policy.
+pub async fn add(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let within = |place: &str| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let within = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let kind = if within("/api") || path == "/metrics" {
         Kind::Data
     } else if within("/dashboard") {
@@ -56,7 +56,7 @@ pub async fn protect(request: Request, next: Next) -> Response {
     answer
 }
 
-/// What lies under a path.
+/// The kind of content under a path.
 enum Kind {
     Data,
     Page(&'static str),
