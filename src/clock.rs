@@ -1,4 +1,4 @@
-//! The only place that reads a clock; pure rooms get `now` as an argument.
+//! The only module that reads a clock; pure modules get `now` as an argument.
 
 use std::{
     sync::OnceLock,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::model::Timestamp;
 
-/// The time of day by the system's clock.
+/// The current time by the system clock.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 pub fn now() -> Timestamp {
@@ -15,8 +15,8 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The time of day when this was first asked for, and what has passed since: it never jumps, whatever is
-/// done to the system's clock. For ages and windows, not for what is stored or shown.
+/// The time of the first call plus the monotonic time since: it never jumps when the system clock is changed.
+/// For ages and windows, not for values that are stored or shown.
 #[must_use]
 pub fn steady() -> Timestamp {
     static START: OnceLock<(Timestamp, Instant)> = OnceLock::new();

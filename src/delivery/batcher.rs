@@ -1,19 +1,20 @@
-//! PURE: when a batch is due, and where it ends.
+//! Pure logic: when a batch is due, and where it ends.
 
 use std::time::Duration;
 
 use crate::config;
 
-/// How much longer to wait for more events; `None` when the batch is due.
-pub fn wait(waiting: u64, oldest: Duration, config: &config::Delivery) -> Option<Duration> {
+/// How much longer to wait for more events, if `waiting` events wait and the oldest since `oldest`; `None` if the batch
+/// is due.
+pub fn time_until_due(waiting: u64, oldest: Duration, config: &config::Delivery) -> Option<Duration> {
     let flush = Duration::from_millis(config.flush_interval_ms);
-    let longer = flush.saturating_sub(oldest);
-    (waiting < config.batch_events_max as u64 && !longer.is_zero()).then_some(longer)
+    let left = flush.saturating_sub(oldest);
+    (waiting < config.batch_events_max as u64 && !left.is_zero()).then_some(left)
 }
 
-/// Where a batch ends: rows of one version, bounded in number and bytes, at least one.
+/// Limits of a batch: rows of one version, bounded in number and bytes, at least one.
 #[derive(Debug)]
-pub struct Cut<'c> {
+pub struct BatchLimits<'c> {
     config: &'c config::Delivery,
     /// Of the first row.
     version: Option<u8>,
@@ -21,14 +22,14 @@ pub struct Cut<'c> {
     bytes: usize,
 }
 
-impl<'c> Cut<'c> {
+impl<'c> BatchLimits<'c> {
     /// An empty batch.
     pub fn new(config: &'c config::Delivery) -> Self {
         Self { config, version: None, count: 0, bytes: 0 }
     }
 
-    /// Whether a record of this row version and size still belongs to the batch; then it is counted in.
-    pub fn takes(&mut self, row_version: Option<u8>, row_bytes: usize) -> bool {
+    /// Counts a record of this row version and size if it fits into the batch; false if not.
+    pub fn try_add(&mut self, row_version: Option<u8>, row_bytes: usize) -> bool {
         let fits = row_version == self.version && self.bytes + row_bytes <= self.config.batch_bytes_max;
         if self.is_full() || (self.count > 0 && !fits) {
             return false;
@@ -39,12 +40,12 @@ impl<'c> Cut<'c> {
         true
     }
 
-    /// Whether it has all the events it may have.
+    /// Whether the maximum number of events is reached.
     pub fn is_full(&self) -> bool {
         self.events_left() == 0
     }
 
-    /// How many more events it may have.
+    /// How many more events fit.
     pub fn events_left(&self) -> usize {
         self.config.batch_events_max.max(1) - self.count
     }
@@ -61,8 +62,8 @@ mod tests {
     #[test]
     fn a_batch_is_due_when_it_is_full_or_old() {
         let check = |waiting, ms, expected| {
-            let waited = wait(waiting, Duration::from_millis(ms), &config());
-            assert_eq!(waited, expected, "{waiting} events, {ms} ms");
+            let left = time_until_due(waiting, Duration::from_millis(ms), &config());
+            assert_eq!(left, expected, "{waiting} events, {ms} ms");
         };
         check(1, 0, Some(Duration::from_millis(500)));
         check(3, 499, Some(Duration::from_millis(1)));
@@ -72,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_ends_at_its_bounds_or_at_another_version() {
+    fn a_batch_ends_at_its_limits_or_at_another_version() {
         let check = |records: &[(u8, usize)], expected| {
             let config = config();
-            let mut cut = Cut::new(&config);
-            let taken = records.iter().take_while(|(v, b)| cut.takes(Some(*v), *b)).count();
-            assert_eq!(taken, expected, "{records:?}");
+            let mut limits = BatchLimits::new(&config);
+            let added = records.iter().take_while(|(v, b)| limits.try_add(Some(*v), *b)).count();
+            assert_eq!(added, expected, "{records:?}");
         };
         check(&[], 0);
         check(&[(1, 500)], 1);

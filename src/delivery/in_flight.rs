@@ -1,162 +1,166 @@
-//! One range on its way to the warehouse: taken, refused for its content, or to be sent again.
+//! Sends one range to the warehouse: stored, refused for its content, or to be sent again.
 //!
-//! Its rows are let go as they are sent. Who sends again reads them from the journal again, which gives the same
-//! bytes: while the warehouse is away nothing is held for it. An insert without an error is believed; one that was
-//! sent before, or during which the disk was short of room, counts after it was counted and read ([`Store::held`]).
+//! The rows are dropped as they are sent. A retry reads them from the journal again, which gives the same
+//! bytes: no memory is held while the warehouse is down. An insert without an error is trusted; a range that was
+//! sent before, or while the disk was short of space, is trusted only after it was counted and read
+//! ([`Store::stored_range`]).
 
 use std::{mem, ops::Range, time::Duration};
 
-use super::{accumulate::Stretch, disk_space::Room};
+use super::{range_reader::LoadedRange, warehouse_disk::WarehouseDisk};
 use crate::{
     config,
     model::Position,
-    store::{ErrorKind, Held, Rows, Store, StoreError},
-    tasks::{Aside, Stopping},
+    store::{ErrorKind, InsertBatch, Store, StoreError, StoredRange},
+    tasks::{AbortOnDrop, Stopping},
 };
 
-/// A range that is being sent beside the loop that reads the next one.
-pub(super) struct Flight {
+/// A range that is being sent by a task, while the loop reads the next one.
+pub(super) struct InFlight {
     pub(super) range: Range<Position>,
-    stretch: Stretch,
-    sending: Aside<Outcome>,
+    loaded: LoadedRange,
+    task: AbortOnDrop<SendOutcome>,
 }
 
 /// How sending a range ended.
-pub(super) enum Outcome {
+pub(super) enum SendOutcome {
     Stored,
+    /// The warehouse refused the rows, with its reason.
     Refused(String),
-    /// The warehouse has something else of it than was sent: so many different rows.
-    Otherwise(u64),
-    /// The warehouse cannot read what it has, and the pause after that is over.
+    /// The stored rows differ from those sent; with the number of distinct stored rows.
+    Differs(u64),
+    /// The warehouse cannot read the stored rows; the pause after that is over.
     Unreadable,
-    /// It did not get there, or that is unknown, and the pause after that is over.
-    Again,
-    /// The service stops; it is sent again in its next life.
-    GaveUp,
+    /// It was not stored, or that is unknown; the pause after that is over.
+    Retry,
+    /// The service stops; the range is sent again after the next start.
+    Stopped,
 }
 
-/// How a range is to be sent.
+/// How a range is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum SendMode {
     /// For the first time.
-    Fresh,
+    First,
     /// It may be in the warehouse already.
-    Again,
-    /// What is there of it is removed first.
+    Resend,
+    /// Its stored rows are removed first.
     Replace,
-    /// It was delivered: only looked for.
-    Look,
+    /// It was delivered: only the stored rows are checked.
+    Verify,
 }
 
 /// Why a range is not known to be stored.
 enum Failure {
-    /// From the insert, or from what came before it.
+    /// The insert failed.
     Insert(StoreError),
-    /// From looking at what is there: the rows that were sent are not at fault.
-    Look(StoreError),
-    Otherwise(u64),
+    /// The check of the stored rows, or the cleanup before the insert, failed: the rows are not the cause.
+    Check(StoreError),
+    Differs(u64),
 }
 
-impl Flight {
+impl InFlight {
     /// Starts to send.
-    pub(super) fn begin(mut stretch: Stretch, way: Way, sender: Sender) -> Self {
-        let pieces = mem::take(&mut stretch.rows.pieces);
-        let rows = Rows { pieces, ..stretch.rows.clone() };
+    pub(super) fn start(mut loaded: LoadedRange, mode: SendMode, sender: RangeSender) -> Self {
+        let chunks = mem::take(&mut loaded.rows.chunks);
+        let rows = InsertBatch { chunks, ..loaded.rows.clone() };
         let range = rows.range.clone();
-        Self { range, stretch, sending: Aside::begin(sender.send(rows, way)) }
+        Self { range, loaded, task: AbortOnDrop::spawn(sender.send(rows, mode)) }
     }
 
-    /// Waits for the end. May be given up and asked again.
-    pub(super) async fn landed(&mut self) -> Outcome {
-        self.sending.done().await
+    /// Waits for the outcome. Cancel safe.
+    pub(super) async fn completed(&mut self) -> SendOutcome {
+        self.task.join().await
     }
 
-    /// What was sent, without its rows.
-    pub(super) fn into_stretch(self) -> Stretch {
-        self.stretch
+    /// The range, without its rows.
+    pub(super) fn into_range(self) -> LoadedRange {
+        self.loaded
     }
 }
 
-/// What sending needs.
-pub(super) struct Sender {
+/// Sends one range.
+pub(super) struct RangeSender {
     pub(super) store: Store,
-    pub(super) room: Room,
-    /// After a failure.
+    pub(super) disk: WarehouseDisk,
+    /// Before a failure is returned.
     pub(super) pause: Duration,
     pub(super) stopping: Stopping,
 }
 
-impl Sender {
-    pub(super) async fn send(mut self, rows: Rows, way: Way) -> Outcome {
-        // A request damaged on its way looks like bad rows too: ask twice about the last one.
+impl RangeSender {
+    pub(super) async fn send(mut self, rows: InsertBatch, mode: SendMode) -> SendOutcome {
+        // A request damaged in transit looks like a bad row too: try a single row twice.
         let second = (rows.count == 1).then(|| rows.clone());
-        let mark = self.room.mark();
-        let mut sent = self.attempt(rows, way).await;
+        let shortages = self.disk.shortages();
+        let mut sent = self.attempt(rows, mode).await;
         if let (Some(row), Err(Failure::Insert(error))) = (second, &sent)
             && matches!(error.kind(), ErrorKind::Poison(_))
         {
-            sent = self.attempt(row, if way == Way::Fresh { Way::Again } else { way }).await;
+            sent = self.attempt(row, if mode == SendMode::First { SendMode::Resend } else { mode }).await;
         }
         let (error, outcome) = match sent {
-            Ok(()) => return Outcome::Stored,
-            Err(Failure::Otherwise(rows)) => return Outcome::Otherwise(rows),
-            Err(Failure::Look(error)) if error.is_unreadable() => (error, Outcome::Unreadable),
-            Err(Failure::Look(error)) => (error, Outcome::Again),
+            Ok(()) => return SendOutcome::Stored,
+            Err(Failure::Differs(rows)) => return SendOutcome::Differs(rows),
+            Err(Failure::Check(error)) if error.is_unreadable() => (error, SendOutcome::Unreadable),
+            Err(Failure::Check(error)) => (error, SendOutcome::Retry),
             Err(Failure::Insert(error)) => match error.kind() {
-                // What a full disk makes of an insert says nothing about its rows.
-                ErrorKind::Poison(reason) if !self.room.was_short_since(mark) => return Outcome::Refused(reason),
-                _ => (error, Outcome::Again),
+                // On a full disk an error about the content proves nothing about the rows.
+                ErrorKind::Poison(reason) if !self.disk.was_short_since(shortages) => {
+                    return SendOutcome::Refused(reason);
+                }
+                _ => (error, SendOutcome::Retry),
             },
         };
         match error.kind() {
             ErrorKind::Fatal => tracing::error!(
                 %error,
-                "the warehouse needs attention: events stay in the journal until it takes them"
+                "the warehouse needs attention: events stay in the journal until it accepts them"
             ),
-            ErrorKind::Damaged => tracing::error!(%error, "the warehouse cannot read what it has of a batch"),
+            ErrorKind::Damaged => tracing::error!(%error, "the warehouse cannot read the stored rows of a batch"),
             ErrorKind::NoSpace => {
-                tracing::warn!(%error, "the warehouse's disk is full: a batch waits to be sent again");
+                tracing::warn!(%error, "the warehouse's disk is full: a batch will be sent again");
             }
-            ErrorKind::Retry | ErrorKind::Poison(_) => tracing::warn!(%error, "a batch waits to be sent again"),
+            ErrorKind::Retry | ErrorKind::Poison(_) => tracing::warn!(%error, "a batch will be sent again"),
         }
         if self.stopping.begun() || self.stopping.sleep(self.pause).await {
-            return Outcome::GaveUp;
+            return SendOutcome::Stopped;
         }
         outcome
     }
 
-    async fn attempt(&self, rows: Rows, way: Way) -> Result<(), Failure> {
+    async fn attempt(&self, rows: InsertBatch, mode: SendMode) -> Result<(), Failure> {
         let (journal, range, count) = (rows.journal, rows.range.clone(), rows.count as u64);
-        let mark = self.room.mark();
-        if way != Way::Look {
-            if way != Way::Fresh {
-                self.store.end_inserts(journal, range.start).await.map_err(Failure::Look)?;
+        let shortages = self.disk.shortages();
+        if mode != SendMode::Verify {
+            if mode != SendMode::First {
+                self.store.kill_inserts(journal, range.start).await.map_err(Failure::Check)?;
             }
-            if way == Way::Replace {
-                self.store.remove_range(journal, &range).await.map_err(Failure::Look)?;
+            if mode == SendMode::Replace {
+                self.store.remove_range(journal, &range).await.map_err(Failure::Check)?;
             }
             self.store.insert(rows).await.map_err(Failure::Insert)?;
-            if way == Way::Fresh && !self.room.was_short_since(mark) {
+            if mode == SendMode::First && !self.disk.was_short_since(shortages) {
                 return Ok(());
             }
         }
-        match self.store.held(journal, &range, count).await.map_err(Failure::Look)? {
-            Held::Whole if way == Way::Look => Ok(()),
-            Held::Whole => self.store.renew_people(journal, &range).await.map_err(Failure::Look),
-            Held::Otherwise(rows) => Err(Failure::Otherwise(rows)),
+        match self.store.stored_range(journal, &range, count).await.map_err(Failure::Check)? {
+            StoredRange::Complete if mode == SendMode::Verify => Ok(()),
+            StoredRange::Complete => self.store.rebuild_identities(journal, &range).await.map_err(Failure::Check),
+            StoredRange::Differs(rows) => Err(Failure::Differs(rows)),
         }
     }
 }
 
-/// Growing pauses, each between half and one and a half of its length, so that many do not march in step.
+/// Exponential backoff with jitter: each pause is between 0.5 and 1.5 times its nominal length.
 #[derive(Debug, Clone)]
-pub(super) struct Pause {
+pub(super) struct Backoff {
     first: Duration,
     next: Duration,
     max: Duration,
 }
 
-impl Pause {
+impl Backoff {
     pub(super) fn new(config: &config::Delivery) -> Self {
         let first = Duration::from_millis(config.retry_backoff_ms.max(1));
         Self { first, next: first, max: Duration::from_millis(config.retry_backoff_max_ms).max(first) }

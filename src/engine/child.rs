@@ -1,8 +1,8 @@
-//! The child's side: our own binary, started again as the engine. The only `unsafe` of the project
-//! is here, where the engine's library is loaded and entered.
+//! The child process: this binary, started as the engine. The only `unsafe` of the project
+//! is here, where the engine's library is loaded and called.
 //!
 //! The child's command line is `engine-child (library|program) FILE DIRECTORY PORT NICENESS`. It ends when
-//! its standard input closes, which the kernel does for a parent that was killed.
+//! its standard input closes, which the kernel also does if the parent is killed.
 
 use std::{
     ffi::{CString, OsString},
@@ -15,20 +15,19 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 
-/// First argument of a child.
+/// First argument of the child.
 pub const COMMAND: &str = "engine-child";
 /// First argument of the process that becomes the official program.
 const BECOME: &str = "engine-become";
 
-/// Listens, then reads standard input until it closes: that read is what keeps the engine alive.
+/// Listens, then reads standard input until it closes: the query keeps the engine running.
 const UNTIL_STDIN_CLOSES: &str = "SYSTEM START LISTEN HTTP; \
      INSERT INTO FUNCTION null('line String') SELECT * FROM file('/dev/stdin', 'LineAsString')";
 
-/// How long the engine may take to end by itself once nobody needs it.
-const ENDING: Duration = Duration::from_secs(8);
+/// How long the engine may take to end by itself after its parent.
+const EXIT_LIMIT: Duration = Duration::from_secs(8);
 
-/// To be called first in `main`: when this process was started as the engine it becomes the
-/// engine and never returns.
+/// Runs the engine, and never returns, if this process was started as its child. Call it first in `main`.
 pub fn run_if_child() {
     let mut arguments = std::env::args_os().skip(1);
     let Some(command) = arguments.next() else { return };
@@ -49,10 +48,10 @@ fn run(arguments: &[OsString]) -> i32 {
     let Some(port) = port.to_str().and_then(|p| p.parse::<u16>().ok()) else {
         return fail("the port must be a number");
     };
-    // Where the kernel refuses, the engine competes with its parent as an equal.
+    // If the kernel refuses, the engine runs at the priority of its parent.
     let _ = rustix::process::nice(niceness.to_str().and_then(|n| n.parse().ok()).unwrap_or(0));
     if kind == "library" {
-        end_after_parent();
+        exit_after_parent();
         run_library(&file, &directory, port)
     } else {
         run_program(&file, &directory, port)
@@ -65,14 +64,14 @@ fn fail(why: &str) -> i32 {
     2
 }
 
-/// Should the engine hang instead of ending with its standard input, this thread ends it.
-fn end_after_parent() {
+/// Starts a thread that ends the process after its parent, in case the engine hangs when its standard input closes.
+fn exit_after_parent() {
     let parent = rustix::process::getppid();
     std::thread::spawn(move || {
         while rustix::process::getppid() == parent {
             std::thread::sleep(Duration::from_secs(1));
         }
-        std::thread::sleep(ENDING);
+        std::thread::sleep(EXIT_LIMIT);
         exit(3);
     });
 }
@@ -94,7 +93,7 @@ fn engine_arguments(directory: &Path, port: u16) -> Vec<CString> {
     .collect()
 }
 
-#[expect(unsafe_code, reason = "the engine is a C library; this is its one entry")]
+#[expect(unsafe_code, reason = "the engine is a C library; this is its only call")]
 fn run_library(library: &Path, directory: &Path, port: u16) -> i32 {
     use std::ffi::{c_char, c_int, c_void};
     type Entry = unsafe extern "C" fn(c_int, *mut *mut c_char) -> *mut c_void;
@@ -105,7 +104,7 @@ fn run_library(library: &Path, directory: &Path, port: u16) -> i32 {
     let count = c_int::try_from(pointers.len()).unwrap_or(0);
     pointers.push(std::ptr::null_mut());
 
-    // SAFETY: the library is the engine's own, its initialisers are those of a C++ program and
+    // SAFETY: the library is the engine, its initializers are those of a C++ program, and
     // nothing else runs in this process.
     let engine = match unsafe { libloading::Library::new(library) } {
         Ok(engine) => engine,
@@ -114,21 +113,21 @@ fn run_library(library: &Path, directory: &Path, port: u16) -> i32 {
     // SAFETY: both symbols have these C signatures in the engine's header `chdb.h`.
     let symbols = unsafe { (engine.get::<Entry>("chdb_query_cmdline"), engine.get::<ErrorOf>("chdb_result_error")) };
     let (Ok(entry), Ok(error_of)) = symbols else {
-        return fail(&format!("{} is not an engine that can serve", library.display()));
+        return fail(&format!("{} lacks the functions of a chDB library", library.display()));
     };
-    // SAFETY: `pointers` holds `count` NUL-terminated texts and a null, as `main` gets them, and
-    // they outlive the call. The result is valid until the process ends, which is next.
+    // SAFETY: `pointers` has `count` NUL-terminated strings and a null, like the arguments of `main`, and
+    // they outlive the call. The result is valid until the process ends.
     let message = unsafe {
         let result = entry(count, pointers.as_mut_ptr());
         let message = if result.is_null() { std::ptr::null() } else { error_of(result) };
         (!message.is_null()).then(|| std::ffi::CStr::from_ptr(message).to_string_lossy().into_owned())
     };
-    // The library's destructors may wait for its threads: they are not worth it at the end.
+    // The library's destructors may wait for its threads: skip them, the process ends anyway.
     std::mem::forget(engine);
     message.map_or(0, |message| fail(&message))
 }
 
-/// Runs the official program and ends it when standard input closes; should this process be
+/// Runs the official program and ends it when standard input closes; if this process is
 /// killed, the kernel kills the program.
 fn run_program(program: &Path, directory: &Path, port: u16) -> i32 {
     let Ok(own) = std::env::current_exe() else { return fail("cannot find the running program") };
@@ -153,23 +152,23 @@ fn run_program(program: &Path, directory: &Path, port: u16) -> i32 {
         let mut ignored = [0; 64];
         while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
         let _ = rustix::process::kill_process(pid, Signal::TERM);
-        std::thread::sleep(ENDING);
+        std::thread::sleep(EXIT_LIMIT);
         let _ = rustix::process::kill_process(pid, Signal::KILL);
     });
     server.wait().ok().and_then(|status| status.code()).unwrap_or(1)
 }
 
-/// Asks the kernel to be killed with the parent, then becomes the program.
+/// Asks the kernel to kill this process with its parent, then becomes the program.
 fn become_program(arguments: &[OsString]) -> i32 {
     let [parent, program, rest @ ..] = arguments else {
         return fail("this command is started by the service itself");
     };
     if rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
-        return fail("cannot tie the engine's life to the service's");
+        return fail("cannot make the engine end with the service");
     }
-    let still = rustix::process::getppid().map(|p| p.as_raw_nonzero().to_string());
-    if still.as_deref() != parent.to_str() {
-        return 0; // the parent died before the kernel was asked
+    let parent_now = rustix::process::getppid().map(|p| p.as_raw_nonzero().to_string());
+    if parent_now.as_deref() != parent.to_str() {
+        return 0; // The parent died before the call above.
     }
     let error = Command::new(program).args(rest).exec();
     fail(&format!("cannot run {}: {error}", Path::new(program).display()))

@@ -1,4 +1,4 @@
-//! What the engine finds in its directory: its settings, its users, the service's secret.
+//! The files in the engine's directory: settings, users, the service's password.
 
 use std::{
     fs,
@@ -6,8 +6,9 @@ use std::{
     net::TcpListener,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
+
+use parking_lot::Mutex;
 
 use super::EngineError;
 use crate::config;
@@ -16,10 +17,10 @@ use crate::config;
 pub const USER: &str = "ashna";
 
 const SECRET_BYTES: usize = 32;
-/// Of what the child said, so much is looked at for its last line, however much it is.
+/// How much of the child's standard error is searched for its last line.
 const TAIL_BYTES: u64 = 4096;
 
-/// The engine's directory, ready for a start.
+/// The engine's directory.
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
@@ -27,7 +28,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Makes the directory, the settings and the first secret.
+    /// Creates the directory, the settings and the first password.
     pub fn prepare(data_dir: &Path, config: &config::Engine) -> Result<Self, EngineError> {
         let directory = data_dir.join("engine");
         let prepared = (|| {
@@ -41,8 +42,8 @@ impl Files {
         prepared.map_err(|source| EngineError::Directory { path: directory.display().to_string(), source })
     }
 
-    /// Draws another password, for the next start of the engine. Whoever got hold of the one before, by taking
-    /// the port of an engine that had died, can do nothing with it.
+    /// Generates a new password for the next start of the engine. A program that got the previous one, by listening on
+    /// the port of an engine that had died, cannot use it.
     pub fn renew_secret(&self) -> io::Result<()> {
         let fresh = rand::random::<[u8; SECRET_BYTES]>().iter().fold(String::new(), |mut text, byte| {
             use std::fmt::Write as _;
@@ -51,7 +52,7 @@ impl Files {
         });
         write_private(&self.directory.join("secret"), &fresh)?;
         write_private(&self.directory.join("users.xml"), &users(&fresh))?;
-        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.secret.lock() = fresh;
         Ok(())
     }
 
@@ -62,16 +63,16 @@ impl Files {
 
     /// The password of [`USER`].
     pub fn secret(&self) -> config::Secret {
-        self.secret.lock().unwrap_or_else(PoisonError::into_inner).as_str().into()
+        self.secret.lock().as_str().into()
     }
 
-    /// Where the child's standard error goes; begun anew at each start.
+    /// The file for the child's standard error, truncated at each start.
     pub fn stderr(&self) -> io::Result<fs::File> {
         private().truncate(true).open(self.stderr_path())
     }
 
-    /// The last line that the child said, to tell why it died.
-    pub fn last_words(&self) -> Option<String> {
+    /// The last line of the child's standard error, which shows why it died.
+    pub fn last_stderr_line(&self) -> Option<String> {
         let mut file = fs::File::open(self.stderr_path()).ok()?;
         let length = file.metadata().ok()?.len();
         file.seek(io::SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
@@ -87,16 +88,16 @@ impl Files {
     }
 }
 
-/// The address of an engine that is not there: nothing can listen on it.
-pub const NOWHERE: &str = "http://127.0.0.1:0";
+/// The address while there is no engine: port 0 cannot be listened on.
+pub const NO_ENGINE_URL: &str = "http://127.0.0.1:0";
 
 /// The engine's address with this port.
 pub fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// A port of 127.0.0.1 that is free now. Should another program take it before the engine does,
-/// the engine fails, and the next start takes another one, with another password.
+/// A port of 127.0.0.1 that is free now. If another program takes it before the engine does,
+/// the engine fails, and the next start uses another port and another password.
 pub fn free_port() -> Result<u16, EngineError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(EngineError::NoPort)?;
     listener.local_addr().map(|a| a.port()).map_err(EngineError::NoPort)
@@ -108,7 +109,7 @@ fn private() -> fs::OpenOptions {
     options
 }
 
-/// Written over what was there, which needs no room on a full disk where the length stays the same.
+/// Overwrites a file in place, which needs no space on a full disk if the length is unchanged.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
         return fs::set_permissions(path, fs::Permissions::from_mode(0o600));
@@ -123,9 +124,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Modest pools and caches for a small machine; everything on disk below `directory`. Requests are
-/// answered only when they name the service's user, so that nothing on the network can be the
-/// local session, which has no password.
+/// Small pools and caches for a small machine; all files below `directory`. Requests must
+/// name the service's user, so that no network client can use the local session's user, which has no password.
 fn settings(directory: &Path, config: &config::Engine) -> String {
     let directory = escape(&directory.display().to_string());
     let memory = match config.memory_bytes_max {
@@ -182,8 +182,8 @@ fn settings(directory: &Path, config: &config::Engine) -> String {
     )
 }
 
-/// Two users: the local session's, which may start listening and wait for its standard input to
-/// close, and the service's.
+/// Two users: that of the local session, which may only start listening and wait until its standard input
+/// closes, and that of the service.
 fn users(secret: &str) -> String {
     format!(
         "<clickhouse>
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_secret_is_another_at_each_start_and_is_the_owner_s_alone() {
+    fn the_secret_changes_at_each_start_and_only_the_owner_can_read_it() {
         let data = tempfile::tempdir().unwrap();
         let config = config::Config::defaults().engine;
         let first = Files::prepare(data.path(), &config).unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_directory_name_cannot_break_the_settings() {
+    fn special_characters_in_the_directory_name_are_escaped() {
         let config = config::Config::defaults().engine;
         let text = settings(Path::new("/a<b>&c"), &config);
         assert!(text.contains("/a&lt;b&gt;&amp;c/data/"), "{text}");

@@ -1,14 +1,14 @@
-//! Records on their way into the journal, framed by the caller so that the short lock only copies.
+//! Records to append, framed by the caller so that the queue's lock is only held for a copy.
 
 use std::{fmt, ops::Range};
 
 use super::format;
 use crate::model::Position;
 
-/// What is called once the records are durable.
+/// Called once the records are durable.
 pub(super) type Hook = Box<dyn FnOnce(Range<Position>) + Send>;
 
-/// Some records that go in together: all of them become durable, or none is acknowledged.
+/// Records that are appended together: all of them become durable, or none is acknowledged.
 #[derive(Default)]
 pub struct Batch {
     pub(super) frames: Vec<u8>,
@@ -17,9 +17,9 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds one record; `payload` appends its bytes and must leave what is before them alone.
+    /// Adds one record; `payload` appends its bytes and must not change the bytes before them.
     pub fn push(&mut self, key: u128, payload: impl FnOnce(&mut Vec<u8>)) {
-        format::put_frame(&mut self.frames, key, payload);
+        format::append_frame(&mut self.frames, key, payload);
         self.keys.push(key);
     }
 
@@ -28,7 +28,7 @@ impl Batch {
         self.keys.len()
     }
 
-    /// Whether there is no record.
+    /// Whether it has no records.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -39,12 +39,11 @@ impl Batch {
     }
 
     /// Calls `hook` with the records' positions once they are durable, in order of position and
-    /// before `append` answers; drops it uncalled when they do not become durable.
+    /// before `append` returns; drops it uncalled if they do not become durable.
     ///
-    /// It is called even when nobody waits for the answer any more (a client that hung up, a wait
-    /// that was too long), which makes it the place to settle reservations. It runs on the
-    /// journal's own thread, so it must be short. A panic in it is logged and counted, and costs what
-    /// it did not get to.
+    /// It is called even if the `append` future was dropped (client disconnected, timeout), so it is the
+    /// place to confirm reservations. It runs on the journal's writer thread and must be short. A panic
+    /// in it is logged and counted; only the rest of that hook is lost.
     pub fn when_durable(&mut self, hook: impl FnOnce(Range<Position>) + Send + 'static) {
         self.on_durable = Some(Box::new(hook));
     }

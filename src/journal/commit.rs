@@ -1,16 +1,18 @@
-//! What became of a group, and those who wait to hear it: one answer for all of them.
+//! The result of a group commit, shared by all batches of the group.
 
 use std::{
     ops::Range,
     pin::Pin,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
 };
 
-use super::{error::AppendError, lock};
+use parking_lot::Mutex;
+
+use super::error::AppendError;
 use crate::{model::Position, tasks::WakerSet};
 
-/// The fate of one group. Dropped unsettled by the queue, it tells that the journal stopped.
+/// The result of one group commit. The queue completes it with `Stopping` when it drops the group.
 #[derive(Debug, Default)]
 pub(super) struct CommitResult {
     /// The group's first position, once its records are on disk; or why they are not.
@@ -19,21 +21,21 @@ pub(super) struct CommitResult {
 }
 
 impl CommitResult {
-    /// Settles it, once, and wakes all who wait.
-    pub(super) fn settle(&self, outcome: Result<Position, AppendError>) {
-        let crowd = {
-            let mut waiting = lock(&self.waiting);
+    /// Sets the outcome, if there is none yet, and wakes all waiting tasks.
+    pub(super) fn complete(&self, outcome: Result<Position, AppendError>) {
+        let wakers = {
+            let mut waiting = self.waiting.lock();
             let _ = self.outcome.set(outcome);
             std::mem::take(&mut *waiting)
         };
-        crowd.wake();
+        wakers.wake_all();
     }
 }
 
-/// Resolves to the positions of one batch, or to why it has none.
+/// Resolves to the positions of one batch, or to the error of its group.
 #[derive(Debug)]
 pub(super) struct CommitFuture {
-    fate: Arc<CommitResult>,
+    result: Arc<CommitResult>,
     /// Its first record's index in the group.
     index: u32,
     records: u32,
@@ -41,12 +43,12 @@ pub(super) struct CommitFuture {
 }
 
 impl CommitFuture {
-    pub(super) fn new(fate: &Arc<CommitResult>, index: u32, records: u32) -> Self {
-        Self { fate: Arc::clone(fate), index, records, waker: None }
+    pub(super) fn new(result: &Arc<CommitResult>, index: u32, records: u32) -> Self {
+        Self { result: Arc::clone(result), index, records, waker: None }
     }
 
-    fn told(&self) -> Option<Result<Range<Position>, AppendError>> {
-        let outcome = self.fate.outcome.get()?;
+    fn positions(&self) -> Option<Result<Range<Position>, AppendError>> {
+        let outcome = self.result.outcome.get()?;
         Some(outcome.clone().map(|first| range(first, self.index, self.records)))
     }
 }
@@ -61,19 +63,19 @@ impl Future for CommitFuture {
     type Output = Result<Range<Position>, AppendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(told) = self.told() {
-            return Poll::Ready(told);
+        if let Some(positions) = self.positions() {
+            return Poll::Ready(positions);
         }
-        // Who waits already need not join again, however often it looks.
+        // Register a waker only once, however often this is polled.
         if self.waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
             return Poll::Pending;
         }
-        let mut waiting = lock(&self.fate.waiting);
-        // It may have been settled between the look and the lock.
-        if let Some(told) = self.told() {
-            return Poll::Ready(told);
+        let mut waiting = self.result.waiting.lock();
+        // It may have completed between the check and the lock.
+        if let Some(positions) = self.positions() {
+            return Poll::Ready(positions);
         }
-        waiting.join(context.waker().clone());
+        waiting.add(context.waker().clone());
         drop(waiting);
         self.waker = Some(context.waker().clone());
         Poll::Pending

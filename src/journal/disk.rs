@@ -1,26 +1,24 @@
-//! The six calls that can fail in interesting ways. Tests put faults and a recorder before the real ones.
+//! The six disk calls whose failures matter. Tests inject faults and record the calls.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+
+/// Extension of a file until it is complete. Files of earlier versions have it too: do not change it.
+pub(super) const TEMPORARY_EXTENSION: &str = "unborn";
 
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// How the journal reaches the disk.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Disk {
-    /// Straight.
+    /// Directly.
     #[default]
     Real,
-    /// Through a test's faults and its recorder.
+    /// Through a test's fault injection and recorder.
     #[cfg(test)]
     Faulty(std::sync::Arc<super::tests::faults::Faults>),
 }
 
-#[cfg_attr(not(test), expect(clippy::unused_self, reason = "the straight way needs nothing; a test's faults do"))]
+#[cfg_attr(not(test), expect(clippy::unused_self, reason = "only the fault injection of tests needs it"))]
 impl Disk {
     /// Writes all of `bytes` at `offset`.
     pub(super) fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -32,16 +30,16 @@ impl Disk {
     }
 
     /// Writes `bytes` zeros from `offset` on.
-    pub(super) fn lengthen(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    pub(super) fn write_zeros(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
         #[cfg(test)]
         if let Self::Faulty(faults) = self {
-            faults.before_lengthening()?;
+            faults.before_write_zeros()?;
         }
         let mut left = bytes;
         while left > 0 {
-            let some = left.min(ZEROS.len() as u64);
-            file.write_all_at(&ZEROS[..usize::try_from(some).expect("at most 64 KiB")], offset + bytes - left)?;
-            left -= some;
+            let chunk = left.min(ZEROS.len() as u64);
+            file.write_all_at(&ZEROS[..usize::try_from(chunk).expect("at most 64 KiB")], offset + bytes - left)?;
+            left -= chunk;
         }
         Ok(())
     }
@@ -60,19 +58,18 @@ impl Disk {
         Ok(())
     }
 
-    /// Creates the file `path` with `bytes`, durably, replacing what was there: it is there with all of
-    /// them or not at all.
+    /// Creates the file `path` with `bytes`, durably and atomically, replacing an existing one.
     pub(super) fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<File> {
-        let unborn = unborn(path);
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(&unborn)?;
+        let temporary = path.with_extension(TEMPORARY_EXTENSION);
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary)?;
         self.write(&file, bytes, 0)?;
         self.sync(&file)?;
-        std::fs::rename(&unborn, path)?;
+        std::fs::rename(&temporary, path)?;
         sync_directory(path.parent().unwrap_or(Path::new(".")))?;
         Ok(file)
     }
 
-    /// Bytes that the disk has left for us.
+    /// Free bytes on the disk for unprivileged users.
     pub(super) fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
         #[cfg(test)]
         if let Self::Faulty(faults) = self
@@ -85,12 +82,7 @@ impl Disk {
     }
 }
 
-/// Makes the names in `dir` durable.
+/// Makes the directory entries of `dir` durable.
 pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
-}
-
-/// The name a file has until it is complete.
-fn unborn(path: &Path) -> PathBuf {
-    path.with_extension("unborn")
 }

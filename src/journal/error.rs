@@ -1,4 +1,4 @@
-//! Everything that can go wrong in the journal, by the operation it goes wrong in.
+//! Errors of the journal, by operation.
 
 use std::{io, ops::Range, path::PathBuf, sync::Arc};
 
@@ -7,16 +7,16 @@ use crate::model::Position;
 /// Why records were not acknowledged.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
-    /// No room: the journal's own limit, or the disk's.
+    /// No space: the journal's own limit or the disk's is reached.
     #[error("the journal is full")]
     Full,
-    /// The fsync takes too long. The records may still become durable; the batch's hook tells.
+    /// The fsync takes too long. The records may still become durable; then the batch's hook is called.
     #[error("the disk did not confirm the records in time")]
     TooSlow,
     /// Too many records wait for an fsync already.
     #[error("too many records are waiting for the disk")]
     Busy,
-    /// The disk refused the write or the fsync. The journal goes on in a fresh segment.
+    /// The write or the fsync failed. The journal continues in a new segment.
     #[error("the journal cannot write: {0}")]
     Broken(Arc<io::Error>),
     /// The journal is closed.
@@ -27,46 +27,46 @@ pub enum AppendError {
 /// Why the journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk refused.
+    /// A disk operation failed.
     #[error("cannot open the journal: {action} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The error.
         source: io::Error,
     },
-    /// A file that belongs to another journal, another build, or carries another name than it was given.
-    #[error("cannot open the journal: {path} {reason}; move it away to go on without its records")]
+    /// A file of another journal or another format version, or one that was renamed.
+    #[error("cannot open the journal: {path} {reason}; move it away to continue without its records")]
     Foreign {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
 }
 
-/// Why a reader has no records to give.
+/// Why a reader cannot return records.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// These records are damaged or gone. Said once; the reader now stands behind them and can go on.
+    /// These records are damaged or gone. Reported once; the next read continues after them.
     #[error("journal records {} to {} are lost", .0.start, .0.end)]
     Lost(Range<Position>),
-    /// The reader was placed beyond the last durable record: it belongs to another journal.
-    #[error("position {from} lies beyond the journal, which ends at {end}")]
+    /// The reader is past the durable end: its position belongs to another journal.
+    #[error("position {from} is past the end of the journal, {end}")]
     Ahead {
-        /// Where the reader stands.
+        /// The reader's position.
         from: Position,
         /// One past the last durable record.
         end: Position,
     },
-    /// The disk refused.
+    /// A disk operation failed.
     #[error("cannot read the journal: {0}")]
     Io(#[from] io::Error),
 }
 
-/// The disk, or the owner's quota on it, has no room left.
+/// Whether the disk, or the user's quota on it, is full.
 pub(super) fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -1,4 +1,4 @@
-//! The bytes on disk: segment header, block header, frame. The table is in the room's front page.
+//! The bytes on disk: segment header, block header, frame. The table is in the docs of the module.
 
 use crate::model::Position;
 
@@ -6,14 +6,14 @@ use crate::model::Position;
 pub const MAGIC: [u8; 8] = *b"ASHNAJNL";
 /// Format this build writes, and the only one it reads.
 pub const VERSION: u32 = 1;
-/// Bytes of the header that opens a segment.
+/// Bytes of a segment's header.
 pub const SEGMENT_HEADER: usize = 32;
-/// Bytes of the header that opens a block, which is what one group commit writes.
+/// Bytes of the header of a block, which is what one group commit writes.
 pub const BLOCK_HEADER: usize = 32;
-/// Bytes of a frame besides its payload.
+/// Bytes of a frame without its payload.
 pub const FRAME_HEADER: usize = 24;
 
-/// What a segment says about itself.
+/// The header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentHeader {
     /// The journal it belongs to.
@@ -22,12 +22,12 @@ pub struct SegmentHeader {
     pub first: Position,
 }
 
-/// Why a segment's header is not believed.
+/// Why a segment's header is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadHeader {
     /// Too short, wrong magic or wrong checksum.
     Damaged,
-    /// A format of another build.
+    /// Another format version.
     Version(u32),
 }
 
@@ -62,7 +62,7 @@ impl SegmentHeader {
     }
 }
 
-/// What opens a block.
+/// The header of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockHeader {
     /// Position of its first record.
@@ -85,7 +85,7 @@ impl BlockHeader {
         bytes
     }
 
-    /// The header at `at`, if its checksum holds and it is of journal `id`.
+    /// The header at `at`, if its checksum is correct and it belongs to journal `id`.
     pub fn decode(bytes: &[u8], at: usize, id: u64) -> Option<Self> {
         let bytes = bytes.get(at..)?.get(..BLOCK_HEADER)?;
         (u64_at(bytes, 0) == id && u32_at(bytes, 28) == crc32fast::hash(&bytes[..28])).then(|| Self {
@@ -106,19 +106,19 @@ impl BlockHeader {
     }
 }
 
-/// One frame: its place among the bytes, and whether its checksum holds.
+/// Where a frame is, and whether its checksum is correct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     /// Offset of its first byte.
     pub start: usize,
     /// Offset after its last byte.
     pub end: usize,
-    /// Whether the checksum holds.
+    /// Whether the checksum is correct.
     pub intact: bool,
 }
 
-/// Appends one frame whose payload `payload` writes.
-pub fn put_frame(frames: &mut Vec<u8>, key: u128, payload: impl FnOnce(&mut Vec<u8>)) {
+/// Appends one frame; `payload` writes its payload.
+pub fn append_frame(frames: &mut Vec<u8>, key: u128, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = frames.len();
     frames.extend_from_slice(&[0; 8]);
     frames.extend_from_slice(&key.to_le_bytes());
@@ -129,7 +129,7 @@ pub fn put_frame(frames: &mut Vec<u8>, key: u128, payload: impl FnOnce(&mut Vec<
     frames[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The frame that would start at `start`, unless its length runs past the bytes.
+/// The frame that starts at `start`, unless its length runs past the bytes.
 pub fn frame_at(bytes: &[u8], start: usize) -> Option<Frame> {
     let rest = bytes.get(start..)?;
     let length = u32_at(rest.get(..FRAME_HEADER)?, 0) as usize;
@@ -154,7 +154,7 @@ pub fn all_intact(frames: &[u8], records: u32) -> bool {
     at == frames.len()
 }
 
-/// Covers the length too, so that a run of zeros is never a frame and no length is believed unproven.
+/// Covers the length too, so that zeros are never a valid frame and no length is used unverified.
 fn frame_crc(frame: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[..4]);
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_survive_and_any_flipped_bit_is_noticed() {
+    fn headers_round_trip_and_any_flipped_bit_is_detected() {
         let segment = SegmentHeader { id: 7, first: Position(9) };
         let block = BlockHeader { first: Position(9), bytes: 100, records: 3 };
         assert_eq!(SegmentHeader::decode(&segment.encode()), Ok(segment));
@@ -192,10 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_tells_its_end_and_its_damage() {
+    fn a_frame_has_its_end_and_damage_is_detected() {
         let mut bytes = Vec::new();
-        put_frame(&mut bytes, 5, |out| out.extend_from_slice(b"abc"));
-        put_frame(&mut bytes, 6, |_| ());
+        append_frame(&mut bytes, 5, |out| out.extend_from_slice(b"abc"));
+        append_frame(&mut bytes, 6, |_| ());
         assert!(all_intact(&bytes, 2) && !all_intact(&bytes, 1) && !all_intact(&bytes, 3));
         let first = frame_at(&bytes, 0).unwrap();
         assert_eq!((first.end, first.intact, key_of(&bytes)), (27, true, 5));
@@ -204,6 +204,6 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(!all_intact(&flipped, 2), "bit {bit}");
         }
-        assert!(!all_intact(&[0; 48], 2), "zeros are no frames");
+        assert!(!all_intact(&[0; 48], 2), "zeros are not frames");
     }
 }

@@ -1,26 +1,27 @@
-//! Where batches wait for the next group commit. The lock is held for a copy, never for the disk.
+//! Batches that wait for the next group commit. The lock is held for a copy, never during disk I/O.
 
 use std::{
     mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{
     batch::{Batch, Hook},
     commit::{self, CommitFuture, CommitResult},
     error::AppendError,
     format::{BLOCK_HEADER, BlockHeader, SEGMENT_HEADER},
-    lock,
 };
-use crate::{model::Position, tasks::contained, telemetry::Counter};
+use crate::{model::Position, tasks::catch_panic, telemetry::Counter};
 
-/// A buffer that one burst made larger than this is not kept for the next group.
+/// A buffer that grew larger than this is not kept for the next group.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
-/// A group with so many batches or bytes is gathered: waiting for more would save little.
-const GATHERED_BATCHES: u32 = 256;
-const GATHERED_BYTES: usize = 1 << 20;
+/// A group with so many batches or bytes is large enough: waiting for more would save little.
+const LARGE_GROUP_BATCHES: u32 = 256;
+const LARGE_GROUP_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -31,7 +32,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     group: Group,
-    /// Bytes of the group that is being written: they are held in memory too.
+    /// Bytes of the group that is being written: they are in memory too.
     writing_bytes: usize,
     stopping: bool,
 }
@@ -39,15 +40,15 @@ struct Waiting {
 /// Batches that are written and synced together: one block.
 #[derive(Default)]
 pub(super) struct Group {
-    /// Room for the block's header, then the frames.
+    /// Space for the block's header, then the frames.
     bytes: Vec<u8>,
     records: u32,
     batches: u32,
     hooks: Vec<WaitingHook>,
-    fate: Arc<CommitResult>,
+    result: Arc<CommitResult>,
 }
 
-/// What is to be called for one batch.
+/// The hook of one batch.
 struct WaitingHook {
     /// Its first record's index in the group.
     index: u32,
@@ -55,90 +56,92 @@ struct WaitingHook {
     hook: Hook,
 }
 
-/// What the writing thread is to do next.
+/// What the writer thread does next.
 pub(super) enum WriterStep {
-    /// The group it handed over is now the one to write.
+    /// Write the group it got.
     Write,
-    /// Nothing came for the time it wanted to wait at most.
-    Look,
-    /// Nothing more will come.
-    End,
+    /// Check the disk: no batch came within the time limit.
+    CheckDisk,
+    /// End: no more batches will come.
+    Stop,
 }
 
 impl Queue {
-    /// Adds a batch unless it would grow the segments by more than `room`, or the memory beyond `pending_max`.
-    pub(super) fn push(&self, batch: Batch, room: u64, pending_max: usize) -> Result<CommitFuture, AppendError> {
-        let mut waiting = lock(&self.waiting);
+    /// Adds a batch unless it would grow the segments by more than `free_bytes`, or the memory beyond `pending_max`.
+    pub(super) fn push(&self, batch: Batch, free_bytes: u64, pending_max: usize) -> Result<CommitFuture, AppendError> {
+        let mut waiting = self.waiting.lock();
         if waiting.stopping {
             return Err(AppendError::Stopping);
         }
         let pending = waiting.group.bytes.len() + waiting.writing_bytes + batch.frames.len();
-        if (pending + BLOCK_HEADER + SEGMENT_HEADER) as u64 > room {
+        if (pending + BLOCK_HEADER + SEGMENT_HEADER) as u64 > free_bytes {
             return Err(AppendError::Full);
         }
         if pending > pending_max {
             return Err(AppendError::Busy);
         }
-        let (was_empty, was_gathered) = (waiting.group.records == 0, waiting.group.is_gathered());
-        let ticket = waiting.group.add(batch)?;
-        let gathered = waiting.group.is_gathered();
+        let (was_empty, was_large) = (waiting.group.records == 0, waiting.group.is_large());
+        let commit = waiting.group.add(batch)?;
+        let is_large = waiting.group.is_large();
         drop(waiting);
-        if was_empty || gathered != was_gathered {
+        if was_empty || is_large != was_large {
             self.work.notify_one();
         }
-        Ok(ticket)
+        Ok(commit)
     }
 
-    /// Waits for records, `gather` longer for others to join them, and swaps them into `group`, which must be
-    /// empty. With `at_most` it comes back after that time even without any.
-    pub(super) fn next(&self, group: &mut Group, at_most: Option<Duration>, gather: Duration) -> WriterStep {
-        let mut waiting = lock(&self.waiting);
+    /// Waits for records, then up to `group_commit_delay` for more, and swaps them into `group`, which must be
+    /// empty. With `time_limit` it returns after that time even without records.
+    pub(super) fn next(
+        &self,
+        group: &mut Group,
+        time_limit: Option<Duration>,
+        group_commit_delay: Duration,
+    ) -> WriterStep {
+        let mut waiting = self.waiting.lock();
         waiting.writing_bytes = 0;
         loop {
             if waiting.group.records > 0 {
-                waiting = self.gather(waiting, gather);
+                self.wait_for_more(&mut waiting, group_commit_delay);
                 mem::swap(&mut waiting.group, group);
                 waiting.writing_bytes = group.bytes.len();
                 return WriterStep::Write;
             }
             if waiting.stopping {
-                return WriterStep::End;
+                return WriterStep::Stop;
             }
-            waiting = match at_most {
-                None => self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            match time_limit {
+                None => self.work.wait(&mut waiting),
                 Some(time) => {
-                    let (waiting, timeout) =
-                        self.work.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner);
+                    let timeout = self.work.wait_for(&mut waiting, time);
                     if timeout.timed_out() && waiting.group.records == 0 && !waiting.stopping {
-                        return WriterStep::Look;
+                        return WriterStep::CheckDisk;
                     }
-                    waiting
                 }
-            };
+            }
         }
     }
 
-    fn gather<'q>(&self, mut waiting: MutexGuard<'q, Waiting>, time: Duration) -> MutexGuard<'q, Waiting> {
-        let begun = Instant::now();
+    fn wait_for_more(&self, waiting: &mut MutexGuard<'_, Waiting>, delay: Duration) {
+        let started = Instant::now();
         while !waiting.stopping
-            && !waiting.group.is_gathered()
-            && let Some(left) = time.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+            && !waiting.group.is_large()
+            && let Some(left) = delay.checked_sub(started.elapsed()).filter(|left| !left.is_zero())
         {
-            waiting = self.work.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            self.work.wait_for(waiting, left);
         }
-        waiting
     }
 
-    /// Takes nothing more; what waits is still written.
+    /// Refuses new batches; waiting ones are still written.
     pub(super) fn stop(&self) {
-        lock(&self.waiting).stopping = true;
+        self.waiting.lock().stopping = true;
         self.work.notify_one();
     }
 
-    /// Takes nothing more and forgets what waits, whose appenders see the thread gone.
+    /// Refuses new batches and drops waiting ones, whose appenders get `Stopping`.
     pub(super) fn abandon(&self) {
         let group = {
-            let mut waiting = lock(&self.waiting);
+            let mut waiting = self.waiting.lock();
             waiting.stopping = true;
             mem::take(&mut waiting.group)
         };
@@ -157,7 +160,7 @@ impl Group {
         let index = mem::replace(&mut self.records, after);
         self.batches += 1;
         self.hooks.extend(batch.on_durable.map(|hook| WaitingHook { index, records, hook }));
-        Ok(CommitFuture::new(&self.fate, index, records))
+        Ok(CommitFuture::new(&self.result, index, records))
     }
 
     pub(super) fn records(&self) -> u32 {
@@ -168,11 +171,11 @@ impl Group {
         self.batches
     }
 
-    fn is_gathered(&self) -> bool {
-        self.batches >= GATHERED_BATCHES || self.bytes.len() >= GATHERED_BYTES
+    fn is_large(&self) -> bool {
+        self.batches >= LARGE_GROUP_BATCHES || self.bytes.len() >= LARGE_GROUP_BYTES
     }
 
-    /// The block to write, its header filled in.
+    /// The block to write, with its header filled in.
     pub(super) fn block(&mut self, id: u64, first: Position) -> &[u8] {
         let bytes = (self.bytes.len() - BLOCK_HEADER) as u64;
         let header = BlockHeader { first, bytes, records: self.records }.encode(id);
@@ -180,29 +183,29 @@ impl Group {
         &self.bytes
     }
 
-    /// Calls the hooks, then answers every batch, and empties the group. Without durability the hooks go
-    /// uncalled, still before the answers, so that what they reserved is free again. A hook that panics costs
-    /// itself: its records are durable, and those of others are none of its business.
-    pub(super) fn settle(&mut self, outcome: Result<Position, AppendError>, panics: &Counter) {
+    /// Calls the hooks, then completes every batch, and empties the group. If the group is not durable the hooks are
+    /// dropped uncalled, also before the appends return, so that what they reserved is free again. A hook that panics
+    /// affects only itself: the records are durable.
+    pub(super) fn complete(&mut self, outcome: Result<Position, AppendError>, panics: &Counter) {
         for WaitingHook { index, records, hook } in self.hooks.drain(..) {
-            contained("what follows durability", panics, || {
+            catch_panic("hook of a durable batch", panics, || {
                 if let Ok(first) = outcome {
                     hook(commit::range(first, index, records));
                 }
             });
         }
-        mem::take(&mut self.fate).settle(outcome);
+        mem::take(&mut self.result).complete(outcome);
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES_MAX);
         (self.records, self.batches) = (0, 0);
     }
 }
 
-/// Nobody is left waiting for a group that nobody will write.
+/// A group that will not be written fails its appends, so that none waits forever.
 impl Drop for Group {
     fn drop(&mut self) {
         self.hooks.clear();
-        self.fate.settle(Err(AppendError::Stopping));
+        self.result.complete(Err(AppendError::Stopping));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Opening: what is there, what of it can be believed, and where to go on.
+//! Opens the journal directory: verifies the newest segment, cuts a torn tail, finds the next position.
 
 use std::{
     fs::{self, File},
@@ -14,7 +14,7 @@ use super::{
     format::{BadHeader, BlockHeader, SEGMENT_HEADER, SegmentHeader},
     scan::{Scan, scan},
     segments::{self, Segment, Segments},
-    writer::Newest,
+    writer::ActiveSegment,
 };
 use crate::model::Position;
 
@@ -27,26 +27,26 @@ pub struct Recovery {
     pub first: Position,
     /// One past the last.
     pub next: Position,
-    /// Bytes of the newest segment's torn tail, which were cut: records nobody was promised.
+    /// Bytes of the newest segment's torn tail, which were cut: their records were never acknowledged.
     pub torn_bytes: u64,
-    /// Records of the newest segment that were there and cannot be read. Readers report them again, and
+    /// Records of the newest segment that were written and cannot be read. Readers report them again, and
     /// those of older segments, as `ReadError::Lost`.
     pub lost: Vec<Range<Position>>,
-    /// Copies of damaged bytes, kept as evidence.
-    pub set_aside: Vec<PathBuf>,
+    /// Copies of damaged bytes.
+    pub corrupt_copies: Vec<PathBuf>,
 }
 
 /// An opened directory.
-pub(super) struct Found {
+pub(super) struct Opened {
     pub id: u64,
     pub segments: Segments,
-    /// None: the next group begins a new segment.
-    pub newest: Option<Newest>,
-    pub report: Recovery,
+    /// `None`: the next group begins a new segment.
+    pub active: Option<ActiveSegment>,
+    pub recovery: Recovery,
 }
 
-/// Opens the journal in `dir`, or gives birth to one.
-pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Found, JournalError> {
+/// Opens the journal in `dir`, or creates one.
+pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Opened, JournalError> {
     let on_dir = |action| move |source| JournalError::Io { action, path: dir.to_owned(), source };
     fs::create_dir_all(dir).map_err(on_dir("creating"))?;
     if let Some(parent) = dir.canonicalize().map_err(on_dir("finding"))?.parent() {
@@ -54,9 +54,9 @@ pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Found, JournalError> {
     }
     let mut segments = Segments::list(dir).map_err(on_dir("listing"))?;
     let Some(&newest) = segments.as_slice().last() else {
-        return birth(disk, dir, segments).map_err(on_dir("creating a segment in"));
+        return create(disk, dir, segments).map_err(on_dir("creating a segment in"));
     };
-    let id = identify(&segments)?;
+    let id = common_id(&segments)?;
     let path = segments.path(newest.first);
     let on_newest = |action| move |source| JournalError::Io { action, path: path.clone(), source };
     let file = File::options().read(true).write(true).open(segments.path(newest.first));
@@ -64,38 +64,38 @@ pub(super) fn open(disk: &Disk, dir: &Path) -> Result<Found, JournalError> {
     let mut bytes = Vec::new();
     (&file).read_to_end(&mut bytes).map_err(on_newest.clone()("reading"))?;
 
-    let found = scan(&bytes, id, newest.first, None);
-    let mut report = report(&found, &segments);
+    let scan = scan(&bytes, id, newest.first, None);
+    let mut recovery = Recovery::new(&scan, &segments);
     let header_damaged = SegmentHeader::decode(&bytes).is_err();
     let header = header_damaged.then_some(0..SEGMENT_HEADER.min(bytes.len()));
-    for bad in found.bad.iter().chain(&header) {
-        let kept = segments::set_aside(dir, newest.first, &bytes, bad).map_err(on_newest.clone()("setting aside"))?;
-        report.set_aside.extend(kept);
+    for damaged in scan.damaged.iter().chain(&header) {
+        let copy = segments::save_corrupt(dir, newest.first, &bytes, damaged);
+        recovery.corrupt_copies.extend(copy.map_err(on_newest.clone()("saving damaged bytes of"))?);
     }
-    secure(disk, &file, &bytes, &found).map_err(on_newest("syncing"))?;
-    segments.resize_newest(found.offset as u64);
-    let usable = found.bad.is_empty() && !header_damaged;
-    let end = found.offset as u64;
-    let newest = usable.then_some(Newest::at(file, end));
-    tell(&report);
-    Ok(Found { id, segments, newest, report })
+    make_durable(disk, &file, &bytes, &scan).map_err(on_newest("syncing"))?;
+    segments.resize_newest(scan.offset as u64);
+    let usable = scan.damaged.is_empty() && !header_damaged;
+    let end = scan.offset as u64;
+    let active = usable.then_some(ActiveSegment::new(file, end));
+    recovery.log();
+    Ok(Opened { id, segments, active, recovery })
 }
 
-/// The very first segment of a new journal.
-fn birth(disk: &Disk, dir: &Path, mut segments: Segments) -> io::Result<Found> {
+/// Creates the first segment of a new journal.
+fn create(disk: &Disk, dir: &Path, mut segments: Segments) -> io::Result<Opened> {
     let id = rand::random::<u64>().max(1);
     let first = Position(0);
     let header = SegmentHeader { id, first }.encode();
     let file = disk.create(&segments::path_of(dir, first), &header)?;
-    segments.begin(first, header.len() as u64);
+    segments.add(first, header.len() as u64);
     let end = header.len() as u64;
-    let newest = Some(Newest::at(file, end));
-    Ok(Found { id, segments, newest, report: Recovery::default() })
+    let active = Some(ActiveSegment::new(file, end));
+    Ok(Opened { id, segments, active, recovery: Recovery::default() })
 }
 
-/// The journal id that all segments agree on. One header that does not hold is forgiven: its file's name
-/// tells the position, and the others, or its own blocks, tell the id.
-fn identify(segments: &Segments) -> Result<u64, JournalError> {
+/// The journal id that all segments share. A damaged header is tolerated: the position is in the file's name,
+/// and the id in the other segments or in its own blocks.
+fn common_id(segments: &Segments) -> Result<u64, JournalError> {
     let mut id = None;
     for &segment in segments.as_slice() {
         let path = segments.path(segment.first);
@@ -106,7 +106,7 @@ fn identify(segments: &Segments) -> Result<u64, JournalError> {
             }
             Err(BadHeader::Damaged) => tracing::error!(path = %path.display(), "a journal segment's header is damaged"),
             Ok(header) if header.first != segment.first => {
-                return Err(foreign(format!("begins at {} and carries another name", header.first)));
+                return Err(foreign(format!("begins at {} but has another name", header.first)));
             }
             Ok(header) if *id.get_or_insert(header.id) != header.id => {
                 return Err(foreign("belongs to another journal".into()));
@@ -116,7 +116,7 @@ fn identify(segments: &Segments) -> Result<u64, JournalError> {
     }
     match id {
         Some(id) => Ok(id),
-        None => segments.as_slice().iter().find_map(|segment| id_by_block(segments, *segment)).ok_or_else(|| {
+        None => segments.as_slice().iter().find_map(|segment| id_from_block(segments, *segment)).ok_or_else(|| {
             let path = segments.path(segments.as_slice()[0].first);
             JournalError::Foreign { path, reason: "is not a journal segment".into() }
         }),
@@ -129,8 +129,8 @@ fn header_of(path: &Path) -> io::Result<Result<SegmentHeader, BadHeader>> {
     Ok(SegmentHeader::decode(&bytes))
 }
 
-/// The id in the first block's header, which has a checksum of its own.
-fn id_by_block(segments: &Segments, segment: Segment) -> Option<u64> {
+/// The id in the first block's header, which has its own checksum.
+fn id_from_block(segments: &Segments, segment: Segment) -> Option<u64> {
     let mut bytes = [0; super::format::BLOCK_HEADER];
     File::open(segments.path(segment.first)).ok()?.read_exact_at(&mut bytes, SEGMENT_HEADER as u64).ok()?;
     let id = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
@@ -138,38 +138,39 @@ fn id_by_block(segments: &Segments, segment: Segment) -> Option<u64> {
     Some(id)
 }
 
-fn report(found: &Scan, segments: &Segments) -> Recovery {
-    let first = segments.as_slice().first().map_or(found.end, |segment| segment.first);
-    let lost: u64 = found.lost.iter().map(|lost| lost.end.0 - lost.start.0).sum();
-    Recovery {
-        records: found.end.0 - first.0 - lost,
-        first,
-        next: found.end,
-        torn_bytes: found.written.saturating_sub(found.offset) as u64,
-        lost: found.lost.clone(),
-        set_aside: Vec::new(),
+impl Recovery {
+    fn new(scan: &Scan, segments: &Segments) -> Self {
+        let first = segments.as_slice().first().map_or(scan.end, |segment| segment.first);
+        let lost: u64 = scan.lost.iter().map(|lost| lost.end.0 - lost.start.0).sum();
+        Self {
+            records: scan.end.0 - first.0 - lost,
+            first,
+            next: scan.end,
+            torn_bytes: scan.written.saturating_sub(scan.offset) as u64,
+            lost: scan.lost.clone(),
+            corrupt_copies: Vec::new(),
+        }
+    }
+
+    fn log(&self) {
+        if self.torn_bytes > 0 {
+            tracing::info!(bytes = self.torn_bytes, "cut the journal's torn tail");
+        }
+        for lost in &self.lost {
+            tracing::error!(from = %lost.start, to = %lost.end, "journal records are damaged and lost");
+        }
+        for path in &self.corrupt_copies {
+            tracing::error!(path = %path.display(), "damaged journal bytes are copied to a file");
+        }
     }
 }
 
-/// Cuts the torn tail, and the zeros that were written ahead, and makes what is left durable. The last block is written again: should its fsync
-/// have failed before the process died, the page cache would call it clean and a mere fsync do nothing.
-fn secure(disk: &Disk, file: &File, bytes: &[u8], found: &Scan) -> io::Result<()> {
-    if bytes.len() > found.offset {
-        file.set_len(found.offset as u64)?;
+/// Cuts the torn tail and the preallocated zeros, and makes the rest durable. The last block is written again: if its
+/// fsync failed before the process died, the page cache holds it as clean and another fsync would do nothing.
+fn make_durable(disk: &Disk, file: &File, bytes: &[u8], scan: &Scan) -> io::Result<()> {
+    if bytes.len() > scan.offset {
+        file.set_len(scan.offset as u64)?;
     }
-    disk.write(file, &bytes[found.last_block..found.offset], found.last_block as u64)?;
+    disk.write(file, &bytes[scan.last_block..scan.offset], scan.last_block as u64)?;
     disk.sync(file)
-}
-
-/// Says loudly what is wrong.
-fn tell(report: &Recovery) {
-    if report.torn_bytes > 0 {
-        tracing::info!(bytes = report.torn_bytes, "cut the journal's torn tail");
-    }
-    for lost in &report.lost {
-        tracing::error!(from = %lost.start, to = %lost.end, "journal records are damaged and lost");
-    }
-    for path in &report.set_aside {
-        tracing::error!(path = %path.display(), "damaged journal bytes are set aside");
-    }
 }

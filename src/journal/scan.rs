@@ -1,11 +1,11 @@
-//! Reads a whole segment, damaged or not: what can be believed, what is lost, where a torn tail begins.
+//! Scans a whole segment, damaged or not: intact frames, lost records, the start of a torn tail.
 
 use std::ops::Range;
 
 use super::format::{BLOCK_HEADER, BlockHeader, Frame, SEGMENT_HEADER, frame_at};
 use crate::model::Position;
 
-/// Intact frames that follow each other, in bytes and in position.
+/// Consecutive intact frames, in bytes and in position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     pub first: Position,
@@ -14,21 +14,21 @@ pub(super) struct Run {
     pub frames: Range<usize>,
 }
 
-/// What a segment holds.
+/// The contents of a segment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
     pub runs: Vec<Run>,
-    /// Records that were there and cannot be read.
+    /// Records that were written and cannot be read.
     pub lost: Vec<Range<Position>>,
-    /// Bytes that are not what was written.
-    pub bad: Vec<Range<usize>>,
-    /// One past the last record, lost ones included.
+    /// Ranges of damaged bytes.
+    pub damaged: Vec<Range<usize>>,
+    /// One past the last record, including lost ones.
     pub end: Position,
-    /// Where the next block would begin; what lies behind is a torn or a superseded tail.
+    /// Where the next block would begin; bytes after it are a torn or a superseded tail.
     pub offset: usize,
     /// Where the last block begins.
     pub last_block: usize,
-    /// Where the zeros begin that were written ahead, or that the last record ends with.
+    /// One past the last non-zero byte: preallocated zeros, or those of the last record, follow.
     pub written: usize,
 }
 
@@ -38,39 +38,39 @@ pub(super) fn scan(bytes: &[u8], id: u64, first: Position, limit: Option<Positio
     let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let mut scan = Scan { end: first, offset: start, last_block: start, written, ..Scan::default() };
     while scan.offset < bytes.len() && limit.is_none_or(|limit| scan.end < limit) {
-        let here = BlockHeader::decode(bytes, scan.offset, id).filter(|block| block.first == scan.end);
-        let went_on = match here {
-            Some(block) => scan.take_block(bytes, block, limit),
-            None => scan.resume(bytes, id, limit),
+        let header = BlockHeader::decode(bytes, scan.offset, id).filter(|block| block.first == scan.end);
+        let has_more = match header {
+            Some(block) => scan.add_block(bytes, block, limit),
+            None => scan.add_without_header(bytes, id, limit),
         };
-        if !went_on {
+        if !has_more {
             break;
         }
     }
     if let Some(limit) = limit {
-        scan.lose(limit);
+        scan.add_lost(limit);
     }
     scan
 }
 
-/// A crash leaves each sector as it was or as it was to be.
+/// Sectors are atomic: a crash leaves each one either old or new.
 const SECTOR: usize = 512;
 
 impl Scan {
-    /// Takes a block whose header holds. False: it is the newest segment's last, and torn.
-    fn take_block(&mut self, bytes: &[u8], block: BlockHeader, limit: Option<Position>) -> bool {
+    /// Adds a block with a valid header. False: it is the torn last block of the newest segment.
+    fn add_block(&mut self, bytes: &[u8], block: BlockHeader, limit: Option<Position>) -> bool {
         let end = self.offset.saturating_add(block.size());
         let body = self.offset + BLOCK_HEADER..end.min(bytes.len());
         if limit.is_none() && (end > bytes.len() || self.is_torn(bytes, &body)) {
             return false;
         }
-        self.take_frames(bytes, body, limit.map_or(block.end(), |limit| limit.min(block.end())));
+        self.add_frames(bytes, body, limit.map_or(block.end(), |limit| limit.min(block.end())));
         true
     }
 
-    /// Goes on behind a header that does not hold. Its frames follow it all the same, and the next header
-    /// tells how many they were. False: nothing believable follows in the newest segment; a torn tail.
-    fn resume(&mut self, bytes: &[u8], id: u64, limit: Option<Position>) -> bool {
+    /// Continues after an invalid block header. Its frames still follow it, and the next header gives their
+    /// number. False: nothing valid follows in the newest segment, so it is a torn tail.
+    fn add_without_header(&mut self, bytes: &[u8], id: u64, limit: Option<Position>) -> bool {
         let next = find_block(bytes, self.offset, id, self.end);
         let body_end = next.map_or(bytes.len(), |(at, _)| at);
         let mut body = (self.offset + BLOCK_HEADER).min(body_end)..body_end;
@@ -87,49 +87,49 @@ impl Scan {
             }
         };
         if !body.is_empty() {
-            self.bad.push(self.offset..body.start);
+            self.damaged.push(self.offset..body.start);
         }
-        self.take_frames(bytes, body, position);
+        self.add_frames(bytes, body, position);
         true
     }
 
-    /// Takes the frames in `body`, which hold the records up to `end`.
-    fn take_frames(&mut self, bytes: &[u8], body: Range<usize>, end: Position) {
+    /// Adds the frames in `body`, which hold the records up to `end`.
+    fn add_frames(&mut self, bytes: &[u8], body: Range<usize>, end: Position) {
         (self.last_block, self.offset) = (self.offset, body.end);
         let records = end.0 - self.end.0;
-        let (mut frames, whole) = chain(bytes, body.clone());
-        // The lengths are proven only by leading to the exact end; else nothing behind the first bad one is.
-        if !whole || frames.len() as u64 != records {
+        let (mut frames, is_complete) = frames_by_length(bytes, body.clone());
+        // Lengths are verified only if they lead to the exact end; otherwise nothing after the first bad frame counts.
+        if !is_complete || frames.len() as u64 != records {
             frames.truncate(frames.iter().position(|frame| !frame.intact).unwrap_or(frames.len()));
             frames.truncate(usize::try_from(records).unwrap_or(usize::MAX));
         }
         let mut read_to = body.start;
         for frame in &frames {
             if frame.intact {
-                self.take_frame(*frame);
+                self.add_frame(*frame);
             } else {
-                self.bad.push(frame.start..frame.end);
-                self.lose(self.end.plus(1));
+                self.damaged.push(frame.start..frame.end);
+                self.add_lost(self.end.plus(1));
             }
             read_to = frame.end;
         }
         if read_to < body.end {
-            self.bad.push(read_to..body.end);
+            self.damaged.push(read_to..body.end);
         }
-        self.lose(end);
+        self.add_lost(end);
     }
 
-    /// Whether the frames in `body`, behind which nothing is written, are damaged because the rest never came:
-    /// then a sector of it is zeros to the body's end. A last block with a flipped bit whose own bytes are zeros
+    /// Whether the frames in `body`, the last bytes written, are damaged because the rest was never written:
+    /// then it is zeros from a sector's boundary to its end. A last block with a flipped bit whose own bytes are zeros
     /// from the beginning of a sector on looks the same; few of five hundred end so.
     fn is_torn(&self, bytes: &[u8], body: &Range<usize>) -> bool {
         self.written.next_multiple_of(SECTOR) < body.end && {
-            let (frames, whole) = chain(bytes, body.clone());
-            !whole || frames.iter().any(|frame| !frame.intact)
+            let (frames, is_complete) = frames_by_length(bytes, body.clone());
+            !is_complete || frames.iter().any(|frame| !frame.intact)
         }
     }
 
-    /// How many frames there are from `start` to the zeros written ahead, and where they end; none unless all
+    /// Counts the frames from `start` to the preallocated zeros and returns where they end; zero unless all
     /// are intact.
     fn last_frames(&self, bytes: &[u8], start: usize) -> (u64, usize) {
         let (mut frames, mut at) = (0, start);
@@ -142,7 +142,7 @@ impl Scan {
         (frames, at)
     }
 
-    fn take_frame(&mut self, frame: Frame) {
+    fn add_frame(&mut self, frame: Frame) {
         match self.runs.last_mut() {
             Some(run) if run.frames.end == frame.start => {
                 run.frames.end = frame.end;
@@ -153,8 +153,8 @@ impl Scan {
         self.end = self.end.plus(1);
     }
 
-    /// The records up to `end` are lost.
-    fn lose(&mut self, end: Position) {
+    /// Marks the records up to `end` as lost.
+    fn add_lost(&mut self, end: Position) {
         if self.end < end {
             match self.lost.last_mut() {
                 Some(lost) if lost.end == self.end => lost.end = end,
@@ -165,8 +165,8 @@ impl Scan {
     }
 }
 
-/// The frames in `body` by their lengths, and whether these lead to its exact end.
-fn chain(bytes: &[u8], body: Range<usize>) -> (Vec<Frame>, bool) {
+/// The frames in `body` by their lengths, and whether the last one ends exactly at its end.
+fn frames_by_length(bytes: &[u8], body: Range<usize>) -> (Vec<Frame>, bool) {
     let within = &bytes[..body.end];
     let mut at = body.start;
     let mut frames = Vec::new();
@@ -177,8 +177,8 @@ fn chain(bytes: &[u8], body: Range<usize>) -> (Vec<Frame>, bool) {
     (frames, at == body.end)
 }
 
-/// The next believable block header from `from` on. A header carries the journal's random id, which nobody
-/// who can put bytes into a payload knows, so a payload cannot pose as one.
+/// The next valid block header from `from` on. A header contains the journal's random id, which clients
+/// do not know, so no payload can imitate one.
 fn find_block(bytes: &[u8], from: usize, id: u64, at_least: Position) -> Option<(usize, BlockHeader)> {
     memchr::memmem::find_iter(&bytes[from..], &id.to_le_bytes()).find_map(|found| {
         let block = BlockHeader::decode(bytes, from + found, id).filter(|block| block.first >= at_least)?;

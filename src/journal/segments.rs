@@ -1,4 +1,4 @@
-//! The segment files of one journal directory: their names, their sizes, who may be deleted.
+//! The segment files of a journal directory: names, sizes, deletion.
 
 use std::{
     fs, io,
@@ -6,15 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::disk::TEMPORARY_EXTENSION;
 use crate::model::Position;
 
-/// Damaged bytes kept as evidence are at most this many files; beyond it only the report remains.
-const EVIDENCE_FILES_MAX: usize = 64;
+/// Maximum number of files with copies of damaged bytes; further damage is only logged.
+const CORRUPT_FILES_MAX: usize = 64;
 
 /// One segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
-    /// Position of its first record; its name.
+    /// Position of its first record, which is its file name.
     pub first: Position,
     /// Its length.
     pub bytes: u64,
@@ -28,13 +29,13 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    /// Lists what is in `dir`; removes files whose creation was cut short.
+    /// Lists the segments in `dir`; removes temporary files of interrupted creations.
     pub(super) fn list(dir: &Path) -> io::Result<Self> {
         let mut list = Vec::new();
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();
             match path.extension().and_then(|e| e.to_str()) {
-                Some("unborn") => fs::remove_file(&path)?,
+                Some(TEMPORARY_EXTENSION) => fs::remove_file(&path)?,
                 Some("journal") => {
                     if let Some(first) = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse().ok()) {
                         list.push(Segment { first: Position(first), bytes: fs::metadata(&path)?.len() });
@@ -55,13 +56,13 @@ impl Segments {
         path_of(&self.dir, first)
     }
 
-    /// A new newest segment; it takes the place of one that holds nothing the journal stands by.
-    pub(super) fn begin(&mut self, first: Position, bytes: u64) {
+    /// Adds the newest segment; replaces one with the same or a higher position, whose records never became durable.
+    pub(super) fn add(&mut self, first: Position, bytes: u64) {
         self.list.retain(|segment| segment.first < first);
         self.list.push(Segment { first, bytes });
     }
 
-    /// The newest segment now has this length.
+    /// Sets the length of the newest segment.
     pub(super) fn resize_newest(&mut self, bytes: u64) {
         if let Some(newest) = self.list.last_mut() {
             newest.bytes = bytes;
@@ -79,7 +80,7 @@ impl Segments {
         Some((segment, self.list.get(after).map(|next| next.first)))
     }
 
-    /// Deletes, oldest first, the segments whose every record lies below `below`, but never the newest.
+    /// Deletes, oldest first, the segments with all records below `below`, but never the newest.
     pub(super) fn release(&mut self, below: Position) -> io::Result<()> {
         while self.list.len() > 1 && self.list[1].first <= below {
             match fs::remove_file(self.path(self.list[0].first)) {
@@ -91,20 +92,25 @@ impl Segments {
     }
 }
 
-/// The file of the segment that begins at `first`. Twenty digits hold every u64, so names sort by position.
+/// The file of the segment that begins at `first`. Twenty digits fit every u64, so names sort by position.
 pub(super) fn path_of(dir: &Path, first: Position) -> PathBuf {
     dir.join(format!("{:020}.journal", first.0))
 }
 
 /// Copies damaged bytes of a segment to `corrupt/`, named after the segment and their offset, so that the
-/// same damage found again is the same file. Tells the file, or nothing when there are too many already.
-pub(super) fn set_aside(dir: &Path, first: Position, bytes: &[u8], bad: &Range<usize>) -> io::Result<Option<PathBuf>> {
+/// same damage found again is the same file. Returns the file; `None` if there are too many already.
+pub(super) fn save_corrupt(
+    dir: &Path,
+    first: Position,
+    bytes: &[u8],
+    damaged: &Range<usize>,
+) -> io::Result<Option<PathBuf>> {
     let corrupt = dir.join("corrupt");
     fs::create_dir_all(&corrupt)?;
-    let path = corrupt.join(format!("{:020}-{}.bytes", first.0, bad.start));
-    if !path.exists() && fs::read_dir(&corrupt)?.count() >= EVIDENCE_FILES_MAX {
+    let path = corrupt.join(format!("{:020}-{}.bytes", first.0, damaged.start));
+    if !path.exists() && fs::read_dir(&corrupt)?.count() >= CORRUPT_FILES_MAX {
         return Ok(None);
     }
-    fs::write(&path, bytes.get(bad.clone()).unwrap_or_default())?;
+    fs::write(&path, bytes.get(damaged.clone()).unwrap_or_default())?;
     Ok(Some(path))
 }

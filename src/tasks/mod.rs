@@ -1,23 +1,21 @@
-//! Background tasks: each has a name, none outlives a stop, and none fails unseen (`supervisor`).
+//! Background tasks: each has a name, ends when the service stops, and does not fail unnoticed (`supervision`).
 
-mod apart;
-mod contained;
-mod detached;
+mod catch_panic;
 mod low_priority;
-mod supervisor;
+mod non_cancellable;
+mod supervision;
 mod wake_batch;
 
 use std::{future::Future, time::Duration};
 
-pub use apart::apart;
-pub use contained::contained;
-pub use detached::Detached;
-pub use low_priority::{Lost, run_low_priority};
-pub use supervisor::{Ended, Supervision, Tasks, panic_message};
+pub use catch_panic::{catch_panic, panic_message};
+pub use low_priority::{WorkLost, run_low_priority, run_request_low_priority};
+pub use non_cancellable::NonCancellable;
+pub use supervision::{Supervision, TaskExit, Tasks};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
-pub use wake_batch::{WakerSet, relay};
+pub use wake_batch::{WakerSet, run_wake_batcher};
 
-/// Tells a task when to stop.
+/// Signals a task to stop.
 #[derive(Debug, Clone)]
 pub struct Stopping(watch::Receiver<bool>);
 
@@ -30,11 +28,11 @@ impl Stopping {
 
     /// Waits until stopping begins.
     pub async fn wait(&mut self) {
-        // The sender lives as long as `Tasks`; its loss means the service is gone, which is a stop.
+        // The sender lives as long as `Tasks`; without it the service has stopped.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 
-    /// Sleeps, but wakes at once when stopping begins. True when the sleep was cut short.
+    /// Sleeps, but returns at once when stopping begins; true in that case.
     pub async fn sleep(&mut self, time: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(time) => false,
@@ -43,34 +41,34 @@ impl Stopping {
     }
 }
 
-/// A piece of work that goes on beside its owner, and is given up with it.
+/// A spawned task that is aborted when this is dropped.
 #[derive(Debug)]
-pub struct Aside<T>(JoinSet<T>);
+pub struct AbortOnDrop<T>(JoinSet<T>);
 
-impl<T: Send + 'static> Aside<T> {
-    /// Starts it on the runtime of whoever calls.
-    pub fn begin(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self::begin_on(&Handle::current(), work)
+impl<T: Send + 'static> AbortOnDrop<T> {
+    /// Spawns a task on the caller's runtime.
+    pub fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self::spawn_on(&Handle::current(), work)
     }
 
-    fn begin_on(runtime: &Handle, work: impl Future<Output = T> + Send + 'static) -> Self {
+    fn spawn_on(runtime: &Handle, work: impl Future<Output = T> + Send + 'static) -> Self {
         let mut running = JoinSet::new();
         running.spawn_on(work, runtime);
         Self(running)
     }
 
-    /// Waits for its end, which is told once. The wait may be given up and begun again.
-    pub async fn done(&mut self) -> T {
+    /// Waits for the result, which is returned once. Cancel safe. A panic of the task continues here.
+    pub async fn join(&mut self) -> T {
         match self.0.join_next().await {
-            Some(Ok(done)) => done,
+            Some(Ok(result)) => result,
             Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-            // The runtime is being shut down; nobody will hear an answer.
+            // The runtime is shutting down: there will be no result.
             _ => std::future::pending().await,
         }
     }
 }
 
-/// Runs a piece of one request's work on another runtime; gone with the request if that is given up.
-pub async fn on<T: Send + 'static>(runtime: Handle, work: impl Future<Output = T> + Send + 'static) -> T {
-    Aside::begin_on(&runtime, work).done().await
+/// Runs part of a request on another runtime; it is aborted if the returned future is dropped.
+pub async fn run_on<T: Send + 'static>(runtime: Handle, work: impl Future<Output = T> + Send + 'static) -> T {
+    AbortOnDrop::spawn_on(&runtime, work).join().await
 }

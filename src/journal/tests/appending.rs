@@ -1,4 +1,4 @@
-//! Appending, reading, rotating, releasing, and how many may do it at once.
+//! Appending, reading, rotating, releasing, and concurrency.
 
 use std::sync::{
     Arc,
@@ -9,12 +9,12 @@ use super::*;
 use crate::{journal::AppendError, telemetry::Counter};
 
 #[tokio::test]
-async fn what_was_appended_is_read_back_in_order_across_segments_and_restarts() {
+async fn appended_records_are_read_back_in_order_across_segments_and_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
     for round in 0..3_u64 {
-        let (journal, found) = open(dir.path());
-        assert_eq!((found.records, found.next.0, found.torn_bytes), (round * 100, round * 100, 0));
+        let (journal, recovery) = open(dir.path());
+        assert_eq!((recovery.records, recovery.next.0, recovery.torn_bytes), (round * 100, round * 100, 0));
         for i in 0..50 {
             let key = 1000 * round + i;
             let positions = journal.append(batch([key, key + 500])).await.unwrap();
@@ -27,15 +27,15 @@ async fn what_was_appended_is_read_back_in_order_across_segments_and_restarts() 
 }
 
 #[tokio::test]
-async fn the_journal_keeps_its_id_and_another_one_gets_another() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let id = open(one.path()).0.id();
-    assert_eq!(open(one.path()).0.id(), id);
-    assert_ne!(open(two.path()).0.id(), id);
+async fn a_journal_keeps_its_id_and_a_second_one_has_a_different_id() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let id = open(first.path()).0.id();
+    assert_eq!(open(first.path()).0.id(), id);
+    assert_ne!(open(second.path()).0.id(), id);
 }
 
 #[tokio::test]
-async fn a_reader_waits_at_the_end_and_goes_on_when_more_is_durable() {
+async fn a_reader_stops_at_the_end_and_continues_when_more_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path());
     let mut reader = journal.reader(Position(0));
@@ -62,13 +62,13 @@ async fn only_whole_segments_below_are_released_and_never_the_newest() {
     assert!(first > 50 && first <= 100, "{first}");
     assert!(journal.disk_bytes() < before);
     assert_eq!(read_all(&journal, first).0.len() as u64, 200 - first);
-    assert_eq!(read_all(&journal, 0).1, [Position(0)..Position(first)], "what is gone is said");
+    assert_eq!(read_all(&journal, 0).1, [Position(0)..Position(first)], "released records are reported");
     journal.release(Position(200));
     assert!(!read_all(&journal, journal.first().0).0.is_empty());
-    let told = journal.disk_bytes();
+    let reported = journal.disk_bytes();
     drop(journal);
-    let held: u64 = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
-    assert_eq!(told, held);
+    let on_disk: u64 = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!(reported, on_disk);
     assert_eq!(open(dir.path()).1.next.0, 200);
 }
 
@@ -81,20 +81,20 @@ async fn sixty_four_appenders_at_once_get_positions_without_gap_or_overlap() {
     for task in 0..64_u64 {
         let (journal, hooks) = (Arc::clone(&journal), Arc::clone(&hooks));
         tasks.spawn(async move {
-            let mut mine = Vec::new();
+            let mut appended = Vec::new();
             for i in 0..20 {
                 let keys = (0..=i % 3).map(|k| task * 1000 + i * 10 + k);
                 let mut batch = batch(keys.clone());
                 let hooks = Arc::clone(&hooks);
-                // Hooks run in order of position: each begins where the one before ended.
+                // Hooks run in order of position: each range begins at the end of the previous one.
                 batch.when_durable(move |range| {
                     assert_eq!(hooks.swap(range.end.0, Ordering::SeqCst), range.start.0);
                 });
                 let positions = journal.append(batch).await.unwrap();
                 assert!(journal.next() >= positions.end);
-                mine.extend((positions.start.0..positions.end.0).zip(keys));
+                appended.extend((positions.start.0..positions.end.0).zip(keys));
             }
-            mine
+            appended
         });
     }
     let mut expected = tasks.join_all().await.concat();
@@ -104,7 +104,7 @@ async fn sixty_four_appenders_at_once_get_positions_without_gap_or_overlap() {
 }
 
 #[tokio::test]
-async fn a_closed_journal_takes_nothing_and_has_everything() {
+async fn a_closed_journal_refuses_batches_and_keeps_its_records() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path());
     journal.append(batch([1])).await.unwrap();
@@ -115,13 +115,13 @@ async fn a_closed_journal_takes_nothing_and_has_everything() {
 }
 
 #[tokio::test]
-async fn a_hook_that_panics_costs_itself_and_not_the_journal() {
+async fn a_panicking_hook_does_not_affect_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let panics = Counter::default();
     let (journal, _) = Journal::open_counting(dir.path(), &settings(), panics.clone()).unwrap();
     let mut bad = batch([1]);
-    bad.when_durable(|_| panic!("as the test wants it"));
-    assert_eq!(journal.append(bad).await.unwrap(), Position(0)..Position(1), "its record is durable all the same");
+    bad.when_durable(|_| panic!("intended by the test"));
+    assert_eq!(journal.append(bad).await.unwrap(), Position(0)..Position(1), "its record is durable");
     let called = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&called);
     let mut good = batch([2]);
@@ -130,5 +130,5 @@ async fn a_hook_that_panics_costs_itself_and_not_the_journal() {
     assert_eq!((called.load(Ordering::Relaxed), panics.get(), journal.has_ended()), (2, 1, false));
     journal.close();
     journal.ended().await;
-    assert!(journal.has_ended(), "and its end is seen");
+    assert!(journal.has_ended());
 }

@@ -1,4 +1,4 @@
-//! Crashes at any byte and bits that flip: what was acknowledged is there once and in order, or said lost.
+//! Crashes at any byte and flipped bits: acknowledged records are there once and in order, or reported lost.
 
 use std::{fs, sync::Arc};
 
@@ -8,7 +8,7 @@ use super::{
     faults::{Faults, Step},
     *,
 };
-use crate::journal::{disk::Disk, lock};
+use crate::journal::disk::Disk;
 
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
@@ -29,7 +29,7 @@ fn with_extension(dir: &Path, extension: &'static str) -> impl Iterator<Item = s
     files.filter(move |path| path.extension().is_some_and(|e| e == extension))
 }
 
-/// Appends `groups` of records and answers with all that was acknowledged.
+/// Appends `groups` of records and returns all that were acknowledged.
 async fn filled(dir: &Path, settings: &config::Journal, groups: &[Vec<u64>]) -> Vec<(u64, u64)> {
     let (journal, _) = Journal::open(dir, settings).unwrap();
     let mut expected = Vec::new();
@@ -44,38 +44,38 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
-/// What is done to the unsynced bytes at a crash.
+/// What happens to the unsynced bytes in a crash.
 #[derive(Debug, Clone)]
-enum Harm {
+enum Damage {
     Cut(prop::sample::Index),
     Flip(prop::sample::Index, u8),
     Zeros(prop::sample::Index),
 }
 
-fn harm() -> impl Strategy<Value = Harm> {
+fn any_damage() -> impl Strategy<Value = Damage> {
     prop_oneof![
-        any::<prop::sample::Index>().prop_map(Harm::Cut),
-        (any::<prop::sample::Index>(), 0..8_u8).prop_map(|(at, bit)| Harm::Flip(at, bit)),
-        any::<prop::sample::Index>().prop_map(Harm::Zeros),
+        any::<prop::sample::Index>().prop_map(Damage::Cut),
+        (any::<prop::sample::Index>(), 0..8_u8).prop_map(|(at, bit)| Damage::Flip(at, bit)),
+        any::<prop::sample::Index>().prop_map(Damage::Zeros),
     ]
 }
 
-/// One life of the journal: groups that become durable, then one whose sync never returns, then the crash.
-fn lives() -> impl Strategy<Value = Vec<(Vec<u8>, u8, Harm)>> {
-    prop::collection::vec((prop::collection::vec(1..6_u8, 0..12), 1..6_u8, harm()), 1..5)
+/// Runs of the journal: groups that become durable, then one whose sync never returns, then a crash.
+fn runs() -> impl Strategy<Value = Vec<(Vec<u8>, u8, Damage)>> {
+    prop::collection::vec((prop::collection::vec(1..6_u8, 0..12), 1..6_u8, any_damage()), 1..5)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_acknowledged_record_survives_every_crash_once_and_in_order(lives in lives()) {
+    fn every_acknowledged_record_survives_every_crash_once_and_in_order(runs in runs()) {
         let runtime = runtime();
         let mut dir = tempfile::tempdir().unwrap();
-        // The model: what each position holds once a reader could have seen it.
+        // The model: the record at each position that a reader could have seen.
         let mut model: Vec<Option<u64>> = Vec::new();
         let mut key = 0;
-        for (groups, unsynced, harm) in lives {
+        for (groups, unsynced, damage_kind) in runs {
             let faults = Arc::new(Faults::default());
             let (journal, _) = Journal::open_on(Disk::Faulty(Arc::clone(&faults)), dir.path(), &settings()).unwrap();
             prop_assert_eq!(journal.next().0, model.len() as u64);
@@ -88,8 +88,8 @@ proptest! {
                     key += u64::from(records);
                 }
             });
-            // What the last group leaves behind: any part of its block.
-            let synced = lock(&journal.shared.segments).as_slice().last().unwrap().bytes;
+            // The last group may leave any part of its block.
+            let synced = journal.shared.segments.lock().as_slice().last().unwrap().bytes;
             faults.steps();
             faults.hold_syncs(true);
             let keys = key..key + u64::from(unsynced);
@@ -98,8 +98,8 @@ proptest! {
             runtime.block_on(async {
                 let append = journal.append(batch(keys.clone()));
                 let written = async {
-                    // A rotation holds at its header's sync instead; then the crash leaves just that.
-                    while !faults.holds_one() {
+                    // A rotation waits at its header's sync instead; then the crash leaves only the header.
+                    while !faults.is_sync_held() {
                         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                     }
                 };
@@ -109,23 +109,23 @@ proptest! {
             copy(dir.path(), crashed.path());
             faults.hold_syncs(false);
             drop(journal);
-            damage(&newest(crashed.path()), usize::try_from(synced).unwrap(), unsynced, &harm);
+            damage(&newest(crashed.path()), usize::try_from(synced).unwrap(), unsynced, &damage_kind);
 
-            let (journal, found) = open(crashed.path());
+            let (journal, recovery) = open(crashed.path());
             let (records, lost) = read_all(&journal, 0);
             let acknowledged = model.len() as u64;
-            // A full-length last block with a bad frame is reported, though nobody was promised it.
-            for lost in lost.iter().chain(&found.lost) {
-                let promised = model.get(usize::try_from(lost.start.0).unwrap()).copied().flatten();
-                prop_assert_eq!(promised, None);
+            // A full-length last block with a bad frame is reported, although it was never acknowledged.
+            for lost in lost.iter().chain(&recovery.lost) {
+                let known = model.get(usize::try_from(lost.start.0).unwrap()).copied().flatten();
+                prop_assert_eq!(known, None);
             }
             for (position, record) in &records {
-                let unpromised = keys.start + position.saturating_sub(acknowledged);
+                let unacknowledged = keys.start + position.saturating_sub(acknowledged);
                 let expected = model.get(usize::try_from(*position).unwrap()).copied();
-                prop_assert_eq!(Some(*record), expected.unwrap_or(Some(unpromised)));
+                prop_assert_eq!(Some(*record), expected.unwrap_or(Some(unacknowledged)));
             }
-            let promised = model.iter().flatten().count();
-            prop_assert_eq!(records.iter().filter(|(position, _)| *position < acknowledged).count(), promised);
+            let known = model.iter().flatten().count();
+            prop_assert_eq!(records.iter().filter(|(position, _)| *position < acknowledged).count(), known);
             model.resize(usize::try_from(journal.next().0).unwrap(), None);
             for (position, record) in records {
                 model[usize::try_from(position).unwrap()] = Some(record);
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn one_flipped_bit_costs_only_what_it_hits_and_says_so(
+    fn a_flipped_bit_loses_only_the_records_it_hits_and_they_are_reported(
         groups in prop::collection::vec(1..6_u8, 1..12),
         at in any::<prop::sample::Index>(),
         bit in 0..8_u8,
@@ -145,11 +145,11 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let limits = config::Journal { segment_bytes, ..settings() };
         let mut key = 0;
-        let mut take = |records: &u8| {
+        let mut next_keys = |records: &u8| {
             key += u64::from(*records);
             (key - u64::from(*records)..key).collect()
         };
-        let groups: Vec<Vec<u64>> = groups.iter().map(&mut take).collect();
+        let groups: Vec<Vec<u64>> = groups.iter().map(&mut next_keys).collect();
         let expected = runtime.block_on(filled(dir.path(), &limits, &groups));
         let files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
         let path = &files[at.index(files.len())];
@@ -168,7 +168,7 @@ proptest! {
             gone
         };
         let gone = check(&journal);
-        // The journal goes on behind the damage, and the damage is told again after a restart.
+        // The journal continues after the damage, and the damage is reported again after a restart.
         let next = runtime.block_on(journal.append(batch([7]))).unwrap().start.0;
         prop_assert_eq!(next, key);
         drop(journal);
@@ -179,21 +179,21 @@ proptest! {
     }
 }
 
-fn damage(path: &Path, synced: usize, unsynced: usize, harm: &Harm) {
+fn damage(path: &Path, synced: usize, unsynced: usize, damage_kind: &Damage) {
     let mut bytes = fs::read(path).unwrap();
     if bytes.len() < synced + unsynced {
         return;
     }
-    match harm {
-        Harm::Cut(at) => bytes.truncate(synced + at.index(unsynced)),
-        Harm::Flip(at, bit) => bytes[synced + at.index(unsynced)] ^= 1 << bit,
-        Harm::Zeros(at) => bytes[synced + at.index(unsynced)..].fill(0),
+    match damage_kind {
+        Damage::Cut(at) => bytes.truncate(synced + at.index(unsynced)),
+        Damage::Flip(at, bit) => bytes[synced + at.index(unsynced)] ^= 1 << bit,
+        Damage::Zeros(at) => bytes[synced + at.index(unsynced)..].fill(0),
     }
     fs::write(path, bytes).unwrap();
 }
 
 #[tokio::test]
-async fn a_torn_tail_is_cut_at_any_byte_and_counted() {
+async fn a_tail_torn_at_any_byte_is_cut_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let limits = config::Journal { segment_bytes: 1 << 20, ..settings() };
     let expected = filled(dir.path(), &limits, &[vec![1, 2], vec![3]]).await;
@@ -203,27 +203,27 @@ async fn a_torn_tail_is_cut_at_any_byte_and_counted() {
         let torn = tempfile::tempdir().unwrap();
         copy(dir.path(), torn.path());
         fs::write(newest(torn.path()), &whole[..cut]).unwrap();
-        let (journal, found) = Journal::open(torn.path(), &limits).unwrap();
-        // A zero at the very end cannot be told from what is written ahead.
+        let (journal, recovery) = Journal::open(torn.path(), &limits).unwrap();
+        // A zero at the very end cannot be distinguished from preallocated ones.
         let torn_bytes = whole[last..cut].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        assert_eq!((found.torn_bytes, found.records, found.set_aside), (torn_bytes as u64, 2, vec![]));
+        assert_eq!((recovery.torn_bytes, recovery.records, recovery.corrupt_copies), (torn_bytes as u64, 2, vec![]));
         assert_eq!(read_all(&journal, 0), (expected[..2].to_vec(), vec![]));
-        assert_eq!(journal.append(batch([9])).await.unwrap().start.0, 2, "positions go on without a gap");
+        assert_eq!(journal.append(batch([9])).await.unwrap().start.0, 2, "positions continue without a gap");
     }
 }
 
 #[tokio::test]
-async fn a_group_of_which_some_sectors_came_is_torn_and_no_damage() {
+async fn a_group_with_only_some_sectors_written_is_torn_and_not_damaged() {
     let faults = Arc::new(Faults::default());
     let dir = tempfile::tempdir().unwrap();
     let limits = config::Journal { segment_bytes: 1 << 20, ..settings() };
     let (journal, _) = Journal::open_on(Disk::Faulty(Arc::clone(&faults)), dir.path(), &limits).unwrap();
     journal.append(batch([1, 2])).await.unwrap();
-    let synced = usize::try_from(lock(&journal.shared.segments).as_slice()[0].bytes).unwrap();
+    let synced = usize::try_from(journal.shared.segments.lock().as_slice()[0].bytes).unwrap();
     faults.hold_syncs(true);
     let append = journal.append(batch(100..160));
     let held = async {
-        while !faults.holds_one() {
+        while !faults.is_sync_held() {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     };
@@ -233,20 +233,24 @@ async fn a_group_of_which_some_sectors_came_is_torn_and_no_damage() {
     faults.hold_syncs(false);
     drop(journal);
     assert!(whole.len() == 1 << 20 && end > synced + 3 * 512, "zeros follow some sectors");
-    for came in (synced.next_multiple_of(512)..end).step_by(512) {
+    for written in (synced.next_multiple_of(512)..end).step_by(512) {
         let torn = tempfile::tempdir().unwrap();
         let mut bytes = whole.clone();
-        bytes[came..].fill(0);
+        bytes[written..].fill(0);
         fs::write(newest(dir.path()).file_name().map(|name| torn.path().join(name)).unwrap(), bytes).unwrap();
-        let (journal, found) = Journal::open(torn.path(), &limits).unwrap();
-        assert_eq!((found.records, found.lost, found.set_aside), (2, vec![], vec![]), "{came}");
-        assert!(found.torn_bytes > 0 && found.torn_bytes <= (came - synced) as u64, "{came}: {}", found.torn_bytes);
-        assert_eq!(journal.append(batch([9])).await.unwrap().start.0, 2, "positions go on without a gap");
+        let (journal, recovery) = Journal::open(torn.path(), &limits).unwrap();
+        assert_eq!((recovery.records, recovery.lost, recovery.corrupt_copies), (2, vec![], vec![]), "{written}");
+        assert!(
+            recovery.torn_bytes > 0 && recovery.torn_bytes <= (written - synced) as u64,
+            "{written}: {}",
+            recovery.torn_bytes
+        );
+        assert_eq!(journal.append(batch([9])).await.unwrap().start.0, 2, "positions continue without a gap");
     }
 }
 
 #[tokio::test]
-async fn a_last_header_that_is_damaged_costs_nothing_though_zeros_follow() {
+async fn a_damaged_last_header_loses_nothing_although_zeros_follow() {
     let dir = tempfile::tempdir().unwrap();
     let limits = config::Journal { segment_bytes: 1 << 20, ..settings() };
     let expected = filled(dir.path(), &limits, &[vec![1], vec![2, 3]]).await;
@@ -255,14 +259,14 @@ async fn a_last_header_that_is_damaged_costs_nothing_though_zeros_follow() {
     bytes[header + 9] ^= 4;
     bytes.resize(70_000, 0);
     fs::write(newest(dir.path()), bytes).unwrap();
-    let (journal, found) = Journal::open(dir.path(), &limits).unwrap();
-    assert_eq!((found.records, found.lost, found.torn_bytes), (3, vec![], 0));
-    assert_eq!(fs::metadata(&found.set_aside[0]).unwrap().len(), 32);
+    let (journal, recovery) = Journal::open(dir.path(), &limits).unwrap();
+    assert_eq!((recovery.records, recovery.lost, recovery.torn_bytes), (3, vec![], 0));
+    assert_eq!(fs::metadata(&recovery.corrupt_copies[0]).unwrap().len(), 32);
     assert_eq!(read_all(&journal, 0), (expected, vec![]));
 }
 
 #[tokio::test]
-async fn what_was_written_ahead_is_no_data_and_goes_when_the_journal_closes() {
+async fn preallocated_zeros_are_not_data_and_are_cut_when_the_journal_closes() {
     let dir = tempfile::tempdir().unwrap();
     let limits = config::Journal { segment_bytes: 100_000, ..settings() };
     let (journal, _) = Journal::open(dir.path(), &limits).unwrap();
@@ -273,17 +277,17 @@ async fn what_was_written_ahead_is_no_data_and_goes_when_the_journal_closes() {
     assert_eq!(journal.disk_bytes(), 32 + 32 + 24 + 8 + 1);
     drop(journal);
     assert_eq!(fs::metadata(newest(dir.path())).unwrap().len(), 32 + 32 + 24 + 8 + 1);
-    let (journal, found) = Journal::open(killed.path(), &limits).unwrap();
-    assert_eq!((found.records, found.torn_bytes, found.lost), (1, 0, vec![]));
+    let (journal, recovery) = Journal::open(killed.path(), &limits).unwrap();
+    assert_eq!((recovery.records, recovery.torn_bytes, recovery.lost), (1, 0, vec![]));
     assert_eq!(journal.append(batch([2])).await.unwrap().start.0, 1);
     assert_eq!(read_all(&journal, 0), (vec![(0, 1), (1, 2)], vec![]));
 }
 
 #[tokio::test]
-async fn a_disk_that_refuses_to_write_ahead_still_takes_records() {
+async fn a_disk_that_refuses_to_preallocate_still_takes_records() {
     for refusal in [rustix::io::Errno::NOSPC, rustix::io::Errno::IO] {
         let faults = Arc::new(Faults::default());
-        faults.fail_lengthening(refusal);
+        faults.fail_write_zeros(refusal);
         let dir = tempfile::tempdir().unwrap();
         let (journal, _) = Journal::open_on(Disk::Faulty(Arc::clone(&faults)), dir.path(), &settings()).unwrap();
         for key in 0..40 {
@@ -294,7 +298,7 @@ async fn a_disk_that_refuses_to_write_ahead_still_takes_records() {
 }
 
 #[tokio::test]
-async fn damage_in_the_middle_is_set_aside_and_both_sides_stay_readable() {
+async fn damage_in_the_middle_is_copied_and_both_sides_stay_readable() {
     let dir = tempfile::tempdir().unwrap();
     let limits = config::Journal { segment_bytes: 1 << 20, ..settings() };
     let expected = filled(dir.path(), &limits, &[vec![1], vec![2, 3, 4], vec![5]]).await;
@@ -303,24 +307,24 @@ async fn damage_in_the_middle_is_set_aside_and_both_sides_stay_readable() {
     let payload_of_3 = 32 + (32 + 24 + 8 + 1) + 32 + (24 + 8 + 2) + 24 + 3;
     bytes[payload_of_3] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let (journal, found) = Journal::open(dir.path(), &limits).unwrap();
-    assert_eq!((found.records, found.lost, found.next.0), (4, vec![Position(2)..Position(3)], 5));
-    assert_eq!(fs::metadata(&found.set_aside[0]).unwrap().len(), 24 + 8 + 3);
+    let (journal, recovery) = Journal::open(dir.path(), &limits).unwrap();
+    assert_eq!((recovery.records, recovery.lost, recovery.next.0), (4, vec![Position(2)..Position(3)], 5));
+    assert_eq!(fs::metadata(&recovery.corrupt_copies[0]).unwrap().len(), 24 + 8 + 3);
     let (records, lost) = read_all(&journal, 0);
     assert_eq!(lost, [Position(2)..Position(3)]);
     assert_eq!(records, [expected[0], expected[1], expected[3], expected[4]]);
 }
 
 #[test]
-fn files_that_are_no_journal_are_refused_with_one_clear_line() {
+fn other_files_are_refused_with_one_clear_line() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(segments::path_of(dir.path(), Position(0)), "hello, I am a letter and not a journal at all, sorry")
         .unwrap();
     let error = Journal::open(dir.path(), &settings()).unwrap_err().to_string();
     assert!(error.contains("is not a journal segment") && !error.contains('\n'), "{error}");
 
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    drop((open(one.path()), open(two.path())));
-    fs::copy(segments::path_of(one.path(), Position(0)), segments::path_of(two.path(), Position(5))).unwrap();
-    assert!(Journal::open(two.path(), &settings()).unwrap_err().to_string().contains("carries another name"));
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop((open(first.path()), open(second.path())));
+    fs::copy(segments::path_of(first.path(), Position(0)), segments::path_of(second.path(), Position(5))).unwrap();
+    assert!(Journal::open(second.path(), &settings()).unwrap_err().to_string().contains("has another name"));
 }

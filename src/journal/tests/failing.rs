@@ -1,4 +1,4 @@
-//! A disk that is slow, full or broken, and the order of write, sync and answer.
+//! A slow, full or broken disk, and the order of write, sync and acknowledgement.
 
 use std::{
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
@@ -21,7 +21,7 @@ fn on_faults(dir: &Path, settings: &config::Journal) -> (Arc<Journal>, Arc<Fault
 }
 
 #[tokio::test]
-async fn a_sync_lies_between_the_write_and_the_answer() {
+async fn an_append_returns_only_after_write_and_sync() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
     for key in 0..20 {
@@ -38,7 +38,7 @@ fn file_length(dir: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn a_group_where_zeros_were_written_ahead_does_not_lengthen_the_file() {
+async fn a_group_within_preallocated_zeros_does_not_extend_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
     journal.append(batch([1])).await.unwrap();
@@ -47,27 +47,27 @@ async fn a_group_where_zeros_were_written_ahead_does_not_lengthen_the_file() {
         journal.append(batch([key])).await.unwrap();
         assert_eq!(file_length(dir.path()), length, "{key}");
     }
-    assert_eq!(faults.lengthenings(), 1);
+    assert_eq!(faults.write_zeros_calls(), 1);
 }
 
 #[tokio::test]
-async fn a_file_that_refused_to_be_written_ahead_is_not_asked_again() {
+async fn preallocation_is_not_retried_for_a_file_that_refused_it() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &config::Journal { segment_bytes: 1 << 20, ..settings() });
-    faults.fail_lengthening(Errno::OPNOTSUPP);
+    faults.fail_write_zeros(Errno::OPNOTSUPP);
     let mut before = 0;
     for key in 0..20 {
         journal.append(batch([key])).await.unwrap();
         let length = file_length(dir.path());
-        assert!(length > before, "each group lengthens it by itself");
+        assert!(length > before, "each group extends it");
         before = length;
     }
-    assert_eq!(faults.lengthenings(), 1);
+    assert_eq!(faults.write_zeros_calls(), 1);
     assert_eq!(read_all(&journal, 0).0.len(), 20);
 }
 
 #[tokio::test]
-async fn nobody_is_answered_and_nothing_is_readable_while_the_sync_has_not_returned() {
+async fn nothing_is_acknowledged_or_readable_before_the_sync_returned() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &settings());
     journal.append(batch([1])).await.unwrap();
@@ -81,7 +81,7 @@ async fn nobody_is_answered_and_nothing_is_readable_while_the_sync_has_not_retur
 }
 
 #[tokio::test]
-async fn a_wait_too_long_is_given_up_but_the_hook_still_learns_that_the_record_is_durable() {
+async fn after_a_timeout_the_hook_is_still_called_when_the_record_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &config::Journal { append_timeout_ms: 30, ..settings() });
     faults.hold_syncs(true);
@@ -98,7 +98,7 @@ async fn a_wait_too_long_is_given_up_but_the_hook_still_learns_that_the_record_i
 }
 
 #[tokio::test]
-async fn waiting_memory_is_bounded() {
+async fn memory_of_waiting_records_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let limits = config::Journal { pending_bytes_max: 600, append_timeout_ms: 20, ..settings() };
     let (journal, faults) = on_faults(dir.path(), &limits);
@@ -134,39 +134,39 @@ async fn the_journals_own_limit_refuses_until_something_is_released() {
 }
 
 #[tokio::test]
-async fn a_nearly_full_disk_refuses_until_there_is_room() {
+async fn a_nearly_full_disk_refuses_until_there_is_space() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &config::Journal { disk_free_bytes_min: 1000, ..settings() });
     faults.set_free_bytes(Some(999));
-    // The disk is looked at once in a while: some may be taken until then.
-    let mut taken = 0;
+    // The disk is checked at intervals: some records may be appended until then.
+    let mut appended = 0;
     let refused = loop {
-        match journal.append(batch([taken])).await {
-            Ok(positions) => assert_eq!(positions.start.0, taken),
+        match journal.append(batch([appended])).await {
+            Ok(positions) => assert_eq!(positions.start.0, appended),
             Err(refused) => break refused,
         }
-        taken += 1;
+        appended += 1;
     };
     assert!(matches!(refused, AppendError::Full));
-    assert!(matches!(journal.append(batch([taken])).await, Err(AppendError::Full)));
+    assert!(matches!(journal.append(batch([appended])).await, Err(AppendError::Full)));
     faults.set_free_bytes(Some(1000));
-    has_room(&journal).await;
-    assert_eq!(journal.append(batch([taken])).await.unwrap().start.0, taken);
+    wait_for_space(&journal).await;
+    assert_eq!(journal.append(batch([appended])).await.unwrap().start.0, appended);
 }
 
-/// Waits until the journal has seen that its disk has room.
-async fn has_room(journal: &Journal) {
+/// Waits until the journal has noticed that its disk has space.
+async fn wait_for_space(journal: &Journal) {
     tokio::time::timeout(Duration::from_mins(1), async {
-        while journal.shared.no_room.load(Ordering::Relaxed) {
+        while journal.shared.disk_full.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await
-    .expect("room in time");
+    .expect("space in time");
 }
 
 #[tokio::test]
-async fn a_write_that_fills_the_disk_is_cut_off_and_the_same_file_goes_on_when_there_is_room() {
+async fn a_write_that_fills_the_disk_is_cut_off_and_the_same_file_stays_in_use() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = on_faults(dir.path(), &settings());
     journal.append(batch([1])).await.unwrap();
@@ -175,16 +175,16 @@ async fn a_write_that_fills_the_disk_is_cut_off_and_the_same_file_goes_on_when_t
         faults.fail_next_write(written, Errno::NOSPC);
         assert!(matches!(journal.append(batch([2, 3])).await, Err(AppendError::Full)));
         assert_eq!(file_bytes(dir.path()), before);
-        has_room(&journal).await;
+        wait_for_space(&journal).await;
     }
     assert_eq!(journal.append(batch([4])).await.unwrap().start.0, 1);
     drop(journal);
-    let (journal, found) = open(dir.path());
-    assert_eq!((found.torn_bytes, found.lost, read_all(&journal, 0).0), (0, vec![], vec![(0, 1), (1, 4)]));
+    let (journal, recovery) = open(dir.path());
+    assert_eq!((recovery.torn_bytes, recovery.lost, read_all(&journal, 0).0), (0, vec![], vec![(0, 1), (1, 4)]));
 }
 
 #[tokio::test]
-async fn after_a_failed_sync_or_write_the_file_is_left_and_a_fresh_segment_goes_on() {
+async fn after_a_failed_sync_or_write_a_new_segment_is_used() {
     for fail in [(|faults: &Faults| faults.fail_next_sync(Errno::IO)) as fn(&Faults), |faults| {
         faults.fail_next_write(45, Errno::IO);
     }] {
@@ -198,7 +198,7 @@ async fn after_a_failed_sync_or_write_the_file_is_left_and_a_fresh_segment_goes_
             let held = Arc::clone(&called);
             lost.when_durable(move |_| panic!("{held:?} is not durable"));
             assert!(matches!(journal.append(lost).await, Err(AppendError::Broken(_))));
-            assert_eq!(Arc::strong_count(&called), 1, "the hook is dropped before the answer");
+            assert_eq!(Arc::strong_count(&called), 1, "the hook is dropped before the append returns");
             // The second failure in a row hits a segment without any record.
             if round > 0 {
                 assert_eq!(journal.append(batch([round])).await.unwrap().start.0, round);
@@ -207,14 +207,14 @@ async fn after_a_failed_sync_or_write_the_file_is_left_and_a_fresh_segment_goes_
         let expected = vec![(0, 1), (1, 1), (2, 2)];
         assert_eq!(read_all(&journal, 0), (expected.clone(), vec![]));
         drop(journal);
-        let (journal, found) = open(dir.path());
-        assert_eq!((found.records, found.lost), (3, vec![]));
+        let (journal, recovery) = open(dir.path());
+        assert_eq!((recovery.records, recovery.lost), (3, vec![]));
         assert_eq!(read_all(&journal, 0), (expected, vec![]));
     }
 }
 
 #[tokio::test]
-async fn a_tail_that_a_newer_segment_supersedes_is_never_read() {
+async fn a_tail_superseded_by_a_newer_segment_is_never_read() {
     let dir = tempfile::tempdir().unwrap();
     let large = config::Journal { segment_bytes: 1 << 20, ..settings() };
     let (journal, faults) = on_faults(dir.path(), &large);
@@ -223,7 +223,7 @@ async fn a_tail_that_a_newer_segment_supersedes_is_never_read() {
     faults.fail_next_sync(Errno::IO);
     assert!(journal.append(batch([2])).await.is_err());
     assert_eq!(journal.append(batch([3])).await.unwrap().start.0, 1);
-    // Had the cut not reached the disk, the refused block would still be there.
+    // If the cut had not reached the disk, the refused block would still be there.
     let mut refused = batch([2]);
     let mut bytes = std::fs::read(&old).unwrap();
     let block =
@@ -241,28 +241,28 @@ fn file_bytes(dir: &Path) -> u64 {
     std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
 }
 
-/// Others know records up to a position, and the newest ones are gone: none of their positions is given again.
+/// Other stores know records up to a position, and the newest ones are gone: none of their positions is reused.
 #[tokio::test]
-async fn a_journal_whose_known_tail_is_gone_goes_on_behind_it() {
+async fn a_journal_whose_known_tail_is_gone_continues_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path());
     journal.append(batch(0..5)).await.unwrap();
     journal.close();
     for _ in 0..2 {
         let (journal, _) = open(dir.path());
-        assert_eq!(journal.go_on_at(Position(3)), Position(5)..Position(5), "it has more than that");
-        assert_eq!(journal.go_on_at(Position(12)), Position(5)..Position(12));
+        assert_eq!(journal.continue_at(Position(3)), Position(5)..Position(5), "it has more than that");
+        assert_eq!(journal.continue_at(Position(12)), Position(5)..Position(12));
         assert_eq!(journal.next(), Position(12));
         assert_eq!(read_all(&journal, 0).1, [Position(5)..Position(12)]);
         journal.close();
     }
     let (journal, _) = open(dir.path());
-    assert!(!journal.go_on_at(Position(12)).is_empty());
+    assert!(!journal.continue_at(Position(12)).is_empty());
     assert_eq!(journal.append(batch(12..14)).await.unwrap(), Position(12)..Position(14));
     journal.close();
-    let (journal, found) = open(dir.path());
-    assert_eq!(found.next, Position(14));
-    assert!(journal.go_on_at(Position(12)).is_empty());
+    let (journal, recovery) = open(dir.path());
+    assert_eq!(recovery.next, Position(14));
+    assert!(journal.continue_at(Position(12)).is_empty());
     let expected: Vec<(u64, u64)> = (0..5).chain(12..14).map(|n| (n, n)).collect();
     assert_eq!(read_all(&journal, 0), (expected, vec![Position(5)..Position(12)]));
 }

@@ -1,52 +1,53 @@
-//! Room on the engine's disk: whether there is enough for an insert, and whether there always was during one.
+//! Free space on the engine's disk: whether there is enough for an insert now, and whether there was all the time
+//! during one.
 //!
-//! The engine commits parts whose files could not be written: a write that finds no room leaves an empty file and no
-//! error. It asks for room before it begins and refuses then; what another program takes after that it does not
-//! notice. So nothing is inserted or merged below a floor of free space, and what was going on when the floor was
-//! passed is not trusted before it was read.
+//! The engine commits parts whose files could not be written: a write to a full disk leaves an empty file and no
+//! error. It checks the free space only before an insert; it does not notice space that another program takes after
+//! that. So there are no inserts and merges below a floor of free space, and those that ran when the space fell below
+//! it are not trusted until their rows were read.
 
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// The least floor: an insert reserves a mebibyte for each table it touches.
+/// The lowest floor: an insert reserves 1 MiB for each table it touches.
 const FLOOR_MIN: u64 = 8 << 20;
 
 /// Free space of the disk that holds the engine's directory.
 #[derive(Debug)]
-pub struct Space {
+pub struct DiskSpace {
     directory: PathBuf,
     floor: u64,
     is_short: AtomicBool,
-    /// How often the floor was passed downwards.
+    /// How often the free space fell below the floor.
     shortages: AtomicU64,
 }
 
-impl Space {
+impl DiskSpace {
     /// The disk of `directory`; `journal_floor` is what the journal leaves free (`journal.disk_free_bytes_min`). The
-    /// floor is half of it: where the journal has stopped taking events, what it holds can still be delivered.
+    /// floor is half of it: after the journal refuses events, its records can still be delivered.
     #[must_use]
-    pub fn on(directory: &Path, journal_floor: u64) -> Self {
+    pub fn new(directory: &Path, journal_floor: u64) -> Self {
         let floor = (journal_floor / 2).max(FLOOR_MIN);
         Self { directory: directory.to_owned(), floor, is_short: AtomicBool::new(false), shortages: AtomicU64::new(0) }
     }
 
-    /// What the journal must leave free at least, for what it holds to fit into the engine.
+    /// The bytes that the journal must leave free, so that its records still fit into the engine.
     #[must_use]
     pub fn journal_floor(configured: u64) -> u64 {
         configured.max(FLOOR_MIN * 2)
     }
 
-    /// The floor, bytes.
+    /// The floor in bytes.
     #[must_use]
     pub const fn floor(&self) -> u64 {
         self.floor
     }
 
-    /// Asks the disk. True: there is enough.
-    pub fn look(&self) -> bool {
-        // A disk that cannot be asked is as it was.
+    /// Checks the disk and counts a new shortage. True: there is enough space.
+    pub fn has_space(&self) -> bool {
+        // If the free space cannot be read, the last state stays.
         if let Some(free) = self.free() {
             self.note(free);
         }
@@ -60,8 +61,8 @@ impl Space {
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// How often there was too little, now included. Unchanged and [`Self::look`] true: there was enough in between,
-    /// as far as those who look could see.
+    /// How many shortages there were, including a present one. If the number is unchanged and [`Self::has_space`] is
+    /// true, no check in between found too little space.
     #[must_use]
     pub fn shortages(&self) -> u64 {
         self.shortages.load(Ordering::Acquire)
@@ -73,7 +74,7 @@ impl Space {
                 self.shortages.fetch_add(1, Ordering::AcqRel);
             }
         } else if free >= self.floor + self.floor / 4 {
-            // A little more than the floor, or it would be passed with every batch.
+            // Hysteresis: otherwise the state would change with every batch.
             self.is_short.store(false, Ordering::Release);
         }
     }
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_shortage_begins_below_the_floor_and_ends_well_above_it() {
-        let space = Space::on(Path::new("/"), 40 << 20);
+        let space = DiskSpace::new(Path::new("/"), 40 << 20);
         assert_eq!(space.floor(), 20 << 20);
         let check = |free_mib: u64, is_short: bool, shortages: u64| {
             space.note(free_mib << 20);
@@ -100,7 +101,7 @@ mod tests {
         {
             check(free, is_short, shortages);
         }
-        assert_eq!(Space::on(Path::new("/"), 0).floor(), FLOOR_MIN);
-        assert!(Space::journal_floor(0) > FLOOR_MIN);
+        assert_eq!(DiskSpace::new(Path::new("/"), 0).floor(), FLOOR_MIN);
+        assert!(DiskSpace::journal_floor(0) > FLOOR_MIN);
     }
 }

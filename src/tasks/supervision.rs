@@ -1,13 +1,11 @@
-//! Background tasks under supervision: each has a name, and each spawn says what its failure means.
+//! Supervised background tasks: each has a name, and each spawn decides what its failure means.
 //!
 //! A task that panics, or returns before the service stops, has failed: it is logged with its name, counted
-//! (`ashna_tasks_failed_total{task}`) and shown by `/readyz`. Then it is started again with growing pauses
-//! ([`Tasks::spawn_restarting`]), or the service stops in order and the process ends with an error
-//! ([`Tasks::spawn_fatal`]), so that a service manager starts it again from what is on disk.
+//! (`ashna_tasks_failed_total{task}`) and shown by `/readyz`. Then it is restarted with exponential backoff
+//! ([`Tasks::spawn_restarting`]), or the service stops in order and the process exits with an error
+//! ([`Tasks::spawn_fatal`]), so that a service manager restarts it from the data on disk.
 
-use std::{
-    any::Any, collections::HashMap, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration,
-};
+use std::{collections::HashMap, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -16,28 +14,28 @@ use tokio::{
     time::timeout,
 };
 
-use super::Stopping;
+use super::{Stopping, catch_panic::panic_message};
 use crate::telemetry::{
     failures::{Failures, Task},
-    health::{Health, Serves},
+    health::{Component, Health, Serves},
 };
 
-/// First and longest pause before a failed task is started again.
+/// First and longest pause before a failed task is restarted.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// A task that ran this long is sound: the next pause is the shortest again.
-const SOUND: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(20) };
+/// A task that ran this long is healthy: it resets the backoff.
+const HEALTHY_AFTER: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(20) };
 
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// By itself.
+pub enum TaskExit {
+    /// It returned.
     Returned,
-    /// With a panic, and its message.
+    /// It panicked, with this message.
     Panicked(String),
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for TaskExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Returned => f.write_str("it returned before the service stopped"),
@@ -46,48 +44,41 @@ impl fmt::Display for Ended {
     }
 }
 
-/// What a panic said.
-#[must_use]
-pub fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("without a message").to_owned()
-}
-
-/// Where failures of all tasks of one service are reported. Cheap to clone.
+/// Receives the failures of all tasks of one service. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Supervision(Arc<Reports>);
+pub struct Supervision(Arc<Sinks>);
 
 #[derive(Debug, Default)]
-struct Reports {
+struct Sinks {
     health: Health,
     failures: Failures,
     fatal: watch::Sender<Option<String>>,
 }
 
 impl Supervision {
-    /// Reports to these.
+    /// Reports failures to these.
     #[must_use]
     pub fn new(health: Health, failures: Failures) -> Self {
-        Self(Arc::new(Reports { health, failures, fatal: watch::Sender::default() }))
+        Self(Arc::new(Sinks { health, failures, fatal: watch::Sender::default() }))
     }
 
-    /// How the parts of the service are.
+    /// The health of the service's components.
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.0.health
     }
 
     /// Logs and counts a failure.
-    pub fn failed(&self, task: &'static str, ended: &Ended) {
+    pub fn failed(&self, task: &'static str, exit: &TaskExit) {
         self.0.failures.tasks_failed.get_or_create(&Task { task }).inc();
-        tracing::error!(task, "a background task failed: {ended}");
+        tracing::error!(task, "a background task failed: {exit}");
     }
 
-    /// Waits until a task failed without which the service cannot go on; says which and how.
+    /// Waits until a task spawned with [`Tasks::spawn_fatal`] failed; returns its name and failure in one line.
     pub async fn fatal(&self) -> String {
         let mut fatal = self.0.fatal.subscribe();
         match fatal.wait_for(Option::is_some).await {
-            Ok(why) => why.clone().unwrap_or_default(),
+            Ok(failure) => failure.clone().unwrap_or_default(),
             // The sender is in `self`.
             Err(_) => std::future::pending().await,
         }
@@ -105,14 +96,14 @@ pub struct Tasks {
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self::under(&Supervision::default())
+        Self::new(&Supervision::default())
     }
 }
 
 impl Tasks {
-    /// No tasks yet; their failures are reported here.
+    /// No tasks yet; their failures are reported to `supervision`.
     #[must_use]
-    pub fn under(supervision: &Supervision) -> Self {
+    pub fn new(supervision: &Supervision) -> Self {
         Self {
             running: JoinSet::new(),
             names: HashMap::new(),
@@ -121,35 +112,36 @@ impl Tasks {
         }
     }
 
-    /// A handle that knows when to stop.
+    /// A handle that signals when to stop.
     #[must_use]
     pub fn stopping(&self) -> Stopping {
         Stopping(self.stop.subscribe())
     }
 
-    /// Starts a task whose failure costs only itself: it is made and started again, with growing pauses.
+    /// Starts a task that the service can run without for a while: after a failure it is created and started again, with
+    /// exponential backoff.
     pub fn spawn_restarting<T>(&mut self, name: &'static str, make: impl FnMut(Stopping) -> T + Send + 'static)
     where
         T: Future<Output = ()> + Send + 'static,
     {
-        self.spawn(name, keep(name, make, self.stopping(), self.supervision.clone()));
+        self.spawn(name, run_restarting(name, make, self.stopping(), self.supervision.clone()));
     }
 
-    /// Starts a task without which the service must not go on: its failure ends the process in order.
+    /// Starts a task that the service cannot run without: its failure stops the service in order.
     pub fn spawn_fatal<T>(&mut self, name: &'static str, make: impl FnOnce(Stopping) -> T + Send + 'static)
     where
         T: Future<Output = ()> + Send + 'static,
     {
         let (stopping, supervision) = (self.stopping(), self.supervision.clone());
         self.spawn(name, async move {
-            let ended = life(make, stopping.clone()).await;
-            if stopping.begun() && ended == Ended::Returned {
+            let exit = run_once(make, stopping.clone()).await;
+            if stopping.begun() && exit == TaskExit::Returned {
                 return;
             }
-            supervision.failed(name, &ended);
-            let why = format!("the background task `{name}` failed: {ended}");
-            supervision.health().component(name, Serves::Events).down("task_failed", why.clone());
-            supervision.0.fatal.send_replace(Some(why));
+            supervision.failed(name, &exit);
+            let failure = format!("the background task `{name}` failed: {exit}");
+            supervision.health().component(name, Serves::Events).down("task_failed", failure.clone());
+            supervision.0.fatal.send_replace(Some(failure));
         });
     }
 
@@ -158,38 +150,38 @@ impl Tasks {
         self.names.insert(handle.id(), name);
     }
 
-    /// Asks every task to stop and waits at most `limit`; those that were not done by then are logged by name,
-    /// returned and aborted.
+    /// Signals every task to stop and waits at most `limit`; the names of unfinished tasks are logged and
+    /// returned, and the tasks aborted.
     pub async fn stop(mut self, limit: Duration) -> Vec<&'static str> {
         self.stop.send_replace(true);
         let all = async {
-            while let Some(ended) = self.running.join_next_with_id().await {
-                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+            while let Some(joined) = self.running.join_next_with_id().await {
+                let id = joined.map_or_else(|error| error.id(), |(id, ())| id);
                 self.names.remove(&id);
             }
         };
-        // Unless the limit was reached, no task is left.
+        // After a timeout `names` has the unfinished tasks.
         let _ = timeout(limit, all).await;
         let mut left: Vec<_> = self.names.into_values().collect();
         left.sort_unstable();
         if !left.is_empty() {
-            tracing::warn!(tasks = left.join(", "), "background tasks did not stop in time and are abandoned");
+            tracing::warn!(tasks = left.join(", "), "background tasks did not stop in time and are aborted");
         }
         left
     }
 }
 
-/// One life of a task, from its making to its end.
-async fn life<T: Future<Output = ()>>(make: impl FnOnce(Stopping) -> T, stopping: Stopping) -> Ended {
-    let life = AssertUnwindSafe(async move { make(stopping).await });
-    match life.catch_unwind().await {
-        Ok(()) => Ended::Returned,
-        Err(panic) => Ended::Panicked(panic_message(&*panic)),
+/// Creates a task and runs it to its end.
+async fn run_once<T: Future<Output = ()>>(make: impl FnOnce(Stopping) -> T, stopping: Stopping) -> TaskExit {
+    let run = AssertUnwindSafe(async move { make(stopping).await });
+    match run.catch_unwind().await {
+        Ok(()) => TaskExit::Returned,
+        Err(panic) => TaskExit::Panicked(panic_message(&*panic)),
     }
 }
 
-/// Life after life, until the service stops.
-async fn keep<T>(
+/// Runs a task again and again until the service stops.
+async fn run_restarting<T>(
     name: &'static str,
     mut make: impl FnMut(Stopping) -> T,
     mut stopping: Stopping,
@@ -199,22 +191,22 @@ async fn keep<T>(
 {
     let (mut pause, mut shown) = (PAUSE_MIN, None);
     loop {
-        let ended = {
-            let mut life = pin!(life(&mut make, stopping.clone()));
-            if let Ok(ended) = timeout(SOUND, &mut life).await {
-                ended
+        let exit = {
+            let mut run = pin!(run_once(&mut make, stopping.clone()));
+            if let Ok(exit) = timeout(HEALTHY_AFTER, &mut run).await {
+                exit
             } else {
                 pause = PAUSE_MIN;
-                shown.take().inspect(crate::telemetry::health::Component::ok);
-                life.await
+                shown.take().inspect(Component::ok);
+                run.await
             }
         };
-        if stopping.begun() && ended == Ended::Returned {
+        if stopping.begun() && exit == TaskExit::Returned {
             return;
         }
-        supervision.failed(name, &ended);
+        supervision.failed(name, &exit);
         let component = supervision.health().component(name, Serves::Nothing);
-        component.degraded("task_failed", format!("the background task `{name}` failed and is started again: {ended}"));
+        component.degraded("task_failed", format!("the background task `{name}` failed and is restarted: {exit}"));
         shown = Some(component);
         if stopping.begun() || stopping.sleep(pause).await {
             return;
@@ -238,30 +230,30 @@ mod tests {
     }
 
     fn count(failures: &Failures, task: &'static str) -> (u64, u64) {
-        let of = |family: &prometheus_client::metrics::family::Family<Task, crate::telemetry::Counter>| {
+        let value = |family: &prometheus_client::metrics::family::Family<Task, crate::telemetry::Counter>| {
             family.get_or_create(&Task { task }).get()
         };
-        (of(&failures.tasks_failed), of(&failures.tasks_restarted))
+        (value(&failures.tasks_failed), value(&failures.tasks_restarted))
     }
 
     #[tokio::test]
-    async fn a_task_that_panics_or_returns_is_counted_shown_and_started_again() {
+    async fn a_task_that_panics_or_returns_is_counted_shown_and_restarted() {
         let (supervision, failures) = supervision();
-        let mut tasks = Tasks::under(&supervision);
-        let lives = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&lives);
+        let mut tasks = Tasks::new(&supervision);
+        let runs = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&runs);
         tasks.spawn_restarting("sample", move |mut stopping| {
-            let life = counted.fetch_add(1, Relaxed);
+            let run = counted.fetch_add(1, Relaxed);
             async move {
-                match life {
-                    0 => panic!("as the test wants it"),
+                match run {
+                    0 => panic!("intended by the test"),
                     1 => {}
                     _ => stopping.wait().await,
                 }
             }
         });
         timeout(SOON, async {
-            while lives.load(Relaxed) < 3 {
+            while runs.load(Relaxed) < 3 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         })
@@ -270,31 +262,31 @@ mod tests {
         assert_eq!(count(&failures, "sample"), (2, 2));
         let report = supervision.health().report();
         assert_eq!(report.0[0].state.cause().unwrap().code, "task_failed");
-        assert_eq!(report.refusal(Serves::Events), None, "a task that is started again refuses nothing");
+        assert_eq!(report.refusal(Serves::Events), None, "a restarted task does not affect requests");
         timeout(SOON, async {
             while supervision.health().report().0[0].state.as_str() != "ok" {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
         .await
-        .expect("it has been sound for a while");
+        .expect("it is healthy after a while");
         assert!(tasks.stop(SOON).await.is_empty());
-        assert_eq!(count(&failures, "sample"), (2, 2), "ending because of a stop is no failure");
+        assert_eq!(count(&failures, "sample"), (2, 2), "ending because of a stop is not a failure");
     }
 
     #[tokio::test]
-    async fn the_failure_of_a_fatal_task_is_announced_with_its_name() {
+    async fn the_failure_of_a_fatal_task_is_reported_with_its_name() {
         let (supervision, failures) = supervision();
-        let mut tasks = Tasks::under(&supervision);
-        tasks.spawn_fatal("sample", |_| async { panic!("as the test wants it") });
-        let why = timeout(SOON, supervision.fatal()).await.unwrap();
-        assert!(why.contains("`sample`") && why.contains("as the test wants it"), "{why}");
+        let mut tasks = Tasks::new(&supervision);
+        tasks.spawn_fatal("sample", |_| async { panic!("intended by the test") });
+        let failure = timeout(SOON, supervision.fatal()).await.unwrap();
+        assert!(failure.contains("`sample`") && failure.contains("intended by the test"), "{failure}");
         assert_eq!(count(&failures, "sample").0, 1);
         assert!(supervision.health().report().refusal(Serves::Events).is_some());
     }
 
     #[tokio::test]
-    async fn a_stop_names_those_that_did_not_make_it() {
+    async fn a_stop_returns_the_names_of_unfinished_tasks() {
         let mut tasks = Tasks::default();
         tasks.spawn_fatal("quick", |mut stopping| async move { stopping.wait().await });
         tasks.spawn_fatal("stubborn", |_| std::future::pending());
