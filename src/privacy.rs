@@ -1,13 +1,13 @@
-//! STORY: export and erasure of one visitor, everywhere.
+//! Request flow: export and erasure of all data of one visitor.
 //!
-//! Both begin by waiting until what was kept before the request is in the warehouse; there the visitor's
-//! rows are read, or removed from every table that has any and from the quarantine, and the live profile is forgotten. The
-//! journal begins a new file with the next event, after which the delivered old one is deleted, and damaged bytes that it
-//! kept as evidence are deleted at once. The warehouse removes rows in the background; it is asked for that once, and then
-//! whether it is done. Whoever
-//! comes back with the same cookie begins a new history. Example: `privacy.erase(site, visitor).await?`.
+//! Both first wait until all events accepted before the request are delivered to the warehouse. An export reads the
+//! visitor's rows. An erasure removes them from every table and from the quarantine, and drops the live profile. The
+//! journal starts a new segment with the next event, after which the delivered old one is deleted; damaged bytes kept for
+//! inspection are deleted at once. The warehouse removes rows in the background: the mutation is started once and then
+//! polled. A visitor who returns with the same cookie starts a new history.
+//! Example: `privacy.erase(site, visitor).await?`.
 
-mod exact;
+mod lossless_json;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,113 +23,112 @@ use crate::{
     wire::privacy::VisitorCopy,
 };
 
-/// How long a request waits until the events before it are delivered.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks whether the rows are gone.
-const LOOK: Duration = Duration::from_millis(100);
-/// Events of one export; of a visitor with more it says that it is not complete.
+/// Maximum wait for delivery, and for the removal of rows.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Poll interval while rows are removed.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum events of an export; an export of more is marked as incomplete.
 const EVENTS_MAX: u64 = 100_000;
 
-/// Why a visitor was not exported or erased.
+/// Why an export or erasure failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivacyError {
-    /// Events of the visitor may still be on their way.
-    #[error("events are still on their way to the warehouse; try again in a moment")]
+    /// Events of the visitor may not be delivered yet.
+    #[error("events are still being delivered to the warehouse; try again in a moment")]
     NotDelivered,
-    /// The warehouse removes the rows, and is not done yet.
-    #[error("the warehouse is still removing the rows; ask again in a moment to see when it is done")]
+    /// The warehouse is still removing the rows.
+    #[error("the warehouse is still removing the rows; repeat the request in a moment to see whether it is done")]
     Erasing,
-    /// Damaged bytes of the journal are kept as evidence and cannot be deleted.
+    /// Damaged bytes kept by the journal for inspection cannot be deleted.
     #[error("cannot delete the damaged bytes in journal/corrupt: {0}")]
     Evidence(std::io::Error),
     /// The warehouse failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The quarantine's files cannot be used.
+    /// The quarantine's files cannot be read or written.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),
 }
 
-/// Exports and erases.
+/// Exports and erases visitors.
 #[derive(Debug, Clone)]
 pub struct Privacy {
     store: Store,
     journal: Arc<Journal>,
     profiles: Arc<Profiles>,
-    /// Below it everything is in the warehouse, or in quarantine.
+    /// All events below this position are in the warehouse or in quarantine.
     delivered: watch::Receiver<Position>,
     quarantine: Replay,
 }
 
 impl Privacy {
-    /// Puts the rooms together.
+    /// Creates the flow from its collaborators.
     #[must_use]
     pub fn new(store: Store, journal: Arc<Journal>, profiles: Arc<Profiles>, delivery: &Delivery) -> Self {
         let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
         Self { store, journal, profiles, delivered, quarantine }
     }
 
-    /// Everything that is stored of a visitor, as one JSON document: `events` with all their columns, and
-    /// `identities`, the people the visitor was said to be. Ids of 128 bits are 32 hexadecimal digits, numbers
-    /// that a double would round are texts.
+    /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
+    /// ids that the visitor was identified with. 128-bit ids are 32 hexadecimal digits; numbers that a double would round
+    /// are strings.
     ///
     /// # Errors
-    /// When events may still be on their way, or the warehouse does not answer.
+    /// If events may not be delivered yet, or the warehouse fails.
     pub async fn export(&self, site: SiteId, visitor: VisitorId) -> Result<VisitorCopy, PrivacyError> {
-        self.settle().await?;
-        let events = self.store.events_of(site, visitor, EVENTS_MAX).await?;
-        let identities = self.store.identities_of(site, visitor).await?;
+        self.wait_for_delivery().await?;
+        let events = self.store.visitor_events(site, visitor, EVENTS_MAX).await?;
+        let identities = self.store.visitor_identities(site, visitor).await?;
         Ok(VisitorCopy {
             site_id: site.0,
             visitor: visitor.to_string(),
             complete: (events.len() as u64) < EVENTS_MAX,
-            identities: values(&identities),
-            events: values(&events),
+            identities: to_json_rows(&identities),
+            events: to_json_rows(&events),
         })
     }
 
-    /// Removes a visitor from every table, the quarantine and memory. The answer is how many events there were.
+    /// Removes a visitor from every table, the quarantine and memory. Returns the number of events removed.
     ///
     /// # Errors
-    /// When events may still be on their way, or the warehouse does not answer; the same request again
-    /// removes what was left.
+    /// If events may not be delivered yet, or the warehouse fails; a repeated request removes the rest.
     pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, PrivacyError> {
-        self.settle().await?;
-        // From now on nothing that was delivered is ever sent again: it would bring erased rows back.
+        self.wait_for_delivery().await?;
+        // Delivered records must never be sent again from now on: that would restore erased rows.
         self.quarantine.forget_delivered().await?;
-        let events = self.store.events_count_of(site, visitor).await?;
-        let refused = self.quarantine.erase(site, visitor).await?;
+        let events = self.store.visitor_event_count(site, visitor).await?;
+        let quarantined = self.quarantine.erase(site, visitor).await?;
         self.profiles.forget(site, visitor);
-        self.journal.turn_over();
+        self.journal.rotate();
         let journal = Arc::clone(&self.journal);
-        let forgotten = tokio::task::spawn_blocking(move || journal.forget_evidence()).await;
-        forgotten.map_err(std::io::Error::other).flatten().map_err(PrivacyError::Evidence)?;
+        let deleted = tokio::task::spawn_blocking(move || journal.delete_corrupt_copies()).await;
+        deleted.map_err(std::io::Error::other).flatten().map_err(PrivacyError::Evidence)?;
         self.remove_rows(site, visitor).await?;
-        Ok(events + refused)
+        Ok(events + quarantined)
     }
 
-    /// Waits until the warehouse has written its files without the visitor's rows, or says that it still does.
+    /// Waits until the warehouse has rewritten its files without the visitor's rows.
     async fn remove_rows(&self, site: SiteId, visitor: VisitorId) -> Result<(), PrivacyError> {
         let removed = async {
-            while !self.store.erase(site, visitor).await? {
-                tokio::time::sleep(LOOK).await;
+            while !self.store.erase_visitor(site, visitor).await? {
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             Ok::<(), StoreError>(())
         };
-        Ok(timeout(PATIENCE, removed).await.map_err(|_| PrivacyError::Erasing)??)
+        Ok(timeout(WAIT_MAX, removed).await.map_err(|_| PrivacyError::Erasing)??)
     }
 
-    /// Waits until everything kept so far is delivered.
-    async fn settle(&self) -> Result<(), PrivacyError> {
-        let kept = self.journal.next();
+    /// Waits until all events accepted so far are delivered.
+    async fn wait_for_delivery(&self) -> Result<(), PrivacyError> {
+        let end = self.journal.next();
         let mut delivered = self.delivered.clone();
-        match timeout(PATIENCE, delivered.wait_for(|position| *position >= kept)).await {
+        match timeout(WAIT_MAX, delivered.wait_for(|position| *position >= end)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(PrivacyError::NotDelivered),
         }
     }
 }
 
-fn values(rows: &[String]) -> Vec<Value> {
-    rows.iter().filter_map(|text| exact::row(text)).collect()
+fn to_json_rows(rows: &[String]) -> Vec<Value> {
+    rows.iter().filter_map(|text| lossless_json::row(text)).collect()
 }

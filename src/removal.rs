@@ -1,16 +1,13 @@
-//! FLOW: removing a site.
+//! Request flow: removal of a site.
 //!
-//! From the moment that it is removed its keys open nothing and its pages' events are refused. What was stored
-//! of its visitors is erased from the warehouse in the background, again after a restart, until nothing is left: also
-//! what was on its way when the site was removed. Its number is never given to another site.
+//! On removal its keys stop working and events of its pages are rejected. Its data is erased from the warehouse in the
+//! background, also after restarts, until nothing is left, including events that were in flight at the removal. Its id is
+//! never reused.
 //! Example: `removal.remove("owner@shop.example", site, "My shop").await?`.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
@@ -26,23 +23,23 @@ use crate::{
     tasks::Stopping,
 };
 
-/// How often sites that are to be erased are looked at.
-const EVERY: Duration = Duration::from_secs(2);
-/// Requests that found the site just before it was removed are answered within this, milliseconds.
-const REQUESTS_MS: i64 = 60_000;
+/// Interval between sweeps of removed sites.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// Requests that started before the removal have finished after this time, milliseconds.
+const REQUEST_MAX_MS: i64 = 60_000;
 
 /// Why a site was not removed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemovalError {
-    /// There is none, or another name was given.
+    /// There is no such site, or the name does not match.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The audit could not be written.
+    /// The audit log could not be written.
     #[error(transparent)]
     Access(#[from] AccessError),
 }
 
-/// Why what is left of a site is not erased yet.
+/// Why a sweep failed.
 #[derive(Debug, thiserror::Error)]
 enum EraseError {
     #[error(transparent)]
@@ -61,18 +58,18 @@ pub struct Removal {
     control: Control,
     store: Store,
     journal: Arc<Journal>,
-    /// Below it everything is in the warehouse, or in quarantine.
+    /// All events below this position are in the warehouse or in quarantine.
     delivered: watch::Receiver<Position>,
     quarantine: Replay,
-    /// Below it lies everything that can still have come from a removed site.
-    ends: Mutex<HashMap<SiteId, Position>>,
+    /// Journal positions below which all events of each removed site lie.
+    end_positions: Mutex<HashMap<SiteId, Position>>,
 }
 
-/// What removing a site reaches.
-pub struct Parts {
+/// Collaborators of the removal.
+pub struct Dependencies {
     /// The live sites.
     pub catalog: Arc<Catalog>,
-    /// Keys and the audit.
+    /// Keys and the audit log.
     pub access: Arc<Access>,
     /// Live profiles.
     pub profiles: Arc<Profiles>,
@@ -80,81 +77,78 @@ pub struct Parts {
     pub control: Control,
     /// The warehouse.
     pub store: Store,
-    /// What is on its way there.
+    /// Events not delivered yet.
     pub journal: Arc<Journal>,
-    /// How far it is.
+    /// Position up to which events are delivered.
     pub delivered: watch::Receiver<Position>,
-    /// What the warehouse refused, and what is sent again.
+    /// Rows rejected by the warehouse, and their replay.
     pub quarantine: Replay,
 }
 
 impl Removal {
-    /// Over these.
+    /// Creates the flow from its collaborators.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, access, profiles, control, store, journal, delivered, quarantine } = parts;
-        Self { catalog, access, profiles, control, store, journal, delivered, quarantine, ends: Mutex::default() }
+    pub fn new(dependencies: Dependencies) -> Self {
+        let Dependencies { catalog, access, profiles, control, store, journal, delivered, quarantine } = dependencies;
+        let end_positions = Mutex::default();
+        Self { catalog, access, profiles, control, store, journal, delivered, quarantine, end_positions }
     }
 
     /// Removes a site. `name` must be its exact name.
     ///
     /// # Errors
-    /// When there is no such site, or it has another name.
+    /// If there is no such site, or the name does not match.
     pub async fn remove(&self, who: &str, id: SiteId, name: &str) -> Result<(), RemovalError> {
         let site = self.catalog.remove_site(id, name).await?;
-        self.access.forget_site(id);
+        self.access.drop_site_keys(id);
         self.profiles.forget_site(id);
         self.access.audit_site(id, who, "remove site", &site.name).await?;
         Ok(())
     }
 
-    /// Erases what is left of removed sites, until stopping begins.
+    /// Erases data of removed sites until shutdown.
     pub async fn run(&self, mut stopping: Stopping) {
-        while !stopping.sleep(EVERY).await {
+        while !stopping.sleep(SWEEP_INTERVAL).await {
             self.sweep(clock::now()).await;
         }
     }
 
-    /// Erases what is left of removed sites as far as it can be done at `now`.
+    /// Erases data of removed sites, as far as possible at `now`.
     pub async fn sweep(&self, now: Timestamp) {
         if let Err(error) = self.try_sweep(now).await {
-            tracing::debug!(%error, "what is left of a removed site is erased later");
+            tracing::debug!(%error, "cannot erase a removed site now; trying again later");
         }
     }
 
     async fn try_sweep(&self, now: Timestamp) -> Result<(), EraseError> {
         for removed in self.control.sites_to_erase().await? {
             let (end, delivered) = (self.end_of(removed.id, removed.removed_at, now), *self.delivered.borrow());
-            // Looked at before the warehouse is: what is delivered afterwards is erased the next time.
-            let everything_came = end.is_some_and(|end| delivered >= end);
-            // What is delivered is never sent again: it would bring erased rows back.
+            // Read before the warehouse is checked: events delivered later are erased by the next sweep.
+            let all_delivered = end.is_some_and(|end| delivered >= end);
+            // Delivered records must never be sent again: that would restore erased rows.
             self.quarantine.forget_delivered().await?;
             self.quarantine.erase_site(removed.id).await?;
-            let nothing_left = self.store.erase_site(removed.id).await?;
-            if everything_came && nothing_left {
+            let is_erased = self.store.erase_site(removed.id).await?;
+            if all_delivered && is_erased {
                 self.control.note_site_erased(removed.id, now).await?;
-                self.lock().remove(&removed.id);
-                tracing::info!(site = %removed.id, "nothing is left of a removed site");
+                self.end_positions.lock().remove(&removed.id);
+                tracing::info!(site = %removed.id, "all data of a removed site is erased");
             }
         }
         Ok(())
     }
 
-    /// Below which position of the journal a site's last events lie; `None` while requests may add some.
+    /// Journal position below which all events of the site lie; `None` while running requests may add more.
     fn end_of(&self, site: SiteId, removed_at: Timestamp, now: Timestamp) -> Option<Position> {
-        let mut ends = self.lock();
+        let mut ends = self.end_positions.lock();
         if let Some(end) = ends.get(&site) {
             return Some(*end);
         }
-        if now.since(removed_at) < REQUESTS_MS {
+        if now.since(removed_at) < REQUEST_MAX_MS {
             return None;
         }
         let end = self.journal.next();
         ends.insert(site, end);
         Some(end)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SiteId, Position>> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,39 +1,39 @@
-//! Who did what: written by every change, read by owners, kept for a bounded time.
+//! Audit log: written by every change, read by owners, kept for a limited time.
 
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
 use crate::model::{SiteId, Timestamp};
 
-/// One thing that somebody did.
+/// One audit entry.
 #[derive(Debug, Clone)]
 pub struct AuditRow {
-    /// Number; later entries have larger ones.
+    /// Number, ascending in time.
     pub id: i64,
-    /// When.
+    /// Time of the action.
     pub at: Timestamp,
-    /// E-mail address, key, or `command line`.
+    /// Actor: e-mail address, key, or `command line`.
     pub who: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// To what.
+    /// Its object.
     pub subject: String,
-    /// The site it is about.
+    /// The site concerned, if any.
     pub site: Option<SiteId>,
 }
 
 impl Control {
-    /// Notes who did what that concerns no single site.
+    /// Records an action that concerns no single site.
     pub async fn audit(&self, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
-        self.note(None, who, action, subject).await
+        self.record(None, who, action, subject).await
     }
 
-    /// Notes who did what to a site or something of it.
+    /// Records an action on a site or on something that belongs to it.
     pub async fn audit_site(&self, site: SiteId, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
-        self.note(Some(site), who, action, subject).await
+        self.record(Some(site), who, action, subject).await
     }
 
-    async fn note(&self, site: Option<SiteId>, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
+    async fn record(&self, site: Option<SiteId>, who: &str, action: &str, subject: &str) -> Result<(), ControlError> {
         sqlx::query("INSERT INTO audit (at, who, action, subject, site_id) VALUES (?, ?, ?, ?, ?)")
             .bind(crate::clock::now().0)
             .bind(who)
@@ -45,7 +45,7 @@ impl Control {
         Ok(())
     }
 
-    /// The newest entries below number `before`, those of one site if named.
+    /// The newest entries below number `before`; those of one site if given.
     pub async fn audit_entries(
         &self,
         site: Option<SiteId>,
@@ -62,13 +62,13 @@ impl Control {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 
-    /// Removes at most `limit` entries that are older than a moment or beyond the newest `kept`; answers how many.
+    /// Removes at most `limit` entries that are older than a time or beyond the newest `kept`; returns their number.
     pub async fn prune_audit(&self, older_than: Timestamp, kept: i64, limit: u32) -> Result<u64, ControlError> {
         let newest: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM audit").fetch_one(&self.pool).await?;
-        let done = sqlx::query(
+        let result = sqlx::query(
             "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 \
              UNION SELECT id FROM audit WHERE id <= ?2 LIMIT ?3)",
         )
@@ -77,11 +77,11 @@ impl Control {
         .bind(limit)
         .execute(&self.pool)
         .await?;
-        Ok(done.rows_affected())
+        Ok(result.rows_affected())
     }
 }
 
-fn read(row: &SqliteRow) -> Result<AuditRow, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<AuditRow, ControlError> {
     Ok(AuditRow {
         id: row.try_get("id")?,
         at: Timestamp(row.try_get("at")?),

@@ -1,5 +1,5 @@
-//! The documents that marketers edit: items, offers, funnels. Bodies are JSON texts that `catalog`
-//! and `reports` understand; this room only keeps them.
+//! Documents edited by marketers: items, offers, merchandising rules, funnels. Bodies are JSON, parsed by `catalog` and
+//! `reports`; this module only stores them.
 
 use sqlx::Row;
 
@@ -9,18 +9,18 @@ use crate::model::{SiteId, Timestamp};
 /// A saved funnel.
 #[derive(Debug, Clone)]
 pub struct FunnelRow {
-    /// Number.
+    /// Id.
     pub id: i64,
     /// Name given by the marketer.
     pub name: String,
-    /// The question, as JSON.
+    /// The report request, as JSON.
     pub question: String,
-    /// Last change, milliseconds.
+    /// Time of the last change, milliseconds.
     pub updated_at: i64,
 }
 
 impl Control {
-    /// All items of a site in the order in which they were added: body, and when that was.
+    /// All items of a site in the order in which they were added: body and time of addition.
     pub async fn items(&self, site: SiteId) -> Result<Vec<(String, Timestamp)>, ControlError> {
         let rows = sqlx::query_as("SELECT body, added_at FROM items WHERE site_id = ? ORDER BY rowid")
             .bind(site.0)
@@ -29,7 +29,7 @@ impl Control {
         Ok(rows.into_iter().map(|(body, at): (String, i64)| (body, Timestamp(at))).collect())
     }
 
-    /// Stores items, each `(id, body)`, replacing those with the same id; all or none.
+    /// Upserts items, each `(id, body)`, in one transaction.
     pub async fn put_items(
         &self,
         site: SiteId,
@@ -37,9 +37,9 @@ impl Control {
         now: Timestamp,
     ) -> Result<(), ControlError> {
         let mut transaction = self.pool.begin().await?;
-        // One statement for many rows, which come as one JSON array: a row each costs several times as much.
-        for piece in items.chunks(1000) {
-            let rows = serde_json::to_string(piece).map_err(|e| ControlError::unreadable("item", e))?;
+        // One statement for many rows, passed as a JSON array: a statement per row costs several times as much.
+        for chunk in items.chunks(1000) {
+            let rows = serde_json::to_string(chunk).map_err(|e| ControlError::unreadable("item", e))?;
             sqlx::query(
                 "INSERT INTO items (site_id, id, body, updated_at, added_at) \
                  SELECT ?1, value ->> 0, value ->> 1, ?2, ?2 FROM json_each(?3) WHERE true \
@@ -54,17 +54,17 @@ impl Control {
         Ok(transaction.commit().await?)
     }
 
-    /// Removes an item. False when there was none.
+    /// Removes an item. Returns false if there was none.
     pub async fn delete_item(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM items WHERE site_id = ? AND id = ?")
+        let result = sqlx::query("DELETE FROM items WHERE site_id = ? AND id = ?")
             .bind(site.0)
             .bind(id)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// The bodies of all offers of a site, by id.
+    /// The bodies of all offers of a site, ordered by id.
     pub async fn offers(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
         Ok(sqlx::query_scalar("SELECT body FROM offers WHERE site_id = ? ORDER BY id")
             .bind(site.0)
@@ -72,7 +72,7 @@ impl Control {
             .await?)
     }
 
-    /// Stores an offer, replacing the one with the same id.
+    /// Upserts an offer.
     pub async fn put_offer(&self, site: SiteId, id: &str, body: &str) -> Result<(), ControlError> {
         sqlx::query(
             "INSERT INTO offers (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
@@ -87,26 +87,26 @@ impl Control {
         Ok(())
     }
 
-    /// Removes an offer. False when there was none.
+    /// Removes an offer. Returns false if there was none.
     pub async fn delete_offer(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM offers WHERE site_id = ? AND id = ?")
+        let result = sqlx::query("DELETE FROM offers WHERE site_id = ? AND id = ?")
             .bind(site.0)
             .bind(id)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// What is said about shelves: slot and body; the slot is empty for the whole site.
-    pub async fn shelf_rules(&self, site: SiteId) -> Result<Vec<(String, String)>, ControlError> {
+    /// Merchandising rules: slot and body; the slot is empty for rules of the whole site.
+    pub async fn merchandising_rules(&self, site: SiteId) -> Result<Vec<(String, String)>, ControlError> {
         Ok(sqlx::query_as("SELECT slot, body FROM shelf_rules WHERE site_id = ? ORDER BY slot")
             .bind(site.0)
             .fetch_all(&self.pool)
             .await?)
     }
 
-    /// Stores what is said about one slot, or about the whole site.
-    pub async fn put_shelf_rules(&self, site: SiteId, slot: &str, body: &str) -> Result<(), ControlError> {
+    /// Upserts the merchandising rules of a slot, or of the whole site.
+    pub async fn put_merchandising_rules(&self, site: SiteId, slot: &str, body: &str) -> Result<(), ControlError> {
         sqlx::query(
             "INSERT INTO shelf_rules (site_id, slot, body, updated_at) VALUES (?, ?, ?, ?) \
              ON CONFLICT (site_id, slot) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
@@ -120,17 +120,17 @@ impl Control {
         Ok(())
     }
 
-    /// Takes back what was said about a slot. False when nothing was.
-    pub async fn delete_shelf_rules(&self, site: SiteId, slot: &str) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM shelf_rules WHERE site_id = ? AND slot = ?")
+    /// Removes the merchandising rules of a slot. Returns false if there were none.
+    pub async fn delete_merchandising_rules(&self, site: SiteId, slot: &str) -> Result<bool, ControlError> {
+        let result = sqlx::query("DELETE FROM shelf_rules WHERE site_id = ? AND slot = ?")
             .bind(site.0)
             .bind(slot)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// The saved funnels of a site, by name.
+    /// The saved funnels of a site, ordered by name.
     pub async fn funnels(&self, site: SiteId) -> Result<Vec<FunnelRow>, ControlError> {
         let rows =
             sqlx::query("SELECT id, name, question, updated_at FROM funnels WHERE site_id = ? ORDER BY name, id")
@@ -149,7 +149,7 @@ impl Control {
             .collect()
     }
 
-    /// Adds a funnel and gives it its number.
+    /// Adds a funnel; returns its id.
     pub async fn add_funnel(&self, site: SiteId, name: &str, question: &str) -> Result<i64, ControlError> {
         Ok(sqlx::query_scalar(
             "INSERT INTO funnels (site_id, name, question, updated_at) VALUES (?, ?, ?, ?) RETURNING id",
@@ -162,9 +162,9 @@ impl Control {
         .await?)
     }
 
-    /// Changes a funnel. False when there is none with this number on this site.
+    /// Changes a funnel. Returns false if the site has none with this id.
     pub async fn update_funnel(&self, site: SiteId, id: i64, name: &str, question: &str) -> Result<bool, ControlError> {
-        let done =
+        let result =
             sqlx::query("UPDATE funnels SET name = ?, question = ?, updated_at = ? WHERE site_id = ? AND id = ?")
                 .bind(name)
                 .bind(question)
@@ -173,16 +173,16 @@ impl Control {
                 .bind(id)
                 .execute(&self.pool)
                 .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Removes a funnel. False when there was none.
+    /// Removes a funnel. Returns false if there was none.
     pub async fn delete_funnel(&self, site: SiteId, id: i64) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM funnels WHERE site_id = ? AND id = ?")
+        let result = sqlx::query("DELETE FROM funnels WHERE site_id = ? AND id = ?")
             .bind(site.0)
             .bind(id)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 }

@@ -1,27 +1,27 @@
-//! What owners chose for their recommendations over time, and what tuning found. The texts are JSON that `wire`
-//! and `learn` understand; this room only keeps them.
+//! History of exploration settings chosen by owners, and of tuning results. The values are JSON, parsed by `wire` and
+//! `learn`; this module only stores them.
 
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
 use crate::model::{SiteId, Timestamp};
 
-/// Rows kept of each kind for a site; the oldest go.
-const KEPT: i64 = 200;
+/// Rows of each kind kept per site; the oldest are deleted.
+const KEPT_ROWS: i64 = 200;
 
-/// Something that was chosen or found.
+/// A past choice or tuning result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRow {
-    /// When.
+    /// Its time.
     pub at: Timestamp,
-    /// Who chose; empty for what was found.
+    /// Who chose it; empty for tuning results.
     pub who: String,
-    /// What, as JSON.
+    /// The value, as JSON.
     pub what: String,
 }
 
 impl Control {
-    /// Notes a choice, so that one can go back to it.
+    /// Records a choice, so that it can be restored later.
     pub async fn add_choice(&self, site: SiteId, who: &str, choice: &str) -> Result<(), ControlError> {
         sqlx::query("INSERT INTO recommending_choices (site_id, at, who, choice) VALUES (?, ?, ?, ?)")
             .bind(site.0)
@@ -35,23 +35,23 @@ impl Control {
              (SELECT id FROM recommending_choices WHERE site_id = ?1 ORDER BY id DESC LIMIT ?2)",
         )
         .bind(site.0)
-        .bind(KEPT)
+        .bind(KEPT_ROWS)
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// The choices of a site, the newest first.
+    /// The choices of a site, newest first.
     pub async fn choices(&self, site: SiteId) -> Result<Vec<HistoryRow>, ControlError> {
         let rows =
             sqlx::query("SELECT at, who, choice AS what FROM recommending_choices WHERE site_id = ? ORDER BY id DESC")
                 .bind(site.0)
                 .fetch_all(&self.pool)
                 .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 
-    /// Notes what tuning found.
+    /// Records a tuning result.
     pub async fn add_tuning(&self, site: SiteId, at: Timestamp, found: &str) -> Result<(), ControlError> {
         sqlx::query("INSERT INTO tunings (site_id, at, found) VALUES (?, ?, ?)")
             .bind(site.0)
@@ -64,22 +64,22 @@ impl Control {
              (SELECT id FROM tunings WHERE site_id = ?1 ORDER BY id DESC LIMIT ?2)",
         )
         .bind(site.0)
-        .bind(KEPT)
+        .bind(KEPT_ROWS)
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// What tuning found for a site, the newest first.
+    /// The tuning results of a site, newest first.
     pub async fn tunings(&self, site: SiteId) -> Result<Vec<HistoryRow>, ControlError> {
         let rows = sqlx::query("SELECT at, '' AS who, found AS what FROM tunings WHERE site_id = ? ORDER BY id DESC")
             .bind(site.0)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 }
 
-fn read(row: &SqliteRow) -> Result<HistoryRow, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<HistoryRow, ControlError> {
     Ok(HistoryRow { at: Timestamp(row.try_get("at")?), who: row.try_get("who")?, what: row.try_get("what")? })
 }

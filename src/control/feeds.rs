@@ -1,4 +1,4 @@
-//! Feeds: what the owner says, how the last visit went, and which items came from them.
+//! Product feeds: settings, state of the last fetch, and the items that came from each feed.
 
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -13,11 +13,11 @@ use crate::model::{
 pub struct FeedRow {
     /// The site.
     pub site: SiteId,
-    /// What the owner says.
+    /// Settings chosen by the owner.
     pub settings: FeedSettings,
-    /// How the last visit went.
+    /// State after the last fetch.
     pub state: FeedState,
-    /// What is asked of it before its time.
+    /// A pending request for an early fetch.
     pub requested: Option<FeedRequest>,
 }
 
@@ -25,16 +25,16 @@ impl Control {
     /// Every feed.
     pub async fn feeds(&self) -> Result<Vec<FeedRow>, ControlError> {
         let rows = sqlx::query("SELECT * FROM feeds ORDER BY site_id").fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 
     /// One site's feed.
     pub async fn feed(&self, site: SiteId) -> Result<Option<FeedRow>, ControlError> {
         let row = sqlx::query("SELECT * FROM feeds WHERE site_id = ?").bind(site.0).fetch_optional(&self.pool).await?;
-        row.as_ref().map(read).transpose()
+        row.as_ref().map(read_row).transpose()
     }
 
-    /// Stores what the owner says; what is known of another address is forgotten.
+    /// Stores the settings; the state is reset if the URL changed.
     pub async fn put_feed(&self, site: SiteId, settings: &FeedSettings) -> Result<(), ControlError> {
         let body = serde_json::to_string(settings).map_err(|e| ControlError::unreadable("feed", e))?;
         sqlx::query(
@@ -49,30 +49,30 @@ impl Control {
         Ok(())
     }
 
-    /// Forgets a feed; its items stay. False when there was none.
+    /// Removes a feed; its items stay. Returns false if there was none.
     pub async fn delete_feed(&self, site: SiteId) -> Result<bool, ControlError> {
         sqlx::query("DELETE FROM feed_items WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
-        let done = sqlx::query("DELETE FROM feeds WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
-        Ok(done.rows_affected() > 0)
+        let result = sqlx::query("DELETE FROM feeds WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Asks a feed for something before its time, or, with `None`, notes that it is being done. False when
-    /// there is no feed.
+    /// Requests an early fetch, or, with `None`, clears the request once it is being processed. Returns false if there is
+    /// no feed.
     pub async fn request_feed(&self, site: SiteId, request: Option<FeedRequest>) -> Result<bool, ControlError> {
         let number = match request {
             None => 0,
             Some(FeedRequest::Fetch) => 1,
             Some(FeedRequest::Confirm) => 2,
         };
-        let done = sqlx::query("UPDATE feeds SET requested = ? WHERE site_id = ?")
+        let result = sqlx::query("UPDATE feeds SET requested = ? WHERE site_id = ?")
             .bind(number)
             .bind(site.0)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Notes how a visit went.
+    /// Stores the state after a fetch.
     pub async fn put_feed_state(&self, site: SiteId, state: &FeedState) -> Result<(), ControlError> {
         let body = serde_json::to_string(state).map_err(|e| ControlError::unreadable("feed", e))?;
         sqlx::query("UPDATE feeds SET state = ? WHERE site_id = ?").bind(body).bind(site.0).execute(&self.pool).await?;
@@ -84,14 +84,19 @@ impl Control {
         Ok(sqlx::query_scalar("SELECT id FROM feed_items WHERE site_id = ?").bind(site.0).fetch_all(&self.pool).await?)
     }
 
-    /// Notes that items are in the feed, and that others are not any more.
-    pub async fn change_feed_items(&self, site: SiteId, come: &[ItemId], gone: &[ItemId]) -> Result<(), ControlError> {
-        let add = "INSERT OR IGNORE INTO feed_items (site_id, id) SELECT ?1, value FROM json_each(?2)";
-        let remove = "DELETE FROM feed_items WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
+    /// Records which items were added to the feed and which were removed from it.
+    pub async fn change_feed_items(
+        &self,
+        site: SiteId,
+        added: &[ItemId],
+        removed: &[ItemId],
+    ) -> Result<(), ControlError> {
+        let insert = "INSERT OR IGNORE INTO feed_items (site_id, id) SELECT ?1, value FROM json_each(?2)";
+        let delete = "DELETE FROM feed_items WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
         let mut transaction = self.pool.begin().await?;
-        for (statement, ids) in [(add, come), (remove, gone)] {
-            for piece in ids.chunks(5000) {
-                let ids = serde_json::to_string(piece).map_err(|e| ControlError::unreadable("feed", e))?;
+        for (statement, ids) in [(insert, added), (delete, removed)] {
+            for chunk in ids.chunks(5000) {
+                let ids = serde_json::to_string(chunk).map_err(|e| ControlError::unreadable("feed", e))?;
                 sqlx::query(statement).bind(site.0).bind(ids).execute(&mut *transaction).await?;
             }
         }
@@ -99,7 +104,7 @@ impl Control {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<FeedRow, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<FeedRow, ControlError> {
     let unreadable = |e: serde_json::Error| ControlError::unreadable("feed", e);
     Ok(FeedRow {
         site: SiteId(row.try_get("site_id")?),

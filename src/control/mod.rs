@@ -1,6 +1,5 @@
-//! The control plane's own small database (SQLite): sites, people, keys, and the documents that
-//! marketers edit. Everything here is small and read into memory by `catalog`; no visitor request
-//! waits for it. It must never hold events.
+//! Database of the control plane (SQLite): sites, users, API keys, and the documents that marketers edit. All data is
+//! small and loaded into memory by `catalog` and `access`; no visitor request waits for it. It must never contain events.
 //!
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 
@@ -41,27 +40,27 @@ pub struct Control {
     pool: SqlitePool,
 }
 
-/// Why the control database did not do what was asked.
+/// Why an operation of the control database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// Something with that name or id exists already.
-    #[error("{0} exists already")]
-    Taken(&'static str),
-    /// What is stored cannot be understood; a newer version may have written it.
-    #[error("the control database holds an unreadable {what}: {message}")]
+    /// An object with this name or id already exists.
+    #[error("{0} already exists")]
+    AlreadyExists(&'static str),
+    /// A stored record cannot be parsed; a newer version may have written it.
+    #[error("the control database contains an unreadable {what}: {message}")]
     Unreadable {
         /// Kind of record.
         what: &'static str,
         /// What is wrong with it.
         message: String,
     },
-    /// The file's tables could not be brought up to date.
+    /// The schema migration failed.
     #[error("the control database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    /// A site or user that it refers to does not exist.
-    #[error("a site or user that this refers to does not exist")]
+    /// A referenced site or user does not exist.
+    #[error("a referenced site or user does not exist")]
     MissingReference,
-    /// SQLite refused.
+    /// SQLite returned an error.
     #[error("the control database failed: {0}")]
     Sqlite(sqlx::Error),
 }
@@ -80,17 +79,17 @@ impl ControlError {
         Self::Unreadable { what, message: message.to_string() }
     }
 
-    /// Turns a violated uniqueness into [`ControlError::Taken`].
-    fn taken(error: sqlx::Error, what: &'static str) -> Self {
+    /// Maps a violated unique constraint to [`ControlError::AlreadyExists`].
+    fn from_unique_violation(error: sqlx::Error, what: &'static str) -> Self {
         match &error {
-            sqlx::Error::Database(e) if e.is_unique_violation() => Self::Taken(what),
+            sqlx::Error::Database(e) if e.is_unique_violation() => Self::AlreadyExists(what),
             _ => Self::from(error),
         }
     }
 }
 
 impl Control {
-    /// Opens `control.sqlite` in the data directory, creating it and bringing its tables up to date.
+    /// Opens `control.sqlite` in the data directory; creates and migrates it if necessary.
     pub async fn open(data_dir: &Path) -> Result<Self, ControlError> {
         let options = SqliteConnectOptions::new()
             .filename(data_dir.join("control.sqlite"))
@@ -102,11 +101,11 @@ impl Control {
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         sqlx::migrate!("src/control/migrations").run(&pool).await?;
         let control = Self { pool };
-        control.fold_addresses().await?;
+        control.fold_email_keys().await?;
         Ok(control)
     }
 
-    /// A named setting that `make` provides the first time it is asked for, such as a signing key.
+    /// Returns a named setting, such as a signing key; initializes it with `make` on first use.
     pub async fn setting(&self, name: &str, make: impl FnOnce() -> String + Send) -> Result<String, ControlError> {
         sqlx::query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
             .bind(name)
@@ -116,7 +115,7 @@ impl Control {
         Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(&self.pool).await?)
     }
 
-    /// A named setting, if it was ever set.
+    /// Returns a named setting, if it was ever set.
     pub async fn known_setting(&self, name: &str) -> Result<Option<String>, ControlError> {
         Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = ?")
             .bind(name)
@@ -124,8 +123,8 @@ impl Control {
             .await?)
     }
 
-    /// New sites get numbers above this one, as they do above every number that was ever given.
-    pub async fn number_sites_beyond(&self, highest: u32) -> Result<(), ControlError> {
+    /// Makes new sites get ids above this one; they are always above every id ever used.
+    pub async fn reserve_site_ids_up_to(&self, highest: u32) -> Result<(), ControlError> {
         sqlx::query("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'sites'")
             .bind(highest)
             .execute(&self.pool)
@@ -140,7 +139,7 @@ impl Control {
         Ok(())
     }
 
-    /// Sets a named setting, whatever it was.
+    /// Sets a named setting, replacing any previous value.
     pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), ControlError> {
         sqlx::query(
             "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -152,7 +151,7 @@ impl Control {
         Ok(())
     }
 
-    /// Writes what is still in memory and closes the file.
+    /// Flushes and closes the file.
     pub async fn close(&self) {
         self.pool.close().await;
     }

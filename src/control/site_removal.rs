@@ -1,21 +1,21 @@
-//! Removing a site with everything that belongs to it here; its events are erased from the warehouse afterwards.
+//! Removes a site and all its data in this database; its events are erased from the warehouse afterwards.
 
 use sqlx::Row;
 
 use super::{Control, ControlError};
 use crate::model::{SiteId, Timestamp};
 
-/// A site that was removed and whose events are to be erased.
+/// A removed site whose events must still be erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemovedSite {
-    /// Its number, which no other site ever gets.
+    /// Its id, which is never reused.
     pub id: SiteId,
-    /// When it was removed.
+    /// Time of the removal.
     pub removed_at: Timestamp,
 }
 
 impl Control {
-    /// Removes a site with its keys, items, offers and all else that refers to it. False when there is none.
+    /// Removes a site with its keys, items, offers and all other data. Returns false if there is none.
     pub async fn remove_site(&self, site: SiteId, now: Timestamp) -> Result<bool, ControlError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let name: Option<String> = sqlx::query_scalar("DELETE FROM sites WHERE id = ? RETURNING name")
@@ -48,7 +48,7 @@ impl Control {
         rows.iter().map(read).collect()
     }
 
-    /// Notes that nothing of a removed site is left in the warehouse.
+    /// Records that no data of a removed site is left in the warehouse.
     pub async fn note_site_erased(&self, site: SiteId, now: Timestamp) -> Result<(), ControlError> {
         sqlx::query("UPDATE removed_sites SET erased_at = ? WHERE site_id = ?")
             .bind(now.0)

@@ -11,7 +11,7 @@ use crate::model::{
     rates::{RateEntry, Rates},
 };
 
-/// What a new site needs; the rest takes defaults.
+/// Properties of a new site; the others have defaults.
 #[derive(Debug, Clone)]
 pub struct NewSite {
     /// Name shown to marketers.
@@ -22,49 +22,49 @@ pub struct NewSite {
     pub write_key: String,
     /// Signing secret.
     pub secret: Secret,
-    /// Whether it is the invented demo shop.
+    /// Whether it is the demo shop.
     pub demo: bool,
 }
 
 impl Control {
-    /// Every site, by number.
+    /// Every site, ordered by id.
     pub async fn sites(&self) -> Result<Vec<Site>, ControlError> {
         let rows = sqlx::query("SELECT * FROM sites ORDER BY id").fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 
-    /// One site as it is stored.
+    /// One site as stored.
     pub async fn site(&self, id: SiteId) -> Result<Option<Site>, ControlError> {
         let row = sqlx::query("SELECT * FROM sites WHERE id = ?").bind(id.0).fetch_optional(&self.pool).await?;
-        row.as_ref().map(read).transpose()
+        row.as_ref().map(read_row).transpose()
     }
 
-    /// Adds a site and gives it its number.
+    /// Adds a site and assigns its id.
     pub async fn add_site(&self, new: &NewSite) -> Result<Site, ControlError> {
         let row = sqlx::query(
             "INSERT INTO sites (name, origins, write_key, secret, demo, created_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
         )
         .bind(&new.name)
-        .bind(as_json(&new.origins))
+        .bind(to_json_array(&new.origins))
         .bind(&new.write_key)
         .bind(&*new.secret)
         .bind(new.demo)
         .bind(crate::clock::now().0)
         .fetch_one(&self.pool)
         .await
-        .map_err(|e| ControlError::taken(e, "a site with that key"))?;
-        read(&row)
+        .map_err(|e| ControlError::from_unique_violation(e, "a site with that key"))?;
+        read_row(&row)
     }
 
-    /// Stores a site's changed settings (its keys stay). False when there is no such site.
+    /// Stores changed settings of a site; its keys are not changed. Returns false if there is no such site.
     pub async fn update_site(&self, site: &Site) -> Result<bool, ControlError> {
-        let done = sqlx::query(
+        let result = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
              honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, \
              rates = ?, rules = ?, captures = ?, recommending = ?, offer_html = ? WHERE id = ?",
         )
         .bind(&site.name)
-        .bind(as_json(&site.origins))
+        .bind(to_json_array(&site.origins))
         .bind(site.currency.as_str())
         .bind(&site.timezone)
         .bind(match site.robots {
@@ -80,50 +80,52 @@ impl Control {
         .bind(site.visitors.known_by.as_str())
         .bind(site.visitors.without_consent.as_str())
         .bind(site.visitors.session_minutes)
-        .bind(document(&*site.rate_entries)?)
-        .bind(document(&*site.rules)?)
-        .bind(written(site.captures))
-        .bind(document(&site.recommending)?)
+        .bind(to_json(&*site.rate_entries)?)
+        .bind(to_json(&*site.rules)?)
+        .bind(captures_column(site.captures))
+        .bind(to_json(&site.exploration)?)
         .bind(site.offer_html)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 }
 
-fn as_json(texts: &[String]) -> String {
+fn to_json_array(texts: &[String]) -> String {
     serde_json::Value::from(texts.to_vec()).to_string()
 }
 
-fn document<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, ControlError> {
+fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, ControlError> {
     serde_json::to_string(value).map_err(|e| ControlError::unreadable("site", e))
 }
 
-/// A document of the site's, or none where it cannot be used any more: the site is worth more than it.
-fn usable<T: serde::de::DeserializeOwned + Default>(text: &str, what: &str) -> T {
-    serde_json::from_str(text).inspect_err(|error| tracing::warn!(%error, what, "left out")).unwrap_or_default()
+/// Parses a JSON column, or returns the default if it is unreadable: the site must stay usable without it.
+fn parse_or_default<T: serde::de::DeserializeOwned + Default>(text: &str, what: &str) -> T {
+    serde_json::from_str(text)
+        .inspect_err(|error| tracing::warn!(%error, what, "unreadable; the default is used"))
+        .unwrap_or_default()
 }
 
-/// Everything is written as nothing, so that a capture of a later version is on by default too.
-fn written(captures: Captures) -> Option<String> {
+/// `NULL` stands for all captures, so that captures added by a later version are on by default.
+fn captures_column(captures: Captures) -> Option<String> {
     (captures != Captures::ALL).then(|| captures.iter().map(Capture::as_str).collect::<Vec<_>>().join(" "))
 }
 
-fn read_captures(words: Option<String>) -> Result<Captures, ControlError> {
-    words.map_or(Ok(Captures::ALL), |words| {
-        Captures::of_words(words.split_whitespace()).map_err(|word| ControlError::unreadable("capture", word))
+fn read_captures(names: Option<String>) -> Result<Captures, ControlError> {
+    names.map_or(Ok(Captures::ALL), |names| {
+        Captures::from_names(names.split_whitespace()).map_err(|name| ControlError::unreadable("capture", name))
     })
 }
 
-fn read(row: &SqliteRow) -> Result<Site, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<Site, ControlError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let currency = Currency::parse(&text("currency")?).unwrap_or(Currency::NONE);
     let timezone = text("timezone")?;
-    let rate_entries: Vec<RateEntry> = usable(&text("rates")?, "rates of a site");
+    let rate_entries: Vec<RateEntry> = parse_or_default(&text("rates")?, "rates of a site");
     let rates = Rates::compile(currency, &rate_entries, &Site::zone(&timezone))
-        .inspect_err(|error| tracing::warn!(%error, "the rates of a site are left out"))
-        .unwrap_or_else(|_| Rates::to(currency));
+        .inspect_err(|error| tracing::warn!(%error, "the currency rates of a site are unreadable and ignored"))
+        .unwrap_or_else(|_| Rates::identity(currency));
     Ok(Site {
         id: SiteId(row.try_get("id")?),
         name: text("name")?,
@@ -141,15 +143,15 @@ fn read(row: &SqliteRow) -> Result<Site, ControlError> {
         honour_gpc: row.try_get("honour_gpc")?,
         events_per_second_max: row.try_get("events_per_second_max")?,
         visitors: VisitorRules {
-            // A word of a newer version: then what keeps the least of visitors.
-            known_by: KnownBy::from_word(&text("known_by")?).unwrap_or(KnownBy::DailyHash),
-            without_consent: WithoutConsent::from_word(&text("without_consent")?).unwrap_or(WithoutConsent::Nothing),
+            // For a value of a newer version, use the strictest for privacy.
+            known_by: KnownBy::from_name(&text("known_by")?).unwrap_or(KnownBy::DailyHash),
+            without_consent: WithoutConsent::from_name(&text("without_consent")?).unwrap_or(WithoutConsent::Nothing),
             session_minutes: row.try_get("session_minutes")?,
         },
         rate_entries: rate_entries.into(),
         rates: Arc::new(rates),
-        rules: Arc::new(usable(&text("rules")?, "rules of a site")),
-        recommending: usable(&text("recommending")?, "recommending of a site"),
+        rules: Arc::new(parse_or_default(&text("rules")?, "rules of a site")),
+        exploration: parse_or_default(&text("recommending")?, "recommending of a site"),
         offer_html: row.try_get("offer_html")?,
         captures: read_captures(row.try_get("captures")?)?,
         demo: row.try_get("demo")?,

@@ -1,5 +1,4 @@
-//! What is kept, on a real file: it is there after a restart, belongs to its site, and what cannot be read costs no
-//! more than itself.
+//! Tests on a real file: data survives a restart, belongs to its site, and unreadable values affect nothing else.
 
 use tempfile::TempDir;
 
@@ -18,7 +17,7 @@ async fn open() -> (TempDir, Control) {
     (directory, control)
 }
 
-async fn again(directory: &TempDir, control: Control) -> Control {
+async fn reopen(directory: &TempDir, control: Control) -> Control {
     control.close().await;
     Control::open(directory.path()).await.unwrap()
 }
@@ -53,10 +52,10 @@ async fn a_site_has_its_defaults_and_every_changed_setting_after_a_restart() {
     site.visitors.known_by = KnownBy::DailyHash;
     site.visitors.without_consent = WithoutConsent::Nothing;
     site.visitors.session_minutes = Some(11);
-    site.captures = Captures::of_words(["errors", "forms"]).unwrap();
-    site.rates = std::sync::Arc::new(crate::model::rates::Rates::to(site.currency));
+    site.captures = Captures::from_names(["errors", "forms"]).unwrap();
+    site.rates = std::sync::Arc::new(crate::model::rates::Rates::identity(site.currency));
     assert!(control.update_site(&site).await.unwrap());
-    let control = again(&directory, control).await;
+    let control = reopen(&directory, control).await;
     let sites = control.sites().await.unwrap();
     assert_eq!((sites.len(), &sites[0]), (2, &site));
     site.id = SiteId(99);
@@ -69,20 +68,20 @@ async fn no_two_sites_have_one_key_and_every_capture_but_one_can_be_on() {
     let mut site = add_site(&control, "key").await;
     let twice =
         NewSite { name: "X".into(), origins: Vec::new(), write_key: "key".into(), secret: "s".into(), demo: false };
-    assert!(matches!(control.add_site(&twice).await, Err(ControlError::Taken(_))));
+    assert!(matches!(control.add_site(&twice).await, Err(ControlError::AlreadyExists(_))));
     for left_out in Capture::ALL {
-        let words = Capture::ALL.into_iter().filter(|capture| *capture != left_out).map(Capture::as_str);
-        site.captures = Captures::of_words(words).unwrap();
+        let names = Capture::ALL.into_iter().filter(|capture| *capture != left_out).map(Capture::as_str);
+        site.captures = Captures::from_names(names).unwrap();
         control.update_site(&site).await.unwrap();
         assert_eq!(control.sites().await.unwrap()[0].captures, site.captures, "without {left_out:?}");
     }
 }
 
 #[tokio::test]
-async fn what_a_later_version_wrote_costs_a_site_no_more_than_that() {
+async fn unknown_values_of_a_later_version_do_not_break_a_site() {
     let (_directory, control) = open().await;
     add_site(&control, "key").await;
-    // What a later version allows this one's tables refuse.
+    // Values that a later version allows violate this version's constraints.
     let mut connection = control.pool.acquire().await.unwrap();
     sqlx::query("PRAGMA ignore_check_constraints = ON").execute(&mut *connection).await.unwrap();
     let mut set = async |column: &str, value: &str| {
@@ -100,7 +99,7 @@ async fn what_a_later_version_wrote_costs_a_site_no_more_than_that() {
     set("known_by", "telepathy").await;
     let site = control.sites().await.unwrap().remove(0);
     assert!(site.rate_entries.is_empty());
-    assert_eq!(site.visitors.known_by, KnownBy::DailyHash, "what keeps the least of visitors");
+    assert_eq!(site.visitors.known_by, KnownBy::DailyHash, "the strictest for privacy");
     for (column, value) in [("origins", "shop.example"), ("captures", "pages dreams")] {
         set(column, value).await;
         let refused = control.sites().await.unwrap_err();
@@ -110,7 +109,7 @@ async fn what_a_later_version_wrote_costs_a_site_no_more_than_that() {
 }
 
 #[tokio::test]
-async fn a_newer_versions_database_is_not_opened() {
+async fn the_database_of_a_newer_version_is_not_opened() {
     let (directory, control) = open().await;
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'from the future', true, x'00', 0)";
@@ -120,10 +119,10 @@ async fn a_newer_versions_database_is_not_opened() {
 }
 
 #[tokio::test]
-async fn a_setting_is_made_once_and_then_read() {
+async fn a_setting_is_initialized_once_and_then_read() {
     let (directory, control) = open().await;
     assert_eq!(control.setting("key", || "first".into()).await.unwrap(), "first");
-    let control = again(&directory, control).await;
+    let control = reopen(&directory, control).await;
     assert_eq!(control.setting("key", || "second".into()).await.unwrap(), "first");
     control.put_setting("key", "third").await.unwrap();
     control.put_setting("new", "value").await.unwrap();
@@ -134,7 +133,7 @@ async fn a_setting_is_made_once_and_then_read() {
 #[tokio::test]
 async fn items_keep_their_order_and_their_age_when_they_are_replaced() {
     let (_directory, control, one, other) = two_sites().await;
-    // More than one statement's.
+    // More than fit into one statement.
     let items: Vec<_> = (0..2500).map(|n| (format!("p-{n}"), format!("{{\"n\":{n}}}"))).collect();
     control.put_items(one, &items, NOW).await.unwrap();
     control.put_items(one, &[("p-1".into(), "new ☕".into()), ("z".into(), "last".into())], NOW.plus(5)).await.unwrap();
@@ -153,17 +152,27 @@ async fn offers_and_merchandising_rules_are_replaced_by_name_and_belong_to_their
     let (_directory, control, one, other) = two_sites().await;
     for (id, body) in [("b", "1"), ("a", "2"), ("b", "3")] {
         control.put_offer(one, id, body).await.unwrap();
-        control.put_shelf_rules(one, id, body).await.unwrap();
+        control.put_merchandising_rules(one, id, body).await.unwrap();
     }
-    control.put_shelf_rules(one, "", "whole site").await.unwrap();
+    control.put_merchandising_rules(one, "", "whole site").await.unwrap();
     assert_eq!(control.offers(one).await.unwrap(), ["2", "3"], "by name");
-    let rules = control.shelf_rules(one).await.unwrap();
+    let rules = control.merchandising_rules(one).await.unwrap();
     let rules: Vec<_> = rules.iter().map(|(slot, body)| (slot.as_str(), body.as_str())).collect();
     assert_eq!(rules, [("", "whole site"), ("a", "2"), ("b", "3")]);
-    assert!(!control.delete_offer(other, "a").await.unwrap() && !control.delete_shelf_rules(other, "a").await.unwrap());
-    assert!(control.delete_offer(one, "a").await.unwrap() && control.delete_shelf_rules(one, "a").await.unwrap());
-    assert_eq!((control.offers(one).await.unwrap().len(), control.shelf_rules(one).await.unwrap().len()), (1, 2));
-    assert!(control.offers(other).await.unwrap().is_empty() && control.shelf_rules(other).await.unwrap().is_empty());
+    assert!(
+        !control.delete_offer(other, "a").await.unwrap()
+            && !control.delete_merchandising_rules(other, "a").await.unwrap()
+    );
+    assert!(
+        control.delete_offer(one, "a").await.unwrap() && control.delete_merchandising_rules(one, "a").await.unwrap()
+    );
+    assert_eq!(
+        (control.offers(one).await.unwrap().len(), control.merchandising_rules(one).await.unwrap().len()),
+        (1, 2)
+    );
+    assert!(
+        control.offers(other).await.unwrap().is_empty() && control.merchandising_rules(other).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test]
@@ -187,7 +196,7 @@ fn feed(url: &str, every_minutes: u32) -> FeedSettings {
 }
 
 #[tokio::test]
-async fn what_is_known_of_a_feed_is_forgotten_with_its_address_alone() {
+async fn the_state_of_a_feed_is_reset_only_if_its_url_changes() {
     let (_directory, control, one, other) = two_sites().await;
     let known = FeedState { items: 3, etag: "\"e\"".into(), ..FeedState::default() };
     control.put_feed(one, &feed("https://a.example/feed", 60)).await.unwrap();
@@ -197,7 +206,7 @@ async fn what_is_known_of_a_feed_is_forgotten_with_its_address_alone() {
     control.put_feed(one, &feed("https://a.example/feed", 5)).await.unwrap();
     let row = control.feeds().await.unwrap().remove(0);
     assert_eq!((row.site, row.settings.every_minutes, row.state), (one, 5, known));
-    assert_eq!(row.requested, Some(FeedRequest::Fetch), "a change is tried at once");
+    assert_eq!(row.requested, Some(FeedRequest::Fetch), "a change is fetched at once");
     for request in [Some(FeedRequest::Confirm), None] {
         control.request_feed(one, request).await.unwrap();
         assert_eq!(control.feeds().await.unwrap()[0].requested, request);
@@ -241,19 +250,19 @@ async fn histories_keep_the_newest_two_hundred_of_each_site() {
 }
 
 #[tokio::test]
-async fn a_site_has_one_tuning_and_one_choice_of_a_model() {
+async fn a_site_has_one_tuning_result_and_one_chosen_model() {
     let (directory, control, one, other) = two_sites().await;
     for (site, clicks) in [(one, 1), (other, 2), (one, u64::from(u32::MAX) + 1)] {
         control.put_tuned(&TunedRow { site, at: NOW, clicks, found: format!("{clicks}") }).await.unwrap();
         let row = ChosenRow { site, at: NOW, who: "owner".into(), model: format!("model {clicks}") };
         control.choose_model(&row).await.unwrap();
     }
-    let control = again(&directory, control).await;
+    let control = reopen(&directory, control).await;
     let tuned = control.tuned().await.unwrap();
     let tuned: Vec<_> = tuned.iter().map(|row| (row.site, row.clicks)).collect();
     assert_eq!(tuned, [(one, 4_294_967_296), (other, 2)]);
     assert_eq!(control.chosen_models().await.unwrap()[0].model, "model 4294967296");
-    control.unchoose_model(one).await.unwrap();
-    control.unchoose_model(one).await.unwrap();
+    control.clear_chosen_model(one).await.unwrap();
+    control.clear_chosen_model(one).await.unwrap();
     assert_eq!(control.chosen_models().await.unwrap().iter().map(|row| row.site).collect::<Vec<_>>(), [other]);
 }

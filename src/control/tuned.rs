@@ -1,39 +1,39 @@
-//! What recommendations were tuned to, and what owners chose instead. What was found is a text that
-//! `recommend` understands; this room only keeps it.
+//! Current tuning result of each site, and models chosen by owners instead. The tuning result is text, parsed by
+//! `recommend`; this module only stores it.
 
 use sqlx::Row;
 
 use super::{Control, ControlError};
 use crate::model::{SiteId, Timestamp};
 
-/// What a site was tuned to.
+/// Tuning result of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunedRow {
     /// The site.
     pub site: SiteId,
-    /// When.
+    /// Its time.
     pub at: Timestamp,
-    /// On how many clicks.
+    /// Number of clicks it is based on.
     pub clicks: u64,
-    /// What was found.
+    /// The result.
     pub found: String,
 }
 
-/// A model that somebody chose for a site.
+/// A model chosen by an owner of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChosenRow {
     /// The site.
     pub site: SiteId,
-    /// When.
+    /// Its time.
     pub at: Timestamp,
-    /// Who.
+    /// Who chose it.
     pub who: String,
-    /// The model's word.
+    /// Name of the model.
     pub model: String,
 }
 
 impl Control {
-    /// What every site was tuned to last.
+    /// The latest tuning result of every site.
     pub async fn tuned(&self) -> Result<Vec<TunedRow>, ControlError> {
         let rows = sqlx::query("SELECT site_id, at, clicks, found FROM tuned").fetch_all(&self.pool).await?;
         rows.iter()
@@ -49,7 +49,7 @@ impl Control {
             .collect()
     }
 
-    /// Keeps what a site was tuned to, instead of what was found before.
+    /// Stores a site's tuning result, replacing the previous one.
     pub async fn put_tuned(&self, row: &TunedRow) -> Result<(), ControlError> {
         sqlx::query(
             "INSERT INTO tuned (site_id, at, clicks, found) VALUES (?, ?, ?, ?) ON CONFLICT (site_id) \
@@ -64,7 +64,7 @@ impl Control {
         Ok(())
     }
 
-    /// The models that owners chose.
+    /// The models chosen by owners.
     pub async fn chosen_models(&self) -> Result<Vec<ChosenRow>, ControlError> {
         let rows = sqlx::query("SELECT site_id, at, who, model FROM chosen_models").fetch_all(&self.pool).await?;
         rows.iter()
@@ -79,7 +79,7 @@ impl Control {
             .collect()
     }
 
-    /// Keeps a choice, instead of the one before.
+    /// Stores a choice, replacing the previous one.
     pub async fn choose_model(&self, row: &ChosenRow) -> Result<(), ControlError> {
         sqlx::query(
             "INSERT INTO chosen_models (site_id, at, who, model) VALUES (?, ?, ?, ?) ON CONFLICT (site_id) \
@@ -94,8 +94,8 @@ impl Control {
         Ok(())
     }
 
-    /// Takes a choice back; nothing happens where there is none.
-    pub async fn unchoose_model(&self, site: SiteId) -> Result<(), ControlError> {
+    /// Removes a choice, if there is one.
+    pub async fn clear_chosen_model(&self, site: SiteId) -> Result<(), ControlError> {
         sqlx::query("DELETE FROM chosen_models WHERE site_id = ?").bind(site.0).execute(&self.pool).await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A database of the release before people had sites, logins a list, and keys an end.
+//! Migration of a database of the release before per-site access, lists of logins, and expiring keys.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
@@ -9,12 +9,12 @@ use crate::model::{SiteId, Timestamp};
 const BEFORE: i64 = 29;
 
 #[tokio::test]
-async fn users_logins_and_keys_of_before_go_on() {
+async fn existing_users_logins_and_keys_keep_working() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteConnectOptions::new().filename(directory.path().join("control.sqlite")).create_if_missing(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     let mut old = sqlx::migrate!("src/control/migrations");
-    old.migrations = old.migrations.iter().filter(|one| one.version <= BEFORE).cloned().collect();
+    old.migrations = old.migrations.iter().filter(|migration| migration.version <= BEFORE).cloned().collect();
     old.run(&pool).await.unwrap();
     for statement in [
         "INSERT INTO sites (name, origins, write_key, secret, created_at) VALUES ('S', '[]', 'w', 's', 1)",
@@ -43,11 +43,11 @@ async fn users_logins_and_keys_of_before_go_on() {
 }
 
 #[tokio::test]
-async fn the_audit_is_kept_for_its_time_and_number() {
+async fn the_audit_log_is_limited_by_age_and_number() {
     let directory = tempfile::tempdir().unwrap();
     let control = Control::open(directory.path()).await.unwrap();
     for n in 0..100 {
-        control.audit("somebody", "do", &n.to_string()).await.unwrap();
+        control.audit("user", "do", &n.to_string()).await.unwrap();
     }
     assert_eq!(control.prune_audit(Timestamp(0), 30, 50).await.unwrap(), 50, "a little at a time");
     assert_eq!(control.prune_audit(Timestamp(0), 30, 50).await.unwrap(), 20);
@@ -58,7 +58,7 @@ async fn the_audit_is_kept_for_its_time_and_number() {
 }
 
 #[tokio::test]
-async fn a_site_takes_everything_with_it_and_its_number_is_never_used_again() {
+async fn a_removed_site_loses_all_data_and_its_id_is_never_reused() {
     let directory = tempfile::tempdir().unwrap();
     let control = Control::open(directory.path()).await.unwrap();
     let new = |key: &str| super::NewSite {

@@ -1,4 +1,4 @@
-//! Where visits came from, and who came.
+//! Traffic sources, and attributes of visitors.
 
 use crate::store::Row;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ const SOURCES: &str = include_str!("../store/sql/reports.sources.sql");
 const VISITORS: &str = include_str!("../store/sql/reports.visitors.sql");
 
 #[derive(Row, Deserialize)]
-struct FoundSource {
+struct SourceRecord {
     value: String,
     visitors: u64,
     sessions: u64,
@@ -25,7 +25,7 @@ struct FoundSource {
 }
 
 #[derive(Row, Deserialize)]
-struct FoundVisitors {
+struct VisitorsRecord {
     value: String,
     visitors: u64,
     sessions: u64,
@@ -33,13 +33,13 @@ struct FoundVisitors {
 }
 
 impl Reports {
-    /// Where the sessions of a period came from, most visitors first.
+    /// Sources of the sessions of a period, most visitors first.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn sources(&self, site: &Site, question: &SourcesQuestion) -> Result<Sources, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        let by = match question.by {
+    /// If the request is invalid or the warehouse fails.
+    pub async fn sources(&self, site: &Site, request: &SourcesQuestion) -> Result<Sources, ReportError> {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        let by = match request.by {
             SourceBy::Channel => "channel",
             SourceBy::Source => "source",
             SourceBy::Referrer => "referrer",
@@ -49,27 +49,26 @@ impl Reports {
         params.push(("session_ms", self.session_ms(site)));
         params.push(("by", by.into()));
         params.extend(money::params(site));
-        params.push(("limit", limit(question.limit)?));
-        let asked = self.ask(Report::Sources);
-        let found: Vec<FoundSource> = asked.query(SOURCES, &params).await?;
-        let row = |f: FoundSource| SourceRow {
-            value: f.value,
-            visitors: f.visitors,
-            sessions: f.sessions,
-            pageviews: f.pageviews,
-            orders: f.orders,
-            revenue_minor: f.revenue_minor,
+        params.push(("limit", limit(request.limit)?));
+        let records: Vec<SourceRecord> = self.start(Report::Sources).query(SOURCES, &params).await?;
+        let row = |record: SourceRecord| SourceRow {
+            value: record.value,
+            visitors: record.visitors,
+            sessions: record.sessions,
+            pageviews: record.pageviews,
+            orders: record.orders,
+            revenue_minor: record.revenue_minor,
         };
-        Ok(Sources { rows: found.into_iter().map(row).collect() })
+        Ok(Sources { rows: records.into_iter().map(row).collect() })
     }
 
-    /// Who came in a period, most visitors first.
+    /// Visitors of a period by country, device, browser, OS or language, most visitors first.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn visitors(&self, site: &Site, question: &VisitorsQuestion) -> Result<Visitors, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        let by = match question.by {
+    /// If the request is invalid or the warehouse fails.
+    pub async fn visitors(&self, site: &Site, request: &VisitorsQuestion) -> Result<Visitors, ReportError> {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        let by = match request.by {
             VisitorsBy::Country => "country",
             VisitorsBy::Device => "device",
             VisitorsBy::Browser => "browser",
@@ -79,15 +78,14 @@ impl Reports {
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
         params.push(("by", by.into()));
-        params.push(("limit", limit(question.limit)?));
-        let asked = self.ask(Report::Visitors);
-        let found: Vec<FoundVisitors> = asked.query(VISITORS, &params).await?;
-        let row = |f: FoundVisitors| VisitorRow {
-            value: f.value,
-            visitors: f.visitors,
-            sessions: f.sessions,
-            pageviews: f.pageviews,
+        params.push(("limit", limit(request.limit)?));
+        let records: Vec<VisitorsRecord> = self.start(Report::Visitors).query(VISITORS, &params).await?;
+        let row = |record: VisitorsRecord| VisitorRow {
+            value: record.value,
+            visitors: record.visitors,
+            sessions: record.sessions,
+            pageviews: record.pageviews,
         };
-        Ok(Visitors { rows: found.into_iter().map(row).collect() })
+        Ok(Visitors { rows: records.into_iter().map(row).collect() })
     }
 }

@@ -1,30 +1,29 @@
-//! What another choice of models would have brought, before it is made.
+//! Off-policy evaluation: the estimated click-through of another choice of models, before it is deployed.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
 use super::{
-    Report, ReportError, Reports,
+    Report, ReportError, Reports, invalid,
     period::Period,
-    recommendations::{slot, told, whole},
-    refuse,
+    recommendations::{slot_param, to_count, to_estimated},
 };
 use crate::{
-    estimate::{self, Choice, Interval, Refusal, Verdict},
+    estimate::{self, Evaluation, Interval, Refusal, TargetPolicy},
     model::Site,
     store::{Param, Row},
-    wire::reports::{WhatIf, WhatIfEstimates, WhatIfQuestion, WithLead},
+    wire::reports::{EstimateWithLead, WhatIf, WhatIfEstimates, WhatIfQuestion},
 };
 
 const LOG: &str = include_str!("../store/sql/reports.recommendation_log.sql");
 
-/// Rows that are read; each is of one visitor, slot, model and draw.
+/// Maximum number of log rows; each is of one visitor, slot, model and draw.
 const ROWS_MAX: usize = 500_000;
 const MODELS_MAX: usize = 20;
 
 #[derive(Row, Deserialize)]
-struct Found {
+struct LogRow {
     cluster: u128,
     of_slot: String,
     of_model: String,
@@ -35,132 +34,136 @@ struct Found {
     clicked_views: f64,
 }
 
-/// Gives names numbers in the order in which they come.
+/// Dense ids of names, in order of first use.
 #[derive(Default)]
-struct Numbers(HashMap<String, u32>);
+struct NameIds(HashMap<String, u32>);
 
-impl Numbers {
-    fn of(&mut self, name: &str) -> u32 {
+impl NameIds {
+    fn id(&mut self, name: &str) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         match self.0.get(name) {
-            Some(number) => *number,
+            Some(id) => *id,
             None => *self.0.entry(name.to_owned()).or_insert(next),
         }
     }
 
-    fn name(&self, number: u32) -> &str {
-        self.0.iter().find(|(_, known)| **known == number).map_or("", |(name, _)| name)
+    fn name(&self, id: u32) -> &str {
+        self.0.iter().find(|(_, known)| **known == id).map_or("", |(name, _)| name)
     }
 }
 
 impl Reports {
-    /// What the click-through of recommended slots would have been with another choice.
+    /// Estimates the click-through of recommended slots under another choice of models.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn what_if(&self, site: &Site, question: &WhatIfQuestion) -> Result<WhatIf, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        check(question)?;
+    /// If the request is invalid or the warehouse fails.
+    pub async fn what_if(&self, site: &Site, request: &WhatIfQuestion) -> Result<WhatIf, ReportError> {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        check(request)?;
         let mut params = period.params(site.id);
-        params.push(("slot", slot(question.slot.as_deref())?));
+        params.push(("slot", slot_param(request.slot.as_deref())?));
         params.push(("limit", Param::U64(ROWS_MAX as u64)));
-        let asked = self.ask(Report::WhatIf);
-        let found: Vec<Found> = asked.query(LOG, &params).await?;
-        let (mut slots, mut models) = (Numbers::default(), Numbers::default());
-        let mut shown: BTreeMap<String, u64> = BTreeMap::new();
-        let sampled = found.len() == ROWS_MAX;
-        let row = |found: Found| {
-            *shown.entry(found.of_model.clone()).or_default() += whole(found.views);
-            estimate::Row {
-                cluster: found.cluster,
-                slot: slots.of(&found.of_slot),
-                model: models.of(&found.of_model),
-                model_probability: found.of_probability,
-                explore: found.to_try,
-                explored: found.is_tried != 0,
-                views: found.views,
-                clicked: found.clicked_views,
+        let log: Vec<LogRow> = self.start(Report::WhatIf).query(LOG, &params).await?;
+        let (mut slots, mut models) = (NameIds::default(), NameIds::default());
+        let mut views_by_model: BTreeMap<String, u64> = BTreeMap::new();
+        let sampled = log.len() == ROWS_MAX;
+        let row = |logged: LogRow| {
+            *views_by_model.entry(logged.of_model.clone()).or_default() += to_count(logged.views);
+            estimate::LogRow {
+                cluster: logged.cluster,
+                slot: slots.id(&logged.of_slot),
+                model: models.id(&logged.of_model),
+                model_probability: logged.of_probability,
+                explore: logged.to_try,
+                explored: logged.is_tried != 0,
+                views: logged.views,
+                clicked: logged.clicked_views,
             }
         };
-        let rows: Vec<estimate::Row> = found.into_iter().map(row).collect();
-        let choice = choice(question, &mut models);
-        // Half a million rows take some tenths of a second of one processor.
-        let judged = tokio::task::spawn_blocking(move || estimate::judge(&rows, &choice)).await;
-        let verdict = judged.map_err(|error| ReportError::Question(format!("it could not be judged: {error}")))?;
-        Ok(answer(verdict, &models, shown, sampled))
+        let rows: Vec<estimate::LogRow> = log.into_iter().map(row).collect();
+        let choice = choice(request, &mut models);
+        // Half a million rows take some tenths of a second of CPU time.
+        let evaluated = tokio::task::spawn_blocking(move || estimate::evaluate(&rows, &choice)).await;
+        let evaluation = evaluated.map_err(|error| ReportError::Invalid(format!("the estimate failed: {error}")))?;
+        Ok(response(evaluation, &models, views_by_model, sampled))
     }
 }
 
-fn check(question: &WhatIfQuestion) -> Result<(), ReportError> {
-    let shares = question.models.values();
-    if question.models.len() > MODELS_MAX || question.models.keys().any(|model| model.len() > 100) {
-        return refuse("models must name at most 20 models");
+fn check(request: &WhatIfQuestion) -> Result<(), ReportError> {
+    let shares = request.models.values();
+    if request.models.len() > MODELS_MAX || request.models.keys().any(|model| model.len() > 100) {
+        return invalid("models must name at most 20 models");
     }
     if shares.clone().any(|share| !share.is_finite() || *share < 0.0 || *share > 1e6) {
-        return refuse("the shares of models must be 0 or more");
+        return invalid("the shares of models must be 0 or more");
     }
-    if !question.models.is_empty() && shares.sum::<f64>() <= 0.0 {
-        return refuse("one model at least must have a share");
+    if !request.models.is_empty() && shares.sum::<f64>() <= 0.0 {
+        return invalid("at least one model must have a share");
     }
-    if question.explore_items.is_some_and(|share| !(0.0..=0.5).contains(&share)) {
-        return refuse("explore_items must be 0 to 0.5");
+    if request.explore_items.is_some_and(|share| !(0.0..=0.5).contains(&share)) {
+        return invalid("explore_items must be 0 to 0.5");
     }
     Ok(())
 }
 
-fn choice(question: &WhatIfQuestion, numbers: &mut Numbers) -> Choice {
-    let sum: f64 = question.models.values().sum();
-    let shares: Vec<(u32, f64)> =
-        question.models.iter().map(|(model, share)| (numbers.of(model), share / sum)).collect();
+fn choice(request: &WhatIfQuestion, ids: &mut NameIds) -> TargetPolicy {
+    let sum: f64 = request.models.values().sum();
+    let shares: Vec<(u32, f64)> = request.models.iter().map(|(model, share)| (ids.id(model), share / sum)).collect();
     let mut models = Vec::new();
-    for (number, share) in shares {
-        let place = number as usize;
-        models.resize(models.len().max(place + 1), 0.0);
-        models[place] = share;
+    for (id, share) in shares {
+        let index = id as usize;
+        models.resize(models.len().max(index + 1), 0.0);
+        models[index] = share;
     }
-    Choice { models, explore: question.explore_items }
+    TargetPolicy { models, explore: request.explore_items }
 }
 
-fn answer(verdict: Verdict, models: &Numbers, shown: BTreeMap<String, u64>, sampled: bool) -> WhatIf {
-    let Verdict { views, effective, mean_weight, now, outcome } = verdict;
-    let with_lead = |(estimate, lead): (Interval, Interval)| WithLead { estimate: told(estimate), lead: told(lead) };
+fn response(evaluation: Evaluation, models: &NameIds, views_by_model: BTreeMap<String, u64>, sampled: bool) -> WhatIf {
+    let Evaluation { views, effective, mean_weight, now, outcome } = evaluation;
+    let with_lead = |(estimate, lead): (Interval, Interval)| EstimateWithLead {
+        estimate: to_estimated(estimate),
+        lead: to_estimated(lead),
+    };
     let (refusal, because, estimates) = match outcome {
-        Ok(told) => {
-            let [ips, snips, doubly_robust] = [told.ips, told.snips, told.doubly_robust].map(with_lead);
+        Ok(estimates) => {
+            let [ips, snips, doubly_robust] = [estimates.ips, estimates.snips, estimates.doubly_robust].map(with_lead);
             (None, None, Some(WhatIfEstimates { ips, snips, doubly_robust }))
         }
         Err(refusal) => {
-            let (word, because) = reason(&refusal, models, views, effective, mean_weight);
-            (Some(word), Some(because), None)
+            let (code, because) = reason(&refusal, models, views, effective, mean_weight);
+            (Some(code), Some(because), None)
         }
     };
     WhatIf {
-        views: whole(views),
-        effective: whole(effective.floor()),
+        views: to_count(views),
+        effective: to_count(effective.floor()),
         mean_weight,
         sampled,
-        now: now.map(told),
+        now: now.map(to_estimated),
         estimates,
         refusal,
         because,
-        models: shown,
+        models: views_by_model,
     }
 }
 
-fn reason(refusal: &Refusal, models: &Numbers, views: f64, effective: f64, mean_weight: f64) -> (&'static str, String) {
+fn reason(refusal: &Refusal, models: &NameIds, views: f64, effective: f64, mean_weight: f64) -> (&'static str, String) {
     let (effective, views) = (effective.floor(), views.round());
     match refusal {
         Refusal::Nothing => ("nothing", "nothing was shown in this period".into()),
-        Refusal::NeverShown(model) => {
-            ("never_shown", format!("`{}` was never shown in this period, so nothing tells of it", models.name(*model)))
-        }
+        Refusal::NeverShown(model) => (
+            "never_shown",
+            format!("`{}` was never shown in this period, so there is no data about it", models.name(*model)),
+        ),
         Refusal::TooLittleOverlap => (
             "too_little_overlap",
-            format!("too little overlap: the {views} views of this period are worth {effective} of the choice's"),
+            format!(
+                "too little overlap: the {views} views of this period count as only {effective} views under the choice"
+            ),
         ),
         Refusal::TooFewClicks => (
             "too_few_clicks",
-            format!("too few clicks: of {views} views hardly any that count for the choice were clicked"),
+            format!("too few clicks: of {views} views, too few that count for the choice were clicked"),
         ),
         Refusal::Unsupported => (
             "unsupported",

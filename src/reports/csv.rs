@@ -1,22 +1,22 @@
-//! Answers as tables for spreadsheets.
+//! Reports as CSV for spreadsheets.
 
 mod tables;
 
-/// An answer that reads as one table.
+/// A report that is exported as one table.
 pub trait Table {
-    /// Names of the columns.
+    /// Column names.
     fn header(&self) -> Vec<&'static str>;
-    /// The rows, as many cells each as the header has.
+    /// The rows, each as wide as the header.
     fn rows(&self) -> Vec<Vec<Cell>>;
 }
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// A text somebody may have chosen, such as a visitor or the author of a link.
+    /// Text that may come from outside, for example from a visitor or a link.
     Text(String),
-    /// A figure of ours.
-    Figure(String),
+    /// A number or timestamp that we computed.
+    Number(String),
 }
 
 impl From<&str> for Cell {
@@ -25,53 +25,53 @@ impl From<&str> for Cell {
     }
 }
 
-fn figure(value: impl std::fmt::Display + Copy) -> Cell {
-    Cell::Figure(value.to_string())
+fn number(value: impl std::fmt::Display + Copy) -> Cell {
+    Cell::Number(value.to_string())
 }
 
-fn maybe(value: Option<i64>) -> Cell {
-    Cell::Figure(value.map(|v| v.to_string()).unwrap_or_default())
+fn optional_number(value: Option<i64>) -> Cell {
+    Cell::Number(value.map(|v| v.to_string()).unwrap_or_default())
 }
 
-/// Without it Excel reads the file in the code page of the machine.
+/// Without it Excel decodes the file in the local code page.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// The table as CSV (RFC 4180) in UTF-8 with a byte order mark and a header line. Texts are always quoted,
-/// so that one with a `;` or a tab stays one cell where these separate cells; one that a spreadsheet would
-/// take for a formula is preceded by an apostrophe.
+/// The table as CSV (RFC 4180), in UTF-8 with a byte order mark and a header line. Text is always quoted, so that it
+/// stays one cell where `;` or tabs are separators; text that a spreadsheet would interpret as a formula is prefixed
+/// with an apostrophe.
 #[must_use]
 pub fn write(table: &impl Table) -> Vec<u8> {
-    const MEMORY: &str = "writing to memory does not fail, and all rows are as wide as the header";
+    const INFALLIBLE: &str = "writing to memory does not fail, and all rows are as wide as the header";
     let writer = |style, into| {
         let mut builder = csv::WriterBuilder::new();
         builder.terminator(csv::Terminator::CRLF).quote_style(style).from_writer(into)
     };
     let mut header = writer(csv::QuoteStyle::Necessary, BYTE_ORDER_MARK.as_bytes().to_vec());
-    header.write_record(table.header()).expect(MEMORY);
-    let mut rows = writer(csv::QuoteStyle::NonNumeric, header.into_inner().expect(MEMORY));
+    header.write_record(table.header()).expect(INFALLIBLE);
+    let mut rows = writer(csv::QuoteStyle::NonNumeric, header.into_inner().expect(INFALLIBLE));
     for row in table.rows() {
-        let cells: Vec<String> = row.into_iter().map(shown).collect();
-        rows.write_record(&cells).expect(MEMORY);
+        let cells: Vec<String> = row.into_iter().map(escape_formula).collect();
+        rows.write_record(&cells).expect(INFALLIBLE);
     }
-    rows.into_inner().expect(MEMORY)
+    rows.into_inner().expect(INFALLIBLE)
 }
 
-fn shown(cell: Cell) -> String {
+fn escape_formula(cell: Cell) -> String {
     match cell {
         Cell::Text(text) if is_formula(&text) => ["'", &text].concat(),
-        Cell::Text(text) | Cell::Figure(text) => text,
+        Cell::Text(text) | Cell::Number(text) => text,
     }
 }
 
-/// Whether a spreadsheet may take a text for a formula: by its first visible character, in its full-width
-/// and small forms too, or by a control character at its very beginning.
+/// Whether a spreadsheet may interpret a text as a formula: by its first visible character, including full-width and
+/// small forms, or by a leading control character.
 fn is_formula(text: &str) -> bool {
     const SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
     let first = text.chars().find(|c| !is_invisible(*c));
     text.starts_with(|c: char| c.is_control()) || first.is_some_and(|first| SIGNS.contains(&first))
 }
 
-/// Blanks, controls, and characters that take no room: soft hyphen, zero-width ones, marks of direction, byte
+/// Whitespace, control characters and invisible characters: soft hyphen, zero-width characters, direction marks, byte
 /// order mark, variation selectors.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_quoted_and_never_become_formulas() {
+    fn text_is_quoted_and_never_becomes_a_formula() {
         let text = String::from_utf8(write(&table(&["a,\"b\"", "=HYPERLINK(1)", "فروشگاه", ""]))).unwrap();
         let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_begin_a_formula_is_guarded() {
+    fn every_beginning_of_a_formula_is_escaped() {
         for begin in ["", "\n", "\r", "\t", " ", "  ", "\u{a0}", "\u{200b}", "\u{feff}", "\u{202e}", "\u{ad} \u{2060}"]
         {
             for sign in ["=", "+", "-", "@", "＝", "＋", "－", "＠"] {
@@ -134,10 +134,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever separates cells where the file is opened, no cell begins with a formula, and no text
-        /// becomes several cells.
+        /// With any separator, no cell begins with a formula and no text is split into several cells.
         #[test]
-        fn no_text_splits_or_calculates(value in "(?s)[=+@;\t\n\r\",' a\u{200b}＝-]{0,12}", separator in prop::sample::select(vec![b',', b';', b'\t'])) {
+        fn no_text_is_split_or_evaluated(value in "(?s)[=+@;\t\n\r\",' a\u{200b}＝-]{0,12}", separator in prop::sample::select(vec![b',', b';', b'\t'])) {
             let bytes = write(&table(&[&value]));
             let mut reader = csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(&bytes[..]);
             let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();

@@ -1,4 +1,4 @@
-//! What is wrong with a site's data: rules that events break, and money that nothing converts.
+//! Data quality: schema violations of events, and amounts in currencies without a rate.
 
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ const VIOLATIONS: &str = include_str!("../store/sql/reports.violations.sql");
 const UNCONVERTED: &str = include_str!("../store/sql/reports.unconverted.sql");
 
 #[derive(Row, Deserialize)]
-struct FoundViolation {
+struct ViolationRecord {
     event: String,
     violation: String,
     events: u64,
@@ -22,7 +22,7 @@ struct FoundViolation {
 }
 
 #[derive(Row, Deserialize)]
-struct FoundCurrency {
+struct UnconvertedRecord {
     currency: String,
     orders: u64,
     amount_minor: i64,
@@ -31,33 +31,33 @@ struct FoundCurrency {
 }
 
 impl Reports {
-    /// The rules that events of a period break, the most frequent first, each with an example; and the
-    /// currencies of its orders that no rate converts.
+    /// Schema violations in a period, the most frequent first, each with an example; and the currencies of its orders
+    /// without a conversion rate.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn flaws(&self, site: &Site, question: &DataQualityQuestion) -> Result<DataQuality, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
+    /// If the request is invalid or the warehouse fails.
+    pub async fn data_quality(&self, site: &Site, request: &DataQualityQuestion) -> Result<DataQuality, ReportError> {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
         let mut params = period.params(site.id);
         params.extend(money::params(site));
-        params.push(("limit", limit(question.limit)?));
-        let asked = self.ask(Report::DataQuality);
-        let violations: Vec<FoundViolation> = asked.query(VIOLATIONS, &params).await?;
-        let unconverted: Vec<FoundCurrency> = asked.query(UNCONVERTED, &params).await?;
-        let violation = |found: FoundViolation| Violation {
-            event: found.event,
-            violation: found.violation,
-            events: found.events,
-            last: moment(found.last_ms),
-            example: serde_json::value::RawValue::from_string(found.example)
+        params.push(("limit", limit(request.limit)?));
+        let run = self.start(Report::DataQuality);
+        let violations: Vec<ViolationRecord> = run.query(VIOLATIONS, &params).await?;
+        let unconverted: Vec<UnconvertedRecord> = run.query(UNCONVERTED, &params).await?;
+        let violation = |record: ViolationRecord| Violation {
+            event: record.event,
+            violation: record.violation,
+            events: record.events,
+            last: moment(record.last_ms),
+            example: serde_json::value::RawValue::from_string(record.example)
                 .unwrap_or_else(|_| serde_json::value::RawValue::NULL.to_owned()),
         };
-        let currency = |found: FoundCurrency| Unconverted {
-            currency: found.currency,
-            orders: found.orders,
-            amount_minor: found.amount_minor,
-            first: moment(found.first_ms),
-            last: moment(found.last_ms),
+        let currency = |record: UnconvertedRecord| Unconverted {
+            currency: record.currency,
+            orders: record.orders,
+            amount_minor: record.amount_minor,
+            first: moment(record.first_ms),
+            last: moment(record.last_ms),
         };
         Ok(DataQuality {
             currency: site.currency.as_str().to_owned(),

@@ -1,17 +1,16 @@
-//! The marketers' questions as typed functions.
+//! Analytics reports as typed functions.
 //!
-//! A question arrives as a struct of [`crate::wire::reports`], is checked here — what the asker must mend is a
-//! [`ReportError::Question`] — and becomes one or a few questions of `store/sql/reports.*.sql`. Nothing is
-//! written, nothing is cached but the lists behind a funnel's `dropped_list`. Questions wait for their turn in a bounded
-//! [`queue`], and each has its share of the warehouse. In every report robots are kept
-//! aside, visitors are those with an id, and sessions are derived from the ordered events of the period.
+//! A request is a struct of [`crate::wire::reports`]. It is validated here ([`ReportError::Invalid`]) and answered by
+//! one or a few queries of `store/sql/reports.*.sql`. Nothing is written; only the visitor lists behind a funnel's
+//! `dropped_list` are cached. Requests wait in a bounded, fair [`queue`], and each has resource limits. All reports
+//! exclude robots, count visitors with an id, and derive sessions from the ordered events of the period.
 //!
 //! ```no_run
 //! # async fn example(store: ashna::store::Store, site: ashna::model::Site)
 //! # -> Result<(), Box<dyn std::error::Error>> {
 //! let reports = ashna::reports::Reports::new(store, 30);
-//! let question = serde_json::from_str(r#"{"from":"2026-11-01T00:00:00Z","to":"2026-11-08T00:00:00Z"}"#)?;
-//! println!("{} visitors", reports.overview(&site, &question).await?.totals.visitors);
+//! let request = serde_json::from_str(r#"{"from":"2026-11-01T00:00:00Z","to":"2026-11-08T00:00:00Z"}"#)?;
+//! println!("{} visitors", reports.overview(&site, &request).await?.totals.visitors);
 //! # Ok(()) }
 //! ```
 
@@ -20,25 +19,25 @@ mod counterfactual;
 pub mod csv;
 mod data_quality;
 pub mod funnel;
+mod limits;
 mod money;
 mod overview;
 mod pages;
 mod period;
-mod person;
 pub mod queue;
 mod realtime;
 mod recommendations;
-mod request;
+mod run;
 mod schema;
-mod share;
+mod user;
 mod visitor;
 
 use std::sync::Arc;
 
-use queue::{Asker, Busy};
-use request::Asked;
-pub use request::Report;
-use share::{Queues, Shares};
+use limits::{LimitPolicy, Queues};
+use queue::{Busy, Requester};
+pub use run::Report;
+use run::ReportRun;
 
 pub use crate::store::Exceeded;
 use crate::{
@@ -48,155 +47,161 @@ use crate::{
     telemetry::ReportMetrics,
 };
 
-/// When to ask again what somebody must mend first.
-const LASTING_SECONDS: u64 = 30;
-/// Rows of a report when the question does not say.
+/// Retry delay for faults that need an operator.
+const FAULT_RETRY_SECONDS: u64 = 30;
+/// Retry delay for transient faults.
+const TRANSIENT_RETRY_SECONDS: u64 = 2;
+/// Default number of rows of a report.
 const LIMIT_DEFAULT: u32 = 50;
-/// Rows of a report at most.
+/// Maximum number of rows of a report.
 const LIMIT_MAX: u32 = 1000;
-/// Characters of a text in a question.
+/// Maximum characters of a string in a request.
 const TEXT_MAX: usize = 500;
 
-/// Answers the questions of one asker. Clones of it, and those of other askers, share the queue in front of the
-/// warehouse and the lists behind a funnel's handles.
+/// Runs reports for one requester. All clones, also those for other requesters, share the queues and the cached
+/// drop-out lists.
 #[derive(Debug, Clone)]
 pub struct Reports {
     shared: Arc<Shared>,
-    asker: Asker,
+    requester: Requester,
 }
 
 #[derive(Debug)]
 struct Shared {
     store: Store,
     session_minutes: u64,
-    shelf: funnel::DropoutCache,
+    dropouts: funnel::DropoutCache,
     queues: Queues,
-    shares: Shares,
+    limit_policy: LimitPolicy,
     metrics: ReportMetrics,
 }
 
-/// Why there is no answer.
+/// Why a report failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The asker must mend the question.
+    /// The request is invalid.
     #[error("{0}")]
-    Question(String),
-    /// There is no such thing (any more).
+    Invalid(String),
+    /// The requested object does not exist (any more).
     #[error("{0}")]
     NotFound(&'static str),
-    /// Others are before it.
+    /// The queue is full, or the wait was too long.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// It was not ready in time, but others ran beside it.
-    #[error("the question was not ready in time, because others ran beside it; ask again in a moment")]
-    Crowded,
-    /// It needs more than one question may have, whoever else asks.
+    /// It exceeded its time limit while other reports ran.
+    #[error("the report exceeded its time limit while others were running; try again in a moment")]
+    Contended,
+    /// It exceeded the limits of one report, regardless of others.
     #[error("{}", too_large(*.0))]
     TooLarge(Exceeded),
-    /// The warehouse did not answer; its kind says whether to try again.
+    /// The warehouse failed; the error's kind tells whether a retry may succeed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ReportError {
-    /// Whether the same question may be answered in a moment, once the warehouse is there.
+    /// Whether the same request may succeed once the warehouse is available again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.kind() == ErrorKind::Retry || error.fault() != Fault::Failing)
     }
 
-    /// When the warehouse cannot answer anybody: seconds after which to ask again, and why, in one line.
+    /// If the warehouse is unavailable for all reports: seconds until a retry, and the reason in one line.
     #[must_use]
     pub fn unavailable(&self) -> Option<(u64, &'static str)> {
         let Self::Store(error) = self else { return None };
-        let why = match error.kind() {
+        let reason = match error.kind() {
             _ if matches!(error, StoreError::Foreign) => "the warehouse belongs to another installation",
-            ErrorKind::Damaged => "the warehouse cannot read a part of its data; the service's log names it",
-            ErrorKind::NoSpace => "the warehouse's disk is full; reports are back when there is room",
+            ErrorKind::Damaged => "the warehouse cannot read a part of its data; see the service's log",
+            ErrorKind::NoSpace => "the warehouse's disk is full; reports work again once there is free space",
             _ if !error.fault().may_pass() => error.fault().advice(),
-            _ if self.is_passing() => {
-                return Some((2, "the warehouse is starting or cannot answer just now; reports are back in a moment"));
+            _ if self.is_transient() => {
+                let reason = "the warehouse is starting or temporarily unavailable; try again in a moment";
+                return Some((TRANSIENT_RETRY_SECONDS, reason));
             }
             _ => return None,
         };
-        Some((LASTING_SECONDS, why))
+        Some((FAULT_RETRY_SECONDS, reason))
     }
 }
 
 const fn too_large(exceeded: Exceeded) -> &'static str {
     match exceeded {
         Exceeded::Memory => {
-            "the question needs more memory than one report may use: ask for a shorter period, or with fewer steps or \
-             values; the owner can raise reports.memory_bytes_max"
+            "the report needs more memory than allowed: choose a shorter period, or fewer steps or values; the owner \
+             can raise reports.memory_bytes_max"
         }
         Exceeded::Time => {
-            "the question takes longer than one report may: ask for a shorter period, or with fewer steps or \
-             conditions; the owner can raise clickhouse.query_timeout_ms"
+            "the report takes longer than allowed: choose a shorter period, or fewer steps or conditions; the owner \
+             can raise clickhouse.query_timeout_ms"
         }
     }
 }
 
 impl Reports {
-    /// Reports from this store; a session ends after `session_minutes` without an event where a site does not
-    /// say otherwise. The queue is that of the default settings.
+    /// Reports from this store, with the default queue settings. A session ends after `session_minutes` without an
+    /// event, unless the site has its own setting.
     #[must_use]
     pub fn new(store: Store, session_minutes: u64) -> Self {
         Self::with_queue(store, session_minutes, &Config::defaults().reports, ReportMetrics::default())
     }
 
-    /// The same with a queue as configured, counted in these metrics.
+    /// Like [`Self::new`], with configured queues and limits, and with metrics.
     #[must_use]
     pub fn with_queue(store: Store, session_minutes: u64, config: &config::Reports, metrics: ReportMetrics) -> Self {
-        let queues = Queues::new(config, &metrics);
-        let (shelf, shares) = (funnel::DropoutCache::default(), Shares::new(config));
-        Self {
-            shared: Arc::new(Shared { store, session_minutes, shelf, queues, shares, metrics }),
-            asker: Asker::from(""),
-        }
+        let shared = Shared {
+            store,
+            session_minutes,
+            dropouts: funnel::DropoutCache::default(),
+            queues: Queues::new(config, &metrics),
+            limit_policy: LimitPolicy::new(config),
+            metrics,
+        };
+        Self { shared: Arc::new(shared), requester: Requester::from("") }
     }
 
-    /// The same for questions of this asker, a person or a program, who takes turns with others.
+    /// The same reports for this requester (a user or an API key), which shares the queue fairly with others.
     #[must_use]
-    pub fn asked_by(&self, asker: &str) -> Self {
-        Self { shared: Arc::clone(&self.shared), asker: asker.into() }
+    pub fn for_requester(&self, requester: &str) -> Self {
+        Self { shared: Arc::clone(&self.shared), requester: requester.into() }
     }
 
-    fn ask(&self, report: Report) -> Asked<'_> {
-        Asked::new(self, report)
+    fn start(&self, report: Report) -> ReportRun<'_> {
+        ReportRun::new(self, report)
     }
 
-    /// The silence that ends a session of this site, as a parameter.
+    /// The inactivity that ends a session of this site, milliseconds, as a query parameter.
     fn session_ms(&self, site: &Site) -> Param {
         Param::I64(site.visitors.session_ms(self.shared.session_minutes))
     }
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T, ReportError> {
-    Err(ReportError::Question(message.into()))
+fn invalid<T>(message: impl Into<String>) -> Result<T, ReportError> {
+    Err(ReportError::Invalid(message.into()))
 }
 
-fn limit(asked: Option<u32>) -> Result<Param, ReportError> {
-    match asked.unwrap_or(LIMIT_DEFAULT) {
+fn limit(requested: Option<u32>) -> Result<Param, ReportError> {
+    match requested.unwrap_or(LIMIT_DEFAULT) {
         limit @ 1..=LIMIT_MAX => Ok(Param::U32(limit)),
-        _ => refuse(["limit must be 1 to ", &LIMIT_MAX.to_string()].concat()),
+        _ => invalid(["limit must be 1 to ", &LIMIT_MAX.to_string()].concat()),
     }
 }
 
-/// Refuses texts that are too long or hold control characters, which no stored text does.
+/// Rejects strings that are too long or contain control characters, which no stored string does.
 fn check_text(what: &str, text: &str) -> Result<(), ReportError> {
     if text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
-        return refuse(
+        return invalid(
             [what, " must be at most ", &TEXT_MAX.to_string(), " characters without control characters"].concat(),
         );
     }
     Ok(())
 }
 
-fn some(text: String) -> Option<String> {
+fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// What an event is called in lists: its name, or what kind of call it was.
+/// The name of an event in lists: its own, or the kind of call.
 fn event_name(kind: u8, name: String) -> String {
     match (kind, name.is_empty()) {
         (2, _) => "page".into(),

@@ -1,9 +1,9 @@
-//! The rates of a site as parameters of a question.
+//! Currency conversion rates of a site as query parameters.
 
 use crate::{model::Site, store::Param};
 
-/// `rate_currencies Array(String)`, and `rate_since`, `rate_numerators` and `rate_denominators`
-/// `Array(UInt64)`: the rates to the site's currency, the newest first, so that the first that fits counts.
+/// `rate_currencies Array(String)`, and `rate_since`, `rate_numerators` and `rate_denominators` `Array(UInt64)`: rates
+/// to the site's currency, the newest first, so that the first match is the rate in effect.
 pub(super) fn params(site: &Site) -> [(&'static str, Param); 4] {
     let rates = site.rates.all();
     let numbers = |pick: fn(&crate::model::rates::Rate) -> u64| Param::ArrayU64(rates.iter().map(pick).collect());

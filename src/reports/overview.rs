@@ -1,4 +1,4 @@
-//! What happened in a period, in all, before, and step by step.
+//! Overview of a period: totals, totals of the previous period, and a time series.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::store::Row;
 use serde::Deserialize;
 
 use super::{
-    Asked, Report, ReportError, Reports, moment, money,
+    Report, ReportError, ReportRun, Reports, moment, money,
     period::{Period, unit},
 };
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
 };
 
 const EVENTS: &str = include_str!("../store/sql/reports.overview_events.sql");
-const JOINED_EXIST: &str = include_str!("../store/sql/reports.joined_exist.sql");
-const JOINED: &str = include_str!("../store/sql/reports.overview_joined.sql");
+const HAS_MERGED_VISITORS: &str = include_str!("../store/sql/reports.has_merged_visitors.sql");
+const MERGED_VISITORS: &str = include_str!("../store/sql/reports.overview_merged_visitors.sql");
 const SESSIONS: &str = include_str!("../store/sql/reports.overview_sessions.sql");
 
 #[derive(Row, Deserialize)]
@@ -32,7 +32,7 @@ struct EventsRow {
 }
 
 #[derive(Row, Deserialize)]
-struct FurtherRow {
+struct MergedRow {
     bucket_ms: i64,
     is_total: u8,
     further: u64,
@@ -46,17 +46,17 @@ struct SessionsRow {
 }
 
 impl Reports {
-    /// What happened in a period.
+    /// The overview of a period.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn overview(&self, site: &Site, question: &OverviewQuestion) -> Result<Overview, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        let steps = period.steps(question.interval)?;
-        let asked = self.ask(Report::Overview);
-        let (events, sessions) = self.figures(&asked, site, &period, question.interval).await?;
-        // One step is enough of what came before.
-        let (events_before, sessions_before) = self.figures(&asked, site, &period.previous(), Interval::Month).await?;
+    /// If the request is invalid or the warehouse fails.
+    pub async fn overview(&self, site: &Site, request: &OverviewQuestion) -> Result<Overview, ReportError> {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        let steps = period.steps(request.interval)?;
+        let run = self.start(Report::Overview);
+        let (events, sessions) = self.metrics(&run, site, &period, request.interval).await?;
+        // Only totals are needed of the previous period, so the widest interval is used.
+        let (events_before, sessions_before) = self.metrics(&run, site, &period.previous(), Interval::Month).await?;
         Ok(Overview {
             totals: totals(&events, &sessions),
             previous: totals(&events_before, &sessions_before),
@@ -65,9 +65,9 @@ impl Reports {
         })
     }
 
-    async fn figures(
+    async fn metrics(
         &self,
-        asked: &Asked<'_>,
+        run: &ReportRun<'_>,
         site: &Site,
         period: &Period,
         interval: Interval,
@@ -77,31 +77,31 @@ impl Reports {
         params.push(("timezone", period.timezone()));
         params.extend(money::params(site));
         params.push(("session_ms", self.session_ms(site)));
-        let mut events: Vec<EventsRow> = asked.query(EVENTS, &params).await?;
-        // A person is one visitor with however many browsers. Few sites know such people, and then few of
-        // them: they are looked for apart, so that counting everybody else stays cheap.
-        if !asked.query::<u8>(JOINED_EXIST, &params[..1]).await?.is_empty() {
-            for row in asked.query::<FurtherRow>(JOINED, &params).await? {
+        let mut events: Vec<EventsRow> = run.query(EVENTS, &params).await?;
+        // A user with several browsers counts as one visitor. Such users are rare, so they are subtracted by a separate
+        // query, which keeps the main count cheap.
+        if !run.query::<u8>(HAS_MERGED_VISITORS, &params[..1]).await?.is_empty() {
+            for row in run.query::<MergedRow>(MERGED_VISITORS, &params).await? {
                 let counted = events.iter_mut().find(|e| (e.is_total, e.bucket_ms) == (row.is_total, row.bucket_ms));
                 if let Some(counted) = counted {
                     counted.visitors = counted.visitors.saturating_sub(row.further);
                 }
             }
         }
-        Ok((events, asked.query(SESSIONS, &params).await?))
+        Ok((events, run.query(SESSIONS, &params).await?))
     }
 }
 
 fn totals(events: &[EventsRow], sessions: &[SessionsRow]) -> Totals {
-    let began: u64 = sessions.iter().map(|row| row.sessions).sum();
+    let started: u64 = sessions.iter().map(|row| row.sessions).sum();
     let bounced: u64 = sessions.iter().map(|row| row.bounces).sum();
-    let bounce_rate = if began == 0 { 0.0 } else { bounced as f64 / began as f64 };
+    let bounce_rate = if started == 0 { 0.0 } else { bounced as f64 / started as f64 };
     let Some(all) = events.iter().find(|row| row.is_total == 1) else { return Totals::default() };
     Totals {
         events: all.events,
         pageviews: all.pageviews,
         visitors: all.visitors,
-        sessions: began,
+        sessions: started,
         bounce_rate,
         revenue_minor: all.revenue_minor,
         orders: all.orders,
@@ -109,7 +109,7 @@ fn totals(events: &[EventsRow], sessions: &[SessionsRow]) -> Totals {
     }
 }
 
-/// Every step, empty ones too.
+/// Points of all steps, including empty ones.
 fn series(steps: &[i64], events: &[EventsRow], sessions: &[SessionsRow]) -> Vec<SeriesPoint> {
     let empty = |at: i64| SeriesPoint {
         at: moment(at),
@@ -120,7 +120,7 @@ fn series(steps: &[i64], events: &[EventsRow], sessions: &[SessionsRow]) -> Vec<
         revenue_minor: 0,
         orders: 0,
     };
-    // Should the warehouse know a zone's clocks otherwise than we do, its step is shown rather than lost.
+    // If the warehouse's time zone data differs from ours, its steps are added rather than lost.
     let mut points: BTreeMap<i64, SeriesPoint> = steps.iter().map(|at| (*at, empty(*at))).collect();
     for row in events.iter().filter(|row| row.is_total == 0) {
         let point = points.entry(row.bucket_ms).or_insert_with(|| empty(row.bucket_ms));

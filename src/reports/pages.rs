@@ -1,4 +1,4 @@
-//! Which pages were looked at.
+//! Page views by page.
 
 use crate::store::Row;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::{
 const PAGES: &str = include_str!("../store/sql/reports.pages.sql");
 
 #[derive(Row, Deserialize)]
-struct Found {
+struct PageRecord {
     path: String,
     title: String,
     pageviews: u64,
@@ -23,28 +23,28 @@ struct Found {
 }
 
 impl Reports {
-    /// The pages looked at in a period, most viewed first.
+    /// The pages viewed in a period, most viewed first.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn pages(&self, site: &Site, question: &PagesQuestion) -> Result<Pages, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        let search = question.search.as_deref().unwrap_or_default().trim();
+    /// If the request is invalid or the warehouse fails.
+    pub async fn pages(&self, site: &Site, request: &PagesQuestion) -> Result<Pages, ReportError> {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        let search = request.search.as_deref().unwrap_or_default().trim();
         check_text("search", search)?;
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
         params.push(("search", search.into()));
-        params.push(("limit", limit(question.limit)?));
-        let found: Vec<Found> = self.ask(Report::Pages).query(PAGES, &params).await?;
-        let total = found.first().map_or(0, |row| row.total);
-        let row = |f: Found| PageRow {
-            path: f.path,
-            title: f.title,
-            pageviews: f.pageviews,
-            visitors: f.visitors,
-            entries: f.entries,
-            exits: f.exits,
+        params.push(("limit", limit(request.limit)?));
+        let records: Vec<PageRecord> = self.start(Report::Pages).query(PAGES, &params).await?;
+        let total = records.first().map_or(0, |row| row.total);
+        let row = |record: PageRecord| PageRow {
+            path: record.path,
+            title: record.title,
+            pageviews: record.pageviews,
+            visitors: record.visitors,
+            entries: record.entries,
+            exits: record.exits,
         };
-        Ok(Pages { rows: found.into_iter().map(row).collect(), total })
+        Ok(Pages { rows: records.into_iter().map(row).collect(), total })
     }
 }

@@ -1,24 +1,25 @@
-//! The period of a question, checked, and the steps a series has in its time zone.
+//! Validation of a report's period, and the steps of its time series in its time zone.
 
 use jiff::{Timestamp, ToSpan, Zoned, civil::Date, tz::TimeZone};
 
-use super::{ReportError, refuse};
+use super::{ReportError, invalid};
 use crate::{
     model::{Site, SiteId},
     store::Param,
     wire::reports::{Interval, Moment},
 };
 
-/// Five years with their leap days.
+/// Five years, including leap days.
 const LENGTH_MAX_MS: i64 = (5 * 365 + 2) * DAY_MS;
-/// Years 1970 to 2100, all that the warehouse's dates take in every time zone.
-const MOMENTS_MS: std::ops::Range<i64> = 0..4_102_444_800_000;
-/// Steps of one series.
+/// Years 1970 to 2100: the range of ClickHouse's dates in every time zone.
+const TIME_RANGE_MS: std::ops::Range<i64> = 0..4_102_444_800_000;
+/// Maximum number of steps of a series.
 const STEPS_MAX: usize = 10_000;
-const DAY_MS: i64 = 86_400_000;
-const HOUR_MS: i64 = 3_600_000;
+pub(super) const MINUTE_MS: i64 = 60_000;
+pub(super) const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// A period in a time zone.
+/// A period in a time zone: from inclusive, to exclusive, milliseconds.
 #[derive(Debug)]
 pub(super) struct Period {
     pub(super) from: i64,
@@ -30,20 +31,20 @@ pub(super) struct Period {
 impl Period {
     pub(super) fn check(from: Moment, to: Moment, timezone: Option<&str>, site: &Site) -> Result<Self, ReportError> {
         let (from, to) = (from.0.0, to.0.0);
-        if !MOMENTS_MS.contains(&from) || !MOMENTS_MS.contains(&to) {
-            return refuse("from and to must lie between 1970 and 2100");
+        if !TIME_RANGE_MS.contains(&from) || !TIME_RANGE_MS.contains(&to) {
+            return invalid("from and to must lie between 1970 and 2100");
         }
         if from >= to {
-            return refuse("from must be before to");
+            return invalid("from must be before to");
         }
         if to - from > LENGTH_MAX_MS {
-            return refuse("the period must not be longer than five years");
+            return invalid("the period must not be longer than five years");
         }
         let name = timezone.unwrap_or(&site.timezone);
-        // The directory of zones holds other trees too, which the warehouse does not know.
+        // These subtrees of the zone database are unknown to the warehouse.
         let zone = (!name.starts_with("posix/") && !name.starts_with("right/")).then(|| TimeZone::get(name));
         let Some(Ok(zone)) = zone else {
-            return refuse("timezone must be an IANA name such as Europe/Berlin");
+            return invalid("timezone must be an IANA name such as Europe/Berlin");
         };
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         Ok(Self { from, to, zone, zone_name })
@@ -55,7 +56,7 @@ impl Period {
         Self { from, to: self.from, zone: self.zone.clone(), zone_name: self.zone_name.clone() }
     }
 
-    /// `site`, `from_ms` and `to_ms`, which every question has.
+    /// `site`, `from_ms` and `to_ms`: the parameters of every query.
     pub(super) fn params(&self, site: SiteId) -> Vec<(&'static str, Param)> {
         vec![("site", Param::U32(site.0)), ("from_ms", Param::I64(self.from)), ("to_ms", Param::I64(self.to))]
     }
@@ -64,7 +65,7 @@ impl Period {
         Param::Str(self.zone_name.clone())
     }
 
-    /// The beginning of every step that the period touches, in order.
+    /// The start of every step that overlaps the period, in order.
     pub(super) fn steps(&self, interval: Interval) -> Result<Vec<i64>, ReportError> {
         let (first, mut next): (i64, Box<dyn FnMut(i64) -> Option<i64>>) = match interval {
             Interval::Hour => {
@@ -84,7 +85,7 @@ impl Period {
         let mut at = Some(first);
         while let Some(ms) = at.filter(|ms| *ms < self.to) {
             if steps.len() == STEPS_MAX {
-                return refuse("the series would have more than 10,000 steps: choose a wider interval");
+                return invalid("the series would have more than 10,000 steps: choose a wider interval");
             }
             steps.push(ms);
             at = next(ms).filter(|following| *following > ms);
@@ -92,20 +93,20 @@ impl Period {
         Ok(steps)
     }
 
-    #[expect(clippy::type_complexity, reason = "the first step and how to get to the next are one thing")]
+    #[expect(clippy::type_complexity, reason = "the first step and the iteration to the next belong together")]
     fn dates<'a>(
         &'a self,
         first: impl Fn(Date) -> Option<Date>,
         next: impl Fn(Date) -> Option<Date> + 'a,
     ) -> Result<(i64, Box<dyn FnMut(i64) -> Option<i64> + 'a>), ReportError> {
         let start = move |date: Date| {
-            // A day begins at its first moment, which is not midnight where the clocks go forward at midnight.
+            // Where daylight saving time starts at midnight, a day does not start at 00:00.
             let noon = date.at(12, 0, 0, 0).to_zoned(self.zone.clone()).ok()?;
             Some(noon.start_of_day().ok()?.timestamp().as_millisecond())
         };
         let mut date = first(self.zoned(self.from)?.date());
         let Some(first_ms) = date.and_then(start) else {
-            return refuse("from must lie between 1970 and 2100");
+            return invalid("from must lie between 1970 and 2100");
         };
         let next = move |_| {
             date = date.and_then(&next);
@@ -116,13 +117,13 @@ impl Period {
 
     fn zoned(&self, ms: i64) -> Result<Zoned, ReportError> {
         match Timestamp::from_millisecond(ms) {
-            Ok(moment) => Ok(moment.to_zoned(self.zone.clone())),
-            Err(_) => refuse("from and to must lie between 1970 and 2100"),
+            Ok(time) => Ok(time.to_zoned(self.zone.clone())),
+            Err(_) => invalid("from and to must lie between 1970 and 2100"),
         }
     }
 }
 
-/// The name of an interval as ClickHouse's `dateTrunc` takes it.
+/// The unit of an interval for ClickHouse's `dateTrunc`.
 pub(super) const fn unit(interval: Interval) -> &'static str {
     match interval {
         Interval::Hour => "hour",
@@ -153,12 +154,12 @@ mod tests {
             consent_default: ConsentDefault::Granted,
             honour_gpc: true,
             rate_entries: [].into(),
-            rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+            rates: std::sync::Arc::new(crate::model::rates::Rates::identity(Currency(*b"EUR"))),
             rules: std::sync::Arc::default(),
             events_per_second_max: 0,
             visitors: VisitorRules::default(),
             captures: crate::model::Captures::ALL,
-            recommending: crate::model::Recommending::default(),
+            exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
             demo: false,
             created_at: crate::model::Timestamp(0),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn days_follow_the_clocks_of_the_place() {
+    fn days_follow_the_time_zone() {
         assert_eq!(
             steps("2026-03-28T12:00:00Z", "2026-03-29T22:00:01Z", Interval::Day),
             ["2026-03-27T23:00:00.000Z", "2026-03-28T23:00:00.000Z", "2026-03-29T22:00:00.000Z"]
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_cannot_be_answered_says_what_to_mend() {
+    fn an_invalid_period_is_rejected_with_the_reason() {
         let check = |from: &str, to: &str, zone: Option<&str>, part: &str| {
             let error = Period::check(at(from), at(to), zone, &site()).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

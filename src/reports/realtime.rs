@@ -1,11 +1,11 @@
-//! What goes on right now.
+//! Realtime report: current visitors and recent events.
 
 use std::collections::HashMap;
 
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, event_name, moment, some};
+use super::{Report, ReportError, Reports, event_name, moment, non_empty, period::MINUTE_MS};
 use crate::{
     model::{Site, Timestamp, VisitorId},
     store::Param,
@@ -16,11 +16,10 @@ const MINUTES: &str = include_str!("../store/sql/reports.realtime_minutes.sql");
 const NOW: &str = include_str!("../store/sql/reports.realtime_now.sql");
 const RECENT: &str = include_str!("../store/sql/reports.realtime_recent.sql");
 
-const MINUTE_MS: i64 = 60_000;
 /// Minutes shown.
 const MINUTES_SHOWN: i64 = 30;
-/// Who did something within so many minutes is here.
-const HERE_MINUTES: i64 = 5;
+/// A visitor is active for this long after an event.
+const ACTIVE_MINUTES: i64 = 5;
 const RECENT_MAX: u32 = 50;
 
 #[derive(Row, Deserialize)]
@@ -31,7 +30,7 @@ struct MinuteRow {
 }
 
 #[derive(Row, Deserialize)]
-struct FactRow {
+struct BreakdownRow {
     fact: String,
     value: String,
     detail: String,
@@ -51,32 +50,32 @@ struct RecentRow {
 }
 
 impl Reports {
-    /// What goes on at `now`.
+    /// Activity at `now`.
     ///
     /// # Errors
-    /// When the warehouse does not answer.
+    /// If the warehouse fails.
     pub async fn realtime(&self, site: &Site, now: Timestamp) -> Result<Realtime, ReportError> {
-        // The current minute is the last; a clock that runs a little ahead of ours is still in it.
+        // The current minute is the last one; it includes events of clocks slightly ahead of ours.
         let to = now.0.div_euclid(MINUTE_MS) * MINUTE_MS + MINUTE_MS;
         let from = to - MINUTES_SHOWN * MINUTE_MS;
         let params = [
             ("site", Param::U32(site.id.0)),
             ("from_ms", Param::I64(from)),
             ("to_ms", Param::I64(to)),
-            ("active_ms", Param::I64(now.0 - HERE_MINUTES * MINUTE_MS)),
+            ("active_ms", Param::I64(now.0 - ACTIVE_MINUTES * MINUTE_MS)),
             ("limit", Param::U32(RECENT_MAX)),
         ];
-        let asked = self.ask(Report::Realtime);
-        let minutes: Vec<MinuteRow> = asked.query(MINUTES, &params).await?;
-        let facts: Vec<FactRow> = asked.query(NOW, &params).await?;
-        let recent: Vec<RecentRow> = asked.query(RECENT, &params).await?;
-        let known: HashMap<i64, &MinuteRow> = minutes.iter().map(|row| (row.minute_ms, row)).collect();
+        let run = self.start(Report::Realtime);
+        let minutes: Vec<MinuteRow> = run.query(MINUTES, &params).await?;
+        let breakdowns: Vec<BreakdownRow> = run.query(NOW, &params).await?;
+        let recent: Vec<RecentRow> = run.query(RECENT, &params).await?;
+        let by_minute: HashMap<i64, &MinuteRow> = minutes.iter().map(|row| (row.minute_ms, row)).collect();
         let minute = |n: i64| {
             let at = from + n * MINUTE_MS;
-            let (visitors, pageviews) = known.get(&at).map_or((0, 0), |row| (row.visitors, row.pageviews));
+            let (visitors, pageviews) = by_minute.get(&at).map_or((0, 0), |row| (row.visitors, row.pageviews));
             Minute { at: moment(at), visitors, pageviews }
         };
-        let mut answer = Realtime {
+        let mut response = Realtime {
             visitors: 0,
             minutes: (0..MINUTES_SHOWN).map(minute).collect(),
             pages: Vec::new(),
@@ -84,15 +83,15 @@ impl Reports {
             countries: Vec::new(),
             recent: recent.into_iter().map(recent_event).collect(),
         };
-        for FactRow { fact, value, detail, visitors } in facts {
+        for BreakdownRow { fact, value, detail, visitors } in breakdowns {
             match fact.as_str() {
-                "page" => answer.pages.push(PageNow { path: value, title: detail, visitors }),
-                "source" => answer.sources.push(SourceNow { channel: value, source: detail, visitors }),
-                "country" => answer.countries.push(CountryNow { country: value, visitors }),
-                _ => answer.visitors = visitors,
+                "page" => response.pages.push(PageNow { path: value, title: detail, visitors }),
+                "source" => response.sources.push(SourceNow { channel: value, source: detail, visitors }),
+                "country" => response.countries.push(CountryNow { country: value, visitors }),
+                _ => response.visitors = visitors,
             }
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
@@ -100,11 +99,11 @@ fn recent_event(row: RecentRow) -> RecentEvent {
     let visitor = VisitorId(row.visitor);
     RecentEvent {
         at: moment(row.at_ms),
-        visitor: if visitor.is_somebody() { visitor.to_string() } else { String::new() },
+        visitor: if visitor.is_identified() { visitor.to_string() } else { String::new() },
         event: event_name(row.kind, row.name),
         path: row.path,
         country: row.country,
         device: row.device,
-        item: some(row.item),
+        item: non_empty(row.item),
     }
 }

@@ -1,25 +1,27 @@
-//! What recommendations brought, by slot, model and place.
+//! Performance of recommendations by slot, model and position.
 
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, check_text, money, period::Period, refuse, some};
+use super::{
+    Report, ReportError, Reports, check_text, invalid, money, non_empty,
+    period::{DAY_MS, Period},
+};
 use crate::{
     estimate::{Interval, Moments},
     model::Site,
     store::{Param, Row},
-    wire::reports::{Estimated, Exploring, PositionRow, RecommendationRow, Recommendations, RecommendationsQuestion},
+    wire::reports::{Estimated, Exploration, PositionRow, RecommendationRow, Recommendations, RecommendationsQuestion},
 };
 
 const ROWS: &str = include_str!("../store/sql/reports.recommendations.sql");
-const PLACES: &str = include_str!("../store/sql/reports.recommendation_places.sql");
-const UNPROVED: &str = include_str!("../store/sql/reports.unproved_views.sql");
+const POSITIONS: &str = include_str!("../store/sql/reports.recommendation_positions.sql");
+const UNSIGNED_VIEWS: &str = include_str!("../store/sql/reports.unsigned_views.sql");
 
 const WINDOW_DAYS: u32 = 7;
 const WINDOW_DAYS_MAX: u32 = 90;
-const DAY_MS: i64 = 86_400_000;
 
 #[derive(Row, Deserialize)]
-struct Found {
+struct SlotModelRecord {
     slot: String,
     model: String,
     clusters: u64,
@@ -45,7 +47,7 @@ struct Found {
 }
 
 #[derive(Row, Deserialize)]
-struct Place {
+struct PositionRecord {
     at: u32,
     clusters: u64,
     views: f64,
@@ -62,132 +64,134 @@ struct Place {
 }
 
 impl Reports {
-    /// What came of recommended slots in a period. `explore_items` is the share that is set for the site.
+    /// Performance of recommended slots in a period. `explore_items` is the exploration share set for the site.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
+    /// If the request is invalid or the warehouse fails.
     pub async fn recommendations(
         &self,
         site: &Site,
-        question: &RecommendationsQuestion,
+        request: &RecommendationsQuestion,
         explore_items: f64,
     ) -> Result<Recommendations, ReportError> {
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        let window_days = question.window_days.unwrap_or(WINDOW_DAYS);
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        let window_days = request.window_days.unwrap_or(WINDOW_DAYS);
         if !(1..=WINDOW_DAYS_MAX).contains(&window_days) {
-            return refuse("window_days must be 1 to 90");
+            return invalid("window_days must be 1 to 90");
         }
         let mut params = period.params(site.id);
-        params.push(("slot", slot(question.slot.as_deref())?));
-        let asked = self.ask(Report::Recommendations);
-        let places: Vec<Place> = asked.query(PLACES, &params).await?;
-        let unproved: Vec<u64> = asked.query(UNPROVED, &period.params(site.id)).await?;
+        params.push(("slot", slot_param(request.slot.as_deref())?));
+        let run = self.start(Report::Recommendations);
+        let positions: Vec<PositionRecord> = run.query(POSITIONS, &params).await?;
+        let unsigned: Vec<u64> = run.query(UNSIGNED_VIEWS, &period.params(site.id)).await?;
         params.push(("window_ms", Param::I64(i64::from(window_days) * DAY_MS)));
         params.extend(money::params(site));
-        let found: Vec<Found> = asked.query(ROWS, &params).await?;
-        let all = found.iter().find(|row| row.slot.is_empty() && row.model.is_empty());
+        let records: Vec<SlotModelRecord> = run.query(ROWS, &params).await?;
+        let all = records.iter().find(|row| row.slot.is_empty() && row.model.is_empty());
         Ok(Recommendations {
             currency: site.currency.as_str().to_owned(),
             window_days,
             exploring: exploring(all, explore_items),
-            rows: found.into_iter().map(row).collect(),
-            positions: places.iter().map(position).collect(),
-            unproved: unproved.first().copied().unwrap_or_default(),
+            rows: records.into_iter().map(row).collect(),
+            positions: positions.iter().map(position).collect(),
+            unproved: unsigned.first().copied().unwrap_or_default(),
         })
     }
 }
 
-/// The slot of a question as a parameter, empty for all.
-pub(super) fn slot(asked: Option<&str>) -> Result<Param, ReportError> {
-    let slot = asked.unwrap_or_default();
+/// The slot of a request as a query parameter; empty for all.
+pub(super) fn slot_param(slot: Option<&str>) -> Result<Param, ReportError> {
+    let slot = slot.unwrap_or_default();
     check_text("slot", slot)?;
     Ok(slot.into())
 }
 
-/// An interval as it is told.
-pub(super) fn told(interval: Interval) -> Estimated {
+pub(super) fn to_estimated(interval: Interval) -> Estimated {
     Estimated { value: interval.value, low: interval.low, high: interval.high }
 }
 
-/// Counts are whole numbers that came as floats, because they were squared.
+/// Converts a count that is a float only because its squares were summed.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of rows")]
-pub(super) fn whole(count: f64) -> u64 {
+pub(super) fn to_count(count: f64) -> u64 {
     count.max(0.0).round() as u64
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-fn minor(amount: f64) -> i64 {
+fn to_minor(amount: f64) -> i64 {
     amount.round() as i64
 }
 
-fn exploring(all: Option<&Found>, set: f64) -> Exploring {
-    let Some(all) = all else { return Exploring { set, promised: 0.0, reached: None, share_of_items: 0.0 } };
+fn exploring(all: Option<&SlotModelRecord>, set: f64) -> Exploration {
+    let Some(all) = all else { return Exploration { set, promised: 0.0, reached: None, share_of_items: 0.0 } };
     let tries = all.tries as f64;
-    // One slot in many is tried, whoever sees it: views are as good as independent here.
-    let moments = Moments { clusters: whole(all.views), n: all.views, y: tries, nn: all.views, yy: tries, ny: tries };
-    Exploring {
+    // Views are practically independent here: few slots explore, regardless of the visitor.
+    let moments =
+        Moments { clusters: to_count(all.views), n: all.views, y: tries, nn: all.views, yy: tries, ny: tries };
+    Exploration {
         set,
         promised: all.tries_expected / all.views.max(1.0),
-        reached: moments.share().map(told),
+        reached: moments.share().map(to_estimated),
         share_of_items: tries / (all.item_views as f64).max(1.0),
     }
 }
 
-fn row(found: Found) -> RecommendationRow {
-    let of = |y: f64, yy: f64, ny: f64| Moments {
-        clusters: found.clusters,
-        n: found.views,
+fn row(record: SlotModelRecord) -> RecommendationRow {
+    let moments = |y: f64, yy: f64, ny: f64| Moments {
+        clusters: record.clusters,
+        n: record.views,
         y,
-        nn: found.views_squared,
+        nn: record.views_squared,
         yy,
         ny,
     };
-    let revenue = of(found.revenue, found.revenue_squared, found.views_revenue).ratio().map(told);
+    let revenue = moments(record.revenue, record.revenue_squared, record.views_revenue).ratio().map(to_estimated);
     RecommendationRow {
-        visitors: found.visitors,
-        impressions: whole(found.views),
-        clicked: whole(found.clicked_views),
-        clicks: found.clicks,
-        click_through: of(found.clicked_views, found.clicked_squared, found.views_clicked).share().map(told),
-        purchases: found.purchases,
-        conversion: of(found.bought_views, found.bought_squared, found.views_bought).share().map(told),
-        revenue_minor: minor(found.revenue),
+        visitors: record.visitors,
+        impressions: to_count(record.views),
+        clicked: to_count(record.clicked_views),
+        clicks: record.clicks,
+        click_through: moments(record.clicked_views, record.clicked_squared, record.views_clicked)
+            .share()
+            .map(to_estimated),
+        purchases: record.purchases,
+        conversion: moments(record.bought_views, record.bought_squared, record.views_bought).share().map(to_estimated),
+        revenue_minor: to_minor(record.revenue),
         revenue_per_thousand: revenue.map(|Estimated { value, low, high }| Estimated {
             value: value * 1000.0,
             low: low * 1000.0,
             high: high * 1000.0,
         }),
-        purchases_after_click: found.click_purchases,
-        revenue_after_click_minor: minor(found.click_revenue),
-        slot: some(found.slot),
-        model: some(found.model),
+        purchases_after_click: record.click_purchases,
+        revenue_after_click_minor: to_minor(record.click_revenue),
+        slot: non_empty(record.slot),
+        model: non_empty(record.model),
     }
 }
 
-fn position(found: &Place) -> PositionRow {
+fn position(record: &PositionRecord) -> PositionRow {
     let seen = Moments {
-        clusters: found.clusters,
-        n: found.views,
-        y: found.clicked_views,
-        nn: found.views_squared,
-        yy: found.clicked_squared,
-        ny: found.views_clicked,
+        clusters: record.clusters,
+        n: record.views,
+        y: record.clicked_views,
+        nn: record.views_squared,
+        yy: record.clicked_squared,
+        ny: record.views_clicked,
     };
     let tried = Moments {
-        clusters: found.tried_clusters,
-        n: found.tried_views,
-        y: found.tried_clicked,
-        nn: found.tried_squared,
-        yy: found.tried_clicked_squared,
-        ny: found.tried_views_clicked,
+        clusters: record.tried_clusters,
+        n: record.tried_views,
+        y: record.tried_clicked,
+        nn: record.tried_squared,
+        yy: record.tried_clicked_squared,
+        ny: record.tried_views_clicked,
     };
     PositionRow {
-        position: u64::from(found.at),
-        views: whole(found.views),
-        clicked: whole(found.clicked_views),
-        click_through: seen.share().map(told),
-        tried: whole(found.tried_views),
-        tried_clicked: whole(found.tried_clicked),
-        tried_click_through: tried.share().map(told),
+        position: u64::from(record.at),
+        views: to_count(record.views),
+        clicked: to_count(record.clicked_views),
+        click_through: seen.share().map(to_estimated),
+        tried: to_count(record.tried_views),
+        tried_clicked: to_count(record.tried_clicked),
+        tried_click_through: tried.share().map(to_estimated),
     }
 }

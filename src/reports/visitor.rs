@@ -1,10 +1,10 @@
-//! What the warehouse knows of one visitor.
+//! Profile and timeline of one visitor.
 
 use crate::store::Row;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Report, ReportError, Reports, event_name, limit, moment, money, some};
+use super::{Report, ReportError, Reports, event_name, limit, moment, money, non_empty, period::DAY_MS};
 use crate::{
     model::{Site, VisitorId},
     store::Param,
@@ -13,11 +13,11 @@ use crate::{
 
 const VISITOR: &str = include_str!("../store/sql/reports.visitor.sql");
 const TIMELINE: &str = include_str!("../store/sql/reports.visitor_timeline.sql");
-/// How far before the last event a timeline reaches, so that not every day of the site is looked at.
-const TIMELINE_MS: i64 = 366 * 86_400_000;
+/// How far a timeline reaches back from the last event, which limits the days that are read.
+const TIMELINE_MS: i64 = 366 * DAY_MS;
 
 #[derive(Row, Deserialize)]
-struct Header {
+struct SummaryRow {
     first_ms: i64,
     last_ms: i64,
     events: u64,
@@ -30,7 +30,7 @@ struct Header {
 }
 
 #[derive(Row, Deserialize)]
-struct Entry {
+struct TimelineRow {
     at_ms: i64,
     kind: u8,
     name: String,
@@ -40,10 +40,10 @@ struct Entry {
 }
 
 impl Reports {
-    /// A visitor's figures and latest events, those of the same person's other browsers included.
+    /// A visitor's summary and latest events, including those of the same user's other browsers.
     ///
     /// # Errors
-    /// When there is no such visitor, the limit is out of bounds, or the warehouse does not answer.
+    /// If there is no such visitor, the limit is out of range, or the warehouse fails.
     pub async fn visitor(
         &self,
         site: &Site,
@@ -51,46 +51,46 @@ impl Reports {
         entries: Option<u32>,
     ) -> Result<VisitorHistory, ReportError> {
         let entries = limit(entries)?;
-        let asked = self.ask(Report::Visitor);
-        let visitors = asked.visitors_joined(site, visitor).await?;
+        let run = self.start(Report::Visitor);
+        let visitors = run.visitors_of_same_user(site, visitor).await?;
         let ids: Vec<String> = visitors.iter().map(ToString::to_string).collect();
         let numbers = Param::ArrayU128(visitors.iter().map(|visitor| visitor.0).collect());
-        let mut who = vec![("site", Param::U32(site.id.0)), ("visitors", numbers.clone())];
-        who.extend(money::params(site));
-        let Some(header) = asked.query::<Header>(VISITOR, &who).await?.pop() else {
+        let mut summary_params = vec![("site", Param::U32(site.id.0)), ("visitors", numbers.clone())];
+        summary_params.extend(money::params(site));
+        let Some(summary) = run.query::<SummaryRow>(VISITOR, &summary_params).await?.pop() else {
             return Err(ReportError::NotFound("no such visitor"));
         };
-        let when = [
+        let timeline_params = [
             ("site", Param::U32(site.id.0)),
             ("visitors", numbers),
-            ("from_ms", Param::I64(header.first_ms.max(header.last_ms - TIMELINE_MS))),
-            ("to_ms", Param::I64(header.last_ms + 1)),
+            ("from_ms", Param::I64(summary.first_ms.max(summary.last_ms - TIMELINE_MS))),
+            ("to_ms", Param::I64(summary.last_ms + 1)),
             ("limit", entries),
         ];
-        let timeline: Vec<Entry> = asked.query(TIMELINE, &when).await?;
+        let timeline: Vec<TimelineRow> = run.query(TIMELINE, &timeline_params).await?;
         Ok(VisitorHistory {
             visitor: visitor.to_string(),
             visitors: ids,
-            first_seen: moment(header.first_ms),
-            last_seen: moment(header.last_ms),
-            user_id: some(header.user_id),
-            country: header.country,
-            device: header.device,
-            events: header.events,
-            pageviews: header.pageviews,
-            orders: header.orders,
-            revenue_minor: header.revenue_minor,
-            timeline: timeline.into_iter().map(entry).collect(),
+            first_seen: moment(summary.first_ms),
+            last_seen: moment(summary.last_ms),
+            user_id: non_empty(summary.user_id),
+            country: summary.country,
+            device: summary.device,
+            events: summary.events,
+            pageviews: summary.pageviews,
+            orders: summary.orders,
+            revenue_minor: summary.revenue_minor,
+            timeline: timeline.into_iter().map(timeline_entry).collect(),
         })
     }
 }
 
-fn entry(row: Entry) -> TimelineEntry {
+fn timeline_entry(row: TimelineRow) -> TimelineEntry {
     TimelineEntry {
         at: moment(row.at_ms),
         event: event_name(row.kind, row.name),
         path: row.path,
-        item: some(row.item),
+        item: non_empty(row.item),
         properties: RawValue::from_string(row.properties).unwrap_or_else(|_| RawValue::NULL.to_owned()),
     }
 }

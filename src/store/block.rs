@@ -1,21 +1,21 @@
-//! Rows turned into columns: ClickHouse's `Native` form, in which the engine takes a batch at a twentieth of what
-//! it costs to read row after row (`RowBinary`).
+//! Converts rows to columns: ClickHouse's `Native` format. The server parses a batch in it at a twentieth of the cost
+//! of `RowBinary`.
 //!
-//! The journal keeps rows, because they come one by one; a batch is turned around once, when it is delivered. Texts
-//! that repeat (`LowCardinality`) become a dictionary here, where it costs one look into a table. What a column has
-//! gathered is handed over as it is, without a copy: a batch is in memory once, and gone piece by piece as it is sent.
-//! Source of the form: ClickHouse's documentation of formats and its native protocol's column serializations.
+//! The journal stores rows because events arrive one by one; a batch is transposed once, on delivery. Repeated strings
+//! (`LowCardinality`) are dictionary-encoded here, at one hash lookup each. Column buffers are moved out without a
+//! copy: a batch is in memory once and is freed chunk by chunk as it is sent.
+//! Format reference: ClickHouse's documentation of formats and the column serializations of its native protocol.
 
 use bytes::Bytes;
 
 use super::{
-    chunks::Pieces,
+    chunks::Chunks,
     columns::Column,
     rows::{self, Reader, RowError},
 };
 use crate::model::Position;
 
-/// A batch of rows of one version, by columns.
+/// A batch of rows of one layout version, stored by column.
 #[derive(Debug)]
 pub struct Block {
     version: u8,
@@ -25,12 +25,12 @@ pub struct Block {
 
 impl Default for Block {
     fn default() -> Self {
-        Self { version: rows::VERSION, columns: columns_of(rows::VERSION), rows: 0 }
+        Self { version: rows::VERSION, columns: new_columns(rows::VERSION), rows: 0 }
     }
 }
 
-fn columns_of(version: u8) -> Vec<Column> {
-    rows::columns(version).iter().map(|(_, kind)| Column::of(kind)).collect()
+fn new_columns(version: u8) -> Vec<Column> {
+    rows::columns(version).iter().map(|(_, kind)| Column::from_type(kind)).collect()
 }
 
 impl Block {
@@ -40,57 +40,58 @@ impl Block {
         self.rows
     }
 
-    /// Layout of its rows.
+    /// Layout version of its rows.
     #[must_use]
     pub const fn version(&self) -> u8 {
         self.version
     }
 
-    /// Adds a journal's record as a row.
+    /// Appends a journal record as a row.
     ///
     /// # Errors
-    /// When it is not exactly one row, or of another version than the rows that are here; nothing changes then.
+    /// If it is not exactly one row, or its version differs from that of the rows already here. The block is then
+    /// unchanged.
     pub fn push(&mut self, journal: u64, position: Position, record: &[u8]) -> Result<(), RowError> {
-        let (version, columns) = rows::split_whole(record)?;
+        let (version, columns) = rows::split_checked(record)?;
         if version != self.version {
             if self.rows > 0 {
                 return Err(RowError::OtherVersion(version));
             }
-            *self = Self { version, columns: columns_of(version), rows: 0 };
+            *self = Self { version, columns: new_columns(version), rows: 0 };
         }
         let (prefix, mut row) = (rows::prefix(journal, position), Reader(columns));
         if self.rows == 0 {
-            self.columns.iter_mut().for_each(Column::make_room);
+            self.columns.iter_mut().for_each(Column::reserve);
         }
-        let (places, told) = self.columns.split_at_mut(rows::PREFIX_COLUMNS);
+        let (prefix_columns, event_columns) = self.columns.split_at_mut(rows::PREFIX_COLUMNS);
         let mut prefix = Reader(&prefix);
-        for column in places {
-            column.take(&mut prefix)?;
+        for column in prefix_columns {
+            column.read_value(&mut prefix)?;
         }
-        for column in told {
-            column.take(&mut row)?;
+        for column in event_columns {
+            column.read_value(&mut row)?;
         }
         self.rows += 1;
         Ok(())
     }
 
-    /// The rows as one block in `Native`, in pieces to be sent in this order; none are left here.
+    /// Returns the rows as one `Native` block, in chunks to be sent in this order, and empties `self`.
     pub fn take(&mut self) -> Vec<Bytes> {
-        let mut out = Pieces::default();
+        let mut out = Chunks::default();
         let names = rows::columns(self.version);
-        rows::put_length(out.few(), names.len());
-        rows::put_length(out.few(), self.rows);
+        rows::put_length(out.small_buffer(), names.len());
+        rows::put_length(out.small_buffer(), self.rows);
         for ((name, kind), column) in names.iter().zip(&mut self.columns) {
-            rows::put_text(out.few(), name);
-            rows::put_text(out.few(), kind);
-            column.put_prefix(out.few());
-            column.hand_over(&mut out);
+            rows::put_text(out.small_buffer(), name);
+            rows::put_text(out.small_buffer(), kind);
+            column.write_prefix(out.small_buffer());
+            column.take_into(&mut out);
         }
         self.rows = 0;
-        out.done()
+        out.finish()
     }
 
-    /// Forgets its rows.
+    /// Drops all rows.
     pub fn clear(&mut self) {
         self.columns.iter_mut().for_each(Column::clear);
         self.rows = 0;
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     fn record(path: &str) -> Vec<u8> {
-        rows::tests::record_of_path(path)
+        rows::tests::record_with_path(path)
     }
 
     #[test]
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_used_again_without_a_trace_of_what_was_in_it() {
+    fn a_reused_block_holds_nothing_of_its_previous_rows() {
         let mut used = Block::default();
         for position in 0..300 {
             used.push(1, Position(position), &record(&format!("/{position}"))).unwrap();
@@ -136,7 +137,7 @@ mod tests {
         let mut block = Block::default();
         let mut old = record("/a");
         old[0] = 1;
-        // Two empty lists and an empty text are all that later versions added.
+        // Later versions appended two empty lists and an empty string.
         old.truncate(old.len() - 3);
         block.push(1, Position(1), &record("/a")).unwrap();
         assert_eq!(block.push(1, Position(2), &old), Err(RowError::OtherVersion(1)));

@@ -1,47 +1,46 @@
-//! Bytes on their way out in pieces: large ones leave as they are, small ones are put together.
+//! Output bytes as a list of chunks: large buffers are moved, small ones are concatenated.
 
 use std::mem;
 
 use bytes::Bytes;
 
-/// A piece of at least this many bytes is not copied.
-const WHOLE_BYTES_MIN: usize = 64 << 10;
+/// A buffer of at least this many bytes is moved, not copied.
+const MOVED_BYTES_MIN: usize = 64 << 10;
 
-/// Pieces, in order.
+/// Chunks, in order.
 #[derive(Debug, Default)]
-pub(super) struct Pieces {
-    done: Vec<Bytes>,
-    few: Vec<u8>,
+pub(super) struct Chunks {
+    finished: Vec<Bytes>,
+    small: Vec<u8>,
 }
 
-impl Pieces {
-    /// Where small things are written.
-    pub(super) fn few(&mut self) -> &mut Vec<u8> {
-        if self.few.len() >= WHOLE_BYTES_MIN {
-            self.close();
+impl Chunks {
+    /// The buffer for small writes.
+    pub(super) fn small_buffer(&mut self) -> &mut Vec<u8> {
+        if self.small.len() >= MOVED_BYTES_MIN {
+            self.flush();
         }
-        &mut self.few
+        &mut self.small
     }
 
-    /// Takes these bytes: the buffer itself when they are many, a copy when they are few. It is empty afterwards.
-    pub(super) fn put(&mut self, bytes: &mut Vec<u8>) {
-        if bytes.len() >= WHOLE_BYTES_MIN {
-            self.close();
-            self.done.push(mem::take(bytes).into());
+    /// Appends these bytes and empties `bytes`: a large buffer is moved, a small one copied.
+    pub(super) fn append(&mut self, bytes: &mut Vec<u8>) {
+        if bytes.len() >= MOVED_BYTES_MIN {
+            self.flush();
+            self.finished.push(mem::take(bytes).into());
         } else {
-            self.few().append(bytes);
+            self.small_buffer().append(bytes);
         }
     }
 
-    /// All of them.
-    pub(super) fn done(mut self) -> Vec<Bytes> {
-        self.close();
-        self.done
+    pub(super) fn finish(mut self) -> Vec<Bytes> {
+        self.flush();
+        self.finished
     }
 
-    fn close(&mut self) {
-        if !self.few.is_empty() {
-            self.done.push(mem::take(&mut self.few).into());
+    fn flush(&mut self) {
+        if !self.small.is_empty() {
+            self.finished.push(mem::take(&mut self.small).into());
         }
     }
 }
@@ -51,24 +50,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_together_are_what_was_put_in_and_large_ones_are_not_copied() {
-        let (mut pieces, mut expected) = (Pieces::default(), Vec::new());
+    fn chunks_keep_every_byte_and_large_ones_are_not_copied() {
+        let (mut chunks, mut expected) = (Chunks::default(), Vec::new());
         for (n, length) in
-            [3, WHOLE_BYTES_MIN, 0, 5, WHOLE_BYTES_MIN - 1, 7, WHOLE_BYTES_MIN + 9].into_iter().enumerate()
+            [3, MOVED_BYTES_MIN, 0, 5, MOVED_BYTES_MIN - 1, 7, MOVED_BYTES_MIN + 9].into_iter().enumerate()
         {
             let mut bytes = vec![u8::try_from(n).unwrap(); length];
             expected.extend_from_slice(&bytes);
-            let place = bytes.as_ptr();
-            pieces.put(&mut bytes);
+            let address = bytes.as_ptr();
+            chunks.append(&mut bytes);
             assert!(bytes.is_empty());
-            if length >= WHOLE_BYTES_MIN {
-                assert_eq!(pieces.done.last().map(|piece| piece.as_ptr()), Some(place), "{length}");
+            if length >= MOVED_BYTES_MIN {
+                assert_eq!(chunks.finished.last().map(|chunk| chunk.as_ptr()), Some(address), "{length}");
             }
-            pieces.few().push(99);
+            chunks.small_buffer().push(99);
             expected.push(99);
         }
-        let done = pieces.done();
-        assert_eq!(done.concat(), expected);
-        assert!(done.len() < 8, "{}", done.len());
+        let finished = chunks.finish();
+        assert_eq!(finished.concat(), expected);
+        assert!(finished.len() < 8, "{}", finished.len());
     }
 }

@@ -1,66 +1,66 @@
-//! One column of a block, filled from rows and written in the form of its type.
+//! One column of a block: filled from rows, serialized in the format of its type.
 
 use std::collections::HashMap;
 
 use bytes::BufMut as _;
 
 use super::{
-    chunks::Pieces,
+    chunks::Chunks,
     rows::{self, Reader, RowError},
 };
 
-/// `SharedDictionariesWithAdditionalKeys`: each block brings its own dictionary.
+/// `SharedDictionariesWithAdditionalKeys`: each block contains its own dictionary.
 const DICTIONARY_VERSION: u64 = 1;
-/// The dictionary's keys follow, and are to be added.
+/// `HasAdditionalKeys` and `NeedUpdateDictionary`: the keys follow and must be added.
 const DICTIONARY_FLAGS: u64 = 1 << 9 | 1 << 10;
 
 /// Values of one column.
 #[derive(Debug)]
 pub(super) enum Column {
-    /// So many bytes each.
+    /// Values of this many bytes each.
     Fixed(usize, Values),
     /// `String`: length and bytes, as in a row.
     Text(Values),
     /// `LowCardinality(String)`.
-    Name(Dictionary),
-    /// `Array(…)`, or `Map(…, …)` with keys and values: where each row's end, and all rows' one after the other.
-    List { ends: Values, total: u64, of: Vec<Column> },
+    LowCardinality(Dictionary),
+    /// `Array(…)`, or `Map(…, …)` with keys and values: the end offset of each row, then the elements of all rows.
+    List { ends: Values, total: u64, elements: Vec<Column> },
 }
 
-/// Bytes of a column, which leave without being copied.
+/// Bytes of a column, moved out without a copy.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     bytes: Vec<u8>,
-    /// How many there were the last time: there will be about as many, and growing to them copies.
-    before: usize,
+    /// Size of the previous block, as the capacity for the next: growing a buffer copies it.
+    previous_len: usize,
 }
 
 impl Values {
-    fn make_room(&mut self) {
+    fn reserve(&mut self) {
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(self.before + self.before / 16);
+            self.bytes.reserve_exact(self.previous_len + self.previous_len / 16);
         }
     }
 
-    fn hand_over(&mut self, out: &mut Pieces) {
-        self.before = self.bytes.len();
-        out.put(&mut self.bytes);
+    fn take_into(&mut self, out: &mut Chunks) {
+        self.previous_len = self.bytes.len();
+        out.append(&mut self.bytes);
     }
 }
 
 impl Column {
-    /// An empty column of a type of the table `events`.
-    pub(super) fn of(kind: &str) -> Self {
-        let inside = |name: &str| kind.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
-        if let Some(inner) = inside("Array") {
-            return Self::list(vec![Self::of(inner)]);
+    /// An empty column of this ClickHouse type; only the types of the table `events` are known.
+    pub(super) fn from_type(kind: &str) -> Self {
+        let argument = |name: &str| kind.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+        if let Some(element) = argument("Array") {
+            return Self::list(vec![Self::from_type(element)]);
         }
-        if let Some((key, value)) = inside("Map").and_then(|both| both.rsplit_once(", ")) {
-            return Self::list(vec![Self::of(key), Self::of(value)]);
+        if let Some((key, value)) = argument("Map").and_then(|both| both.rsplit_once(", ")) {
+            return Self::list(vec![Self::from_type(key), Self::from_type(value)]);
         }
         match kind {
             "String" => Self::Text(Values::default()),
-            "LowCardinality(String)" => Self::Name(Dictionary::default()),
+            "LowCardinality(String)" => Self::LowCardinality(Dictionary::default()),
             "UInt128" => Self::Fixed(16, Values::default()),
             "UInt32" => Self::Fixed(4, Values::default()),
             "UInt16" => Self::Fixed(2, Values::default()),
@@ -70,21 +70,21 @@ impl Column {
         }
     }
 
-    fn list(of: Vec<Self>) -> Self {
-        Self::List { ends: Values::default(), total: 0, of }
+    fn list(elements: Vec<Self>) -> Self {
+        Self::List { ends: Values::default(), total: 0, elements }
     }
 
-    /// Takes the next value of a row.
-    pub(super) fn take(&mut self, row: &mut Reader<'_>) -> Result<(), RowError> {
+    /// Appends the next value of a row.
+    pub(super) fn read_value(&mut self, row: &mut Reader<'_>) -> Result<(), RowError> {
         match self {
             Self::Fixed(size, values) => values.bytes.extend_from_slice(row.slice(*size)?),
-            Self::Text(values) => values.bytes.extend_from_slice(row.whole_text()?.0),
-            Self::Name(dictionary) => dictionary.add(row.whole_text()?.1)?,
-            Self::List { ends, total, of } => {
+            Self::Text(values) => values.bytes.extend_from_slice(row.string()?.with_length),
+            Self::LowCardinality(dictionary) => dictionary.add(row.string()?.content)?,
+            Self::List { ends, total, elements } => {
                 let count = row.length()?;
                 for _ in 0..count {
-                    for column in &mut *of {
-                        column.take(row)?;
+                    for column in &mut *elements {
+                        column.read_value(row)?;
                     }
                 }
                 *total += count as u64;
@@ -94,44 +94,44 @@ impl Column {
         Ok(())
     }
 
-    /// Makes as much room as the last block needed.
-    pub(super) fn make_room(&mut self) {
+    /// Reserves as much capacity as the previous block needed.
+    pub(super) fn reserve(&mut self) {
         match self {
-            Self::Fixed(_, values) | Self::Text(values) => values.make_room(),
-            Self::Name(_) => {}
-            Self::List { ends, of, .. } => {
-                ends.make_room();
-                of.iter_mut().for_each(Self::make_room);
+            Self::Fixed(_, values) | Self::Text(values) => values.reserve(),
+            Self::LowCardinality(_) => {}
+            Self::List { ends, elements, .. } => {
+                ends.reserve();
+                elements.iter_mut().for_each(Self::reserve);
             }
         }
     }
 
-    /// What stands before the values.
-    pub(super) fn put_prefix(&self, out: &mut Vec<u8>) {
+    /// Writes the serialization prefix.
+    pub(super) fn write_prefix(&self, out: &mut Vec<u8>) {
         match self {
             Self::Fixed(..) | Self::Text(_) => {}
-            Self::Name(_) => out.put_u64_le(DICTIONARY_VERSION),
-            Self::List { of, .. } => {
-                for column in of {
-                    column.put_prefix(out);
+            Self::LowCardinality(_) => out.put_u64_le(DICTIONARY_VERSION),
+            Self::List { elements, .. } => {
+                for column in elements {
+                    column.write_prefix(out);
                 }
             }
         }
     }
 
-    /// The values, of which none are left here.
-    pub(super) fn hand_over(&mut self, out: &mut Pieces) {
+    /// Moves the values to `out`.
+    pub(super) fn take_into(&mut self, out: &mut Chunks) {
         match self {
-            Self::Fixed(_, values) | Self::Text(values) => values.hand_over(out),
-            Self::Name(dictionary) => {
-                dictionary.put(out.few());
+            Self::Fixed(_, values) | Self::Text(values) => values.take_into(out),
+            Self::LowCardinality(dictionary) => {
+                dictionary.write(out.small_buffer());
                 dictionary.clear();
             }
-            Self::List { ends, total, of } => {
-                ends.hand_over(out);
+            Self::List { ends, total, elements } => {
+                ends.take_into(out);
                 *total = 0;
-                for column in of {
-                    column.hand_over(out);
+                for column in elements {
+                    column.take_into(out);
                 }
             }
         }
@@ -140,54 +140,53 @@ impl Column {
     pub(super) fn clear(&mut self) {
         match self {
             Self::Fixed(_, values) | Self::Text(values) => values.bytes.clear(),
-            Self::Name(dictionary) => dictionary.clear(),
-            Self::List { ends, total, of } => {
+            Self::LowCardinality(dictionary) => dictionary.clear(),
+            Self::List { ends, total, elements } => {
                 ends.bytes.clear();
                 *total = 0;
-                of.iter_mut().for_each(Self::clear);
+                elements.iter_mut().for_each(Self::clear);
             }
         }
     }
 }
 
-/// Texts that repeat: each once, and for each row which.
+/// Dictionary-encoded strings: each distinct string once, and one index per row.
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
-    /// The empty text, which most columns have most often, is number 0 and not in here.
-    numbers: HashMap<Box<[u8]>, u32, ahash::RandomState>,
-    /// Length and bytes of each text but the empty one, in the order of their numbers.
+    /// Without the empty string, the most frequent value of most columns: its index is 0.
+    indexes: HashMap<Box<[u8]>, u32, ahash::RandomState>,
+    /// Length and bytes of each non-empty string, in index order.
     keys: Vec<u8>,
     rows: Vec<u32>,
 }
 
 impl Dictionary {
     fn add(&mut self, text: &[u8]) -> Result<(), RowError> {
-        let number = match text {
+        let index = match text {
             [] => 0,
-            _ => match self.numbers.get(text) {
-                Some(number) => *number,
-                None => self.number(text)?,
+            _ => match self.indexes.get(text) {
+                Some(index) => *index,
+                None => self.insert(text)?,
             },
         };
-        self.rows.push(number);
+        self.rows.push(index);
         Ok(())
     }
 
-    /// Gives a new text its number.
-    fn number(&mut self, text: &[u8]) -> Result<u32, RowError> {
-        let number = u32::try_from(self.numbers.len() + 1).map_err(|_| RowError::Impossible("dictionary"))?;
-        self.numbers.insert(text.into(), number);
+    fn insert(&mut self, text: &[u8]) -> Result<u32, RowError> {
+        let index = u32::try_from(self.indexes.len() + 1).map_err(|_| RowError::Invalid("dictionary"))?;
+        self.indexes.insert(text.into(), index);
         rows::put_length(&mut self.keys, text.len());
         self.keys.extend_from_slice(text);
-        Ok(number)
+        Ok(index)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the numbers fit: their count chose the width")]
-    fn put(&self, out: &mut Vec<u8>) {
+    #[expect(clippy::cast_possible_truncation, reason = "the width is chosen to fit every index")]
+    fn write(&self, out: &mut Vec<u8>) {
         if self.rows.is_empty() {
             return;
         }
-        let count = self.numbers.len() as u64 + 1;
+        let count = self.indexes.len() as u64 + 1;
         let width = if count <= 1 << 8 {
             0
         } else if count <= 1 << 16 {
@@ -201,14 +200,14 @@ impl Dictionary {
         out.extend_from_slice(&self.keys);
         out.put_u64_le(self.rows.len() as u64);
         match width {
-            0 => out.extend(self.rows.iter().map(|number| *number as u8)),
-            1 => self.rows.iter().for_each(|number| out.put_u16_le(*number as u16)),
-            _ => self.rows.iter().for_each(|number| out.put_u32_le(*number)),
+            0 => out.extend(self.rows.iter().map(|index| *index as u8)),
+            1 => self.rows.iter().for_each(|index| out.put_u16_le(*index as u16)),
+            _ => self.rows.iter().for_each(|index| out.put_u32_le(*index)),
         }
     }
 
     fn clear(&mut self) {
-        self.numbers.clear();
+        self.indexes.clear();
         self.keys.clear();
         self.rows.clear();
     }
@@ -219,20 +218,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_column_of_the_table_has_a_form() {
+    fn every_type_of_the_table_is_known() {
         let check = |kind, expected: &str| {
-            assert_eq!(format!("{:?}", Column::of(kind)).split(['(', ' ']).next(), Some(expected), "{kind}");
+            assert_eq!(format!("{:?}", Column::from_type(kind)).split(['(', ' ']).next(), Some(expected), "{kind}");
         };
         check("String", "Text");
-        check("LowCardinality(String)", "Name");
+        check("LowCardinality(String)", "LowCardinality");
         check("Array(LowCardinality(String))", "List");
         check("DateTime64(3, 'UTC')", "Fixed");
-        let Column::List { of, .. } = Column::of("Map(LowCardinality(String), String)") else { panic!("a list") };
-        assert!(matches!(of[..], [Column::Name(_), Column::Text(_)]));
+        let Column::List { elements, .. } = Column::from_type("Map(LowCardinality(String), String)") else {
+            panic!("a list")
+        };
+        assert!(matches!(elements[..], [Column::LowCardinality(_), Column::Text(_)]));
     }
 
     #[test]
-    fn numbers_are_as_wide_as_the_dictionary_needs() {
+    fn indexes_are_as_wide_as_the_dictionary_needs() {
         let check = |texts: u32, bytes: usize| {
             let mut dictionary = Dictionary::default();
             let mut keys = 1;
@@ -243,7 +244,7 @@ mod tests {
             }
             dictionary.add(b"").unwrap();
             let mut out = Vec::new();
-            dictionary.put(&mut out);
+            dictionary.write(&mut out);
             assert_eq!(out.len(), 8 * 3 + keys + bytes * texts as usize, "{texts}");
         };
         check(1, 1);

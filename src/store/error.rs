@@ -1,135 +1,134 @@
-//! What can go wrong with the warehouse, and what to do about each.
+//! Errors of the warehouse, and how to react to each.
 
 use std::time::Duration;
 
-/// The least version, as year and release: the first long-term one with everything that is used, `CHECK GRANT` and
-/// insert tokens through materialized views among it.
+/// Minimum version, as year and release: the first LTS release with every feature in use, such as `CHECK GRANT` and
+/// insert tokens that pass through materialized views.
 pub const VERSION_MIN: (u32, u32) = (25, 3);
 
-/// Why the warehouse did not do what was asked.
+/// Why a warehouse operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No connection, or it broke.
     #[error("the warehouse cannot be reached: {0}")]
     Unreachable(String),
-    /// The host's name leads to no address.
+    /// The host name does not resolve.
     #[error("the warehouse's host name cannot be resolved: {0}")]
     Unresolved(String),
-    /// No secure connection.
+    /// The TLS handshake failed.
     #[error("no secure connection to the warehouse: {0}")]
     Tls(String),
-    /// The certificates to believe cannot be read.
+    /// The CA certificates cannot be read.
     #[error("clickhouse.ca_file {path} cannot be used: {reason}")]
     BadCaFile {
-        /// Which file.
+        /// The file.
         path: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// Something answered, but not ClickHouse.
-    #[error("what answers at clickhouse.url is not ClickHouse's HTTP interface; it said: {0}")]
+    #[error("what answers at clickhouse.url is not ClickHouse's HTTP interface; it answered: {0}")]
     NotClickhouse(String),
-    /// A version that lacks what is needed.
+    /// The version lacks required features.
     #[error(
         "the warehouse is ClickHouse {version}, which is too old: {}.{} or newer is needed",
         VERSION_MIN.0,
         VERSION_MIN.1
     )]
     TooOld {
-        /// What it says it is.
+        /// The version it reports.
         version: String,
     },
-    /// The user may not do what is needed.
+    /// The user lacks privileges.
     #[error(
         "the warehouse's user {user} lacks rights in the database {database}: GRANT {missing} ON {database}.* TO {user}"
     )]
     MissingRights {
-        /// Our user.
+        /// The configured user.
         user: String,
-        /// Our database.
+        /// The configured database.
         database: String,
-        /// What is missing.
+        /// The missing privileges.
         missing: String,
     },
-    /// Tables that were there are gone.
-    #[error("tables of the warehouse are gone: {0}")]
+    /// Tables that existed are missing.
+    #[error("tables of the warehouse are missing: {0}")]
     TablesMissing(String),
-    /// No answer in time.
+    /// No response in time.
     #[error("the warehouse did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// It answered with an error.
+    /// The server returned an error.
     #[error("the warehouse refused (code {code}): {message}")]
     Refused {
         /// ClickHouse's error code.
         code: u32,
-        /// Its first line.
+        /// First line of the error text.
         message: String,
     },
-    /// The answer does not have the expected shape.
-    #[error("the warehouse gave an answer that does not fit the question: {0}")]
-    Misfit(String),
-    /// It belongs to another installation.
+    /// The response does not have the expected shape.
+    #[error("unexpected response from the warehouse: {0}")]
+    UnexpectedResponse(String),
+    /// The warehouse belongs to another installation.
     #[error(
         "the warehouse belongs to another installation of Ashna: use its data directory, another clickhouse.database, or \
          `ashna adopt` to take it over"
     )]
     Foreign,
-    /// What came was not worked through: the work failed.
+    /// The task that processed the response failed.
     #[error("{0}")]
-    Lost(String),
-    /// The database cannot be called so.
+    TaskFailed(String),
+    /// Not a valid database name.
     #[error("clickhouse.database must be a plain name of letters, digits and _, not {0:?}")]
     BadDatabaseName(String),
-    /// An applied migration is not the one this program has.
+    /// An applied migration differs from the one in this program.
     #[error(
-        "migration {0} was applied with another content: this data was written by another version of the program; \
+        "migration {0} was applied with different contents: this data was written by another version of the program; \
          use that version, or a new data directory"
     )]
     MigrationChanged(String),
-    /// The warehouse has a migration that this program does not know.
+    /// The warehouse has a migration unknown to this program.
     #[error("the warehouse was already migrated to {0} by a newer version of the program; use that version")]
-    MigrationFromTheFuture(String),
+    MigrationTooNew(String),
     /// A statement of a migration failed.
     #[error("migration {name} failed: {source}")]
     MigrationFailed {
-        /// Which.
+        /// Its name.
         name: String,
-        /// Why.
+        /// The reason.
         source: Box<StoreError>,
     },
 }
 
-/// What to do about an error.
+/// How to react to an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The same again later may succeed.
+    /// A retry may succeed.
     Retry,
-    /// The rows are at fault: fewer of them may succeed.
+    /// The rows are at fault: a smaller batch may succeed.
     Poison(String),
-    /// Its disk is full: the same again once there is room, and whatever was going on meanwhile is not trusted.
+    /// The disk is full: retry once there is space; inserts of that time are not trusted.
     NoSpace,
-    /// What is stored cannot be read; the same again gives the same.
+    /// Stored data cannot be read; a retry fails in the same way.
     Damaged,
-    /// Nothing will change before a person changes something.
+    /// An operator must intervene.
     Fatal,
 }
 
-/// Which limit a question went beyond.
+/// The limit that a query exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exceeded {
-    /// The memory that it may use.
+    /// Its memory limit.
     Memory,
-    /// The time that it may take.
+    /// Its time limit.
     Time,
 }
 
 impl StoreError {
-    /// Which of its own limits a question went beyond; `None` for every other error, also where the warehouse
-    /// as a whole has no memory left.
+    /// The limit of its own that a query exceeded; `None` for other errors, including a server that is out of memory.
     #[must_use]
     pub fn exceeded(&self) -> Option<Exceeded> {
         match self {
-            // MEMORY_LIMIT_EXCEEDED names the whole server's limit `(total)`.
+            // MEMORY_LIMIT_EXCEEDED marks the server-wide limit as `(total)`.
             Self::Refused { code: 241, message } if !message.contains("(total)") => Some(Exceeded::Memory),
             // TIMEOUT_EXCEEDED, TOO_SLOW.
             Self::Refused { code: 159 | 160, .. } => Some(Exceeded::Time),
@@ -137,18 +136,11 @@ impl StoreError {
         }
     }
 
-    /// Whether the database or a table is missing, as before the first migration.
-    #[must_use]
-    pub fn is_without_tables(&self) -> bool {
-        // UNKNOWN_TABLE, UNKNOWN_DATABASE.
-        matches!(self, Self::Refused { code: 60 | 81, .. })
-    }
-
-    /// What to do about it.
+    /// How to react to this error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            // A proxy that answers for a server that is away is not ClickHouse either.
+            // `NotClickhouse` included: a proxy may answer while the server behind it is down.
             Self::Unreachable(_)
             | Self::Unresolved(_)
             | Self::Tls(_)
@@ -157,27 +149,27 @@ impl StoreError {
             | Self::TimedOut(_) => ErrorKind::Retry,
             Self::Refused { code, message } => kind_of_code(*code, message),
             Self::MigrationFailed { source, .. } => source.kind(),
-            Self::Misfit(_)
+            Self::UnexpectedResponse(_)
             | Self::Foreign
-            | Self::Lost(_)
+            | Self::TaskFailed(_)
             | Self::BadDatabaseName(_)
             | Self::BadCaFile { .. }
             | Self::TooOld { .. }
             | Self::MissingRights { .. }
             | Self::MigrationChanged(_)
-            | Self::MigrationFromTheFuture(_) => ErrorKind::Fatal,
+            | Self::MigrationTooNew(_) => ErrorKind::Fatal,
         }
     }
 
-    /// Whether it may be caused by stored data that cannot be read, when nothing was sent that could be at fault.
+    /// Whether unreadable stored data may be the cause, for a query that sent no data.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
-        // Besides damage: CANNOT_PARSE_INPUT_ASSERTION_FAILED, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA,
+        // In addition to `Damaged`: CANNOT_PARSE_INPUT_ASSERTION_FAILED, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA,
         // CANNOT_OPEN_FILE, FILE_DOESNT_EXIST.
         self.kind() == ErrorKind::Damaged || matches!(self, Self::Refused { code: 27 | 32 | 33 | 76 | 107, .. })
     }
 
-    fn from_answer(text: &str) -> Self {
+    fn from_response(text: &str) -> Self {
         let code = text
             .find("Code: ")
             .map(|at| &text[at + 6..])
@@ -193,14 +185,14 @@ impl StoreError {
 /// Codes of ClickHouse's `ErrorCodes`.
 fn kind_of_code(code: u32, message: &str) -> ErrorKind {
     match code {
-        // NOT_ENOUGH_SPACE, and what the system says through other codes.
+        // NOT_ENOUGH_SPACE, and the operating system's errors under other codes.
         243 => ErrorKind::NoSpace,
         _ if message.contains("No space left on device") || message.contains("ENOSPC") => ErrorKind::NoSpace,
         // CHECKSUM_DOESNT_MATCH, NO_FILE_IN_DATA_PART, BAD_SIZE_OF_FILE_IN_DATA_PART, CORRUPTED_DATA.
         40 | 226 | 228 | 246 => ErrorKind::Damaged,
-        // TOO_MANY_PARTS is also said of one block that touches too many partitions: fewer rows touch fewer.
+        // TOO_MANY_PARTS is also returned for one block with too many partitions: fewer rows have fewer.
         252 if message.contains("partitions") => ErrorKind::Poison(message.to_owned()),
-        // Data that cannot be read or does not fit: CANNOT_PARSE_*, ATTEMPT_TO_READ_AFTER_EOF,
+        // Data that cannot be parsed or stored: CANNOT_PARSE_*, ATTEMPT_TO_READ_AFTER_EOF,
         // CANNOT_READ_ALL_DATA, TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND, CANNOT_CONVERT_TYPE, NO_DATA_TO_INSERT,
         // INCORRECT_DATA, TOO_LARGE_ARRAY_SIZE, TOO_LARGE_STRING_SIZE, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
         // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT.
@@ -209,8 +201,8 @@ fn kind_of_code(code: u32, message: &str) -> ErrorKind {
         }
         // UNKNOWN_TABLE, UNKNOWN_DATABASE, columns, READONLY by the user's settings, users and rights.
         16 | 20 | 47 | 60 | 62 | 81 | 164 | 192..=195 | 497 | 516 => ErrorKind::Fatal,
-        // Load, memory, disk, network, too many parts, read only for a while, cancelled, and whatever
-        // is not known: rows are never given up for an error that is not about them.
+        // Load, memory, disk, network, too many parts, temporarily read-only, cancelled, and all unknown codes:
+        // rows are never dropped for an error that is not about them.
         _ => ErrorKind::Retry,
     }
 }
@@ -219,22 +211,22 @@ impl From<clickhouse::error::Error> for StoreError {
     fn from(error: clickhouse::error::Error) -> Self {
         use clickhouse::error::Error;
         match error {
-            Error::BadResponse(text) => Self::from_answer(&text),
+            Error::BadResponse(text) => Self::from_response(&text),
             Error::TimedOut => Self::Unreachable("timeout expired".into()),
-            Error::Network(source) => of_network(source.as_ref()),
+            Error::Network(source) => from_network_error(source.as_ref()),
             Error::Compression(_) | Error::Decompression(_) | Error::Other(_) => Self::Unreachable(error.to_string()),
-            other => Self::Misfit(other.to_string()),
+            other => Self::UnexpectedResponse(other.to_string()),
         }
     }
 }
 
-/// What kept the connection from coming about.
-fn of_network(error: &(dyn std::error::Error + 'static)) -> StoreError {
+/// Classifies a failed connection.
+fn from_network_error(error: &(dyn std::error::Error + 'static)) -> StoreError {
     let text = with_causes(error);
     if chain(error).any(|cause| tls_error(cause).is_some()) {
         return StoreError::Tls(text);
     }
-    // The connector says so in words alone.
+    // The connector reports this only as text.
     if chain(error).any(|cause| cause.to_string() == "dns error") {
         StoreError::Unresolved(text)
     } else {
@@ -242,7 +234,7 @@ fn of_network(error: &(dyn std::error::Error + 'static)) -> StoreError {
     }
 }
 
-/// The TLS library's own error, also where it travels inside of an I/O error.
+/// The TLS library's error, also if wrapped in an I/O error.
 fn tls_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
     cause.downcast_ref().or_else(|| tls_error(cause.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
@@ -253,7 +245,7 @@ fn chain<'e>(
     std::iter::successors(Some(error), |error| error.source())
 }
 
-/// An error with its causes, each said once.
+/// An error with its causes, without repetitions.
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = String::new();
     for cause in chain(error).map(ToString::to_string) {
@@ -266,9 +258,9 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// The beginning of what something else answered, on one line.
+/// The first non-empty line of a foreign response, shortened.
 pub(super) fn excerpt(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("an empty answer");
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("an empty response");
     line.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
@@ -277,9 +269,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_answer_says_what_to_do() {
+    fn each_response_has_its_kind() {
         let check = |answer: &str, expected: fn(&ErrorKind) -> bool| {
-            let kind = StoreError::from_answer(answer).kind();
+            let kind = StoreError::from_response(answer).kind();
             assert!(expected(&kind), "{answer}: {kind:?}");
         };
         check("Code: 241. DB::Exception: Memory limit exceeded", |k| *k == ErrorKind::Retry);
@@ -298,15 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn a_question_s_own_limits_are_known_from_the_server_s() {
-        let exceeded = |answer: &str| StoreError::from_answer(answer).exceeded();
+    fn limits_of_a_query_differ_from_the_limits_of_the_server() {
+        let exceeded = |answer: &str| StoreError::from_response(answer).exceeded();
         let of_query = "Code: 241. DB::Exception: Query memory limit exceeded: would use 288.25 MiB";
         let of_server = "Code: 241. DB::Exception: (total) memory limit exceeded: would use 10.00 GiB";
         let timeout = "Code: 159. DB::Exception: Timeout exceeded: elapsed 1021.881 ms, maximum: 1000 ms.";
         assert_eq!(exceeded(of_query), Some(Exceeded::Memory));
         assert_eq!(exceeded(of_server), None);
         assert_eq!(exceeded(timeout), Some(Exceeded::Time));
-        assert_eq!(StoreError::TimedOut(Duration::from_secs(1)).exceeded(), None, "a silent server says nothing of it");
-        assert!(StoreError::from_answer("Code: 81. DB::Exception: Database ashna does not exist").is_without_tables());
+        assert_eq!(StoreError::TimedOut(Duration::from_secs(1)).exceeded(), None, "no response, no code");
     }
 }

@@ -1,37 +1,37 @@
-//! Why the warehouse cannot be used, as a closed list that operators meet in the log, in `/readyz` and in metrics.
+//! Why the warehouse cannot be used: a closed list, shown in the log, in `/readyz` and in metrics.
 
 use super::StoreError;
 
 /// What is wrong with the warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// Its name leads to no address.
+    /// The host name does not resolve.
     NameUnresolved,
-    /// No connection, or it breaks.
+    /// No connection, or it broke.
     Unreachable,
-    /// Connected, but no answer in time.
+    /// Connected, but no response in time.
     NoAnswer,
-    /// No secure connection comes about.
+    /// The TLS handshake failed.
     Tls,
-    /// Something else answers.
+    /// Another kind of server answers.
     NotClickhouse,
-    /// A version that lacks what is needed.
+    /// The version lacks required features.
     TooOld,
     /// Wrong user or password.
     WrongCredentials,
-    /// The user may not do what is needed.
+    /// The user lacks privileges.
     MissingRights,
-    /// The database, or tables in it, are gone.
+    /// The database, or tables in it, are missing.
     TablesMissing,
-    /// Its tables belong to another version of the program.
+    /// The tables were made by another version of the program.
     OtherSchema,
     /// It belongs to another installation.
     Foreign,
-    /// `clickhouse.database` cannot be a name.
+    /// `clickhouse.database` is not a valid name.
     BadDatabaseName,
-    /// It has no disk space left.
+    /// The disk is full.
     DiskFull,
-    /// It answers with another error.
+    /// Any other error.
     Failing,
 }
 
@@ -57,19 +57,19 @@ impl Fault {
         }
     }
 
-    /// The cause in metrics and on the log.
+    /// The cause in metrics and in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.code().trim_start_matches("warehouse_")
     }
 
-    /// What to do about it, without names of hosts or users: anybody may read it.
+    /// What to do about it, without host or user names: the text is public.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::NameUnresolved => "the host name in clickhouse.url cannot be resolved: correct it, or the DNS",
+            Self::NameUnresolved => "the host name in clickhouse.url cannot be resolved: correct it, or fix DNS",
             Self::Unreachable => {
-                "no connection to clickhouse.url: is the server running, and may this machine reach it?"
+                "no connection to clickhouse.url: is the server running, and can this machine reach it?"
             }
             Self::NoAnswer => "the warehouse does not answer in time: it may be overloaded",
             Self::Tls => {
@@ -78,11 +78,11 @@ impl Fault {
             Self::NotClickhouse => {
                 "what answers at clickhouse.url is not ClickHouse's HTTP interface: check host and port"
             }
-            Self::TooOld => "this ClickHouse is too old: docs/operations.md names the least version",
+            Self::TooOld => "this ClickHouse is too old: docs/operations.md names the minimum version",
             Self::WrongCredentials => "ClickHouse refuses clickhouse.user with clickhouse.password",
             Self::MissingRights => "clickhouse.user lacks rights: docs/operations.md lists the grants it needs",
             Self::TablesMissing => {
-                "the warehouse's tables are gone: restore them, or restart the service to make empty ones"
+                "the warehouse's tables are missing: restore them, or restart the service to create empty ones"
             }
             Self::OtherSchema => {
                 "the warehouse was made by another version of Ashna: use that version, or another database"
@@ -92,12 +92,12 @@ impl Fault {
                  clickhouse.database, or `ashna adopt` to take it over"
             }
             Self::BadDatabaseName => "clickhouse.database must be a plain name of letters, digits and _",
-            Self::DiskFull => "the warehouse's disk is full: make room; events wait in the journal",
-            Self::Failing => "the warehouse answers with errors: the log has them",
+            Self::DiskFull => "the warehouse's disk is full: free some space; events wait in the journal",
+            Self::Failing => "the warehouse returns errors: see the log",
         }
     }
 
-    /// Whether it may pass without anybody doing something.
+    /// Whether it may resolve without intervention.
     #[must_use]
     pub const fn may_pass(self) -> bool {
         matches!(self, Self::Unreachable | Self::NoAnswer | Self::Failing)
@@ -105,7 +105,7 @@ impl Fault {
 }
 
 impl StoreError {
-    /// What is wrong with the warehouse when this happens to whatever is asked of it.
+    /// The fault of a warehouse that fails every query with this error.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
@@ -118,11 +118,11 @@ impl StoreError {
             Self::MissingRights { .. } => Fault::MissingRights,
             Self::TablesMissing(_) => Fault::TablesMissing,
             Self::BadDatabaseName(_) => Fault::BadDatabaseName,
-            Self::MigrationChanged(_) | Self::MigrationFromTheFuture(_) => Fault::OtherSchema,
+            Self::MigrationChanged(_) | Self::MigrationTooNew(_) => Fault::OtherSchema,
             Self::MigrationFailed { source, .. } => source.fault(),
             Self::Refused { code, .. } => fault_of_code(*code),
             Self::Foreign => Fault::Foreign,
-            Self::Misfit(_) | Self::Lost(_) => Fault::Failing,
+            Self::UnexpectedResponse(_) | Self::TaskFailed(_) => Fault::Failing,
         }
     }
 }
@@ -136,7 +136,7 @@ const fn fault_of_code(code: u32) -> Fault {
         164 | 291 | 497 => Fault::MissingRights,
         // UNKNOWN_TABLE, UNKNOWN_DATABASE.
         60 | 81 => Fault::TablesMissing,
-        // UNKNOWN_SETTING: every setting that is sent exists in the least version.
+        // UNKNOWN_SETTING: every setting that is sent exists in the minimum version.
         115 => Fault::TooOld,
         // NOT_ENOUGH_SPACE.
         243 => Fault::DiskFull,

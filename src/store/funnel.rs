@@ -1,7 +1,7 @@
-//! The one question whose text depends on what is asked: which events a funnel's steps name.
+//! Funnel queries, the only ones whose SQL text depends on the request: its steps select the events.
 //!
-//! The conditions a marketer writes become `fragments` of SQL with numbered parameters; whatever the
-//! marketer wrote travels as the value of a parameter, so none of it is ever part of a statement.
+//! Conditions become SQL `fragments` with numbered parameters. User input is only ever sent as a parameter value,
+//! never as part of a statement.
 
 mod fragments;
 
@@ -20,28 +20,28 @@ const HISTORIES: &str = include_str!("sql/reports.funnel.sql");
 const STRICT_HISTORIES: &str = include_str!("sql/reports.funnel_strict.sql");
 const GROUPS: &str = include_str!("sql/reports.funnel_groups.sql");
 
-/// What is asked of the warehouse.
+/// A funnel query.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct FunnelQuery<'a> {
     /// The site.
     pub site: SiteId,
-    /// A way begins at or after this, milliseconds.
+    /// Entries happen at or after this, milliseconds.
     pub from_ms: i64,
-    /// A way begins before this, milliseconds.
+    /// Entries happen before this, milliseconds.
     pub to_ms: i64,
-    /// The last event that can matter, milliseconds.
+    /// The latest possible event of a step, milliseconds.
     pub last_ms: i64,
     /// The steps, at most 20.
     pub steps: &'a [FunnelStep],
-    /// Events that end a way.
+    /// Events that end a path.
     pub exclude: &'a [FunnelStep],
-    /// Whether every event of a visitor matters, because steps must follow each other with nothing between.
+    /// Whether steps must follow each other with no other event between, so that every event is read.
     pub strict: bool,
-    /// Names of events that nevertheless do not matter.
+    /// Names of events that may lie between steps in spite of `strict`.
     pub ignore: &'a [String],
-    /// Bits of the steps that a way may begin with.
+    /// Bit mask of the steps that count as an entry.
     pub entry_bits: u32,
-    /// Column or property whose value at the entry groups the visitors.
+    /// Column or property whose value at the entry is the visitor's group.
     pub breakdown: Option<&'a str>,
 }
 
@@ -52,41 +52,41 @@ struct HistoryRow {
 }
 
 impl Store {
-    /// Hands every visitor who enters the funnel to `with`, with the marks of the history in order, as
-    /// `reports.funnel.sql` explains them. `groups` are the values of the breakdown that count for themselves.
+    /// Calls `with` for every visitor who enters the funnel, with the encoded events in order (see
+    /// `reports.funnel.sql`). `groups` are the breakdown values with a group of their own.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn funnel_histories(
         &self,
-        question: Question<'_>,
+        query: FunnelQuery<'_>,
         groups: &[String],
         mut with: impl FnMut(VisitorId, &[u64]),
     ) -> Result<(), StoreError> {
-        let mut texts = Fragments::new(question);
-        let marks = texts.marks(question.steps, question.exclude);
-        let group = match question.breakdown {
-            Some(field) => ["indexOf({groups:Array(String)}, ", &texts.value(field), ")"].concat(),
+        let mut fragments = Fragments::new(query);
+        let marks = fragments.step_bits(query.steps, query.exclude);
+        let group = match query.breakdown {
+            Some(field) => ["indexOf({groups:Array(String)}, ", &fragments.breakdown_value(field), ")"].concat(),
             None => "0".to_owned(),
         };
-        let last = [
-            ("last_ms", Param::I64(question.last_ms)),
-            ("entry_bits", Param::U32(question.entry_bits)),
-            ("names", Param::ArrayStr(names(question))),
-            ("page_views", Param::U8(u8::from(every_step(question).any(|s| s.event == FunnelStep::PAGE)))),
+        let fixed_params = [
+            ("last_ms", Param::I64(query.last_ms)),
+            ("entry_bits", Param::U32(query.entry_bits)),
+            ("names", Param::ArrayStr(names(query))),
+            ("page_views", Param::U8(u8::from(all_steps(query).any(|s| s.event == FunnelStep::PAGE)))),
             ("groups", Param::ArrayStr(groups.to_vec())),
-            ("ignored", Param::ArrayStr(ignored(question))),
+            ("ignored", Param::ArrayStr(ignored(query))),
         ];
-        let text = if question.strict { STRICT_HISTORIES } else { HISTORIES };
+        let text = if query.strict { STRICT_HISTORIES } else { HISTORIES };
         let text = text.replace("$MARKS", &marks).replace("$GROUP", &group);
-        let limit = self.share.time(self.query_timeout);
-        let mut query = self.reading(without_header(&text), limit);
-        for (name, value) in texts.params.iter().map(|(n, v)| (n.as_str(), v)).chain(last.iter().map(|(n, v)| (*n, v)))
-        {
-            query = query.param(name, value);
+        let limit = self.limits.time_left(self.query_timeout);
+        let mut statement = self.read_only_query(without_header(&text), limit);
+        let params = fragments.params.iter().map(|(name, value)| (name.as_str(), value));
+        for (name, value) in params.chain(fixed_params.iter().map(|(name, value)| (*name, value))) {
+            statement = statement.param(name, value);
         }
         let read = async {
-            let mut rows = query.fetch::<HistoryRow>()?;
+            let mut rows = statement.fetch::<HistoryRow>()?;
             while let Some(row) = rows.next().await? {
                 with(VisitorId(row.visitor), &row.marks);
             }
@@ -95,49 +95,49 @@ impl Store {
         self.within(limit, read).await
     }
 
-    /// The `limit` most frequent values of the breakdown among the visitors who enter.
+    /// The `limit` most frequent breakdown values of visitors who enter.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn funnel_groups(
         &self,
-        question: Question<'_>,
+        query: FunnelQuery<'_>,
         breakdown: &str,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let mut texts = Fragments::new(question);
-        texts.params.push(("limit".into(), Param::U32(limit)));
-        let entries = question.steps.iter().enumerate().filter(|(place, _)| question.entry_bits >> place & 1 == 1);
-        let enters: Vec<String> = entries.map(|(_, step)| texts.step(step)).collect();
-        let value = texts.value(breakdown);
+        let mut fragments = Fragments::new(query);
+        fragments.params.push(("limit".into(), Param::U32(limit)));
+        let entries = query.steps.iter().enumerate().filter(|(index, _)| query.entry_bits >> index & 1 == 1);
+        let enters: Vec<String> = entries.map(|(_, step)| fragments.step(step)).collect();
+        let value = fragments.breakdown_value(breakdown);
         let text = GROUPS.replace("$ENTERS", &enters.join(" OR ")).replace("$VALUE", &value);
-        let limit = self.share.time(self.query_timeout);
-        let mut query = self.reading(without_header(&text), limit);
-        for (name, value) in &texts.params {
-            query = query.param(name, value);
+        let limit = self.limits.time_left(self.query_timeout);
+        let mut statement = self.read_only_query(without_header(&text), limit);
+        for (name, value) in &fragments.params {
+            statement = statement.param(name, value);
         }
-        self.within(limit, query.fetch_all()).await
+        self.within(limit, statement.fetch_all()).await
     }
 }
 
-fn every_step(question: Question<'_>) -> impl Iterator<Item = &FunnelStep> {
-    question.steps.iter().chain(question.exclude)
+fn all_steps(query: FunnelQuery<'_>) -> impl Iterator<Item = &FunnelStep> {
+    query.steps.iter().chain(query.exclude)
 }
 
-fn names(question: Question<'_>) -> Vec<String> {
-    let mut names: Vec<String> = every_step(question).map(|step| step.event.clone()).collect();
+fn names(query: FunnelQuery<'_>) -> Vec<String> {
+    let mut names: Vec<String> = all_steps(query).map(|step| step.event.clone()).collect();
     names.sort_unstable();
     names.dedup();
     names
 }
 
-/// What a step or an exclusion names always matters.
-fn ignored(question: Question<'_>) -> Vec<String> {
-    let named = |name: &String| every_step(question).any(|step| step.event == *name);
-    question.ignore.iter().filter(|name| !named(name)).cloned().collect()
+/// Ignored events, without those that a step or an exclusion names.
+fn ignored(query: FunnelQuery<'_>) -> Vec<String> {
+    let is_step = |name: &String| all_steps(query).any(|step| step.event == *name);
+    query.ignore.iter().filter(|name| !is_step(name)).cloned().collect()
 }
 
-/// The statement without its comment, which speaks of fragments too.
+/// The statement without its header comment, which contains the placeholders too.
 fn without_header(text: &str) -> &str {
     text.find("\nSELECT").map_or(text, |at| &text[at..])
 }

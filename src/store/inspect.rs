@@ -1,4 +1,4 @@
-//! Whether the server at the other end will do: is it ClickHouse, new enough, and may our user do what is needed?
+//! Checks that the server is usable: it is ClickHouse, new enough, and the user has the required privileges.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -7,14 +7,14 @@ use super::{
     error::{VERSION_MIN, excerpt},
 };
 
-/// A look at the server is not worth more waiting than this.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
-/// More than any version number has.
+/// Time limit of one check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than any version number.
 const VERSION_BYTES_MAX: usize = 100;
 
 const TABLES: &str = include_str!("sql/inspect.tables.sql");
 
-/// What the user needs in its database, and how each is asked for.
+/// Privileges that the user needs in its database, each with the statement that checks it.
 const RIGHTS: &[(&str, &str)] = &[
     ("SELECT", "CHECK GRANT SELECT ON *"),
     ("INSERT", "CHECK GRANT INSERT ON *"),
@@ -24,16 +24,16 @@ const RIGHTS: &[(&str, &str)] = &[
 ];
 
 impl Store {
-    /// The server's version. Asked in a way that every version understands.
+    /// Returns the server's version, by a query that every version supports.
     ///
     /// # Errors
-    /// When it is not ClickHouse, too old, or does not let us in.
+    /// If it is not ClickHouse, is too old, or rejects the credentials.
     pub async fn check_version(&self) -> Result<String, StoreError> {
-        let asked = async {
-            let mut answer =
+        let read = async {
+            let mut response =
                 self.client_without_database().query_raw("SELECT version()").fetch_bytes("TabSeparated")?;
             let mut text = Vec::new();
-            while let Some(bytes) = answer.next().await? {
+            while let Some(bytes) = response.next().await? {
                 text.extend_from_slice(&bytes);
                 if text.len() > VERSION_BYTES_MAX {
                     break;
@@ -41,7 +41,7 @@ impl Store {
             }
             Ok(text)
         };
-        let text = self.within(LOOK_LIMIT, asked).await?;
+        let text = self.within(CHECK_TIMEOUT, read).await?;
         let text = String::from_utf8_lossy(&text).trim().to_owned();
         let Some(version) = parse_version(&text) else {
             return Err(StoreError::NotClickhouse(excerpt(&text)));
@@ -52,16 +52,16 @@ impl Store {
         Ok(text)
     }
 
-    /// Whether the user has the rights it needs in the database, which must exist.
+    /// Checks the user's privileges in the database, which must exist.
     ///
     /// # Errors
-    /// When rights are missing, each by name, or the server fails.
+    /// If privileges are missing (listed by name), or the server fails.
     pub async fn check_rights(&self) -> Result<(), StoreError> {
         let mut missing = Vec::new();
-        for (right, question) in RIGHTS {
-            // Not as a question that only reads: the server would say what the user may do in one.
-            let asked = self.client().query_raw(question).fetch_all::<u8>();
-            if self.within(LOOK_LIMIT, asked).await? != [1] {
+        for (right, statement) in RIGHTS {
+            // Not as a read-only query: the server would report the privileges under that restriction.
+            let granted = self.client().query_raw(statement).fetch_all::<u8>();
+            if self.within(CHECK_TIMEOUT, granted).await? != [1] {
                 missing.push(*right);
             }
         }
@@ -76,29 +76,29 @@ impl Store {
     /// Names of the tables and views in the database.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn tables(&self) -> Result<BTreeSet<String>, StoreError> {
         let database = Param::Str(self.endpoint().database);
         let params = [("database", database)];
-        let asked = self.query::<String>(TABLES, &params);
-        match tokio::time::timeout(LOOK_LIMIT, asked).await {
+        let names = self.query::<String>(TABLES, &params);
+        match tokio::time::timeout(CHECK_TIMEOUT, names).await {
             Ok(tables) => Ok(tables?.into_iter().collect()),
-            Err(_) => Err(StoreError::TimedOut(LOOK_LIMIT)),
+            Err(_) => Err(StoreError::TimedOut(CHECK_TIMEOUT)),
         }
     }
 
-    /// Whether all of these tables are still there.
+    /// Checks that all of these tables still exist.
     ///
     /// # Errors
-    /// When some are not, each by name, or the warehouse fails.
-    pub async fn still_has(&self, tables: &BTreeSet<String>) -> Result<(), StoreError> {
-        let found = self.tables().await?;
-        let missing: Vec<&str> = tables.difference(&found).map(String::as_str).collect();
+    /// If some are missing (listed by name), or the warehouse fails.
+    pub async fn check_tables_exist(&self, tables: &BTreeSet<String>) -> Result<(), StoreError> {
+        let existing = self.tables().await?;
+        let missing: Vec<&str> = tables.difference(&existing).map(String::as_str).collect();
         if missing.is_empty() { Ok(()) } else { Err(StoreError::TablesMissing(missing.join(", "))) }
     }
 }
 
-/// Year and release of `26.7.3.1` or the like.
+/// Year and release of a version such as `26.7.3.1`.
 fn parse_version(text: &str) -> Option<(u32, u32)> {
     if text.len() > VERSION_BYTES_MAX {
         return None;
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_told_from_other_answers() {
+    fn versions_are_recognized() {
         let check = |text: &str, expected: Option<(u32, u32)>| assert_eq!(parse_version(text), expected, "{text}");
         check("26.7.3.1", Some((26, 7)));
         check("18.16.1", Some((18, 16)));

@@ -1,12 +1,12 @@
-//! Which installation the warehouse belongs to. Two of them in one database would fill each other's reports.
+//! Which installation the warehouse belongs to. Two installations in one database would mix their reports.
 
 use super::{Param, Store, StoreError};
 
 impl Store {
-    /// The owner that the warehouse names; `None` where there is no note yet.
+    /// The recorded owner; `None` if there is none yet.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn owner(&self) -> Result<Option<String>, StoreError> {
         let database = self.endpoint.borrow().database.clone();
         let query = self
@@ -20,18 +20,18 @@ impl Store {
         Ok(self.query::<String>(include_str!("sql/installation.owner.sql"), &[]).await?.pop())
     }
 
-    /// Makes `id` the owner of a warehouse that names none, and answers with who it is then. One with events is only
-    /// taken when some of them come from this journal; `None`: any, because nobody else can have used it.
+    /// Makes `id` the owner of a warehouse without one, and returns the resulting owner. A warehouse with events is
+    /// only claimed if some of them come from `journal`; with `None` always, because no other installation can have used it.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn own_first(&self, id: &str, journal: Option<u64>) -> Result<Option<String>, StoreError> {
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn claim_ownership(&self, id: &str, journal: Option<u64>) -> Result<Option<String>, StoreError> {
         if let Some(owner) = self.owner().await? {
             return Ok(Some(owner));
         }
         if let Some(journal) = journal {
-            let rows = include_str!("sql/installation.rows_of.sql");
-            let found = self.query::<(u8, u8)>(rows, &[("journal", Param::U64(journal))]).await?;
+            let has_events = include_str!("sql/installation.has_events.sql");
+            let found = self.query::<(u8, u8)>(has_events, &[("journal", Param::U64(journal))]).await?;
             if found.first() == Some(&(1, 0)) {
                 return Ok(None);
             }
@@ -40,32 +40,32 @@ impl Store {
         self.owner().await
     }
 
-    /// Makes `id` the owner, whoever it was.
+    /// Makes `id` the owner, replacing any other.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn take_over(&self, id: &str) -> Result<(), StoreError> {
-        self.execute(include_str!("sql/installation.take.sql"), &[("id", id.into())]).await
+        self.execute(include_str!("sql/installation.take_over.sql"), &[("id", id.into())]).await
     }
 
-    /// The highest number of a site that has events; 0 without any.
+    /// The highest site id that has events; 0 if there are none.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn highest_site(&self) -> Result<u32, StoreError> {
         let highest = self.query::<u32>(include_str!("sql/installation.highest_site.sql"), &[]).await?;
         Ok(highest.first().copied().unwrap_or_default())
     }
 
-    /// From now on nothing is read or written through this store and its clones: the warehouse is another
-    /// installation's.
-    pub fn refuse_everything(&self, refuses: bool) {
-        self.is_foreign.store(refuses, std::sync::atomic::Ordering::Relaxed);
+    /// Blocks (or unblocks) all access through this store and its clones, because the warehouse belongs to another
+    /// installation.
+    pub fn set_access_blocked(&self, is_blocked: bool) {
+        self.is_foreign.store(is_blocked, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// A clone that is not refused.
+    /// A clone that stays unblocked, to check the owner.
     #[must_use]
-    pub fn for_the_owner_check(&self) -> Self {
+    pub fn without_access_block(&self) -> Self {
         Self { is_foreign: std::sync::Arc::default(), ..self.clone() }
     }
 }

@@ -1,14 +1,14 @@
-//! Bringing the warehouse's schema up to date: numbered SQL files, forward only.
+//! Schema migrations of the warehouse: numbered SQL files, forward only.
 //!
-//! A file is recorded after its last statement. Its statements say `IF NOT EXISTS`, so one that was
-//! cut short by a crash is run again from its start.
+//! A file is recorded after its last statement. Its statements use `IF NOT EXISTS`, so a file interrupted by a crash
+//! is run again from its start.
 
 use clickhouse::Row;
 use serde::Deserialize;
 
 use super::{Param, Store, StoreError};
 
-/// Every migration in order: number, name, text.
+/// Every migration, in order: number, name, SQL. Numbers may have gaps.
 const MIGRATIONS: &[(u32, &str, &str)] = &[
     (1, "0001_events", include_str!("../../migrations/0001_events.sql")),
     (2, "0002_identities", include_str!("../../migrations/0002_identities.sql")),
@@ -27,18 +27,18 @@ const APPLIED: &str = include_str!("sql/migration.applied.sql");
 const RECORD: &str = include_str!("sql/migration.record.sql");
 
 #[derive(Row, Deserialize)]
-struct Applied {
+struct AppliedRow {
     number: u32,
     name: String,
     checksum: String,
 }
 
 impl Store {
-    /// Looks whether the server will do, makes the database if it is not there and applies what is missing; names
-    /// what it applied.
+    /// Checks the server, creates the database if necessary and applies missing migrations. Returns the names of those
+    /// applied.
     ///
     /// # Errors
-    /// When the server will not do or fails, or holds migrations that are not this program's.
+    /// If the server is unsuitable or fails, or has migrations of another version.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.check_version().await?;
         self.migrate_with(MIGRATIONS).await
@@ -48,9 +48,9 @@ impl Store {
         self.create_database().await?;
         self.check_rights().await?;
         self.execute(CREATE_RECORD, &[]).await?;
-        let applied: Vec<Applied> = self.query(APPLIED, &[]).await?;
-        if let Some(future) = applied.iter().find(|a| migrations.iter().all(|(number, ..)| *number != a.number)) {
-            return Err(StoreError::MigrationFromTheFuture(future.name.clone()));
+        let applied: Vec<AppliedRow> = self.query(APPLIED, &[]).await?;
+        if let Some(unknown) = applied.iter().find(|a| migrations.iter().all(|(number, ..)| *number != a.number)) {
+            return Err(StoreError::MigrationTooNew(unknown.name.clone()));
         }
         let mut done = Vec::new();
         for (number, name, text) in migrations {
@@ -75,16 +75,16 @@ impl Store {
 
     async fn create_database(&self) -> Result<(), StoreError> {
         let name = self.endpoint.borrow().database.clone();
-        let plain = !name.is_empty()
+        let is_valid = !name.is_empty()
             && name.len() <= 64
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !plain {
+        if !is_valid {
             return Err(StoreError::BadDatabaseName(name));
         }
-        let known = self.client_without_database().query_raw(DATABASE).param("database", &name);
-        // A user may have every right in its database and none to make one.
-        if self.within(self.query_timeout, known.fetch_all::<u64>()).await? == [1] {
+        let exists = self.client_without_database().query_raw(DATABASE).param("database", &name);
+        // The user may have every privilege in its database but not `CREATE DATABASE`.
+        if self.within(self.query_timeout, exists.fetch_all::<u64>()).await? == [1] {
             return Ok(());
         }
         let query = self
@@ -95,10 +95,10 @@ impl Store {
     }
 }
 
-/// The statements of a file: cut at each `;` that stands outside of quotes and comments.
+/// Splits a file into statements, at each `;` outside of quotes and comments.
 fn statements(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
-    let (mut found, mut begin, mut at, mut has_code) = (Vec::new(), 0, 0, false);
+    let (mut statements, mut begin, mut at, mut has_code) = (Vec::new(), 0, 0, false);
     while at < bytes.len() {
         match (bytes[at], bytes.get(at + 1)) {
             (b'-', Some(b'-')) => at += text[at..].find('\n').unwrap_or(text.len() - at),
@@ -113,7 +113,7 @@ fn statements(text: &str) -> Vec<&str> {
             }
             (b';', _) => {
                 if has_code {
-                    found.push(text[begin..at].trim());
+                    statements.push(text[begin..at].trim());
                 }
                 (begin, has_code) = (at + 1, false);
                 at += 1;
@@ -125,9 +125,9 @@ fn statements(text: &str) -> Vec<&str> {
         }
     }
     if has_code {
-        found.push(text[begin..].trim());
+        statements.push(text[begin..].trim());
     }
-    found
+    statements
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_cut_at_statement_ends_only() {
+    fn a_file_is_split_at_statement_ends_only() {
         let text = "-- a; comment\nSELECT ';', 'it''s \\' ; x' /* ; */;\nSELECT `a;b`;;\n-- the end;\nSELECT \"ü;\"\n";
         assert_eq!(
             statements(text),

@@ -1,8 +1,8 @@
-//! The only room that speaks ClickHouse: embedded or a server elsewhere, reached in the same way.
+//! The only module that talks to ClickHouse: embedded or a remote server, accessed in the same way.
 //!
-//! It knows the schema (`migrations/`), the layout of a stored row ([`rows`]) and what each error
-//! means ([`StoreError::kind`]). It never retries by itself, never invents SQL at run time — one
-//! question is one file with `{name:Type}` parameters — and knows nothing of the journal.
+//! It contains the schema (`migrations/`), the layout of a stored row ([`rows`]) and the classification of errors
+//! ([`StoreError::kind`]). It never retries, never builds SQL at run time (one query is one file with `{name:Type}`
+//! parameters; [`funnel`] is the exception) and knows nothing of the journal.
 //!
 //! ```no_run
 //! # async fn example(endpoint: tokio::sync::watch::Receiver<ashna::config::Endpoint>)
@@ -15,10 +15,10 @@
 //! # Ok(()) }
 //! ```
 
+mod availability;
 mod block;
 mod chunks;
 mod columns;
-mod condition;
 mod error;
 mod fault;
 pub mod funnel;
@@ -27,10 +27,10 @@ mod installation;
 mod migrate;
 mod parts;
 mod privacy;
-mod proof;
+mod query_limits;
+mod range_check;
 pub mod read;
 pub mod rows;
-mod share;
 mod site_removal;
 mod tls;
 mod write;
@@ -48,27 +48,27 @@ pub use clickhouse::{Row, RowOwned, RowRead};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
+pub use availability::Availability;
 pub use block::Block;
-pub use condition::Condition;
 pub use error::{ErrorKind, Exceeded, StoreError, VERSION_MIN};
 pub use fault::Fault;
-pub use parts::{Part, SetAside};
-pub use proof::Held;
-pub use share::{Limits, Priority, Share};
-pub use write::Rows;
+pub use parts::{DetachedPart, Part};
+pub use query_limits::{Priority, QueryLimits, ServerLimits};
+pub use range_check::StoredRange;
+pub use write::InsertBatch;
 
 use crate::config::{self, Endpoint};
 
-/// The warehouse. Cheap to clone; follows the endpoint when it changes.
+/// A client of the warehouse. Cheap to clone; follows changes of the endpoint.
 #[derive(Clone)]
 pub struct Store {
     endpoint: watch::Receiver<Endpoint>,
     client: Client,
     insert_timeout: Duration,
     query_timeout: Duration,
-    /// The warehouse belongs to another installation: nothing is asked of it.
+    /// The warehouse belongs to another installation: all access is blocked.
     is_foreign: Arc<AtomicBool>,
-    share: Share,
+    limits: QueryLimits,
 }
 
 impl std::fmt::Debug for Store {
@@ -77,7 +77,7 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// A value for a `{name:Type}` parameter of a question.
+/// A value for a `{name:Type}` parameter of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Param {
     /// `UInt8`.
@@ -129,8 +129,8 @@ impl Serialize for Param {
 }
 
 impl Store {
-    /// A store at this endpoint. Nothing is sent yet. With certificates that cannot be read, see [`check`], no
-    /// secure connection comes about.
+    /// A store at this endpoint; sends nothing yet. If the CA certificates cannot be read (see [`check`]), TLS
+    /// connections fail.
     pub fn connect(endpoint: watch::Receiver<Endpoint>, config: &config::Clickhouse) -> Self {
         Self {
             endpoint,
@@ -138,7 +138,7 @@ impl Store {
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
             is_foreign: Arc::default(),
-            share: Share::default(),
+            limits: QueryLimits::default(),
         }
     }
 
@@ -147,32 +147,32 @@ impl Store {
         Self::connect(watch::channel(endpoint).1, config)
     }
 
-    /// Where it is now.
+    /// The current endpoint.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint.borrow().clone()
     }
 
-    /// Asks one question and reads the whole answer; the question itself must bound it. It only reads, and the
-    /// warehouse stops working on it when the returned future is dropped.
+    /// Runs a read-only query and returns all rows; the query itself must limit their number. The server cancels it if
+    /// the returned future is dropped.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses, or the answer does not fit `T`.
-    pub async fn query<T>(&self, question: &'static str, params: &[(&str, Param)]) -> Result<Vec<T>, StoreError>
+    /// If the warehouse is unreachable or returns an error, or a row does not fit `T`.
+    pub async fn query<T>(&self, sql: &'static str, params: &[(&str, Param)]) -> Result<Vec<T>, StoreError>
     where
         T: RowOwned + RowRead,
     {
-        let limit = self.share.time(self.query_timeout);
-        let mut query = self.reading(question, limit);
+        let limit = self.limits.time_left(self.query_timeout);
+        let mut query = self.read_only_query(sql, limit);
         for (name, value) in params {
             query = query.param(name, value);
         }
         self.within(limit, query.fetch_all()).await
     }
 
-    /// Runs one statement that has no answer.
+    /// Runs a statement that returns no rows.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn execute(&self, statement: &str, params: &[(&str, Param)]) -> Result<(), StoreError> {
         let mut query = self.client().query_raw(statement);
         for (name, value) in params {
@@ -181,18 +181,18 @@ impl Store {
         self.within(self.query_timeout, query.execute()).await
     }
 
-    /// Whether it answers now.
+    /// Checks that the warehouse answers.
     ///
     /// # Errors
-    /// When it does not.
+    /// If it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.query::<u8>("SELECT 1", &[]).await.map(drop)
     }
 
-    /// Compression is worth its price between machines, not within one.
+    /// Compression pays off between machines, not within one.
     fn compression(url: &str) -> Compression {
         let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-        if ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| host.starts_with(own)) {
+        if ["127.0.0.1", "localhost", "[::1]"].iter().any(|local| host.starts_with(local)) {
             Compression::None
         } else {
             Compression::Lz4
@@ -218,18 +218,18 @@ impl Store {
         if self.is_foreign.load(Ordering::Relaxed) {
             return Err(StoreError::Foreign);
         }
-        // The server's own limit comes first and tells more; this one is for a silent server.
+        // The server's own limit applies first, with a better error; this one is for a server that hangs.
         match tokio::time::timeout(limit + Duration::from_secs(1), work).await {
-            Ok(done) => done.map_err(StoreError::from),
+            Ok(result) => result.map_err(StoreError::from),
             Err(_) => Err(StoreError::TimedOut(limit)),
         }
     }
 }
 
-/// Checks what a connection needs on this machine: the certificates to believe.
+/// Checks the local prerequisites of a connection: the CA certificates.
 ///
 /// # Errors
-/// When they cannot be read.
+/// If they cannot be read.
 pub fn check(config: &config::Clickhouse) -> Result<(), StoreError> {
     tls::roots(config).map(drop)
 }

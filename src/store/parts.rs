@@ -1,67 +1,67 @@
-//! The parts that the engine's tables consist of: which it set aside, which cannot be read, and what to do then.
+//! Data parts of the engine's tables: detached parts, unreadable parts, and their removal.
 
 use clickhouse::Row;
 use serde::Deserialize;
 
 use super::{Param, Store, StoreError};
 
-/// A part that the engine moved out of its table because it could not use it.
+/// A part that the engine detached from its table because it could not use it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Row, Deserialize)]
-pub struct SetAside {
-    /// The table it was in.
+pub struct DetachedPart {
+    /// Its former table.
     pub table: String,
-    /// Its name in the folder of such parts, which tells reason and blocks.
+    /// Its name in the folder `detached`, which contains the reason and block numbers.
     pub name: String,
-    /// Why: `broken-on-start`, `broken`, `unexpected` and others.
+    /// The reason: `broken-on-start`, `broken`, `unexpected` and others.
     pub reason: String,
-    /// Its size.
+    /// Its size, bytes.
     pub bytes_on_disk: u64,
-    /// Where it is.
+    /// Its path.
     pub path: String,
 }
 
-/// A part that is in its table.
+/// An active part of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct Part {
     /// Its table.
     pub table: String,
     /// Its name.
     pub name: String,
-    /// Rows that it should have.
+    /// Number of rows by its metadata.
     pub rows: u64,
-    /// How often what is in it was merged.
+    /// Merge level.
     pub level: u32,
 }
 
 #[derive(Row, Deserialize)]
-struct Checked {
-    #[expect(dead_code, reason = "a column of the answer")]
+struct CheckRow {
+    #[expect(dead_code, reason = "a column of the response")]
     part_path: String,
     is_passed: u8,
     message: String,
 }
 
 impl Store {
-    /// The parts that the engine set aside, whenever that was.
+    /// All detached parts, of any age.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn set_aside(&self) -> Result<Vec<SetAside>, StoreError> {
-        self.query(include_str!("sql/parts.set_aside.sql"), &[]).await
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn detached_parts(&self) -> Result<Vec<DetachedPart>, StoreError> {
+        self.query(include_str!("sql/parts.detached.sql"), &[]).await
     }
 
-    /// Reads every part that was written within the last `seconds` and returns those that cannot be read.
+    /// Checks every part written within the last `seconds` and returns the unreadable ones.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn unreadable_parts(&self, seconds: i64) -> Result<Vec<Part>, StoreError> {
         let written = include_str!("sql/parts.written_since.sql");
         let mut unreadable = Vec::new();
         for part in self.query::<Part>(written, &[("seconds", Param::I64(seconds))]).await? {
             let reason = match self.check(&part).await {
-                Ok(checked) => checked.into_iter().find(|checked| checked.is_passed == 0).map(|bad| bad.message),
+                Ok(checks) => checks.into_iter().find(|check| check.is_passed == 0).map(|failed| failed.message),
                 Err(error) if error.is_unreadable() => Some(error.to_string()),
-                // NO_SUCH_DATA_PART: it was merged meanwhile; what came of it is newer and looked at next time.
+                // NO_SUCH_DATA_PART: merged in the meantime; the merged part is newer and is checked next time.
                 Err(StoreError::Refused { code: 232, .. }) => None,
                 Err(error) => return Err(error),
             };
@@ -79,47 +79,47 @@ impl Store {
         Ok(unreadable)
     }
 
-    /// Reads one part whole and compares it with its checksums.
-    async fn check(&self, part: &Part) -> Result<Vec<Checked>, StoreError> {
+    /// Reads one part completely and verifies its checksums.
+    async fn check(&self, part: &Part) -> Result<Vec<CheckRow>, StoreError> {
         if !part.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
-            return Err(StoreError::Misfit(format!("a part named {:?}", part.name)));
+            return Err(StoreError::UnexpectedResponse(format!("a part named {:?}", part.name)));
         }
-        // The grammar wants the name as a literal; it is the engine's own and has no quote in it.
+        // The grammar requires a literal; the name comes from the engine and has no quotes.
         let statement =
             ["CHECK TABLE {table:Identifier} PART '", &part.name, "' SETTINGS check_query_single_value_result = 0"];
         let query = self.client().query_raw(&statement.concat()).param("table", &part.table);
         self.within(self.query_timeout, query.fetch_all()).await
     }
 
-    /// Takes a part out of its table; its files stay in the table's folder `detached`.
+    /// Detaches a part from its table; its files stay in the table's folder `detached`.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn detach_part(&self, part: &Part) -> Result<(), StoreError> {
         let statement = "ALTER TABLE {table:Identifier} DETACH PART {part:String}";
         self.execute(statement, &[("table", part.table.as_str().into()), ("part", part.name.as_str().into())]).await
     }
 
-    /// Stops merging parts, the merges under way included.
+    /// Stops merges, including those in progress.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn stop_merges(&self) -> Result<(), StoreError> {
         self.execute("SYSTEM STOP MERGES", &[]).await
     }
 
-    /// Merges parts again.
+    /// Resumes merges.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn start_merges(&self) -> Result<(), StoreError> {
         self.execute("SYSTEM START MERGES", &[]).await
     }
 
-    /// Ends the embedded engine as a crash would: whoever watches it starts it again, and at its start it sets parts
-    /// aside that it cannot read and goes back to those they were merged from.
-    pub async fn restart_own_engine(&self) {
-        // Its answer is the end of the connection.
+    /// Kills the embedded engine as a crash would. Its supervisor restarts it; on start it detaches unreadable parts and
+    /// falls back to the parts they were merged from.
+    pub async fn kill_embedded_engine(&self) {
+        // The connection is closed instead of a response.
         let _ = self.execute("SYSTEM KILL", &[]).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Everything of one visitor: read whole, or removed from every table.
+//! All data of one visitor: read completely, or removed from every table.
 
 use super::{Param, Store, StoreError};
 use crate::model::{SiteId, VisitorId};
@@ -7,57 +7,61 @@ const EVENTS: &str = include_str!("sql/privacy.events.sql");
 const IDENTITIES: &str = include_str!("sql/privacy.identities.sql");
 const COUNT: &str = include_str!("sql/privacy.count.sql");
 const TABLES: &str = include_str!("sql/privacy.tables.sql");
-const ERASING: &str = include_str!("sql/privacy.erasing.sql");
+const PENDING_MUTATIONS: &str = include_str!("sql/privacy.pending_mutations.sql");
 const HAS_ROWS: &str = include_str!("sql/privacy.has_rows.sql");
 const ERASE: &str = include_str!("sql/privacy.erase.sql");
 
 impl Store {
-    /// At most `limit` events of a visitor with all their columns, oldest first, each a JSON object.
+    /// At most `limit` events of a visitor with all columns, oldest first, each a JSON object.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn events_of(&self, site: SiteId, visitor: VisitorId, limit: u64) -> Result<Vec<String>, StoreError> {
-        let [site, visitor] = who(site, visitor);
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn visitor_events(
+        &self,
+        site: SiteId,
+        visitor: VisitorId,
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let [site, visitor] = visitor_params(site, visitor);
         self.query(EVENTS, &[site, visitor, ("limit", Param::U64(limit))]).await
     }
 
-    /// The people whom a visitor was said to be, each a JSON object.
+    /// The user ids that a visitor was identified with, each a JSON object.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn identities_of(&self, site: SiteId, visitor: VisitorId) -> Result<Vec<String>, StoreError> {
-        self.query(IDENTITIES, &who(site, visitor)).await
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn visitor_identities(&self, site: SiteId, visitor: VisitorId) -> Result<Vec<String>, StoreError> {
+        self.query(IDENTITIES, &visitor_params(site, visitor)).await
     }
 
-    /// Number of events stored of a visitor.
+    /// Number of stored events of a visitor.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn events_count_of(&self, site: SiteId, visitor: VisitorId) -> Result<u64, StoreError> {
-        Ok(self.query(COUNT, &who(site, visitor)).await?.pop().unwrap_or_default())
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn visitor_event_count(&self, site: SiteId, visitor: VisitorId) -> Result<u64, StoreError> {
+        Ok(self.query(COUNT, &visitor_params(site, visitor)).await?.pop().unwrap_or_default())
     }
 
-    /// Removes the rows of a visitor from every table that has any. It is begun once for each table, however often
-    /// this is called, and goes on in the background; the answer is true when the files without them are written. A
-    /// table is done when it has no such rows and no such work is under way.
+    /// Removes a visitor's rows from every table. Repeated calls start one mutation per table, which runs in the
+    /// background. Returns true once the files are rewritten: no table has such rows or a pending mutation.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses, or cannot do the work.
-    pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<bool, StoreError> {
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn erase_visitor(&self, site: SiteId, visitor: VisitorId) -> Result<bool, StoreError> {
         let mut is_done = true;
         for table in self.query::<String>(TABLES, &[]).await? {
             let mut in_table = vec![("table", table.as_str().into())];
-            in_table.extend(who(site, visitor));
-            let texts = [
+            in_table.extend(visitor_params(site, visitor));
+            let mutation_params = [
                 ("table", table.as_str().into()),
                 ("site", Param::Str(format!("({}, ", site.0))),
                 ("visitor", Param::Str(visitor.0.to_string())),
             ];
-            let under_way = self.query::<String>(ERASING, &texts).await?;
-            if let Some(reason) = under_way.iter().find(|reason| !reason.is_empty()) {
-                tracing::error!(table, reason, "an erasure does not get on");
+            let pending = self.query::<String>(PENDING_MUTATIONS, &mutation_params).await?;
+            if let Some(reason) = pending.iter().find(|reason| !reason.is_empty()) {
+                tracing::error!(table, reason, "an erasure is stuck");
             }
-            if under_way.is_empty() {
+            if pending.is_empty() {
                 if self.query::<u8>(HAS_ROWS, &in_table).await?.is_empty() {
                     continue;
                 }
@@ -69,6 +73,6 @@ impl Store {
     }
 }
 
-fn who(site: SiteId, visitor: VisitorId) -> [(&'static str, Param); 2] {
+fn visitor_params(site: SiteId, visitor: VisitorId) -> [(&'static str, Param); 2] {
     [("site", Param::U32(site.0)), ("visitor", Param::U128(visitor.0))]
 }

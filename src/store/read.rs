@@ -1,4 +1,4 @@
-//! Questions that the live side asks; the marketers' are in `reports`.
+//! Queries of live profiles and of the learner; those of reports are in `reports`.
 
 use std::time::{Duration, Instant};
 
@@ -7,37 +7,37 @@ use futures_util::FutureExt as _;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Param, Priority, Share, Store, StoreError};
+use super::{Param, Priority, QueryLimits, Store, StoreError};
 use crate::model::{
     Action, Channel, Currency, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId,
 };
 
 const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
-const PERSON: &str = include_str!("sql/visitor.person.sql");
+const VISITORS_OF_USER: &str = include_str!("sql/visitor.same_user.sql");
 const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
 const LEARN_SHOWN_ITEMS: &str = include_str!("sql/learn.shown_items.sql");
 const LEARN_SINCE: &str = include_str!("sql/learn.since.sql");
 const LEARN_ITEM_EVENTS: &str = include_str!("sql/learn.item_events.sql");
-/// Reading all that a large site is learned from takes longer than a question may.
-const READING_TIME_MAX: Duration = Duration::from_mins(10);
+/// Reading all item events of a large site takes longer than the query timeout.
+const ITEM_EVENTS_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How far the item events of a site go; the same again means that there is nothing new.
+/// Number and newest position of a site's item events; if both are unchanged, there are no new events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
 pub struct ItemChange {
     /// The site.
     pub site_id: u32,
     /// Number of item events.
     pub events: u64,
-    /// The newest one's place in the journal.
+    /// Journal position of the newest one.
     pub newest_position: u64,
 }
 
-/// An event about items, of whomever.
+/// An item event of any visitor.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct ItemEventRow<'a> {
     /// The visitor.
     pub visitor: u128,
-    /// When, milliseconds.
+    /// Time, milliseconds.
     pub at: i64,
     /// Number of the action.
     pub action: u8,
@@ -49,14 +49,14 @@ pub struct ItemEventRow<'a> {
     pub category_text: &'a str,
 }
 
-/// How often an item was seen in slots.
+/// Views of an item in slots.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct ShownItemRow {
     /// The site.
     pub site_id: u32,
     /// Id of the item.
     pub item: String,
-    /// Decisions in which it was seen.
+    /// Decisions in which it was viewed.
     pub views: u64,
 }
 
@@ -87,16 +87,16 @@ struct HistoryRow {
 }
 
 impl Store {
-    /// The store for what a visitor waits for.
+    /// The store with the priority of live queries.
     fn live(&self) -> Self {
-        self.with_share(Share { priority: Priority::Live, ..Share::default() })
+        self.with_limits(QueryLimits { priority: Priority::Live, ..QueryLimits::default() })
     }
 
-    /// The newest `limit` events of one visitor since a moment, oldest first. A row that this
-    /// version cannot read (of a newer one) is left out.
+    /// The newest `limit` events of one visitor since a time, oldest first. Rows that this version cannot read (written
+    /// by a newer one) are skipped.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn visitor_history(
         &self,
         site: SiteId,
@@ -111,45 +111,39 @@ impl Store {
             ("limit", Param::U64(limit as u64)),
         ];
         let rows: Vec<HistoryRow> = self.live().query(VISITOR_HISTORY, &params).await?;
-        Ok(rows.into_iter().filter_map(event_of).collect())
+        Ok(rows.into_iter().filter_map(to_profile_event).collect())
     }
 
-    /// The visitors that the site itself said are this person, the oldest word first, at most `limit` of
-    /// the newest.
+    /// The visitors with this verified user id, the least recently identified first; at most the newest `limit`.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
-    pub async fn visitors_of_person(
-        &self,
-        site: SiteId,
-        user: &str,
-        limit: usize,
-    ) -> Result<Vec<VisitorId>, StoreError> {
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn visitors_of_user(&self, site: SiteId, user: &str, limit: usize) -> Result<Vec<VisitorId>, StoreError> {
         let params = [("site", Param::U32(site.0)), ("user", user.into()), ("limit", Param::U64(limit as u64))];
-        Ok(self.live().query::<u128>(PERSON, &params).await?.into_iter().map(VisitorId).collect())
+        Ok(self.live().query::<u128>(VISITORS_OF_USER, &params).await?.into_iter().map(VisitorId).collect())
     }
 
-    /// How far the item events of every site since a moment go.
+    /// Number and newest position of the item events of every site since a time.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn item_changes(&self, since: Timestamp) -> Result<Vec<ItemChange>, StoreError> {
         self.query(LEARN_CHANGES, &[("since", Param::I64(since.0))]).await
     }
 
-    /// How often each item of each site was seen in slots since a moment, the `limit` most seen ones.
+    /// Views of items in slots since a time, by site: the `limit` most viewed ones.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn shown_items(&self, since: Timestamp, limit: u64) -> Result<Vec<ShownItemRow>, StoreError> {
         self.query(LEARN_SHOWN_ITEMS, &[("since", Param::I64(since.0)), ("limit", Param::U64(limit))]).await
     }
 
-    /// The moment from which on a site has at most `limit` item events, but not before `since`. Where its
-    /// newest hour alone has more, that is told as `since`.
+    /// The time from which on a site has at most `limit` item events, not before `since`. Returns `since` if the newest
+    /// hour alone has more.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached or refuses.
+    /// If the warehouse is unreachable or returns an error.
     pub async fn item_events_since(
         &self,
         site: SiteId,
@@ -158,33 +152,33 @@ impl Store {
     ) -> Result<Timestamp, StoreError> {
         let params =
             [("site", Param::U32(site.0)), ("since", Param::I64(since.0)), ("limit", Param::U64(limit as u64))];
-        let found: Vec<i64> = self.query(LEARN_SINCE, &params).await?;
-        Ok(found.first().map_or(since, |ms| Timestamp(*ms).max(since)))
+        let since_ms: Vec<i64> = self.query(LEARN_SINCE, &params).await?;
+        Ok(since_ms.first().map_or(since, |ms| Timestamp(*ms).max(since)))
     }
 
-    /// Tells the item events of a site since a moment one by one, visitor after visitor and oldest first
-    /// within each; `each` says whether it wants more. Nothing is held but what is on its way.
+    /// Streams the item events of a site since a time, grouped by visitor and oldest first for each, until `each`
+    /// returns false.
     ///
     /// # Errors
-    /// When the warehouse cannot be reached, refuses, takes more than ten minutes in all, or falls silent between
-    /// two rows for longer than a question may take.
-    pub async fn each_item_event(
+    /// If the warehouse is unreachable or returns an error, takes more than ten minutes in all, or sends nothing for
+    /// longer than the query timeout between two rows.
+    pub async fn for_each_item_event(
         &self,
         site: SiteId,
         since: Timestamp,
         mut each: impl FnMut(ItemEventRow<'_>) -> bool,
     ) -> Result<(), StoreError> {
-        let silence = Duration::from_secs(1) + self.query_timeout;
-        let end = Instant::now() + READING_TIME_MAX + Duration::from_secs(1);
-        let mut query = self.reading_unchecked(LEARN_ITEM_EVENTS, READING_TIME_MAX);
+        let row_timeout = Duration::from_secs(1) + self.query_timeout;
+        let end = Instant::now() + ITEM_EVENTS_TIMEOUT + Duration::from_secs(1);
+        let mut query = self.read_only_query_unchecked(LEARN_ITEM_EVENTS, ITEM_EVENTS_TIMEOUT);
         for (name, value) in [("site", Param::U32(site.0)), ("since", Param::I64(since.0))] {
             query = query.param(name, &value);
         }
         let mut rows = query.fetch::<ItemEventRow<'_>>()?;
-        // Sorting comes before the first row and may take long; what follows is only sent.
-        let mut wait = READING_TIME_MAX;
+        // Sorting before the first row may take long; later rows are only sent.
+        let mut wait = ITEM_EVENTS_TIMEOUT;
         loop {
-            // Most rows have arrived with others before: a timer is only made where something is waited for.
+            // Most rows are already buffered: create a timer only to wait for data.
             let row = if let Some(row) = rows.next().now_or_never() {
                 row
             } else {
@@ -195,12 +189,12 @@ impl Store {
             if !each(row) {
                 return Ok(());
             }
-            wait = silence;
+            wait = row_timeout;
         }
     }
 }
 
-fn event_of(row: HistoryRow) -> Option<ProfileEvent> {
+fn to_profile_event(row: HistoryRow) -> Option<ProfileEvent> {
     let lines = row.items.into_iter().zip(row.item_prices).zip(row.item_quantities);
     Some(ProfileEvent {
         journal: row.journal,

@@ -1,9 +1,9 @@
-//! One stored row of `events`, by hand in ClickHouse's RowBinary, so that it is encoded once, when
-//! the event is taken, and only copied afterwards.
+//! A row of `events`, encoded by hand in ClickHouse's RowBinary: once, when the event is accepted; later it is only
+//! copied.
 //!
-//! The journal's record is `[version][columns]`; [`prefix`] (journal and position) comes before the columns.
-//! `delivery` turns many of them into a [`super::Block`]. A changed layout is a new version: older records are
-//! still delivered with the columns of theirs.
+//! A journal record is `[version][columns]`; a [`prefix`] (journal and position) is inserted before the columns.
+//! `delivery` collects rows in a [`super::Block`]. A changed layout gets a new version; records of older versions are
+//! delivered with their own columns.
 
 mod names;
 mod table;
@@ -17,18 +17,18 @@ pub use table::{VERSION, insert_statement};
 use table::{VERSION_1, is_known};
 
 use crate::model::{
-    Action, Channel, Currency, Device, DeviceClass, Event, Kind, MessageHash, Page, Place, Position, SiteId, Timestamp,
-    Traffic, VisitorId, event::ItemLine,
+    Action, Channel, Currency, Device, DeviceClass, Event, GeoLocation, Kind, MessageHash, Page, Position, SiteId,
+    Timestamp, Traffic, VisitorId, event::ItemLine,
 };
 
 /// Why bytes are not a row.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RowError {
-    /// Encoded by a version this program does not know.
+    /// The layout version is unknown.
     #[error("a row of unknown version {0}")]
     UnknownVersion(u8),
-    /// Of another version than the rows it was to stand among.
-    #[error("a row of version {0} among others")]
+    /// Another version than the rows of the same block.
+    #[error("a row of version {0} in a block of another version")]
     OtherVersion(u8),
     /// Fewer bytes than the columns need.
     #[error("a row that ends too early")]
@@ -36,12 +36,12 @@ pub enum RowError {
     /// More bytes than the columns need.
     #[error("a row with {0} bytes too many")]
     Long(usize),
-    /// A text that is not UTF-8, or a number with no meaning.
-    #[error("a row with an impossible {0}")]
-    Impossible(&'static str),
+    /// A string that is not UTF-8, or a number outside of its enum.
+    #[error("a row with an invalid {0}")]
+    Invalid(&'static str),
 }
 
-/// The columns that only the journal knows.
+/// The columns that come from the journal.
 #[must_use]
 pub fn prefix(journal: u64, position: Position) -> [u8; 16] {
     let mut bytes = [0; 16];
@@ -50,16 +50,16 @@ pub fn prefix(journal: u64, position: Position) -> [u8; 16] {
     bytes
 }
 
-/// Splits a journal's record into its version and its columns.
+/// Splits a journal record into version and columns.
 ///
 /// # Errors
-/// When it is empty or of an unknown version.
+/// If it is empty or has an unknown version.
 pub fn split(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
     let (version, columns) = record.split_first().ok_or(RowError::Short)?;
     if is_known(*version) { Ok((*version, columns)) } else { Err(RowError::UnknownVersion(*version)) }
 }
 
-/// Appends an event as a journal's record.
+/// Appends an event as a journal record.
 pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     out.push(VERSION);
     out.extend(event.site.0.to_le_bytes());
@@ -99,8 +99,8 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     out.extend(event.amount_minor.to_le_bytes());
     put_text(out, event.currency.as_str());
     put_texts(out, [&event.order_id, &event.properties, &event.library]);
-    put_length(out, traffic.marks.len());
-    for (name, value) in &traffic.marks {
+    put_length(out, traffic.campaign_params.len());
+    for (name, value) in &traffic.campaign_params {
         put_text(out, name);
         put_text(out, value);
     }
@@ -109,17 +109,17 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     put_text(out, &event.exposure);
 }
 
-/// Reads a journal's record back.
+/// Decodes a journal record.
 ///
 /// # Errors
-/// When the bytes are not exactly one record of a known version.
+/// If the bytes are not exactly one record of a known version.
 pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
     let (version, columns) = split(record)?;
     let mut row = Reader(columns);
     let mut event = Event {
         site: SiteId(u32::from_le_bytes(row.take()?)),
         message: MessageHash(u128::from_le_bytes(row.take()?)),
-        kind: Kind::from_number(row.byte()?).ok_or(RowError::Impossible("kind"))?,
+        kind: Kind::from_number(row.byte()?).ok_or(RowError::Invalid("kind"))?,
         name: row.text()?,
         action: Action::from_number(row.byte()?),
         occurred_at: row.time()?,
@@ -138,23 +138,23 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
             referrer_path: row.text()?,
         },
         traffic: Traffic {
-            channel: Channel::from_name(&row.text()?).ok_or(RowError::Impossible("channel"))?,
+            channel: Channel::from_name(&row.text()?).ok_or(RowError::Invalid("channel"))?,
             source: row.text()?,
             medium: row.text()?,
             campaign: row.text()?,
             term: row.text()?,
             content: row.text()?,
             click_id: row.name()?,
-            marks: Vec::new(),
+            campaign_params: Vec::new(),
         },
         device: Device {
-            class: DeviceClass::from_name(&row.text()?).ok_or(RowError::Impossible("device"))?,
+            class: DeviceClass::from_name(&row.text()?).ok_or(RowError::Invalid("device"))?,
             os: row.text()?,
             os_version: row.text()?,
             browser: row.text()?,
             browser_version: row.text()?,
         },
-        place: Place {
+        place: GeoLocation {
             country: row.text()?.into_owned(),
             region: row.text()?.into_owned(),
             city: row.text()?.into_owned(),
@@ -166,7 +166,7 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
         items: row.items()?,
         category: row.text()?,
         amount_minor: i64::from_le_bytes(row.take()?),
-        currency: Currency::parse(&row.text()?).ok_or(RowError::Impossible("currency"))?,
+        currency: Currency::parse(&row.text()?).ok_or(RowError::Invalid("currency"))?,
         order_id: row.text()?,
         properties: row.text()?,
         library: row.text()?,
@@ -174,8 +174,8 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
         exposure: Cow::Borrowed(""),
     };
     if version != VERSION_1 {
-        event.traffic.marks = row.many(|row| Ok((row.name()?, row.text()?)))?;
-        event.violations = row.many(Reader::text)?;
+        event.traffic.campaign_params = row.list(|row| Ok((row.name()?, row.text()?)))?;
+        event.violations = row.list(Reader::text)?;
     }
     if version == VERSION {
         event.exposure = row.text()?;
@@ -183,43 +183,43 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
     if row.0.is_empty() { Ok(event) } else { Err(RowError::Long(row.0.len())) }
 }
 
-/// Splits a record and walks through its columns: their sizes fit the bytes exactly, so the row can stand
-/// among others. What the columns say is the warehouse's to judge.
+/// Splits a record and checks that the sizes of its columns fit the bytes exactly, so that it can be part of a batch.
+/// The values are validated by the warehouse only.
 ///
 /// # Errors
-/// When it is not exactly one row of a known version.
-pub fn split_whole(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
+/// If it is not exactly one row of a known version.
+pub fn split_checked(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
     let (version, columns) = split(record)?;
     let mut row = Reader(columns);
-    row.pass(4 + 16 + 1)?; // site, message, kind
-    row.pass_texts(1)?; // name
-    row.pass(1 + 8 + 8 + 16)?; // action, occurred_at, received_at, visitor
-    row.pass_texts(1)?; // user_id
-    row.pass(1 + 8)?; // user_verified, session_start
-    row.pass_texts(24)?; // robot … timezone
-    row.pass(2 + 2)?; // screen
+    row.skip(4 + 16 + 1)?; // site, message, kind
+    row.skip_texts(1)?; // name
+    row.skip(1 + 8 + 8 + 16)?; // action, occurred_at, received_at, visitor
+    row.skip_texts(1)?; // user_id
+    row.skip(1 + 8)?; // user_verified, session_start
+    row.skip_texts(24)?; // robot … timezone
+    row.skip(2 + 2)?; // screen
     let items = row.length()?;
-    row.pass_texts(items)?;
+    row.skip_texts(items)?;
     for size in [8, 4] {
         row.same_length(items)?;
-        row.pass(items.saturating_mul(size))?;
+        row.skip(items.saturating_mul(size))?;
     }
-    row.pass_texts(1)?; // category
-    row.pass(8)?; // amount_minor
-    row.pass_texts(4)?; // currency, order_id, properties, library
+    row.skip_texts(1)?; // category
+    row.skip(8)?; // amount_minor
+    row.skip_texts(4)?; // currency, order_id, properties, library
     if version != VERSION_1 {
-        let marks = row.length()?;
-        row.pass_texts(marks.saturating_mul(2))?;
+        let campaign_params = row.length()?;
+        row.skip_texts(campaign_params.saturating_mul(2))?;
         let violations = row.length()?;
-        row.pass_texts(violations)?;
+        row.skip_texts(violations)?;
     }
     if version == VERSION {
-        row.pass_texts(1)?;
+        row.skip_texts(1)?;
     }
     if row.0.is_empty() { Ok((version, columns)) } else { Err(RowError::Long(row.0.len())) }
 }
 
-/// LEB128: seven bits a byte, the lowest first, the high bit while more follow.
+/// LEB128: seven bits per byte, lowest first; the high bit is set on all bytes but the last.
 pub(super) fn put_length(out: &mut impl BufMut, mut length: usize) {
     loop {
         let low = length.to_le_bytes()[0] & 0x7f;
@@ -240,6 +240,13 @@ fn put_texts<const N: usize>(out: &mut Vec<u8>, texts: [&Cow<'_, str>; N]) {
     for text in texts {
         put_text(out, text);
     }
+}
+
+/// A string of a row, not checked for UTF-8.
+pub(super) struct RawString<'a> {
+    /// Length prefix and content.
+    pub(super) with_length: &'a [u8],
+    pub(super) content: &'a [u8],
 }
 
 /// Reads columns from the front of a row.
@@ -269,7 +276,7 @@ impl<'a> Reader<'a> {
                 return Ok(length);
             }
         }
-        Err(RowError::Impossible("length"))
+        Err(RowError::Invalid("length"))
     }
 
     pub(super) fn slice(&mut self, bytes: usize) -> Result<&'a [u8], RowError> {
@@ -278,22 +285,22 @@ impl<'a> Reader<'a> {
         Ok(slice)
     }
 
-    /// A text's bytes with the length before them, and without.
-    pub(super) fn whole_text(&mut self) -> Result<(&'a [u8], &'a [u8]), RowError> {
+    /// The next string as raw bytes.
+    pub(super) fn string(&mut self) -> Result<RawString<'a>, RowError> {
         let before = self.0;
         let length = self.length()?;
-        let text = self.slice(length)?;
-        Ok((&before[..before.len() - self.0.len()], text))
+        let content = self.slice(length)?;
+        Ok(RawString { with_length: &before[..before.len() - self.0.len()], content })
     }
 
-    fn pass(&mut self, bytes: usize) -> Result<(), RowError> {
+    fn skip(&mut self, bytes: usize) -> Result<(), RowError> {
         self.slice(bytes).map(drop)
     }
 
-    fn pass_texts(&mut self, count: usize) -> Result<(), RowError> {
+    fn skip_texts(&mut self, count: usize) -> Result<(), RowError> {
         for _ in 0..count {
             let length = self.length()?;
-            self.pass(length)?;
+            self.skip(length)?;
         }
         Ok(())
     }
@@ -301,14 +308,14 @@ impl<'a> Reader<'a> {
     fn text(&mut self) -> Result<Cow<'a, str>, RowError> {
         let length = self.length()?;
         let text = self.slice(length)?;
-        std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| RowError::Impossible("text"))
+        std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| RowError::Invalid("text"))
     }
 
     fn name(&mut self) -> Result<&'static str, RowError> {
-        self.text().map(|name| names::lasting(&name))
+        self.text().map(|name| names::intern(&name))
     }
 
-    fn many<T>(&mut self, read: impl Fn(&mut Self) -> Result<T, RowError>) -> Result<Vec<T>, RowError> {
+    fn list<T>(&mut self, read: impl Fn(&mut Self) -> Result<T, RowError>) -> Result<Vec<T>, RowError> {
         let count = self.length()?;
         if count > self.0.len() {
             return Err(RowError::Short);
@@ -337,7 +344,7 @@ impl<'a> Reader<'a> {
     }
 
     fn same_length(&mut self, count: usize) -> Result<(), RowError> {
-        if self.length()? == count { Ok(()) } else { Err(RowError::Impossible("array")) }
+        if self.length()? == count { Ok(()) } else { Err(RowError::Invalid("array")) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Inserting rows exactly once.
+//! Exactly-once inserts.
 
 use std::ops::Range;
 
@@ -7,25 +7,25 @@ use bytes::Bytes;
 use super::{Store, StoreError, rows, seconds};
 use crate::model::Position;
 
-/// Rows ready for the table `events`, and the range of the journal they are.
+/// Encoded rows for the table `events`, and their journal range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rows {
-    /// Layout they were encoded with.
+pub struct InsertBatch {
+    /// Layout version of the rows.
     pub version: u8,
     /// Id of the journal.
     pub journal: u64,
-    /// All the positions they stand for.
+    /// The positions that the batch covers.
     pub range: Range<Position>,
-    /// The rows as one block in `Native`, in pieces that are let go as they are sent.
-    pub pieces: Vec<Bytes>,
+    /// The rows as one `Native` block, in chunks that are freed as they are sent.
+    pub chunks: Vec<Bytes>,
     /// Number of rows.
     pub count: usize,
-    /// 0, or the number of the attempt after what was there of the range had been removed.
+    /// 0, or the number of times that stored rows of the range were removed before.
     pub epoch: u32,
 }
 
-impl Rows {
-    /// What makes two inserts the same insert: a function of the journal's range and the epoch, and nothing else.
+impl InsertBatch {
+    /// Deduplication token: two inserts are the same insert if journal, range, version and epoch are equal.
     #[must_use]
     pub fn token(&self) -> String {
         let (Range { start, end }, version) = (&self.range, self.version);
@@ -36,35 +36,35 @@ impl Rows {
     }
 }
 
-/// What the query ids of inserts begin with whose ranges begin there.
-pub(super) fn attempts_from(journal: u64, start: Position) -> String {
+/// Prefix of the query ids of inserts whose range begins at `start`.
+pub(super) fn query_id_prefix(journal: u64, start: Position) -> String {
     format!("ashna-{journal:016x}-{start}-")
 }
 
 impl Store {
-    /// Inserts these rows; the same rows sent again are recognized by their token and not stored
-    /// twice, neither in `events` nor in what is derived from it.
+    /// Inserts a batch. The same batch sent again is recognized by its token and not stored twice, neither in `events`
+    /// nor in tables derived from it.
     ///
     /// # Errors
-    /// See [`StoreError::kind`]. After an error that is not a refusal they may or may not be stored:
-    /// send exactly the same again.
-    pub async fn insert(&self, batch: Rows) -> Result<(), StoreError> {
+    /// See [`StoreError::kind`]. After an error other than [`StoreError::Refused`] the rows may or may not be stored:
+    /// send exactly the same batch again.
+    pub async fn insert(&self, batch: InsertBatch) -> Result<(), StoreError> {
         let Some(statement) = rows::insert_statement(batch.version, "Native") else {
-            return Err(StoreError::Misfit(format!("rows of version {} cannot be stored", batch.version)));
+            return Err(StoreError::UnexpectedResponse(format!("rows of version {} cannot be stored", batch.version)));
         };
         if batch.count == 0 {
             return Ok(());
         }
-        let attempt = format!("{}{:016x}", attempts_from(batch.journal, batch.range.start), rand::random::<u64>());
+        let query_id = format!("{}{:016x}", query_id_prefix(batch.journal, batch.range.start), rand::random::<u64>());
         let settings = [
-            ("query_id", attempt),
+            ("query_id", query_id),
             ("insert_deduplication_token", batch.token()),
             ("insert_deduplicate", "1".into()),
             ("deduplicate_blocks_in_dependent_materialized_views", "1".into()),
             ("async_insert", "0".into()),
-            // A file may hold many years; how far back events may lie is bounded before the journal.
+            // An import may contain many years; the age of events is limited before the journal.
             ("max_partitions_per_insert_block", "1000".into()),
-            // One batch is one block: the token is the block's.
+            // One batch is one block: the token applies to a block.
             ("max_insert_threads", "1".into()),
             ("max_insert_block_size", (batch.count + 1).to_string()),
             ("min_insert_block_size_rows", "0".into()),
@@ -77,8 +77,8 @@ impl Store {
             insert = insert.with_setting(name, value);
         }
         self.within(self.insert_timeout, async {
-            for piece in batch.pieces {
-                insert.send(piece).await?;
+            for chunk in batch.chunks {
+                insert.send(chunk).await?;
             }
             insert.end().await
         })

@@ -1,35 +1,35 @@
-//! Invitations: links that make an account, once.
+//! Invitations: single-use links that create an account.
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Control, ControlError, Membership, email_key, insert_user, read_membership};
 use crate::model::Timestamp;
 
-/// An invitation that was not taken up yet, without its secret.
+/// A pending invitation, without its secret.
 #[derive(Debug, Clone)]
 pub struct InvitationRow {
-    /// Number.
+    /// Id.
     pub id: i64,
-    /// Whom it is for.
+    /// Address of the invited user.
     pub email: String,
-    /// What they may do.
+    /// Their future role and sites.
     pub membership: Membership,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Until when its link works.
+    /// Time at which the link expires.
     pub expires_at: Timestamp,
 }
 
-/// An invitation to make.
+/// An invitation to create.
 #[derive(Debug)]
 pub struct NewInvitation<'a> {
-    /// Whom it is for.
+    /// Address of the invited user.
     pub email: &'a str,
-    /// What they may do.
+    /// Their future role and sites.
     pub membership: &'a Membership,
     /// Hash of the link's secret.
     pub token_hash: &'a str,
-    /// Until when the link works.
+    /// Time at which the link expires.
     pub expires_at: Timestamp,
 }
 
@@ -42,7 +42,7 @@ fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
 }
 
 impl Control {
-    /// Adds an invitation in place of an earlier one to the same address; an address that has an account is refused.
+    /// Adds an invitation, replacing an earlier one for the same address; fails if the address has an account.
     pub async fn add_invitation(&self, new: &NewInvitation<'_>, now: Timestamp) -> Result<i64, ControlError> {
         let key = email_key(new.email);
         let mut transaction = self.pool.begin().await?;
@@ -66,7 +66,7 @@ impl Control {
         .bind(new.expires_at.0)
         .fetch_optional(&mut *transaction)
         .await?;
-        let id = id.ok_or(ControlError::Taken("a user with that e-mail address"))?;
+        let id = id.ok_or(ControlError::AlreadyExists("a user with that e-mail address"))?;
         for site in new.membership.sites.iter().flat_map(|sites| sites.iter()) {
             sqlx::query("INSERT OR IGNORE INTO invitation_sites (invitation_id, site_id) VALUES (?, ?)")
                 .bind(id)
@@ -78,18 +78,18 @@ impl Control {
         Ok(id)
     }
 
-    /// The invitations whose links still work, the oldest first.
+    /// Invitations that have not expired, oldest first.
     pub async fn invitations(&self, now: Timestamp) -> Result<Vec<InvitationRow>, ControlError> {
         let rows = sqlx::query(select("WHERE expires_at > ? ORDER BY id")).bind(now.0).fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 
-    /// The invitation of this link, while it works.
+    /// The invitation of this link, unless expired.
     pub async fn invitation(&self, token_hash: &str, now: Timestamp) -> Result<Option<InvitationRow>, ControlError> {
         find(&mut *self.pool.acquire().await?, token_hash, now).await
     }
 
-    /// Takes an invitation back; answers whom it was for.
+    /// Revokes an invitation; returns its address.
     pub async fn remove_invitation(&self, id: i64) -> Result<Option<String>, ControlError> {
         Ok(sqlx::query_scalar("DELETE FROM invitations WHERE id = ? RETURNING email")
             .bind(id)
@@ -97,7 +97,7 @@ impl Control {
             .await?)
     }
 
-    /// Makes the account that a link stands for, once: whoever comes second finds no invitation.
+    /// Creates the account of an invitation and deletes the invitation, so that its link works only once.
     pub async fn accept_invitation(
         &self,
         token_hash: &str,
@@ -123,10 +123,10 @@ async fn find(
         .bind(now.0)
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(read_row).transpose()
 }
 
-fn read(row: &SqliteRow) -> Result<InvitationRow, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<InvitationRow, ControlError> {
     Ok(InvitationRow {
         id: row.try_get("id")?,
         email: row.try_get("email")?,

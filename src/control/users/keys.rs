@@ -1,50 +1,50 @@
-//! Keys of programs.
+//! API keys.
 
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError, Scope};
 use crate::model::{SiteId, Timestamp};
 
-/// A program's key, without the key.
+/// An API key, without the secret.
 #[derive(Debug, Clone)]
 pub struct KeyRow {
-    /// Number.
+    /// Id.
     pub id: i64,
-    /// The site it opens.
+    /// The site it gives access to.
     pub site: SiteId,
-    /// What it may do.
+    /// Its permissions.
     pub scope: Scope,
-    /// What it is for, in its owner's words; may be empty.
+    /// Description by its owner; may be empty.
     pub name: String,
     /// Its first characters.
     pub hint: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// Time of last use, to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// When it ends by itself.
+    /// Time at which it expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A key to make.
+/// An API key to create.
 #[derive(Debug)]
 pub struct NewKey<'a> {
-    /// The site it opens.
+    /// The site it gives access to.
     pub site: SiteId,
-    /// What it may do.
+    /// Its permissions.
     pub scope: Scope,
-    /// What it is for.
+    /// Description.
     pub name: &'a str,
-    /// Hash of it.
+    /// Hash of the key.
     pub key_hash: &'a str,
     /// Its first characters.
     pub hint: &'a str,
-    /// When it ends by itself.
+    /// Time at which it expires.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Control {
-    /// Adds a program's key.
+    /// Adds an API key.
     pub async fn add_key(&self, new: &NewKey<'_>) -> Result<KeyRow, ControlError> {
         let row = sqlx::query(
             "INSERT INTO keys (site_id, scope, name, key_hash, hint, created_at, expires_at) \
@@ -59,26 +59,26 @@ impl Control {
         .bind(new.expires_at.map(|at| at.0))
         .fetch_one(&self.pool)
         .await?;
-        read(&row)
+        read_row(&row)
     }
 
-    /// Every key of every site with its hash.
+    /// All API keys of all sites, each with its hash.
     pub async fn keys(&self) -> Result<Vec<(String, KeyRow)>, ControlError> {
         let rows = sqlx::query("SELECT * FROM keys ORDER BY id").fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok((row.try_get("key_hash")?, read(row)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("key_hash")?, read_row(row)?))).collect()
     }
 
-    /// Removes one of a site's keys. False when there is none of that number.
+    /// Removes an API key of a site. Returns false if there is none with this id.
     pub async fn remove_key(&self, site: SiteId, key: i64) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM keys WHERE id = ? AND site_id = ?")
+        let result = sqlx::query("DELETE FROM keys WHERE id = ? AND site_id = ?")
             .bind(key)
             .bind(site.0)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Notes when keys were last used.
+    /// Records when keys were last used.
     pub async fn note_keys_used(&self, used: &[(i64, Timestamp)]) -> Result<(), ControlError> {
         let mut transaction = self.pool.begin().await?;
         for (key, at) in used {
@@ -92,12 +92,12 @@ impl Control {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<KeyRow, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<KeyRow, ControlError> {
     let scope: String = row.try_get("scope")?;
     Ok(KeyRow {
         id: row.try_get("id")?,
         site: SiteId(row.try_get("site_id")?),
-        scope: Scope::from_word(&scope).ok_or_else(|| ControlError::unreadable("key", scope))?,
+        scope: Scope::from_name(&scope).ok_or_else(|| ControlError::unreadable("key", scope))?,
         name: row.try_get("name")?,
         hint: row.try_get("hint")?,
         created_at: Timestamp(row.try_get("created_at")?),

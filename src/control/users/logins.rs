@@ -1,47 +1,47 @@
-//! Logins of people.
+//! Login sessions of users.
 
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Control, ControlError, UserRow, read_user};
 use crate::model::Timestamp;
 
-/// Logins that one user may have open; beyond it the one not used for the longest time ends.
+/// Maximum login sessions per user; beyond it the least recently used one ends.
 const LOGINS_MAX: u32 = 100;
 
-/// A login, without its secret.
+/// A login session, without its secret.
 #[derive(Debug, Clone)]
 pub struct LoginRow {
-    /// Number.
+    /// Id.
     pub id: i64,
-    /// When it began.
+    /// Time of the login.
     pub created_at: Timestamp,
-    /// When it was last used.
+    /// Time of last use.
     pub last_seen_at: Timestamp,
-    /// When it ends by itself.
+    /// Time at which it expires.
     pub expires_at: Timestamp,
-    /// The browser, as it calls itself.
+    /// User agent of the browser.
     pub user_agent: String,
-    /// The network it came from.
+    /// Network of the client.
     pub network: String,
 }
 
-/// A login to open.
+/// A login session to create.
 #[derive(Debug)]
 pub struct NewLogin<'a> {
     /// Hash of its secret.
     pub token_hash: &'a str,
-    /// Whose.
+    /// The user.
     pub user: i64,
-    /// When it ends by itself.
+    /// Time at which it expires.
     pub expires_at: Timestamp,
-    /// The browser, as it calls itself.
+    /// User agent of the browser.
     pub user_agent: &'a str,
-    /// The network it came from.
+    /// Network of the client.
     pub network: &'a str,
 }
 
 impl Control {
-    /// Opens a login and forgets expired ones.
+    /// Creates a login session and deletes expired ones.
     pub async fn add_login(&self, new: &NewLogin<'_>, now: Timestamp) -> Result<i64, ControlError> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("DELETE FROM logins WHERE expires_at <= ?").bind(now.0).execute(&mut *transaction).await?;
@@ -75,7 +75,7 @@ impl Control {
         Ok(id)
     }
 
-    /// Whose login this is and its number, if it still holds.
+    /// The user and id of a login session, unless expired.
     pub async fn user_of_login(
         &self,
         token_hash: &str,
@@ -92,7 +92,7 @@ impl Control {
         row.map(|row| Ok((read_user(&row)?, row.try_get("login_id")?))).transpose()
     }
 
-    /// A user's logins, the last used first.
+    /// Login sessions of a user, the last used first.
     pub async fn logins(&self, user: i64, now: Timestamp) -> Result<Vec<LoginRow>, ControlError> {
         let rows = sqlx::query(
             "SELECT * FROM logins WHERE user_id = ? AND expires_at > ? ORDER BY last_seen_at DESC, id DESC",
@@ -101,10 +101,10 @@ impl Control {
         .bind(now.0)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 
-    /// Notes when logins were last used.
+    /// Records when login sessions were last used.
     pub async fn note_logins_seen(&self, seen: &[(i64, Timestamp)]) -> Result<(), ControlError> {
         let mut transaction = self.pool.begin().await?;
         for (login, at) in seen {
@@ -117,7 +117,7 @@ impl Control {
         Ok(transaction.commit().await?)
     }
 
-    /// Ends the login with this secret; answers whose it was.
+    /// Ends the login session with this secret; returns its user.
     pub async fn end_login(&self, token_hash: &str) -> Result<Option<i64>, ControlError> {
         let ended = sqlx::query_scalar("DELETE FROM logins WHERE token_hash = ? RETURNING user_id")
             .bind(token_hash)
@@ -126,28 +126,28 @@ impl Control {
         Ok(ended)
     }
 
-    /// Ends one of a user's logins. False when there is none of that number.
+    /// Ends a login session of a user. Returns false if there is none with this id.
     pub async fn end_login_of(&self, user: i64, login: i64) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM logins WHERE id = ? AND user_id = ?")
+        let result = sqlx::query("DELETE FROM logins WHERE id = ? AND user_id = ?")
             .bind(login)
             .bind(user)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Ends all of a user's logins but the one to `keep`; answers how many.
+    /// Ends all login sessions of a user except `keep`; returns their number.
     pub async fn end_logins(&self, user: i64, keep: Option<i64>) -> Result<u64, ControlError> {
-        let done = sqlx::query("DELETE FROM logins WHERE user_id = ? AND id IS NOT ?")
+        let result = sqlx::query("DELETE FROM logins WHERE user_id = ? AND id IS NOT ?")
             .bind(user)
             .bind(keep)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected())
+        Ok(result.rows_affected())
     }
 }
 
-fn read(row: &SqliteRow) -> Result<LoginRow, ControlError> {
+fn read_row(row: &SqliteRow) -> Result<LoginRow, ControlError> {
     Ok(LoginRow {
         id: row.try_get("id")?,
         created_at: Timestamp(row.try_get("created_at")?),

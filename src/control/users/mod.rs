@@ -1,4 +1,4 @@
-//! Users, their logins, and the keys of programs. Secrets arrive here already hashed.
+//! Users, their login sessions, and API keys. Secrets are hashed by the caller.
 
 mod invitations;
 mod keys;
@@ -16,67 +16,69 @@ pub use two_factor::TwoFactor;
 use super::{Control, ControlError};
 use crate::model::{SiteId, Timestamp};
 
-/// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Role of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum Role {
     /// Reads reports.
     Viewer,
     /// Also edits funnels, items and offers.
     Marketer,
-    /// Also adds sites and people.
+    /// Also manages sites and users.
     Owner,
 }
 
-/// What a program's key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Permissions of an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// Reads reports and metrics.
     Read,
-    /// Also speaks for visitors: verified user ids, full explanations.
+    /// Also acts for visitors: verified user ids, full explanations.
     Server,
     /// Also edits.
     Admin,
 }
 
-macro_rules! words {
-    ($type:ident, $($variant:ident = $word:literal),+) => {
+macro_rules! names {
+    ($type:ident) => {
         impl $type {
-            /// The word it is stored and shown as.
+            /// The name in the database and the API.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
+            pub fn as_str(self) -> &'static str {
+                self.into()
             }
 
-            /// Reads the word.
+            /// Parses the name.
             #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
+            pub fn from_name(name: &str) -> Option<Self> {
+                name.parse().ok()
             }
         }
     };
 }
-words!(Role, Viewer = "viewer", Marketer = "marketer", Owner = "owner");
-words!(Scope, Read = "read", Server = "server", Admin = "admin");
+names!(Role);
+names!(Scope);
 
-/// What a user may do, where, and how much of it they see.
+/// Role of a user, their sites, and data masking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// Role.
     pub role: Role,
-    /// The sites they see; `None` for all. An owner always sees all.
+    /// The sites they have access to; `None` for all. An owner always has access to all.
     pub sites: Option<Arc<[SiteId]>>,
-    /// Whether personal data of visitors is masked in every answer to them.
+    /// Whether personal data of visitors is masked in all responses to them.
     pub masked: bool,
 }
 
 impl Membership {
-    /// Of all sites, nothing masked.
+    /// Access to all sites, without masking.
     #[must_use]
-    pub const fn of_all_sites(role: Role) -> Self {
+    pub const fn with_all_sites(role: Role) -> Self {
         Self { role, sites: None, masked: false }
     }
 
-    /// Whether the site is one of theirs.
+    /// Whether they have access to the site.
     #[must_use]
     pub fn has(&self, site: SiteId) -> bool {
         self.sites.as_ref().is_none_or(|sites| sites.contains(&site))
@@ -86,21 +88,21 @@ impl Membership {
 /// A user.
 #[derive(Clone)]
 pub struct UserRow {
-    /// Number.
+    /// Id.
     pub id: i64,
     /// E-mail address, the login name.
     pub email: String,
-    /// What they may do.
+    /// Role, sites and masking.
     pub membership: Membership,
-    /// Argon2 hash in PHC form.
+    /// Argon2 hash in PHC format.
     pub password_hash: String,
-    /// When the account was made.
+    /// Time of creation of the account.
     pub created_at: Timestamp,
-    /// When they last logged in.
+    /// Time of the last login.
     pub last_login_at: Option<Timestamp>,
-    /// Whether a code is asked for besides the password.
+    /// Whether two-factor authentication is on.
     pub two_factor: bool,
-    /// Recovery codes that were not used yet.
+    /// Unused recovery codes.
     pub recovery_codes_left: u32,
 }
 
@@ -110,14 +112,14 @@ impl std::fmt::Debug for UserRow {
     }
 }
 
-/// What became of a change of a user.
+/// Result of a change of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserChange {
-    /// Done.
+    /// Success.
     Done,
     /// There is no such user.
     Missing,
-    /// It would leave the service without an owner.
+    /// Rejected: no owner would be left.
     LastOwner,
 }
 
@@ -127,12 +129,12 @@ const USER: &str = "users.*, \
     (SELECT count(*) FROM recovery_codes WHERE user_id = users.id) AS recovery_codes_left";
 
 impl Control {
-    /// How many users there are; none means the first-run set-up is open.
+    /// Number of users; with none, the first-run setup is open.
     pub async fn users_count(&self) -> Result<i64, ControlError> {
         Ok(sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&self.pool).await?)
     }
 
-    /// Every user, the oldest first.
+    /// Every user, oldest first.
     pub async fn users(&self) -> Result<Vec<UserRow>, ControlError> {
         let rows = sqlx::query(select("FROM users ORDER BY id")).fetch_all(&self.pool).await?;
         rows.iter().map(read_user).collect()
@@ -151,7 +153,7 @@ impl Control {
         Ok(id)
     }
 
-    /// Adds the very first user, as owner. `None` when somebody was first.
+    /// Adds the first user, as owner. `None` if there is a user already.
     pub async fn add_first_user(&self, email: &str, password_hash: &str) -> Result<Option<i64>, ControlError> {
         Ok(sqlx::query_scalar(
             "INSERT INTO users (email, email_key, role, password_hash, created_at) \
@@ -165,7 +167,7 @@ impl Control {
         .await?)
     }
 
-    /// The user with this e-mail address, in any case of any script.
+    /// The user with this e-mail address, case-insensitive in every script.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, ControlError> {
         let row = sqlx::query(select("FROM users WHERE email_key = ?"))
             .bind(email_key(email))
@@ -174,16 +176,16 @@ impl Control {
         row.as_ref().map(read_user).transpose()
     }
 
-    /// The user with this number.
+    /// The user with this id.
     pub async fn user(&self, id: i64) -> Result<Option<UserRow>, ControlError> {
         let row = sqlx::query(select("FROM users WHERE id = ?")).bind(id).fetch_optional(&self.pool).await?;
         row.as_ref().map(read_user).transpose()
     }
 
-    /// Changes what a user may do. One transaction, so that an owner is left whoever asks at the same time.
+    /// Changes a user's role and sites, in one transaction, so that concurrent changes always leave an owner.
     pub async fn change_user(&self, id: i64, membership: &Membership) -> Result<UserChange, ControlError> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let result = sqlx::query(
             "UPDATE users SET role = ?2, all_sites = ?3, masked = ?4 WHERE id = ?1 AND (?2 = 'owner' \
              OR role != 'owner' OR (SELECT count(*) FROM users WHERE role = 'owner') > 1)",
         )
@@ -193,8 +195,8 @@ impl Control {
         .bind(membership.masked)
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return what_kept_it(&mut transaction, id).await;
+        if result.rows_affected() == 0 {
+            return rejection_reason(&mut transaction, id).await;
         }
         sqlx::query("DELETE FROM user_sites WHERE user_id = ?").bind(id).execute(&mut *transaction).await?;
         insert_sites(&mut transaction, id, membership).await?;
@@ -202,27 +204,27 @@ impl Control {
         Ok(UserChange::Done)
     }
 
-    /// Removes a user with their logins, unless no owner would be left.
+    /// Removes a user and their login sessions, unless no owner would be left.
     pub async fn remove_user(&self, id: i64) -> Result<UserChange, ControlError> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let result = sqlx::query(
             "DELETE FROM users WHERE id = ? AND (role != 'owner' \
              OR (SELECT count(*) FROM users WHERE role = 'owner') > 1)",
         )
         .bind(id)
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return what_kept_it(&mut transaction, id).await;
+        if result.rows_affected() == 0 {
+            return rejection_reason(&mut transaction, id).await;
         }
         transaction.commit().await?;
         Ok(UserChange::Done)
     }
 
-    /// Replaces a user's password and ends their logins but the one to `keep`. False when there is no such user.
+    /// Replaces a user's password and ends their login sessions except `keep`. Returns false if there is no such user.
     pub async fn put_password(&self, id: i64, password_hash: &str, keep: Option<i64>) -> Result<bool, ControlError> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ?")
+        let result = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ?")
             .bind(password_hash)
             .bind(id)
             .execute(&mut *transaction)
@@ -233,11 +235,11 @@ impl Control {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Folds the addresses that SQLite could not fold when the column was made.
-    pub(super) async fn fold_addresses(&self) -> Result<(), ControlError> {
+    /// Completes the case folding of addresses, which SQLite's migration could not do for all scripts.
+    pub(super) async fn fold_email_keys(&self) -> Result<(), ControlError> {
         let rows: Vec<(i64, String, String)> =
             sqlx::query_as("SELECT id, email, email_key FROM users").fetch_all(&self.pool).await?;
         for (id, email, key) in rows.into_iter().filter(|(_, email, key)| email_key(email) != *key) {
@@ -259,17 +261,17 @@ fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(["SELECT ", USER, " ", rest].concat())
 }
 
-/// An e-mail address as it is compared: without blanks around, and its case folded in every script (to capitals
-/// and back, so that letters with several small forms become one).
+/// Normalizes an e-mail address for comparison: trimmed, and case-folded in every script (to uppercase and back, so that
+/// letters with several lowercase forms become equal).
 #[must_use]
 pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase().to_uppercase().to_lowercase()
 }
 
-async fn what_kept_it(connection: &mut SqliteConnection, id: i64) -> Result<UserChange, ControlError> {
-    let there: Option<i64> =
+async fn rejection_reason(connection: &mut SqliteConnection, id: i64) -> Result<UserChange, ControlError> {
+    let existing: Option<i64> =
         sqlx::query_scalar("SELECT id FROM users WHERE id = ?").bind(id).fetch_optional(connection).await?;
-    Ok(if there.is_some() { UserChange::LastOwner } else { UserChange::Missing })
+    Ok(if existing.is_some() { UserChange::LastOwner } else { UserChange::Missing })
 }
 
 async fn insert_user(
@@ -291,7 +293,7 @@ async fn insert_user(
     .bind(crate::clock::now().0)
     .fetch_one(&mut *connection)
     .await
-    .map_err(|e| ControlError::taken(e, "a user with that e-mail address"))?;
+    .map_err(|e| ControlError::from_unique_violation(e, "a user with that e-mail address"))?;
     insert_sites(connection, id, membership).await?;
     Ok(id)
 }
@@ -324,13 +326,13 @@ fn read_user(row: &SqliteRow) -> Result<UserRow, ControlError> {
     })
 }
 
-/// Role, sites and masking, as users and invitations have them.
+/// Reads role, sites and masking of a user or invitation.
 fn read_membership(row: &SqliteRow) -> Result<Membership, ControlError> {
     let role: String = row.try_get("role")?;
     let listed: Option<String> = row.try_get("site_ids")?;
     let ids = listed.iter().flat_map(|text| text.split(',')).filter_map(|id| id.parse().ok().map(SiteId));
     Ok(Membership {
-        role: Role::from_word(&role).ok_or_else(|| ControlError::unreadable("user", role))?,
+        role: Role::from_name(&role).ok_or_else(|| ControlError::unreadable("user", role))?,
         sites: if row.try_get("all_sites")? { None } else { Some(ids.collect()) },
         masked: row.try_get("masked")?,
     })
@@ -341,15 +343,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_compared_without_regard_to_case_in_any_script() {
-        for (one, other) in [
+    fn addresses_are_compared_case_insensitively_in_every_script() {
+        for (a, b) in [
             ("Owner@Shop.example", "owner@shop.example"),
             ("ÄNNE@shop.example", "änne@shop.example"),
             ("ΟΔΥΣΣΕΥΣ@shop.example", "οδυσσευς@shop.example"),
             ("STRASSE@shop.example", "straße@shop.example"),
             (" a@b.example ", "A@B.EXAMPLE"),
         ] {
-            assert_eq!(email_key(one), email_key(other), "{one} {other}");
+            assert_eq!(email_key(a), email_key(b), "{a} {b}");
         }
         assert_ne!(email_key("a@b.example"), email_key("á@b.example"));
     }

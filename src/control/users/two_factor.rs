@@ -1,15 +1,15 @@
-//! The second factor: a secret for codes that change with time, and recovery codes for when it is lost.
+//! Two-factor authentication: the TOTP secret and recovery codes.
 
 use sqlx::Row;
 
 use super::{Control, ControlError};
 
-/// A user's second factor as stored.
+/// Two-factor state of a user.
 #[derive(Clone, Default)]
 pub struct TwoFactor {
-    /// The secret in use, base32; `None` when the second factor is off.
+    /// The active TOTP secret, base32; `None` if two-factor authentication is off.
     pub secret: Option<String>,
-    /// A secret that was shown and waits for the first code.
+    /// A secret that was shown and not confirmed by a code yet.
     pub pending: Option<String>,
 }
 
@@ -20,7 +20,7 @@ impl std::fmt::Debug for TwoFactor {
 }
 
 impl Control {
-    /// A user's second factor.
+    /// The two-factor state of a user.
     pub async fn two_factor(&self, user: i64) -> Result<TwoFactor, ControlError> {
         let row = sqlx::query("SELECT totp_secret, totp_pending FROM users WHERE id = ?")
             .bind(user)
@@ -30,17 +30,17 @@ impl Control {
         Ok(TwoFactor { secret: row.try_get("totp_secret")?, pending: row.try_get("totp_pending")? })
     }
 
-    /// Notes a secret that was shown; it is asked for once a code of it was given.
+    /// Stores a pending secret, which becomes active once a code confirms it.
     pub async fn begin_two_factor(&self, user: i64, secret: &str) -> Result<bool, ControlError> {
-        let done = sqlx::query("UPDATE users SET totp_pending = ? WHERE id = ? AND totp_secret IS NULL")
+        let result = sqlx::query("UPDATE users SET totp_pending = ? WHERE id = ? AND totp_secret IS NULL")
             .bind(secret)
             .bind(user)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Turns the second factor on with the secret that waited. False when another secret waits by now.
+    /// Activates the pending secret. Returns false if another secret is pending by now.
     pub async fn confirm_two_factor(
         &self,
         user: i64,
@@ -49,7 +49,7 @@ impl Control {
         code_hashes: &[String],
     ) -> Result<bool, ControlError> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let result = sqlx::query(
             "UPDATE users SET totp_secret = totp_pending, totp_pending = NULL, totp_last_step = ?3 \
              WHERE id = ?1 AND totp_pending = ?2 AND totp_secret IS NULL",
         )
@@ -58,18 +58,18 @@ impl Control {
         .bind(i64::try_from(step).unwrap_or(i64::MAX))
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
+        if result.rows_affected() == 0 {
             return Ok(false);
         }
-        put_codes(&mut transaction, user, code_hashes).await?;
+        insert_codes(&mut transaction, user, code_hashes).await?;
         transaction.commit().await?;
         Ok(true)
     }
 
-    /// Turns the second factor off. False when it was off.
+    /// Turns two-factor authentication off. Returns false if it was off.
     pub async fn end_two_factor(&self, user: i64) -> Result<bool, ControlError> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let result = sqlx::query(
             "UPDATE users SET totp_secret = NULL, totp_pending = NULL WHERE id = ? \
              AND (totp_secret IS NOT NULL OR totp_pending IS NOT NULL)",
         )
@@ -78,38 +78,38 @@ impl Control {
         .await?;
         sqlx::query("DELETE FROM recovery_codes WHERE user_id = ?").bind(user).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Uses up the code of a time step. False when it, or a later one, was used before.
+    /// Consumes the code of a time step. Returns false if this or a later step was used before.
     pub async fn use_step(&self, user: i64, step: u64) -> Result<bool, ControlError> {
-        let done = sqlx::query("UPDATE users SET totp_last_step = ?2 WHERE id = ?1 AND totp_last_step < ?2")
+        let result = sqlx::query("UPDATE users SET totp_last_step = ?2 WHERE id = ?1 AND totp_last_step < ?2")
             .bind(user)
             .bind(i64::try_from(step).unwrap_or(i64::MAX))
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
-    /// Uses up a recovery code. False when the user has no such code any more.
+    /// Consumes a recovery code. Returns false if the user has no such code.
     pub async fn use_recovery_code(&self, user: i64, code_hash: &str) -> Result<bool, ControlError> {
-        let done = sqlx::query("DELETE FROM recovery_codes WHERE user_id = ? AND code_hash = ?")
+        let result = sqlx::query("DELETE FROM recovery_codes WHERE user_id = ? AND code_hash = ?")
             .bind(user)
             .bind(code_hash)
             .execute(&self.pool)
             .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(result.rows_affected() > 0)
     }
 
     /// Replaces a user's recovery codes.
     pub async fn put_recovery_codes(&self, user: i64, code_hashes: &[String]) -> Result<(), ControlError> {
         let mut transaction = self.pool.begin().await?;
-        put_codes(&mut transaction, user, code_hashes).await?;
+        insert_codes(&mut transaction, user, code_hashes).await?;
         Ok(transaction.commit().await?)
     }
 }
 
-async fn put_codes(
+async fn insert_codes(
     connection: &mut sqlx::SqliteConnection,
     user: i64,
     code_hashes: &[String],

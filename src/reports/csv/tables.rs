@@ -1,13 +1,13 @@
-//! Which table each answer is.
+//! CSV columns and rows of each report.
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Table, figure, maybe};
+use super::{Cell, Table, number, optional_number};
 use crate::wire::{
     admin::Quality,
     reports::{
-        DataQuality, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime, RecommendationRow,
-        Recommendations, Sources, Visitors, WhatIf, WithLead,
+        DataQuality, EstimateWithLead, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime,
+        RecommendationRow, Recommendations, Sources, Visitors, WhatIf,
     },
 };
 
@@ -19,8 +19,8 @@ impl Table for Overview {
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |p: &crate::wire::reports::SeriesPoint| {
             let counts = [p.events, p.pageviews, p.visitors, p.sessions, p.orders];
-            let figures = counts.into_iter().map(figure).chain([figure(p.revenue_minor)]);
-            std::iter::once(figure(p.at.0)).chain(figures).collect()
+            let figures = counts.into_iter().map(number).chain([number(p.revenue_minor)]);
+            std::iter::once(number(p.at.0)).chain(figures).collect()
         };
         self.series.iter().map(row).collect()
     }
@@ -33,7 +33,7 @@ impl Table for DataQuality {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |v: &crate::wire::reports::Violation| {
-            vec![v.event.as_str().into(), v.violation.as_str().into(), figure(v.events), figure(v.last.0)]
+            vec![v.event.as_str().into(), v.violation.as_str().into(), number(v.events), number(v.last.0)]
         };
         self.violations.iter().map(row).collect()
     }
@@ -47,7 +47,7 @@ impl Table for Pages {
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |p: &crate::wire::reports::PageRow| {
             let counts = [p.pageviews, p.visitors, p.entries, p.exits];
-            [p.path.as_str().into(), p.title.as_str().into()].into_iter().chain(counts.map(figure)).collect()
+            [p.path.as_str().into(), p.title.as_str().into()].into_iter().chain(counts.map(number)).collect()
         };
         self.rows.iter().map(row).collect()
     }
@@ -60,9 +60,9 @@ impl Table for Sources {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |s: &crate::wire::reports::SourceRow| {
-            let counts = [s.visitors, s.sessions, s.pageviews, s.orders].map(figure);
+            let counts = [s.visitors, s.sessions, s.pageviews, s.orders].map(number);
             let all = std::iter::once(s.value.as_str().into()).chain(counts);
-            all.chain([figure(s.revenue_minor)]).collect()
+            all.chain([number(s.revenue_minor)]).collect()
         };
         self.rows.iter().map(row).collect()
     }
@@ -75,7 +75,7 @@ impl Table for Visitors {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |v: &crate::wire::reports::VisitorRow| {
-            let counts = [v.visitors, v.sessions, v.pageviews].map(figure);
+            let counts = [v.visitors, v.sessions, v.pageviews].map(number);
             std::iter::once(v.value.as_str().into()).chain(counts).collect()
         };
         self.rows.iter().map(row).collect()
@@ -87,15 +87,20 @@ impl Table for Funnel {
         vec!["group", "step", "reached", "rate_of_first", "rate_of_previous", "median_ms", "p90_ms"]
     }
 
-    /// The whole first, with an empty group, then each group of the breakdown.
+    /// All visitors first, with an empty group, then each group of the breakdown.
     fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |group: &str, place: usize, s: &FunnelStepAnswer| {
-            let rates = [figure(s.rate_of_first), figure(s.rate_of_previous), maybe(s.median_ms), maybe(s.p90_ms)];
-            [group.into(), figure(place + 1), figure(s.reached)].into_iter().chain(rates).collect()
+        let row = |group: &str, index: usize, s: &FunnelStepAnswer| {
+            let rates = [
+                number(s.rate_of_first),
+                number(s.rate_of_previous),
+                optional_number(s.median_ms),
+                optional_number(s.p90_ms),
+            ];
+            [group.into(), number(index + 1), number(s.reached)].into_iter().chain(rates).collect()
         };
         let groups = self.breakdown.iter().flatten().map(|(name, group)| (name.as_str(), &group.steps));
         let all = std::iter::once(("", &self.steps)).chain(groups);
-        all.flat_map(|(name, steps)| steps.iter().enumerate().map(move |(place, s)| row(name, place, s))).collect()
+        all.flat_map(|(name, steps)| steps.iter().enumerate().map(move |(index, s)| row(name, index, s))).collect()
     }
 }
 
@@ -126,17 +131,17 @@ impl Table for Recommendations {
 
     /// An empty slot or model stands for all of them.
     fn rows(&self) -> Vec<Vec<Cell>> {
-        let ends = |estimated: &Option<Estimated>| match estimated {
-            Some(Estimated { value, low, high }) => [figure(*value), figure(*low), figure(*high)],
-            None => [maybe(None), maybe(None), maybe(None)],
+        let estimate = |estimated: &Option<Estimated>| match estimated {
+            Some(Estimated { value, low, high }) => [number(*value), number(*low), number(*high)],
+            None => [optional_number(None), optional_number(None), optional_number(None)],
         };
         let row = |r: &RecommendationRow| {
-            let named = [&r.slot, &r.model].map(|name| name.as_deref().unwrap_or_default().into());
-            let counts = [r.visitors, r.impressions, r.clicked, r.clicks].map(figure);
-            let bought = [figure(r.revenue_minor)].into_iter().chain(ends(&r.revenue_per_thousand));
-            let click = [figure(r.purchases_after_click), figure(r.revenue_after_click_minor)];
-            let before = named.into_iter().chain(counts).chain(ends(&r.click_through));
-            before.chain([figure(r.purchases)]).chain(ends(&r.conversion)).chain(bought).chain(click).collect()
+            let names = [&r.slot, &r.model].map(|name| name.as_deref().unwrap_or_default().into());
+            let counts = [r.visitors, r.impressions, r.clicked, r.clicks].map(number);
+            let revenue = [number(r.revenue_minor)].into_iter().chain(estimate(&r.revenue_per_thousand));
+            let click = [number(r.purchases_after_click), number(r.revenue_after_click_minor)];
+            let first = names.into_iter().chain(counts).chain(estimate(&r.click_through));
+            first.chain([number(r.purchases)]).chain(estimate(&r.conversion)).chain(revenue).chain(click).collect()
         };
         self.rows.iter().map(row).collect()
     }
@@ -147,28 +152,28 @@ impl Table for Realtime {
         vec!["list", "value", "detail", "visitors", "pageviews"]
     }
 
-    /// Each list of the answer after the other; the recent events have neither visitors nor views.
+    /// The lists of the report one after the other; recent events have neither visitors nor page views.
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |list: &str, value: Cell, detail: &str, visitors: Cell, pageviews: Cell| {
             vec![list.into(), value, detail.into(), visitors, pageviews]
         };
-        let now = std::iter::once(row("now", maybe(None), "", figure(self.visitors), maybe(None)));
+        let now = std::iter::once(row("now", optional_number(None), "", number(self.visitors), optional_number(None)));
         let minutes = self
             .minutes
             .iter()
-            .map(|minute| row("minutes", figure(minute.at.0), "", figure(minute.visitors), figure(minute.pageviews)));
+            .map(|minute| row("minutes", number(minute.at.0), "", number(minute.visitors), number(minute.pageviews)));
         let pages = self.pages.iter();
-        let pages =
-            pages.map(|page| row("pages", (&*page.path).into(), &page.title, figure(page.visitors), maybe(None)));
+        let pages = pages
+            .map(|page| row("pages", (&*page.path).into(), &page.title, number(page.visitors), optional_number(None)));
         let sources = self.sources.iter().map(|source| {
-            row("sources", (&*source.source).into(), &source.channel, figure(source.visitors), maybe(None))
+            row("sources", (&*source.source).into(), &source.channel, number(source.visitors), optional_number(None))
         });
-        let countries = self
-            .countries
-            .iter()
-            .map(|country| row("countries", (&*country.country).into(), "", figure(country.visitors), maybe(None)));
+        let countries = self.countries.iter().map(|country| {
+            row("countries", (&*country.country).into(), "", number(country.visitors), optional_number(None))
+        });
         let recent = self.recent.iter();
-        let recent = recent.map(|event| row("recent", figure(event.at.0), &event.event, maybe(None), maybe(None)));
+        let recent = recent
+            .map(|event| row("recent", number(event.at.0), &event.event, optional_number(None), optional_number(None)));
         now.chain(minutes).chain(pages).chain(sources).chain(countries).chain(recent).collect()
     }
 }
@@ -179,7 +184,7 @@ impl Table for Quality {
     }
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |name: &str, reason: &str, count: u64| vec![name.into(), reason.into(), figure(count)];
+        let row = |name: &str, reason: &str, count: u64| vec![name.into(), reason.into(), number(count)];
         let totals = [("received", self.received), ("kept", self.kept)];
         let totals = totals.into_iter().map(|(name, count)| row(name, "", count));
         let by: [(&str, &BTreeMap<String, u64>); 3] =
@@ -193,7 +198,7 @@ impl Table for Quality {
                 ("quarantined", journal.quarantined),
                 ("waiting", journal.waiting),
             ];
-            counts.map(|(what, count)| row("journal", what, count))
+            counts.map(|(name, count)| row("journal", name, count))
         });
         totals.chain(reasons).chain(journal).collect()
     }
@@ -206,28 +211,28 @@ impl Table for WhatIf {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let single = |name: &str, value: Cell| {
-            [name.into(), value].into_iter().chain(std::iter::repeat_n(maybe(None), 5)).collect::<Vec<_>>()
+            [name.into(), value].into_iter().chain(std::iter::repeat_n(optional_number(None), 5)).collect::<Vec<_>>()
         };
-        let ends = |Estimated { value, low, high }: &Estimated| [figure(*value), figure(*low), figure(*high)];
-        let led = |name: &str, estimated: &WithLead| {
+        let estimate = |Estimated { value, low, high }: &Estimated| [number(*value), number(*low), number(*high)];
+        let with_lead = |name: &str, estimated: &EstimateWithLead| {
             std::iter::once(name.into())
-                .chain(ends(&estimated.estimate))
-                .chain(ends(&estimated.lead))
+                .chain(estimate(&estimated.estimate))
+                .chain(estimate(&estimated.lead))
                 .collect::<Vec<_>>()
         };
         let mut rows = vec![
-            single("views", figure(self.views)),
-            single("effective", figure(self.effective)),
-            single("mean_weight", figure(self.mean_weight)),
+            single("views", number(self.views)),
+            single("effective", number(self.effective)),
+            single("mean_weight", number(self.mean_weight)),
         ];
         if let Some(now) = &self.now {
-            let rest = std::iter::repeat_n(maybe(None), 3);
-            rows.push(std::iter::once("now".into()).chain(ends(now)).chain(rest).collect());
+            let rest = std::iter::repeat_n(optional_number(None), 3);
+            rows.push(std::iter::once("now".into()).chain(estimate(now)).chain(rest).collect());
         }
         if let Some(estimates) = &self.estimates {
-            rows.push(led("ips", &estimates.ips));
-            rows.push(led("snips", &estimates.snips));
-            rows.push(led("doubly_robust", &estimates.doubly_robust));
+            rows.push(with_lead("ips", &estimates.ips));
+            rows.push(with_lead("snips", &estimates.snips));
+            rows.push(with_lead("doubly_robust", &estimates.doubly_robust));
         }
         rows.extend(self.refusal.map(|refusal| single("refusal", refusal.into())));
         rows

@@ -1,43 +1,43 @@
-//! PURE: steps in any order, as a matching of events to steps.
+//! No I/O. Steps in any order, as a bipartite matching of events to steps.
 //!
-//! Each event fills one step and each step takes one event, so the number of steps filled from an entry
-//! is the size of a maximum matching between the steps and the events of its window. Events that match the
-//! same steps are alike, and of those that match `n` steps no more than the first `n` can matter; so for
-//! each entry a handful of candidates is looked at, however many events there are.
+//! Each event fills one step and each step is filled by one event, so the number of steps filled from an entry is the
+//! size of a maximum matching between the steps and the events of its window. Events that match the same `n` steps are
+//! interchangeable, and only the first `n` of them can matter; so each entry has few candidates, however many events
+//! there are.
 
-use super::matcher::{Found, Mark, Plan, STEPS_MAX};
+use super::matcher::{FunnelEvent, FunnelPath, Plan, STEPS_MAX};
 
 /// Working memory, kept between visitors.
 #[derive(Debug, Default)]
 pub(super) struct AnyOrder {
-    /// (steps matched, place), sorted: alike events are neighbours, in order of time.
-    alike: Vec<(u32, usize)>,
-    /// Groups of alike events, as ranges of `alike` that shrink from the left as entries pass.
+    /// (steps matched, index in the history), sorted: events with the same steps are adjacent, in order of time.
+    by_steps: Vec<(u32, usize)>,
+    /// Groups of events with the same steps: ranges of `by_steps` that shrink from the left as entries advance.
     groups: Vec<(usize, usize)>,
     candidates: Vec<usize>,
 }
 
 impl AnyOrder {
-    pub(super) fn run(&mut self, plan: &Plan, history: &[Mark]) -> Option<Found> {
+    pub(super) fn run(&mut self, plan: &Plan, history: &[FunnelEvent]) -> Option<FunnelPath> {
         self.group(history);
         let mut best: (usize, usize) = (0, 0);
         let mut excluded_next = 0;
-        for (place, &mark) in history.iter().enumerate() {
-            if mark.steps() == 0 || !plan.in_period(mark) {
+        for (index, &event) in history.iter().enumerate() {
+            if event.steps() == 0 || !plan.in_period(event) {
                 continue;
             }
-            if excluded_next <= place {
-                excluded_next = (place + 1..history.len()).find(|p| history[*p].excludes()).unwrap_or(usize::MAX);
+            if excluded_next <= index {
+                excluded_next = (index + 1..history.len()).find(|i| history[*i].excludes()).unwrap_or(usize::MAX);
             }
-            self.collect(plan, history, place, excluded_next);
-            let possible = self.candidates.iter().fold(0, |steps, p| steps | history[*p].steps()).count_ones() as usize;
+            self.collect(plan, history, index, excluded_next);
+            let possible = self.candidates.iter().fold(0, |steps, i| steps | history[*i].steps()).count_ones() as usize;
             if possible.min(self.candidates.len()) <= best.0 {
                 continue;
             }
             let mut matching = Matching::default();
-            let filled = self.candidates.iter().filter(|p| matching.add(history[**p].steps())).count();
+            let filled = self.candidates.iter().filter(|i| matching.add(history[**i].steps())).count();
             if filled > best.0 {
-                best = (filled, place);
+                best = (filled, index);
             }
             if filled == plan.steps {
                 break;
@@ -47,58 +47,59 @@ impl AnyOrder {
         (depth > 0).then(|| self.path(plan, history, depth, entry))
     }
 
-    fn group(&mut self, history: &[Mark]) {
-        self.alike.clear();
-        self.alike.extend(history.iter().enumerate().map(|(place, m)| (m.steps(), place)).filter(|(s, _)| *s != 0));
-        self.alike.sort_unstable();
+    fn group(&mut self, history: &[FunnelEvent]) {
+        self.by_steps.clear();
+        let indexed = history.iter().enumerate().map(|(index, event)| (event.steps(), index));
+        self.by_steps.extend(indexed.filter(|(steps, _)| *steps != 0));
+        self.by_steps.sort_unstable();
         self.groups.clear();
         let mut start = 0;
-        for alike in self.alike.chunk_by(|a, b| a.0 == b.0) {
-            self.groups.push((start, start + alike.len()));
-            start += alike.len();
+        for group in self.by_steps.chunk_by(|a, b| a.0 == b.0) {
+            self.groups.push((start, start + group.len()));
+            start += group.len();
         }
     }
 
-    /// The events that may fill steps from the entry at `entry`, which is one of them.
-    fn collect(&mut self, plan: &Plan, history: &[Mark], entry: usize, excluded_next: usize) {
+    /// Collects the events that may fill steps from the entry at index `entry`, including the entry itself.
+    fn collect(&mut self, plan: &Plan, history: &[FunnelEvent], entry: usize, excluded_next: usize) {
         self.candidates.clear();
         for (start, end) in &mut self.groups {
-            while *start < *end && self.alike[*start].1 < entry {
+            while *start < *end && self.by_steps[*start].1 < entry {
                 *start += 1;
             }
-            let alike = &self.alike[*start..*end];
-            let useful = alike.first().map_or(0, |(steps, _)| steps.count_ones() as usize);
-            let reachable = |p: &usize| *p <= excluded_next && plan.in_window(history[entry], history[*p]);
-            self.candidates.extend(alike.iter().take(useful).map(|(_, place)| *place).take_while(reachable));
+            let group = &self.by_steps[*start..*end];
+            let useful = group.first().map_or(0, |(steps, _)| steps.count_ones() as usize);
+            let reachable = |i: &usize| *i <= excluded_next && plan.in_window(history[entry], history[*i]);
+            self.candidates.extend(group.iter().take(useful).map(|(_, index)| *index).take_while(reachable));
         }
     }
 
-    /// The times at which one step more was filled, counted from the chosen entry.
-    fn path(&mut self, plan: &Plan, history: &[Mark], depth: usize, entry: usize) -> Found {
-        // The groups have moved on past this entry only if a later one was tried; begin anew.
+    /// The path from the chosen entry, with the times at which one more step was filled.
+    fn path(&mut self, plan: &Plan, history: &[FunnelEvent], depth: usize, entry: usize) -> FunnelPath {
+        // The groups may have advanced past this entry, if a later one was tried: rebuild them.
         self.group(history);
-        let excluded_next = (entry + 1..history.len()).find(|p| history[*p].excludes()).unwrap_or(usize::MAX);
+        let excluded_next = (entry + 1..history.len()).find(|i| history[*i].excludes()).unwrap_or(usize::MAX);
         self.collect(plan, history, entry, excluded_next);
         self.candidates.sort_unstable();
-        let mut at = [0; STEPS_MAX];
+        let mut reached_at = [0; STEPS_MAX];
         let mut matching = Matching::default();
-        let filling = self.candidates.iter().filter(|p| matching.add(history[**p].steps()));
-        for (at, place) in at.iter_mut().zip(filling) {
-            *at = history[*place].at;
+        let filling = self.candidates.iter().filter(|i| matching.add(history[**i].steps()));
+        for (reached_at, index) in reached_at.iter_mut().zip(filling) {
+            *reached_at = history[*index].at;
         }
-        Found { depth, entry, at }
+        FunnelPath { depth, entry, reached_at }
     }
 }
 
-/// A maximum matching of events to steps, grown one event at a time (Kuhn's augmenting paths).
+/// A maximum matching of events to steps, extended one event at a time (Kuhn's augmenting paths).
 #[derive(Default)]
 struct Matching {
-    /// For each step, the steps that the event filling it could fill; 0 when the step is free.
+    /// For each step, all steps that the event filling it matches; 0 if the step is free.
     filled_by: [u32; STEPS_MAX],
 }
 
 impl Matching {
-    /// Adds an event that matches `steps`; whether one step more is filled now.
+    /// Adds an event that matches `steps`; returns whether one more step is filled.
     fn add(&mut self, steps: u32) -> bool {
         self.augment(steps, &mut 0)
     }

@@ -1,9 +1,9 @@
-//! What a funnel's question may ask.
+//! Validation of funnel requests.
 
 use serde_json::Value;
 
 use super::{
-    super::{ReportError, check_text, refuse},
+    super::{ReportError, check_text, invalid, period::DAY_MS},
     matcher::STEPS_MAX,
 };
 use crate::{
@@ -15,35 +15,35 @@ use crate::{
 const IGNORED_MAX: usize = 50;
 const CONDITIONS_MAX: usize = 20;
 const VALUES_MAX: usize = 100;
-/// Over all steps: a statement has room for so many.
+/// Over all steps, because of the length of the SQL statement.
 const CONDITIONS_ALL_MAX: usize = 100;
-const WINDOW_MAX_MS: i64 = 366 * 86_400_000;
-/// Bytes of all texts together, which travel in the address of a request to the warehouse.
+const WINDOW_MAX_MS: i64 = 366 * DAY_MS;
+/// Maximum bytes of all strings together: they are sent in the URL of the request to the warehouse.
 const TEXTS_MAX: usize = 64 * 1024;
 
-pub(super) fn check(question: &FunnelQuestion) -> Result<(), ReportError> {
-    if question.steps.is_empty() || question.steps.len() > STEPS_MAX {
-        return refuse("a funnel has 1 to 20 steps");
+pub(super) fn check(request: &FunnelQuestion) -> Result<(), ReportError> {
+    if request.steps.is_empty() || request.steps.len() > STEPS_MAX {
+        return invalid("a funnel has 1 to 20 steps");
     }
-    if question.exclude.len() > STEPS_MAX {
-        return refuse("a funnel excludes at most 20 events");
+    if request.exclude.len() > STEPS_MAX {
+        return invalid("a funnel excludes at most 20 events");
     }
-    if question.ignore.len() > IGNORED_MAX {
-        return refuse("a funnel ignores at most 50 events");
+    if request.ignore.len() > IGNORED_MAX {
+        return invalid("a funnel ignores at most 50 events");
     }
-    question.ignore.iter().try_for_each(|name| check_text("ignore", name))?;
-    if !(0..=WINDOW_MAX_MS).contains(&question.window_ms) {
-        return refuse("window_ms must be 0 to 366 days");
+    request.ignore.iter().try_for_each(|name| check_text("ignore", name))?;
+    if !(0..=WINDOW_MAX_MS).contains(&request.window_ms) {
+        return invalid("window_ms must be 0 to 366 days");
     }
-    let every = || question.steps.iter().chain(&question.exclude);
-    every().try_for_each(check_step)?;
-    if every().map(|step| step.conditions.len()).sum::<usize>() > CONDITIONS_ALL_MAX {
-        return refuse("a funnel has at most 100 conditions");
+    let all_steps = || request.steps.iter().chain(&request.exclude);
+    all_steps().try_for_each(check_step)?;
+    if all_steps().map(|step| step.conditions.len()).sum::<usize>() > CONDITIONS_ALL_MAX {
+        return invalid("a funnel has at most 100 conditions");
     }
-    if every().map(size).chain(question.ignore.iter().map(String::len)).sum::<usize>() > TEXTS_MAX {
-        return refuse("the funnel's texts are too long together");
+    if all_steps().map(size).chain(request.ignore.iter().map(String::len)).sum::<usize>() > TEXTS_MAX {
+        return invalid("the funnel's strings are too long in total");
     }
-    match question.breakdown.as_deref().map(str::trim) {
+    match request.breakdown.as_deref().map(str::trim) {
         Some(field) => {
             check_text("breakdown", field)?;
             check_field("breakdown", field)
@@ -54,18 +54,18 @@ pub(super) fn check(question: &FunnelQuestion) -> Result<(), ReportError> {
 
 fn check_step(step: &FunnelStep) -> Result<(), ReportError> {
     if step.event.is_empty() {
-        return refuse("every step needs an event; `page` is any page view");
+        return invalid("every step needs an event; `page` is any page view");
     }
     check_text("event", &step.event)?;
     if step.conditions.len() > CONDITIONS_MAX {
-        return refuse("a step has at most 20 conditions");
+        return invalid("a step has at most 20 conditions");
     }
     step.conditions.iter().try_for_each(check_condition)
 }
 
 fn check_condition(condition: &Condition) -> Result<(), ReportError> {
     if condition.property.is_empty() {
-        return refuse("every condition needs a property");
+        return invalid("every condition needs a property");
     }
     check_text("property", &condition.property)?;
     check_field("property", &condition.property)?;
@@ -74,7 +74,7 @@ fn check_condition(condition: &Condition) -> Result<(), ReportError> {
         (Op::In, Value::Array(values)) if !values.is_empty() && values.len() <= VALUES_MAX => {
             values.iter().try_for_each(check_value)
         }
-        (Op::In, _) => refuse("`in` takes a list of 1 to 100 values"),
+        (Op::In, _) => invalid("`in` takes a list of 1 to 100 values"),
         (_, value) => check_value(value),
     }
 }
@@ -84,14 +84,14 @@ fn check_value(value: &Value) -> Result<(), ReportError> {
         Value::String(text) => check_text("value", text),
         Value::Number(_) | Value::Bool(_) => Ok(()),
         Value::Null | Value::Array(_) | Value::Object(_) => {
-            refuse("a condition's value is a text, a number, true or false")
+            invalid("a condition's value must be a string, a number, true or false")
         }
     }
 }
 
 fn check_field(what: &str, field: &str) -> Result<(), ReportError> {
     match field.strip_prefix('$') {
-        Some(name) if !is_column(name) => refuse([what, " ", field, " is not known"].concat()),
+        Some(name) if !is_column(name) => invalid([what, " ", field, " is not known"].concat()),
         _ => Ok(()),
     }
 }
@@ -104,19 +104,19 @@ fn size(step: &FunnelStep) -> usize {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_must_be_mended_is_said() {
-        let check = |question: &str, expected: Option<&str>| {
-            let text = [r#"{"from":0,"to":1000,"#, question, "}"].concat();
-            let said = match serde_json::from_str(&text) {
-                Ok(question) => super::check(&question).err().map(|error| error.to_string()),
+    fn invalid_requests_are_rejected_with_the_reason() {
+        let check = |fields: &str, expected: Option<&str>| {
+            let text = [r#"{"from":0,"to":1000,"#, fields, "}"].concat();
+            let message = match serde_json::from_str(&text) {
+                Ok(request) => super::check(&request).err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
-            let fits = match (&said, expected) {
-                (Some(said), Some(part)) => said.contains(part),
+            let matches = match (&message, expected) {
+                (Some(message), Some(part)) => message.contains(part),
                 (None, None) => true,
                 _ => false,
             };
-            assert!(fits, "{question}: {said:?}");
+            assert!(matches, "{fields}: {message:?}");
         };
         check(r#""steps":[{"event":"page"},{"event":"Order Completed"}]"#, None);
         check(r#""steps":[{"event":"a","where":[{"property":"$path","op":"in","value":["/a",1]}]}]"#, None);

@@ -1,44 +1,44 @@
-//! PURE: how far one visitor came through a funnel.
+//! No I/O. How far one visitor got in a funnel.
 //!
-//! The history given is in order (by `occurred_at`, then by arrival) and holds only the events that a
-//! step or an exclusion names. What counts:
+//! The history is ordered (by `occurred_at`, then by arrival) and contains only events that match a step or an
+//! exclusion. Rules:
 //!
-//! * An **entry** is an event that fills the first step (with [`Order::Any`]: any step) inside the period.
-//!   Every entry is tried; the deepest step over all of them is the visitor's depth.
-//! * A step is reached from an entry by different events, each filling one step, all of them at most
-//!   `window_ms` after the entry, the edge included.
-//! * An excluding event after the entry ends it: nothing later counts. If that very event fills a step,
-//!   the step still counts, because the event does not lie before itself.
+//! * An **entry** is an event that fills the first step (with [`Order::Any`]: any step) within the period. Every entry
+//!   is tried; the visitor's depth is the maximum over all entries.
+//! * Steps are reached from an entry by different events, each filling one step, all at most `window_ms` (inclusive)
+//!   after the entry.
+//! * An excluded event after the entry ends the path: no later event counts. If the same event fills a step, the step
+//!   still counts, because the event does not precede itself.
 //! * [`Order::Strict`]: no other event of the visitor lies between two steps.
-//! * [`Order::Any`]: depth is the number of different steps filled, whichever they are.
-//! * Times come from the earliest entry that gets to the visitor's depth, and each step is taken as early
-//!   as it can be from there.
+//! * [`Order::Any`]: the depth is the number of different steps filled, in any order.
+//! * Times are those of the earliest entry that reaches the visitor's depth; from there each step is reached as early
+//!   as possible.
 //!
-//! Work is proportional to events times steps, also for a visitor with a million events.
+//! The run time is proportional to events times steps, even for a visitor with a million events.
 
 use super::any_order::AnyOrder;
 
-/// Steps a funnel may have: the width of the step bits in [`Mark::flags`].
+/// Maximum number of steps: the number of step bits in [`FunnelEvent::flags`].
 pub const STEPS_MAX: usize = 20;
-/// The bits of [`Mark::flags`] that say which steps the event matches; bit 0 is the first step.
+/// The step bits of [`FunnelEvent::flags`]: which steps the event matches; bit 0 is the first step.
 pub const STEP_BITS: u32 = (1 << STEPS_MAX) - 1;
-/// Four bits from here hold the group of the breakdown that the event belongs to.
+/// The four bits from here are the breakdown group of the event.
 pub const GROUP_SHIFT: u32 = 20;
 /// The event matches an exclusion.
 pub const EXCLUDED: u32 = 1 << 24;
-/// Another event of the visitor lies between the mark before and this one.
-pub const APART: u32 = 1 << 25;
+/// Another event of the visitor lies between the previous event of the history and this one.
+pub const GAP_BEFORE: u32 = 1 << 25;
 
-/// One event of a visitor, reduced to what a funnel needs.
+/// An event of a visitor, reduced to what the matcher needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// When it happened, milliseconds.
+pub struct FunnelEvent {
+    /// Time, milliseconds.
     pub at: i64,
-    /// Which steps and exclusions it matches, and its breakdown group.
+    /// The steps and exclusions that it matches, and its breakdown group.
     pub flags: u32,
 }
 
-impl Mark {
+impl FunnelEvent {
     pub(super) const fn steps(self) -> u32 {
         self.flags & STEP_BITS
     }
@@ -58,25 +58,25 @@ impl Mark {
     }
 }
 
-/// How the steps must follow each other.
+/// Order of the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// One after the other, anything between.
+    /// In sequence, with any events between.
     Sequential,
-    /// One after the other, nothing between.
+    /// In sequence, with no events between.
     Strict,
     /// In any order.
     Any,
 }
 
-/// What is asked of every visitor.
+/// The funnel to match.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Number of steps, 1 to [`STEPS_MAX`].
     pub steps: usize,
-    /// How they follow each other.
+    /// Their order.
     pub order: Order,
-    /// The last step lies at most this long after the entry, milliseconds.
+    /// Maximum time from the entry to the last step, milliseconds.
     pub window_ms: i64,
     /// Entries happen at or after this, milliseconds.
     pub from: i64,
@@ -85,27 +85,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) const fn in_period(&self, mark: Mark) -> bool {
-        self.from <= mark.at && mark.at < self.to
+    pub(super) const fn in_period(&self, event: FunnelEvent) -> bool {
+        self.from <= event.at && event.at < self.to
     }
 
-    pub(super) const fn in_window(&self, entry: Mark, mark: Mark) -> bool {
-        mark.at.saturating_sub(entry.at) <= self.window_ms
+    pub(super) const fn in_window(&self, entry: FunnelEvent, event: FunnelEvent) -> bool {
+        event.at.saturating_sub(entry.at) <= self.window_ms
     }
 }
 
-/// How far a visitor came, and when.
+/// How far a visitor got, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct FunnelPath {
     /// Steps reached, at least 1.
     pub depth: usize,
-    /// Place of the entry in the history.
+    /// Index of the entry in the history.
     pub entry: usize,
-    /// When each reached step was reached; unused ones are 0.
-    pub at: [i64; STEPS_MAX],
+    /// Time at which each step was reached, milliseconds; 0 for steps not reached.
+    pub reached_at: [i64; STEPS_MAX],
 }
 
-/// Matches one visitor after the other, keeping its working memory between them.
+/// Matches the histories of visitors; reuses its working memory.
 #[derive(Debug)]
 pub struct Matcher {
     plan: Plan,
@@ -116,15 +116,15 @@ impl Matcher {
     /// A matcher for one funnel.
     ///
     /// # Panics
-    /// When the plan has no step or more than [`STEPS_MAX`]; questions are checked before.
+    /// If the plan has no step or more than [`STEPS_MAX`]; requests are validated before.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
         assert!((1..=STEPS_MAX).contains(&plan.steps), "a funnel has 1 to {STEPS_MAX} steps");
         Self { plan, any_order: AnyOrder::default() }
     }
 
-    /// How far the visitor with this history came; `None` without an entry.
-    pub fn run(&mut self, history: &[Mark]) -> Option<Found> {
+    /// Matches one visitor's history; `None` without an entry.
+    pub fn run(&mut self, history: &[FunnelEvent]) -> Option<FunnelPath> {
         match self.plan.order {
             Order::Sequential => sequential(&self.plan, history),
             Order::Strict => strict(&self.plan, history),
@@ -133,51 +133,51 @@ impl Matcher {
     }
 }
 
-fn sequential(plan: &Plan, history: &[Mark]) -> Option<Found> {
+fn sequential(plan: &Plan, history: &[FunnelEvent]) -> Option<FunnelPath> {
     let depth = deepest(plan, history);
     if depth == 0 {
         return None;
     }
     let entry = earliest_entry(plan, history, depth)?;
-    let mut at = [0; STEPS_MAX];
-    at[0] = history[entry].at;
+    let mut reached_at = [0; STEPS_MAX];
+    reached_at[0] = history[entry].at;
     let mut step = 1;
-    for mark in &history[entry + 1..] {
+    for event in &history[entry + 1..] {
         if step == depth {
             break;
         }
-        if mark.fills(step) {
-            at[step] = mark.at;
+        if event.fills(step) {
+            reached_at[step] = event.at;
             step += 1;
         }
     }
-    Some(Found { depth, entry, at })
+    Some(FunnelPath { depth, entry, reached_at })
 }
 
-/// The deepest step over all entries. For each step only the latest entry that has got there matters:
-/// it leaves the most of its window, and no excluding event lies behind it that spares an earlier one.
-fn deepest(plan: &Plan, history: &[Mark]) -> usize {
-    let mut entries: [Option<Mark>; STEPS_MAX] = [None; STEPS_MAX];
+/// The deepest step over all entries. For each step only the latest entry that reached it matters: it has the most of
+/// its window left, and every exclusion after it is also after any earlier entry.
+fn deepest(plan: &Plan, history: &[FunnelEvent]) -> usize {
+    let mut entries: [Option<FunnelEvent>; STEPS_MAX] = [None; STEPS_MAX];
     let mut depth = 0;
-    for &mark in history {
-        // From the last step down, so that one event fills one step of a path.
+    for &event in history {
+        // From the last step to the first, so that one event fills one step of a path.
         for step in (1..plan.steps).rev() {
             if let Some(entry) = entries[step - 1]
-                && mark.fills(step)
-                && plan.in_window(entry, mark)
+                && event.fills(step)
+                && plan.in_window(entry, event)
             {
                 entries[step] = Some(entry);
                 depth = depth.max(step + 1);
             }
         }
-        let enters = mark.fills(0) && plan.in_period(mark);
+        let enters = event.fills(0) && plan.in_period(event);
         if enters {
-            entries[0] = Some(mark);
+            entries[0] = Some(event);
             depth = depth.max(1);
         }
-        if mark.excludes() {
+        if event.excludes() {
             entries = [None; STEPS_MAX];
-            entries[0] = enters.then_some(mark);
+            entries[0] = enters.then_some(event);
         }
         if depth == plan.steps {
             break;
@@ -186,58 +186,62 @@ fn deepest(plan: &Plan, history: &[Mark]) -> usize {
     depth
 }
 
-/// The earliest entry from which `depth` steps are reached, found from the end backwards: for each step,
-/// where the rest of the path would end at the earliest.
-fn earliest_entry(plan: &Plan, history: &[Mark], depth: usize) -> Option<usize> {
+/// The earliest entry from which `depth` steps are reached. Scans backwards; `ends` is, for each step, the earliest
+/// possible end of the rest of the path.
+fn earliest_entry(plan: &Plan, history: &[FunnelEvent], depth: usize) -> Option<usize> {
     let mut ends: [usize; STEPS_MAX] = [usize::MAX; STEPS_MAX];
     let mut excluded_next = usize::MAX - 1;
     let mut earliest = None;
-    for (place, &mark) in history.iter().enumerate().rev() {
+    for (index, &event) in history.iter().enumerate().rev() {
         for step in 0..depth {
-            if mark.fills(step) {
-                ends[step] = if step + 1 == depth { place } else { ends[step + 1] };
+            if event.fills(step) {
+                ends[step] = if step + 1 == depth { index } else { ends[step + 1] };
             }
         }
-        if mark.fills(0) && plan.in_period(mark) && ends[0] <= excluded_next && plan.in_window(mark, history[ends[0]]) {
-            earliest = Some(place);
+        if event.fills(0)
+            && plan.in_period(event)
+            && ends[0] <= excluded_next
+            && plan.in_window(event, history[ends[0]])
+        {
+            earliest = Some(index);
         }
-        if mark.excludes() {
-            excluded_next = place;
+        if event.excludes() {
+            excluded_next = index;
         }
     }
     earliest
 }
 
-/// A run of neighbouring marks, tracked for all entries at once: bit `k` of `runs` says that the last
-/// `k + 1` marks fill the first `k + 1` steps.
-fn strict(plan: &Plan, history: &[Mark]) -> Option<Found> {
+/// Matches runs of adjacent events, for all entries at once: bit `k` of `runs` means that the last `k + 1` events fill
+/// the first `k + 1` steps.
+fn strict(plan: &Plan, history: &[FunnelEvent]) -> Option<FunnelPath> {
     let last = plan.steps - 1;
     let mut runs: u32 = 0;
-    let mut found = (0, 0);
-    for (place, &mark) in history.iter().enumerate() {
-        let before = if mark.flags & APART == 0 { runs & !(1 << last) } else { 0 };
-        runs = before << 1 & mark.steps();
-        // The runs outside their window are those with the earliest entries, so the highest bits.
-        while runs != 0 && !plan.in_window(history[place - runs.ilog2() as usize], mark) {
+    let mut best = (0, 0);
+    for (index, &event) in history.iter().enumerate() {
+        let before = if event.flags & GAP_BEFORE == 0 { runs & !(1 << last) } else { 0 };
+        runs = before << 1 & event.steps();
+        // Runs outside their window are those with the earliest entries: the highest bits.
+        while runs != 0 && !plan.in_window(history[index - runs.ilog2() as usize], event) {
             runs &= !(1 << runs.ilog2());
         }
-        if mark.fills(0) && plan.in_period(mark) {
+        if event.fills(0) && plan.in_period(event) {
             runs |= 1;
         }
         if runs != 0 {
             let step = runs.ilog2() as usize;
-            if step + 1 > found.0 {
-                found = (step + 1, place - step);
+            if step + 1 > best.0 {
+                best = (step + 1, index - step);
             }
         }
-        if mark.excludes() {
+        if event.excludes() {
             runs &= 1;
         }
     }
-    let (depth, entry) = found;
-    let mut at = [0; STEPS_MAX];
-    for (at, mark) in at.iter_mut().zip(history[entry..].iter().take(depth)) {
-        *at = mark.at;
+    let (depth, entry) = best;
+    let mut reached_at = [0; STEPS_MAX];
+    for (reached_at, event) in reached_at.iter_mut().zip(history[entry..].iter().take(depth)) {
+        *reached_at = event.at;
     }
-    (depth > 0).then_some(Found { depth, entry, at })
+    (depth > 0).then_some(FunnelPath { depth, entry, reached_at })
 }

@@ -1,8 +1,8 @@
-//! Funnels: how many visitors came how far along a way.
+//! Funnels: how many visitors reached each step.
 //!
-//! The warehouse sends, visitor by visitor, the ordered events that the funnel names; the matcher of our own
-//! ([`matcher`], pure) finds how far each came; a tally makes figures of it. `windowFunnel` is not used: it
-//! counts one event twice where two steps name it, knows no order within one moment and tells no times.
+//! The warehouse streams the matching events of each visitor in order; our own [`matcher`] (no I/O) finds how far each
+//! visitor got, and a tally aggregates the results. ClickHouse's `windowFunnel` is not used: it counts one event twice
+//! if two steps match it, does not order events of the same time, and returns no times.
 
 mod any_order;
 mod check;
@@ -19,26 +19,28 @@ use std::{
 
 use crate::store::Row;
 pub use dropout_cache::DropoutCache;
-use dropout_cache::{Latest, List};
-use matcher::{GROUP_SHIFT, Mark, Matcher, Order, Plan};
+use dropout_cache::{DropoutList, LatestEntrants};
+use matcher::{FunnelEvent, GROUP_SHIFT, Matcher, Order, Plan};
 use serde::Deserialize;
 use tally::Tally;
 
-use super::{LIMIT_MAX, Report, ReportError, Reports, moment, period::Period, refuse, some};
+use super::{LIMIT_MAX, Report, ReportError, Reports, invalid, moment, non_empty, period::Period};
 use crate::{
     model::{Site, SiteId, Timestamp, VisitorId},
-    store::{Param, Store, StoreError, funnel::Question},
-    tasks::apart,
-    wire::reports::{Dropped, DroppedVisitor, Funnel, FunnelGroup, FunnelOrder, FunnelQuestion, FunnelStepAnswer},
+    store::{Param, Store, StoreError, funnel::FunnelQuery},
+    tasks::run_request_low_priority,
+    wire::reports::{
+        DroppedVisitor, Funnel, FunnelDropOffs, FunnelGroup, FunnelOrder, FunnelQuestion, FunnelStepAnswer,
+    },
 };
 
 const DROPPED: &str = include_str!("../../store/sql/reports.funnel_dropped.sql");
-/// Values of a breakdown that are shown for themselves; a mark has room for 15.
+/// Breakdown values with a group of their own; the flags of an event have space for 15.
 const GROUPS_MAX: u32 = 10;
-/// The name of the group of all other values.
+/// Name of the group of all other values.
 const OTHER: &str = "other";
 const DROPPED_DEFAULT: u32 = 100;
-/// Bits of a mark's number below the time.
+/// Flag bits of an encoded event, below its time.
 const FLAG_BITS: u32 = 26;
 
 #[derive(Default, Row, Deserialize)]
@@ -51,29 +53,29 @@ struct DroppedRow {
 }
 
 impl Reports {
-    /// How many visitors came how far, and lists of those who went no further.
+    /// Counts the visitors of each step, and caches lists of those who dropped out.
     ///
     /// # Errors
-    /// When the question must be mended or the warehouse does not answer.
-    pub async fn funnel(&self, site: &Site, question: &FunnelQuestion, now: Timestamp) -> Result<Funnel, ReportError> {
+    /// If the request is invalid or the warehouse fails.
+    pub async fn funnel(&self, site: &Site, request: &FunnelQuestion, now: Timestamp) -> Result<Funnel, ReportError> {
         let started = Instant::now();
-        let period = Period::check(question.from, question.to, question.timezone.as_deref(), site)?;
-        check::check(question)?;
-        let asked = self.ask(Report::Funnel);
-        let groups = match breakdown(question) {
+        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
+        check::check(request)?;
+        let run = self.start(Report::Funnel);
+        let groups = match breakdown(request) {
             Some(breakdown) => {
-                let question = of_warehouse(site.id, &period, question);
-                let store = asked.store().await?;
-                asked.finish(store.funnel_groups(question, breakdown, GROUPS_MAX)).await?
+                let query = store_query(site.id, &period, request);
+                let store = run.store().await?;
+                run.finish(store.funnel_groups(query, breakdown, GROUPS_MAX)).await?
             }
             None => Vec::new(),
         };
-        let (store, counting) = (asked.store().await?.clone(), (site.id, question.clone(), groups));
-        // Millions of histories are work for a thread of its own.
-        let counted = apart("funnel", count(store, period, counting));
-        let counted = async { counted.await.unwrap_or_else(|lost| Err(StoreError::Lost(lost.to_string()))) };
-        let Answers { mut steps, breakdown, lists } = asked.finish(counted).await?;
-        let handles = self.shared.shelf.put(site.id, lists, now);
+        let (store, counting) = (run.store().await?.clone(), (site.id, request.clone(), groups));
+        // On a separate thread: there may be millions of histories.
+        let counted = run_request_low_priority("funnel", count(store, period, counting));
+        let counted = async { counted.await.unwrap_or_else(|error| Err(StoreError::TaskFailed(error.to_string()))) };
+        let Counts { mut steps, breakdown, lists } = run.finish(counted).await?;
+        let handles = self.shared.dropouts.insert(site.id, lists, now);
         for (step, handle) in steps.iter_mut().zip(handles) {
             step.dropped_list = Some(handle);
         }
@@ -81,44 +83,44 @@ impl Reports {
         Ok(Funnel { steps, breakdown, took_ms })
     }
 
-    /// Those who came to a step and no further, by the handle that the funnel's answer gave. The list holds
-    /// the 10,000 who entered last; `limit` of them are shown, the last seen first.
+    /// Visitors who dropped out at a step, by the handle in the funnel's response. The list contains the latest 10,000
+    /// entrants; `limit` of them are returned, the last seen first.
     ///
     /// # Errors
-    /// When the handle is unknown or has expired, the limit is out of bounds, or the warehouse does not answer.
+    /// If the handle is unknown or expired, the limit is out of range, or the warehouse fails.
     pub async fn funnel_dropped(
         &self,
         site: &Site,
         handle: &str,
         limit: Option<u32>,
         now: Timestamp,
-    ) -> Result<Dropped, ReportError> {
+    ) -> Result<FunnelDropOffs, ReportError> {
         let limit = limit.unwrap_or(DROPPED_DEFAULT);
         if !(1..=LIMIT_MAX).contains(&limit) {
-            return refuse("limit must be 1 to 1000");
+            return invalid("limit must be 1 to 1000");
         }
-        let Some((step, list)) = self.shared.shelf.get(site.id, handle, now) else {
-            return Err(ReportError::NotFound("this list has expired: ask the funnel again"));
+        let Some((step, list)) = self.shared.dropouts.get(site.id, handle, now) else {
+            return Err(ReportError::NotFound("this list has expired: run the funnel again"));
         };
         let shown = &list.visitors[..list.visitors.len().min(limit as usize)];
         let ids = Param::ArrayU128(shown.iter().map(|(visitor, _)| visitor.0).collect());
         let params = [("site", Param::U32(site.id.0)), ("visitors", ids)];
-        let rows: Vec<DroppedRow> = self.ask(Report::Dropped).query(DROPPED, &params).await?;
-        Ok(Dropped { step, visitors: described(shown, rows), total: list.total })
+        let rows: Vec<DroppedRow> = self.start(Report::Dropped).query(DROPPED, &params).await?;
+        Ok(FunnelDropOffs { step, visitors: to_visitors(shown, rows), total: list.total })
     }
 }
 
-/// Everybody of the list, the last seen first. Of one who came within the last moments the warehouse may not know
-/// more yet than that they entered.
-fn described(shown: &[(VisitorId, Timestamp)], rows: Vec<DroppedRow>) -> Vec<DroppedVisitor> {
-    let mut known: HashMap<u128, DroppedRow> = rows.into_iter().map(|row| (row.visitor, row)).collect();
+/// All visitors of the list, the last seen first. If a visitor's row is not available yet, only the time of entry is
+/// known.
+fn to_visitors(shown: &[(VisitorId, Timestamp)], rows: Vec<DroppedRow>) -> Vec<DroppedVisitor> {
+    let mut by_id: HashMap<u128, DroppedRow> = rows.into_iter().map(|row| (row.visitor, row)).collect();
     let visitor = |(visitor, entered): &(VisitorId, Timestamp)| {
-        let row = known.remove(&visitor.0);
+        let row = by_id.remove(&visitor.0);
         let row = row.unwrap_or_else(|| DroppedRow { visitor: visitor.0, last_ms: entered.0, ..DroppedRow::default() });
         DroppedVisitor {
             visitor: visitor.to_string(),
             last_at: moment(row.last_ms),
-            user_id: some(row.user_id),
+            user_id: non_empty(row.user_id),
             country: row.country,
             device: row.device,
         }
@@ -128,103 +130,104 @@ fn described(shown: &[(VisitorId, Timestamp)], rows: Vec<DroppedRow>) -> Vec<Dro
     visitors
 }
 
-fn breakdown(question: &FunnelQuestion) -> Option<&str> {
-    question.breakdown.as_deref().map(str::trim).filter(|field| !field.is_empty())
+fn breakdown(request: &FunnelQuestion) -> Option<&str> {
+    request.breakdown.as_deref().map(str::trim).filter(|field| !field.is_empty())
 }
 
-fn of_warehouse<'a>(site: SiteId, period: &Period, question: &'a FunnelQuestion) -> Question<'a> {
-    Question {
+fn store_query<'a>(site: SiteId, period: &Period, request: &'a FunnelQuestion) -> FunnelQuery<'a> {
+    FunnelQuery {
         site,
         from_ms: period.from,
         to_ms: period.to,
-        // An entry lies before `to`, so its last step at most a window after the millisecond before.
-        last_ms: period.to - 1 + question.window_ms,
-        steps: &question.steps,
-        exclude: &question.exclude,
-        strict: question.order == FunnelOrder::Strict,
-        ignore: &question.ignore,
-        entry_bits: if question.order == FunnelOrder::Any { (1 << question.steps.len()) - 1 } else { 1 },
-        breakdown: breakdown(question),
+        // The latest entry is at `to` - 1 ms, and its last step at most a window later.
+        last_ms: period.to - 1 + request.window_ms,
+        steps: &request.steps,
+        exclude: &request.exclude,
+        strict: request.order == FunnelOrder::Strict,
+        ignore: &request.ignore,
+        entry_bits: if request.order == FunnelOrder::Any { (1 << request.steps.len()) - 1 } else { 1 },
+        breakdown: breakdown(request),
     }
 }
 
-/// What was counted.
-struct Answers {
+/// Results of a funnel.
+struct Counts {
     steps: Vec<FunnelStepAnswer>,
     breakdown: Option<BTreeMap<String, FunnelGroup>>,
-    lists: Vec<List>,
+    lists: Vec<DropoutList>,
 }
 
-/// Reads the histories and counts them.
+/// Reads and counts the histories.
 async fn count(
     store: Store,
     period: Period,
-    (site, question, groups): (SiteId, FunnelQuestion, Vec<String>),
-) -> Result<Answers, StoreError> {
-    let asked = of_warehouse(site, &period, &question);
-    let mut counted = Counted::new(&period, &question, groups.len() + 1);
-    store.funnel_histories(asked, &groups, |visitor, marks| counted.add(visitor, marks)).await?;
-    let by_group = std::mem::take(&mut counted.by_group);
-    let breakdown = asked.breakdown.is_some().then(|| {
+    (site, request, groups): (SiteId, FunnelQuestion, Vec<String>),
+) -> Result<Counts, StoreError> {
+    let query = store_query(site, &period, &request);
+    let mut counter = Counter::new(&period, &request, groups.len() + 1);
+    store.funnel_histories(query, &groups, |visitor, encoded| counter.add(visitor, encoded)).await?;
+    let by_group = std::mem::take(&mut counter.by_group);
+    let breakdown = query.breakdown.is_some().then(|| {
         let names = std::iter::once(OTHER.to_owned()).chain(groups);
         let shown = names.zip(by_group).filter(|(_, tally)| !tally.is_empty());
-        shown.map(|(name, tally)| (name, FunnelGroup { steps: tally.answers() })).collect()
+        shown.map(|(name, tally)| (name, FunnelGroup { steps: tally.into_steps() })).collect()
     });
-    let lists = counted.take_lists();
-    Ok(Answers { steps: counted.all.answers(), breakdown, lists })
+    let lists = counter.take_lists();
+    Ok(Counts { steps: counter.all.into_steps(), breakdown, lists })
 }
 
-/// All that is counted while visitors stream by.
-struct Counted {
+/// Counts visitors while their histories are streamed.
+struct Counter {
     matcher: Matcher,
-    history: Vec<Mark>,
+    history: Vec<FunnelEvent>,
     all: Tally,
     by_group: Vec<Tally>,
-    ended: Vec<Latest>,
+    /// Drop-outs of each step.
+    dropouts: Vec<LatestEntrants>,
     from: Timestamp,
 }
 
-impl Counted {
-    fn new(period: &Period, question: &FunnelQuestion, groups: usize) -> Self {
-        let steps = question.steps.len();
-        let order = match question.order {
+impl Counter {
+    fn new(period: &Period, request: &FunnelQuestion, groups: usize) -> Self {
+        let steps = request.steps.len();
+        let order = match request.order {
             FunnelOrder::Sequential => Order::Sequential,
             FunnelOrder::Strict => Order::Strict,
             FunnelOrder::Any => Order::Any,
         };
-        // The warehouse counts time from the beginning of the period.
-        let plan = Plan { steps, order, window_ms: question.window_ms, from: 0, to: period.to - period.from };
+        // The warehouse sends times relative to the start of the period.
+        let plan = Plan { steps, order, window_ms: request.window_ms, from: 0, to: period.to - period.from };
         Self {
             matcher: Matcher::new(plan),
             history: Vec::new(),
             all: Tally::new(steps),
             by_group: vec![Tally::new(steps); groups],
-            ended: std::iter::repeat_with(Latest::default).take(steps).collect(),
+            dropouts: std::iter::repeat_with(LatestEntrants::default).take(steps).collect(),
             from: Timestamp(period.from),
         }
     }
 
-    fn add(&mut self, visitor: VisitorId, marks: &[u64]) {
+    fn add(&mut self, visitor: VisitorId, encoded: &[u64]) {
         self.history.clear();
-        self.history.extend(marks.iter().map(|mark| Mark {
-            at: i64::try_from(mark >> FLAG_BITS).unwrap_or(i64::MAX),
-            flags: u32::try_from(mark & ((1 << FLAG_BITS) - 1)).unwrap_or_default(),
+        self.history.extend(encoded.iter().map(|event| FunnelEvent {
+            at: i64::try_from(event >> FLAG_BITS).unwrap_or(i64::MAX),
+            flags: u32::try_from(event & ((1 << FLAG_BITS) - 1)).unwrap_or_default(),
         }));
-        let Some(found) = self.matcher.run(&self.history) else { return };
-        self.all.add(&found);
+        let Some(path) = self.matcher.run(&self.history) else { return };
+        self.all.add(&path);
         if self.by_group.len() > 1
-            && let Some(tally) = self.by_group.get_mut(self.history[found.entry].group())
+            && let Some(tally) = self.by_group.get_mut(self.history[path.entry].group())
         {
-            tally.add(&found);
+            tally.add(&path);
         }
-        self.ended[found.depth - 1].offer(self.from.plus(found.at[0]), visitor);
+        self.dropouts[path.depth - 1].add(self.from.plus(path.reached_at[0]), visitor);
     }
 
-    fn take_lists(&mut self) -> Vec<List> {
-        let totals = (0..self.ended.len()).map(|step| self.all.ended_at(step)).collect::<Vec<_>>();
-        let lists = std::mem::take(&mut self.ended).into_iter().zip(totals);
-        lists.map(|(latest, total)| List { total, visitors: latest.into_visitors() }).collect()
+    fn take_lists(&mut self) -> Vec<DropoutList> {
+        let totals = (0..self.dropouts.len()).map(|step| self.all.dropped_at(step)).collect::<Vec<_>>();
+        let lists = std::mem::take(&mut self.dropouts).into_iter().zip(totals);
+        lists.map(|(latest, total)| DropoutList { total, visitors: latest.into_visitors() }).collect()
     }
 }
 
-const _: () = assert!(GROUP_SHIFT as usize == matcher::STEPS_MAX, "groups lie above the steps in a mark");
+const _: () = assert!(GROUP_SHIFT as usize == matcher::STEPS_MAX, "the group bits follow the step bits");

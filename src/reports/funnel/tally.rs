@@ -1,56 +1,56 @@
-//! PURE: from visitors' depths to the figures of a funnel.
+//! No I/O. Aggregates visitors' paths into the numbers of a funnel.
 
-use super::matcher::Found;
+use super::matcher::FunnelPath;
 use crate::wire::reports::FunnelStepAnswer;
 
-/// What was found of all visitors so far.
+/// Aggregate of all visitors so far.
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
-    /// Visitors by the steps they reached: `deepest[0]` reached only the first.
-    deepest: Vec<u64>,
-    /// For each step but the first, the times since the step before.
-    times: Vec<Vec<i64>>,
+    /// Visitors by depth: `by_depth[0]` reached only the first step.
+    by_depth: Vec<u64>,
+    /// For each step but the first, the durations since the previous step, milliseconds.
+    durations: Vec<Vec<i64>>,
 }
 
 impl Tally {
     pub(super) fn new(steps: usize) -> Self {
-        Self { deepest: vec![0; steps], times: vec![Vec::new(); steps - 1] }
+        Self { by_depth: vec![0; steps], durations: vec![Vec::new(); steps - 1] }
     }
 
-    pub(super) fn add(&mut self, found: &Found) {
-        self.deepest[found.depth - 1] += 1;
-        let reached = found.at[..found.depth].windows(2);
-        for (times, pair) in self.times.iter_mut().zip(reached) {
-            times.push(pair[1] - pair[0]);
+    pub(super) fn add(&mut self, path: &FunnelPath) {
+        self.by_depth[path.depth - 1] += 1;
+        let pairs = path.reached_at[..path.depth].windows(2);
+        for (durations, pair) in self.durations.iter_mut().zip(pairs) {
+            durations.push(pair[1] - pair[0]);
         }
     }
 
-    /// Visitors who came to a step (from 0) and no further.
-    pub(super) fn ended_at(&self, step: usize) -> u64 {
-        self.deepest[step]
+    /// Visitors whose last step is `step` (from 0).
+    pub(super) fn dropped_at(&self, step: usize) -> u64 {
+        self.by_depth[step]
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.deepest.iter().all(|count| *count == 0)
+        self.by_depth.iter().all(|count| *count == 0)
     }
 
-    pub(super) fn answers(mut self) -> Vec<FunnelStepAnswer> {
-        let reached: Vec<u64> = (0..self.deepest.len()).map(|step| self.deepest[step..].iter().sum()).collect();
-        let answer = |step: usize| {
+    pub(super) fn into_steps(mut self) -> Vec<FunnelStepAnswer> {
+        let reached: Vec<u64> = (0..self.by_depth.len()).map(|step| self.by_depth[step..].iter().sum()).collect();
+        let to_step = |step: usize| {
             let previous = reached[step.saturating_sub(1)];
-            let times = step.checked_sub(1).map(|before| std::mem::take(&mut self.times[before]));
-            let mut times = times.unwrap_or_default();
-            times.sort_unstable();
+            let durations = step.checked_sub(1).map(|before| std::mem::take(&mut self.durations[before]));
+            let mut durations = durations.unwrap_or_default();
+            durations.sort_unstable();
             FunnelStepAnswer {
                 reached: reached[step],
                 rate_of_first: share(reached[step], reached[0]),
                 rate_of_previous: share(reached[step], previous),
-                median_ms: quantile(&times, 1, 2),
-                p90_ms: quantile(&times, 9, 10),
+                median_ms: quantile(&durations, 1, 2),
+                p90_ms: quantile(&durations, 9, 10),
                 dropped_list: None,
             }
         };
-        (0..reached.len()).map(answer).collect()
+        (0..reached.len()).map(to_step).collect()
     }
 }
 
@@ -58,8 +58,8 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// The quantile `part / whole` of sorted values, between two of them in proportion (so that the median of
-/// an even number is the mean of the middle two), rounded down to a millisecond.
+/// The quantile `part / whole` of sorted values, linearly interpolated (so the median of an even number of values is
+/// the mean of the middle two), rounded down to a millisecond.
 fn quantile(sorted: &[i64], part: i64, whole: i64) -> Option<i64> {
     let last = i64::try_from(sorted.len().checked_sub(1)?).ok()?;
     let below = usize::try_from(last * part / whole).ok()?;
@@ -72,27 +72,27 @@ mod tests {
     use super::*;
     use crate::reports::funnel::matcher::STEPS_MAX;
 
-    fn found(times: &[i64]) -> Found {
-        let mut at = [0; STEPS_MAX];
-        at[..times.len()].copy_from_slice(times);
-        Found { depth: times.len(), entry: 0, at }
+    fn path(times: &[i64]) -> FunnelPath {
+        let mut reached_at = [0; STEPS_MAX];
+        reached_at[..times.len()].copy_from_slice(times);
+        FunnelPath { depth: times.len(), entry: 0, reached_at }
     }
 
     #[test]
-    fn those_who_came_further_came_here_too() {
+    fn visitors_of_later_steps_count_for_earlier_steps() {
         let mut tally = Tally::new(3);
         for times in [&[0][..], &[0, 10], &[0, 20, 25], &[0, 30, 70]] {
-            tally.add(&found(times));
+            tally.add(&path(times));
         }
-        assert_eq!((tally.ended_at(0), tally.ended_at(1), tally.ended_at(2)), (1, 1, 2));
-        let steps = tally.answers();
+        assert_eq!((tally.dropped_at(0), tally.dropped_at(1), tally.dropped_at(2)), (1, 1, 2));
+        let steps = tally.into_steps();
         assert_eq!(steps.iter().map(|s| s.reached).collect::<Vec<_>>(), [4, 3, 2]);
         assert_eq!((steps[0].median_ms, steps[1].median_ms, steps[2].median_ms), (None, Some(20), Some(22)));
         assert!((steps[2].rate_of_previous - 2.0 / 3.0).abs() < 1e-9 && (steps[2].rate_of_first - 0.5).abs() < 1e-9);
     }
 
     #[test]
-    fn quantiles_lie_between_values_in_proportion() {
+    fn quantiles_are_interpolated() {
         let check = |values: &[i64], median, p90| {
             assert_eq!((quantile(values, 1, 2), quantile(values, 9, 10)), (median, p90), "{values:?}");
         };

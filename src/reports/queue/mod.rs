@@ -1,72 +1,74 @@
-//! Whose question the warehouse works on next.
+//! Fair queue of reports in front of the warehouse.
 //!
-//! So many questions run at a time and so many wait; beyond that a question is refused at once, and one that waited
-//! too long is refused then. Askers take turns: however many questions one has waiting, the next place is another
-//! asker's, and one asker alone never has every place. Places and turns are given back when they are dropped.
+//! The numbers of running and of waiting reports are limited; beyond them a report is rejected at once, and one that
+//! waited too long is rejected then. Requesters are served round-robin: however many reports one has waiting, the next
+//! permit goes to another, and one requester alone never gets all permits. Dropping a permit or a wait releases it.
 
-mod state;
+mod scheduler;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use state::State;
+use parking_lot::{Mutex, MutexGuard};
+use scheduler::Scheduler;
 
 use crate::telemetry::ReportMetrics;
 
-/// Who asks: each has turns of its own.
-pub type Asker = Arc<str>;
+/// The user or API key that requests a report; the unit of fairness.
+pub type Requester = Arc<str>;
 
-/// What a queue holds.
+/// Capacity of a queue.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Questions that run at a time.
+pub struct QueueLimits {
+    /// Reports that run concurrently.
     pub running_max: usize,
-    /// Questions that wait.
+    /// Reports that wait.
     pub waiting_max: usize,
-    /// How long each may wait.
+    /// Maximum wait of each.
     pub wait_max: Duration,
 }
 
-/// Why a question was not let in.
+/// Why a report was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("busy: {ahead} questions are ahead of this one; ask again in {} s", .retry_after.as_secs())]
+#[error("busy: {ahead} reports are ahead of this one; try again in {} s", .retry_after.as_secs())]
 pub struct Busy {
-    /// Questions that run or wait before it.
+    /// Reports that run or wait before it.
     pub ahead: usize,
-    /// When it is worth asking again.
+    /// Expected time until a retry succeeds.
     pub retry_after: Duration,
 }
 
-/// A queue in front of the warehouse. Cheap to clone.
+/// A fair queue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Queue(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
+    limits: QueueLimits,
     metrics: ReportMetrics,
-    state: Mutex<State<Place>>,
+    scheduler: Mutex<Scheduler<Permit>>,
 }
 
-/// A question that runs; its place is free again when this is dropped.
+/// Permission to run a report; released on drop.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     queue: Arc<Shared>,
-    asker: Asker,
-    begun: Instant,
-    /// Places given up to this one, and whether others were in use then.
-    given: u64,
-    had_company: bool,
+    requester: Requester,
+    started_at: Instant,
+    /// Number of permits granted before and including this one.
+    sequence: u64,
+    /// Whether other reports were running at the start.
+    started_concurrently: bool,
 }
 
-/// A question that waits; it leaves the queue when this is dropped.
-struct Waits<'a> {
+/// A waiting report; leaves the queue on drop.
+struct QueuedReport<'a> {
     queue: &'a Shared,
-    asker: &'a Asker,
+    requester: &'a Requester,
     number: u64,
 }
 
@@ -75,89 +77,94 @@ const RETRY_SECONDS_MAX: f64 = 60.0;
 impl Queue {
     /// An empty queue.
     #[must_use]
-    pub fn new(limits: Limits, metrics: ReportMetrics) -> Self {
-        let limits = Limits { running_max: limits.running_max.max(1), ..limits };
-        Self(Arc::new(Shared { limits, metrics, state: Mutex::default() }))
+    pub fn new(limits: QueueLimits, metrics: ReportMetrics) -> Self {
+        let limits = QueueLimits { running_max: limits.running_max.max(1), ..limits };
+        Self(Arc::new(Shared { limits, metrics, scheduler: Mutex::default() }))
     }
 
-    /// Waits for a place. A wait that is given up leaves the queue.
+    /// Waits for a permit. Dropping the future leaves the queue.
     ///
     /// # Errors
-    /// When too many wait already, or no place is free in time.
-    pub async fn enter(&self, asker: &Asker) -> Result<Place, Busy> {
+    /// If the queue is full, or no permit is available in time.
+    pub async fn acquire(&self, requester: &Requester) -> Result<Permit, Busy> {
         let queue = &self.0;
-        let (number, place) = {
-            let mut state = queue.state();
-            if state.has_place_for(asker, &queue.limits) {
-                return Ok(queue.give(&mut state, asker));
+        let (number, permit) = {
+            let mut scheduler = queue.scheduler();
+            if scheduler.can_run(requester, &queue.limits) {
+                return Ok(queue.grant(&mut scheduler, requester));
             }
-            match state.wait(asker, &queue.limits) {
+            match scheduler.enqueue(requester, &queue.limits) {
                 Some(waiting) => waiting,
-                None => return Err(queue.refuse(&state, u64::MAX, "queue_full")),
+                None => return Err(queue.reject(&scheduler, u64::MAX, "queue_full")),
             }
         };
         queue.metrics.waiting.inc();
-        let waits = Waits { queue, asker, number };
-        if let Ok(Ok(place)) = tokio::time::timeout(queue.limits.wait_max, place).await {
-            return Ok(place);
+        let queued = QueuedReport { queue, requester, number };
+        if let Ok(Ok(permit)) = tokio::time::timeout(queue.limits.wait_max, permit).await {
+            return Ok(permit);
         }
-        let busy = queue.refuse(&queue.state(), waits.number, "waited_too_long");
+        let busy = queue.reject(&queue.scheduler(), queued.number, "waited_too_long");
         Err(busy)
     }
 }
 
 impl Shared {
-    /// A count is whole between any two steps.
-    fn state(&self) -> MutexGuard<'_, State<Place>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn scheduler(&self) -> MutexGuard<'_, Scheduler<Permit>> {
+        self.scheduler.lock()
     }
 
-    fn give(self: &Arc<Self>, state: &mut State<Place>, asker: &Asker) -> Place {
-        let had_company = state.running() > 0;
-        let given = state.give(asker);
+    fn grant(self: &Arc<Self>, scheduler: &mut Scheduler<Permit>, requester: &Requester) -> Permit {
+        let started_concurrently = scheduler.running() > 0;
+        let sequence = scheduler.grant(requester);
         self.metrics.running.inc();
-        Place { queue: Arc::clone(self), asker: Arc::clone(asker), begun: Instant::now(), given, had_company }
+        Permit {
+            queue: Arc::clone(self),
+            requester: Arc::clone(requester),
+            started_at: Instant::now(),
+            sequence,
+            started_concurrently,
+        }
     }
 
-    fn refuse(&self, state: &State<Place>, number: u64, reason: &'static str) -> Busy {
+    fn reject(&self, scheduler: &Scheduler<Permit>, number: u64, reason: &'static str) -> Busy {
         self.metrics.refuse(reason);
-        let ahead = state.ahead_of(number);
+        let ahead = scheduler.ahead_of(number);
         let rounds = (ahead as f64 / self.limits.running_max as f64).max(1.0);
-        let seconds = (state.usual_seconds() * rounds).ceil().clamp(1.0, RETRY_SECONDS_MAX);
+        let seconds = (scheduler.average_seconds() * rounds).ceil().clamp(1.0, RETRY_SECONDS_MAX);
         Busy { ahead, retry_after: Duration::from_secs_f64(seconds) }
     }
 }
 
-impl Place {
-    /// Whether other questions ran at any time while this one did.
+impl Permit {
+    /// Whether other reports ran at any time during this one.
     #[must_use]
-    pub fn had_company(&self) -> bool {
-        self.had_company || self.queue.state().given() > self.given
+    pub fn had_concurrency(&self) -> bool {
+        self.started_concurrently || self.queue.scheduler().granted() > self.sequence
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let queue = &self.queue;
         queue.metrics.running.dec();
-        // A place that is no longer waited for comes back at once: it must not find the state locked.
-        let mut given = Vec::new();
+        // Sent after the lock is released: if the receiver is gone, the permit is dropped at once and locks again.
+        let mut granted = Vec::new();
         {
-            let mut state = queue.state();
-            state.take_back(&self.asker, self.begun.elapsed());
-            while let Some((asker, waiting)) = state.next(&queue.limits) {
-                given.push((waiting, queue.give(&mut state, &asker)));
+            let mut scheduler = queue.scheduler();
+            scheduler.release(&self.requester, self.started_at.elapsed());
+            while let Some((requester, waiting)) = scheduler.next_runnable(&queue.limits) {
+                granted.push((waiting, queue.grant(&mut scheduler, &requester)));
             }
         }
-        for (waiting, place) in given {
-            let _ = waiting.send(place);
+        for (waiting, permit) in granted {
+            let _ = waiting.send(permit);
         }
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for QueuedReport<'_> {
     fn drop(&mut self) {
         self.queue.metrics.waiting.dec();
-        self.queue.state().leave(self.asker, self.number);
+        self.queue.scheduler().leave(self.requester, self.number);
     }
 }

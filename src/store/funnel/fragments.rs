@@ -1,17 +1,17 @@
-//! A funnel's conditions as SQL.
+//! Funnel conditions as SQL.
 //!
-//! Every fragment is one of the fixed texts below, chosen by closed enums ([`Op`], the columns of
-//! [`COLUMNS`]) and holding numbered parameters such as `{p3:String}`.
+//! Every fragment is one of the fixed texts below, selected by closed enums ([`Op`], the columns of [`COLUMNS`]),
+//! with numbered parameters such as `{p3:String}`.
 
 use serde_json::Value;
 
-use super::{Param, Question};
+use super::{FunnelQuery, Param};
 use crate::{
     model::Op,
     wire::reports::{Condition, FunnelStep},
 };
 
-/// Names after `$` and the text each stands for. `$item` is apart: an event may have several.
+/// Names after `$` and the SQL of each. `$item` is handled separately: an event may have several.
 const COLUMNS: [(&str, &str); 16] = [
     ("path", "path"),
     ("host", "toString(host)"),
@@ -32,49 +32,49 @@ const COLUMNS: [(&str, &str); 16] = [
 ];
 const ITEM: &str = "item";
 
-/// Whether `$name` can be asked of an event.
+/// Whether `$name` is a known event field.
 #[must_use]
 pub fn is_column(name: &str) -> bool {
     name == ITEM || COLUMNS.iter().any(|(known, _)| *known == name)
 }
 
-/// Fragments of SQL and the parameters they hold.
+/// Builds SQL fragments and collects their parameters.
 pub(super) struct Fragments {
     pub(super) params: Vec<(String, Param)>,
 }
 
 impl Fragments {
-    pub(super) fn new(question: Question<'_>) -> Self {
+    pub(super) fn new(query: FunnelQuery<'_>) -> Self {
         let params = [
-            ("site", Param::U32(question.site.0)),
-            ("from_ms", Param::I64(question.from_ms)),
-            ("to_ms", Param::I64(question.to_ms)),
+            ("site", Param::U32(query.site.0)),
+            ("from_ms", Param::I64(query.from_ms)),
+            ("to_ms", Param::I64(query.to_ms)),
         ];
         Self { params: params.map(|(name, value)| (name.to_owned(), value)).into() }
     }
 
-    /// A new parameter with this value, as it is written in SQL.
+    /// Adds a parameter with this value; returns its placeholder.
     fn param(&mut self, kind: &'static str, value: Param) -> String {
         let name = ["p", &self.params.len().to_string()].concat();
-        let written = ["{", &name, ":", kind, "}"].concat();
+        let placeholder = ["{", &name, ":", kind, "}"].concat();
         self.params.push((name, value));
-        written
+        placeholder
     }
 
     fn text(&mut self, value: &str) -> String {
         self.param("String", value.into())
     }
 
-    /// The bits of all steps and exclusions that an event matches.
-    pub(super) fn marks(&mut self, steps: &[FunnelStep], exclude: &[FunnelStep]) -> String {
+    /// The bit mask of all steps and exclusions that an event matches.
+    pub(super) fn step_bits(&mut self, steps: &[FunnelStep], exclude: &[FunnelStep]) -> String {
         let mut bits: Vec<String> = Vec::new();
-        for (place, step) in steps.iter().enumerate() {
-            bits.push(["bitShiftLeft(toUInt32(", &self.step(step), "), ", &place.to_string(), ")"].concat());
+        for (index, step) in steps.iter().enumerate() {
+            bits.push(["bitShiftLeft(toUInt32(", &self.step(step), "), ", &index.to_string(), ")"].concat());
         }
         for step in exclude {
             bits.push(["bitShiftLeft(toUInt32(", &self.step(step), "), 24)"].concat());
         }
-        // One exclusion may match together with another, so the bits are or-ed, not added.
+        // Several exclusions may match at once, so the bits are or-ed, not added.
         bits.into_iter().reduce(|all, bit| ["bitOr(", &all, ", ", &bit, ")"].concat()).unwrap_or_else(|| "0".into())
     }
 
@@ -104,7 +104,7 @@ impl Fragments {
         }
     }
 
-    /// True when any item of the event fits; `ne` when none equals.
+    /// True if any item of the event matches; for `ne`, if none is equal.
     fn item(&mut self, condition: &Condition) -> String {
         match condition.op {
             Op::Exists => "notEmpty(items)".into(),
@@ -116,7 +116,7 @@ impl Fragments {
         }
     }
 
-    /// A property as text: a string itself, anything else as JSON writes it, '' when absent or null.
+    /// A property as text: strings as they are, other values as JSON, '' if absent or null.
     fn property(&mut self, name: &str) -> String {
         let key = self.text(name);
         let typed = ["JSONType(properties, ", &key, ")"].concat();
@@ -134,8 +134,8 @@ impl Fragments {
         .concat()
     }
 
-    /// The value by which visitors are grouped, at most 200 characters of it.
-    pub(super) fn value(&mut self, field: &str) -> String {
+    /// The breakdown value, cut to 200 characters.
+    pub(super) fn breakdown_value(&mut self, field: &str) -> String {
         let name = field.strip_prefix('$').unwrap_or(field);
         let text = if name == ITEM {
             "if(empty(items), '', items[1])".to_owned()
@@ -147,28 +147,28 @@ impl Fragments {
         ["leftUTF8(", &text, ", 200)"].concat()
     }
 
-    /// Numbers are compared as numbers where both sides are numbers (`typed`: a number asked of a property
-    /// is meant as one); else texts are compared.
+    /// Compares as numbers if both sides are numbers (`typed`: a number given for a property is meant as one), else as
+    /// text.
     fn compare(&mut self, text: &str, condition: &Condition, typed: bool) -> String {
         let value = &condition.value;
         let number = value.as_f64().filter(|_| typed || is_order(condition.op));
         match (condition.op, number) {
             (Op::Exists, _) => [text, " != ''"].concat(),
-            (Op::In, _) => self.one_of(text, value, typed),
-            (Op::Contains, _) => ["position(", text, ", ", &self.text(&text_of(value)), ") > 0"].concat(),
-            (Op::StartsWith, _) => ["startsWith(", text, ", ", &self.text(&text_of(value)), ")"].concat(),
+            (Op::In, _) => self.is_in(text, value, typed),
+            (Op::Contains, _) => ["position(", text, ", ", &self.text(&to_text(value)), ") > 0"].concat(),
+            (Op::StartsWith, _) => ["startsWith(", text, ", ", &self.text(&to_text(value)), ")"].concat(),
             (op, Some(number)) => {
                 let missing = if op == Op::Ne { ", 1)" } else { ", 0)" };
                 let number = self.param("Float64", Param::F64(number));
-                ["ifNull(toFloat64OrNull(", text, ")", sign(op), &number, missing].concat()
+                ["ifNull(toFloat64OrNull(", text, ")", operator(op), &number, missing].concat()
             }
-            (op, None) => [text, sign(op), &self.text(&text_of(value))].concat(),
+            (op, None) => [text, operator(op), &self.text(&to_text(value))].concat(),
         }
     }
 
-    fn one_of(&mut self, text: &str, value: &Value, typed: bool) -> String {
+    fn is_in(&mut self, text: &str, value: &Value, typed: bool) -> String {
         let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        let texts = values.iter().map(text_of).collect();
+        let texts = values.iter().map(to_text).collect();
         let mut any = vec![["has(", &self.param("Array(String)", Param::ArrayStr(texts)), ", ", text, ")"].concat()];
         for number in values.iter().filter(|_| typed).filter_map(Value::as_f64) {
             let number = self.param("Float64", Param::F64(number));
@@ -182,7 +182,7 @@ const fn is_order(op: Op) -> bool {
     matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte)
 }
 
-const fn sign(op: Op) -> &'static str {
+const fn operator(op: Op) -> &'static str {
     match op {
         Op::Ne => " != ",
         Op::Gt => " > ",
@@ -193,7 +193,7 @@ const fn sign(op: Op) -> &'static str {
     }
 }
 
-fn text_of(value: &Value) -> String {
+fn to_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
@@ -202,16 +202,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_a_marketer_writes_becomes_sql() {
+    fn user_input_never_becomes_sql() {
         let evil = "x') OR 1=1 --{p0:String}$MARKS";
         let ops = [Op::Eq, Op::Ne, Op::Gt, Op::Gte, Op::Lt, Op::Lte, Op::Contains, Op::StartsWith, Op::In, Op::Exists];
         let properties = [evil, "$path", "$item", "$nothing"];
         for (op, property) in ops.iter().flat_map(|op| properties.map(|property| (*op, property))) {
             let condition = Condition { property: property.into(), op, value: Value::from(evil) };
             let step = FunnelStep { event: evil.into(), conditions: vec![condition] };
-            let mut texts = Fragments { params: Vec::new() };
-            let sql =
-                [texts.marks(std::slice::from_ref(&step), std::slice::from_ref(&step)), texts.value(evil)].concat();
+            let mut fragments = Fragments { params: Vec::new() };
+            let steps = std::slice::from_ref(&step);
+            let sql = [fragments.step_bits(steps, steps), fragments.breakdown_value(evil)].concat();
             assert!(!sql.contains("1=1") && !sql.contains("$MARKS") && !sql.contains("--"), "{sql}");
             assert_eq!(sql.matches(":String}").count(), sql.matches("{p").count() - sql.matches(":Array").count());
         }

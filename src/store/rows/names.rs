@@ -1,31 +1,31 @@
-//! Names that an event holds for ever: the reasons for taking something for a robot, the kinds of
-//! click ids. They are few, so each is kept once for the life of the process.
+//! Interned names: robot reasons, kinds of click ids and campaign parameters. There are few, and each is kept once for
+//! the lifetime of the process.
 
-use std::sync::{PoisonError, RwLock};
+use parking_lot::RwLock;
 
-/// Far more than there are; a damaged journal cannot make memory grow past it.
+/// Far more than exist; bounds memory if a journal is damaged.
 const NAMES_MAX: usize = 256;
 
 static NAMES: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
 
-/// The same name, living for ever. Empty stays empty; past the bound every new name is `other`.
-pub fn lasting(name: &str) -> &'static str {
+/// The name as `&'static str`. Empty stays empty; beyond the bound every new name is `other`.
+pub fn intern(name: &str) -> &'static str {
     if name.is_empty() {
         return "";
     }
-    if let Some(known) = find(&NAMES.read().unwrap_or_else(PoisonError::into_inner), name) {
+    if let Some(known) = find(&NAMES.read(), name) {
         return known;
     }
-    let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+    let mut names = NAMES.write();
     if let Some(known) = find(&names, name) {
         return known;
     }
     if names.len() >= NAMES_MAX || name.len() > 64 {
         return "other";
     }
-    let lasting: &'static str = Box::leak(name.into());
-    names.push(lasting);
-    lasting
+    let interned: &'static str = Box::leak(name.into());
+    names.push(interned);
+    interned
 }
 
 fn find(names: &[&'static str], name: &str) -> Option<&'static str> {
@@ -37,9 +37,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_kept_once() {
-        assert_eq!(lasting(""), "");
-        let first = lasting("gclid");
-        assert!(std::ptr::eq(first, lasting(&String::from("gclid"))));
+    fn a_name_is_stored_once() {
+        assert_eq!(intern(""), "");
+        let first = intern("gclid");
+        assert!(std::ptr::eq(first, intern(&String::from("gclid"))));
     }
 }

@@ -1,14 +1,14 @@
-//! The columns of a stored row, in the layout's order.
+//! The columns of a stored row, in layout order.
 
-/// The layout that `encode` writes.
+/// Layout version written by `encode`.
 pub const VERSION: u8 = 3;
 
-/// The layout before draws of recommendations were kept.
+/// The layout before exposures of recommendations were stored.
 pub(super) const VERSION_2: u8 = 2;
-/// The layout before campaign marks and violations of the schema were kept.
+/// The layout before campaign parameters and schema violations were stored.
 pub(super) const VERSION_1: u8 = 1;
 
-/// Columns of the layout with their types, in order; the first two only the journal knows.
+/// Columns with their types, in order; the first two come from the journal.
 const COLUMNS: [(&str, &str); 51] = [
     ("journal", "UInt64"),
     ("position", "UInt64"),
@@ -63,13 +63,13 @@ const COLUMNS: [(&str, &str); 51] = [
     ("exposure", "String"),
 ];
 
-/// How many columns a record does not hold itself.
+/// Number of columns that are not part of a record.
 pub(in crate::store) const PREFIX_COLUMNS: usize = 2;
-/// Columns at the end that a version brought.
+/// Number of columns that a version appended.
 const SINCE_VERSION_2: usize = 2;
 const SINCE_VERSION_3: usize = 1;
 
-/// Whether this program knows the layout.
+/// Whether the layout version is known.
 pub(super) const fn is_known(version: u8) -> bool {
     matches!(version, VERSION_1 | VERSION_2 | VERSION)
 }
@@ -84,11 +84,11 @@ pub(in crate::store) fn columns(version: u8) -> &'static [(&'static str, &'stati
     &COLUMNS[..COLUMNS.len() - missing]
 }
 
-/// The statement that takes rows of this version in a form (`Native`, `RowBinary`).
+/// The insert statement for rows of this version in a ClickHouse format (`Native`, `RowBinary`).
 #[must_use]
-pub fn insert_statement(version: u8, form: &str) -> Option<String> {
+pub fn insert_statement(version: u8, format: &str) -> Option<String> {
     is_known(version).then(|| {
         let names: Vec<&str> = columns(version).iter().map(|(name, _)| *name).collect();
-        format!("INSERT INTO events ({}) FORMAT {form}", names.join(", "))
+        format!("INSERT INTO events ({}) FORMAT {format}", names.join(", "))
     })
 }

@@ -22,9 +22,9 @@ fn page() -> impl Strategy<Value = Page<'static>> {
 fn traffic() -> impl Strategy<Value = Traffic<'static>> {
     let channel = proptest::sample::select(Channel::ALL.to_vec());
     let click_id = proptest::sample::select(vec!["", "gclid", "fbclid"]);
-    let marks = vec((proptest::sample::select(vec!["utm_id", "utm_source_platform"]), text()), 0..3);
-    (channel, text(), text(), text(), text(), text(), click_id, marks).prop_map(
-        |(channel, source, medium, campaign, term, content, click_id, marks)| Traffic {
+    let campaign_params = vec((proptest::sample::select(vec!["utm_id", "utm_source_platform"]), text()), 0..3);
+    (channel, text(), text(), text(), text(), text(), click_id, campaign_params).prop_map(
+        |(channel, source, medium, campaign, term, content, click_id, campaign_params)| Traffic {
             channel,
             source,
             medium,
@@ -32,7 +32,7 @@ fn traffic() -> impl Strategy<Value = Traffic<'static>> {
             term,
             content,
             click_id,
-            marks,
+            campaign_params,
         },
     )
 }
@@ -48,8 +48,8 @@ fn device() -> impl Strategy<Value = Device<'static>> {
     })
 }
 
-fn place() -> impl Strategy<Value = Place> {
-    (text(), text(), text()).prop_map(|(country, region, city)| Place {
+fn place() -> impl Strategy<Value = GeoLocation> {
+    (text(), text(), text()).prop_map(|(country, region, city)| GeoLocation {
         country: country.into_owned(),
         region: region.into_owned(),
         city: city.into_owned(),
@@ -105,50 +105,50 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn an_event_survives_encoding(event in event()) {
+    fn an_encoded_event_is_decoded_unchanged(event in event()) {
         let mut record = Vec::new();
         encode(&event, &mut record);
-        prop_assert_eq!(split_whole(&record), Ok((VERSION, &record[1..])));
+        prop_assert_eq!(split_checked(&record), Ok((VERSION, &record[1..])));
         prop_assert_eq!(decode(&record), Ok(event));
     }
 
     #[test]
-    fn a_cut_record_is_refused_and_never_panics(event in event(), cut in any::<proptest::sample::Index>()) {
+    fn a_truncated_record_is_rejected_without_a_panic(event in event(), cut in any::<proptest::sample::Index>()) {
         let mut record = Vec::new();
         encode(&event, &mut record);
         record.truncate(cut.index(record.len()));
         prop_assert!(decode(&record).is_err());
-        prop_assert!(split_whole(&record).is_err());
+        prop_assert!(split_checked(&record).is_err());
     }
 
     #[test]
-    fn any_bytes_are_refused_or_read_but_never_panic(mut bytes in vec(any::<u8>(), 0..400)) {
+    fn any_bytes_are_rejected_or_decoded_without_a_panic(mut bytes in vec(any::<u8>(), 0..400)) {
         if let Some(first) = bytes.first_mut() {
             *first = VERSION;
         }
-        // Whatever can be read can stand among other rows.
+        // Whatever can be decoded can be part of a batch.
         if decode(&bytes).is_ok() {
-            prop_assert!(split_whole(&bytes).is_ok());
+            prop_assert!(split_checked(&bytes).is_ok());
         }
     }
 }
 
 #[test]
-fn records_of_earlier_versions_are_still_read() {
+fn records_of_earlier_versions_are_decoded() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut event = event().new_tree(&mut runner).unwrap().current();
     event.exposure = "".into();
     let mut record = Vec::new();
     encode(&event, &mut record);
-    // An empty text is all that the third version added.
+    // The third version appended an empty string.
     record[0] = VERSION_2;
     record.truncate(record.len() - 1);
     assert_eq!(decode(&record), Ok(event.clone()));
-    assert_eq!(split_whole(&record), Ok((VERSION_2, &record[1..])));
-    (event.traffic.marks, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
+    assert_eq!(split_checked(&record), Ok((VERSION_2, &record[1..])));
+    (event.traffic.campaign_params, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
     record.clear();
     encode(&event, &mut record);
-    // Two empty lists were all that the second version added.
+    // The second version appended two empty lists.
     record[0] = VERSION_1;
     record.truncate(record.len() - 3);
     assert_eq!(decode(&record), Ok(event));
@@ -158,17 +158,17 @@ fn records_of_earlier_versions_are_still_read() {
 }
 
 #[test]
-fn an_unknown_version_and_trailing_bytes_are_named() {
+fn unknown_versions_and_empty_records_are_rejected() {
     assert_eq!(decode(&[9, 0]), Err(RowError::UnknownVersion(9)));
     assert_eq!(decode(&[]), Err(RowError::Short));
 }
 
-/// A record that differs from others by its path alone.
-pub(in crate::store) fn record_of_path(path: &str) -> Vec<u8> {
+/// A record that differs from others only by its path.
+pub(in crate::store) fn record_with_path(path: &str) -> Vec<u8> {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut event = event().new_tree(&mut runner).unwrap().current();
     event.page.path = path.to_owned().into();
-    (event.traffic.marks, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
+    (event.traffic.campaign_params, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
     let mut record = Vec::new();
     encode(&event, &mut record);
     record

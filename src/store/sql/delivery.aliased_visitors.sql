@@ -1,4 +1,4 @@
--- The same of `aliased_visitors_view`.
+-- Fills `identities` from a journal range like `aliased_visitors_view`.
 --   journal UInt64, start UInt64, end UInt64 (exclusive)
 INSERT INTO identities
 SELECT

@@ -1,4 +1,4 @@
--- The same of `aliases_view`.
+-- Fills `aliases` from a journal range like `aliases_view`.
 --   journal UInt64, start UInt64, end UInt64 (exclusive)
 INSERT INTO aliases
 SELECT site_id, JSONExtractString(properties, 'previousId') AS previous_id, user_id, occurred_at AS at

@@ -1,4 +1,4 @@
--- Who the events of a range say who is: what `identities_view` makes of them. To add a row twice changes nothing.
+-- Fills `identities` from a journal range like `identities_view`. Duplicate rows are harmless.
 --   journal UInt64, start UInt64, end UInt64 (exclusive)
 INSERT INTO identities
 SELECT

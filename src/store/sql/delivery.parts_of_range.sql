@@ -1,4 +1,4 @@
--- Which parts hold rows of a range of the journal, and does each hold nothing else?
+-- Parts with rows of a journal range, and whether each contains nothing else.
 --   table Identifier, table_name String, journal UInt64, start UInt64, end UInt64 (exclusive)
 SELECT part, ours = rows AS alone
 FROM

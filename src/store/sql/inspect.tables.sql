@@ -1,4 +1,5 @@
--- Tables and views of a database. Parameter: its name.
+-- Names of the tables and views of a database.
+--   database String
 SELECT name
 FROM system.tables
 WHERE database = {database:String}

@@ -1,3 +1,3 @@
--- The warehouse belongs to this installation, unless another one comes first.
+-- Records this installation as owner of the warehouse, unless another one is recorded before it.
 --   id String
 INSERT INTO ashna_installation SELECT {id:String}, 0, now64(3, 'UTC')

@@ -1,2 +1,2 @@
--- The highest number of a site that has events.
+-- The highest site id that has events.
 SELECT max(site_id) FROM events

@@ -1,2 +1,2 @@
--- Which installation owns the warehouse?
+-- The installation that owns the warehouse.
 SELECT id FROM ashna_installation ORDER BY number DESC, taken_at, id LIMIT 1

@@ -1,3 +1,3 @@
--- Is there a note of the owner? The database itself may not be there yet.
+-- Whether the owner table exists. The database itself may be missing.
 --   database String
 SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'ashna_installation'

@@ -1,6 +1,5 @@
--- Which sites have item events, how many, and how far they go: a site whose answer is the same as
--- before has nothing new to learn from.
--- Parameters: since (milliseconds, inclusive).
+-- Number and newest position of the item events of each site. If both are unchanged, there is nothing new to learn.
+--   since Int64 (milliseconds, inclusive)
 SELECT site_id, count() AS events, max(position) AS newest_position
 FROM visitor_events
 WHERE occurred_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')

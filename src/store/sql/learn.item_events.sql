@@ -1,6 +1,6 @@
--- The item events of a site (looked at, put into the cart, ordered), visitor after visitor and oldest
--- first within each: the order visits are cut in, and the order they are stored in, so that nothing is sorted.
--- Parameters: site, since (milliseconds, inclusive).
+-- Item events of a site (view, add to cart, order), grouped by visitor and oldest first for each. This is the order in
+-- which visits are split, and the storage order, so that nothing is sorted.
+--   site UInt32, since Int64 (milliseconds, inclusive)
 SELECT visitor, toUnixTimestamp64Milli(occurred_at) AS at, action, items, toString(category) AS category_text
 FROM visitor_events
 WHERE site_id = {site:UInt32}

@@ -1,5 +1,5 @@
--- The hour from which on a site has at most `limit` item events; 0 where its newest hour alone has more.
--- Parameters: site, since (milliseconds, inclusive), limit.
+-- The hour from which on a site has at most `limit` item events; 0 if its newest hour alone has more.
+--   site UInt32, since Int64 (milliseconds, inclusive), limit UInt64
 SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 AS since_ms
 FROM
 (

@@ -1,4 +1,4 @@
--- Which migrations were applied, in order.
+-- Applied migrations, in order.
 SELECT number, name, checksum
 FROM ashna_migrations
 ORDER BY number, applied_at

@@ -1,4 +1,4 @@
--- Where applied migrations are recorded.
+-- Table of applied migrations.
 CREATE TABLE IF NOT EXISTS ashna_migrations
 (
     number     UInt32,

@@ -1,4 +1,5 @@
--- Whether there is a database. Parameter: its name.
+-- Whether a database exists.
+--   database String
 SELECT count()
 FROM system.databases
 WHERE name = {database:String}

@@ -1,4 +1,4 @@
--- Which parts were written within the last seconds, newest first?
+-- Parts written within the last seconds, newest first.
 --   seconds Int64
 SELECT table, name, rows, level
 FROM system.parts

@@ -1,4 +1,4 @@
--- How many events are stored of a visitor?
+-- Number of stored events of a visitor.
 --   site UInt32, visitor UInt128
 SELECT count()
 FROM events

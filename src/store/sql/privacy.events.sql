@@ -1,4 +1,4 @@
--- Everything stored of a visitor, one JSON object an event, oldest first.
+-- All stored data of a visitor, one JSON object per event, oldest first.
 --   site UInt32, visitor UInt128, limit UInt64
 SELECT formatRowNoNewline('JSONEachRow', *) AS event
 FROM

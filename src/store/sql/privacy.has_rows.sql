@@ -1,4 +1,4 @@
--- Has a table rows of a visitor?
+-- Whether a table has rows of a visitor.
 --   table Identifier, site UInt32, visitor UInt128
 SELECT 1
 FROM {table:Identifier}

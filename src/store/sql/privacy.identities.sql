@@ -1,4 +1,4 @@
--- Who was this visitor said to be? One JSON object a person.
+-- User ids that the visitor was identified with, one JSON object each.
 --   site UInt32, visitor UInt128
 SELECT formatRowNoNewline('JSONEachRow', *) AS person
 FROM

@@ -1,4 +1,4 @@
--- Which tables hold rows of visitors? Those with columns for site and visitor, whoever made them.
+-- Tables with rows of visitors: all with columns for site and visitor, whatever created them.
 SELECT name
 FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree'

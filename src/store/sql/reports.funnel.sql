@@ -1,15 +1,15 @@
--- What did each visitor do that a funnel names, in order?
---   site UInt32, from_ms/to_ms Int64 (when a way may begin), last_ms Int64 (when the last step may lie),
---   entry_bits UInt32 (the steps a way may begin with), names Array(String), page_views UInt8, groups
---   Array(String), and the parameters of the fragments
--- $MARKS, $GROUP are fragments that store::funnel chooses from fixed texts: which steps (bits 0 to 19) and
--- exclusions (bit 24) an event matches, and its place in `groups`. Nothing a user wrote is in them.
--- A mark is (milliseconds since from_ms) * 2^26 + flags, the flags being the 26 bits that
--- reports::funnel::matcher explains. Marks are in order of occurred_at, then of arrival (received_at, then
--- position). Gathering and sorting arrays of numbers costs half of what arrays of tuples cost, so all of it
--- is one number of 128 bits: 38 of time, 32 of delay (received_at after occurred_at, which tells the same
--- once occurred_at is equal; beyond 49 days it is all the same and position decides), 32 of position (the
--- low ones, which tell two events of one moment apart), 26 of flags. Visitors without an entry are left out.
+-- The events of each visitor that match a funnel, in order.
+--   site UInt32, from_ms/to_ms Int64 (range of entries), last_ms Int64 (latest time of the last step), entry_bits
+--   UInt32 (the steps that count as an entry), names Array(String), page_views UInt8, groups Array(String), and the
+--   parameters of the fragments
+-- $MARKS and $GROUP are fragments that store::funnel selects from fixed texts: the steps (bits 0 to 19) and exclusions
+-- (bit 24) that an event matches, and the index of its breakdown value in `groups`. They never contain user input. An
+-- element of `marks` is (milliseconds since from_ms) * 2^26 + flags, the 26 bits explained in reports::funnel::matcher.
+-- Elements are ordered by occurred_at, then by arrival (received_at, then position). Collecting and sorting numbers
+-- costs half as much as tuples, so the sort key is one number of 128 bits: 38 of time, 32 of delay (received_at -
+-- occurred_at, which orders like received_at if occurred_at is equal; beyond 49 days it is capped and position
+-- decides), 32 of position (the low ones, which order events of the same time), 26 of flags. Visitors without an entry
+-- are left out.
 SELECT
     visitor,
     arrayMap(

@@ -1,4 +1,4 @@
--- Who are these visitors?
+-- Last activity and attributes of visitors.
 --   site UInt32, visitors Array(UInt128)
 SELECT
     visitor,

@@ -1,7 +1,7 @@
--- Which values are the most frequent among the visitors who enter a funnel?
+-- The most frequent breakdown values of visitors who enter a funnel.
 --   site UInt32, from_ms/to_ms Int64, limit UInt32, and the parameters of the fragments
--- $ENTERS and $VALUE are fragments that store::funnel chooses from fixed texts: whether an event is an
--- entry, and its value. The value `other` is left to the group of all others, which bears that name.
+-- $ENTERS and $VALUE are fragments that store::funnel selects from fixed texts: whether an event is an entry, and its
+-- value. The value `other` is left out, because the group of all other values has this name.
 SELECT value
 FROM
 (

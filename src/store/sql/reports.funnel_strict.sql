@@ -1,7 +1,7 @@
--- The same as reports.funnel, for steps that must follow each other with nothing between: every event of a
--- visitor is looked at, and a mark says (bit 25) that events without a mark of their own lie before it.
---   site UInt32, from_ms/to_ms Int64, last_ms Int64, entry_bits UInt32, groups Array(String), ignored
---   Array(String) (names of events that may lie between), and the parameters of the fragments $MARKS and $GROUP
+-- Like reports.funnel, for steps that must follow each other with no other event between: all events of a visitor are
+-- read, and bit 25 of an element means that other events lie before it.
+--   site UInt32, from_ms/to_ms Int64, last_ms Int64, entry_bits UInt32, groups Array(String), ignored Array(String)
+--   (names of events that may lie between), and the parameters of the fragments $MARKS and $GROUP
 SELECT
     visitor,
     arrayFilter(

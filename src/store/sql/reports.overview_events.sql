@@ -1,13 +1,12 @@
--- What happened in a period, by interval and in all?
---   site UInt32, from_ms/to_ms Int64 (from inclusive, to exclusive), interval String (hour, day, week or
---   month), timezone String (IANA name), 
---   rate_currencies Array(String) and rate_since, rate_numerators, rate_denominators Array(UInt64), the newest
---   rate first
--- One row an interval that has events, and one row with is_total = 1. Robots are kept aside. Events of
--- nobody (visitor 0) count as events and page views, not as visitors. Revenue is orders minus refunds in
--- the site's currency, each converted by the rate of its moment; orders that no rate converts are counted apart.
+-- Events, visitors, orders and revenue of a period, by interval and in total.
+--   site UInt32, from_ms/to_ms Int64 (from inclusive, to exclusive), interval String (hour, day, week or month),
+--   timezone String (IANA name), rate_currencies Array(String) and rate_since, rate_numerators, rate_denominators
+--   Array(UInt64), the newest rate first
+-- One row per interval with events, and one with is_total = 1. Robots are excluded. Anonymous events (visitor 0) count
+-- as events and page views, not as visitors. Revenue is orders minus refunds in the site's currency, each converted at
+-- the rate in effect at its time; orders without a rate are counted separately.
 WITH
-    -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+    -- Rate in effect at the event's time, and the amount in the site's currency, rounded half away from zero.
     if(action IN (7, 8), arrayFirstIndex(
         (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
         {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,

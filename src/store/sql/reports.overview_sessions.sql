@@ -1,9 +1,8 @@
--- How many sessions began in each interval of a period, and how many of them bounced?
+-- Sessions that started in each interval of a period, and bounces among them.
 --   site UInt32, from_ms/to_ms Int64, interval String, timezone String, session_ms Int64
--- A session is a run of one visitor's events of the period without a pause longer than session_ms; it
--- belongs to the interval of its first event. A bounce is a session with exactly one page view and no
--- other active event. Passive are slot views (action 10) and the calls that say who somebody is
--- (identify, group, alias); a page view is no "other" event.
+-- A session is a sequence of one visitor's events of the period without a gap longer than session_ms; it belongs to the
+-- interval of its first event. A bounce is a session with exactly one page view and no other active event. Passive
+-- events are slot views (action 10) and identify, group and alias calls; further page views are not "other" events.
 SELECT
     toInt64(toUnixTimestamp(toDateTime(dateTrunc({interval:String}, began, {timezone:String}), {timezone:String}))) * 1000 AS bucket_ms,
     count() AS sessions,
@@ -16,7 +15,7 @@ FROM
         arrayCount(event -> bitTest(event, 0), session) AS others
     FROM
     (
-        -- An event is packed into one number (time, page view?, other active event?): arrays of numbers are cheap.
+        -- Each event is packed into one number (time, is page view, is other active event): arrays of numbers are cheap.
         SELECT
             arraySort(groupArray(
                 bitShiftLeft(toUInt64(toUnixTimestamp64Milli(occurred_at)), 2)

@@ -1,8 +1,8 @@
--- Which pages were looked at in a period?
+-- Page views of a period by page.
 --   site UInt32, from_ms/to_ms Int64, session_ms Int64, search String ('' for all), limit UInt32
--- A page is its path; a screen of an app, which has none, is its name. The title is the latest one.
--- Entries and exits count the sessions (see reports.overview_sessions) whose first and last page view it
--- was. `total` on every row counts the pages found before the limit.
+-- A page is identified by its path; app screens without a path by their name. The title is the latest one. Entries and
+-- exits are sessions (see reports.overview_sessions) with this page as their first or last page view. `total` on every
+-- row is the number of pages before the limit.
 SELECT path, title, pageviews, visitors, entries, exits, count() OVER () AS total
 FROM
 (

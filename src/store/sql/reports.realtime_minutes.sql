@@ -1,4 +1,4 @@
--- How much went on in each of the last minutes?
+-- Visitors and page views of each of the last minutes.
 --   site UInt32, from_ms/to_ms Int64 (whole minutes)
 SELECT
     intDiv(toUnixTimestamp64Milli(occurred_at), 60000) * 60000 AS minute_ms,

@@ -1,9 +1,9 @@
--- Who is here now, on which page, from which source and country?
---   site UInt32, from_ms Int64 (how far back a visit is looked at), active_ms Int64 (who did something
---   since then is here), to_ms Int64
--- One row a fact and its value: all ('', ''), page (path, title), source (channel, source), country
--- (code, ''), each with the visitors it is true of; the ten most frequent of each. Every visitor has one
--- page, the last viewed; one source, the first outside channel Internal, else Direct; one country.
+-- Active visitors: total, and by page, source and country.
+--   site UInt32, from_ms Int64 (start of the events that are read), active_ms Int64 (visitors with an event since then
+--   are active), to_ms Int64
+-- One row per fact and value: all ('', ''), page (path, title), source (channel, source), country (code, ''), each with
+-- its number of visitors; the ten most frequent of each. Every visitor has one page, the last viewed; one source, the
+-- first outside channel Internal, else Direct; one country.
 SELECT truth.1 AS fact, truth.2 AS value, truth.3 AS detail, count() AS visitors
 FROM
 (

@@ -1,4 +1,4 @@
--- What happened last?
+-- The latest events.
 --   site UInt32, from_ms/to_ms Int64, limit UInt32
 SELECT
     toUnixTimestamp64Milli(occurred_at) AS at_ms,

@@ -1,8 +1,8 @@
--- What was shown in recommended slots in a period, by visitor: who judges another choice reads it.
+-- Exposures of recommended slots in a period, by visitor: the log for off-policy evaluation.
 --   site UInt32, from_ms/to_ms Int64, slot String (empty: all), limit UInt64
--- One row for each visitor (those who are nobody: for each decision), slot, model and draw. When there are more rows,
--- those of a part of the visitors: their ids are random. What is pinned no choice would change: clicks on it are left
--- out, and so are slots with nothing else.
+-- One row for each visitor (anonymous: each decision), slot, model and draw. Beyond the limit, a random sample of
+-- visitors: their ids are random. Pinned items do not depend on the choice of models: clicks on them are ignored, as
+-- are slots that contain nothing else.
 SELECT
     if(who = 0, toUInt128(decision), who) AS cluster,
     of_slot, of_model, of_probability, to_try,

@@ -1,11 +1,11 @@
--- What came of recommended slots in a period, by slot and model?
+-- Performance of recommended slots in a period, by slot and model.
 --   site UInt32, from_ms/to_ms Int64, window_ms Int64, slot String (empty: all), rate_currencies Array(String) and
 --   rate_since, rate_numerators, rate_denominators Array(UInt64), the newest rate first
--- A decision is one impression, however often it was sent; seen first within the period. It is clicked if anything in
--- it was. A bought item is credited once, to the last decision in which the same visitor had seen it (or, apart,
--- clicked it) within the window before; its line's price in the site's currency. One row for each slot and model, for
--- each slot, for each model and for all ('' stands for all), with sums over visitors (those who are nobody: over
--- decisions) of views n, of an outcome, and of their squares and products: an interval needs them.
+-- A decision is one impression, however often it was sent, if it was first seen within the period. It is clicked if any
+-- of its items was. A purchased item is attributed once, to the last decision in which the same visitor had seen it
+-- (or, separately, clicked it) within the window before; at the price of its order line in the site's currency. One row
+-- for each slot and model, each slot, each model and in total ('' stands for all), with sums over visitors (anonymous:
+-- over decisions) of views n, of each outcome, and of their squares and products, which confidence intervals need.
 WITH
     decided AS
     (
@@ -31,12 +31,12 @@ WITH
     bought AS
     (
         WITH
-            -- The rate of that moment, and the line in the site's currency, half a minor unit rounded away from 0.
+            -- Rate in effect at the order's time, and the line's amount in the site's currency, rounded half away from zero.
             arrayFirstIndex(
                 (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
                 {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}) AS rate,
             {rate_denominators:Array(UInt64)}[rate] AS denominator,
-            -- An order of one item without a price was paid all the same.
+            -- The amount of an order of a single item without a price is the price of the item.
             if(price = 0 AND length(items) = 1, toInt128(amount_minor), toInt128(price) * pieces) AS line_minor
         SELECT
             visitor AS buyer, item, toUnixTimestamp64Milli(occurred_at) AS bought_ms,

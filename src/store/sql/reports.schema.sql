@@ -1,7 +1,7 @@
--- Which events does a site send, how often, and with which properties?
+-- Events of a site, their counts and properties.
 --   site UInt32, from_ms/to_ms Int64, limit UInt32
--- Page and screen views are one event, `page`; calls that say who somebody is have no name and are left
--- out. Property names are taken from at most 2,000 events of each name, at most 100 names of them.
+-- Page and screen views are one event, `page`; identify, group and alias calls have no name and are left out. Property
+-- names are taken from at most 2,000 events of each name, at most 100 property names.
 SELECT counted.event AS name, counted.events AS count, named.properties AS properties
 FROM
 (

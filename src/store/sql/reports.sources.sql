@@ -1,10 +1,10 @@
--- Where did the sessions of a period come from?
---   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (channel, source, referrer or campaign),
---   limit UInt32, rate_currencies Array(String) and rate_since, rate_numerators, rate_denominators
---   Array(UInt64), the newest rate first
--- A session (see reports.overview_sessions) came from what its first event outside channel Internal says,
--- else it is Direct, with an empty source, referrer and campaign. All it did counts for that source.
--- Events of nobody belong to no session: their page views and orders count for what each says itself.
+-- Traffic sources of the sessions of a period.
+--   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (channel, source, referrer or campaign), limit
+--   UInt32, rate_currencies Array(String) and rate_since, rate_numerators, rate_denominators Array(UInt64), the newest
+--   rate first
+-- The source of a session (see reports.overview_sessions) is that of its first event outside channel Internal, else
+-- Direct, with an empty source, referrer and campaign. All events of the session are attributed to it. Anonymous events
+-- have no session: their page views and orders are attributed to the source of each event.
 SELECT
     value,
     uniqExactIf(who, who != 0) AS visitors,
@@ -24,7 +24,7 @@ FROM
     FROM
     (
         WITH
-            -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+            -- Rate in effect at the event's time, and the amount in the site's currency, rounded half away from zero.
             if(action IN (7, 8), arrayFirstIndex(
                 (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
                 {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,
@@ -56,7 +56,7 @@ FROM
     UNION ALL
 
     WITH
-        -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+        -- Rate in effect at the event's time, and the amount in the site's currency, rounded half away from zero.
         if(action IN (7, 8), arrayFirstIndex(
             (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
             {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,

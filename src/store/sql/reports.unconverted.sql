@@ -1,7 +1,7 @@
--- Which orders and refunds of a period have no rate to the site's currency?
+-- Orders and refunds of a period in currencies without a rate to the site's currency.
 --   site UInt32, from_ms/to_ms Int64, limit UInt32, rate_currencies Array(String), rate_since Array(UInt64);
---   the other rates' arrays are not used
--- One row a currency; the amount is orders minus refunds in it, never part of any revenue.
+--   the other rate arrays are not used
+-- One row per currency; the amount is orders minus refunds in this currency, and is not part of any revenue.
 SELECT
     toString(currency) AS currency,
     countIf(action = 7) AS orders,

@@ -1,7 +1,7 @@
--- Which of the site's rules do events of a period break, how often, and what does one look like?
+-- Schema violations of events of a period, with their counts and an example.
 --   site UInt32, from_ms/to_ms Int64, limit UInt32; the rates are not used
--- An event that breaks several rules counts for each. The example is the newest one's properties, whole
--- when they are short.
+-- An event with several violations counts for each. The example is the properties of the newest event whose properties
+-- are short enough to be returned completely.
 SELECT
     if(kind IN (2, 3), 'page', toString(name)) AS event,
     toString(arrayJoin(violations)) AS violation,

@@ -1,8 +1,8 @@
--- Who is this visitor, in one line? Several visitors are one person's browsers.
---   site UInt32, visitors Array(UInt128), rate_currencies Array(String) and
---   rate_since, rate_numerators, rate_denominators Array(UInt64), the newest rate first
--- No row when there is none. Revenue is orders minus refunds in the site's currency, by the rate of each one's
--- moment; what no rate converts is left out.
+-- Summary of one visitor. Several visitors are the browsers of one user.
+--   site UInt32, visitors Array(UInt128), rate_currencies Array(String) and rate_since, rate_numerators,
+--   rate_denominators Array(UInt64), the newest rate first
+-- No row if there are no events. Revenue is orders minus refunds in the site's currency, each converted at the rate in
+-- effect at its time; amounts without a rate are left out.
 SELECT
     toUnixTimestamp64Milli(min(occurred_at)) AS first_ms,
     toUnixTimestamp64Milli(max(occurred_at)) AS last_ms,
@@ -14,7 +14,7 @@ SELECT
     countIf(action = 7) AS orders,
     ifNull((
         WITH
-            -- The rate of that moment, and the amount in the site's currency, half a minor unit rounded away from 0.
+            -- Rate in effect at the event's time, and the amount in the site's currency, rounded half away from zero.
             if(action IN (7, 8), arrayFirstIndex(
                 (known, since) -> known = toString(currency) AND since <= toUnixTimestamp64Milli(occurred_at),
                 {rate_currencies:Array(String)}, {rate_since:Array(UInt64)}), 0) AS rate,
@@ -26,7 +26,7 @@ SELECT
         FROM events
         WHERE site_id = {site:UInt32} AND visitor IN {visitors:Array(UInt128)}
           AND robot = '' AND action IN (7, 8)
-          -- `events` is ordered by day, `visitor_events` by visitor: it knows the few days that are worth reading.
+          -- `events` is ordered by day and `visitor_events` by visitor, so the latter finds the few days to read.
           AND toDate(occurred_at) IN
           (
               SELECT toDate(occurred_at)

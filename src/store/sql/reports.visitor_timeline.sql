@@ -1,4 +1,4 @@
--- What did this visitor do last?
+-- Latest events of a visitor.
 --   site UInt32, visitors Array(UInt128), from_ms/to_ms Int64, limit UInt32
 SELECT
     toUnixTimestamp64Milli(occurred_at) AS at_ms,
@@ -9,7 +9,7 @@ SELECT
     properties
 FROM events
 WHERE site_id = {site:UInt32} AND visitor IN {visitors:Array(UInt128)} AND robot = ''
-  -- `events` is ordered by day, `visitor_events` by visitor: it knows the few days that are worth reading.
+  -- `events` is ordered by day and `visitor_events` by visitor, so the latter finds the few days to read.
   AND toDate(occurred_at) IN
   (
       SELECT toDate(occurred_at)

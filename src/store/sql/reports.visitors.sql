@@ -1,8 +1,8 @@
--- Who came in a period: from which countries, with which devices?
---   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (country, device, browser, os or
---   language), limit UInt32
--- A session (see reports.overview_sessions) counts for the first value that one of its events tells,
--- '' when none does. Page views of nobody count for what each says itself.
+-- Visitors of a period by country, device, browser, OS or language.
+--   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (country, device, browser, os or language),
+--   limit UInt32
+-- A session (see reports.overview_sessions) has the first non-empty value of its events, '' if there is none. Anonymous
+-- page views count for the value of each event.
 SELECT
     value,
     uniqExactIf(who, who != 0) AS visitors,

@@ -1,5 +1,5 @@
--- How much memory may the server use as a whole, bytes (0: it has no limit), and can it be told for how long a
--- question of low priority is paused at a time?
+-- Memory limit of the whole server, bytes (0: none), and whether the duration of a pause of a low-priority query can be
+-- set.
 SELECT
     ifNull((SELECT max(toUInt64OrZero(value)) FROM system.server_settings WHERE name = 'max_server_memory_usage'), 0)
         AS memory_bytes,

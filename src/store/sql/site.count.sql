@@ -1,4 +1,4 @@
--- How many rows of a site does a table hold?
+-- Number of rows of a site in a table.
 --   table Identifier, site UInt32
 SELECT count()
 FROM {table:Identifier}

@@ -1,4 +1,4 @@
--- Which tables hold rows of sites? Those with such a column, whoever made them.
+-- Tables with rows of sites: all with a column for the site, whatever created them.
 SELECT name
 FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree'

@@ -1,5 +1,5 @@
 -- The newest events of one visitor, oldest first.
--- Parameters: site, visitor, since (milliseconds, inclusive), limit.
+--   site UInt32, visitor UInt128, since Int64 (milliseconds, inclusive), limit UInt64
 SELECT
     journal, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action,
     toUnixTimestamp64Milli(session_start) AS session, items, item_prices, item_quantities,

@@ -1,8 +1,8 @@
--- Which places of recommended slots were seen and clicked in a period, and how did those do that went to an item out
--- of turn?
+-- Views and clicks of recommended slots in a period by position, for all decisions and for those with an explored item
+-- at the position.
 --   site UInt32, from_ms/to_ms Int64, slot String (empty: all)
--- One row a place, with sums over visitors (see reports.recommendations). Items out of turn stand at every place alike,
--- so their click-through tells what the place does, and not what the best items do.
+-- One row per position, with sums over visitors (see reports.recommendations). Explored items are placed at all
+-- positions alike, so their click-through shows the effect of the position rather than of the best items.
 WITH decided AS
 (
     SELECT

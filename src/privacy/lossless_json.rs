@@ -1,18 +1,18 @@
-//! Rows of the warehouse as JSON that every reader understands exactly: ids in the form in which pages and
-//! servers know them, and no number that a reader who counts in doubles would round.
+//! Warehouse rows as JSON without loss of precision: ids in the format used by pages and servers, and no number that a
+//! parser with doubles would round.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, value::RawValue};
 
-/// The largest whole number up to which a double holds every one.
+/// Doubles represent every integer up to this one exactly.
 const EXACT_MAX: u128 = 1 << 53;
-/// Ids of 128 bits, written as 32 hexadecimal digits as everywhere else.
+/// 128-bit ids, written as 32 hexadecimal digits as everywhere else.
 const HEX_IDS: [&str; 2] = ["visitor", "message"];
-/// Ids of 64 bits, always texts: some of them are too large for a number.
+/// 64-bit ids, always strings because some are too large for a number.
 const TEXT_IDS: [&str; 1] = ["journal"];
 
-/// One row, given as a JSON object. `None` when it is none.
+/// Converts one row, given as a JSON object; `None` if it is not an object.
 pub(super) fn row(text: &str) -> Option<Value> {
     let columns: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
     let cell = |(name, raw): (String, Box<RawValue>)| {
@@ -30,17 +30,17 @@ fn value(column: &str, raw: &RawValue) -> Option<Value> {
             elements.iter().map(|element| value(column, element)).collect::<Option<Vec<_>>>().map(Value::Array)
         }
         b'{' => row(text),
-        b'-' | b'0'..=b'9' if !text.contains(['.', 'e', 'E']) => whole(column, text),
+        b'-' | b'0'..=b'9' if !text.contains(['.', 'e', 'E']) => integer(column, text),
         _ => serde_json::from_str(text).ok(),
     }
 }
 
-fn whole(column: &str, text: &str) -> Option<Value> {
-    let size: u128 = text.trim_start_matches('-').parse().ok()?;
+fn integer(column: &str, text: &str) -> Option<Value> {
+    let magnitude: u128 = text.trim_start_matches('-').parse().ok()?;
     if HEX_IDS.contains(&column) {
-        return Some(format!("{size:032x}").into());
+        return Some(format!("{magnitude:032x}").into());
     }
-    if size > EXACT_MAX || TEXT_IDS.contains(&column) {
+    if magnitude > EXACT_MAX || TEXT_IDS.contains(&column) {
         return Some(text.into());
     }
     serde_json::from_str(text).ok()
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_names_its_visitor_and_loses_no_digit() {
+    fn a_row_keeps_its_visitor_id_and_every_digit() {
         let text = r#"{"visitor":237530436517360966652865412246489182898,"message":7,"journal":9,"position":12,
             "amount_minor":-9223372036854775808,"item_prices":[1,9007199254740993],"path":"/1e5","share":0.1,"verified":true}"#;
         let expected = json!({"visitor": "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2", "message": "00000000000000000000000000000007",
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(row("{\"a\":"), None);
     }
 
-    /// The number that a reader gets who takes every JSON number for a double.
+    /// The number as read by a parser that uses doubles.
     fn read_as_double(value: &Value) -> Option<i128> {
         match value {
             Value::String(text) => text.parse().ok(),
@@ -77,17 +77,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_and_number_comes_back_whole(id in any::<u128>(), journal in any::<u64>(), n in any::<i64>(), list in prop::collection::vec(any::<i64>(), 0..4)) {
+        fn every_id_and_number_is_read_back_exactly(id in any::<u128>(), journal in any::<u64>(), n in any::<i64>(), list in prop::collection::vec(any::<i64>(), 0..4)) {
             let text = json!({ "n": n, "list": list, "journal": journal }).to_string();
             let text = format!("{{\"visitor\":{id},\"message\":{id},{}", &text[1..]);
-            let told = serde_json::to_string(&row(&text).unwrap()).unwrap();
-            let told: Value = serde_json::from_str(&told).unwrap();
+            let exported = serde_json::to_string(&row(&text).unwrap()).unwrap();
+            let exported: Value = serde_json::from_str(&exported).unwrap();
             for name in ["visitor", "message"] {
-                prop_assert_eq!(u128::from_str_radix(told[name].as_str().unwrap(), 16).unwrap(), id);
+                prop_assert_eq!(u128::from_str_radix(exported[name].as_str().unwrap(), 16).unwrap(), id);
             }
-            prop_assert_eq!(told["journal"].as_str().unwrap().parse::<u64>().unwrap(), journal);
-            prop_assert_eq!(read_as_double(&told["n"]), Some(i128::from(n)));
-            let numbers: Vec<_> = told["list"].as_array().unwrap().iter().map(read_as_double).collect();
+            prop_assert_eq!(exported["journal"].as_str().unwrap().parse::<u64>().unwrap(), journal);
+            prop_assert_eq!(read_as_double(&exported["n"]), Some(i128::from(n)));
+            let numbers: Vec<_> = exported["list"].as_array().unwrap().iter().map(read_as_double).collect();
             prop_assert_eq!(numbers, list.into_iter().map(|n| Some(i128::from(n))).collect::<Vec<_>>());
         }
     }

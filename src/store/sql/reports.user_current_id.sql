@@ -1,4 +1,4 @@
--- What are these people called now?
+-- Current ids of users that were renamed by an alias.
 --   site UInt32, users Array(String)
 SELECT argMax(user_id, (at, user_id)) AS now
 FROM aliases

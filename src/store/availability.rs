@@ -1,31 +1,31 @@
-//! How the warehouse is, for whoever must know without asking it.
+//! Last known state of the warehouse, readable without querying it.
 
 use super::Fault;
 
-/// How the warehouse is.
+/// Whether the warehouse can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// Not known to answer yet.
+pub enum Availability {
+    /// It has not answered yet.
     Starting,
-    /// It answers and has its tables.
+    /// It answers and its tables exist.
     Ready,
     /// It cannot be used.
     Unusable {
         /// Why.
         fault: Fault,
-        /// The same in one line with names, for its owner alone.
+        /// The cause in one line, with host and user names: for the operator only.
         message: String,
     },
 }
 
-impl Condition {
-    /// Whether it can be asked now.
+impl Availability {
+    /// Whether it can be queried now.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         matches!(self, Self::Ready)
     }
 
-    /// What is wrong, if anything is.
+    /// The fault, if it is unusable.
     #[must_use]
     pub const fn fault(&self) -> Option<Fault> {
         match self {

@@ -1,5 +1,5 @@
--- Which visitors are one person by the site's own word? The oldest word first.
--- Parameters: site, user, limit.
+-- Visitors with this verified user id, the least recently identified first; at most the newest `limit`.
+--   site UInt32, user String, limit UInt64
 SELECT visitor
 FROM
 (

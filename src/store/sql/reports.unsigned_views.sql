@@ -1,4 +1,4 @@
--- How many views of slots with items came without the service's own word on how they were drawn?
+-- Number of views of slots with items without a signed exposure token.
 --   site UInt32, from_ms/to_ms Int64
 SELECT countIf(exposure = '' AND notEmpty(items)) AS unproved
 FROM events

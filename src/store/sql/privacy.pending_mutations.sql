@@ -1,5 +1,5 @@
--- Which erasures of a visitor are under way in a table?
---   table String, site String, visitor String: the numbers as they stand in the statement
+-- Pending erasures of a visitor in a table.
+--   table String, site String, visitor String: the numbers as they appear in the statement
 SELECT latest_fail_reason
 FROM system.mutations
 WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done AND NOT is_killed

@@ -1,4 +1,4 @@
--- How many removals of a site's rows from a table are under way?
+-- Number of pending removals of a site's rows from a table.
 --   table String, site UInt32
 SELECT count()
 FROM system.mutations

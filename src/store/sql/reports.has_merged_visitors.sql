@@ -1,4 +1,4 @@
--- Has this site people with several browsers, or several names? One row if so.
+-- Whether the site has users with several visitors, or with several ids. One row if so.
 --   site UInt32
 SELECT toUInt8(1) AS some
 FROM

@@ -1,4 +1,4 @@
--- What were these people called before?
+-- Previous ids of users.
 --   site UInt32, users Array(String), limit UInt32
 SELECT previous_id
 FROM aliases

@@ -1,6 +1,6 @@
--- Who was this visitor last said to be? The site's own word counts before a page's.
+-- The user that a visitor was last identified with, verified identifications first.
 --   site UInt32, visitor UInt128
--- No row when nobody said anything.
+-- No row if the visitor is anonymous.
 SELECT user_id
 FROM identities
 WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128}

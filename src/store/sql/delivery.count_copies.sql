@@ -1,4 +1,4 @@
--- What does a table that a view fills hold of a range of the journal, every column of it read?
+-- Counts the rows of a journal range in a table filled by a view, and reads all their columns.
 --   table Identifier, journal UInt64, start UInt64, end UInt64 (exclusive)
 SELECT count() AS rows, uniqExact(position) AS positions, sum(cityHash64(*)) AS read
 FROM {table:Identifier}

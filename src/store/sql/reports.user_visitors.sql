@@ -1,5 +1,5 @@
--- Which visitors are this person? A visitor is who it was last said to be; the site's own word counts first.
---   site UInt32, users Array(String) (all the names of the person), limit UInt32
+-- Visitors of a user. A visitor belongs to the user it was last identified with, verified identifications first.
+--   site UInt32, users Array(String) (all ids of the user), limit UInt32
 SELECT visitor
 FROM
 (

@@ -1,7 +1,7 @@
--- How many visitors of a period, by interval and in all, are further browsers of people already counted?
+-- Number of visitors of a period, by interval and in total, that are additional browsers of users already counted.
 --   site UInt32, from_ms/to_ms Int64, interval String, timezone String
--- One row an interval, and one with is_total = 1. A visitor is the person it was last said to be, the site's
--- own word before a page's; a person who was renamed (alias, up to three times) is who they are now.
+-- One row per interval, and one with is_total = 1. A visitor belongs to the user it was last identified with, verified
+-- identifications first; aliases of a user id are followed up to three times.
 WITH
     renamed AS
     (

@@ -1,5 +1,5 @@
--- What does `events` hold of a range of the journal, every column of it read? And how many of its rows have a copy in the
--- tables that views fill: the conditions are the views' own (`visitor_events_view`, `exposures_view`).
+-- Counts the rows of a journal range in `events`, reads all their columns, and counts the rows with a copy in the
+-- tables filled by views. The conditions are those of `visitor_events_view` and `exposures_view`.
 --   journal UInt64, start UInt64, end UInt64 (exclusive)
 SELECT
     count() AS rows, uniqExact(position) AS positions,

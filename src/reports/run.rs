@@ -1,0 +1,148 @@
+//! One run of a report: it gets a permit of its queue before its first query, and its resource limits with the permit.
+
+use std::time::Instant;
+
+use tokio::sync::OnceCell;
+
+use super::{ReportError, Reports, queue::Permit};
+use crate::{
+    store::{Exceeded, Param, QueryLimits, RowOwned, RowRead, Store, StoreError},
+    telemetry::ReportMetrics,
+};
+
+/// The kinds of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Report {
+    /// Totals and time series of a period.
+    Overview,
+    /// Page views by page.
+    Pages,
+    /// Traffic sources.
+    Sources,
+    /// Attributes of visitors.
+    Visitors,
+    /// Conversion through the steps of a funnel.
+    Funnel,
+    /// Visitors who dropped out at a step of a funnel.
+    Dropped,
+    /// Current visitors and recent events.
+    Realtime,
+    /// Performance of recommendations.
+    Recommendations,
+    /// Off-policy evaluation of another choice of models.
+    WhatIf,
+    /// Schema violations and unconverted currencies.
+    #[strum(serialize = "flaws")]
+    DataQuality,
+    /// Events and their properties.
+    Schema,
+    /// One visitor's profile and timeline.
+    Visitor,
+}
+
+impl Report {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether it reads by key, or half an hour only, so that it is fast on any site.
+    #[must_use]
+    pub const fn is_short(self) -> bool {
+        matches!(self, Self::Dropped | Self::Realtime | Self::Visitor)
+    }
+}
+
+/// What a report holds while it runs.
+#[derive(Debug)]
+struct Admission {
+    permit: Permit,
+    store: Store,
+}
+
+/// A report that is being computed.
+#[derive(Debug)]
+pub(super) struct ReportRun<'a> {
+    reports: &'a Reports,
+    report: Report,
+    started_at: Instant,
+    admission: OnceCell<Admission>,
+}
+
+impl ReportRun<'_> {
+    pub(super) fn new(reports: &Reports, report: Report) -> ReportRun<'_> {
+        ReportRun { reports, report, started_at: Instant::now(), admission: OnceCell::new() }
+    }
+
+    /// Runs one query of the report.
+    pub(super) async fn query<T>(&self, sql: &'static str, params: &[(&str, Param)]) -> Result<Vec<T>, ReportError>
+    where
+        T: RowOwned + RowRead,
+    {
+        let store = self.store().await?;
+        self.finish(store.query(sql, params)).await
+    }
+
+    /// Waits for the permit and returns the store with the report's limits. Pass its futures to [`Self::finish`].
+    pub(super) async fn store(&self) -> Result<&Store, ReportError> {
+        Ok(&self.admission.get_or_try_init(|| self.admit()).await?.store)
+    }
+
+    async fn admit(&self) -> Result<Admission, ReportError> {
+        let Reports { shared, requester } = self.reports;
+        let cancellation = CancellationCounter(Some(&shared.metrics));
+        let permit = shared.queues.queue(self.report).acquire(requester).await;
+        let limits = if permit.is_ok() {
+            shared.limit_policy.limits(self.report, &shared.store).await
+        } else {
+            QueryLimits::default()
+        };
+        cancellation.disarm();
+        Ok(Admission { permit: permit?, store: shared.store.with_limits(limits) })
+    }
+
+    /// Awaits a store operation, and maps and counts its error.
+    pub(super) async fn finish<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, ReportError> {
+        let metrics = &self.reports.shared.metrics;
+        let cancellation = CancellationCounter(Some(metrics));
+        let result = work.await;
+        cancellation.disarm();
+        result.map_err(|error| {
+            let was_contended = || self.admission.get().is_some_and(|admission| admission.permit.had_concurrency());
+            let (reason, error) = match error.exceeded() {
+                Some(Exceeded::Time) if was_contended() => ("crowded", ReportError::Contended),
+                Some(exceeded) => ("too_large", ReportError::TooLarge(exceeded)),
+                None => ("warehouse", ReportError::Store(error)),
+            };
+            metrics.refuse(reason);
+            error
+        })
+    }
+}
+
+impl Drop for ReportRun<'_> {
+    fn drop(&mut self) {
+        if self.admission.initialized() {
+            self.reports.shared.metrics.took(self.report.as_str(), self.started_at.elapsed().as_secs_f64());
+        }
+    }
+}
+
+/// Counts a cancellation if it is dropped while armed.
+struct CancellationCounter<'a>(Option<&'a ReportMetrics>);
+
+impl CancellationCounter<'_> {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancellationCounter<'_> {
+    fn drop(&mut self) {
+        if let Some(metrics) = self.0 {
+            metrics.cancelled.inc();
+        }
+    }
+}
