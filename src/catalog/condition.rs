@@ -1,62 +1,62 @@
-//! A rule after checking: a tree of typed tests that can be asked without failing.
+//! A compiled rule: a tree of typed tests whose evaluation cannot fail.
 //!
-//! PURE. Texts are compared without regard to case, for marketers write `coffee` where the shop
-//! says `Coffee`. Example: `{"field":"visits","op":"gte","value":3}` becomes
-//! `Number { field: Visits, test: NumberTest::Gte(3.0) }` and reads "visits ≥ 3".
+//! No I/O. Texts are compared case-insensitively: marketers may write `coffee` where the shop has `Coffee`. Example:
+//! `{"field":"visits","op":"gte","value":3}` becomes `Number { field: Visits, test: NumberTest::Gte(3.0) }` and is
+//! displayed as "visits ≥ 3".
 
 use std::fmt;
 
-/// Whom an offer is for.
+/// Which visitors an offer is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Everybody.
+    /// All visitors.
     Everyone,
-    /// Those for whom all hold.
+    /// All of the conditions hold.
     All(Vec<Condition>),
-    /// Those for whom at least one holds.
+    /// At least one of the conditions holds.
     Any(Vec<Condition>),
-    /// Those for whom it does not hold.
+    /// The condition does not hold.
     Not(Box<Condition>),
     /// By a number.
     Number {
-        /// Which.
+        /// The field.
         field: NumberField,
-        /// Compared how.
+        /// The comparison.
         test: NumberTest,
     },
-    /// By a text that is there or not.
+    /// By a text, which may be empty.
     Text {
-        /// Which.
+        /// The field.
         field: TextField,
-        /// Compared how.
+        /// The comparison.
         test: TextTest,
     },
     /// By a set of texts: holds if one of them passes.
     Set {
-        /// Which.
+        /// The field.
         field: SetField,
-        /// Compared how.
+        /// The comparison.
         test: TextTest,
     },
-    /// By whether this is the visitor's first visit.
+    /// Whether this is the visitor's first session.
     NewVisitor(bool),
-    /// By something the site told about the visitor with `identify`.
+    /// By a trait that the site sent with `identify`.
     Trait {
         /// Name of the trait.
         name: Box<str>,
-        /// Compared how.
+        /// The comparison.
         test: TraitTest,
     },
 }
 
-/// Numbers known of a visitor.
+/// Numeric fields of a visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberField {
     /// Sessions.
     Visits,
-    /// Pages seen.
+    /// Page views.
     Pageviews,
-    /// Pieces in the cart.
+    /// Quantity of items in the cart.
     CartItems,
     /// Value of the cart in minor units.
     CartValueMinor,
@@ -64,37 +64,37 @@ pub enum NumberField {
     Orders,
 }
 
-/// Texts known of a visitor or of the page.
+/// Text fields of a visitor or of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextField {
     /// The category the visitor prefers.
     Affinity,
-    /// Channel of the visit.
+    /// Channel of the current session.
     Channel,
-    /// Source of the visit.
+    /// Source of the current session.
     Source,
-    /// Campaign of the visit.
+    /// Campaign of the current session.
     Campaign,
     /// Country.
     Country,
     /// Device class.
     Device,
-    /// The site's own id of the person.
+    /// The site's own id of the user.
     UserId,
     /// Path of the page.
     UrlPath,
 }
 
-/// Sets of texts known of a visitor.
+/// Set fields of a visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetField {
-    /// Categories looked at.
+    /// Categories viewed.
     ViewedCategory,
     /// Categories bought from.
     BoughtCategory,
 }
 
-/// A comparison of numbers.
+/// A numeric comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NumberTest {
     /// Equal.
@@ -115,7 +115,7 @@ pub enum NumberTest {
     Exists,
 }
 
-/// A comparison of texts, written in lower case.
+/// A text comparison; its values are lowercase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextTest {
     /// Equal.
@@ -132,12 +132,12 @@ pub enum TextTest {
     Exists,
 }
 
-/// A comparison of a trait, whose type the site chooses.
+/// A comparison of a trait, whose type depends on the site.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TraitTest {
-    /// As a number; a trait that is no number does not pass.
+    /// As a number; a trait that is not a number does not pass.
     Number(NumberTest),
-    /// As a text; numbers and truth values are compared in writing.
+    /// As a text; numbers and booleans are compared in their text form.
     Text(TextTest),
 }
 
@@ -160,7 +160,7 @@ impl NumberTest {
 }
 
 impl TextTest {
-    /// Whether a text passes; an empty one stands for "not known".
+    /// Whether a text passes; an empty one means "unknown".
     #[must_use]
     pub fn passes(&self, text: &str) -> bool {
         match self {
@@ -173,7 +173,7 @@ impl TextTest {
         }
     }
 
-    /// Whether a set passes: one of its members does, or for `Ne` all of them do.
+    /// Whether a set passes: one of its members does, or, for `Ne`, all of them do.
     pub fn passes_set<'a>(&self, mut members: impl Iterator<Item = &'a str>) -> bool {
         match self {
             Self::Ne(_) => members.all(|member| self.passes(member)),
@@ -191,8 +191,8 @@ fn same(text: &str, lowercase: &str) -> bool {
 }
 
 impl NumberField {
-    /// Every number with its word in a rule.
-    pub const WORDS: [(&'static str, Self); 5] = [
+    /// Every field with its name in rules.
+    pub const NAMES: [(&'static str, Self); 5] = [
         ("visits", Self::Visits),
         ("pageviews", Self::Pageviews),
         ("cart_items", Self::CartItems),
@@ -202,8 +202,8 @@ impl NumberField {
 }
 
 impl TextField {
-    /// Every text with its word in a rule.
-    pub const WORDS: [(&'static str, Self); 8] = [
+    /// Every field with its name in rules.
+    pub const NAMES: [(&'static str, Self); 8] = [
         ("affinity", Self::Affinity),
         ("channel", Self::Channel),
         ("source", Self::Source),
@@ -216,27 +216,27 @@ impl TextField {
 }
 
 impl SetField {
-    /// Every set with its word in a rule.
-    pub const WORDS: [(&'static str, Self); 2] =
+    /// Every field with its name in rules.
+    pub const NAMES: [(&'static str, Self); 2] =
         [("viewed_category", Self::ViewedCategory), ("bought_category", Self::BoughtCategory)];
 }
 
-/// The word of a field in its table.
-fn word<F: PartialEq + Copy>(words: &[(&'static str, F)], field: F) -> &'static str {
-    words.iter().find(|(_, known)| *known == field).map_or("", |(word, _)| *word)
+/// The name of a field in rules.
+fn name_of<F: PartialEq + Copy>(names: &[(&'static str, F)], field: F) -> &'static str {
+    names.iter().find(|(_, known)| *known == field).map_or("", |(name, _)| *name)
 }
 
 impl fmt::Display for Condition {
-    /// The rule as a marketer would say it, for explanations.
+    /// The rule in readable form, for explanations.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everyone => f.write_str("everyone"),
             Self::All(parts) => joined(f, parts, " and "),
             Self::Any(parts) => joined(f, parts, " or "),
             Self::Not(part) => write!(f, "not ({part})"),
-            Self::Number { field, test } => write!(f, "{} {test}", word(&NumberField::WORDS, *field)),
-            Self::Text { field, test } => write!(f, "{} {test}", word(&TextField::WORDS, *field)),
-            Self::Set { field, test } => write!(f, "{} {test}", word(&SetField::WORDS, *field)),
+            Self::Number { field, test } => write!(f, "{} {test}", name_of(&NumberField::NAMES, *field)),
+            Self::Text { field, test } => write!(f, "{} {test}", name_of(&TextField::NAMES, *field)),
+            Self::Set { field, test } => write!(f, "{} {test}", name_of(&SetField::NAMES, *field)),
             Self::NewVisitor(true) => f.write_str("a new visitor"),
             Self::NewVisitor(false) => f.write_str("a returning visitor"),
             Self::Trait { name, test: TraitTest::Number(test) } => write!(f, "trait.{name} {test}"),
@@ -247,7 +247,7 @@ impl fmt::Display for Condition {
 
 fn joined(f: &mut fmt::Formatter<'_>, parts: &[Condition], between: &str) -> fmt::Result {
     if parts.is_empty() {
-        return f.write_str(if between == " and " { "everyone" } else { "nobody" });
+        return f.write_str(if between == " and " { "everyone" } else { "no one" });
     }
     for (i, part) in parts.iter().enumerate() {
         f.write_str(if i == 0 { "" } else { between })?;

@@ -1,56 +1,27 @@
-//! Changes. Each is one function: it checks, compiles, stores, shows the result to visitors and notes who made it, under
-//! one lock. A caller must let it finish once begun (`tasks::Detached`), or storage and what is shown would differ.
+//! Changes to sites, offers and rules. Each is one function that validates, compiles, stores, publishes and audits
+//! under one lock. A caller must let it finish once started (`tasks::Detached`), or the stored and the published state
+//! would differ.
 
 use std::sync::Arc;
 
 use super::{
     Catalog, CatalogError, SiteSnapshot, compile, merchandising::CompiledRules, origins, snapshot::Items,
-    stored_offers, stored_shelf_rules,
+    stored_merchandising_rules, stored_offers,
 };
 use crate::{
     access::new_secret,
     control::NewSite,
     model::{
-        Captures, ConsentDefault, Currency, KnownBy, MerchandisingRules, Offer, Recommending, RobotsPolicy, Site,
-        SiteId, VisitorRules, WithoutConsent,
+        Captures, ConsentDefault, Currency, ExplorationSettings, KnownBy, MerchandisingRules, Offer, RobotsPolicy,
+        Site, SiteId, VisitorRules, WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
+    wire::admin::SiteChange,
 };
 
-/// Of what a change is about, so many bytes are noted.
+/// Maximum length of a subject in the audit log, bytes.
 const SUBJECT_BYTES_MAX: usize = 300;
-
-/// Changes of a site; `None` leaves a setting as it is.
-#[derive(Debug, Default, Clone)]
-pub struct Change {
-    /// Name.
-    pub name: Option<String>,
-    /// Origins of its pages.
-    pub origins: Option<Vec<String>>,
-    /// ISO 4217 code.
-    pub currency: Option<String>,
-    /// IANA name.
-    pub timezone: Option<String>,
-    /// `drop` or `keep`.
-    pub robots: Option<String>,
-    /// `granted` or `denied`.
-    pub consent_default: Option<String>,
-    /// Whether Global Privacy Control and Do Not Track count as a refusal.
-    pub honour_gpc: Option<bool>,
-    /// Events a second; 0: what the configuration says.
-    pub events_per_second_max: Option<u32>,
-    /// `cookie` or `daily_hash`.
-    pub known_by: Option<String>,
-    /// `anonymous` or `nothing`.
-    pub without_consent: Option<String>,
-    /// Minutes of silence that end a session; `Some(None)` for the setting that holds for all sites.
-    pub session_minutes: Option<Option<u32>>,
-    /// What the tracker notices by itself.
-    pub captures: Option<Vec<String>>,
-    /// Whether offers may carry HTML.
-    pub offer_html: Option<bool>,
-}
 
 impl Catalog {
     /// Adds a site with new keys.
@@ -62,16 +33,16 @@ impl Catalog {
             NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret("").into(), demo };
         let site = self.control.add_site(&keys).await?;
         self.publish(compiled(Arc::new(site.clone()), Arc::default(), &[])?);
-        self.note(by, site.id, "add site", &site.name).await?;
+        self.audit(by, site.id, "add site", &site.name).await?;
         Ok(site)
     }
 
     /// Changes a site's settings.
-    pub async fn change_site(&self, by: &str, id: SiteId, change: Change) -> Result<Site, CatalogError> {
+    pub async fn change_site(&self, by: &str, id: SiteId, change: SiteChange) -> Result<Site, CatalogError> {
         self.edit_site(by, "change site", id, |site| change.apply(site)).await
     }
 
-    /// Replaces the rates to the site's present currency; those to other currencies stay.
+    /// Replaces the exchange rates to the site's current currency; those to other currencies stay.
     pub async fn put_rates(
         &self,
         by: &str,
@@ -89,16 +60,16 @@ impl Catalog {
         self.edit_site(by, "change rates", id, replace).await
     }
 
-    /// Replaces what the owner chose for recommendations; `choice` is how the history of choices shows it.
-    pub async fn put_recommending(
+    /// Replaces the exploration settings; `choice` is their form in the settings history.
+    pub async fn put_exploration(
         &self,
         by: &str,
         id: SiteId,
-        recommending: Recommending,
+        exploration: ExplorationSettings,
         choice: &str,
     ) -> Result<Site, CatalogError> {
         let replace = |site: &mut Site| {
-            site.recommending = recommending;
+            site.exploration = exploration;
             Ok(())
         };
         let site = self.edit_site(by, "change exploring", id, replace).await?;
@@ -106,7 +77,7 @@ impl Catalog {
         Ok(site)
     }
 
-    /// Replaces the rules for the site's events.
+    /// Replaces the event schema.
     pub async fn put_rules(&self, by: &str, id: SiteId, rules: Rules) -> Result<Site, CatalogError> {
         rules.check().map_err(CatalogError::Invalid)?;
         let replace = |site: &mut Site| {
@@ -116,8 +87,8 @@ impl Catalog {
         self.edit_site(by, "change rules", id, replace).await
     }
 
-    /// Changes a site as it is stored, not as visitors see it: two edits one after the other keep both changes.
-    /// Nothing is stored that does not compile, and what is stored is shown and noted.
+    /// Applies a change to the stored site, not to the published one, so that of two consecutive edits both changes are
+    /// kept. What does not compile is not stored; what is stored is published and audited.
     async fn edit_site(
         &self,
         by: &str,
@@ -132,8 +103,8 @@ impl Catalog {
         let offers = stored_offers(&self.control, id).await?;
         let compiled = compiled(Arc::new(site.clone()), Arc::clone(&shown.items), &offers)?;
         self.control.update_site(&site).await?;
-        self.publish(SiteSnapshot { shelves: Arc::clone(&shown.shelves), ..compiled });
-        self.note(by, id, action, &site.name).await?;
+        self.publish(SiteSnapshot { merchandising: Arc::clone(&shown.merchandising), ..compiled });
+        self.audit(by, id, action, &site.name).await?;
         Ok(site)
     }
 
@@ -167,11 +138,11 @@ impl Catalog {
         offers.push(offer.clone());
         let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers)?;
         self.control.put_offer(id, &offer.id, &as_json(&offer)?).await?;
-        self.publish(SiteSnapshot { shelves: Arc::clone(&site.shelves), ..compiled });
-        self.note(by, id, action, &offer.id).await
+        self.publish(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled });
+        self.audit(by, id, action, &offer.id).await
     }
 
-    /// Removes an offer. False when there was none.
+    /// Removes an offer. Returns false if there was none.
     pub async fn delete_offer(&self, by: &str, id: SiteId, offer: &str) -> Result<bool, CatalogError> {
         let _permit = self.editing.lock().await;
         let site = self.site(id)?;
@@ -181,19 +152,19 @@ impl Catalog {
         if !self.control.delete_offer(id, offer).await? {
             return Ok(false);
         }
-        self.publish(SiteSnapshot { shelves: Arc::clone(&site.shelves), ..compiled });
-        self.note(by, id, "delete offer", offer).await?;
+        self.publish(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled });
+        self.audit(by, id, "delete offer", offer).await?;
         Ok(true)
     }
 
-    /// What is said about shelves: by slot, empty for the whole site.
-    pub async fn shelf_rules(&self, id: SiteId) -> Result<Vec<(String, MerchandisingRules)>, CatalogError> {
+    /// The merchandising rules by slot; the empty slot is the whole site.
+    pub async fn merchandising_rules(&self, id: SiteId) -> Result<Vec<(String, MerchandisingRules)>, CatalogError> {
         self.site(id)?;
-        stored_shelf_rules(&self.control, id).await
+        stored_merchandising_rules(&self.control, id).await
     }
 
-    /// Replaces what is said about one slot, or, without a name, about the whole site.
-    pub async fn put_shelf_rules(
+    /// Replaces the merchandising rules of a slot, or, with an empty name, of the whole site.
+    pub async fn put_merchandising_rules(
         &self,
         by: &str,
         id: SiteId,
@@ -203,44 +174,44 @@ impl Catalog {
         let _permit = self.editing.lock().await;
         let site = self.site(id)?;
         let body = as_json(&rules)?;
-        let mut all = stored_shelf_rules(&self.control, id).await?;
+        let mut all = stored_merchandising_rules(&self.control, id).await?;
         all.retain(|(known, _)| known != slot);
         all.push((slot.to_owned(), rules));
-        let plans = shelves_of(all, &site).await?;
-        self.control.put_shelf_rules(id, slot, &body).await?;
-        self.publish(site.with_shelves(plans));
+        let compiled = compiled_rules(all, &site).await?;
+        self.control.put_merchandising_rules(id, slot, &body).await?;
+        self.publish(site.with_merchandising(compiled));
         let subject = if slot.is_empty() { "of the site" } else { slot };
-        self.note(by, id, "change recommendation rules", subject).await
+        self.audit(by, id, "change recommendation rules", subject).await
     }
 
-    /// Takes back what was said about a slot. False when nothing was.
-    pub async fn delete_shelf_rules(&self, by: &str, id: SiteId, slot: &str) -> Result<bool, CatalogError> {
+    /// Removes the rules of a slot. Returns false if there were none.
+    pub async fn delete_merchandising_rules(&self, by: &str, id: SiteId, slot: &str) -> Result<bool, CatalogError> {
         let _permit = self.editing.lock().await;
         let site = self.site(id)?;
-        let mut all = stored_shelf_rules(&self.control, id).await?;
+        let mut all = stored_merchandising_rules(&self.control, id).await?;
         all.retain(|(known, _)| known != slot);
-        let plans = shelves_of(all, &site).await?;
-        if !self.control.delete_shelf_rules(id, slot).await? {
+        let compiled = compiled_rules(all, &site).await?;
+        if !self.control.delete_merchandising_rules(id, slot).await? {
             return Ok(false);
         }
-        self.publish(site.with_shelves(plans));
-        self.note(by, id, "delete recommendation rules", slot).await?;
+        self.publish(site.with_merchandising(compiled));
+        self.audit(by, id, "delete recommendation rules", slot).await?;
         Ok(true)
     }
 
-    /// Notes who changed what of a site.
-    pub async fn note(&self, by: &str, id: SiteId, action: &str, subject: &str) -> Result<(), CatalogError> {
+    /// Records in the audit log who changed what of a site.
+    pub async fn audit(&self, by: &str, id: SiteId, action: &str, subject: &str) -> Result<(), CatalogError> {
         let mut end = subject.len().min(SUBJECT_BYTES_MAX);
         while !subject.is_char_boundary(end) {
             end -= 1;
         }
-        tracing::debug!(site = %id, action, "noted");
+        tracing::debug!(site = %id, action, "audited");
         Ok(self.control.audit_site(id, by, action, &subject[..end]).await?)
     }
 }
 
-impl Change {
-    /// Checks each setting and writes it into the site.
+impl SiteChange {
+    /// Validates each setting and writes it to the site.
     fn apply(self, site: &mut Site) -> Result<(), CatalogError> {
         self.apply_to_visitors(site)?;
         if let Some(name) = self.name {
@@ -256,39 +227,39 @@ impl Change {
             jiff::tz::TimeZone::get(&zone).map_err(|_| invalid("`timezone` must be an IANA time zone"))?;
             site.timezone = zone;
         }
-        if let Some(word) = self.robots {
-            site.robots = match word.as_str() {
+        if let Some(policy) = self.robots {
+            site.robots = match policy.as_str() {
                 "drop" => RobotsPolicy::Drop,
                 "keep" => RobotsPolicy::Keep,
                 _ => return Err(invalid("`robots` must be drop or keep")),
             };
         }
-        if let Some(word) = self.consent_default {
-            site.consent_default = match word.as_str() {
+        if let Some(consent) = self.consent_default {
+            site.consent_default = match consent.as_str() {
                 "granted" => ConsentDefault::Granted,
                 "denied" => ConsentDefault::Denied,
                 _ => return Err(invalid("`consent_default` must be granted or denied")),
             };
         }
-        if let Some(words) = self.captures {
-            site.captures = Captures::of_words(words.iter().map(String::as_str))
-                .map_err(|word| invalid(&format!("`captures` names nothing known: {}", word.escape_debug())))?;
+        if let Some(names) = self.captures {
+            site.captures = Captures::from_names(names.iter().map(String::as_str))
+                .map_err(|name| invalid(&format!("`captures` has an unknown name: {}", name.escape_debug())))?;
         }
         site.offer_html = self.offer_html.unwrap_or(site.offer_html);
         site.honour_gpc = self.honour_gpc.unwrap_or(site.honour_gpc);
         site.events_per_second_max = self.events_per_second_max.unwrap_or(site.events_per_second_max);
-        // The base or the beginning of days may have changed.
+        // The base currency or the time zone may have changed.
         site.rates = compiled_rates(site, &site.rate_entries)?;
         Ok(())
     }
 
     fn apply_to_visitors(&self, site: &mut Site) -> Result<(), CatalogError> {
-        if let Some(word) = &self.known_by {
+        if let Some(name) = &self.known_by {
             site.visitors.known_by =
-                KnownBy::from_word(word).ok_or_else(|| invalid("`known_by` must be cookie or daily_hash"))?;
+                KnownBy::from_name(name).ok_or_else(|| invalid("`known_by` must be cookie or daily_hash"))?;
         }
-        if let Some(word) = &self.without_consent {
-            site.visitors.without_consent = WithoutConsent::from_word(word)
+        if let Some(name) = &self.without_consent {
+            site.visitors.without_consent = WithoutConsent::from_name(name)
                 .ok_or_else(|| invalid("`without_consent` must be anonymous or nothing"))?;
         }
         if let Some(minutes) = self.session_minutes {
@@ -301,13 +272,13 @@ impl Change {
     }
 }
 
-/// Rules for shelves, compiled beside the threads that answer visitors: a large catalogue takes a while.
-async fn shelves_of(
+/// Compiles merchandising rules off the threads that serve requests: a large catalogue takes a while.
+async fn compiled_rules(
     rules: Vec<(String, MerchandisingRules)>,
     site: &SiteSnapshot,
 ) -> Result<CompiledRules, CatalogError> {
     let items = Arc::clone(&site.items);
-    let compiled = tokio::task::spawn_blocking(move || compile::compile_shelves(&rules, &items));
+    let compiled = tokio::task::spawn_blocking(move || compile::compile_merchandising(&rules, &items));
     compiled.await.unwrap_or_else(|error| Err(error.to_string())).map_err(CatalogError::Invalid)
 }
 

@@ -1,7 +1,7 @@
-//! Items in and out: stored first, then in the copy that is worked on, then shown to visitors.
+//! Writes of items: stored first, then applied to the working copy, then published.
 //!
-//! A single change is shown at once; those of a long import a few times a second, so that a million items
-//! are not a thousand catalogues.
+//! A single change is published immediately; those of a long import a few times per second, so that a million items do
+//! not cause a thousand snapshots.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,179 +17,179 @@ use crate::{
     wire::item::ItemBody,
 };
 
-/// Items of one catalogue.
+/// Maximum number of items in a catalogue.
 pub const ITEMS_MAX: usize = 1_000_000;
-/// How often the changes of an import are shown.
-const SHOWN_EVERY: Duration = Duration::from_millis(400);
+/// How often the changes of an import are published.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(400);
 
-/// What became of an upsert.
+/// Result of an upsert.
 #[derive(Debug, Default)]
 pub struct Upserted {
-    /// Items stored that were new or said something else before.
+    /// Items stored that were new or changed.
     pub stored: usize,
-    /// Items that were there just so already.
+    /// Items that were stored in the same form already.
     pub unchanged: usize,
-    /// Items refused: place counted from 1, and why.
+    /// Rejected items: index from 1, and why.
     pub rejected: Vec<(usize, ItemIssue)>,
 }
 
-/// When visitors are to see a change.
+/// When a change is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Publish {
     /// When the call returns.
     Now,
-    /// Within half a second: more of the same is coming.
+    /// Within half a second: more changes follow.
     Batched,
 }
 
-/// Changes of items by one program or person are noted once in this time: a shop that sends every change of stock would
-/// otherwise push everything else out of the audit log.
-const NOTED_EVERY: Duration = Duration::from_mins(10);
-/// Who changed items is remembered for so many; beyond it, each change is noted.
-const NOTED_MAX: usize = 10_000;
+/// Repeated item changes by one program or user are audited once in this time: a shop that sends every stock change
+/// would otherwise push everything else out of the audit log.
+const AUDIT_INTERVAL: Duration = Duration::from_mins(10);
+/// Maximum number of remembered audit entries; beyond it, each change is audited.
+const AUDITED_MAX: usize = 10_000;
 
-/// The items of each site as stored, which visitors may see a moment later.
+/// The stored items of each site, which may not be published yet.
 #[derive(Debug, Default)]
 pub(super) struct ItemWrites {
-    stocks: HashMap<SiteId, PendingItems>,
-    /// When a change of items was last noted, by site, who made it and what it was.
-    noted: HashMap<(SiteId, String, &'static str), Instant>,
+    pending: HashMap<SiteId, PendingItems>,
+    /// When a change of items was last audited, by site, author and action.
+    audited: HashMap<(SiteId, String, &'static str), Instant>,
 }
 
 #[derive(Debug)]
 struct PendingItems {
     items: Arc<Items>,
-    /// Changed since visitors last got a new copy.
+    /// Changed since the last publication.
     changed: Vec<ItemNumber>,
-    shown: Instant,
+    published: Instant,
 }
 
 impl ItemWrites {
     pub(super) fn forget(&mut self, site: SiteId) {
-        self.stocks.remove(&site);
-        self.noted.retain(|(known, ..), _| *known != site);
+        self.pending.remove(&site);
+        self.audited.retain(|(known, ..), _| *known != site);
     }
 
-    fn of(&mut self, site: &SiteSnapshot) -> &mut PendingItems {
-        self.stocks.entry(site.site.id).or_insert_with(|| PendingItems {
+    fn pending(&mut self, site: &SiteSnapshot) -> &mut PendingItems {
+        self.pending.entry(site.site.id).or_insert_with(|| PendingItems {
             items: Arc::clone(&site.items),
             changed: Vec::new(),
-            shown: Instant::now(),
+            published: Instant::now(),
         })
     }
 
-    /// Whether a change of items is to be noted, which it is then taken to be.
-    fn is_news(&mut self, site: SiteId, by: &str, action: &'static str) -> bool {
-        if self.noted.len() >= NOTED_MAX {
-            self.noted.retain(|_, at| at.elapsed() < NOTED_EVERY);
+    /// Whether to audit a change of items now; if so, it counts as audited.
+    fn should_audit(&mut self, site: SiteId, by: &str, action: &'static str) -> bool {
+        if self.audited.len() >= AUDITED_MAX {
+            self.audited.retain(|_, at| at.elapsed() < AUDIT_INTERVAL);
         }
         let key = (site, by.to_owned(), action);
-        let news = self.noted.get(&key).is_none_or(|at| at.elapsed() >= NOTED_EVERY);
-        if news && self.noted.len() < NOTED_MAX {
-            self.noted.insert(key, Instant::now());
+        let is_due = self.audited.get(&key).is_none_or(|at| at.elapsed() >= AUDIT_INTERVAL);
+        if is_due && self.audited.len() < AUDITED_MAX {
+            self.audited.insert(key, Instant::now());
         }
-        news
+        is_due
     }
 }
 
 impl Catalog {
-    /// Stores items, replacing those with the same id; bad ones are refused one by one. The change is noted as
-    /// made by `by`, unless the caller notes the whole of which it is a piece.
+    /// Stores items, replacing those with the same id; invalid ones are rejected individually. Audited as made by `by`;
+    /// `None` if the caller audits the whole import.
     ///
     /// # Errors
-    /// When there is no such site, or the control database failed and nothing was stored.
+    /// If there is no such site, or the control database failed and nothing was stored.
     pub async fn put_items(
         &self,
         by: Option<&str>,
         id: SiteId,
         items: Vec<Result<ItemBody, ItemIssue>>,
-        shown: Publish,
+        publish: Publish,
     ) -> Result<Upserted, CatalogError> {
-        let mut working = self.editing.lock().await;
+        let mut writes = self.editing.lock().await;
         let site = self.site(id)?;
-        let stock = working.of(&site);
+        let pending = writes.pending(&site);
         let mut upserted = Upserted::default();
-        let mut taken = Upserts::default();
+        let mut upserts = Upserts::default();
         for (index, item) in items.into_iter().enumerate() {
-            let item = item.and_then(ItemBody::check).and_then(|item| taken.weigh(item, &stock.items));
+            let item = item.and_then(ItemBody::check).and_then(|item| upserts.add(item, &pending.items));
             match item {
                 Ok(true) => upserted.stored += 1,
                 Ok(false) => upserted.unchanged += 1,
-                Err(flaw) => upserted.rejected.push((index + 1, flaw)),
+                Err(issue) => upserted.rejected.push((index + 1, issue)),
             }
         }
         let now = clock::now();
-        self.control.put_items(id, &taken.rows()?, now).await?;
-        if !taken.items.is_empty() {
-            let fresh = taken.items.into_iter().map(|item| Item { added_at: now, ..item });
-            let changed = Arc::make_mut(&mut stock.items).put(fresh);
-            stock.changed.extend(changed);
+        self.control.put_items(id, &upserts.rows()?, now).await?;
+        if !upserts.items.is_empty() {
+            let added = upserts.items.into_iter().map(|item| Item { added_at: now, ..item });
+            let changed = Arc::make_mut(&mut pending.items).put(added);
+            pending.changed.extend(changed);
         }
-        if shown == Publish::Now || stock.shown.elapsed() >= SHOWN_EVERY {
-            self.show(&site, stock);
+        if publish == Publish::Now || pending.published.elapsed() >= PUBLISH_INTERVAL {
+            self.publish_items(&site, pending);
         }
         if let Some(by) = by.filter(|_| upserted.stored > 0)
-            && working.is_news(id, by, "change items")
+            && writes.should_audit(id, by, "change items")
         {
-            self.note(by, id, "change items", &format!("{} items", upserted.stored)).await?;
+            self.audit(by, id, "change items", &format!("{} items", upserted.stored)).await?;
         }
         Ok(upserted)
     }
 
-    /// Removes an item. False when there was none.
+    /// Removes an item. Returns false if there was none.
     ///
     /// # Errors
-    /// When there is no such site, or the control database failed.
+    /// If there is no such site, or the control database failed.
     pub async fn delete_item(&self, by: &str, id: SiteId, item: &str) -> Result<bool, CatalogError> {
-        let mut working = self.editing.lock().await;
+        let mut writes = self.editing.lock().await;
         let site = self.site(id)?;
         let existed = self.control.delete_item(id, item).await?;
-        let stock = working.of(&site);
-        if let Some(number) = Arc::make_mut(&mut stock.items).remove(item) {
-            stock.changed.push(number);
+        let pending = writes.pending(&site);
+        if let Some(number) = Arc::make_mut(&mut pending.items).remove(item) {
+            pending.changed.push(number);
         }
-        self.show(&site, stock);
-        if existed && working.is_news(id, by, "delete item") {
-            self.note(by, id, "delete item", item).await?;
+        self.publish_items(&site, pending);
+        if existed && writes.should_audit(id, by, "delete item") {
+            self.audit(by, id, "delete item", item).await?;
         }
         Ok(existed)
     }
 
-    /// Makes these items unavailable that are still offered; tells how many were.
+    /// Makes available items unavailable; returns how many there were.
     ///
     /// # Errors
-    /// When there is no such site, or the control database failed.
+    /// If there is no such site, or the control database failed.
     pub async fn withdraw_items(&self, id: SiteId, items: &[ItemId]) -> Result<usize, CatalogError> {
         let site = self.site(id)?;
-        // As stored: visitors may not see yet what came a moment ago.
-        let stored = Arc::clone(&self.editing.lock().await.of(&site).items);
+        // The stored items: recent changes may not be published yet.
+        let stored = Arc::clone(&self.editing.lock().await.pending(&site).items);
         let mut withdrawn = 0;
-        for piece in items.chunks(2000) {
-            let known = piece.iter().filter_map(|item| stored.get(item)).filter(|item| item.available);
-            let gone = known.map(|item| Ok(ItemBody { available: false, ..ItemBody::from(item) })).collect();
-            withdrawn += self.put_items(None, id, gone, Publish::Batched).await?.stored;
+        for chunk in items.chunks(2000) {
+            let known = chunk.iter().filter_map(|item| stored.get(item)).filter(|item| item.available);
+            let changed = known.map(|item| Ok(ItemBody { available: false, ..ItemBody::from(item) })).collect();
+            withdrawn += self.put_items(None, id, changed, Publish::Batched).await?.stored;
         }
         Ok(withdrawn)
     }
 
-    /// Shows what imports stored, until stopping begins.
+    /// Publishes what imports stored, until the service stops.
     pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
-        while !stopping.sleep(SHOWN_EVERY / 2).await {
-            let mut working = self.editing.lock().await;
-            for (id, stock) in working.stocks.iter_mut().filter(|(_, stock)| !stock.changed.is_empty()) {
+        while !stopping.sleep(PUBLISH_INTERVAL / 2).await {
+            let mut writes = self.editing.lock().await;
+            for (id, pending) in writes.pending.iter_mut().filter(|(_, pending)| !pending.changed.is_empty()) {
                 if let Ok(site) = self.site(*id) {
-                    self.show(&site, stock);
+                    self.publish_items(&site, pending);
                 }
             }
         }
     }
 
-    fn show(&self, site: &SiteSnapshot, stock: &mut PendingItems) {
-        if !stock.changed.is_empty() {
-            self.publish(site.with_items(Arc::clone(&stock.items), &stock.changed));
-            stock.changed = Vec::new();
+    fn publish_items(&self, site: &SiteSnapshot, pending: &mut PendingItems) {
+        if !pending.changed.is_empty() {
+            self.publish(site.with_items(Arc::clone(&pending.items), &pending.changed));
+            pending.changed = Vec::new();
         }
-        stock.shown = Instant::now();
+        pending.published = Instant::now();
     }
 }
 
@@ -202,15 +202,15 @@ struct Upserts {
 }
 
 impl Upserts {
-    /// Takes an item, unless it says what is known already: then false.
-    fn weigh(&mut self, item: Item, stored: &Items) -> Result<bool, ItemIssue> {
+    /// Adds an item. Returns false, without adding it, if it is stored in the same form.
+    fn add(&mut self, item: Item, stored: &Items) -> Result<bool, ItemIssue> {
         let known = self.by_id.get(&item.id).map(|at| &self.items[*at]).or_else(|| stored.get(&item.id));
         match known {
-            Some(known) if known.says_the_same(&item) => return Ok(false),
+            Some(known) if known.has_same_content(&item) => return Ok(false),
             Some(_) => {}
             None if stored.len() + self.new.len() >= ITEMS_MAX => {
                 let message = format!("item {:?}: a catalogue holds at most {ITEMS_MAX} items", item.id);
-                return Err(ItemIssueKind::CatalogueFull.because(message));
+                return Err(ItemIssueKind::CatalogueFull.with_message(message));
             }
             None => {
                 self.new.insert(Arc::clone(&item.id));

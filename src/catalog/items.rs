@@ -1,9 +1,8 @@
-//! The items of a site, with the ways in that decisions need.
+//! The items of a site, indexed for decisions.
 //!
-//! PURE. Made for catalogues of a million: a changed copy shares everything with the one before but the
-//! pieces it touches, so that one item's new price costs a few copied lists and not a catalogue. An item
-//! keeps its number for as long as the service runs. Example: `let mut next = items.clone();
-//! next.put([item]);` leaves `items` as it was for those who are reading it.
+//! No I/O. Made for catalogues of a million items: a changed copy shares all chunks with the original but those it
+//! touches, so that one new price copies a few lists and not a catalogue. An item keeps its number as long as the
+//! service runs. Example: `let mut next = items.clone(); next.put([item]);` leaves `items` unchanged for its readers.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,48 +11,48 @@ use std::{
 
 use crate::model::{Item, ItemId};
 
-/// Place of an item in [`Items`] and in the copies made of it.
+/// Index of an item in [`Items`] and in copies made of it.
 pub type ItemNumber = u32;
 
-/// Of an item's id, with a key that nobody outside this process knows: two ids that look alike by it are the
-/// same. Asked where comparing two ids would touch memory for each.
+/// Hash of an item's id with a random key of this process, so that collisions cannot be constructed; equal fingerprints
+/// count as equal ids. Used where comparing ids would touch memory for each.
 pub type Fingerprint = u64;
 
 type Numbers = HashMap<ItemId, ItemNumber, ahash::RandomState>;
 
-/// Items in one piece; a changed item copies its piece's pointers.
-const PIECE: usize = 128;
-/// So many items may be known outside the large table before it is made anew, and one in so many of its own.
+/// Items per chunk; a changed item copies its chunk's pointers.
+const CHUNK: usize = 128;
+/// `later` is merged into the large table at this size or share of it, whichever is larger.
 const LATER_MIN: usize = 4096;
 const LATER_SHARE: usize = 8;
 
 /// The items of a site.
 #[derive(Debug, Clone, Default)]
 pub struct Items {
-    pieces: Vec<Arc<[Option<Arc<Row>>]>>,
+    chunks: Vec<Arc<[Option<Arc<Row>>]>>,
     rows: usize,
     live: usize,
-    /// Numbers by id: of most items, and of those that came since.
+    /// Numbers by id: of most items, and of those added since.
     settled: Arc<Numbers>,
     later: Numbers,
     by_category: HashMap<Arc<str>, Arc<Vec<ItemNumber>>, ahash::RandomState>,
     newest: Arc<Vec<ItemNumber>>,
 }
 
-/// One item, and how it is told, once it was.
+/// An item, and its rendered text once it was requested.
 #[derive(Debug)]
 struct Row {
     fingerprint: Fingerprint,
     item: Item,
-    told: OnceLock<Box<str>>,
+    text: OnceLock<Box<str>>,
 }
 
-/// Numbers that leave (false) and join (true) one list; of one number the last word counts.
+/// Numbers to remove from (false) and to add to (true) a list; per number the last call counts.
 #[derive(Default)]
 struct Moves(BTreeMap<ItemNumber, bool>);
 
 impl Items {
-    /// Takes the items in the order in which they were first added; of two with one id the later counts.
+    /// Creates the list from items in the order they were added; of duplicate ids the last counts.
     #[must_use]
     pub fn new(items: Vec<Item>) -> Self {
         let mut new = Self::default();
@@ -61,25 +60,24 @@ impl Items {
         new
     }
 
-    /// Adds items and replaces those with the same id, which keep the moment they were first seen at.
-    /// Tells the numbers of all of them.
+    /// Adds items and replaces those with the same id, which keep their `added_at`. Returns the numbers of all of them.
     pub fn put(&mut self, items: impl IntoIterator<Item = Item>) -> Vec<ItemNumber> {
         let mut moves = BTreeMap::new();
         let mut newest = Moves::default();
         let touched = items.into_iter().map(|item| self.put_one(item, &mut moves, &mut newest)).collect();
-        self.settle(moves, newest);
+        self.update_lists(moves, newest);
         touched
     }
 
-    /// Takes an item out. Its number, if it was there.
+    /// Removes an item. Returns its number if it existed.
     pub fn remove(&mut self, id: &str) -> Option<ItemNumber> {
         let number = self.number(id)?;
         let old = self.row_mut(number).take()?;
         self.live -= 1;
         let mut moves = BTreeMap::new();
         let mut newest = Moves::default();
-        leave(&old.item, number, &mut moves, &mut newest);
-        self.settle(moves, newest);
+        remove_from_lists(&old.item, number, &mut moves, &mut newest);
+        self.update_lists(moves, newest);
         Some(number)
     }
 
@@ -88,7 +86,7 @@ impl Items {
         if let Some(old) = self.row_mut(number).take() {
             self.live -= 1;
             item.added_at = old.item.added_at;
-            leave(&old.item, number, moves, newest);
+            remove_from_lists(&old.item, number, moves, newest);
         }
         if item.available {
             newest.0.insert(number, true);
@@ -96,17 +94,17 @@ impl Items {
                 moves.entry(category.as_str().into()).or_default().0.insert(number, true);
             }
         }
-        let row = Row { fingerprint: fingerprint(&item.id), item, told: OnceLock::new() };
+        let row = Row { fingerprint: fingerprint(&item.id), item, text: OnceLock::new() };
         *self.row_mut(number) = Some(Arc::new(row));
         self.live += 1;
         number
     }
 
     fn add_row(&mut self, id: &ItemId) -> ItemNumber {
-        if self.rows == self.pieces.len() * PIECE {
-            self.pieces.push(vec![None; PIECE].into());
+        if self.rows == self.chunks.len() * CHUNK {
+            self.chunks.push(vec![None; CHUNK].into());
         }
-        // A catalogue is bounded far below what a number can hold.
+        // The catalogue limit is far below the largest number.
         let number = ItemNumber::try_from(self.rows).unwrap_or(ItemNumber::MAX);
         self.rows += 1;
         self.later.insert(Arc::clone(id), number);
@@ -115,15 +113,15 @@ impl Items {
 
     fn row_mut(&mut self, number: ItemNumber) -> &mut Option<Arc<Row>> {
         let n = number as usize;
-        &mut Arc::make_mut(&mut self.pieces[n / PIECE])[n % PIECE]
+        &mut Arc::make_mut(&mut self.chunks[n / CHUNK])[n % CHUNK]
     }
 
-    /// Brings the lists up to date, each once however many items moved.
-    fn settle(&mut self, moves: BTreeMap<Arc<str>, Moves>, newest: Moves) {
-        newest.carry_out(Arc::make_mut(&mut self.newest));
+    /// Updates the lists, each once however many items moved.
+    fn update_lists(&mut self, moves: BTreeMap<Arc<str>, Moves>, newest: Moves) {
+        newest.apply_to(Arc::make_mut(&mut self.newest));
         for (category, moves) in moves {
             let members = self.by_category.entry(Arc::clone(&category)).or_default();
-            moves.carry_out(Arc::make_mut(members));
+            moves.apply_to(Arc::make_mut(members));
             if members.is_empty() {
                 self.by_category.remove(&category);
             }
@@ -133,19 +131,19 @@ impl Items {
         }
     }
 
-    /// How many there are, unavailable ones included.
+    /// Number of items, including unavailable ones.
     #[must_use]
     pub fn len(&self) -> usize {
         self.live
     }
 
-    /// Whether there is none.
+    /// Whether there are no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.live == 0
     }
 
-    /// All numbers ever given out are below this.
+    /// Upper bound, exclusive, of all numbers ever assigned.
     #[must_use]
     pub fn numbers_end(&self) -> usize {
         self.rows
@@ -157,36 +155,36 @@ impl Items {
         self.at(self.number(id)?)
     }
 
-    /// The place of the item with this id; it may have been taken out since, as [`Items::at`] tells.
+    /// The number of the item with this id; the item may have been removed since ([`Items::at`] returns `None`).
     #[must_use]
     pub fn number(&self, id: &str) -> Option<ItemNumber> {
         let settled = self.settled.get(id);
         settled.or_else(|| if self.later.is_empty() { None } else { self.later.get(id) }).copied()
     }
 
-    /// The item at a place.
+    /// The item with a number.
     #[must_use]
     pub fn at(&self, number: ItemNumber) -> Option<&Item> {
         self.row(number).map(|row| &row.item)
     }
 
-    /// The item at a place, if it is the one with this fingerprint.
+    /// The item with a number, if its fingerprint matches.
     #[must_use]
     pub fn at_if(&self, number: ItemNumber, fingerprint: Fingerprint) -> Option<&Item> {
         self.row(number).filter(|row| row.fingerprint == fingerprint).map(|row| &row.item)
     }
 
-    /// The item at a place and its text, which is written when it is first asked for and kept until the item
-    /// changes; always write it the same way.
+    /// An item and its text, rendered by `write` on first use and cached until the item changes; `write` must always
+    /// render the same way.
     #[must_use]
-    pub fn told(&self, number: ItemNumber, write: impl FnOnce(&Item) -> String) -> Option<(&Item, &str)> {
+    pub fn cached_text(&self, number: ItemNumber, write: impl FnOnce(&Item) -> String) -> Option<(&Item, &str)> {
         let row = self.row(number)?;
-        Some((&row.item, row.told.get_or_init(|| write(&row.item).into())))
+        Some((&row.item, row.text.get_or_init(|| write(&row.item).into())))
     }
 
     fn row(&self, number: ItemNumber) -> Option<&Row> {
         let n = number as usize;
-        self.pieces.get(n / PIECE)?[n % PIECE].as_deref()
+        self.chunks.get(n / CHUNK)?[n % CHUNK].as_deref()
     }
 
     /// Available items of a category, newest first.
@@ -195,7 +193,7 @@ impl Items {
         self.by_category.get(category).map_or(&[], |members| members)
     }
 
-    /// The categories that have available items, in no particular order.
+    /// The categories with available items and their counts, unordered.
     pub fn categories(&self) -> impl Iterator<Item = (&str, usize)> {
         self.by_category.iter().map(|(category, members)| (&**category, members.len()))
     }
@@ -206,9 +204,9 @@ impl Items {
         &self.newest
     }
 
-    /// All of them, oldest first.
+    /// All items, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Item> {
-        self.pieces.iter().flat_map(|piece| piece.iter()).filter_map(|row| Some(&row.as_ref()?.item))
+        self.chunks.iter().flat_map(|chunk| chunk.iter()).filter_map(|row| Some(&row.as_ref()?.item))
     }
 }
 
@@ -219,8 +217,8 @@ pub fn fingerprint(id: &str) -> Fingerprint {
     KEY.hash_one(id)
 }
 
-/// Notes that an item leaves its lists.
-fn leave(item: &Item, number: ItemNumber, moves: &mut BTreeMap<Arc<str>, Moves>, newest: &mut Moves) {
+/// Records that an item leaves its lists.
+fn remove_from_lists(item: &Item, number: ItemNumber, moves: &mut BTreeMap<Arc<str>, Moves>, newest: &mut Moves) {
     if item.available {
         newest.0.insert(number, false);
         for category in &item.categories {
@@ -230,20 +228,20 @@ fn leave(item: &Item, number: ItemNumber, moves: &mut BTreeMap<Arc<str>, Moves>,
 }
 
 impl Moves {
-    /// The list stays in descending order and without repeats: both are merged from the end.
-    fn carry_out(self, list: &mut Vec<ItemNumber>) {
+    /// Merges from the end; the list stays in descending order without repeats.
+    fn apply_to(self, list: &mut Vec<ItemNumber>) {
         let mut merged = Vec::with_capacity(list.len() + self.0.len());
         let mut moves = self.0.into_iter().rev().peekable();
         for number in list.drain(..) {
-            while let Some((moved, comes)) = moves.next_if(|(moved, _)| *moved > number) {
-                merged.extend(comes.then_some(moved));
+            while let Some((moved, added)) = moves.next_if(|(moved, _)| *moved > number) {
+                merged.extend(added.then_some(moved));
             }
             match moves.next_if(|(moved, _)| *moved == number) {
                 Some((_, false)) => {}
                 Some((_, true)) | None => merged.push(number),
             }
         }
-        merged.extend(moves.filter(|(_, comes)| *comes).map(|(number, _)| number));
+        merged.extend(moves.filter(|(_, added)| *added).map(|(number, _)| number));
         *list = merged;
     }
 }
@@ -272,14 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn of_two_items_with_one_id_the_later_counts() {
+    fn of_duplicate_ids_the_last_counts() {
         let items = Items::new(vec![item("a", "x", true), item("a", "y", true)]);
         assert_eq!((items.len(), items.get("a").unwrap().main_category()), (1, "y"));
         assert!(items.in_category("x").is_empty());
     }
 
     #[test]
-    fn a_changed_copy_leaves_its_origin_alone_and_numbers_stay() {
+    fn a_changed_copy_leaves_its_original_unchanged_and_numbers_stay() {
         let before = Items::new((0..300).map(|n| item(&format!("i-{n}"), "x", true)).collect());
         let mut after = before.clone();
         let touched = after.put([item("i-7", "x", false), item("new", "y", true)]);
@@ -292,9 +290,9 @@ mod tests {
     }
 
     proptest! {
-        /// However it came about, a catalogue is what one made at once of the same items would be.
+        /// A catalogue changed step by step equals one created from the same items.
         #[test]
-        fn changes_one_by_one_and_a_fresh_start_agree(
+        fn changes_one_by_one_and_a_new_start_agree(
             steps in proptest::collection::vec((0_u8..20, 0_u8..3, any::<bool>(), any::<bool>()), 0..60),
         ) {
             let mut grown = Items::default();

@@ -1,8 +1,8 @@
 //! Sites, items and offers: edited here, compiled to an immutable [`Snapshot`], swapped atomically.
 //!
-//! A change is checked, stored in the control database, compiled, and visible to the very next
-//! request; a change that does not compile is refused before it is stored. Requests never wait for
-//! an edit. Example: `catalog.put_offer(site, offer).await?` and the next decision may show it.
+//! A change is validated, compiled, stored in the control database, and visible to the next request; a change that does
+//! not compile is refused before it is stored. Requests never wait for an edit. Example: `catalog.put_offer(site,
+//! offer).await?` and the next decision may show it.
 
 mod edit;
 mod funnels;
@@ -26,35 +26,34 @@ pub mod items;
 pub mod merchandising;
 pub mod snapshot;
 
-pub use edit::Change;
 pub use item_writes::{Publish, Upserted};
 pub use search::{Page, Search};
 use snapshot::Items;
 pub use snapshot::{SiteSnapshot, Snapshot};
 
-/// The current snapshot and the way to change it.
+/// The current snapshot and its editing functions.
 #[derive(Debug)]
 pub struct Catalog {
     control: Control,
     current: Arc<ArcSwap<Snapshot>>,
-    /// One edit at a time: each compiles from what the one before stored.
+    /// One edit at a time: each compiles from what the previous one stored.
     editing: tokio::sync::Mutex<item_writes::ItemWrites>,
     searching: search::Searching,
 }
 
-/// Why a change was not made.
+/// Why a change was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// No site with that number.
     #[error("there is no site {0}")]
     NoSuchSite(SiteId),
-    /// It cannot be used; the message says what to mend.
+    /// It is invalid; the message says what to fix.
     #[error("{0}")]
     Invalid(String),
-    /// It exists already; the message says what.
+    /// It exists already; the message says which.
     #[error("{0}")]
     AlreadyExists(String),
-    /// The offer carries HTML, and the site's owner has not allowed it.
+    /// The offer contains HTML, and the site's owner has not allowed it.
     #[error(
         "offers of this site may not carry HTML (`content.html`): use the fields of the slot's template, or let an owner switch on `offer_html` in the site's settings"
     )]
@@ -65,8 +64,8 @@ pub enum CatalogError {
 }
 
 impl Catalog {
-    /// Reads everything and compiles it. A stored offer or item that no longer compiles is left out
-    /// with a warning, so that one bad document cannot keep the service from starting.
+    /// Loads and compiles everything. A stored offer or item that no longer compiles is skipped with a warning, so that
+    /// one bad document cannot keep the service from starting.
     pub async fn load(control: Control) -> Result<Self, CatalogError> {
         let mut sites = Vec::new();
         for site in control.sites().await? {
@@ -75,46 +74,46 @@ impl Catalog {
             offers.retain(|offer| {
                 let compiled = compile::compile_offer(offer);
                 compiled
-                    .inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is left out"))
+                    .inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is skipped"))
                     .is_ok()
             });
             let compiled = compile::compile(site, Arc::clone(&items), &offers);
             let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
-            let mut rules = stored_shelf_rules(&control, compiled.site.id).await?;
-            rules.retain(|one| {
-                compile::compile_shelves(std::slice::from_ref(one), &Items::default())
-                    .inspect_err(|error| tracing::warn!(site = %compiled.site.id, %error, "left out"))
+            let mut rules = stored_merchandising_rules(&control, compiled.site.id).await?;
+            rules.retain(|rule| {
+                compile::compile_merchandising(std::slice::from_ref(rule), &Items::default())
+                    .inspect_err(|error| tracing::warn!(site = %compiled.site.id, %error, "stored merchandising rules are skipped"))
                     .is_ok()
             });
-            let shelves = compile::compile_shelves(&rules, &items).map_err(CatalogError::Invalid)?;
-            sites.push(Arc::new(compiled.with_shelves(shelves)));
+            let merchandising = compile::compile_merchandising(&rules, &items).map_err(CatalogError::Invalid)?;
+            sites.push(Arc::new(compiled.with_merchandising(merchandising)));
         }
         Ok(Self {
             control,
-            current: Arc::new(ArcSwap::from_pointee(Snapshot::of(sites))),
+            current: Arc::new(ArcSwap::from_pointee(Snapshot::new(sites))),
             editing: tokio::sync::Mutex::default(),
             searching: search::Searching::default(),
         })
     }
 
-    /// What holds now. Cheap.
+    /// The current snapshot. Cheap.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
 
-    /// The cell that always holds the current snapshot, for those who read it on every request.
+    /// The cell that always holds the current snapshot, for readers on the request path.
     #[must_use]
     pub fn cell(&self) -> Arc<ArcSwap<Snapshot>> {
         Arc::clone(&self.current)
     }
 
-    /// One site as it is now.
+    /// The current state of one site.
     pub fn site(&self, id: SiteId) -> Result<Arc<SiteSnapshot>, CatalogError> {
         self.current.load().sites.get(&id).cloned().ok_or(CatalogError::NoSuchSite(id))
     }
 
-    /// The note on a site's invented past: this one, unless there was one before.
+    /// The seed record of a site's generated history: the stored one, or `note` if there is none yet.
     pub async fn first_seed(&self, site: SiteId, note: String) -> Result<String, CatalogError> {
         Ok(self.control.setting(&format!("seed of site {site}"), || note).await?)
     }
@@ -122,7 +121,7 @@ impl Catalog {
     /// Removes a site with everything that belongs to it. `name` must be its exact name.
     ///
     /// # Errors
-    /// When there is no such site, it has another name, or the control database failed.
+    /// If there is no such site, it has another name, or the control database failed.
     pub async fn remove_site(&self, id: SiteId, name: &str) -> Result<Arc<Site>, CatalogError> {
         let mut editing = self.editing.lock().await;
         let site = Arc::clone(&self.site(id)?.site);
@@ -135,7 +134,7 @@ impl Catalog {
         editing.forget(id);
         let old = self.current.load();
         let others = old.sites.values().filter(|other| other.site.id != id).cloned();
-        self.current.store(Arc::new(Snapshot::of(others)));
+        self.current.store(Arc::new(Snapshot::new(others)));
         Ok(site)
     }
 
@@ -144,38 +143,39 @@ impl Catalog {
         let old = self.current.load();
         let changed = compiled.site.id;
         let others = old.sites.values().filter(|s| s.site.id != changed).cloned();
-        self.current.store(Arc::new(Snapshot::of(others.chain([Arc::new(compiled)]))));
+        self.current.store(Arc::new(Snapshot::new(others.chain([Arc::new(compiled)]))));
     }
 }
 
 async fn stored_items(control: &Control, site: SiteId) -> Result<Arc<Items>, CatalogError> {
     let bodies = control.items(site).await?;
     let read = |(body, added_at): (String, Timestamp)| {
-        let item = ItemBody::read(body.as_bytes()).and_then(ItemBody::check);
-        let item = item.inspect_err(|error| tracing::warn!(%site, %error, "a stored item is left out")).ok()?;
+        let item = ItemBody::from_slice(body.as_bytes()).and_then(ItemBody::check);
+        let item = item.inspect_err(|error| tracing::warn!(%site, %error, "a stored item is skipped")).ok()?;
         Some(Item { added_at, ..item })
     };
     Ok(Arc::new(Items::new(bodies.into_iter().filter_map(read).collect())))
 }
 
-/// What is said about shelves; what this version cannot read is left out.
-async fn stored_shelf_rules(
+/// The merchandising rules; those this version cannot parse are skipped.
+async fn stored_merchandising_rules(
     control: &Control,
     site: SiteId,
 ) -> Result<Vec<(String, MerchandisingRules)>, CatalogError> {
     let read = |(slot, body): (String, String)| {
         let rules = serde_json::from_str(&body);
-        let rules = rules.inspect_err(|error| tracing::warn!(%site, slot, %error, "rules of a shelf are left out"));
+        let rules =
+            rules.inspect_err(|error| tracing::warn!(%site, slot, %error, "stored merchandising rules are skipped"));
         Some((slot, rules.ok()?))
     };
-    Ok(control.shelf_rules(site).await?.into_iter().filter_map(read).collect())
+    Ok(control.merchandising_rules(site).await?.into_iter().filter_map(read).collect())
 }
 
 async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, CatalogError> {
     let bodies = control.offers(site).await?;
     let read = |body: &String| {
         serde_json::from_str::<Offer>(body)
-            .inspect_err(|error| tracing::warn!(%site, %error, "a stored offer is left out"))
+            .inspect_err(|error| tracing::warn!(%site, %error, "a stored offer is skipped"))
             .ok()
     };
     Ok(bodies.iter().filter_map(read).collect())

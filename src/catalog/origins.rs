@@ -1,12 +1,12 @@
-//! Origins of a site's pages, as an owner writes them and as browsers send them.
+//! Origins of a site's pages, as an owner enters them and as browsers send them.
 
 use url::Url;
 
-/// Bytes of one origin.
+/// Maximum length of an origin, bytes.
 const ORIGIN_BYTES_MAX: usize = 300;
 
-/// An origin as browsers send it: lower case, international names in their ASCII form, without the scheme's
-/// own port. `HTTPS://Shop.example:443/` becomes `https://shop.example`.
+/// Normalizes an origin to the form browsers send: lowercase, international names in ASCII, without the scheme's
+/// default port. `HTTPS://Shop.example:443/` becomes `https://shop.example`.
 ///
 /// # Errors
 /// One line that names the origin and says what is wrong with it.

@@ -1,5 +1,5 @@
-//! Pages of a catalogue for people who look through it: found and sorted off the threads that answer visitors, and not
-//! many at once, since each looks at every item.
+//! Paged search of a catalogue. Runs off the threads that serve requests, with limited concurrency, since each search
+//! scans every item.
 
 use std::sync::Arc;
 
@@ -8,30 +8,30 @@ use tokio::sync::Semaphore;
 use super::{Catalog, CatalogError, snapshot::Items};
 use crate::model::{Item, SiteId};
 
-/// Pages that are looked for at one time; a million items take some tenths of a second.
+/// Maximum number of concurrent searches; a million items take some tenths of a second.
 const AT_ONCE: usize = 2;
 
-/// Part of a catalogue, by id.
+/// A page of a catalogue, sorted by id.
 #[derive(Debug)]
 pub struct Page<T> {
-    /// What is on the page.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// How many there are in all.
+    /// Number of matching items.
     pub total: usize,
 }
 
-/// Which part.
+/// Search and page parameters.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Part of an id, title or category, in any case; empty for all items.
+    /// Substring of an id, title or category, case-insensitive; empty for all items.
     pub text: String,
-    /// Skip this many.
+    /// Number of items to skip.
     pub offset: usize,
-    /// Then at most this many.
+    /// Maximum number of items on the page.
     pub limit: usize,
 }
 
-/// Bounds how many pages are looked for at one time.
+/// Limits concurrent searches.
 #[derive(Debug, Clone)]
 pub(super) struct Searching(Arc<Semaphore>);
 
@@ -42,10 +42,10 @@ impl Default for Searching {
 }
 
 impl Catalog {
-    /// A page of a site's items as `show` shows them.
+    /// A page of a site's items, each converted by `show`.
     ///
     /// # Errors
-    /// When there is no such site.
+    /// If there is no such site.
     pub async fn items_page<T: Send + 'static>(
         &self,
         id: SiteId,
@@ -59,7 +59,7 @@ impl Catalog {
             let _permit = permit;
             page(&items, &search, show)
         });
-        found.await.map_err(|error| CatalogError::Invalid(format!("the items could not be looked through: {error}")))
+        found.await.map_err(|error| CatalogError::Invalid(format!("searching the items failed: {error}")))
     }
 }
 
@@ -75,7 +75,7 @@ fn page<T>(items: &Items, search: &Search, show: fn(&Item) -> T) -> Page<T> {
     let total = found.len();
     let end = search.offset.saturating_add(search.limit).min(total);
     let start = search.offset.min(end);
-    // Only what comes before the page's end is put in its place, and only the page is sorted.
+    // Only the page is sorted; items before and after it are just partitioned.
     if end < total {
         found.select_nth_unstable_by(end, |a, b| a.id.cmp(&b.id));
         found.truncate(end);
@@ -88,7 +88,7 @@ fn page<T>(items: &Items, search: &Search, show: fn(&Item) -> T) -> Page<T> {
     Page { items: shown.iter().map(|item| show(item)).collect(), total }
 }
 
-/// Whether a text has this part, which is in lower case. Plain ASCII is not copied.
+/// Whether `text` contains `wanted`, which is lowercase. Plain ASCII is not copied.
 fn contains(text: &str, wanted: &str) -> bool {
     if text.is_ascii() {
         let (text, wanted) = (text.as_bytes(), wanted.as_bytes());

@@ -1,7 +1,7 @@
-//! What one decision reads of the catalogue: immutable, complete, shared by `Arc`.
+//! The part of the catalogue that decisions read: immutable, complete, shared by `Arc`.
 //!
-//! PURE. A snapshot is built beside the one in use and swapped in whole, so that no request ever
-//! sees an offer of one edit with the items of another. Nothing here may do IO or change in place.
+//! No I/O and no mutation. A new snapshot is built separately and swapped in as a whole, so that no request combines an
+//! offer of one edit with the items of another.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -9,52 +9,52 @@ pub use super::items::{ItemNumber, Items};
 use super::{condition::Condition, merchandising::CompiledRules};
 use crate::model::{Content, Site, SiteId, Timestamp};
 
-/// Every site, as of one moment.
+/// All sites at one moment.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// The sites by number.
     pub sites: HashMap<SiteId, Arc<SiteSnapshot>>,
-    /// Which site a tracker's key belongs to.
+    /// Site by the tracker's write key.
     pub by_write_key: HashMap<Box<str>, SiteId>,
 }
 
 impl Snapshot {
-    /// Gathers compiled sites.
+    /// Creates a snapshot of compiled sites.
     #[must_use]
-    pub fn of(sites: impl IntoIterator<Item = Arc<SiteSnapshot>>) -> Self {
+    pub fn new(sites: impl IntoIterator<Item = Arc<SiteSnapshot>>) -> Self {
         let sites: HashMap<SiteId, Arc<SiteSnapshot>> = sites.into_iter().map(|s| (s.site.id, s)).collect();
         let by_write_key = sites.values().map(|s| (s.site.write_key.as_str().into(), s.site.id)).collect();
         Self { sites, by_write_key }
     }
 
-    /// The site a tracker's key belongs to.
+    /// The site a write key belongs to.
     #[must_use]
     pub fn site_of_key(&self, write_key: &str) -> Option<&Arc<SiteSnapshot>> {
         self.sites.get(self.by_write_key.get(write_key)?)
     }
 }
 
-/// One site, ready for decisions. A copy shares all of it.
+/// One site, compiled for decisions. Cheap to clone: everything is shared.
 #[derive(Debug, Clone)]
 pub struct SiteSnapshot {
     /// The site and its settings.
     pub site: Arc<Site>,
-    /// The name of its settings' present state, for trackers.
+    /// Version of its settings, for trackers.
     pub settings_version: Arc<str>,
     /// Its items.
     pub items: Arc<Items>,
-    /// Its enabled offers by slot, the one to try first in front.
+    /// Its enabled offers by slot, in order of priority.
     pub offers: Arc<HashMap<Box<str>, Box<[CompiledOffer]>>>,
-    /// Its rules for shelves of items.
-    pub shelves: Arc<CompiledRules>,
+    /// Its merchandising rules.
+    pub merchandising: Arc<CompiledRules>,
 }
 
-/// A slot with this ending shows recommendations even if no offer names it, so that a page of a new
-/// site is personal before its marketer has written anything.
+/// A slot with this suffix shows recommendations even if no offer names it, so that a new site's pages are personalized
+/// before its marketer has written anything.
 pub const RECOMMENDATION_SUFFIX: &str = "-recs";
 
 impl SiteSnapshot {
-    /// The offers that compete for a slot, best first.
+    /// The offers that compete for a slot, highest priority first.
     #[must_use]
     pub fn offers_for(&self, slot: &str) -> &[CompiledOffer] {
         self.offers.get(slot).map_or(&[], |offers| offers)
@@ -63,70 +63,70 @@ impl SiteSnapshot {
     /// The same site after some of its items changed.
     #[must_use]
     pub fn with_items(&self, items: Arc<Items>, changed: &[ItemNumber]) -> Self {
-        let shelves = Arc::new(self.shelves.after(&items, changed));
-        Self { items, shelves, ..self.clone() }
+        let merchandising = Arc::new(self.merchandising.after_changes(&items, changed));
+        Self { items, merchandising, ..self.clone() }
     }
 
-    /// The same site with these rules for shelves.
+    /// The same site with these merchandising rules.
     #[must_use]
-    pub fn with_shelves(&self, shelves: CompiledRules) -> Self {
-        Self { shelves: Arc::new(shelves), ..self.clone() }
+    pub fn with_merchandising(&self, merchandising: CompiledRules) -> Self {
+        Self { merchandising: Arc::new(merchandising), ..self.clone() }
     }
 
-    /// Whether the slot is answered at all; the page keeps its own default otherwise.
+    /// Whether the service decides for the slot; otherwise the page keeps its own default.
     #[must_use]
     pub fn knows_slot(&self, slot: &str) -> bool {
         slot.ends_with(RECOMMENDATION_SUFFIX) || self.offers.contains_key(slot)
     }
 }
 
-/// An offer whose rule was checked and turned into a tree of typed tests.
+/// A validated offer with its rule compiled to a tree of typed tests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompiledOffer {
-    /// The marketer's id of it.
+    /// The marketer's id.
     pub id: Box<str>,
     /// The highest is tried first.
     pub priority: i32,
     /// Who sees it.
     pub condition: Condition,
-    /// What the page gets besides items.
+    /// What the page gets in addition to items.
     pub content: Content,
-    /// The items it shows, when it shows any.
+    /// The items it shows, if any.
     pub recommend: Option<Recommend>,
-    /// Not before this moment.
+    /// Start time, inclusive.
     pub starts_at: Option<Timestamp>,
-    /// Not from this moment on.
+    /// End time, exclusive.
     pub ends_at: Option<Timestamp>,
 }
 
 impl CompiledOffer {
-    /// Whether it runs at `now`.
+    /// Whether it is active at `now`.
     #[must_use]
     pub fn runs_at(&self, now: Timestamp) -> bool {
         self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)
     }
 }
 
-/// A marketer's way to say that an offer shows items: `{"recommend": "auto", "k": 4, "title": …}`.
+/// An offer's instruction to show items: `{"recommend": "auto", "k": 4, "title": …}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recommend {
-    /// How the items are found.
+    /// The recommendation model.
     pub model: Model,
-    /// How many, at least 1; the service's own limit still holds.
+    /// Number of items, at least 1; the service's own limit applies too.
     pub k: usize,
 }
 
 impl Recommend {
-    /// Items shown when nobody says how many.
+    /// Default number of items.
     pub const K_DEFAULT: usize = 8;
-    /// What a slot shows by the suffix convention.
+    /// What a slot shows because of its suffix.
     pub const DEFAULT: Self = Self { model: Model::Auto, k: Self::K_DEFAULT };
 }
 
-/// How recommended items are found.
+/// A recommendation model, as an offer names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Model {
-    /// Everything below but the last, blended.
+    /// All of the following except the last, blended.
     Auto,
     /// Popular now.
     Trending,
@@ -134,25 +134,25 @@ pub enum Model {
     ViewedTogether,
     /// Popular in the categories the visitor prefers.
     Affinity,
-    /// What the visitor looked at, newest first.
+    /// Items the visitor viewed, newest first.
     RecentlyViewed,
-    /// What visits like this one had.
+    /// Items of similar sessions.
     SessionNeighbours,
-    /// What is looked at after the current item.
+    /// Items viewed after the current item.
     SequentialRules,
-    /// What is in the same orders.
+    /// Items in the same orders.
     BoughtTogether,
-    /// What is bought with it or after it, for another need.
+    /// Items bought with the current one or after it, from another category.
     CrossSell,
-    /// For the same need, dearer within a band.
+    /// More expensive alternatives within a price band.
     UpSell,
-    /// What says of itself what the item says.
+    /// Items with similar content.
     SimilarItems,
 }
 
 impl Model {
-    /// Every model with its word in an offer.
-    pub const WORDS: [(&'static str, Self); 11] = [
+    /// Every model with its name in offers.
+    pub const NAMES: [(&'static str, Self); 11] = [
         ("auto", Self::Auto),
         ("trending", Self::Trending),
         ("viewed_together", Self::ViewedTogether),
@@ -166,15 +166,15 @@ impl Model {
         ("similar_items", Self::SimilarItems),
     ];
 
-    /// Its word.
+    /// Its name in offers.
     #[must_use]
-    pub fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, model)| *model == self).map_or("", |(word, _)| word)
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, model)| *model == self).map_or("", |(name, _)| name)
     }
 
-    /// The model an offer's word names.
+    /// The model with this name.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, model)| *model)
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, model)| *model)
     }
 }

@@ -1,5 +1,5 @@
-//! Rules for shelves: each is refused here, with one line that says what to mend, so that deciding cannot
-//! fail; what a slot says is joined with what the site says.
+//! Compiles merchandising rules: unusable rules are refused here, with one line that says what to fix, so that
+//! decisions cannot fail. Rules of a slot are merged with the site's.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::{
         condition::TextTest,
         items::Items,
         merchandising::{
-            Bits, CompiledRules, Gate, ItemCondition, Judged, Lift, SlotPlan,
+            Bits, CompiledRules, Gate, IndexedCondition, ItemCondition, Lift, SlotPlan,
             condition::{ItemSet, ItemText},
         },
     },
@@ -24,32 +24,32 @@ use crate::{
     },
 };
 
-/// Items, categories and brands that may be excluded, each.
+/// Maximum number of excluded items, categories and brands, each.
 const EXCLUDED_MAX: usize = 1000;
-/// Pins and boosts of one slot, and the last place of a pin.
+/// Maximum number of pins per slot, and the last position of a pin.
 const PINS_MAX: usize = 50;
 const BOOSTS_MAX: usize = 50;
 const PERCENT_MAX: u32 = 10_000;
 const DAYS_MAX: u32 = 3650;
-/// Slots with rules of their own.
+/// Maximum number of slots with their own rules.
 const SLOTS_MAX: usize = 200;
 
-/// The rules of a site and its slots, joined, and what they say of its items.
+/// Compiles the rules of a site and its slots, merged, and evaluates them for its items.
 ///
 /// # Errors
-/// One line: whose rules cannot be used, and why.
-pub fn compile_shelves(rules: &[(String, MerchandisingRules)], items: &Items) -> Result<CompiledRules, String> {
+/// One line: whose rules are unusable, and why.
+pub fn compile_merchandising(rules: &[(String, MerchandisingRules)], items: &Items) -> Result<CompiledRules, String> {
     if rules.len() > SLOTS_MAX {
         return Err(format!("at most {SLOTS_MAX} slots may have rules of their own"));
     }
-    let mut judged = Vec::new();
+    let mut conditions = Vec::new();
     let named = |slot: &str, why: String| match slot {
         "" => format!("the rules of the site: {why}"),
         slot => format!("the rules of slot `{}`: {why}", shown(slot)),
     };
     let whole = rules.iter().find(|(slot, _)| slot.is_empty()).map(|(_, rules)| rules);
     let site = match whole {
-        Some(rules) => plan_of(&SlotPlan::default(), rules, "site", &mut judged).map_err(|why| named("", why))?,
+        Some(rules) => plan_of(&SlotPlan::default(), rules, "site", &mut conditions).map_err(|why| named("", why))?,
         None => SlotPlan::default(),
     };
     let mut slots = HashMap::new();
@@ -57,40 +57,40 @@ pub fn compile_shelves(rules: &[(String, MerchandisingRules)], items: &Items) ->
         if slot.len() > NAME_BYTES_MAX || slot.chars().any(char::is_control) {
             return Err(format!("a slot's name has at most {NAME_BYTES_MAX} bytes"));
         }
-        let plan = plan_of(&site, rules, slot, &mut judged).map_err(|why| named(slot, why))?;
+        let plan = plan_of(&site, rules, slot, &mut conditions).map_err(|why| named(slot, why))?;
         slots.insert(slot.as_str().into(), plan);
     }
-    Ok(CompiledRules { judged, site, slots }.fit(items))
+    Ok(CompiledRules { conditions, site, slots }.evaluated_for(items))
 }
 
-/// What `rules` add to what holds already.
+/// The plan `base` extended by `rules`.
 fn plan_of(
     base: &SlotPlan,
     rules: &MerchandisingRules,
     whose: &str,
-    judged: &mut Vec<Judged>,
+    conditions: &mut Vec<IndexedCondition>,
 ) -> Result<SlotPlan, String> {
     check_settings(rules)?;
     let mut plan = base.clone();
-    let mut judge = |condition: ItemCondition| {
-        judged.push(Judged { condition, holds: Bits::default() });
-        judged.len() - 1
+    let mut add_condition = |condition: ItemCondition| {
+        conditions.push(IndexedCondition { condition, holds: Bits::default() });
+        conditions.len() - 1
     };
     let condition = item_rule(&rules.only)?;
     if condition != ItemCondition::Everything {
-        let says = format!("only {condition} ({whose})").into();
-        plan.gates.push(Gate { judged: judge(condition), says });
+        let label = format!("only {condition} ({whose})").into();
+        plan.gates.push(Gate { condition: add_condition(condition), label });
     }
     for (what, condition) in exclusions(&rules.exclude)? {
-        let says = format!("{what} ({whose})").into();
-        plan.gates.push(Gate { judged: judge(ItemCondition::Not(Box::new(condition))), says });
+        let label = format!("{what} ({whose})").into();
+        plan.gates.push(Gate { condition: add_condition(ItemCondition::Not(Box::new(condition))), label });
     }
     for boost in &rules.boosts {
         let condition = item_rule(&boost.when)?;
-        let says = format!("{}% for {condition} ({whose})", boost.percent).into();
+        let label = format!("{}% for {condition} ({whose})", boost.percent).into();
         #[expect(clippy::cast_possible_truncation, reason = "a factor of 0.01 to 100")]
         let factor = (f64::from(boost.percent) / 100.0) as f32;
-        plan.boosts.push(Lift { judged: judge(condition), factor, says });
+        plan.boosts.push(Lift { condition: add_condition(condition), factor, label });
     }
     for pin in &rules.pins {
         plan.pins.retain(|known| known.position != pin.position && known.item != pin.item);
@@ -111,27 +111,27 @@ fn item_rule(rule: &Rule) -> Result<ItemCondition, String> {
     compile_rule(rule, 1, &mut nodes_left)
 }
 
-/// What is never shown, each list as one condition with its words.
+/// The exclusions, each list as one condition with its label.
 fn exclusions(exclude: &Exclude) -> Result<Vec<(&'static str, ItemCondition)>, String> {
     let lists = [&exclude.items, &exclude.categories, &exclude.brands];
     if lists.iter().any(|list| list.len() > EXCLUDED_MAX) {
         return Err(format!("at most {EXCLUDED_MAX} items, categories and brands can be excluded"));
     }
     let lower = |list: &[String]| TextTest::In(list.iter().map(|text| text.to_lowercase().into()).collect());
-    let mut found = Vec::new();
+    let mut conditions = Vec::new();
     if !exclude.items.is_empty() {
         let ids = exclude.items.iter().map(|id| id.as_str().into()).collect();
-        found.push(("an excluded item", ItemCondition::OneOf(ids)));
+        conditions.push(("an excluded item", ItemCondition::OneOf(ids)));
     }
     if !exclude.categories.is_empty() {
         let test = lower(&exclude.categories);
-        found.push(("of an excluded category", ItemCondition::Set { field: ItemSet::Category, test }));
+        conditions.push(("of an excluded category", ItemCondition::Set { field: ItemSet::Category, test }));
     }
     if !exclude.brands.is_empty() {
         let test = lower(&exclude.brands);
-        found.push(("of an excluded brand", ItemCondition::Text { field: ItemText::Brand, test }));
+        conditions.push(("of an excluded brand", ItemCondition::Text { field: ItemText::Brand, test }));
     }
-    Ok(found)
+    Ok(conditions)
 }
 
 fn check_settings(rules: &MerchandisingRules) -> Result<(), String> {
@@ -145,10 +145,10 @@ fn check_settings(rules: &MerchandisingRules) -> Result<(), String> {
     if rules.pins.len() > PINS_MAX || rules.boosts.len() > BOOSTS_MAX {
         return Err(format!("at most {PINS_MAX} pins and {BOOSTS_MAX} boosts"));
     }
-    for (place, Pin { item, position }) in rules.pins.iter().enumerate() {
+    for (index, Pin { item, position }) in rules.pins.iter().enumerate() {
         within("position", *position, 1, 50)?;
-        if rules.pins[..place].iter().any(|other| other.position == *position || other.item == *item) {
-            return Err(format!("a place or an item is pinned twice: {} at {position}", shown(item)));
+        if rules.pins[..index].iter().any(|other| other.position == *position || other.item == *item) {
+            return Err(format!("a position or an item is pinned twice: {} at {position}", shown(item)));
         }
     }
     rules.boosts.iter().try_for_each(|boost| within("percent", boost.percent, 1, PERCENT_MAX))?;
@@ -192,17 +192,17 @@ impl Tree for ItemCondition {
         if field == "price_minor" {
             return number_test(field, op, value).map(Self::Price);
         }
-        if let Some(known) = lookup(&ItemText::WORDS, field) {
+        if let Some(known) = lookup(&ItemText::NAMES, field) {
             return text_test(field, op, value).map(|test| Self::Text { field: known, test });
         }
-        if let Some(known) = lookup(&ItemSet::WORDS, field) {
+        if let Some(known) = lookup(&ItemSet::NAMES, field) {
             return text_test(field, op, value).map(|test| Self::Set { field: known, test });
         }
         if let Some(name) = field.strip_prefix("attribute.").filter(|name| !name.is_empty()) {
             return trait_test(field, op, value).map(|test| Self::Attribute { name: name.into(), test });
         }
-        let texts = ItemText::WORDS.iter().map(|(word, _)| *word);
-        let sets = ItemSet::WORDS.iter().map(|(word, _)| *word);
+        let texts = ItemText::NAMES.iter().map(|(name, _)| *name);
+        let sets = ItemSet::NAMES.iter().map(|(name, _)| *name);
         let known: Vec<_> = texts.chain(sets).chain(["price_minor", "attribute.NAME"]).collect();
         Err(format!("unknown field `{}` of items; known are {}", shown(field), known.join(", ")))
     }
@@ -220,11 +220,11 @@ mod tests {
     }
 
     fn message(value: Value) -> String {
-        compile_shelves(&[("s".into(), rules(value))], &Items::default()).unwrap_err()
+        compile_merchandising(&[("s".into(), rules(value))], &Items::default()).unwrap_err()
     }
 
     #[test]
-    fn every_field_of_an_item_is_asked_as_the_marketer_means_it() {
+    fn every_field_of_an_item_is_compared_as_expected() {
         let item = Item {
             id: "P-1".into(),
             title: "Red Mug".into(),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_cannot_be_used_are_refused_in_one_line() {
+    fn unusable_rules_are_refused_in_one_line() {
         let field = |name: &str| json!({"only": {"field": name, "op": "eq", "value": "x"}});
         assert!(
             message(field("colour"))
@@ -285,36 +285,36 @@ mod tests {
     }
 
     #[test]
-    fn what_a_slot_says_comes_on_top_of_what_the_site_says() {
+    fn rules_of_a_slot_are_added_to_those_of_the_site() {
         let site = rules(json!({"exclude": {"brands": ["acme"]}, "hide_bought": false,
             "pins": [{"item": "a", "position": 1}, {"item": "b", "position": 2}],
             "diversity": {"by": "brand", "at_most": 2}}));
         let slot = rules(json!({"only": {"field": "category", "op": "eq", "value": "Tea"}, "same_language": true,
             "pins": [{"item": "c", "position": 1}, {"item": "b", "position": 3}]}));
-        let plans = compile_shelves(&[(String::new(), site), ("s".into(), slot)], &Items::default()).unwrap();
-        let plan = plans.of("s");
-        let says: Vec<&str> = plan.gates.iter().map(|gate| &*gate.says).collect();
-        assert_eq!(says, ["of an excluded brand (site)", "only category is “tea” (s)"]);
+        let plans = compile_merchandising(&[(String::new(), site), ("s".into(), slot)], &Items::default()).unwrap();
+        let plan = plans.for_slot("s");
+        let labels: Vec<&str> = plan.gates.iter().map(|gate| &*gate.label).collect();
+        assert_eq!(labels, ["of an excluded brand (site)", "only category is “tea” (s)"]);
         let pins: Vec<_> = plan.pins.iter().map(|pin| (pin.item.as_str(), pin.position)).collect();
         assert_eq!(pins, [("c", 1), ("b", 3)]);
         assert_eq!((plan.hide_bought, plan.same_language, plan.diversity.is_some()), (false, true, true));
-        assert_eq!((plans.of("other").gates.len(), plans.of("other").same_language), (1, false));
+        assert_eq!((plans.for_slot("other").gates.len(), plans.for_slot("other").same_language), (1, false));
     }
 
     #[test]
-    fn a_changed_item_is_judged_anew_and_the_others_stay() {
+    fn a_changed_item_is_evaluated_again_and_the_others_stay() {
         let item =
             |id: &str, brand: &str| Item { id: id.into(), brand: brand.into(), available: true, ..Item::default() };
         let mut items = Items::new((0..200).map(|n| item(&format!("i-{n}"), "other")).collect());
         let only = rules(json!({"only": {"field": "brand", "op": "eq", "value": "Acme"}}));
-        let plans = compile_shelves(&[(String::new(), only)], &items).unwrap();
-        assert!(plans.of("").fill.is_empty());
+        let plans = compile_merchandising(&[(String::new(), only)], &items).unwrap();
+        assert!(plans.for_slot("").fill.is_empty());
         let changed = items.put([item("i-7", "Acme"), item("new", "ACME")]);
-        let plans = plans.after(&items, &changed);
-        assert_eq!(&*plans.of("").fill, [200, 7]);
-        let again = plans.clone().fit(&items);
-        assert_eq!(again.of("").fill, plans.of("").fill);
+        let plans = plans.after_changes(&items, &changed);
+        assert_eq!(&*plans.for_slot("").fill, [200, 7]);
+        let again = plans.clone().evaluated_for(&items);
+        assert_eq!(again.for_slot("").fill, plans.for_slot("").fill);
         let changed: Vec<_> = items.remove("i-7").into_iter().collect();
-        assert_eq!(&*plans.after(&items, &changed).of("").fill, [200]);
+        assert_eq!(&*plans.after_changes(&items, &changed).for_slot("").fill, [200]);
     }
 }

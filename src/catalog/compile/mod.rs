@@ -1,15 +1,15 @@
-//! Checks a site's offers and turns them into what decisions read.
+//! Validates a site's offers and compiles them for decisions.
 //!
-//! PURE. A rule is refused here, with one line that names the offer, so that deciding cannot fail.
-//! Example: `{"field":"visit","op":"gte","value":3}` is refused with "unknown field `visit`; known
-//! are visits, pageviews, …".
+//! No I/O. An unusable rule is refused here, with one line that names the offer, so that decisions cannot fail.
+//! Example: `{"field":"visit","op":"gte","value":3}` is refused with "unknown field `visit`; known are visits,
+//! pageviews, …".
 
 mod merchandising;
 mod values;
 
 use std::{collections::HashMap, sync::Arc};
 
-pub use merchandising::compile_shelves;
+pub use merchandising::compile_merchandising;
 use serde_json::Value;
 
 use self::values::{flag_test, number_test, text_test, trait_test};
@@ -23,36 +23,36 @@ use crate::{
     wire::tracker::TrackerSettings,
 };
 
-/// Rules may be nested this deep.
+/// Maximum nesting depth of a rule.
 pub const DEPTH_MAX: usize = 8;
-/// A rule may have this many parts, the values of its lists included.
+/// Maximum number of parts of a rule, including the values of its lists.
 pub const NODES_MAX: usize = 200;
-/// Items an offer may ask for.
+/// Maximum number of items an offer may request.
 pub const ITEMS_MAX: usize = 50;
 
-/// Bytes of an offer's id and of a slot's name.
+/// Maximum length of an offer's id and of a slot name, bytes.
 pub const NAME_BYTES_MAX: usize = 100;
 
-/// Why a site cannot be compiled.
+/// An offer that cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("offer `{which}`: {message}")]
 pub struct CompileError {
-    /// Id of the offer.
+    /// The offer's id.
     pub which: String,
-    /// What is wrong with it, in one line.
+    /// What is wrong, in one line.
     pub message: String,
 }
 
-/// Compiles a site. Switched-off offers are checked too, so that switching one on cannot fail.
+/// Compiles a site. Disabled offers are validated too, so that enabling one cannot fail.
 ///
 /// # Errors
-/// Names the first offer that cannot be used, and why.
+/// The first unusable offer, and why.
 pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CompileError> {
     let site = site.into();
     let mut by_slot: HashMap<Box<str>, Vec<CompiledOffer>> = HashMap::new();
     for offer in offers {
         let mut compiled = compile_offer(offer)?;
-        // Stored before the owner took the permission back: such HTML is not sent any more.
+        // Stored before the owner withdrew the permission: such HTML is no longer sent.
         if !site.offer_html {
             compiled.content.remove(Offer::HTML);
         }
@@ -66,14 +66,14 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
     }
     let offers: HashMap<_, _> = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
     let settings_version = TrackerSettings::version(&site);
-    let shelves = Arc::new(CompiledRules::default());
-    Ok(SiteSnapshot { site, settings_version: settings_version.into(), items, offers: Arc::new(offers), shelves })
+    let merchandising = Arc::new(CompiledRules::default());
+    Ok(SiteSnapshot { site, settings_version: settings_version.into(), items, offers: Arc::new(offers), merchandising })
 }
 
-/// Compiles one offer; `catalog` asks this before it stores one.
+/// Compiles one offer; `catalog` calls this before storing one.
 ///
 /// # Errors
-/// When its rule, its content or its times cannot be used.
+/// If its rule, content or times are unusable.
 pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
     let refuse = |message: String| CompileError { which: shown(&offer.id), message };
     if !is_id(&offer.id) {
@@ -102,18 +102,18 @@ pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
     })
 }
 
-/// An id stands in addresses and in reports as it is.
+/// Ids appear unescaped in URLs and reports.
 fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Takes `recommend` and `k` out of the content: they are instructions, not texts for the page.
+/// Removes `recommend` and `k` from the content: they are instructions, not texts for the page.
 fn take_recommend(content: &mut crate::model::Content) -> Result<Option<Recommend>, String> {
-    let Some(word) = content.remove("recommend") else { return Ok(None) };
-    let model = word.as_str().and_then(Model::parse).ok_or_else(|| {
-        let known: Vec<_> = Model::WORDS.iter().map(|(word, _)| *word).collect();
-        format!("`recommend` is {word}; known are {}", known.join(", "))
+    let Some(name) = content.remove("recommend") else { return Ok(None) };
+    let model = name.as_str().and_then(Model::parse).ok_or_else(|| {
+        let known: Vec<_> = Model::NAMES.iter().map(|(name, _)| *name).collect();
+        format!("`recommend` is {name}; known are {}", known.join(", "))
     })?;
     let k = match content.remove("k") {
         None => Recommend::K_DEFAULT,
@@ -126,7 +126,7 @@ fn take_recommend(content: &mut crate::model::Content) -> Result<Option<Recommen
     Ok(Some(Recommend { model, k }))
 }
 
-/// A condition that is put together of others.
+/// A condition tree.
 pub(super) trait Tree: Sized {
     fn everything() -> Self;
     fn all(parts: Vec<Self>) -> Self;
@@ -158,7 +158,7 @@ impl Tree for Condition {
     }
 }
 
-/// A marketer's rule as a tree of typed tests, bounded in depth and size.
+/// Compiles a rule to a tree of typed tests, bounded in depth and size.
 pub(super) fn compile_rule<T: Tree>(rule: &Rule, depth: usize, nodes_left: &mut usize) -> Result<T, String> {
     if depth > DEPTH_MAX {
         return Err(format!("its rule is nested deeper than {DEPTH_MAX} levels"));
@@ -188,13 +188,13 @@ fn spend(nodes_left: &mut usize, nodes: usize) -> Result<(), String> {
 }
 
 fn compile_test(name: &str, op: Op, value: &Value) -> Result<Condition, String> {
-    if let Some(field) = lookup(&NumberField::WORDS, name) {
+    if let Some(field) = lookup(&NumberField::NAMES, name) {
         return number_test(name, op, value).map(|test| Condition::Number { field, test });
     }
-    if let Some(field) = lookup(&TextField::WORDS, name) {
+    if let Some(field) = lookup(&TextField::NAMES, name) {
         return text_test(name, op, value).map(|test| Condition::Text { field, test });
     }
-    if let Some(field) = lookup(&SetField::WORDS, name) {
+    if let Some(field) = lookup(&SetField::NAMES, name) {
         return text_test(name, op, value).map(|test| Condition::Set { field, test });
     }
     if name == "new_visitor" {
@@ -203,18 +203,18 @@ fn compile_test(name: &str, op: Op, value: &Value) -> Result<Condition, String> 
     if let Some(key) = name.strip_prefix("trait.").filter(|key| !key.is_empty()) {
         return trait_test(name, op, value).map(|test| Condition::Trait { name: key.into(), test });
     }
-    let numbers = NumberField::WORDS.iter().map(|(word, _)| *word);
-    let texts = TextField::WORDS.iter().map(|(word, _)| *word);
-    let sets = SetField::WORDS.iter().map(|(word, _)| *word);
+    let numbers = NumberField::NAMES.iter().map(|(name, _)| *name);
+    let texts = TextField::NAMES.iter().map(|(name, _)| *name);
+    let sets = SetField::NAMES.iter().map(|(name, _)| *name);
     let known: Vec<_> = numbers.chain(texts).chain(sets).chain(["new_visitor", "trait.NAME"]).collect();
     Err(format!("unknown field `{}`; known are {}", shown(name), known.join(", ")))
 }
 
-pub(super) fn lookup<F: Copy>(words: &[(&str, F)], name: &str) -> Option<F> {
-    words.iter().find(|(word, _)| *word == name).map(|(_, field)| *field)
+pub(super) fn lookup<F: Copy>(names: &[(&str, F)], name: &str) -> Option<F> {
+    names.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)
 }
 
-/// A marketer's text, cut so that a message stays one readable line.
+/// A marketer's text, shortened so that a message stays one readable line.
 pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_cannot_be_asked_is_refused_in_one_line_that_names_the_offer() {
+    fn an_unusable_rule_is_refused_in_one_line_that_names_the_offer() {
         let test =
             |field: &str, op: &str, value: Value| message(json!({"field": field, "op": op, "value": value}), json!({}));
         assert!(test("visit", "eq", json!(1)).starts_with("offer `o`: unknown field `visit`; known are visits, "));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_says_which_items_it_shows() {
+    fn an_offer_names_the_items_it_shows() {
         let compiled =
             compile_offer(&offer(json!({}), json!({"recommend": "affinity", "k": 4, "title": "T"}))).unwrap();
         assert_eq!(compiled.recommend, Some(Recommend { model: Model::Affinity, k: 4 }));
@@ -305,10 +305,10 @@ mod tests {
             events_per_second_max: 0,
             visitors: crate::model::VisitorRules::default(),
             rate_entries: [].into(),
-            rates: std::sync::Arc::new(crate::model::rates::Rates::to(crate::model::Currency(*b"EUR"))),
+            rates: std::sync::Arc::new(crate::model::rates::Rates::identity(crate::model::Currency(*b"EUR"))),
             rules: std::sync::Arc::default(),
             captures: crate::model::Captures::ALL,
-            recommending: crate::model::Recommending::default(),
+            exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
             demo: false,
             created_at: crate::model::Timestamp(0),

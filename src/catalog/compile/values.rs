@@ -1,4 +1,4 @@
-//! One comparison of a rule: the marketer's operator and value as a typed test.
+//! Compiles one comparison of a rule: operator and value become a typed test.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub(super) fn text_test(field: &str, op: Op, value: &Value) -> Result<TextTest, 
     })
 }
 
-/// Traits take the type of the value they are compared with.
+/// The type of a trait test follows the value it compares with.
 pub(super) fn trait_test(field: &str, op: Op, value: &Value) -> Result<TraitTest, String> {
     let sample = value.as_array().and_then(|list| list.first()).unwrap_or(value);
     if matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte) || sample.is_number() {

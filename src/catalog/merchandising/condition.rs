@@ -1,7 +1,7 @@
-//! A condition on an item: a tree of typed tests that can be asked without failing.
+//! A condition on an item: a tree of typed tests whose evaluation cannot fail.
 //!
-//! PURE. Example: `{"field":"price_minor","op":"lte","value":2000}` becomes
-//! `Number(NumberTest::Lte(2000.0))` and reads "`price_minor` ≤ 2000".
+//! No I/O. Example: `{"field":"price_minor","op":"lte","value":2000}` becomes `Number(NumberTest::Lte(2000.0))` and is
+//! displayed as "`price_minor` ≤ 2000".
 
 use std::{collections::HashSet, fmt};
 
@@ -12,71 +12,71 @@ use crate::{
     model::Item,
 };
 
-/// For which items something holds.
+/// Which items a rule applies to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemCondition {
     /// All items.
     Everything,
-    /// Those for which all hold.
+    /// Items for which all conditions hold.
     All(Vec<ItemCondition>),
-    /// Those for which at least one holds.
+    /// Items for which at least one condition holds.
     Any(Vec<ItemCondition>),
-    /// Those for which it does not hold.
+    /// Items for which the condition does not hold.
     Not(Box<ItemCondition>),
     /// By price in minor units.
     Price(NumberTest),
     /// By a text.
     Text {
-        /// Which.
+        /// The field.
         field: ItemText,
-        /// Compared how.
+        /// The comparison.
         test: TextTest,
     },
     /// By a set of texts: holds if one of them passes.
     Set {
-        /// Which.
+        /// The field.
         field: ItemSet,
-        /// Compared how.
+        /// The comparison.
         test: TextTest,
     },
-    /// By whatever else the shop knows of the item.
+    /// By one of the item's further attributes.
     Attribute {
         /// Name of the attribute.
         name: Box<str>,
-        /// Compared how.
+        /// The comparison.
         test: TraitTest,
     },
-    /// By id, letter for letter.
+    /// By id, case-sensitive.
     OneOf(HashSet<Box<str>>),
 }
 
-/// Texts of an item.
+/// Text fields of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemText {
-    /// Its id, in any case.
+    /// Its id, case-insensitive.
     Id,
-    /// Its name.
+    /// Its title.
     Title,
-    /// Its maker.
+    /// Its brand.
     Brand,
     /// Its language tag.
     Language,
-    /// What it is a variant of.
+    /// Its item group.
     Group,
 }
 
-/// Sets of texts of an item.
+/// Set fields of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemSet {
     /// Its categories.
     Category,
-    /// Its marks.
+    /// Its tags.
     Tag,
 }
 
 impl ItemText {
-    /// Every text with its word in a rule.
-    pub const WORDS: [(&'static str, Self); 5] = [
+    /// Every field with its name in rules.
+    pub const NAMES: [(&'static str, Self); 5] = [
         ("id", Self::Id),
         ("title", Self::Title),
         ("brand", Self::Brand),
@@ -84,7 +84,7 @@ impl ItemText {
         ("item_group", Self::Group),
     ];
 
-    fn of(self, item: &Item) -> &str {
+    fn value(self, item: &Item) -> &str {
         match self {
             Self::Id => &item.id,
             Self::Title => &item.title,
@@ -96,8 +96,8 @@ impl ItemText {
 }
 
 impl ItemSet {
-    /// Every set with its word in a rule.
-    pub const WORDS: [(&'static str, Self); 2] = [("category", Self::Category), ("tag", Self::Tag)];
+    /// Every field with its name in rules.
+    pub const NAMES: [(&'static str, Self); 2] = [("category", Self::Category), ("tag", Self::Tag)];
 }
 
 impl ItemCondition {
@@ -110,7 +110,7 @@ impl ItemCondition {
             Self::Any(parts) => parts.iter().any(|part| part.holds(item)),
             Self::Not(part) => !part.holds(item),
             Self::Price(test) => test.passes(item.price_minor as f64),
-            Self::Text { field, test } => test.passes(field.of(item)),
+            Self::Text { field, test } => test.passes(field.value(item)),
             Self::Set { field: ItemSet::Category, test } => test.passes_set(item.categories.iter().map(String::as_str)),
             Self::Set { field: ItemSet::Tag, test } => test.passes_set(item.tags.iter().map(String::as_str)),
             Self::Attribute { name, test } => attribute_passes(item.attributes.get(&**name), test),
@@ -119,7 +119,7 @@ impl ItemCondition {
     }
 }
 
-/// An attribute that is a list passes like a set: one of its texts does.
+/// A list attribute passes like a set: if one of its texts does.
 fn attribute_passes(value: Option<&Value>, test: &TraitTest) -> bool {
     let value = value.unwrap_or(&Value::Null);
     match test {
@@ -129,7 +129,7 @@ fn attribute_passes(value: Option<&Value>, test: &TraitTest) -> bool {
         }
         TraitTest::Text(test) => match value {
             Value::Null => test.passes(""),
-            Value::String(said) => test.passes(said),
+            Value::String(text) => test.passes(text),
             Value::Array(list) => test.passes_set(list.iter().filter_map(Value::as_str)),
             other => test.passes(&other.to_string()),
         },
@@ -137,18 +137,17 @@ fn attribute_passes(value: Option<&Value>, test: &TraitTest) -> bool {
 }
 
 impl fmt::Display for ItemCondition {
-    /// The rule as a marketer would say it, for explanations.
+    /// The rule in readable form, for explanations.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |words: &[(&'static str, ItemText)], field: ItemText| {
-            words.iter().find(|(_, known)| *known == field).map_or("", |(word, _)| *word)
-        };
+        let name_of =
+            |field: ItemText| ItemText::NAMES.iter().find(|(_, known)| *known == field).map_or("", |(name, _)| *name);
         match self {
             Self::Everything => f.write_str("every item"),
             Self::All(parts) => joined(f, parts, " and ", "every item"),
             Self::Any(parts) => joined(f, parts, " or ", "no item"),
             Self::Not(part) => write!(f, "not ({part})"),
             Self::Price(test) => write!(f, "price_minor {test}"),
-            Self::Text { field, test } => write!(f, "{} {test}", word(&ItemText::WORDS, *field)),
+            Self::Text { field, test } => write!(f, "{} {test}", name_of(*field)),
             Self::Set { field: ItemSet::Category, test } => write!(f, "category {test}"),
             Self::Set { field: ItemSet::Tag, test } => write!(f, "tag {test}"),
             Self::Attribute { name, test: TraitTest::Number(test) } => write!(f, "attribute.{name} {test}"),
