@@ -1,4 +1,4 @@
-//! `[checks]`.
+//! `[checks]`: the installation check.
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -7,11 +7,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checks {
-    /// Networks inside, pages of which the service may read for a check.
+    /// Private networks from which pages may be fetched.
     #[serde(deserialize_with = "super::network::list")]
     pub inside_networks: Vec<IpNet>,
-    /// How long a page may take, milliseconds.
+    /// Time limit for fetching a page, milliseconds.
     pub timeout_ms: u64,
-    /// How long a link to a check in the browser is good for, minutes.
+    /// Lifetime of a link to a check in the browser, minutes.
     pub link_minutes: u64,
 }

@@ -24,7 +24,7 @@ pub struct Clickhouse {
     pub query_timeout_ms: u64,
 }
 
-/// Where the warehouse is and who asks it. The embedded engine's changes when it is started again.
+/// Address and credentials of the warehouse. Those of the embedded engine change when it restarts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Address of the HTTP interface.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Endpoint {
 }
 
 impl Clickhouse {
-    /// The server to use instead of the embedded engine, if one is named.
+    /// Returns the server to use instead of the embedded engine, if configured.
     #[must_use]
     pub fn endpoint(&self) -> Option<Endpoint> {
         (!self.url.is_empty()).then(|| Endpoint {

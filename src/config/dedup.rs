@@ -1,8 +1,8 @@
-//! `[dedup]`: which messages were seen.
+//! `[dedup]`: deduplication of messages.
 
 use serde::Deserialize;
 
-/// Which messages were seen. Every key is explained in `config.default.toml`.
+/// Deduplication of messages. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dedup {

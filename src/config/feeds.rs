@@ -1,21 +1,21 @@
-//! `[feeds]`.
+//! `[feeds]`: product feeds and item files.
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-/// Files of items that are fetched or sent.
+/// Product feeds that are fetched, and item files that are uploaded.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feeds {
-    /// Networks inside, from which feeds may be fetched.
+    /// Private networks from which feeds may be fetched.
     #[serde(deserialize_with = "super::network::list")]
     pub inside_networks: Vec<IpNet>,
-    /// How long fetching or sending one may take, milliseconds.
+    /// Time limit for fetching or uploading one, milliseconds.
     pub timeout_ms: u64,
-    /// How long a feed's server may say nothing before it is given up, milliseconds.
+    /// Idle timeout of a feed's server, milliseconds.
     pub silence_ms: u64,
-    /// Feeds of different sites that are fetched at the same time.
+    /// Feeds of different sites fetched concurrently.
     pub at_once: usize,
-    /// Largest file, bytes, packed and unpacked.
+    /// Maximum file size in bytes, compressed and decompressed.
     pub bytes_max: u64,
 }

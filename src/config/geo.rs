@@ -1,8 +1,8 @@
-//! `[geo]`: where addresses lie.
+//! `[geo]`: location of IP addresses.
 
 use serde::Deserialize;
 
-/// Where addresses lie. Every key is explained in `config.default.toml`.
+/// Location of IP addresses. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Geo {

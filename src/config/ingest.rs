@@ -1,8 +1,8 @@
-//! `[ingest]`: what an event may look like.
+//! `[ingest]`: limits of events.
 
 use serde::Deserialize;
 
-/// What an event may look like. Every key is explained in `config.default.toml`.
+/// Limits of events. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ingest {
@@ -20,10 +20,10 @@ pub struct Ingest {
     pub session_minutes: u64,
     /// `ingest.query_keys_kept`.
     pub query_keys_kept: Vec<String>,
-    /// Different names of events that a site may bring in a day.
+    /// Distinct event names per site and day.
     pub event_names_per_day_max: usize,
-    /// Different values of any other capped column that a site may bring in a day.
+    /// Distinct values per site and day of each other limited column.
     pub column_values_per_day_max: usize,
-    /// More page views of one visitor within ten seconds are a robot's; 0: never.
+    /// More page views of one visitor within ten seconds than this count as a bot; 0: no limit.
     pub pageviews_per_10s_max: u64,
 }

@@ -1,8 +1,8 @@
-//! `[journal]`: the durable log in front of the warehouse.
+//! `[journal]`: the write-ahead log in front of the warehouse.
 
 use serde::Deserialize;
 
-/// The durable log in front of the warehouse. Every key is explained in `config.default.toml`.
+/// The write-ahead log in front of the warehouse. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Journal {

@@ -1,8 +1,8 @@
-//! `[log]`: what is written on standard error.
+//! `[log]`: logging on standard error.
 
 use serde::Deserialize;
 
-/// What is logged, and how. Every key is explained in `config.default.toml`.
+/// Logging. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -12,12 +12,12 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-/// How a line of the log looks.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }

@@ -1,7 +1,7 @@
-//! Settings: the defaults compiled in, the owner's file over them, the environment over both.
+//! Settings: compiled-in defaults, overridden by the configuration file, then environment variables, then options.
 //!
-//! This is the only room that reads the environment. It never guesses: an unknown key is refused,
-//! with the nearest known one as a hint. Example: `ASHNA__SERVER__LISTEN=0.0.0.0:80` sets `server.listen`.
+//! The only module that reads the environment. An unknown key is an error, with the nearest known key as a hint.
+//! Example: `ASHNA__SERVER__LISTEN=0.0.0.0:80` sets `server.listen`.
 
 mod access;
 mod checks;
@@ -25,7 +25,7 @@ mod reports;
 mod secret;
 mod server;
 mod smtp;
-mod texts;
+mod strings;
 
 use std::path::Path;
 
@@ -55,13 +55,13 @@ use merge::Settings;
 /// The commented defaults, as shipped.
 pub const DEFAULT_TOML: &str = include_str!("../../config.default.toml");
 
-/// The directories in which programs are looked for (`PATH`).
+/// Returns the directories of `PATH`.
 #[must_use]
 pub fn search_path() -> Vec<std::path::PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// All settings, one section a room.
+/// All settings, one section per module.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -103,56 +103,56 @@ pub struct Config {
     pub log: Log,
 }
 
-/// Why the settings cannot be used. Each message names the place and what to do.
+/// Why the settings are invalid. Each message names the source and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {path}: {source}")]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The file is not TOML.
     #[error("the configuration file {path} is not valid TOML: {message}")]
     NotToml {
-        /// Which file.
+        /// The file.
         path: String,
-        /// What the parser says.
+        /// Message of the parser.
         message: String,
     },
-    /// A key that does not exist.
-    #[error("unknown setting `{key}` in {place}{hint}")]
+    /// An unknown key.
+    #[error("unknown setting `{key}` in {source_name}{hint}")]
     UnknownKey {
         /// The key, with its section.
         key: String,
-        /// The file or the environment variable.
-        place: String,
+        /// The file or environment variable.
+        source_name: String,
         /// `; did you mean …?`, or empty.
         hint: String,
     },
-    /// A value that does not fit its key.
-    #[error("`{key}` in {place} {reason}")]
+    /// An invalid value.
+    #[error("`{key}` in {source_name} {reason}")]
     BadValue {
         /// The key, with its section.
         key: String,
         /// The file, environment variable or option that set it.
-        place: String,
-        /// What would be right, and what it is.
+        source_name: String,
+        /// The expected value and the actual one.
         reason: String,
     },
 }
 
-/// A setting given on the command line: section, key, the option's name, its value.
+/// A setting given on the command line: section, key, name of the option, value.
 pub type OptionValue<'a> = (&'a str, &'a str, &'a str, String);
 
-/// Settings as they take effect.
+/// Effective settings.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Read into types.
+    /// Typed settings.
     pub config: Config,
-    /// All keys with their values, secrets hidden.
+    /// All keys with their values; secrets are hidden.
     pub shown: toml::Table,
 }
 
@@ -160,15 +160,15 @@ pub struct Loaded {
 const SECRETS: &[(&str, &str)] = &[("clickhouse", "password"), ("smtp", "url")];
 
 impl Config {
-    /// Reads defaults, then `file` if given, then the process environment.
+    /// Loads the defaults, then `file` if given, then the environment.
     ///
     /// # Errors
-    /// When the file is unreadable, no TOML, has an unknown key or a value that cannot be used.
+    /// If the file is unreadable or not TOML, or has an unknown key or an invalid value.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         Self::load_with(file, &[]).map(|loaded| loaded.config)
     }
 
-    /// The same with options of the command line over all of them.
+    /// Like [`Self::load`], overridden by command-line options.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -178,7 +178,7 @@ impl Config {
             let Some(name) = name.to_str().filter(|name| name.starts_with("ASHNA__")) else { continue };
             let value = value.into_string().map_err(|_| ConfigError::BadValue {
                 key: name.trim_start_matches("ASHNA__").to_lowercase().replace("__", "."),
-                place: name.to_owned(),
+                source_name: name.to_owned(),
                 reason: "is not valid UTF-8".into(),
             })?;
             variables.push((name.to_owned(), value));
@@ -186,11 +186,11 @@ impl Config {
         Self::from_parts(file, variables.into_iter(), options)
     }
 
-    /// The defaults alone, for tests and tools.
+    /// Returns the defaults, for tests and tools.
     #[must_use]
     pub fn defaults() -> Self {
         let defaults = Self::from_parts(None, std::iter::empty(), &[]);
-        defaults.expect("the compiled-in defaults are valid; a unit test reads them").config
+        defaults.expect("the compiled-in defaults are valid; a unit test loads them").config
     }
 
     fn from_parts(
@@ -211,9 +211,9 @@ impl Config {
         for (section, key, option, value) in options {
             settings.set(section, key, option, value)?;
         }
-        let refused = ranges::refused(&settings.table).or_else(|| texts::refused(&settings.table));
-        if let Some((key, reason)) = refused {
-            return Err(ConfigError::BadValue { key: key.into(), place: settings.place_of(key).into(), reason });
+        let invalid = ranges::first_invalid(&settings.table).or_else(|| strings::first_invalid(&settings.table));
+        if let Some((key, reason)) = invalid {
+            return Err(ConfigError::BadValue { key: key.into(), source_name: settings.source_of(key).into(), reason });
         }
         let mut shown = settings.table.clone();
         for (section, key) in SECRETS {
@@ -226,24 +226,24 @@ impl Config {
     }
 }
 
-fn parse(text: &str, place: &str) -> Result<toml::Table, ConfigError> {
+fn parse(text: &str, source: &str) -> Result<toml::Table, ConfigError> {
     text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map(|at| text[..at.start.min(text.len())].matches('\n').count() + 1);
         let line = line.map_or_else(String::new, |line| format!("line {line}: "));
         ConfigError::NotToml {
-            path: place.to_owned(),
+            path: source.to_owned(),
             message: format!("{line}{}", error.message().replace('\n', " ")),
         }
     })
 }
 
-/// The merged settings as types; whatever still does not fit is named by its key.
+/// Deserializes the merged settings; errors name the key.
 fn read(settings: &Settings) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(toml::Value::Table(settings.table.clone())).map_err(|error| {
         let path = error.path().to_string();
         let key = path.split('[').next().unwrap_or(&path).to_owned();
         let reason = format!("cannot be used: {}", error.inner().message());
-        ConfigError::BadValue { place: settings.place_of(&key).to_owned(), key, reason }
+        ConfigError::BadValue { source_name: settings.source_of(&key).to_owned(), key, reason }
     })
 }
 
@@ -251,12 +251,12 @@ fn read(settings: &Settings) -> Result<Config, ConfigError> {
 mod tests {
     use super::*;
 
-    fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    fn from_variables(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         Config::from_parts(None, variables, &[]).map(|loaded| loaded.config)
     }
 
-    fn of_file(text: &str) -> Result<Loaded, String> {
+    fn from_file(text: &str) -> Result<Loaded, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let read = Config::from_parts(Some(file.path()), std::iter::empty(), &[]);
@@ -271,20 +271,21 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_sets_any_key_and_misspelling_is_refused_with_a_hint() {
+    fn the_environment_sets_any_key_and_unknown_keys_are_refused_with_a_hint() {
         let config =
-            with(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "70000"), ("ASHNA__SERVER__LISTEN", "[::1]:9")]).unwrap();
+            from_variables(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "70000"), ("ASHNA__SERVER__LISTEN", "[::1]:9")])
+                .unwrap();
         assert_eq!((config.journal.disk_bytes_max, config.server.listen.as_str()), (70_000, "[::1]:9"));
-        let error = with(&[("ASHNA__JOURNAL__DISK_BYTE_MAX", "7")]).unwrap_err().to_string();
+        let error = from_variables(&[("ASHNA__JOURNAL__DISK_BYTE_MAX", "7")]).unwrap_err().to_string();
         assert!(error.contains("did you mean `journal.disk_bytes_max`"), "{error}");
-        assert!(with(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "lots")]).is_err());
+        assert!(from_variables(&[("ASHNA__JOURNAL__DISK_BYTES_MAX", "lots")]).is_err());
     }
 
     #[test]
     fn a_file_overrides_only_what_it_names() {
-        let config = of_file("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"127.0.0.1\"]\n").unwrap().config;
+        let config = from_file("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"127.0.0.1\"]\n").unwrap().config;
         assert_eq!(config.server.trusted_proxies.len(), 2);
-        let error = of_file("[serve]\nlisten = \"x\"\n").unwrap_err();
+        let error = from_file("[serve]\nlisten = \"x\"\n").unwrap_err();
         assert!(error.contains("unknown setting `serve`") && error.contains("`server`"), "{error}");
     }
 
@@ -292,14 +293,14 @@ mod tests {
     fn single_addresses_are_networks_everywhere() {
         let text = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[checks]\ninside_networks = [\"::1\"]\n\
                     [feeds]\ninside_networks = [\"10.1.2.3\"]\n";
-        let config = of_file(text).unwrap().config;
+        let config = from_file(text).unwrap().config;
         assert!(config.server.trusted_proxies[0].contains(&"127.0.0.1".parse::<std::net::IpAddr>().unwrap()));
         assert_eq!((config.checks.inside_networks.len(), config.feeds.inside_networks.len()), (1, 1));
     }
 
     #[test]
-    fn a_wrong_value_names_its_key_its_place_and_what_would_be_right() {
-        let check = |text: &str, expected: &str| assert_eq!(of_file(text).unwrap_err(), expected, "{text}");
+    fn an_invalid_value_names_its_key_its_source_and_what_is_expected() {
+        let check = |text: &str, expected: &str| assert_eq!(from_file(text).unwrap_err(), expected, "{text}");
         check(
             "[server]\ntrusted_proxies = [\"127.0.0.300\"]",
             "`server.trusted_proxies` in FILE cannot be used: \"127.0.0.300\" is neither an address such as 10.0.0.5 \
@@ -331,23 +332,23 @@ mod tests {
         );
         check("[log]\nformat = \"xml\"", "`log.format` in FILE must be text or json, not \"xml\"");
         check("server = 1", "`server` in FILE is a section: write [server] on a line of its own, and its keys below");
-        let error = of_file("[server]\nlisten = ").unwrap_err();
+        let error = from_file("[server]\nlisten = ").unwrap_err();
         assert!(error.starts_with("the configuration file FILE is not valid TOML: line 2: "), "{error}");
     }
 
     #[test]
-    fn a_password_is_neither_shown_nor_repeated_in_a_complaint() {
-        let loaded = of_file("[clickhouse]\npassword = \"hunter2\"").unwrap();
+    fn a_password_is_never_in_output_or_errors() {
+        let loaded = from_file("[clickhouse]\npassword = \"hunter2\"").unwrap();
         assert_eq!(loaded.config.clickhouse.password.expose(), "hunter2");
         assert!(!format!("{loaded:?} {}", loaded.shown).contains("hunter2"));
-        let error = of_file("[clickhouse]\nurl = \"http//ashna:hunter2@db:8123\"").unwrap_err();
+        let error = from_file("[clickhouse]\nurl = \"http//ashna:hunter2@db:8123\"").unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
-        let error = of_file("[clickhouse]\nurl = \"http://ashna:hunter2@db:8123\"").unwrap_err();
-        assert!(error.contains("keys of their own") && !error.contains("hunter2"), "{error}");
+        let error = from_file("[clickhouse]\nurl = \"http://ashna:hunter2@db:8123\"").unwrap_err();
+        assert!(error.contains("separate keys") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]
-    fn an_option_goes_before_the_environment_and_names_itself() {
+    fn an_option_overrides_the_environment_and_is_named_in_errors() {
         let variable = || [("ASHNA__SERVER__LISTEN".to_owned(), "[::1]:9".to_owned())].into_iter();
         let option = |value: &str| [("server", "listen", "--listen", value.to_owned())];
         let loaded = Config::from_parts(None, variable(), &option("[::1]:10")).unwrap();

@@ -1,23 +1,23 @@
-//! Networks as owners write them: `10.0.0.0/8`, or a single address.
+//! Networks in settings: `10.0.0.0/8`, or a single address.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
-/// Reads a list of networks, for `#[serde(deserialize_with)]`.
+/// Deserializes a list of networks, for `#[serde(deserialize_with)]`.
 pub(super) fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
-    texts.iter().map(|text| parse(text).ok_or_else(|| de::Error::custom(refusal(text)))).collect()
+    texts.iter().map(|text| parse(text).ok_or_else(|| de::Error::custom(invalid_network(text)))).collect()
 }
 
-/// One network; a single address is the network of that address alone.
+/// Parses a network; a single address is the network of only that address.
 fn parse(text: &str) -> Option<IpNet> {
     let text = text.trim();
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn refusal(text: &str) -> String {
+fn invalid_network(text: &str) -> String {
     format!("\"{text}\" is neither an address such as 10.0.0.5 nor a network such as 10.0.0.0/8")
 }
 
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn single_addresses_and_networks_are_read() {
+    fn single_addresses_and_networks_are_parsed() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(parse(text).map(|net| net.to_string()).as_deref(), expected, "{text}");
         };

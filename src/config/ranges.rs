@@ -1,7 +1,7 @@
-//! Which numbers a key may have. Every numeric key has a line here; a unit test says which has none.
+//! Allowed ranges of numeric settings. Every numeric key has a line here, which a unit test checks.
 //!
-//! The bounds keep arithmetic on settings from overflowing and refuse what cannot have been meant. They are
-//! wide on purpose: how much is sensible is the owner's affair.
+//! The bounds prevent arithmetic overflow and obvious mistakes. They are wide on purpose: sensible values are up to the
+//! operator.
 
 use toml::{Table, Value};
 
@@ -16,18 +16,18 @@ const COUNT_MAX: f64 = 1_000_000_000.0;
 /// Bounds of one key.
 struct Range {
     key: &'static str,
-    least: f64,
-    most: f64,
-    /// 0 is allowed too, with a meaning of its own.
+    min: f64,
+    max: f64,
+    /// 0 is allowed too, with a special meaning.
     or_zero: bool,
 }
 
-const fn between(key: &'static str, least: f64, most: f64) -> Range {
-    Range { key, least, most, or_zero: false }
+const fn between(key: &'static str, min: f64, max: f64) -> Range {
+    Range { key, min, max, or_zero: false }
 }
 
-const fn zero_or(key: &'static str, least: f64, most: f64) -> Range {
-    Range { key, least, most, or_zero: true }
+const fn zero_or(key: &'static str, min: f64, max: f64) -> Range {
+    Range { key, min, max, or_zero: true }
 }
 
 const RANGES: &[Range] = &[
@@ -108,14 +108,14 @@ const RANGES: &[Range] = &[
     between("feeds.bytes_max", KIB, 1024.0 * TIB),
 ];
 
-/// The first key whose number is out of its range, and why it is refused.
-pub(super) fn refused(settings: &Table) -> Option<(&'static str, String)> {
+/// Returns the first key whose number is out of range, and the reason.
+pub(super) fn first_invalid(settings: &Table) -> Option<(&'static str, String)> {
     RANGES.iter().find_map(|range| {
         let (section, key) = range.key.split_once('.')?;
         let number = number(settings.get(section)?.get(key)?)?;
-        let fits = (range.least..=range.most).contains(&number) || (range.or_zero && number == 0.0);
+        let fits = (range.min..=range.max).contains(&number) || (range.or_zero && number == 0.0);
         let zero = if range.or_zero { "0 or " } else { "" };
-        (!fits).then(|| (range.key, format!("must be {zero}between {} and {}, not {number}", range.least, range.most)))
+        (!fits).then(|| (range.key, format!("must be {zero}between {} and {}, not {number}", range.min, range.max)))
     })
 }
 
@@ -146,14 +146,14 @@ mod tests {
         let ranged: BTreeSet<String> = RANGES.iter().map(|range| range.key.to_owned()).collect();
         let missing: Vec<&String> = numeric.difference(&ranged).collect();
         assert!(missing.is_empty(), "add them to RANGES: {missing:?}");
-        assert_eq!(refused(&defaults), None);
+        assert_eq!(first_invalid(&defaults), None);
     }
 
     #[test]
-    fn numbers_that_are_none_are_refused() {
+    fn nan_and_out_of_range_numbers_are_refused() {
         let settings: Table = "[decide]\nup_sell_factor = nan\n".parse().unwrap();
-        assert!(refused(&settings).unwrap().1.contains("not NaN"));
+        assert!(first_invalid(&settings).unwrap().1.contains("not NaN"));
         let settings: Table = "[engine]\nmemory_bytes_max = 1\n".parse().unwrap();
-        assert!(refused(&settings).unwrap().1.contains("0 or between 268435456"));
+        assert!(first_invalid(&settings).unwrap().1.contains("0 or between 268435456"));
     }
 }

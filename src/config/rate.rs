@@ -1,8 +1,8 @@
-//! `[rate]`: how many events and requests one site and one address may send.
+//! `[rate]`: rate limits by site and by client address.
 
 use serde::Deserialize;
 
-/// How many events and requests one site and one address may send. Every key is explained in `config.default.toml`.
+/// Rate limits by site and by client address. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {

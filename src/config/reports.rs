@@ -1,8 +1,8 @@
-//! `[reports]`.
+//! `[reports]`: limits of report queries.
 
 use serde::Deserialize;
 
-/// Marketers' questions to the warehouse. Every key is explained in `config.default.toml`.
+/// Limits of report queries. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reports {

@@ -1,17 +1,17 @@
-//! A value that is never printed.
+//! Secret setting values.
 
 use serde::Deserialize;
 
-/// A password or the like: `Debug` and `Display` hide it.
+/// A secret, such as a password; `Debug` hides it.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
-/// What is shown in a secret's place.
+/// Shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
 impl Secret {
-    /// The value itself, for whoever must send it.
+    /// Returns the value itself, for code that must send it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,9 +1,9 @@
-//! `[server]`: how the service listens and what it accepts.
+//! `[server]`: listeners and request limits.
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-/// How the service listens and what it accepts. Every key is explained in `config.default.toml`.
+/// Listeners and request limits. Every key is explained in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Smtp {
-    /// `smtp.url`; may hold a password.
+    /// `smtp.url`; may contain a password.
     pub url: SecretString,
     /// `smtp.from`.
     pub from: String,

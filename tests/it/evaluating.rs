@@ -64,7 +64,7 @@ fn what_cannot_be_judged_is_refused_with_one_line_that_says_why() {
     check(good, line("\tx\t1\n").as_bytes(), &["test.tsv, line 2", "session or item is empty"]);
     check(good, line(&format!("a\t{}\t1\n", "x".repeat(20_000))).as_bytes(), &["line 2", "too long"]);
     check(good, b"SessionId\tItemId\tTime\na\tcaf\xe9\t1\na\tx\t2\n", &["test.tsv, line 2", "UTF-8"]);
-    check(good, clicks(&[("a", "x", 1), ("b", "y", 2)]).as_bytes(), &["no visit has two clicks"]);
+    check(good, clicks(&[("a", "x", 1), ("b", "y", 2)]).as_bytes(), &["no session has two clicks"]);
     let missing = ["evaluate", "--train", "nowhere.tsv", "--test", "nowhere.tsv"];
     assert!(refusal(&ashna(&missing, b"")).contains("cannot read nowhere.tsv"));
 }

@@ -1,4 +1,4 @@
-//! Which texts a key may have, where not every text will do.
+//! Validation of string settings.
 
 use std::net::SocketAddr;
 
@@ -17,8 +17,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("log.format", log_format),
 ];
 
-/// The first key whose text will not do, and why.
-pub(super) fn refused(settings: &Table) -> Option<(&'static str, String)> {
+/// Returns the first key with an invalid string, and the reason.
+pub(super) fn first_invalid(settings: &Table) -> Option<(&'static str, String)> {
     CHECKS.iter().find_map(|(name, check)| {
         let (section, key) = name.split_once('.')?;
         let text = settings.get(section)?.get(key)?.as_str()?;
@@ -27,8 +27,12 @@ pub(super) fn refused(settings: &Table) -> Option<(&'static str, String)> {
 }
 
 fn listen(text: &str) -> Result<(), String> {
-    let fits = text.parse::<SocketAddr>().is_ok();
-    if fits { Ok(()) } else { Err(format!("must be an address with a port such as 127.0.0.1:8080, not \"{text}\"")) }
+    let is_valid = text.parse::<SocketAddr>().is_ok();
+    if is_valid {
+        Ok(())
+    } else {
+        Err(format!("must be an address with a port such as 127.0.0.1:8080, not \"{text}\""))
+    }
 }
 
 fn public_url(text: &str) -> Result<(), String> {
@@ -49,29 +53,29 @@ fn clickhouse_url(text: &str) -> Result<(), String> {
     }
     let url = web_address(text, "http://10.0.0.5:8123")?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("must have no query: settings of a request are the service's own".into());
+        return Err("must not have a query: the service sets the settings of requests itself".into());
     }
     Ok(())
 }
 
-/// An `http://` or `https://` address without a user. What stands in it is not repeated: it may be a password.
+/// Parses an `http://` or `https://` URL without a user. Errors do not repeat text that may contain a password.
 fn web_address(text: &str, example: &str) -> Result<Url, String> {
     let Some(url) = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
-        let shown = if text.contains('@') { "what it is".to_owned() } else { format!("\"{text}\"") };
+        let shown = if text.contains('@') { "the given value".to_owned() } else { format!("\"{text}\"") };
         return Err(format!("must be an address such as {example}, beginning with http:// or https://, not {shown}"));
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not contain a user or password: they have keys of their own".into());
+        return Err("must not contain a user or password: they have separate keys".into());
     }
     Ok(url)
 }
 
 fn database(text: &str) -> Result<(), String> {
-    let plain = !text.is_empty()
+    let is_valid = !text.is_empty()
         && text.len() <= 64
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if plain { Ok(()) } else { Err(format!("must be a plain name of letters, digits and _, not \"{text}\"")) }
+    if is_valid { Ok(()) } else { Err(format!("must be a plain name of letters, digits and _, not \"{text}\"")) }
 }
 
 fn log_format(text: &str) -> Result<(), String> {
