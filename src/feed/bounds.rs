@@ -1,4 +1,4 @@
-//! How much may be read: in all, and for one row.
+//! Size limits: in total, and per row.
 
 use std::{
     io::{self, Read},
@@ -10,7 +10,7 @@ use std::{
 
 use super::FeedError;
 
-/// A source that ends with an error when it gives more than it may.
+/// A source that fails once it exceeds its limits.
 pub(super) struct Budget<R> {
     source: R,
     total_left: u64,
@@ -20,7 +20,7 @@ pub(super) struct Budget<R> {
     spent: Arc<AtomicU64>,
 }
 
-/// Tells a [`Budget`] that a row ended.
+/// Signals the end of a row to a [`Budget`].
 #[derive(Clone)]
 pub(super) struct Meter(Arc<AtomicU64>);
 
@@ -44,7 +44,7 @@ impl<R: Read> Budget<R> {
 }
 
 impl Meter {
-    /// What is read from now on belongs to the next row.
+    /// Starts the next row: bytes read from now on belong to it.
     pub(super) fn next_row(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
@@ -57,7 +57,7 @@ impl<R: Read> Read for Budget<R> {
             return Err(io::Error::other(Exceeded::Total(self.total_max)));
         }
         self.total_left -= read;
-        // A buffer's worth of the next rows may be counted to this one, hence twice the limit.
+        // A buffer may already contain parts of the next rows, hence twice the limit.
         if self.spent.fetch_add(read, Ordering::Relaxed) + read > 2 * self.row_max {
             return Err(io::Error::other(Exceeded::Row));
         }
@@ -65,16 +65,16 @@ impl<R: Read> Read for Budget<R> {
     }
 }
 
-/// An error of reading at a place, as the reader of a file wants to hear it.
-pub(super) fn told(error: io::Error, place: u64) -> FeedError {
+/// Converts a read error at a row to a `FeedError`.
+pub(super) fn feed_error(error: io::Error, row: u64) -> FeedError {
     match exceeded(&error) {
-        Some(Exceeded::Row) => FeedError::Endless(place),
+        Some(Exceeded::Row) => FeedError::Endless(row),
         Some(Exceeded::Total(max)) => FeedError::TooLarge(*max),
         None => FeedError::Io(error),
     }
 }
 
-/// The limit behind an error, which readers wrap once more.
+/// The limit behind an error; readers may wrap it once more.
 fn exceeded(error: &io::Error) -> Option<&Exceeded> {
     let inner = error.get_ref()?;
     inner.downcast_ref().or_else(|| exceeded(inner.downcast_ref::<Arc<io::Error>>()?))

@@ -1,19 +1,19 @@
-//! What the columns of a table and the elements of a feed mean: Google's names and Ashna's own.
+//! Meaning of a table's columns and a feed's elements: Google's names and Ashna's own.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Setting, clipped, money};
+use super::{ReadOptions, clipped, money};
 use crate::{
     model::{Currency, ItemIssue, ItemIssueKind, Timestamp},
     wire::item::ItemBody,
 };
 
-/// Longest text that is kept of a description, bytes.
+/// Longest description that is kept, bytes.
 const DESCRIPTION_MAX: usize = 5000;
 
-/// A field name in lower case, without a namespace, with underscores.
+/// A field name in lowercase, without namespace, with underscores.
 pub(super) fn plain_name(name: &str) -> String {
     let name = name.trim().trim_matches('"').to_lowercase();
     let name = name.strip_prefix("g:").or_else(|| name.strip_prefix("c:")).unwrap_or(&name);
@@ -44,18 +44,18 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Takes the id of the product itself, whatever other ids stand before it: an entry of Atom has one of its own.
+    /// Sets the product's own id, whatever ids came before: an Atom entry has one of its own.
     pub(super) fn put_own_id(&mut self, id: &str) {
         id.trim().clone_into(&mut self.id);
     }
 
-    /// Takes the address of the page itself: a feed's links lead to its own entries too.
-    pub(super) fn put_page(&mut self, address: &str) {
-        address.trim().clone_into(&mut self.url);
+    /// Sets the URL of the product page: links of a feed also lead to its own entries.
+    pub(super) fn put_page(&mut self, url: &str) {
+        url.trim().clone_into(&mut self.url);
     }
 
-    /// Takes the fields that the shop's system wrote into an item of JSON under Google's names.
-    pub(super) fn of_attributes(item: &ItemBody) -> Self {
+    /// A draft of the fields that an item of JSON has under Google's names.
+    pub(super) fn from_attributes(item: &ItemBody) -> Self {
         let mut draft = Self { id: item.id.clone(), currency: item.currency.clone(), ..Self::default() };
         for (name, value) in &item.attributes {
             let text = match value {
@@ -70,7 +70,7 @@ impl Draft {
         draft
     }
 
-    /// Takes one field; of a repeated one that has a single value the first counts.
+    /// Adds one field; of a repeated single-value field the first counts.
     pub(super) fn put(&mut self, name: &str, value: &str) {
         let value = value.trim();
         if value.is_empty() {
@@ -93,7 +93,7 @@ impl Draft {
             "language" | "content_language" => &mut self.language,
             "product_type" | "category" | "categories" => return self.put_categories(value),
             "tags" => return self.tags.extend(listed(value)),
-            // What costs and weighs on the way, and further pictures, say nothing about the item.
+            // Shipping, tax and further images do not describe the item.
             "additional_image_link" | "tax" | "guid" | "pubdate" => return,
             name if name.starts_with("shipping") => return,
             name => return self.put_attribute(name, value),
@@ -103,7 +103,7 @@ impl Draft {
         }
     }
 
-    /// `Home > Kitchen > Mugs` is three categories, the most special one first; `|` stands between several.
+    /// `Home > Kitchen > Mugs` is three categories, the most specific first; `|` separates several paths.
     fn put_categories(&mut self, value: &str) {
         for path in value.split('|') {
             for category in path.split('>').rev().map(str::trim).filter(|category| !category.is_empty()) {
@@ -119,7 +119,7 @@ impl Draft {
             self.titles.insert(language.to_owned(), value.to_owned());
             return;
         }
-        let value = if name == "description" { cut(value, DESCRIPTION_MAX) } else { value };
+        let value = if name == "description" { truncate(value, DESCRIPTION_MAX) } else { value };
         match self.attributes.get_mut(name) {
             None => {
                 self.attributes.insert(name.to_owned(), value.into());
@@ -129,13 +129,13 @@ impl Draft {
         }
     }
 
-    /// The item, or why it is none.
-    pub(super) fn finish(mut self, setting: Setting) -> Result<ItemBody, ItemIssue> {
+    /// The item, or why it is invalid.
+    pub(super) fn finish(mut self, options: ReadOptions) -> Result<ItemBody, ItemIssue> {
         if self.id.is_empty() {
-            return Err(ItemIssueKind::Id.because("there is no `id`"));
+            return Err(ItemIssueKind::Id.with_message("there is no `id`"));
         }
         let available = self.availability()?;
-        let (price_minor, currency) = self.price(setting)?;
+        let (price_minor, currency) = self.price(options)?;
         if self.categories.is_empty() && self.google_category.bytes().any(|b| !b.is_ascii_digit()) {
             let category = std::mem::take(&mut self.google_category);
             self.put_categories(&category);
@@ -162,8 +162,8 @@ impl Draft {
     }
 
     fn availability(&self) -> Result<bool, ItemIssue> {
-        let word = self.availability.rsplit('/').next().unwrap_or_default().to_lowercase();
-        match &*word.replace([' ', '_', '-'], "") {
+        let value = self.availability.rsplit('/').next().unwrap_or_default().to_lowercase();
+        match &*value.replace([' ', '_', '-'], "") {
             ""
             | "instock"
             | "available"
@@ -175,7 +175,7 @@ impl Draft {
             | "yes"
             | "1" => Ok(true),
             "outofstock" | "soldout" | "discontinued" | "unavailable" | "false" | "no" | "0" => Ok(false),
-            _ => Err(ItemIssueKind::Availability.because(format!(
+            _ => Err(ItemIssueKind::Availability.with_message(format!(
                 "item {:?}: `availability` is {:?}; known are in_stock, out_of_stock, preorder, backorder",
                 clipped(&self.id),
                 clipped(&self.availability)
@@ -183,17 +183,22 @@ impl Draft {
         }
     }
 
-    /// The price now, and its currency's code; a lower sale price leaves the regular one as an attribute.
-    fn price(&mut self, setting: Setting) -> Result<(i64, String), ItemIssue> {
+    /// The current price and its currency code; with a lower sale price the regular one becomes an attribute.
+    fn price(&mut self, options: ReadOptions) -> Result<(i64, String), ItemIssue> {
         let fallback = if self.currency.is_empty() {
-            setting.currency
+            options.currency
         } else {
-            let unknown = || ItemIssueKind::Currency.because(format!("item {:?}: no such currency", clipped(&self.id)));
+            let unknown =
+                || ItemIssueKind::Currency.with_message(format!("item {:?}: no such currency", clipped(&self.id)));
             Currency::parse(&self.currency).ok_or_else(unknown)?
         };
         let bad = |name: &str, text: &str, id: &str| {
             let example = "write it as `12.00 EUR`";
-            ItemIssueKind::Price.because(format!("item {:?}: `{name}` is {:?}; {example}", clipped(id), clipped(text)))
+            ItemIssueKind::Price.with_message(format!(
+                "item {:?}: `{name}` is {:?}; {example}",
+                clipped(id),
+                clipped(text)
+            ))
         };
         if !self.price_minor.is_empty() {
             let minor = self.price_minor.parse().ok().filter(|minor| *minor >= 0);
@@ -204,13 +209,13 @@ impl Draft {
             return Ok((0, code(fallback)));
         }
         if self.price.is_empty() {
-            // A shop that tells of nothing but the sale sells at that price.
+            // A shop that sends only the sale price sells at that price.
             let sale = money::price(&self.sale_price, fallback);
             let sale = sale.ok_or_else(|| bad("sale_price", &self.sale_price, &self.id))?;
             return Ok((sale.minor, code(sale.currency)));
         }
         let regular = money::price(&self.price, fallback).ok_or_else(|| bad("price", &self.price, &self.id))?;
-        if self.sale_price.is_empty() || !holds(&self.sale_dates, setting.now) {
+        if self.sale_price.is_empty() || !holds(&self.sale_dates, options.now) {
             return Ok((regular.minor, code(regular.currency)));
         }
         let sale = money::price(&self.sale_price, regular.currency);
@@ -231,13 +236,13 @@ fn listed(value: &str) -> impl Iterator<Item = String> {
     value.split('|').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned)
 }
 
-/// The beginning of a text, whole letters.
-fn cut(text: &str, bytes_max: usize) -> &str {
+/// The beginning of a text, cut at a character boundary.
+fn truncate(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// Whether a sale holds: `FROM/TO` with times as `2026-02-24T11:07+0100`. Dates that cannot be read do not
-/// hold: the regular price is the safe one.
+/// Whether a sale is active: `FROM/TO` with times as `2026-02-24T11:07+0100`. With unreadable dates it is not: the
+/// regular price is the safe one.
 fn holds(dates: &str, now: Timestamp) -> bool {
     if dates.is_empty() {
         return true;

@@ -1,10 +1,10 @@
-//! Items as JSON: one object a line, or an array.
+//! Items as JSON: one object per line, or an array.
 
 use std::io::{self, BufRead};
 
 use super::{
-    FeedError, ROW_BYTES_MAX, Row, Setting,
-    bounds::{Meter, told},
+    FeedError, ROW_BYTES_MAX, ReadOptions, Row,
+    bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
 use crate::{
@@ -12,24 +12,24 @@ use crate::{
     wire::item::ItemBody,
 };
 
-/// The rows of a file of JSON.
+/// The rows of a JSON file.
 pub(super) struct Rows<R> {
     source: R,
-    setting: Setting,
+    options: ReadOptions,
     meter: Meter,
-    place: u64,
+    number: u64,
     is_array: bool,
-    /// Whether the array's last bracket was seen.
+    /// Whether the array's closing bracket was seen.
     is_closed: bool,
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) const fn lines(source: R, setting: Setting, meter: Meter) -> Self {
-        Self { source, setting, meter, place: 0, is_array: false, is_closed: false }
+    pub(super) const fn lines(source: R, options: ReadOptions, meter: Meter) -> Self {
+        Self { source, options, meter, number: 0, is_array: false, is_closed: false }
     }
 
-    pub(super) const fn array(source: R, setting: Setting, meter: Meter) -> Self {
-        Self { source, setting, meter, place: 0, is_array: true, is_closed: false }
+    pub(super) const fn array(source: R, options: ReadOptions, meter: Meter) -> Self {
+        Self { source, options, meter, number: 0, is_array: true, is_closed: false }
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
@@ -38,61 +38,61 @@ impl<R: BufRead> Rows<R> {
             let read = if self.is_array { self.next_element() } else { self.next_line() };
             let text = match read {
                 Ok(Some(text)) => text,
-                Ok(None) if self.is_array && !self.is_closed => return Some(Err(FeedError::Cut(self.place + 1))),
+                Ok(None) if self.is_array && !self.is_closed => return Some(Err(FeedError::Cut(self.number + 1))),
                 Ok(None) => return None,
-                Err(error) => return Some(Err(told(error, self.place + 1))),
+                Err(error) => return Some(Err(feed_error(error, self.number + 1))),
             };
-            self.place += u64::from(!self.is_array);
+            self.number += u64::from(!self.is_array);
             let item = match text {
-                Piece::Whole(text) | Piece::Last(text) if text.trim_ascii().is_empty() => continue,
-                Piece::Whole(text) => item_of(text.trim_ascii(), self.setting),
-                Piece::Last(text) => match item_of(text.trim_ascii(), self.setting) {
-                    Err(_) if !is_whole(&text) => return Some(Err(FeedError::Cut(self.place.max(1)))),
+                RowText::Complete(text) | RowText::Unterminated(text) if text.trim_ascii().is_empty() => continue,
+                RowText::Complete(text) => item_from_json(text.trim_ascii(), self.options),
+                RowText::Unterminated(text) => match item_from_json(text.trim_ascii(), self.options) {
+                    Err(_) if !is_complete(&text) => return Some(Err(FeedError::Cut(self.number.max(1)))),
                     read => read,
                 },
-                Piece::TooLarge => {
-                    Err(ItemIssueKind::RowTooLarge.because(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
+                RowText::TooLarge => {
+                    Err(ItemIssueKind::RowTooLarge.with_message(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
                 }
             };
-            self.place += u64::from(self.is_array);
-            return Some(Ok(Row { place: self.place, item }));
+            self.number += u64::from(self.is_array);
+            return Some(Ok(Row { number: self.number, item }));
         }
     }
 
-    /// A line without its end; one that is too large is passed over.
-    fn next_line(&mut self) -> io::Result<Option<Piece>> {
+    /// Reads a line without its terminator; skips one that is too large.
+    fn next_line(&mut self) -> io::Result<Option<RowText>> {
         let (mut line, mut too_large, mut any) = (Vec::new(), false, false);
         loop {
             self.meter.next_row();
             let bytes = self.source.fill_buf()?;
             if bytes.is_empty() {
-                return Ok(any.then_some(if too_large { Piece::TooLarge } else { Piece::Last(line) }));
+                return Ok(any.then_some(if too_large { RowText::TooLarge } else { RowText::Unterminated(line) }));
             }
             any = true;
             let end = memchr::memchr(b'\n', bytes);
-            let piece = &bytes[..end.unwrap_or(bytes.len())];
-            too_large |= line.len() + piece.len() > ROW_BYTES_MAX;
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            too_large |= line.len() + part.len() > ROW_BYTES_MAX;
             if too_large {
                 line = Vec::new();
             } else {
-                line.extend_from_slice(piece);
+                line.extend_from_slice(part);
             }
-            let used = piece.len() + usize::from(end.is_some());
+            let used = part.len() + usize::from(end.is_some());
             self.source.consume(used);
             if end.is_some() {
-                return Ok(Some(if too_large { Piece::TooLarge } else { Piece::Whole(line) }));
+                return Ok(Some(if too_large { RowText::TooLarge } else { RowText::Complete(line) }));
             }
         }
     }
 
-    /// What lies between two commas of the array, found by counting brackets outside of texts.
-    fn next_element(&mut self) -> io::Result<Option<Piece>> {
+    /// Reads up to the next comma of the array, counting brackets outside of strings.
+    fn next_element(&mut self) -> io::Result<Option<RowText>> {
         let mut element = Vec::new();
         let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
         loop {
             let bytes = self.source.fill_buf()?;
             if bytes.is_empty() {
-                return Ok((!element.is_empty() && self.is_closed).then_some(Piece::Whole(element)));
+                return Ok((!element.is_empty() && self.is_closed).then_some(RowText::Complete(element)));
             }
             let mut used = 0;
             let mut ended = false;
@@ -120,13 +120,13 @@ impl<R: BufRead> Rows<R> {
             }
             self.source.consume(used);
             if ended {
-                return Ok(Some(Piece::Whole(element)));
+                return Ok(Some(RowText::Complete(element)));
             }
         }
     }
 }
 
-/// Fields of a feed by Google's names, and Ashna's own for the same.
+/// Google's field names, and Ashna's own for the same.
 const FOREIGN: [(&str, &str); 5] = [
     ("link", "url"),
     ("image_link", "image"),
@@ -135,20 +135,20 @@ const FOREIGN: [(&str, &str); 5] = [
     ("content_language", "language"),
 ];
 
-/// Reads one item. What shops write into JSON by the names of their feeds means the same there.
-fn item_of(json: &[u8], setting: Setting) -> Result<ItemBody, ItemIssue> {
-    let mut item = ItemBody::read(json)?;
+/// Parses one item. Fields that shops write into JSON under Google's names have the same meaning as in feeds.
+fn item_from_json(json: &[u8], options: ReadOptions) -> Result<ItemBody, ItemIssue> {
+    let mut item = ItemBody::from_slice(json)?;
     let is_price = |name: &str| matches!(name, "price" | "sale_price" | "sale_price_effective_date");
-    let said: Vec<String> = item.attributes.keys().map(|name| plain_name(name)).collect();
+    let names: Vec<String> = item.attributes.keys().map(|name| plain_name(name)).collect();
     let (prices, availability) =
-        (said.iter().any(|name| is_price(name)), said.iter().any(|name| name == "availability"));
+        (names.iter().any(|name| is_price(name)), names.iter().any(|name| name == "availability"));
     if prices || availability {
-        let told = Draft::of_attributes(&item).finish(setting)?;
+        let draft = Draft::from_attributes(&item).finish(options)?;
         if prices && item.price_minor == 0 {
-            (item.price_minor, item.currency) = (told.price_minor, told.currency);
-            item.attributes.extend(told.attributes);
+            (item.price_minor, item.currency) = (draft.price_minor, draft.currency);
+            item.attributes.extend(draft.attributes);
         }
-        item.available &= told.available;
+        item.available &= draft.available;
         item.attributes.retain(|name, _| !is_price(&plain_name(name)) && plain_name(name) != "availability");
     }
     for (theirs, ours) in FOREIGN {
@@ -175,14 +175,14 @@ fn item_of(json: &[u8], setting: Setting) -> Result<ItemBody, ItemIssue> {
     Ok(item)
 }
 
-/// Whether a line that is no item is at least all that was meant: JSON from its first to its last bracket.
-fn is_whole(line: &[u8]) -> bool {
+/// Whether an invalid last line is at least complete JSON and not cut off.
+fn is_complete(line: &[u8]) -> bool {
     !serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|error| error.is_eof())
 }
 
-enum Piece {
-    Whole(Vec<u8>),
-    /// A line without its end.
-    Last(Vec<u8>),
+enum RowText {
+    Complete(Vec<u8>),
+    /// A last line without terminator.
+    Unterminated(Vec<u8>),
     TooLarge,
 }

@@ -1,9 +1,9 @@
-//! Reads files of items: NDJSON, a JSON array, CSV, TSV, and Google product feeds as RSS, Atom or a table.
+//! Parses item files: NDJSON, a JSON array, CSV, TSV, and Google product feeds as RSS, Atom or a table.
 //!
-//! PURE: bytes in, rows out, one at a time, in bounded memory however large the file is. The kind is told by
-//! the content. A bad row is refused with its reason and reading goes on; a file that cannot be read any
-//! further ends with one clear line. Example: `<item><g:id>p1</g:id><g:price>12.00 EUR</g:price></item>`
-//! becomes an item `p1` of 1200 cents.
+//! No I/O: bytes in, rows out, one at a time, in bounded memory for files of any size. The format is detected from the
+//! content. An invalid row is rejected with a reason and parsing continues; a file that cannot be parsed further ends
+//! with one clear line. Example: `<item><g:id>p1</g:id><g:price>12.00 EUR</g:price></item>` becomes an item `p1` of
+//! 1200 cents.
 
 mod bounds;
 mod fields;
@@ -26,76 +26,76 @@ use crate::{
 
 use self::bounds::Budget;
 
-/// Longest single row, bytes: several times what an item may say.
+/// Longest row, bytes: several times the largest item.
 pub const ROW_BYTES_MAX: usize = 1 << 20;
-/// Different items that a file may name, some 20 bytes of memory each: twice what a catalogue holds.
+/// Maximum number of different items in a file, some 20 bytes of memory each: twice the catalogue's limit.
 pub const ITEMS_MAX: usize = 2_000_000;
-/// Bytes looked at to tell the kind.
+/// Bytes examined to detect the format.
 const HEAD_BYTES: usize = 4096;
 
-/// What reading needs to know besides the bytes.
+/// Parameters of parsing.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// The currency of prices that name none.
+pub struct ReadOptions {
+    /// Currency of prices without one.
     pub currency: Currency,
-    /// Now: a sale price holds within its dates.
+    /// The current time: a sale price is valid within its dates.
     pub now: Timestamp,
-    /// Bytes of the unpacked file.
+    /// Size limit of the uncompressed file, bytes.
     pub bytes_max: u64,
 }
 
 /// One item of a file.
 #[derive(Debug)]
 pub struct Row {
-    /// Its line or, where items have no lines, its place, counted from 1.
-    pub place: u64,
-    /// What it says, or why it cannot be used.
+    /// Its line number or, in formats without lines, its index, from 1.
+    pub number: u64,
+    /// The item, or why the row is invalid.
     pub item: Result<ItemBody, ItemIssue>,
 }
 
-/// Why a file cannot be read, or not any further.
+/// Why a file cannot be parsed, or not any further.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// Nothing in it.
+    /// It is empty.
     #[error("the file is empty")]
     Empty,
     /// Not UTF-8.
     #[error("the file is {0}; save it as UTF-8")]
     Encoding(String),
-    /// None of the known kinds.
+    /// Not a known format.
     #[error("the file is none of: one JSON object a line, a JSON array, CSV or TSV with a column `id`, RSS or Atom")]
     Unknown,
-    /// One row goes on and on.
+    /// A row exceeds the size limit.
     #[error("the row at {0} is larger than {ROW_BYTES_MAX} bytes; a quote or an element is not closed")]
     Endless(u64),
-    /// A quote takes all that follows for its text.
+    /// A quote that is never closed swallows all that follows.
     #[error("the quote that opens in the row at line {0} is never closed; nothing after it can be read")]
     Unclosed(u64),
-    /// It breaks off.
+    /// It ends in the middle of a row.
     #[error("the file ends in the middle of row {0}; was it sent whole?")]
     Cut(u64),
     /// Too many items.
     #[error("the file names more than {0} items, more than a catalogue holds; what comes after them is not read")]
     TooMany(usize),
-    /// Too many bytes in all.
+    /// It exceeds the size limit.
     #[error("the unpacked file is larger than {0} bytes")]
     TooLarge(u64),
-    /// XML that is none, or that declares what feeds do not need.
+    /// Invalid XML, or declarations that feeds do not need.
     #[error("the XML cannot be read after item {0}: {1}")]
     Xml(u64, String),
-    /// The bytes could not be had.
+    /// Reading the bytes failed.
     #[error("reading failed: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// The kind of a file.
+/// File format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Lines,
     /// A JSON array of objects.
     Array,
-    /// Columns between these.
+    /// Columns separated by this byte.
     Table(u8),
     /// RSS or Atom.
     Xml,
@@ -109,7 +109,7 @@ enum Form<'r> {
     Xml(Box<xml::Rows<Source<'r>>>),
 }
 
-/// The rows of a file, one after the other.
+/// The rows of a file, in order.
 pub struct Rows<'r> {
     form: Form<'r>,
     /// Hashes of the ids seen.
@@ -119,18 +119,18 @@ pub struct Rows<'r> {
     over: bool,
 }
 
-/// Begins to read a file.
+/// Starts parsing a file.
 ///
 /// # Errors
-/// When it is empty, no UTF-8, or of no known kind.
-pub fn open<'r>(source: impl Read + Send + 'r, setting: Setting) -> Result<Rows<'r>, FeedError> {
+/// If it is empty, not UTF-8, or of an unknown format.
+pub fn open<'r>(source: impl Read + Send + 'r, options: ReadOptions) -> Result<Rows<'r>, FeedError> {
     let (mut source, mut head) = look(Box::new(source))?;
     if head.starts_with(&[0x1f, 0x8b]) {
         let unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(source));
         (source, head) = look(Box::new(unpacked))?;
     }
     let kind = kind_of(&head)?;
-    let budget = Budget::new(source, setting.bytes_max, ROW_BYTES_MAX);
+    let budget = Budget::new(source, options.bytes_max, ROW_BYTES_MAX);
     let spent = budget.meter();
     let mut source = BufReader::with_capacity(1 << 16, budget);
     if head.starts_with(b"\xef\xbb\xbf") {
@@ -138,15 +138,15 @@ pub fn open<'r>(source: impl Read + Send + 'r, setting: Setting) -> Result<Rows<
         source.consume(3);
     }
     let form = match kind {
-        Kind::Lines => Form::Json(json::Rows::lines(source, setting, spent)),
-        Kind::Array => Form::Json(json::Rows::array(source, setting, spent)),
-        Kind::Table(delimiter) => Form::Table(Box::new(table::Rows::open(source, delimiter, setting, spent)?)),
-        Kind::Xml => Form::Xml(Box::new(xml::Rows::open(source, setting, spent))),
+        Kind::Lines => Form::Json(json::Rows::lines(source, options, spent)),
+        Kind::Array => Form::Json(json::Rows::array(source, options, spent)),
+        Kind::Table(delimiter) => Form::Table(Box::new(table::Rows::open(source, delimiter, options, spent)?)),
+        Kind::Xml => Form::Xml(Box::new(xml::Rows::open(source, options, spent))),
     };
     Ok(Rows { form, seen: HashSet::default(), hasher: ahash::RandomState::new(), items_max: ITEMS_MAX, over: false })
 }
 
-/// The first bytes, and a source that still has them.
+/// Reads the first bytes; also returns a source that still includes them.
 fn look<'r>(mut source: Box<dyn Read + Send + 'r>) -> Result<(Box<dyn Read + Send + 'r>, Vec<u8>), FeedError> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     source.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
@@ -180,7 +180,7 @@ fn kind_of(head: &[u8]) -> Result<Kind, FeedError> {
     }
 }
 
-/// Whether a table's header names the column of ids.
+/// Whether a table's header has an `id` column.
 fn has_id(header: &[u8], delimiter: u8) -> bool {
     let is_id = |name: &[u8]| fields::plain_name(&String::from_utf8_lossy(name)) == "id";
     header.split(|byte| *byte == delimiter).any(|name| is_id(name.trim_ascii()))
@@ -210,13 +210,13 @@ impl Iterator for Rows<'_> {
         }
         if !self.seen.insert(self.hasher.hash_one(&item.id)) {
             let message = format!("item {:?} stands earlier in this file; the first one counts", clipped(&item.id));
-            row.item = Err(ItemIssueKind::Repeated.because(message));
+            row.item = Err(ItemIssueKind::Repeated.with_message(message));
         }
         Some(Ok(row))
     }
 }
 
-/// The beginning of a text that somebody sent, for a message of one line.
+/// The beginning of a received text, for a one-line message.
 fn clipped(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }

@@ -1,12 +1,12 @@
-//! Prices as shops write them, exactly: `12.00 EUR`, `EUR 1,299.50`, `12,50 €`.
+//! Parses prices as shops write them, exactly: `12.00 EUR`, `EUR 1,299.50`, `12,50 €`.
 
 use crate::model::{Currency, Money};
 
-/// Signs that name one currency.
+/// Symbols that denote a single currency.
 const SIGNS: [(&str, &[u8; 3]); 4] = [("€", b"EUR"), ("£", b"GBP"), ("₹", b"INR"), ("﷼", b"IRR")];
 
-/// Reads a price; `fallback` is its currency where it names none. `None` when it is no price, less than
-/// nothing, or has more digits than its currency: `1.234 EUR` is a thousand to some and one to others.
+/// Parses a price; `fallback` is its currency if it names none. `None` when it is not a price, negative, or has more
+/// decimals than its currency: `1.234 EUR` is ambiguous.
 pub(super) fn price(text: &str, fallback: Currency) -> Option<Money> {
     let mut text = text.trim();
     let mut currency = fallback;
@@ -15,10 +15,10 @@ pub(super) fn price(text: &str, fallback: Currency) -> Option<Money> {
             (text, currency) = (rest.trim(), Currency(*code));
         }
     }
-    let is_word = |word: &str| word.chars().any(char::is_alphabetic);
-    if let Some((amount, code)) = text.rsplit_once(char::is_whitespace).filter(|(_, code)| is_word(code)) {
+    let has_letters = |text: &str| text.chars().any(char::is_alphabetic);
+    if let Some((amount, code)) = text.rsplit_once(char::is_whitespace).filter(|(_, code)| has_letters(code)) {
         (text, currency) = (amount.trim(), Currency::parse(code)?);
-    } else if let Some((code, amount)) = text.split_once(char::is_whitespace).filter(|(code, _)| is_word(code)) {
+    } else if let Some((code, amount)) = text.split_once(char::is_whitespace).filter(|(code, _)| has_letters(code)) {
         (text, currency) = (amount.trim(), Currency::parse(code)?);
     }
     let digits = without_separators(text)?;
@@ -26,7 +26,7 @@ pub(super) fn price(text: &str, fallback: Currency) -> Option<Money> {
     (money.minor >= 0 && !digits.contains(['e', 'E']) && is_exact(&digits, currency)).then_some(money)
 }
 
-/// Thousands may be separated by commas before a decimal point, and a comma before the last two digits is one.
+/// Removes thousands separators: commas before a decimal point. A comma before the last two digits is a decimal one.
 fn without_separators(text: &str) -> Option<String> {
     let Some((whole, fraction)) = text.rsplit_once('.') else {
         return match text.split(',').collect::<Vec<_>>()[..] {
@@ -40,7 +40,7 @@ fn without_separators(text: &str) -> Option<String> {
     fits.then(|| format!("{}.{fraction}", groups.concat()))
 }
 
-/// Whether nothing is lost in the currency's minor unit.
+/// Whether the amount is exact in the currency's minor unit.
 fn is_exact(digits: &str, currency: Currency) -> bool {
     let fraction = digits.split(['.', '\u{66b}']).nth(1).unwrap_or_default();
     let kept = currency.exponent() as usize;

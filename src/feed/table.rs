@@ -5,8 +5,8 @@ use std::io::{BufRead, Chain, Cursor};
 use csv::ByteRecord;
 
 use super::{
-    FeedError, Row, Setting,
-    bounds::{Meter, told},
+    FeedError, ReadOptions, Row,
+    bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
     wire::item::ItemBody,
 };
 
-/// Columns that are looked at.
+/// Maximum number of columns that are read.
 const COLUMNS_MAX: usize = 300;
 
-/// Read after the last byte. Where each part comes out tells how the file ends: as rows of their own after a
-/// whole last line, the first one inside the last field where no line end came, both inside it where a quote
-/// was never closed and took everything that followed for its text.
+/// Appended to the file to detect how it ends: both parts become rows of their own after a complete last line; the
+/// first one ends up in the last field if the last line has no terminator; both do if an unclosed quote swallowed
+/// everything that followed.
 const END: &[u8] = b"\x00end of file\x00\n\x00really\x00\n";
 const END_OF_FILE: &[u8] = b"\x00end of file\x00";
 const REALLY: &[u8] = b"\x00really\x00";
@@ -29,70 +29,70 @@ pub(super) struct Rows<R> {
     reader: csv::Reader<Chain<R, Cursor<&'static [u8]>>>,
     columns: Vec<String>,
     record: ByteRecord,
-    /// Whether lines end with two characters, of which the reader leaves the second to the next row.
+    /// Whether lines end with CRLF, of which the reader leaves the second byte to the next row.
     is_crlf: bool,
-    setting: Setting,
+    options: ReadOptions,
     meter: Meter,
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) fn open(mut source: R, delimiter: u8, setting: Setting, meter: Meter) -> Result<Self, FeedError> {
-        let begun = source.fill_buf().map_err(|error| told(error, 1))?;
+    pub(super) fn open(mut source: R, delimiter: u8, options: ReadOptions, meter: Meter) -> Result<Self, FeedError> {
+        let begun = source.fill_buf().map_err(|error| feed_error(error, 1))?;
         let first = begun.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         let skipped = separator(first).map_or(0, |_| first.len());
         source.consume(skipped);
-        let begun = source.fill_buf().map_err(|error| told(error, 1))?;
+        let begun = source.fill_buf().map_err(|error| feed_error(error, 1))?;
         let is_crlf = memchr::memchr(b'\n', begun).is_some_and(|end| begun[..end].ends_with(b"\r"));
         let mut reader =
             csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source.chain(Cursor::new(END)));
         let header = reader.byte_headers().map_err(|error| failure(error, 1))?;
-        if how_it_ends(header) == Ending::InQuotes {
+        if ending_of(header) == Ending::InQuotes {
             return Err(FeedError::Unclosed(1));
         }
         let whole = |name: &'_ [u8]| name.strip_suffix(END_OF_FILE).unwrap_or(name).to_vec();
         let columns =
             header.iter().take(COLUMNS_MAX).map(|name| plain_name(&String::from_utf8_lossy(&whole(name)))).collect();
-        Ok(Self { reader, columns, record: ByteRecord::new(), is_crlf, setting, meter })
+        Ok(Self { reader, columns, record: ByteRecord::new(), is_crlf, options, meter })
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
         self.meter.next_row();
-        let place = self.reader.position().line();
+        let number = self.reader.position().line();
         match self.reader.read_byte_record(&mut self.record) {
             Ok(false) => return None,
             Ok(true) => {}
-            Err(error) => return Some(Err(failure(error, place))),
+            Err(error) => return Some(Err(failure(error, number))),
         }
-        let ending = how_it_ends(&self.record);
-        let place = self.line(ending);
+        let ending = ending_of(&self.record);
+        let number = self.line(ending);
         match ending {
             Ending::Over => return None,
-            Ending::InQuotes => return Some(Err(FeedError::Unclosed(place))),
+            Ending::InQuotes => return Some(Err(FeedError::Unclosed(number))),
             Ending::WithoutLineEnd if self.record.len() < self.columns.len() => {
-                return Some(Err(FeedError::Cut(place)));
+                return Some(Err(FeedError::Cut(number)));
             }
             Ending::No | Ending::WithoutLineEnd => {}
         }
-        Some(Ok(Row { place, item: self.item(ending == Ending::WithoutLineEnd) }))
+        Some(Ok(Row { number, item: self.item(ending == Ending::WithoutLineEnd) }))
     }
 
-    /// The line that the row begins on. The reader tells where it began to look for it, before blank lines.
+    /// The line that the row starts on. The reader reports where it started looking for it, before blank lines.
     fn line(&self, ending: Ending) -> u64 {
         let within = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
-        let past_its_end = match ending {
+        let is_past_the_line = match ending {
             Ending::InQuotes => false,
             Ending::WithoutLineEnd => true,
             Ending::No | Ending::Over => !self.is_crlf,
         };
-        self.reader.position().line().saturating_sub(within + u64::from(past_its_end))
+        self.reader.position().line().saturating_sub(within + u64::from(is_past_the_line))
     }
 
     fn item(&self, is_last: bool) -> Result<ItemBody, ItemIssue> {
         let (fields, columns) = (self.record.len(), self.columns.len());
-        // A delimiter inside a text without quotes moves all that follows into wrong columns.
+        // An unquoted delimiter within a text shifts all that follows into wrong columns.
         if columns < COLUMNS_MAX && self.record.iter().skip(columns).any(|field| !field.trim_ascii().is_empty()) {
             let message = format!("the row has {fields} fields and the header {columns}; put quotes around texts");
-            return Err(ItemIssueKind::Unreadable.because(message));
+            return Err(ItemIssueKind::Unreadable.with_message(message));
         }
         let mut draft = Draft::default();
         for (at, (name, value)) in self.columns.iter().zip(&self.record).enumerate() {
@@ -100,15 +100,15 @@ impl<R: BufRead> Rows<R> {
             let value = if last { value.strip_suffix(END_OF_FILE).unwrap_or(value) } else { value };
             let Ok(value) = std::str::from_utf8(value) else {
                 let message = format!("column `{name}` is not UTF-8; save the file as UTF-8");
-                return Err(ItemIssueKind::Unreadable.because(message));
+                return Err(ItemIssueKind::Unreadable.with_message(message));
             };
             draft.put(name, value);
         }
-        draft.finish(self.setting)
+        draft.finish(self.options)
     }
 }
 
-/// The separator that a spreadsheet's first line names: `sep=;`.
+/// The separator named in a spreadsheet's first line: `sep=;`.
 pub(super) fn separator(line: &[u8]) -> Option<u8> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match line.strip_suffix(b"\r").unwrap_or(line) {
@@ -117,20 +117,20 @@ pub(super) fn separator(line: &[u8]) -> Option<u8> {
     }
 }
 
-/// What a row tells of the end of the file.
+/// What a row shows about the end of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// Nothing.
+    /// It is not the last one.
     No,
     /// There are no more rows.
     Over,
-    /// This is the last one, and no line end came after it.
+    /// It is the last one, without a line terminator.
     WithoutLineEnd,
-    /// This row and all that followed is within quotes.
+    /// It is inside a quote that is never closed.
     InQuotes,
 }
 
-fn how_it_ends(record: &ByteRecord) -> Ending {
+fn ending_of(record: &ByteRecord) -> Ending {
     let last = record.iter().next_back().unwrap_or_default();
     if last.trim_ascii_end().ends_with(REALLY) {
         if record.len() == 1 && last.len() == REALLY.len() { Ending::Over } else { Ending::InQuotes }
@@ -143,9 +143,9 @@ fn how_it_ends(record: &ByteRecord) -> Ending {
     }
 }
 
-fn failure(error: csv::Error, place: u64) -> FeedError {
+fn failure(error: csv::Error, number: u64) -> FeedError {
     match error.into_kind() {
-        csv::ErrorKind::Io(error) => told(error, place),
+        csv::ErrorKind::Io(error) => feed_error(error, number),
         other => FeedError::Io(std::io::Error::other(format!("{other:?}"))),
     }
 }

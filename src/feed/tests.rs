@@ -1,4 +1,4 @@
-//! Files of every kind, good and hostile.
+//! Files of every format, valid and hostile.
 
 use std::io::Write;
 
@@ -7,21 +7,21 @@ use serde_json::json;
 
 use super::*;
 
-fn setting() -> Setting {
-    Setting { currency: Currency(*b"EUR"), now: Timestamp(1_763_798_400_000), bytes_max: 64 << 20 }
+fn options() -> ReadOptions {
+    ReadOptions { currency: Currency(*b"EUR"), now: Timestamp(1_763_798_400_000), bytes_max: 64 << 20 }
 }
 
-/// The items, the reasons of those refused, and what ended the file.
+/// The items, the rejected rows with reasons, and the error that ended the file.
 fn read(bytes: &[u8]) -> (Vec<ItemBody>, Vec<(u64, &'static str)>, Option<String>) {
     let (mut items, mut refused) = (Vec::new(), Vec::new());
-    let rows = match open(bytes, setting()) {
+    let rows = match open(bytes, options()) {
         Ok(rows) => rows,
         Err(error) => return (items, refused, Some(error.to_string())),
     };
     for row in rows {
         match row {
             Ok(Row { item: Ok(item), .. }) => items.push(item),
-            Ok(Row { item: Err(flaw), place }) => refused.push((place, flaw.kind.as_str())),
+            Ok(Row { item: Err(issue), number }) => refused.push((number, issue.kind.as_str())),
             Err(error) => return (items, refused, Some(error.to_string())),
         }
     }
@@ -61,7 +61,7 @@ fn a_google_feed_becomes_items() {
 }
 
 #[test]
-fn atom_says_its_links_in_attributes() {
+fn atom_has_its_links_in_attributes() {
     let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><title>Shop</title>
         <entry><g:id>a</g:id><title>Tea</title><link href="https://shop.example/a?x=1&amp;y"/><g:price>EUR 3.50</g:price></entry></feed>"#;
     let (items, refused, end) = read(atom.as_bytes());
@@ -70,7 +70,7 @@ fn atom_says_its_links_in_attributes() {
 }
 
 #[test]
-fn tables_are_told_by_their_header() {
+fn tables_are_recognized_by_their_header() {
     let tsv = "id\ttitle\tprice\tavailability\tproduct type\ttitle:fa\n1\tMug\t12.00 EUR\tin stock\tA > B\tماگ\n2\tPot\tx\t\t\n";
     let (items, refused, end) = read(tsv.as_bytes());
     assert_eq!((items.len(), refused, end), (1, vec![(3, "bad_price")], None));
@@ -88,8 +88,8 @@ fn tables_are_told_by_their_header() {
     let (items, _, _) = read("id;title;price\n7;Mug;12,50\n".as_bytes());
     assert_eq!(items[0].price_minor, 1250);
     assert!(read(b"name,price\nx,1\n").2.unwrap().contains("a column `id`"));
-    let latin = b"id,title\n1,caf\xe9\n2,tea\n";
-    assert_eq!(read(latin).1, [(2, "unreadable_item")]);
+    let latin1 = b"id,title\n1,caf\xe9\n2,tea\n";
+    assert_eq!(read(latin1).1, [(2, "unreadable_item")]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn json_comes_as_lines_or_as_an_array() {
 }
 
 #[test]
-fn packed_files_are_unpacked_and_bounded() {
+fn compressed_files_are_decompressed_and_bounded() {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(RSS.as_bytes()).unwrap();
     assert_eq!(read(&packer.finish().unwrap()).0.len(), 2);
@@ -119,9 +119,9 @@ fn packed_files_are_unpacked_and_bounded() {
 
 #[test]
 fn hostile_files_end_in_one_clear_line() {
-    let check = |bytes: &[u8], says: &str| {
+    let check = |bytes: &[u8], message: &str| {
         let end = read(bytes).2.unwrap_or_default();
-        assert!(end.contains(says) && !end.contains('\n'), "{end:?} lacks {says:?}");
+        assert!(end.contains(message) && !end.contains('\n'), "{end:?} lacks {message:?}");
     };
     check(b"", "empty");
     check(b"\xff\xfei\0d\0", "UTF-16");
@@ -147,11 +147,11 @@ fn hostile_files_end_in_one_clear_line() {
 }
 
 #[test]
-fn what_breaks_off_is_told_and_what_came_before_counts() {
-    let check = |text: &str, kept: usize, says: &str| {
+fn a_cut_off_file_is_reported_and_the_rows_before_it_count() {
+    let check = |text: &str, kept: usize, message: &str| {
         let (items, _, end) = read(text.as_bytes());
         let end = end.unwrap_or_default();
-        assert!(items.len() == kept && end.contains(says) && !says.is_empty(), "{text:?}: {} {end:?}", items.len());
+        assert!(items.len() == kept && end.contains(message), "{text:?}: {} {end:?}", items.len());
     };
     check("id,title,price\n1,Mug,1.00 EUR\n2,Po", 1, "ends in the middle of row 3");
     check("id\ttitle\tprice\n1\tMug\t1\n2\t", 1, "ends in the middle of row 3");
@@ -166,7 +166,7 @@ fn what_breaks_off_is_told_and_what_came_before_counts() {
 }
 
 #[test]
-fn a_file_need_not_end_with_a_line_end() {
+fn a_file_need_not_end_with_a_line_terminator() {
     for text in [
         "id,title\n1,Mug\n2,Pot",
         "id,title\n1,Mug\n2,\"Pot\"",
@@ -175,8 +175,8 @@ fn a_file_need_not_end_with_a_line_end() {
         "title,id\nMug,1\nPot,2",
     ] {
         let (items, refused, end) = read(text.as_bytes());
-        let told: Vec<(&str, &str)> = items.iter().map(|item| (item.id.as_str(), item.title.as_str())).collect();
-        assert_eq!((told, refused, end), (vec![("1", "Mug"), ("2", "Pot")], vec![], None), "{text:?}");
+        let found: Vec<(&str, &str)> = items.iter().map(|item| (item.id.as_str(), item.title.as_str())).collect();
+        assert_eq!((found, refused, end), (vec![("1", "Mug"), ("2", "Pot")], vec![], None), "{text:?}");
     }
     let (items, refused, end) = read(b"id,title");
     assert_eq!((items.len(), refused, end), (0, vec![], None), "a header alone");
@@ -184,7 +184,7 @@ fn a_file_need_not_end_with_a_line_end() {
 }
 
 #[test]
-fn rows_are_named_by_the_line_they_begin_on() {
+fn rows_are_numbered_by_the_line_they_start_on() {
     let text = "id,title,price\n1,\"Mug\nred\",x\n\n\n2,Pot,x\n3,\"a\n\nb\",1\n4,Cup,x\n5,Jug,x";
     let expected = [2, 6, 10, 11].map(|line| (line, "bad_price"));
     assert_eq!(read(text.as_bytes()).1, expected);
@@ -194,15 +194,15 @@ fn rows_are_named_by_the_line_they_begin_on() {
 }
 
 #[test]
-fn a_delimiter_in_a_text_without_quotes_is_seen() {
+fn an_unquoted_delimiter_in_a_text_is_detected() {
     let (items, refused, _) = read(b"id,title,price\n1,Mug,1.00 EUR,,\n2,Mug, red,2.00 EUR\n3,Pot\n");
     assert_eq!((items.len(), refused), (2, vec![(3, "unreadable_item")]));
 }
 
 proptest! {
-    /// Whatever the bytes are, reading ends, and every row is an item or has a reason.
+    /// Whatever the bytes are, parsing ends, and every row is an item or has a reason.
     #[test]
-    fn no_bytes_make_reading_panic_or_go_on_forever(
+    fn no_bytes_make_parsing_panic_or_run_forever(
         start in prop_oneof![Just("id,title\n"), Just("<rss><item><id>"), Just("["), Just("{"), Just("id\ttitle\n")],
         bytes in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
@@ -211,9 +211,9 @@ proptest! {
         prop_assert!(items.len() + refused.len() <= all.len());
     }
 
-    /// However the bytes arrive, the items are the same.
+    /// The items do not depend on how the bytes are split.
     #[test]
-    fn the_size_of_the_pieces_does_not_matter(size in 1_usize..60, which in 0_usize..3) {
+    fn the_size_of_the_chunks_does_not_matter(size in 1_usize..60, which in 0_usize..3) {
         struct Slow<'a>(&'a [u8], usize);
         impl Read for Slow<'_> {
             fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -224,7 +224,7 @@ proptest! {
             }
         }
         let text = [RSS, "[{\"id\":\"a\"},{\"id\":\"b\"}]", "id,title\n1,x\n2,\"y\nz\"\n"][which];
-        let slow = open(Slow(text.as_bytes(), size), setting()).unwrap();
+        let slow = open(Slow(text.as_bytes(), size), options()).unwrap();
         let ids: Vec<String> = slow.filter_map(|row| Some(row.unwrap().item.ok()?.id)).collect();
         let whole: Vec<String> = read(text.as_bytes()).0.into_iter().map(|item| item.id).collect();
         prop_assert_eq!(ids, whole);
@@ -232,11 +232,11 @@ proptest! {
 }
 
 #[test]
-fn what_is_remembered_of_a_file_is_bounded() {
+fn memory_per_file_is_bounded() {
     let lines: Vec<String> = (0..10).map(|n| format!("{{\"id\":\"i{n}\",\"title\":\"t\"}}")).collect();
     let lines = lines.join("\n");
-    let setting = Setting { currency: Currency::NONE, now: Timestamp(0), bytes_max: 1 << 20 };
-    let mut rows = open(lines.as_bytes(), setting).unwrap();
+    let options = ReadOptions { currency: Currency::NONE, now: Timestamp(0), bytes_max: 1 << 20 };
+    let mut rows = open(lines.as_bytes(), options).unwrap();
     rows.items_max = 4;
     let read: Vec<_> = rows.by_ref().collect();
     assert_eq!(read.len(), 5);

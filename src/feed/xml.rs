@@ -1,7 +1,7 @@
 //! Google product feeds as RSS 2.0 (`item`) or Atom (`entry`), fields in the namespace `g:` or bare.
 //!
-//! Nothing is expanded but XML's own five entities and character references: a feed that declares entities
-//! is refused, so that none can make much out of little.
+//! Only XML's five predefined entities and character references are expanded: a feed that declares entities is refused,
+//! which rules out expansion attacks.
 
 use std::io::BufRead;
 
@@ -11,22 +11,22 @@ use quick_xml::{
 };
 
 use super::{
-    FeedError, ROW_BYTES_MAX, Row, Setting,
-    bounds::{Meter, told},
+    FeedError, ROW_BYTES_MAX, ReadOptions, Row,
+    bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
 use crate::model::ItemIssueKind;
 
-/// Elements within each other.
+/// Maximum nesting depth of elements.
 const DEPTH_MAX: usize = 32;
 
 /// The items of a feed.
 pub(super) struct Rows<R> {
     reader: Reader<R>,
-    setting: Setting,
+    options: ReadOptions,
     meter: Meter,
     buffer: Vec<u8>,
-    place: u64,
+    number: u64,
     depth: usize,
 }
 
@@ -34,22 +34,22 @@ pub(super) struct Rows<R> {
 #[derive(Default)]
 struct Open {
     draft: Draft,
-    /// The depth of the item's element.
+    /// Depth of the item's element.
     depth: usize,
     field: Option<String>,
     text: String,
     /// Whether the field has the prefix of product feeds.
     is_own: bool,
-    /// An entity that is none of XML's own.
+    /// A reference to an unknown entity.
     unknown: Option<String>,
     has_children: bool,
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) fn open(source: R, setting: Setting, meter: Meter) -> Self {
+    pub(super) fn open(source: R, options: ReadOptions, meter: Meter) -> Self {
         let mut reader = Reader::from_reader(source);
         reader.config_mut().expand_empty_elements = true;
-        Self { reader, setting, meter, buffer: Vec::new(), place: 0, depth: 0 }
+        Self { reader, options, meter, buffer: Vec::new(), number: 0, depth: 0 }
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
@@ -62,15 +62,15 @@ impl<R: BufRead> Rows<R> {
             let event = match self.reader.read_event_into(&mut self.buffer) {
                 Ok(event) => event,
                 Err(quick_xml::Error::Io(error)) => {
-                    return Some(Err(told(std::io::Error::new(error.kind(), error), self.place + 1)));
+                    return Some(Err(feed_error(std::io::Error::new(error.kind(), error), self.number + 1)));
                 }
-                Err(error) => return Some(Err(FeedError::Xml(self.place, error.to_string()))),
+                Err(error) => return Some(Err(FeedError::Xml(self.number, error.to_string()))),
             };
-            let refuse = |why: &str| Some(Err(FeedError::Xml(self.place, why.to_owned())));
+            let refuse = |why: &str| Some(Err(FeedError::Xml(self.number, why.to_owned())));
             match event {
                 Event::Eof if open.is_some() || self.depth > 0 => return refuse("it ends in the middle"),
                 Event::Eof => return None,
-                Event::DocType(_) => return refuse("document types and entities are not taken"),
+                Event::DocType(_) => return refuse("document types and entities are not supported"),
                 Event::Decl(declaration) => {
                     let encoding = declaration.encoding().and_then(Result::ok).unwrap_or_default().into_owned();
                     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("utf-8") {
@@ -101,9 +101,9 @@ impl<R: BufRead> Rows<R> {
                 Event::End(_) => {
                     self.depth = self.depth.saturating_sub(1);
                     if open.as_ref().is_some_and(|open| self.depth < open.depth) {
-                        self.place += 1;
-                        let item = open.take().unwrap_or_default().finish(self.setting);
-                        return Some(Ok(Row { place: self.place, item }));
+                        self.number += 1;
+                        let item = open.take().unwrap_or_default().finish(self.options);
+                        return Some(Ok(Row { number: self.number, item }));
                     }
                     if let Some(open) = &mut open {
                         open.end(self.depth);
@@ -146,12 +146,12 @@ fn entity(name: &str) -> Option<char> {
 impl Open {
     fn start(&mut self, element: &BytesStart<'_>, depth: usize) {
         if depth > self.depth + 1 {
-            // A group such as `g:shipping`: its parts are no fields of the item.
+            // A group such as `g:shipping`: its parts are not fields of the item.
             self.has_children = true;
             return;
         }
         let name = plain_name(&text_of(element.local_name().as_ref()));
-        // Atom says its links in an attribute.
+        // Atom has its links in an attribute.
         if name == "link" {
             self.put_link(element);
         }
@@ -162,18 +162,18 @@ impl Open {
         self.has_children = false;
     }
 
-    /// A link of Atom: the page is the alternate of the entry, and `self` the entry again.
+    /// A link of Atom: `alternate` is the product page, `self` the entry.
     fn put_link(&mut self, element: &BytesStart<'_>) {
         let attribute = |name: &str| {
             let found = element.attributes().flatten().find(|attribute| text_of(attribute.key.as_ref()) == name)?;
-            let said = text_of(found.value.as_bytes());
-            Some(quick_xml::escape::unescape(&said).unwrap_or_default().into_owned())
+            let value = text_of(found.value.as_bytes());
+            Some(quick_xml::escape::unescape(&value).unwrap_or_default().into_owned())
         };
-        let Some(address) = attribute("href") else { return };
+        let Some(url) = attribute("href") else { return };
         match attribute("rel").as_deref() {
-            None | Some("" | "alternate") => self.draft.put_page(&address),
+            None | Some("" | "alternate") => self.draft.put_page(&url),
             Some("self" | "edit" | "enclosure" | "related" | "via" | "replies") => {}
-            Some(_) => self.draft.put("link", &address),
+            Some(_) => self.draft.put("link", &url),
         }
     }
 
@@ -189,10 +189,12 @@ impl Open {
         }
     }
 
-    fn finish(self, setting: Setting) -> Result<crate::wire::item::ItemBody, crate::model::ItemIssue> {
+    fn finish(self, options: ReadOptions) -> Result<crate::wire::item::ItemBody, crate::model::ItemIssue> {
         match self.unknown {
-            Some(name) => Err(ItemIssueKind::Unreadable.because(format!("the entity `&{name};` means nothing here"))),
-            None => self.draft.finish(setting),
+            Some(name) => {
+                Err(ItemIssueKind::Unreadable.with_message(format!("the entity `&{name};` means nothing here")))
+            }
+            None => self.draft.finish(options),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Which addresses the service may reach on a marketer's word: those of the public internet, and
-//! networks that its owner names. PURE.
+//! Which addresses the service may connect to at a marketer's request: those of the public internet, and networks that
+//! its owner allows. No I/O.
 //!
 //! Sources: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its updates).
 
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// Whether a connection to it may be opened.
+/// Whether a connection to an address may be opened.
 #[must_use]
 pub fn may_reach(address: IpAddr, allowed: &[IpNet]) -> bool {
     let address = address.to_canonical();

@@ -1,10 +1,10 @@
-//! Reads one page of a site's registered origins, as the installation check does. It must never reach
-//! an address inside the network: each host is resolved here, every one of its addresses is judged
-//! (`address`), and the connection goes to the judged address, so that a name that changes its mind
-//! in between gains nothing. Redirects are followed by the same rules, to registered origins only.
+//! Fetches one page of a site's registered origins, for the installation check. It must never connect to a private
+//! address: each host is resolved here, all of its addresses are checked (`address`), and the connection goes to a
+//! checked address, so that a DNS answer that changes in between has no effect. Redirects are followed by the same
+//! rules, to registered origins only.
 //!
-//! Example: `Fetcher::new(&config.checks).page(&url, &site.origins)` gives status, headers and HTML,
-//! or a [`FetchError`] that tells the marketer what to do.
+//! Example: `Fetcher::new(&config.checks).page(&url, &site.origins)` returns status, headers and HTML, or a
+//! [`FetchError`] that says what to do.
 
 pub mod address;
 pub mod download;
@@ -26,58 +26,58 @@ use url::{Host, Url};
 use crate::config;
 
 const REDIRECTS_MAX: usize = 5;
-/// A page's head comes first; what is beyond this is not looked at.
+/// The `head` comes first; the page beyond this is ignored.
 const PAGE_BYTES_MAX: usize = 1_000_000;
 const AGENT: &str = concat!("Ashna/", env!("CARGO_PKG_VERSION"), " (installation check)");
 
-/// A page as it was served.
+/// A fetched page.
 #[derive(Debug)]
 pub struct Page {
-    /// Where it was found, after redirects.
+    /// Its URL, after redirects.
     pub url: Url,
     /// HTTP status.
     pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
-    /// The page, cut after its first million bytes.
+    /// The HTML, cut after its first million bytes.
     pub html: String,
 }
 
-/// Why a page could not be read.
+/// Why a page or file could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Not one of the site's origins.
     #[error("{0} is not one of the site's origins")]
     ForeignOrigin(String),
-    /// An address inside the network.
+    /// The host has an address that is not public.
     #[error(
-        "{0} leads to an address inside a network, which this service does not open; the check in your browser does"
+        "{0} resolves to a private network address, which this service does not open; the check in your browser does"
     )]
     Inside(String),
-    /// The name leads nowhere.
+    /// The host name cannot be resolved.
     #[error("the name {0} cannot be resolved")]
     Unresolved(String),
-    /// Nobody answers, or not in time.
+    /// No answer, or not in time.
     #[error("{0} does not answer: {1}")]
     Unreachable(String, String),
-    /// Another answer than the file.
+    /// An unexpected status.
     #[error("{0} answers with status {1}")]
     Status(String, u16),
-    /// The file is larger than it may be.
+    /// The file exceeds the size limit.
     #[error("the file is larger than {0} bytes")]
     TooLarge(u64),
-    /// An address, as a page or a redirect names it, that cannot be asked for.
-    #[error("{0} is asked for by an address that cannot be used; it may be too long")]
+    /// A URL of a page or redirect that cannot be requested.
+    #[error("{0} is requested by a URL that cannot be used; it may be too long")]
     Unusable(String),
-    /// Redirects go on and on.
+    /// Too many redirects.
     #[error("the page redirects more than {REDIRECTS_MAX} times")]
     TooManyRedirects,
 }
 
-/// What one request got.
+/// The response to one request.
 type Served = (Parts, Vec<u8>);
 
-/// Reads pages; cheap to clone.
+/// Fetches pages and files; cheap to clone.
 #[derive(Clone)]
 pub struct Fetcher {
     allowed: Arc<[IpNet]>,
@@ -87,17 +87,17 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// With the owner's exceptions and the machine's own certificate authorities.
+    /// Uses the configured exceptions and the system's certificate authorities.
     #[must_use]
     pub fn new(config: &config::Checks) -> Self {
         Self::reaching(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms))
     }
 
-    /// With these exceptions, and so much time for one page or file.
+    /// With these allowed networks, and a time limit for one page or file.
     #[must_use]
     pub fn reaching(inside_networks: Vec<IpNet>, limit: Duration) -> Self {
         let mut roots = RootCertStore::empty();
-        // A machine without authorities can still check pages without TLS.
+        // Without certificate authorities, pages without TLS can still be checked.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -107,16 +107,16 @@ impl Fetcher {
         Self { allowed: inside_networks.into(), limit, silence: limit, tls: TlsConnector::from(Arc::new(tls)) }
     }
 
-    /// The same, and a file's server may say nothing for so long.
+    /// Also limits how long the server of a file may send nothing.
     #[must_use]
-    pub fn giving_up_after(self, silence: Duration) -> Self {
+    pub fn with_silence_limit(self, silence: Duration) -> Self {
         Self { silence, ..self }
     }
 
-    /// Reads a page of one of `origins`.
+    /// Fetches a page of one of `origins`.
     ///
     /// # Errors
-    /// When the address or one it redirects to may not be opened, or nobody answers in time.
+    /// If the URL or a redirect may not be opened, or the server does not answer in time.
     pub async fn page(&self, url: &Url, origins: &[String]) -> Result<Page, FetchError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         tokio::time::timeout(self.limit, self.follow(url, origins))
@@ -156,7 +156,7 @@ impl Fetcher {
         exchange(request, stream).await.map_err(|e| unreachable(&e))
     }
 
-    /// Connects to an address that was judged, and to no other.
+    /// Connects to a checked address only.
     async fn connect(&self, url: &Url) -> Result<TcpStream, FetchError> {
         let shown = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or(80);
@@ -169,15 +169,15 @@ impl Fetcher {
                 .collect(),
             None => return Err(FetchError::Unresolved(shown)),
         };
-        // One address inside spoils the name: it is not for the other side to say which one is taken.
+        // If any address is private, the host is refused: the order of DNS answers is attacker-controlled.
         if addresses.iter().any(|address| !address::may_reach(address.ip(), &self.allowed)) {
-            return Err(FetchError::Inside(shown));
+            return Err(FetchError::PrivateAddress(shown));
         }
         TcpStream::connect(&*addresses).await.map_err(|e| FetchError::Unreachable(shown, e.to_string()))
     }
 }
 
-/// What is asked of a page's server. An address that came from outside may be none that HTTP can carry.
+/// Builds the request for a page. Fails for a URL from outside that HTTP cannot carry.
 fn request(url: &Url) -> hyper::http::Result<Request<Empty<Bytes>>> {
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
@@ -189,7 +189,7 @@ fn request(url: &Url) -> hyper::http::Result<Request<Empty<Bytes>>> {
         .body(Empty::new())
 }
 
-/// One request on a fresh connection. A page that breaks off is judged by what arrived.
+/// One request on a new connection. A page that breaks off counts with what arrived.
 async fn exchange(
     request: Request<Empty<Bytes>>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -210,7 +210,7 @@ async fn exchange(
     let mut open = true;
     loop {
         tokio::select! {
-            // What has arrived counts, however the connection ended.
+            // A result that has arrived counts, however the connection ended.
             biased;
             served = &mut exchange => return served,
             ended = &mut connection, if open => {
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_http_cannot_carry_is_an_error_and_no_panic() {
+    fn a_url_that_http_cannot_carry_is_an_error_and_no_panic() {
         let long = format!("https://shop.example/{}", "a".repeat(70_000));
         assert!(request(&Url::parse(&long).unwrap()).is_err());
         assert!(request(&Url::parse("https://shop.example/a?b=c#d").unwrap()).is_ok());

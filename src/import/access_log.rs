@@ -1,8 +1,9 @@
-//! PURE: one line of an access log in Apache's combined format, with the virtual host before it or not.
+//! No I/O: parses one line of an access log in Apache's combined format, with or without a leading virtual host.
 //!
-//! `[HOST:PORT] ADDRESS IDENT USER [DAY/MON/YEAR:HH:MM:SS ZONE] "METHOD TARGET PROTOCOL" STATUS BYTES "REFERRER" "AGENT"`
-//! A page view is a `GET` answered with 2xx or 304 whose path is no asset (a script, style, picture,
-//! font, archive, feed or the like); everything else has a reason why it is not.
+//! `[HOST:PORT] ADDRESS IDENT USER [DAY/MON/YEAR:HH:MM:SS ZONE] "METHOD TARGET PROTOCOL" STATUS BYTES "REFERRER"
+//! "AGENT"`
+//! A page view is a `GET` answered with 2xx or 304 whose path is not an asset (a script, style, image, font, archive,
+//! feed or the like); everything else has a reason why it is not.
 
 use std::net::IpAddr;
 
@@ -10,40 +11,40 @@ use serde_json::json;
 
 use crate::model::{Site, Timestamp};
 
-/// One request as the log tells it.
+/// One logged request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Who asked; `None` when the log holds a name.
+    /// Client address; `None` when the log has a host name.
     pub address: Option<IpAddr>,
-    /// The virtual host that answered, with its port; empty when the line names none.
+    /// Virtual host with port; empty when the line has none.
     pub host: &'a str,
-    /// When.
+    /// Time of the request.
     pub at: Timestamp,
     /// `GET`, `POST`, …
     pub method: &'a str,
-    /// Path and query as asked.
+    /// Path and query as requested.
     pub target: &'a str,
-    /// Answer's status.
+    /// Response status.
     pub status: u16,
-    /// Page before; empty for `-`.
+    /// Referrer; empty for `-`.
     pub referrer: &'a str,
     /// User agent; empty for `-`.
     pub user_agent: &'a str,
 }
 
-/// Why a request is no page view.
+/// Why a request is not a page view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAPageView {
     /// Not `GET`.
     Method,
     /// Neither 2xx nor 304.
     Status,
-    /// A script, style, picture, font, archive, feed or the like.
+    /// A script, style, image, font, archive, feed or the like.
     Asset,
 }
 
 impl NotAPageView {
-    /// The word it is counted under.
+    /// The reason under which it is counted.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +60,7 @@ impl NotAPageView {
 #[error("not a line of a combined access log")]
 pub struct Unreadable;
 
-/// Reads one line. Quotes inside quoted fields may be escaped by a backslash.
+/// Parses one line. Quotes inside quoted fields may be escaped by a backslash.
 pub fn parse_line(line: &str) -> Result<Line<'_>, Unreadable> {
     let line = line.trim_end_matches(['\r', '\n']);
     let (who, rest) = line.split_once('[').ok_or(Unreadable)?;
@@ -73,8 +74,8 @@ pub fn parse_line(line: &str) -> Result<Line<'_>, Unreadable> {
     let rest = numbers.next().unwrap_or("");
     let (referrer, rest) = if rest.is_empty() { ("", "") } else { quoted(rest)? };
     let (user_agent, _) = if rest.trim().is_empty() { ("", "") } else { quoted(rest.trim_start())? };
-    let mut words = request.split(' ');
-    let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let mut parts = request.split(' ');
+    let (method, target) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
     let at = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", time)
         .and_then(|parsed| parsed.to_timestamp())
         .map_err(|_| Unreadable)?;
@@ -91,15 +92,16 @@ pub fn parse_line(line: &str) -> Result<Line<'_>, Unreadable> {
     })
 }
 
-/// The virtual host and the address of a line's beginning. Behind proxies the first of several addresses is the client's.
+/// Virtual host and client address at the start of a line. Behind proxies the first of several addresses is the
+/// client's.
 fn client(who: &str) -> Result<(&str, Option<IpAddr>), Unreadable> {
-    let mut words = who.split([' ', ',']).filter(|word| !word.is_empty());
-    let first = words.next().ok_or(Unreadable)?;
-    let address = |word: &str| word.parse::<IpAddr>().ok();
+    let mut parts = who.split([' ', ',']).filter(|part| !part.is_empty());
+    let first = parts.next().ok_or(Unreadable)?;
+    let address = |text: &str| text.parse::<IpAddr>().ok();
     if let Some(address) = address(first) {
         return Ok(("", Some(address)));
     }
-    match words.next().and_then(address) {
+    match parts.next().and_then(address) {
         Some(address) => Ok((first, Some(address))),
         None => Ok(("", None)),
     }
@@ -119,7 +121,7 @@ fn quoted(text: &str) -> Result<(&str, &str), Unreadable> {
     Err(Unreadable)
 }
 
-/// Endings of files that are no pages.
+/// File extensions of assets.
 const ASSETS: [&str; 48] = [
     "css", "js", "mjs", "map", "json", "xml", "txt", "rss", "atom", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif",
     "ico", "bmp", "woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "m4a", "webm", "ogg", "ogv", "avi", "mov", "pdf",
@@ -141,12 +143,12 @@ impl Line<'_> {
         let is_asset = name
             .rsplit_once('.')
             .is_some_and(|(_, ending)| ASSETS.iter().any(|known| known.eq_ignore_ascii_case(ending)));
-        // Feeds without an ending, as blogs serve them.
+        // Feeds without an extension, as blogs serve them.
         let is_feed = matches!(name, "feed" | "rss" | "atom");
         if is_asset || is_feed { Err(NotAPageView::Asset) } else { Ok(()) }
     }
 
-    /// The address of the page: as the request line has it whole (RFC 9112, 3.2.2), else on the virtual host, else on the
+    /// URL of the page: as in the request line if absolute (RFC 9112, 3.2.2), else on the virtual host, else on the
     /// site's first origin.
     fn url(&self, origin: &str) -> String {
         if self.target.starts_with("http://") || self.target.starts_with("https://") {
@@ -160,7 +162,7 @@ impl Line<'_> {
         }
     }
 
-    /// The page view as a body that `wire::collect` reads.
+    /// The page view as a request body for `wire::collect`.
     #[must_use]
     pub fn as_event(&self, site: &Site, message_id: &str) -> String {
         let origin = site.origins.first().map_or("http://localhost", String::as_str);
@@ -181,7 +183,7 @@ mod tests {
     const LINE: &str = r#"83.149.9.216 - - [17/May/2015:10:05:03 +0000] "GET /presentations/logstash/?a=1 HTTP/1.1" 200 203023 "http://semicomplete.com/" "Mozilla/5.0 \"x\" Chrome/32""#;
 
     #[test]
-    fn a_combined_line_is_read_whole() {
+    fn a_combined_line_is_parsed_completely() {
         let line = parse_line(LINE).unwrap();
         assert_eq!(line.address, Some("83.149.9.216".parse().unwrap()));
         assert_eq!(line.at.to_string(), "2015-05-17T10:05:03.000Z");
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_virtual_host_and_the_whole_address_are_understood() {
+    fn virtual_hosts_and_absolute_targets_are_understood() {
         let check = |who: &str, target: &str, address: Option<&str>, url: &str| {
             let text = format!(r#"{who} [17/May/2015:10:05:03 +0000] "GET {target} HTTP/1.1" 200 1 "-" "-""#);
             let line = parse_line(&text).unwrap();
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_view_has_a_reason() {
+    fn other_requests_have_a_reason() {
         let check = |request: &str, status: u16, expected: Result<(), NotAPageView>| {
             let text = format!(r#"1.1.1.1 - - [17/May/2015:10:05:03 +0000] "{request}" {status} - "-" "-""#);
             assert_eq!(parse_line(&text).unwrap().page_view(), expected, "{request} {status}");

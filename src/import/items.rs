@@ -1,4 +1,4 @@
-//! Files of items into a catalogue: read beside the threads that answer visitors, stored piece by piece.
+//! Imports item files into a catalogue: parsed off the threads that serve requests, stored in chunks.
 
 use std::io::{self, Read};
 
@@ -8,76 +8,81 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::{Counts, ImportError, RejectedRow};
 use crate::{
     catalog::{Catalog, Publish},
-    feed::{self, FeedError, Row, Setting},
+    feed::{self, FeedError, ReadOptions, Row},
     model::{ItemId, ItemIssue, SiteId},
     wire::item::ItemBody,
 };
 
-/// Rows that are stored at a time.
-pub const PIECE: usize = 1000;
+/// Rows stored at a time.
+pub const ROWS_PER_CHUNK: usize = 1000;
 
-/// What became of a file of items.
+/// Result of importing a file of items.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct ImportedFile {
     /// The counts.
     pub counts: Counts,
-    /// Ids of the items that are in the catalogue as the file says.
+    /// Ids of the items whose stored state matches the file.
     pub ids: Vec<ItemId>,
-    /// What ended the file before its end; the rows before it were taken.
-    pub broken: Option<FeedError>,
+    /// The error that ended the file early; the rows before it were imported.
+    pub error: Option<FeedError>,
 }
 
-/// Takes all rows of a file.
+/// Imports all rows of a file.
 ///
 /// # Errors
-/// When the catalogue cannot store them; what was stored until then stays.
-pub async fn take(
+/// If the catalogue cannot store them; what was stored until then stays.
+pub async fn import(
     catalog: &Catalog,
     site: SiteId,
     source: impl Read + Send + 'static,
-    setting: Setting,
-) -> Result<Taken, ImportError> {
-    let (sender, mut pieces) = channel::<Vec<Row>>(2);
+    options: ReadOptions,
+) -> Result<ImportedFile, ImportError> {
+    let (sender, mut chunks) = channel::<Vec<Row>>(2);
     let reading = tokio::task::spawn_blocking(move || -> Result<(), FeedError> {
-        let mut piece = Vec::with_capacity(PIECE);
-        for row in feed::open(source, setting)? {
+        let mut chunk = Vec::with_capacity(ROWS_PER_CHUNK);
+        for row in feed::open(source, options)? {
             match row {
-                Ok(row) => piece.push(row),
+                Ok(row) => chunk.push(row),
                 Err(error) => {
-                    let _ = sender.blocking_send(piece);
+                    let _ = sender.blocking_send(chunk);
                     return Err(error);
                 }
             }
-            if piece.len() == PIECE && sender.blocking_send(std::mem::take(&mut piece)).is_err() {
+            if chunk.len() == ROWS_PER_CHUNK && sender.blocking_send(std::mem::take(&mut chunk)).is_err() {
                 return Ok(());
             }
         }
-        let _ = sender.blocking_send(piece);
+        let _ = sender.blocking_send(chunk);
         Ok(())
     });
-    let mut taken = Taken::default();
-    while let Some(rows) = pieces.recv().await {
-        take_rows(catalog, site, rows, &mut taken).await?;
+    let mut imported = ImportedFile::default();
+    while let Some(rows) = chunks.recv().await {
+        import_rows(catalog, site, rows, &mut imported).await?;
     }
-    taken.broken = reading.await.unwrap_or_else(|error| Err(FeedError::Io(io::Error::other(error)))).err();
-    Ok(taken)
+    imported.error = reading.await.unwrap_or_else(|error| Err(FeedError::Io(io::Error::other(error)))).err();
+    Ok(imported)
 }
 
-async fn take_rows(catalog: &Catalog, site: SiteId, rows: Vec<Row>, taken: &mut Taken) -> Result<(), ImportError> {
-    let places: Vec<u64> = rows.iter().map(|row| row.place).collect();
+async fn import_rows(
+    catalog: &Catalog,
+    site: SiteId,
+    rows: Vec<Row>,
+    imported: &mut ImportedFile,
+) -> Result<(), ImportError> {
+    let numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
     let mut ids: Vec<Option<ItemId>> =
         rows.iter().map(|row| row.item.as_ref().ok().map(|item| item.id.as_str().into())).collect();
-    let (counts, rejected) = put(catalog, site, rows.into_iter().map(|row| row.item).collect()).await?;
+    let (counts, rejected) = store(catalog, site, rows.into_iter().map(|row| row.item).collect()).await?;
     for index in rejected {
         ids[index] = None;
     }
-    taken.counts.add(&counts.placed(&places));
-    taken.ids.extend(ids.into_iter().flatten());
+    imported.counts.add(&counts.with_row_numbers(&numbers));
+    imported.ids.extend(ids.into_iter().flatten());
     Ok(())
 }
 
-/// Stores a piece; tells the counts, and which places (from 0) were refused.
-pub(super) async fn put(
+/// Stores a chunk. Returns the counts and the indexes (from 0) of rejected rows.
+pub(super) async fn store(
     catalog: &Catalog,
     site: SiteId,
     items: Vec<Result<ItemBody, ItemIssue>>,
@@ -88,52 +93,52 @@ pub(super) async fn put(
     if dropped > 0 {
         counts.dropped_by.insert("unchanged".into(), dropped);
     }
-    let mut places = Vec::new();
-    for (place, flaw) in done.rejected {
-        places.push(place - 1);
-        counts.reject(place as u64, &flaw);
+    let mut indexes = Vec::new();
+    for (number, issue) in done.rejected {
+        indexes.push(number - 1);
+        counts.reject(number as u64, &issue);
     }
-    Ok((counts, places))
+    Ok((counts, indexes))
 }
 
 impl Counts {
-    /// Counts one refused row.
-    pub fn reject(&mut self, row: u64, flaw: &ItemIssue) {
-        let reason = flaw.kind.as_str().to_owned();
+    /// Counts one rejected row.
+    pub fn reject(&mut self, row: u64, issue: &ItemIssue) {
+        let reason = issue.kind.as_str().to_owned();
         *self.rejected_by.entry(reason.clone()).or_default() += 1;
         if self.rejected_rows.len() < Self::REJECTED_ROWS_MAX {
-            self.rejected_rows.push(RejectedRow { row, reason, message: flaw.message.clone() });
+            self.rejected_rows.push(RejectedRow { row, reason, message: issue.message.clone() });
         }
     }
 
-    /// With the rows' own places instead of those in the piece, which count from 1.
+    /// Replaces row numbers within the chunk, from 1, by those in the file.
     #[must_use]
-    pub fn placed(mut self, places: &[u64]) -> Self {
+    pub fn with_row_numbers(mut self, numbers: &[u64]) -> Self {
         for rejected in &mut self.rejected_rows {
             let index = usize::try_from(rejected.row).unwrap_or_default().saturating_sub(1);
-            rejected.row = places.get(index).copied().unwrap_or(rejected.row);
+            rejected.row = numbers.get(index).copied().unwrap_or(rejected.row);
         }
         self
     }
 }
 
-/// What arrives in pieces, to be read on a thread that may wait.
-pub struct Pieces {
+/// Reads received chunks; blocks, so for threads that may.
+pub struct ChunkReader {
     receiver: Receiver<Bytes>,
     current: Bytes,
 }
 
-impl From<Receiver<Bytes>> for Pieces {
+impl From<Receiver<Bytes>> for ChunkReader {
     fn from(receiver: Receiver<Bytes>) -> Self {
         Self { receiver, current: Bytes::new() }
     }
 }
 
-impl Read for Pieces {
+impl Read for ChunkReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
             match self.receiver.blocking_recv() {
-                Some(piece) => self.current = piece,
+                Some(chunk) => self.current = chunk,
                 None => return Ok(0),
             }
         }

@@ -1,8 +1,8 @@
-//! Taking files in: access logs, event files, catalogues.
+//! Imports of files: access logs, event files, catalogues.
 //!
-//! A file is cut into chunks of lines by the command and understood here, beside the rooms that keep
-//! the events. Every line ends in exactly one of kept, dropped, rejected; a line's message id is a
-//! function of the file, the place and the text, so that a second import adds nothing.
+//! The command splits a file into chunks of lines; they are parsed here, next to the modules that store events. Every
+//! line ends in exactly one of kept, dropped, rejected; a line's message id is a function of file, offset and text, so
+//! that a second import adds nothing.
 
 mod access_log;
 pub mod feeds;
@@ -18,73 +18,74 @@ use utoipa::ToSchema;
 use crate::{
     catalog::{Catalog, CatalogError, SiteSnapshot},
     clock,
-    collect::{Arrival, CollectError, Collector},
-    ingest::{Consent, Hints, Identity, Sender, identify},
+    collect::{CollectError, Collector, IncomingBatch},
+    ingest::{ClientHints, Consent, Identity, Sender, identify},
     model::{KnownBy, Site},
     telemetry::Outcome,
     wire::{collect, item::ItemBody},
 };
 
-/// A piece of a file: whole lines, in order.
+/// A chunk of a file: whole lines, in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Chunk {
-    /// What the file is.
+    /// File format.
     pub format: Format,
-    /// Hash of the whole file's content, hexadecimal: part of every line's message id. Empty for an access log, which grows.
+    /// Hash of the file's content, hexadecimal: part of every line's message id. Empty for an access log, which grows.
     pub file: String,
-    /// The lines, each with its byte offset in the file; of an access log with how many equal lines stand before it.
+    /// The lines, each with its byte offset in the file, or, for an access log, with the number of equal lines before
+    /// it.
     pub lines: Vec<(u64, String)>,
 }
 
-/// What a file holds.
+/// Format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Requests in the combined log format.
     AccessLog,
-    /// Calls of the Segment specification, one a line.
+    /// Segment calls, one per line.
     Events,
 }
 
-/// What became of the lines; `read = kept + dropped + rejected`.
+/// Counts of lines; `read = kept + dropped + rejected`.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// Lines read.
     pub read: u64,
     /// Lines stored.
     pub kept: u64,
-    /// Lines left out on purpose.
+    /// Lines dropped on purpose.
     pub dropped: u64,
-    /// Lines that cannot be used.
+    /// Invalid lines.
     pub rejected: u64,
-    /// Lines left out, by reason.
+    /// Dropped lines by reason.
     pub dropped_by: BTreeMap<String, u64>,
-    /// Lines that cannot be used, by reason.
+    /// Invalid lines by reason.
     pub rejected_by: BTreeMap<String, u64>,
-    /// What was noticed about lines besides, such as the kinds of robots.
+    /// Further observations, such as the kinds of bots.
     #[serde(default)]
     pub noticed: BTreeMap<String, u64>,
-    /// The first rows of items that cannot be used, at most [`Counts::REJECTED_ROWS_MAX`].
+    /// The first invalid item rows, at most [`Counts::REJECTED_ROWS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected_rows: Vec<RejectedRow>,
 }
 
-/// A row of items that cannot be used.
+/// An invalid item row.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RejectedRow {
-    /// Its line or place, counted from 1.
+    /// Its line or row number, from 1.
     pub row: u64,
-    /// Why, in one word.
+    /// Reason code.
     pub reason: String,
-    /// Why, in one line.
+    /// What to fix, in one line.
     pub message: String,
 }
 
 impl Counts {
-    /// Rows that are named one by one.
+    /// Maximum number of rows listed individually.
     pub const REJECTED_ROWS_MAX: usize = 100;
 
-    /// Adds the counts of another piece.
+    /// Adds the counts of another chunk.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.kept += other.kept;
@@ -121,35 +122,35 @@ impl From<Outcome> for Counts {
     }
 }
 
-/// Why a chunk was not taken. The whole chunk can be sent again: what was kept is known.
+/// Why a chunk was not imported. The whole chunk can be sent again: lines already kept are recognized.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// Events could not be made durable.
+    /// Storing events failed.
     #[error(transparent)]
     Collect(#[from] CollectError),
-    /// Items could not be stored.
+    /// Storing items failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
 
-/// Takes one chunk.
-pub async fn take(collector: &Collector, site: &SiteSnapshot, chunk: Chunk) -> Result<Counts, ImportError> {
+/// Imports one chunk.
+pub async fn import_chunk(collector: &Collector, site: &SiteSnapshot, chunk: Chunk) -> Result<Counts, ImportError> {
     match chunk.format {
-        Format::Events => Ok(take_events(collector, &site.site, &chunk).await?.into()),
-        Format::AccessLog => Ok(take_requests(collector, &site.site, &chunk).await?.into()),
+        Format::Events => Ok(import_events(collector, &site.site, &chunk).await?.into()),
+        Format::AccessLog => Ok(import_requests(collector, &site.site, &chunk).await?.into()),
     }
 }
 
-/// Takes items that were read elsewhere; rows are named by their place, counted from 1.
+/// Imports items parsed elsewhere; rows are numbered by their index, from 1.
 ///
 /// # Errors
-/// When they could not be stored.
-pub async fn take_items(catalog: &Catalog, site: &SiteSnapshot, items: Vec<ItemBody>) -> Result<Counts, ImportError> {
-    Ok(items::put(catalog, site.site.id, items.into_iter().map(Ok).collect()).await?.0)
+/// If they could not be stored.
+pub async fn import_items(catalog: &Catalog, site: &SiteSnapshot, items: Vec<ItemBody>) -> Result<Counts, ImportError> {
+    Ok(items::store(catalog, site.site.id, items.into_iter().map(Ok).collect()).await?.0)
 }
 
-/// Segment calls, one a line. A call without a message id gets one from its place in the file.
-async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Result<Outcome, CollectError> {
+/// Segment calls, one per line. A call without a message id gets one derived from its offset in the file.
+async fn import_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Result<Outcome, CollectError> {
     let lines: Vec<String> = chunk.lines.iter().map(|(offset, line)| named_call(&chunk.file, *offset, line)).collect();
     let body = format!("{{\"batch\":[{}]}}", lines.join(","));
     let Ok(batch) = collect::parse(body.as_bytes()) else {
@@ -158,12 +159,12 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
         collector.count(site.id, &unreadable);
         return Ok(unreadable);
     };
-    let identity = identify::settle(None, "", true, rand::random(), clock::now());
-    let arrival = Arrival {
+    let identity = identify::resolve(None, "", true, rand::random(), clock::now());
+    let arrival = IncomingBatch {
         site,
         batch: &batch,
         sender: Sender::Server,
-        hints: Hints::default(),
+        hints: ClientHints::default(),
         user_agent: "",
         address: None,
         identity,
@@ -172,12 +173,12 @@ async fn take_events(collector: &Collector, site: &Site, chunk: &Chunk) -> Resul
         consent: Consent::FULL,
         refusal_signal: false,
     };
-    Ok(collector.take(arrival).await?.outcome)
+    Ok(collector.collect(arrival).await?.outcome)
 }
 
 fn named_call(file: &str, offset: u64, line: &str) -> String {
     let Ok(serde_json::Value::Object(mut call)) = serde_json::from_str::<serde_json::Value>(line) else {
-        // Not a JSON object: sent on as a text, which ingest rejects and counts.
+        // Not a JSON object: passed on as a string, which ingest rejects and counts.
         return serde_json::Value::from(line).to_string();
     };
     if call.get("messageId").and_then(serde_json::Value::as_str).is_none_or(str::is_empty) {
@@ -186,8 +187,8 @@ fn named_call(file: &str, offset: u64, line: &str) -> String {
     serde_json::Value::Object(call).to_string()
 }
 
-/// Requests of an access log: page views are taken as events, all else is dropped by reason.
-async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Result<Outcome, CollectError> {
+/// Requests of an access log: page views become events, everything else is dropped by reason.
+async fn import_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Result<Outcome, CollectError> {
     let mut total = Outcome::default();
     let mut waiting = Vec::new();
     for (offset, text) in &chunk.lines {
@@ -205,24 +206,28 @@ async fn take_requests(collector: &Collector, site: &Site, chunk: &Chunk) -> Res
     }
     total.received = (chunk.lines.len() - waiting.len()) as u64;
     collector.count(site.id, &total);
-    // Lines of one chunk share an fsync: they are taken side by side, in order of the file.
-    let taken = waiting.iter().map(|(line, event)| take_view(collector, site, line, event));
-    for outcome in join_all(taken).await {
+    // Lines of one chunk share an fsync: they are collected concurrently, in order of the file.
+    let imports = waiting.iter().map(|(line, event)| import_view(collector, site, line, event));
+    for outcome in join_all(imports).await {
         total.add(&outcome?);
     }
     Ok(total)
 }
 
-async fn take_view(collector: &Collector, site: &Site, line: &Line<'_>, event: &str) -> Result<Outcome, CollectError> {
+async fn import_view(
+    collector: &Collector,
+    site: &Site,
+    line: &Line<'_>,
+    event: &str,
+) -> Result<Outcome, CollectError> {
     let Line { address, user_agent, at, .. } = *line;
     let Ok(batch) = collect::parse(event.as_bytes()) else {
         let unreadable = Outcome { received: 1, rejected: [("unreadable_line", 1)].into(), ..Outcome::default() };
         collector.count(site.id, &unreadable);
         return Ok(unreadable);
     };
-    // A log knows no cookies: address and user agent together stand for a visitor, hashed with the
-    // site's secret so that the address cannot be guessed back. A site that knows visitors for a day
-    // knows them so in its logs too.
+    // A log has no cookies: address and user agent identify a visitor, hashed with the site's secret so that the
+    // address cannot be recovered. For a site that recognizes visitors for one day only, the same holds for its logs.
     let address_or_none = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
     let day = match site.visitors.known_by {
         KnownBy::Cookie => 0,
@@ -230,12 +235,12 @@ async fn take_view(collector: &Collector, site: &Site, line: &Line<'_>, event: &
     };
     let known_by = format!("{day}\0{address_or_none}\0{user_agent}");
     let visitor = identify::visitor_of(site, identify::IdKind::LogClient, &known_by);
-    let arrival = Arrival {
+    let arrival = IncomingBatch {
         site,
         batch: &batch,
         sender: Sender::Import,
         user_agent,
-        hints: Hints::default(),
+        hints: ClientHints::default(),
         address,
         identity: Identity::derived(visitor),
         server_key: false,
@@ -243,11 +248,11 @@ async fn take_view(collector: &Collector, site: &Site, line: &Line<'_>, event: &
         consent: Consent::FULL,
         refusal_signal: false,
     };
-    Ok(collector.take(arrival).await?.outcome)
+    Ok(collector.collect(arrival).await?.outcome)
 }
 
-/// Identity of a line: file, place and text, so that identical lines count separately. A line of an access log is its text
-/// and its number among equal ones, so that a log that grew adds only what is new.
+/// Identity of a line: file, offset and text, so that identical lines count separately. A line of an access log is
+/// identified by its text and its number among equal ones, so that a log that has grown only adds what is new.
 fn message_id(file: &str, offset: u64, line: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(file.as_bytes());
