@@ -205,8 +205,8 @@ fn answer_browser(
         link: if batch.linking { tracker::link_token(state, site, identity) } else { None },
     };
     let mut answer = if news.is_empty() { StatusCode::NO_CONTENT.into_response() } else { Json(news).into_response() };
-    let said = consent::stated(batch);
-    if let Some(cookie) = visitor::cookie_to_set(state, &parts.headers, site, identity, collected.session, said)? {
+    let given = consent::stated(batch);
+    if let Some(cookie) = visitor::cookie_to_set(state, &parts.headers, site, identity, collected.session, given)? {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     let outcome = HeaderValue::from_str(&collected.outcome.header()).map_err(|e| ApiError::Internal(e.to_string()))?;

@@ -31,7 +31,7 @@ use crate::{
         collect::Consent as GivenConsent,
         decide::{DecideRequest, RecommendQuery},
         decided_items::{
-            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanationBody, RecommendAnswer, ShownItem, item_fields,
+            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanation, RecommendAnswer, ShownItem, item_fields,
         },
     },
 };
@@ -275,9 +275,9 @@ fn shown_item<'s>(
     reason: Option<&'s ItemReason>,
     language: &str,
 ) -> Option<ShownItem<'s>> {
-    let (item, told) = site.items.cached_text(ranked.number, |item| item_fields(item, &item.title))?;
+    let (item, cached) = site.items.cached_text(ranked.number, |item| item_fields(item, &item.title))?;
     Some(ShownItem {
-        fields: item.other_title_in(language).map_or_else(|| told.into(), |title| item_fields(item, title).into()),
+        fields: item.other_title_in(language).map_or_else(|| cached.into(), |title| item_fields(item, title).into()),
         reason: ranked.why.as_str(),
         score: ranked.score,
         explanation: reason.map(|reason| {

@@ -147,7 +147,7 @@ async fn answer_fast(state: AppState, route: FastRoute, request: Request<Body>, 
     let observed = ObservedRequest::hot(&state, route.hot(), request.headers());
     let answer = match route {
         FastRoute::Events => match Query::parse(request.uri()) {
-            Ok(query) => collect::own(State(state), query, ConnectInfo(peer), request).await,
+            Ok(query) => collect::tracker_batch(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
         FastRoute::Segment(call) => segment::call(State(state), Path(call), ConnectInfo(peer), request).await,

@@ -9,7 +9,7 @@ use axum::{
 
 use super::{caller::Caller, error::ApiError, state::AppState};
 use crate::{
-    telemetry::health::{Cause, Found, Serves},
+    telemetry::health::{Cause, ComponentReport, Serves},
     wire::health::{ComponentBody, ReadyBody},
 };
 
@@ -25,7 +25,7 @@ pub async fn ready(State(state): State<AppState>) -> Response {
     let report = state.health.report();
     let (refusal, no_reports) = (report.refusal(Serves::Events), report.refusal(Serves::Reports));
     let status = if refusal.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let degraded = |found: &Found| {
+    let degraded = |found: &ComponentReport| {
         let Cause { code, message } = found.state.cause()?;
         Some(ComponentBody { name: found.name, state: found.state.as_str(), code, message: message.clone() })
     };

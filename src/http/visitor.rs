@@ -14,7 +14,7 @@ use crate::{
         identify::{self, COOKIE_DAYS, CookieIdentity},
     },
     model::{KnownBy, Site},
-    wire::collect::Consent as Said,
+    wire::collect::Consent as GivenConsent,
 };
 
 /// A cookie is renewed when its last activity is older than this; in between, responses stay small.
@@ -93,9 +93,9 @@ pub fn cookie_to_set(
     site: &Site,
     identity: Identity,
     session: Option<Session>,
-    said: Said,
+    given: GivenConsent,
 ) -> Result<Option<HeaderValue>, ApiError> {
-    if said.analytics == Some(false) && request_info::cookies(headers, &cookie_name(site)).next().is_some() {
+    if given.analytics == Some(false) && request_info::cookies(headers, &cookie_name(site)).next().is_some() {
         return set_cookie(state, headers, site, "").map(Some);
     }
     let Some(session) = session.or(identity.session) else { return Ok(None) };

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::channel;
 
 use crate::{
     clock,
-    feed::Setting,
+    feed::ReadOptions,
     http::{
         caller::Caller,
         error::ApiError,
@@ -19,7 +19,7 @@ use crate::{
     },
     import::{
         Counts,
-        items::{self, Pieces},
+        items::{self, ChunkReader},
     },
     model::feed::{FeedRequest, FeedSettings},
     wire::catalogue::{FeedAnswer, FeedVisit},
@@ -37,7 +37,7 @@ pub async fn import(
     caller.may_edit(id)?;
     let site = state.catalog.site(id)?;
     let limits = state.feeds.limits();
-    let setting = Setting { currency: site.site.currency, now: clock::now(), bytes_max: limits.bytes_max };
+    let options = ReadOptions { currency: site.site.currency, now: clock::now(), bytes_max: limits.bytes_max };
     let (sender, receiver) = channel(16);
     let mut body = request.into_body();
     let receive = async move {
@@ -55,13 +55,13 @@ pub async fn import(
     let limit = std::time::Duration::from_millis(limits.timeout_ms);
     // Only receiving has a time limit: what arrived in time is stored completely.
     let in_time = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
-    let (sent, taken) = tokio::join!(in_time, items::take(&state.catalog, id, Pieces::from(receiver), setting));
-    let taken = taken.map_err(|error| ApiError::Internal(error.to_string()))?;
-    state.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", taken.counts.read)).await?;
+    let (sent, imported) = tokio::join!(in_time, items::import(&state.catalog, id, ChunkReader::from(receiver), options));
+    let imported = imported.map_err(|error| ApiError::Internal(error.to_string()))?;
+    state.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", imported.counts.read)).await?;
     sent?;
-    match taken.broken {
-        Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were imported", taken.counts.read))),
-        None => Ok(Json(taken.counts)),
+    match imported.error {
+        Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were imported", imported.counts.read))),
+        None => Ok(Json(imported.counts)),
     }
 }
 
@@ -77,7 +77,7 @@ pub async fn feed(
     Ok(Json(
         state
             .feeds
-            .of(id)
+            .feed(id)
             .await?
             .map_or_else(FeedAnswer::default, |row| FeedAnswer::new(row.settings, row.state, row.requested.is_some())),
     ))

@@ -216,7 +216,7 @@ fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<R
 
 /// The counts of both invariants: the site's since start, and the journal's over its lifetime.
 fn quality(state: &AppState, site: SiteId, journal: Option<JournalCounts>) -> Quality {
-    let outcome = state.metrics.of_site(site);
+    let outcome = state.metrics.site_outcome(site);
     let by_name =
         |by: std::collections::BTreeMap<&'static str, u64>| by.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
     Quality {
