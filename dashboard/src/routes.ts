@@ -29,10 +29,10 @@ export const SITE_PAGES: SitePage[] = [
   { page: 'visitors', title: 'nav.visitor', load: () => import('./pages/Visitor.svelte') },
 ];
 
-type OwnPage = { page: string; title: Key; icon: IconName; owner?: boolean; load: () => Promise<{ default: Component }> };
+type AccountPage = { page: string; title: Key; icon: IconName; owner?: boolean; load: () => Promise<{ default: Component }> };
 
 /** Pages of no site, in the order of the account menu. */
-export const OWN_PAGES: OwnPage[] = [
+export const ACCOUNT_PAGES: AccountPage[] = [
   { page: 'account', title: 'nav.account', icon: 'account', load: () => withTexts('people', import('./pages/Account.svelte')) },
   { page: 'team', title: 'nav.team', icon: 'team', owner: true, load: () => withTexts('people', import('./pages/Team.svelte')) },
   { page: 'audit-log', title: 'nav.audit_log', icon: 'log', owner: true, load: () => withTexts('people', import('./pages/AuditLog.svelte')) },

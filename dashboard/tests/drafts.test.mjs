@@ -34,7 +34,7 @@ describe('digits and amounts', () => {
   test('a list of amounts is cut between amounts, never inside one', () => {
     assert.deepEqual(amount.amounts('12.50, 9,999.99').length, 2);
     assert.deepEqual(amount.amounts('12.50'), ['12.50']);
-    for (const text of amount.amounts('1, 2, 3')) assert.equal(typeof amount.minorOf(text, 'EUR'), 'number');
+    for (const text of amount.amounts('1, 2, 3')) assert.equal(typeof amount.toMinorUnits(text, 'EUR'), 'number');
   });
 });
 
@@ -45,7 +45,7 @@ describe('a tree of rules', () => {
     write: ({ value }) => (value ? { field: 'a', op: 'eq', value } : undefined),
   };
   const a = (value) => ({ field: 'a', op: 'eq', value });
-  const again = (rule) => tree.ruleOf(tree.groupOf(rule, leaves), leaves);
+  const again = (rule) => tree.toRule(tree.toGroup(rule, leaves), leaves);
 
   test('what is read and written without an edit means the same', () => {
     for (const rule of [{}, { all: [a('1')] }, { any: [a('1'), { all: [a('2'), { not: { any: [a('3')] } }] }] }]) {
@@ -56,7 +56,7 @@ describe('a tree of rules', () => {
   });
 
   test('what cannot be shown stays JSON, with the reason', () => {
-    const why = (rule) => tree.groupOf(rule, leaves).rules[0].why;
+    const why = (rule) => tree.toGroup(rule, leaves).rules[0].why;
     assert.equal(why({ all: [{ field: 'b', op: 'eq', value: 1 }] }), 'field');
     assert.equal(why({ all: [a(1)] }), 'value', 'the number would become a text');
     assert.equal(why({ all: [{ any: [] }] }), 'shape');
@@ -66,9 +66,9 @@ describe('a tree of rules', () => {
 
   test('unfinished leaves and empty groups are left out, and nothing left means everyone', () => {
     const group = tree.newGroup('any', [{ key: 1, kind: 'field', value: '' }, tree.newGroup('all')]);
-    assert.deepEqual(tree.ruleOf(group, leaves), {});
+    assert.deepEqual(tree.toRule(group, leaves), {});
     group.rules.push({ key: 2, kind: 'field', value: '1' }, { key: 3, kind: 'json', text: 'no JSON', why: 'shape' });
-    assert.deepEqual(tree.ruleOf(group, leaves), { any: [a('1')] });
+    assert.deepEqual(tree.toRule(group, leaves), { any: [a('1')] });
   });
 
   test('only an object of JSON is a rule', () => {
@@ -87,16 +87,16 @@ describe('a funnel', () => {
   };
 
   test('what is read and written without an edit is the same question', () => {
-    assert.deepEqual(funnel.questionOf(funnel.draftOf('F', question)), question);
+    assert.deepEqual(funnel.toQuery(funnel.toDraft('F', question)), question);
     const strict = { steps: question.steps, order: 'strict', window_ms: 60_000 };
-    assert.deepEqual(funnel.questionOf(funnel.draftOf('F', strict)), strict);
+    assert.deepEqual(funnel.toQuery(funnel.toDraft('F', strict)), strict);
     const passing = { ...strict, ignore: funnel.PASSIVE };
-    assert.deepEqual(funnel.questionOf(funnel.draftOf('F', passing)), passing);
+    assert.deepEqual(funnel.toQuery(funnel.toDraft('F', passing)), passing);
   });
 
   test('the window is shown in the largest unit that says it exactly', () => {
     const shown = (window_ms) => {
-      const { windowCount, windowUnit } = funnel.draftOf('F', { ...question, window_ms });
+      const { windowCount, windowUnit } = funnel.toDraft('F', { ...question, window_ms });
       return [windowCount, windowUnit];
     };
     assert.deepEqual(shown(86_400_000), [1, 'day']);
@@ -107,17 +107,17 @@ describe('a funnel', () => {
   test('what is unfinished is no question yet, or is left out of it', () => {
     const draft = funnel.firstDraft(undefined, 'F');
     assert.deepEqual(draft.steps.map(({ event }) => event), ['page', '']);
-    assert.equal(funnel.questionOf(draft), undefined, 'one step');
+    assert.equal(funnel.toQuery(draft), undefined, 'one step');
     draft.steps[1].event = ' Signed Up ';
     draft.steps[1].where = [funnel.newCondition(), { ...funnel.newCondition(), property: 'plan', op: 'exists' }];
     draft.exclude = [funnel.newStep()];
-    assert.deepEqual(funnel.questionOf(draft), {
+    assert.deepEqual(funnel.toQuery(draft), {
       steps: [{ event: 'page' }, { event: 'Signed Up', where: [{ property: 'plan', op: 'exists' }] }],
       order: 'sequential',
       window_ms: 7 * 86_400_000,
     });
     draft.windowCount = 0;
-    assert.equal(funnel.questionOf(draft), undefined, 'no window');
+    assert.equal(funnel.toQuery(draft), undefined, 'no window');
   });
 
   test('the first draft has the events of a shop that were really sent', () => {
@@ -129,9 +129,9 @@ describe('a funnel', () => {
 
   test('numbers are numbers in properties, in any digits, and texts in columns', () => {
     const value = (property, op, text) => {
-      const draft = funnel.draftOf('F', question);
+      const draft = funnel.toDraft('F', question);
       draft.steps[0].where = [{ ...funnel.newCondition(), property, op, value: text }];
-      return funnel.questionOf(draft).steps[0].where[0].value;
+      return funnel.toQuery(draft).steps[0].where[0].value;
     };
     assert.equal(value('price', 'gte', ' ۱۲٫۵ '), 12.5);
     assert.equal(value('$path', 'eq', '404'), '404');
@@ -160,18 +160,18 @@ describe('merchandising rules', () => {
   };
 
   test('what is read and written without an edit is the same', () => {
-    assert.deepEqual(plain(rules.rulesOf(rules.draftOf(full, 'EUR'), 'EUR')), full);
+    assert.deepEqual(plain(rules.toRules(rules.toDraft(full, 'EUR'), 'EUR')), full);
   });
 
   test('what was left empty is not said', () => {
     const nothing = { only: {}, exclude: { items: [], categories: [], brands: [] }, pins: [], boosts: [] };
-    assert.deepEqual(plain(rules.rulesOf(rules.draftOf({}, 'EUR'), 'EUR')), nothing);
+    assert.deepEqual(plain(rules.toRules(rules.toDraft({}, 'EUR'), 'EUR')), nothing);
   });
 
   test('half a statement takes the other half from its default', () => {
-    const draft = rules.draftOf({}, 'EUR');
-    Object.assign(draft, { band_to: '۲۰۰', lift: '10', shown_max: '3', alike: 'group' });
-    const { price_band, freshness, fatigue, diversity } = plain(rules.rulesOf(draft, 'EUR'));
+    const draft = rules.toDraft({}, 'EUR');
+    Object.assign(draft, { band_to: '۲۰۰', lift: '10', shown_max: '3', diversity_by: 'group' });
+    const { price_band, freshness, fatigue, diversity } = plain(rules.toRules(draft, 'EUR'));
     assert.deepEqual(price_band, { from_percent: 0, to_percent: 200 });
     assert.deepEqual(freshness, { lift_percent: 10, half_life_days: 14 });
     assert.deepEqual([fatigue.rest_hours, diversity.at_most], [24, 1]);
@@ -179,7 +179,7 @@ describe('merchandising rules', () => {
 });
 
 describe('the rule of an offer', () => {
-  const saved = (leaf, currency = 'EUR') => offers.ruleOf(tree.newGroup('all', [{ ...offers.newLeaf(), ...leaf }]), currency).all?.[0];
+  const saved = (leaf, currency = 'EUR') => offers.toRule(tree.newGroup('all', [{ ...offers.newLeaf(), ...leaf }]), currency).all?.[0];
 
   test('values are of the kind of their field', () => {
     assert.deepEqual(saved({ field: 'visits', op: 'gte', value: '۳' }), { field: 'visits', op: 'gte', value: 3 });

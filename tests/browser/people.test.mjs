@@ -39,7 +39,7 @@ async function choose(page, entry) {
 
 async function logIn(page, email, password) {
   await page.goto(at('/login'));
-  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Email').fill(email);
   await page.getByLabel('Password').fill(password);
   await button(page, 'Log in').click();
 }
@@ -49,12 +49,12 @@ const inside = (page) => button(page, 'Account menu').waitFor();
 test('an owner adds sites and invites a member to one of them', async () => {
   owner = await open();
   await owner.goto(service.setupLink);
-  await owner.getByLabel('E-mail').fill(OWNER);
+  await owner.getByLabel('Email').fill(OWNER);
   await owner.getByLabel('Password').fill('password123');
-  await button(owner, 'Make the account').click();
+  await button(owner, 'Create account').click();
   await owner.getByRole('alert').getByText(/guessed|common/).waitFor();
   await owner.getByLabel('Password').fill(PASSWORD);
-  await button(owner, 'Make the account').click();
+  await button(owner, 'Create account').click();
   await owner.getByRole('heading', { name: 'Add your first site' }).waitFor();
   const add = (name) =>
     owner.evaluate(async (body) => (await (await fetch('/api/v1/sites', { method: 'POST', headers: { 'content-type': 'application/json' }, body })).json()).id,
@@ -66,13 +66,13 @@ test('an owner adds sites and invites a member to one of them', async () => {
   await choose(owner, 'Team');
   await button(owner, 'Invite').click();
   const dialog = owner.getByRole('dialog');
-  await dialog.getByLabel('E-mail', { exact: true }).fill(MEMBER);
+  await dialog.getByLabel('Email', { exact: true }).fill(MEMBER);
   await dialog.getByLabel('Marketer').check();
   await dialog.getByLabel('Only these sites').check();
   assert.equal(await button(dialog, 'Create invitation').isDisabled(), true, 'a member of no site cannot be invited');
   await dialog.getByLabel('Coffee').check();
   await button(dialog, 'Create invitation').click();
-  await dialog.getByText('No e-mail was sent').waitFor();
+  await dialog.getByText('No email was sent').waitFor();
   const link = await dialog.locator('pre code').innerText();
   await button(dialog, 'Done').click();
   await owner.getByText('Pending invitations').waitFor();
@@ -80,7 +80,7 @@ test('an owner adds sites and invites a member to one of them', async () => {
   member = await open();
   await member.goto(link);
   await member.getByText('You are invited as Marketer').waitFor();
-  assert.equal(await member.getByLabel('E-mail').inputValue(), MEMBER);
+  assert.equal(await member.getByLabel('Email').inputValue(), MEMBER);
   await member.getByLabel('Choose a password').fill(MEMBER_PASSWORD);
   await button(member, 'Create account').click();
   await member.waitForURL(`**/sites/${shop.coffee}/overview**`);
@@ -101,7 +101,7 @@ test('the member sees their site, and nothing that their role may not do', async
   await member.locator('[popover]').waitFor({ state: 'hidden' });
   for (const path of ['/team', '/audit-log', `/sites/${shop.tea}/overview`]) {
     await member.goto(at(path));
-    await member.getByText('There is nothing at this address.').waitFor();
+    await member.getByText('Page not found.').waitFor();
   }
   await member.goto(at(`/sites/${shop.coffee}/install`));
   await member.getByRole('heading', { name: 'Check a page' }).waitFor();
@@ -133,7 +133,7 @@ test('two-factor authentication is turned on, and asked for at the login', async
   const dialog = member.getByRole('dialog');
   await dialog.getByLabel('Password').fill('not the password');
   await button(dialog, 'Continue').click();
-  await dialog.getByText('The password is not right.').waitFor();
+  await dialog.getByText('Wrong password.').waitFor();
   await dialog.getByLabel('Password').fill(MEMBER_PASSWORD);
   await button(dialog, 'Continue').click();
   await dialog.getByRole('img', { name: 'QR code for your authenticator app' }).waitFor();
@@ -209,7 +209,7 @@ test('a removed member is logged out at once', async () => {
   await button(owner.getByRole('dialog'), 'Remove from the team').click();
   const sure = owner.getByRole('dialog', { name: `Remove ${MEMBER}?` });
   await button(sure, 'Remove from the team').click();
-  await owner.getByText('You are the only one here').waitFor();
+  await owner.getByText('You are the only member').waitFor();
   await member.reload();
   await button(member, 'Log in').waitFor();
 });
@@ -219,9 +219,9 @@ test('a site is deleted by its name', async () => {
   await button(owner, 'Delete this site').click();
   const dialog = owner.getByRole('dialog');
   const sure = button(dialog, 'Delete this site');
-  await dialog.getByLabel('Type the name of the site').fill('Coffee');
+  await dialog.getByLabel('Type the site name').fill('Coffee');
   assert.equal(await sure.isDisabled(), true);
-  await dialog.getByLabel('Type the name of the site').fill('Tea');
+  await dialog.getByLabel('Type the site name').fill('Tea');
   await sure.click();
   await owner.waitForURL(`**/sites/${shop.coffee}/overview**`);
   assert.equal(await status(owner, `/sites/${shop.tea}`), 404);

@@ -36,7 +36,7 @@ after(async () => {
 });
 
 test('amounts are exact in every currency, or say why they are none', () => {
-  const check = (text, currency, expected) => assert.equal(amount.minorOf(text, currency), expected, `${text} ${currency}`);
+  const check = (text, currency, expected) => assert.equal(amount.toMinorUnits(text, currency), expected, `${text} ${currency}`);
   check('12.5', 'EUR', 1250);
   check('1.15', 'EUR', 115);
   check('4.35', 'EUR', 435);
@@ -62,9 +62,9 @@ const kinds = (group) => group.rules.map((node) => (node.rules ? [node.kind, ...
 
 test('what the editor can show is shown, and what it cannot stays the JSON it was', () => {
   const check = (when, shown, saved = { all: [when] }) => {
-    const group = offers.groupOf(when, 'EUR');
+    const group = offers.toGroup(when, 'EUR');
     assert.deepEqual([group.kind, ...kinds(group)], shown);
-    assert.deepEqual(offers.ruleOf(group, 'EUR'), saved);
+    assert.deepEqual(offers.toRule(group, 'EUR'), saved);
   };
   const coffee = { field: 'affinity', op: 'eq', value: 'Coffee' };
   const dear = { field: 'cart_value_minor', op: 'gte', value: 1999 };
@@ -81,16 +81,16 @@ test('what the editor can show is shown, and what it cannot stays the JSON it wa
   const nobody = { all: [coffee, { any: [] }] };
   check(nobody, ['all', 'field', 'shape'], nobody);
   for (const rule of [{ field: 'mood', op: 'eq', value: 'good' }, { field: 'trait.age', op: 'gt', value: 30 }]) {
-    assert.equal(offers.groupOf(rule, 'EUR').rules[0].kind, 'json');
+    assert.equal(offers.toGroup(rule, 'EUR').rules[0].kind, 'json');
   }
 });
 
 test('rules of shelves say prices in the currency of the site', () => {
   const rules = { only: { any: [{ field: 'price_minor', op: 'in', value: [1250, 1_000_000] }, { field: 'attribute.margin', op: 'gte', value: 40 }] } };
-  const draft = shelves.draftOf(rules, 'EUR');
+  const draft = shelves.toDraft(rules, 'EUR');
   assert.deepEqual(draft.only.rules.map((leaf) => leaf.value), ['12.50, 10000', '40']);
   draft.only.rules[0].value = '12.50, 9,999.99';
-  const { only } = JSON.parse(JSON.stringify(shelves.rulesOf(draft, 'EUR')));
+  const { only } = JSON.parse(JSON.stringify(shelves.toRules(draft, 'EUR')));
   assert.deepEqual(only, { any: [{ field: 'price_minor', op: 'in', value: [1250, 999_999] }, rules.only.any[1]] });
 });
 
@@ -154,7 +154,7 @@ test('a nested rule is made with the keyboard, refuses what is no amount, and ho
   await tabTo('مبلغ');
   await page.keyboard.type('۹۹٫۹۹۹');
   await page.keyboard.press('Enter');
-  await form.getByText('جزئی به این خردی ندارد').waitFor();
+  await form.getByText('تعداد رقم‌های اعشار').waitFor();
   assert.deepEqual((await ask(path)).site.only, { not: unknown }, 'what is no amount is not saved');
   for (let n = 0; n < 6; n++) await page.keyboard.press('Backspace');
   await page.keyboard.type('۹۹٫۹۹');

@@ -12,15 +12,15 @@ async function dashboard(path) {
   return import(`data:text/javascript,${encodeURIComponent(built.outputFiles[0].text)}`);
 }
 
-let troublesOf;
+let findProblems;
 let agentNames;
 
 before(async () => {
-  [{ troublesOf }, { agentNames }] = await Promise.all([dashboard('state/troubles.ts'), dashboard('parts/agent.ts')]);
+  [{ findProblems }, { agentNames }] = await Promise.all([dashboard('state/health.ts'), dashboard('parts/user-agent.ts')]);
 });
 
-test('readiness becomes troubles: refused events, reports that are away, parts that need a look', () => {
-  const check = (said, expected) => assert.deepEqual(troublesOf(said).map(({ kind, name, code }) => [kind, name, code]), expected);
+test('readiness becomes problems: refused events, reports that are away, parts that need a look', () => {
+  const check = (said, expected) => assert.deepEqual(findProblems(said).map(({ kind, name, code }) => [kind, name, code]), expected);
   check({ ready: true, because: null, reports: true }, []);
   check({ ready: true, reports: false, components: [{ name: 'warehouse', state: 'down', code: 'warehouse_starting', message: 'm' }] }, []);
   check({ ready: false, code: 'stopping', because: 'the service is stopping', components: [{ name: 'service', state: 'down', code: 'stopping' }] }, []);

@@ -85,10 +85,10 @@ export function siteApi(siteId: number) {
     pages: (q: T.Period & { limit: number; search?: string }, s?: Signal) => report<T.Pages>('pages', q, s),
     sources: (q: T.Period & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
     visitors: (q: T.Period & { by: T.VisitorBy; limit: number }, s?: Signal) => report<T.Visitors>('visitors', q, s),
-    funnel: (q: T.Period & T.FunnelQuestion, s?: Signal) => report<T.FunnelAnswer>('funnel', q, s),
+    funnel: (q: T.Period & T.FunnelQuery, s?: Signal) => report<T.FunnelResult>('funnel', q, s),
     dropped: (handle: string, limit: number, s?: Signal) =>
       get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
-    flaws: (q: T.Period, s?: Signal) => report<T.Flaws>('flaws', { ...q, limit: 50 }, s),
+    dataIssues: (q: T.Period, s?: Signal) => report<T.DataIssues>('flaws', { ...q, limit: 50 }, s),
     rates: (s?: Signal) => get<T.Rates>(`${base}/rates`, s),
     putRates: (rates: T.Rate[]) => json<T.Rates>('PUT', `${base}/rates`, { body: { rates } }),
     eventRules: (s?: Signal) => get<object>(`${base}/schema/rules`, s),
@@ -97,22 +97,22 @@ export function siteApi(siteId: number) {
     csv: async (name: ReportName, question: unknown) =>
       (await request('POST', `${base}/reports/${name}?format=csv`, { body: question })).blob(),
 
-    recommendations: (q: R.RecommendationsQuestion, s?: Signal) => report<R.Recommendations>('recommendations', q, s),
-    whatIf: (q: R.WhatIfQuestion, s?: Signal) => report<R.WhatIf>('what-if', q, s),
-    tuned: (s?: Signal) => get<R.Tuned>(`${base}/recommendations`, s),
-    chooseModel: (model: string | null) => json<R.Tuned>('PUT', `${base}/recommendations/choice`, { body: { model } }),
-    exploring: (s?: Signal) => get<R.Exploring>(`${base}/recommendations/exploring`, s),
-    setExploring: (change: R.ExploringChange) =>
-      json<R.Exploring>('PUT', `${base}/recommendations/exploring`, { body: change }),
-    recommendingHistory: (s?: Signal) => get<R.RecommendingHistory>(`${base}/recommendations/history`, s),
-    preview: (q: R.PreviewQuestion, s?: Signal) => post<R.Preview>(`${base}/recommendations/preview`, q, s),
+    recommendations: (q: R.RecommendationsQuery, s?: Signal) => report<R.Recommendations>('recommendations', q, s),
+    whatIf: (q: R.WhatIfQuery, s?: Signal) => report<R.WhatIf>('what-if', q, s),
+    modelStatus: (s?: Signal) => get<R.ModelStatus>(`${base}/recommendations`, s),
+    chooseModel: (model: string | null) => json<R.ModelStatus>('PUT', `${base}/recommendations/choice`, { body: { model } }),
+    exploration: (s?: Signal) => get<R.ExplorationShares>(`${base}/recommendations/exploring`, s),
+    setExploration: (change: R.ExplorationUpdate) =>
+      json<R.ExplorationShares>('PUT', `${base}/recommendations/exploring`, { body: change }),
+    recommendationHistory: (s?: Signal) => get<R.RecommendationHistory>(`${base}/recommendations/history`, s),
+    preview: (q: R.PreviewQuery, s?: Signal) => post<R.Preview>(`${base}/recommendations/preview`, q, s),
 
     visitor: (visitor: string, s?: Signal) => get<T.Profile>(`${base}/visitors/${id(visitor)}`, s),
 
     funnels: (s?: Signal) => get<T.SavedFunnel[]>(`${base}/funnels`, s),
-    addFunnel: (name: string, question: T.FunnelQuestion) =>
+    addFunnel: (name: string, question: T.FunnelQuery) =>
       post<T.SavedFunnel>(`${base}/funnels`, { name, question }),
-    saveFunnel: (funnel: number, name: string, question: T.FunnelQuestion) =>
+    saveFunnel: (funnel: number, name: string, question: T.FunnelQuery) =>
       json<T.SavedFunnel>('PUT', `${base}/funnels/${funnel}`, { body: { name, question } }),
     deleteFunnel: (funnel: number) => json<void>('DELETE', `${base}/funnels/${funnel}`),
 
@@ -123,10 +123,10 @@ export function siteApi(siteId: number) {
     putFeed: (settings: T.FeedSettings) => json<T.Feed>('PUT', `${base}/feed`, { body: settings }),
     deleteFeed: () => json<void>('DELETE', `${base}/feed`),
     visitFeed: (confirm: boolean) => request('POST', `${base}/feed/visit`, { body: { confirm } }),
-    shelfRules: (s?: Signal) => get<T.ShelfRulesAnswer>(`${base}/recommendation-rules`, s),
-    putShelfRules: (slot: string, rules: T.ShelfRules) =>
-      json<T.ShelfRulesAnswer>('PUT', `${base}/recommendation-rules${slot ? `/${id(slot)}` : ''}`, { body: rules }),
-    deleteShelfRules: (slot: string) => json<void>('DELETE', `${base}/recommendation-rules/${id(slot)}`),
+    merchandisingRules: (s?: Signal) => get<T.MerchandisingRulesResponse>(`${base}/recommendation-rules`, s),
+    putMerchandisingRules: (slot: string, rules: T.MerchandisingRules) =>
+      json<T.MerchandisingRulesResponse>('PUT', `${base}/recommendation-rules${slot ? `/${id(slot)}` : ''}`, { body: rules }),
+    deleteMerchandisingRules: (slot: string) => json<void>('DELETE', `${base}/recommendation-rules/${id(slot)}`),
 
     offers: (s?: Signal) => get<T.Offer[]>(`${base}/offers`, s),
     addOffer: (offer: T.Offer) => post<T.Offer>(`${base}/offers`, offer),

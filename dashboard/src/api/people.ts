@@ -82,7 +82,7 @@ export const own = {
     send<{ recovery_codes: string[] }>('POST', '/session/recovery-codes', { password, code }),
 };
 
-export const keysOf = (site: number) => ({
+export const siteKeys = (site: number) => ({
   list: async (signal?: Signal) => (await get<{ keys: ApiKey[] }>(`/sites/${site}/keys`, signal)).keys,
   add: (key: NewKey) => send<{ key: string }>('POST', `/sites/${site}/keys`, key),
   revoke: (key: number) => send<void>('DELETE', `/sites/${site}/keys/${key}`),

@@ -11,7 +11,7 @@ export type ModelQuality = {
   mrr: number;
   mrr_margin: number;
 };
-export type Tuned = {
+export type ModelStatus = {
   winner: string | null;
   serving: string | null;
   chosen: { model: string; by: string; at: string } | null;
@@ -23,15 +23,15 @@ export type Tuned = {
   models: ModelQuality[];
 };
 
-export type Exploring = { items: number; models: number; own_items: boolean; own_models: boolean };
-export type ExploringChange = { items: number | null; models: number | null };
-export type Choice = { model: string | null } | ExploringChange;
-export type PastChoice = { at: string; who: string; choice: Choice };
-export type PastTuning = {
+export type ExplorationShares = { items: number; models: number; own_items: boolean; own_models: boolean };
+export type ExplorationUpdate = { items: number | null; models: number | null };
+export type ModelChange = { model: string | null } | ExplorationUpdate;
+export type PastChange = { at: string; who: string; choice: ModelChange };
+export type PastTraining = {
   at: string;
   found: { winner: string; clicks: number; predictions: number; models: ModelQuality[] };
 };
-export type RecommendingHistory = { choices: PastChoice[]; tunings: PastTuning[] };
+export type RecommendationHistory = { choices: PastChange[]; tunings: PastTraining[] };
 
 export type RecommendationRow = {
   slot: string | null;
@@ -65,26 +65,26 @@ export type Recommendations = {
   exploring: { set: number; promised: number; reached: Estimated | null; share_of_items: number };
   unproved: number;
 };
-export type RecommendationsQuestion = Period & { window_days: number; slot?: string };
+export type RecommendationsQuery = Period & { window_days: number; slot?: string };
 
-export type WithLead = Estimated & { lead: Estimated };
+export type EstimateWithLift = Estimated & { lead: Estimated };
 export type WhatIf = {
   views: number;
   effective: number;
   mean_weight: number;
   sampled: boolean;
   now: Estimated | null;
-  estimates: { ips: WithLead; snips: WithLead; doubly_robust: WithLead } | null;
+  estimates: { ips: EstimateWithLift; snips: EstimateWithLift; doubly_robust: EstimateWithLift } | null;
   refusal: 'nothing' | 'never_shown' | 'too_little_overlap' | 'too_few_clicks' | 'unsupported' | null;
   because: string | null;
   models: Record<string, number>;
 };
-export type WhatIfQuestion = Period & { slot?: string; models?: Record<string, number>; explore_items?: number };
+export type WhatIfQuery = Period & { slot?: string; models?: Record<string, number>; explore_items?: number };
 
-export type PreviewQuestion = { visitor?: string; viewed?: string[]; item?: string };
-export type SeenItem = { id: string; title: string | null };
+export type PreviewQuery = { visitor?: string; viewed?: string[]; item?: string };
+export type ItemName = { id: string; title: string | null };
 /** What speaks for an item, with the names and numbers that its kind has. */
-export type Grounds = {
+export type Evidence = {
   kind: string;
   item?: string;
   category?: string;
@@ -100,7 +100,7 @@ export type PreviewItem = {
   currency: string;
   reason: string;
   score: number;
-  explanation?: { evidence: string; grounds: Grounds; model_score: number; rules: string[] };
+  explanation?: { evidence: string; grounds: Evidence; model_score: number; rules: string[] };
 };
 export type PreviewDecision = {
   offer: string | null;
@@ -112,9 +112,9 @@ export type PreviewDecision = {
 };
 export type Preview = {
   known: boolean;
-  recent: SeenItem[];
-  cart: SeenItem[];
-  bought: SeenItem[];
+  recent: ItemName[];
+  cart: ItemName[];
+  bought: ItemName[];
   interests: string[];
   slots: string[];
   decisions: Record<string, PreviewDecision>;

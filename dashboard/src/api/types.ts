@@ -155,7 +155,7 @@ export type Scalar = string | number | boolean;
 export type Condition = { property: string; op: FunnelOp; value?: Scalar | Scalar[] };
 export type FunnelStep = { event: string; where?: Condition[] };
 export type FunnelOrder = 'sequential' | 'strict' | 'any';
-export type FunnelQuestion = {
+export type FunnelQuery = {
   steps: FunnelStep[];
   order: FunnelOrder;
   window_ms: number;
@@ -164,7 +164,7 @@ export type FunnelQuestion = {
   exclude?: FunnelStep[];
   breakdown?: string;
 };
-export type StepAnswer = {
+export type FunnelStepResult = {
   reached: number;
   rate_of_first: number;
   rate_of_previous: number;
@@ -172,12 +172,12 @@ export type StepAnswer = {
   p90_ms: number | null;
   dropped_list?: string | null;
 };
-export type FunnelAnswer = {
-  steps: StepAnswer[];
-  breakdown?: Record<string, { steps: StepAnswer[] }>;
+export type FunnelResult = {
+  steps: FunnelStepResult[];
+  breakdown?: Record<string, { steps: FunnelStepResult[] }>;
   took_ms?: number;
 };
-export type SavedFunnel = { id: number; name: string; question: FunnelQuestion; updated_at: string };
+export type SavedFunnel = { id: number; name: string; question: FunnelQuery; updated_at: string };
 export type DroppedVisitor = {
   visitor: string;
   last_at: string;
@@ -201,7 +201,7 @@ export type Quality = {
 
 export type Violation = { event: string; violation: string; events: number; last: string; example: unknown };
 export type Unconverted = { currency: string; orders: number; amount_minor: number; first: string; last: string };
-export type Flaws = { currency: string; violations: Violation[]; unconverted: Unconverted[] };
+export type DataIssues = { currency: string; violations: Violation[]; unconverted: Unconverted[] };
 /** One unit of `currency` is worth `rate` of the site's, from the day `from` on. */
 export type Rate = { currency: string; from: string; rate: string };
 export type Rates = { base: string; rates: Rate[] };
@@ -286,7 +286,7 @@ export type Feed = {
   withheld: number;
   counts: ItemCounts | null;
 };
-export type ShelfRules = {
+export type MerchandisingRules = {
   only?: Rule;
   exclude?: { items?: string[]; categories?: string[]; brands?: string[] };
   pins?: { item: string; position: number }[];
@@ -298,4 +298,4 @@ export type ShelfRules = {
   freshness?: { lift_percent?: number; half_life_days?: number; max_age_days?: number | undefined } | undefined;
   fatigue?: { shown_max: number; rest_hours: number } | undefined;
 };
-export type ShelfRulesAnswer = { site: ShelfRules; slots: Record<string, ShelfRules> };
+export type MerchandisingRulesResponse = { site: MerchandisingRules; slots: Record<string, MerchandisingRules> };

@@ -17,10 +17,10 @@ export function exponent(currency: string): number {
 const places = (currency: string): number => exponent(currency) + (currency === 'IRT' ? 1 : 0);
 
 /** Why a text is no amount: not a number, more digits than the currency has, or more than can be stored. */
-export type NoAmount = 'no_number' | 'too_fine' | 'too_large';
+export type AmountError = 'no_number' | 'too_fine' | 'too_large';
 
 /** Minor units of a typed amount, in any digits, with or without marks between thousands; or why it is none. */
-export function minorOf(text: string, currency: string): number | NoAmount {
+export function toMinorUnits(text: string, currency: string): number | AmountError {
   const plain = latinDigits(text).trim().replace(/(?<=\d)[,٬'\s](?=\d{3}(?!\d))/g, '');
   const parts = /^(\d+)(?:\.(\d*))?$/.exec(plain);
   if (!parts) return 'no_number';

@@ -3,19 +3,19 @@ import type { Session, Site, User } from '../api/types';
 
 const LAST_SITE = 'ashna.site';
 
-/** Who is logged in, and the sites they see. */
+/** The logged-in user and the sites they have access to. */
 class Account {
   user = $state.raw<User | undefined>();
   sites = $state.raw<Site[]>([]);
-  /** Whether the last login was ended here, and not by its age or by somebody else. */
-  left = false;
+  /** Whether the user logged out here, rather than the session being expired or revoked. */
+  loggedOut = false;
   status = $state<'loading' | 'out' | 'in' | 'setup' | 'unreachable'>('loading');
   readonly owner = $derived(this.user?.role === 'owner');
   readonly canEdit = $derived(this.user !== undefined && this.user.role !== 'viewer');
 
   async start(): Promise<void> {
     try {
-      this.take(await api.session());
+      this.setSession(await api.session());
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) this.status = (await this.#setupNeeded()) ? 'setup' : 'out';
       else this.status = 'unreachable';
@@ -30,20 +30,20 @@ class Account {
     }
   }
 
-  take(session: Session): void {
+  setSession(session: Session): void {
     this.user = session.user;
     this.sites = session.sites;
     this.status = 'in';
-    this.left = false;
+    this.loggedOut = false;
   }
 
   async logout(): Promise<void> {
     await api.logout().catch(() => undefined);
-    this.left = true;
+    this.loggedOut = true;
     this.expired();
   }
 
-  /** The server no longer knows our cookie. The app then shows the login. */
+  /** The session cookie is no longer valid: shows the login page. */
   expired(): void {
     this.user = undefined;
     this.sites = [];
@@ -63,7 +63,7 @@ class Account {
     this.sites = this.sites.filter((site) => site.id !== id);
   }
 
-  /** The site to show first: the one last looked at, if it is still there. */
+  /** The site to show first: the last one used, if it still exists. */
   firstSite(): Site | undefined {
     const last = Number(localStorage.getItem(LAST_SITE));
     return this.sites.find((site) => site.id === last) ?? this.sites[0];

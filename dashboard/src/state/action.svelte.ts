@@ -3,18 +3,18 @@ import { type Key, t } from '../i18n/index.svelte';
 import { accessFailureText } from '../parts/failure';
 import { account } from './account.svelte';
 
-/** One change at a time that a form or button asks for: whether it is on its way, and why it failed. */
+/** A change submitted by a form or button, one at a time, with its progress and error. */
 export class Action {
   busy = $state(false);
   failure = $state('');
   #texts: Partial<Record<string, Key>>;
 
-  /** `texts` says failures by their code in this form's own words. */
+  /** `texts` overrides error texts by code. */
   constructor(texts: Partial<Record<string, Key>> = {}) {
     this.#texts = texts;
   }
 
-  /** Answers whether it succeeded. */
+  /** Returns whether it succeeded. */
   run = async (work: () => Promise<unknown>): Promise<boolean> => {
     if (this.busy) return false;
     this.busy = true;

@@ -24,7 +24,7 @@ function readersCalendar() {
   return preferences.language === 'fa' ? new PersianCalendar() : new GregorianCalendar();
 }
 
-function daysOf(preset: Preset, now: CalendarDate): Days {
+function presetDays(preset: Preset, now: CalendarDate): Days {
   const local = toCalendar(now, readersCalendar());
   const lastMonth = startOfMonth(local).subtract({ days: 1 });
   switch (preset) {
@@ -82,7 +82,7 @@ class PeriodState {
   });
 
   days(timezone: string): Days {
-    return this.#custom ?? daysOf(this.preset ?? DEFAULT, today(timezone));
+    return this.#custom ?? presetDays(this.preset ?? DEFAULT, today(timezone));
   }
 
   of(site: Site): Period {

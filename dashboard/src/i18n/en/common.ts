@@ -56,7 +56,6 @@ export const common = {
   'failure.too_large': 'Too large: {message}',
   'failure.too_slow': 'The upload took too long. Try again.',
   'failure.internal': 'Something went wrong on the server. The server log has the details.',
-  'failure.unavailable': 'Temporarily unavailable: {message}',
   'failure.page': 'This page could not be loaded. Ashna may have been updated.',
   'failure.warming': 'Reports are starting',
   'failure.warming_text': 'The reports engine is starting. Events are still collected; this page reloads automatically.',

@@ -57,7 +57,6 @@ export const common: Record<keyof typeof english, string> = {
   'failure.too_large': 'حجم داده بیش از حد مجاز است. (پیام سرور: {message})',
   'failure.too_slow': 'ارسال بیش از حد طول کشید. دوباره امتحان کنید.',
   'failure.internal': 'خطایی در سرور رخ داد. جزئیات در لاگ سرور ثبت شده است.',
-  'failure.unavailable': 'فعلاً در دسترس نیست. (پیام سرور: {message})',
   'failure.page': 'این صفحه بارگذاری نشد. شاید آشنا به‌روزرسانی شده باشد.',
   'failure.warming': 'گزارش‌ها در حال آماده‌سازی هستند',
   'failure.warming_text': 'موتور گزارش‌گیری در حال راه‌اندازی است. رویدادها همچنان ثبت می‌شوند و این صفحه خودکار به‌روز می‌شود.',

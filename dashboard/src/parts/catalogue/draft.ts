@@ -1,13 +1,13 @@
-import type { FieldRule, Rule, RuleOp, ShelfRules } from '../../api/types';
+import type { FieldRule, Rule, RuleOp, MerchandisingRules } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
-import { amounts, minorOf, typed } from '../../i18n/amount';
-import { type Group, groupOf, type Leaves, newGroup, newKey, ruleOf } from '../rule/tree';
+import { amounts, toMinorUnits, typed } from '../../i18n/amount';
+import { type Group, toGroup, type Leaves, newGroup, newKey, toRule } from '../rule/tree';
 
 export const FIELDS = ['category', 'brand', 'tag', 'price_minor', 'language', 'item_group', 'title', 'id', 'attribute'] as const;
 export const OPS = ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists', 'gt', 'gte', 'lt', 'lte'] as const satisfies RuleOp[];
 
 /** A price is compared as a number, and every item has one. */
-export const opsOf = (field: Condition['field']): RuleOp[] =>
+export const operatorsFor = (field: Condition['field']): RuleOp[] =>
   field === 'price_minor' ? ['lte', 'gte', 'lt', 'gt', 'eq', 'ne', 'in'] : field === 'attribute' ? [...OPS] : OPS.filter((op) => !SIZES.includes(op));
 const SIZES: RuleOp[] = ['gt', 'gte', 'lt', 'lte'];
 
@@ -22,7 +22,7 @@ export type Draft = {
   boosts: { key: number; when: Group<Condition>; percent: string }[];
   hide_bought: '' | 'yes' | 'no';
   same_language: '' | 'yes' | 'no';
-  alike: '' | 'category' | 'brand' | 'group';
+  diversity_by: '' | 'category' | 'brand' | 'group';
   at_most: string;
   band_from: string;
   band_to: string;
@@ -37,10 +37,10 @@ export const newCondition = (): Condition => ({ key: newKey(), kind: 'field', fi
 export const newBoost = (): Draft['boosts'][number] => ({ key: newKey(), when: newGroup('all', [newCondition()]), percent: '150' });
 
 /** Prices are shown and typed as people write them, and stored in the currency's smallest unit. */
-function conditionOf({ field, op, value }: FieldRule, currency: string): Condition | undefined {
+function toCondition({ field, op, value }: FieldRule, currency: string): Condition | undefined {
   const isAttribute = field.startsWith('attribute.');
   const name = isAttribute ? 'attribute' : FIELDS.find((known) => known === field && known !== 'attribute');
-  if (!name || !opsOf(name).includes(op)) return undefined;
+  if (!name || !operatorsFor(name).includes(op)) return undefined;
   const shown = (one: unknown) => (name === 'price_minor' ? (typed(one, currency) ?? '') : String(one ?? ''));
   return {
     ...newCondition(),
@@ -51,16 +51,16 @@ function conditionOf({ field, op, value }: FieldRule, currency: string): Conditi
   };
 }
 const leaves = (currency: string): Leaves<Condition> => ({
-  read: (rule) => conditionOf(rule, currency),
-  write: (condition) => fieldRuleOf(condition, currency),
+  read: (rule) => toCondition(rule, currency),
+  write: (condition) => toFieldRule(condition, currency),
 });
 
 const words = (list: string[] | undefined) => (list ?? []).join(', ');
 const flag = (value: boolean | undefined) => (value === undefined ? '' : value ? 'yes' : 'no');
 const shown = (value: number | undefined) => (value === undefined ? '' : String(value));
 
-export function draftOf(rules: ShelfRules, currency: string): Draft {
-  const tree = (rule: Rule) => groupOf(rule, leaves(currency));
+export function toDraft(rules: MerchandisingRules, currency: string): Draft {
+  const tree = (rule: Rule) => toGroup(rule, leaves(currency));
   return {
     only: tree(rules.only ?? {}),
     exclude: { items: words(rules.exclude?.items), categories: words(rules.exclude?.categories), brands: words(rules.exclude?.brands) },
@@ -68,7 +68,7 @@ export function draftOf(rules: ShelfRules, currency: string): Draft {
     boosts: (rules.boosts ?? []).map((boost) => ({ key: newKey(), when: tree(boost.when), percent: String(boost.percent) })),
     hide_bought: flag(rules.hide_bought),
     same_language: flag(rules.same_language),
-    alike: rules.diversity?.by ?? '',
+    diversity_by: rules.diversity?.by ?? '',
     at_most: shown(rules.diversity?.at_most),
     band_from: shown(rules.price_band?.from_percent),
     band_to: shown(rules.price_band?.to_percent),
@@ -80,12 +80,12 @@ export function draftOf(rules: ShelfRules, currency: string): Draft {
   };
 }
 
-function fieldRuleOf({ field, attribute, op, value }: Condition, currency: string): FieldRule | undefined {
+function toFieldRule({ field, attribute, op, value }: Condition, currency: string): FieldRule | undefined {
   const name = field === 'attribute' ? `attribute.${attribute.trim()}` : field;
   if (name === 'attribute.') return undefined;
   if (op === 'exists') return { field: name, op };
   if (field === 'price_minor') {
-    const prices = (op === 'in' ? amounts(value) : [value]).map((text) => minorOf(text, currency)).filter((minor) => typeof minor === 'number');
+    const prices = (op === 'in' ? amounts(value) : [value]).map((text) => toMinorUnits(text, currency)).filter((minor) => typeof minor === 'number');
     const [first] = prices;
     return first === undefined ? undefined : { field: name, op, value: op === 'in' ? prices : first };
   }
@@ -100,18 +100,18 @@ const list = (text: string) => text.split(/[,،]/).map((part) => part.trim()).fi
 const whole = (text: string) => Number(latinDigits(text.trim()));
 
 /** The rules to save; what was left empty is not said. */
-export function rulesOf(draft: Draft, currency: string): ShelfRules {
+export function toRules(draft: Draft, currency: string): MerchandisingRules {
   const said = <T>(here: string, value: () => T) => (here.trim() === '' ? undefined : value());
-  const rule = (tree: Group<Condition>) => ruleOf(tree, leaves(currency));
+  const rule = (tree: Group<Condition>) => toRule(tree, leaves(currency));
   const fresh = [draft.lift, draft.half_life, draft.max_age].join('');
-  const rules: ShelfRules = {
+  const rules: MerchandisingRules = {
     only: rule(draft.only),
     exclude: { items: list(draft.exclude.items), categories: list(draft.exclude.categories), brands: list(draft.exclude.brands) },
     pins: draft.pins.map((pin) => ({ item: pin.item.trim(), position: whole(pin.position) })),
     boosts: draft.boosts.map((boost) => ({ when: rule(boost.when), percent: whole(boost.percent) })),
     hide_bought: said(draft.hide_bought, () => draft.hide_bought === 'yes'),
     same_language: said(draft.same_language, () => draft.same_language === 'yes'),
-    diversity: draft.alike === '' ? undefined : { by: draft.alike, at_most: whole(draft.at_most || '1') },
+    diversity: draft.diversity_by === '' ? undefined : { by: draft.diversity_by, at_most: whole(draft.at_most || '1') },
     price_band: said(draft.band_to + draft.band_from, () => ({ from_percent: whole(draft.band_from || '0'), to_percent: whole(draft.band_to || '10000') })),
     freshness: said(fresh, () => ({
       lift_percent: whole(draft.lift || '0'),

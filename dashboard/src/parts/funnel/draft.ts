@@ -1,4 +1,4 @@
-import type { Condition, FunnelOp, FunnelOrder, FunnelQuestion, FunnelStep, Scalar, Schema } from '../../api/types';
+import type { Condition, FunnelOp, FunnelOrder, FunnelQuery, FunnelStep, Scalar, Schema } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
 
 /** A funnel while it is being edited: every input holds text, every row a key of its own. */
@@ -9,7 +9,7 @@ export type Draft = {
   steps: DraftStep[];
   order: FunnelOrder;
   /** Strictly: whether what happens to a visitor who only reads may lie between two steps. */
-  passes: boolean;
+  allowPassive: boolean;
   windowCount: number;
   windowUnit: Unit;
   exclude: DraftStep[];
@@ -39,18 +39,18 @@ export function firstDraft(schema: Schema | undefined, name: string): Draft {
   const known = SHOP.filter((event) => schema?.events.some((other) => other.name === event && other.count > 0));
   const events = known.length >= 2 ? known : ['page', ''];
   return {
-    name, steps: events.map(newStep), order: 'sequential', passes: true, windowCount: 7, windowUnit: 'day', exclude: [], breakdown: '',
+    name, steps: events.map(newStep), order: 'sequential', allowPassive: true, windowCount: 7, windowUnit: 'day', exclude: [], breakdown: '',
   };
 }
 
-export function draftOf(name: string, question: FunnelQuestion): Draft {
+export function toDraft(name: string, question: FunnelQuery): Draft {
   const unit = [...UNITS].reverse().find((candidate) => question.window_ms % UNIT_MS[candidate] === 0) ?? 'minute';
   const step = (from: FunnelStep): DraftStep => ({ ...newStep(from.event), where: (from.where ?? []).map(condition) });
   return {
     name,
     steps: question.steps.map(step),
     order: question.order,
-    passes: question.order !== 'strict' || (question.ignore ?? []).length > 0,
+    allowPassive: question.order !== 'strict' || (question.ignore ?? []).length > 0,
     windowCount: Math.max(1, Math.round(question.window_ms / UNIT_MS[unit])),
     windowUnit: unit,
     exclude: (question.exclude ?? []).map(step),
@@ -66,25 +66,25 @@ const condition = ({ property, op, value }: Condition): DraftCondition => ({
 });
 
 /** The question as far as it is complete; undefined while there are fewer than two steps to count. */
-export function questionOf(draft: Draft): FunnelQuestion | undefined {
-  const steps = draft.steps.map(stepOf).filter((step) => step !== undefined);
+export function toQuery(draft: Draft): FunnelQuery | undefined {
+  const steps = draft.steps.map(toStep).filter((step) => step !== undefined);
   const window_ms = Math.round(draft.windowCount * UNIT_MS[draft.windowUnit]);
   if (steps.length < 2 || !(window_ms > 0)) return undefined;
-  const exclude = draft.exclude.map(stepOf).filter((step) => step !== undefined);
-  const question: FunnelQuestion = { steps, order: draft.order, window_ms };
-  if (draft.order === 'strict' && draft.passes) question.ignore = PASSIVE;
+  const exclude = draft.exclude.map(toStep).filter((step) => step !== undefined);
+  const question: FunnelQuery = { steps, order: draft.order, window_ms };
+  if (draft.order === 'strict' && draft.allowPassive) question.ignore = PASSIVE;
   if (exclude.length > 0) question.exclude = exclude;
   if (draft.breakdown.trim()) question.breakdown = draft.breakdown.trim();
   return question;
 }
 
-function stepOf({ event, where }: DraftStep): FunnelStep | undefined {
+function toStep({ event, where }: DraftStep): FunnelStep | undefined {
   if (!event.trim()) return undefined;
-  const conditions = where.map(conditionOf).filter((condition) => condition !== undefined);
+  const conditions = where.map(toCondition).filter((condition) => condition !== undefined);
   return conditions.length > 0 ? { event: event.trim(), where: conditions } : { event: event.trim() };
 }
 
-function conditionOf({ property, op, value }: DraftCondition): Condition | undefined {
+function toCondition({ property, op, value }: DraftCondition): Condition | undefined {
   const name = property.trim();
   if (!name || (op !== 'exists' && !value.trim())) return undefined;
   if (op === 'exists') return { property: name, op };

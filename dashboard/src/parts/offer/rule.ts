@@ -1,6 +1,6 @@
 import type { FieldRule, Rule, RuleOp, Scalar } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
-import { minorOf, typed } from '../../i18n/amount';
+import { toMinorUnits, typed } from '../../i18n/amount';
 import * as tree from '../rule/tree';
 
 /** A comparison of something about the visitor while it is being edited. */
@@ -36,20 +36,20 @@ const OPS: Record<FieldKind, RuleOp[]> = {
   money: ['gte', 'gt', 'eq', 'ne', 'lte', 'lt'],
   flag: ['eq'],
 };
-export const opsOf = (field: Field): RuleOp[] => OPS[FIELDS[field]];
+export const operatorsFor = (field: Field): RuleOp[] => OPS[FIELDS[field]];
 
 export const newLeaf = (): Leaf => ({ key: tree.newKey(), kind: 'field', field: 'affinity', trait: '', op: 'eq', value: '' });
 const leaves = (currency: string): tree.Leaves<Leaf> => ({
-  read: (rule) => leafOf(rule, currency),
-  write: (leaf) => fieldRuleOf(leaf, currency),
+  read: (rule) => toLeaf(rule, currency),
+  write: (leaf) => toFieldRule(leaf, currency),
 });
-export const groupOf = (rule: Rule, currency: string): Group => tree.groupOf(rule, leaves(currency));
-export const ruleOf = (group: Group, currency: string): Rule => tree.ruleOf(group, leaves(currency));
+export const toGroup = (rule: Rule, currency: string): Group => tree.toGroup(rule, leaves(currency));
+export const toRule = (group: Group, currency: string): Rule => tree.toRule(group, leaves(currency));
 
-function leafOf({ field, op, value }: FieldRule, currency: string): Leaf | undefined {
+function toLeaf({ field, op, value }: FieldRule, currency: string): Leaf | undefined {
   const isTrait = field.startsWith('trait.');
   const name = isTrait ? 'trait' : FIELD_NAMES.find((known) => known === field && known !== 'trait');
-  if (!name || !opsOf(name).includes(op)) return undefined;
+  if (!name || !operatorsFor(name).includes(op)) return undefined;
   const shown = (one: unknown) => (FIELDS[name] === 'money' ? (typed(one, currency) ?? '') : String(one ?? ''));
   return {
     ...newLeaf(),
@@ -60,7 +60,7 @@ function leafOf({ field, op, value }: FieldRule, currency: string): Leaf | undef
   };
 }
 
-function fieldRuleOf(leaf: Leaf, currency: string): FieldRule | undefined {
+function toFieldRule(leaf: Leaf, currency: string): FieldRule | undefined {
   const field = leaf.field === 'trait' ? `trait.${leaf.trait.trim()}` : leaf.field;
   if (leaf.field === 'trait' && !leaf.trait.trim()) return undefined;
   if (leaf.op === 'exists') return { field, op: 'exists' };
@@ -75,6 +75,6 @@ function fieldRuleOf(leaf: Leaf, currency: string): FieldRule | undefined {
 function scalar(field: Field, text: string, currency: string): Scalar | undefined {
   const kind: FieldKind = FIELDS[field];
   if (kind === 'text') return text;
-  const number = kind === 'money' ? minorOf(text, currency) : Number(latinDigits(text));
+  const number = kind === 'money' ? toMinorUnits(text, currency) : Number(latinDigits(text));
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }

@@ -5,8 +5,8 @@ import type { FieldRule, Rule } from '../../api/types';
  * editor cannot show without changing what it means stays as the JSON it was, and is edited as that.
  */
 export type LeafBase = { key: number; kind: 'field' };
-export type Raw = { key: number; kind: 'json'; text: string; why: Why };
-export type Node<L extends LeafBase> = L | Raw | Group<L>;
+export type JsonNode = { key: number; kind: 'json'; text: string; why: Why };
+export type Node<L extends LeafBase> = L | JsonNode | Group<L>;
 export type Group<L extends LeafBase> = { key: number; kind: 'all' | 'any' | 'none'; rules: Node<L>[] };
 /** Why something stays JSON: a field or comparison the editor has not, a value it would change, another shape. */
 export type Why = 'field' | 'value' | 'shape';
@@ -21,19 +21,19 @@ let lastKey = 0;
 export const newKey = (): number => ++lastKey;
 export const newGroup = <L extends LeafBase>(kind: Group<L>['kind'] = 'all', rules: Node<L>[] = []): Group<L> => ({ key: newKey(), kind, rules });
 
-const raw = (rule: unknown, why: Why): Raw => ({ key: newKey(), kind: 'json', text: JSON.stringify(rule, null, 1), why });
+const raw = (rule: unknown, why: Why): JsonNode => ({ key: newKey(), kind: 'json', text: JSON.stringify(rule, null, 1), why });
 const said = ({ field, op, value }: FieldRule): string => JSON.stringify([field, op, value ?? null]);
 
-export function groupOf<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Group<L> {
+export function toGroup<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Group<L> {
   if (Object.keys(rule).length === 0) return newGroup();
-  const node = nodeOf(rule, leaves);
+  const node = toNode(rule, leaves);
   return node.kind === 'field' || node.kind === 'json' ? newGroup('all', [node]) : node;
 }
 
-function nodeOf<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Node<L> {
+function toNode<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Node<L> {
   const only = (name: string) => name in rule && Object.keys(rule).length === 1;
   const many = (kind: Group<L>['kind'], rules: unknown): Node<L> =>
-    Array.isArray(rules) && rules.length > 0 ? newGroup(kind, rules.map((one) => nodeOf(one as Rule, leaves))) : raw(rule, 'shape');
+    Array.isArray(rules) && rules.length > 0 ? newGroup(kind, rules.map((one) => toNode(one as Rule, leaves))) : raw(rule, 'shape');
   if (only('all') && 'all' in rule) return many('all', rule.all);
   if (only('any') && 'any' in rule) return many('any', rule.any);
   if (only('not') && 'not' in rule) {
@@ -59,11 +59,11 @@ export function parsed(text: string): Rule | undefined {
 }
 
 /** The rule to save; unfinished leaves and empty groups are left out, and nothing left means everyone. */
-export function ruleOf<L extends LeafBase>(group: Group<L>, leaves: Leaves<L>): Rule {
+export function toRule<L extends LeafBase>(group: Group<L>, leaves: Leaves<L>): Rule {
   const one = (node: Node<L>): Rule | undefined => {
     if (node.kind === 'json') return parsed(node.text);
     if (node.kind === 'field') return leaves.write(node);
-    const inner = ruleOf(node, leaves);
+    const inner = toRule(node, leaves);
     return Object.keys(inner).length > 0 ? inner : undefined;
   };
   const rules = group.rules.map(one).filter((rule) => rule !== undefined);

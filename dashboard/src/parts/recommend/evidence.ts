@@ -17,8 +17,8 @@ const KINDS = [
 ] as const;
 
 /** Why an item is shown, in the reader's language; a kind newer than this page in the service's own words. */
-export function groundsText({ evidence, grounds }: NonNullable<PreviewItem['explanation']>, nameOf: (item: string) => string): string {
+export function evidenceText({ evidence, grounds }: NonNullable<PreviewItem['explanation']>, nameOf: (item: string) => string): string {
   const kind = KINDS.find((known) => known === grounds.kind);
   const { item = '', category = '', visitors = 0, visits = 0, orders = 0 } = grounds;
-  return kind ? t(`grounds.${kind}` satisfies Key, { item: nameOf(item), category, visitors, visits, orders }) : evidence;
+  return kind ? t(`evidence.${kind}` satisfies Key, { item: nameOf(item), category, visitors, visits, orders }) : evidence;
 }
