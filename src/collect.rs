@@ -1,8 +1,8 @@
-//! STORY: what happens to a batch of events.
+//! Request flow of a batch of events.
 //!
-//! Judged by `ingest`, looked up in `dedup`, made durable by `journal`, folded into live profiles,
-//! answered. Nothing is acknowledged before its fsync; an event ends in exactly one counted outcome.
-//! What cannot be made durable is not counted at all: nothing was promised, the sender tries again.
+//! Each event is validated and enriched by `ingest`, deduplicated by `dedup`, made durable by `journal` and applied to
+//! live profiles; then the request is answered. Nothing is acknowledged before its fsync, and every event has exactly one
+//! counted outcome. What cannot be made durable is not counted: the sender gets an error and retries.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -11,8 +11,9 @@ use crate::{
     dedup::{Claim, Dedup, FirstCopy, Reservation},
     geo::Geo,
     ingest::{
-        self, Caps, Consent, DropReason, Hints, Identity, Progress, Sender, Session, Setting, TokenSigner, Verdict,
-        ViewRate, cardinality::Column, enrich::ReadingCache, exposure::ExposureIssue, robots::Robot,
+        self, CardinalityLimits, ClientHints, Consent, DropReason, Identity, ParseCache, Progress, RequestContext,
+        Sender, Session, TokenSigner, Verdict, ViewRate, cardinality::Column, exposure::ExposureIssue,
+        user_agent::Robot,
     },
     journal::{self, AppendError, Journal},
     learn::Learn,
@@ -20,12 +21,12 @@ use crate::{
     profiles::{Profiles, reducer},
     salts::Salts,
     store::rows,
-    tasks::contained,
+    tasks::catch_panic,
     telemetry::{Metrics, Outcome},
     wire::collect::Batch,
 };
 
-/// Takes events for all sites.
+/// Collects events for all sites. Cheap to clone.
 #[derive(Clone)]
 pub struct Collector(Arc<CollectorState>);
 
@@ -37,32 +38,54 @@ struct CollectorState {
     learn: Arc<Learn>,
     geo: Arc<Geo>,
     salts: Arc<Salts>,
-    readings: ReadingCache,
-    pace: ViewRate,
-    caps: Caps,
-    seal: TokenSigner,
+    parse_cache: ParseCache,
+    view_rate: ViewRate,
+    cardinality: CardinalityLimits,
+    token_signer: TokenSigner,
     metrics: Arc<Metrics>,
 }
 
-/// One request's events and what is known of their sender.
-pub struct Arrival<'r, 'a> {
+/// What a [`Collector`] works with.
+pub struct Dependencies {
+    /// Configured limits.
+    pub limits: config::Ingest,
+    /// Makes events durable.
+    pub journal: Arc<Journal>,
+    /// Message ids seen before.
+    pub dedup: Dedup,
+    /// Live profiles.
+    pub profiles: Arc<Profiles>,
+    /// Learns from events.
+    pub learn: Arc<Learn>,
+    /// Location database.
+    pub geo: Arc<Geo>,
+    /// Salts of cookieless sites.
+    pub salts: Arc<Salts>,
+    /// Verifies tokens of shown decisions.
+    pub token_signer: TokenSigner,
+    /// Counts outcomes.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The events of one request and what is known about their sender.
+pub struct IncomingBatch<'r, 'a> {
     /// The site.
     pub site: &'r Site,
     /// The events.
     pub batch: &'r Batch<'a>,
-    /// Who is at the other end.
+    /// Who sent the request.
     pub sender: Sender,
     /// User agent of the connection or the imported line.
     pub user_agent: &'r str,
     /// Client hints of the connection.
-    pub hints: Hints<'r>,
-    /// Address of the visitor, if it is known.
+    pub hints: ClientHints<'r>,
+    /// IP address of the visitor, if known.
     pub address: Option<IpAddr>,
-    /// Who the visitor is.
+    /// The request's visitor.
     pub identity: Identity,
     /// Whether the request came with a `server` key.
     pub server_key: bool,
-    /// Whether the events come from a file of the owner's.
+    /// Whether the owner imports the events from a file.
     pub from_file: bool,
     /// What the visitor agreed to.
     pub consent: Consent,
@@ -70,58 +93,51 @@ pub struct Arrival<'r, 'a> {
     pub refusal_signal: bool,
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub struct Collected {
     /// The counts.
     pub outcome: Outcome,
-    /// Where the request's visitor now stands.
+    /// Current session of the request's visitor.
     pub session: Option<Session>,
 }
 
-/// Why nothing can be promised now. The sender keeps its events and tries again.
+/// Why events cannot be acknowledged now. The sender retries.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// The journal does not take them.
+    /// The journal refused them.
     #[error("events cannot be made durable now: {0}")]
     Journal(#[from] AppendError),
-    /// The first copy of a message could not be made durable, so this one cannot be called a duplicate.
+    /// The first copy of a message could not be made durable, so this one is not a duplicate.
     #[error("a copy of these events is being written; try again")]
     FirstCopyLost,
 }
 
-/// A batch between judgement and durability.
-struct Judged {
+/// A batch between ingest and journal.
+struct ProcessedBatch {
     outcome: Outcome,
     records: journal::Batch,
-    kept: Vec<Kept>,
-    copies: Vec<FirstCopy>,
+    kept: Vec<KeptEvent>,
+    first_copies: Vec<FirstCopy>,
     session: Option<Session>,
 }
 
-/// One event on its way to the disk.
-struct Kept {
+/// An event that is being made durable.
+struct KeptEvent {
     reservation: Reservation,
     visitor: VisitorId,
-    folded: Option<ProfileEvent>,
+    profile_event: Option<ProfileEvent>,
 }
 
 impl Collector {
-    /// Puts the state of the path together.
+    /// Creates the collector.
     #[must_use]
-    pub fn new(
-        limits: config::Ingest,
-        journal: Arc<Journal>,
-        dedup: Dedup,
-        (profiles, learn): (Arc<Profiles>, Arc<Learn>),
-        geo: Arc<Geo>,
-        (salts, seal): (Arc<Salts>, TokenSigner),
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        let pace = ViewRate::new(limits.pageviews_per_10s_max);
-        let caps = Caps::new(&limits);
-        let readings = ReadingCache::default();
+    pub fn new(dependencies: Dependencies) -> Self {
+        let Dependencies { limits, journal, dedup, profiles, learn, geo, salts, token_signer, metrics } = dependencies;
         Self(Arc::new(CollectorState {
+            parse_cache: ParseCache::default(),
+            view_rate: ViewRate::new(limits.pageviews_per_10s_max),
+            cardinality: CardinalityLimits::new(&limits),
             limits,
             journal,
             dedup,
@@ -129,62 +145,57 @@ impl Collector {
             learn,
             geo,
             salts,
-            readings,
-            pace,
-            caps,
-            seal,
+            token_signer,
             metrics,
         }))
     }
 
-    /// Takes one request's events; returns when what is kept is on disk.
+    /// Collects the events of one request; returns when the kept ones are on disk.
     ///
     /// # Errors
-    /// When that cannot be promised now: the sender sends all of it again. What is durable by then, if anything, is
-    /// counted as received and kept, and the events sent again as duplicates; nothing else of the request is counted,
-    /// so that every counted event has one outcome.
-    pub async fn take(&self, arrival: Arrival<'_, '_>) -> Result<Collected, CollectError> {
-        let Judged { mut outcome, mut records, kept, copies, session } = self.0.judge(&arrival);
+    /// If they cannot be made durable now: the sender then sends all of them again. Events that became durable anyway are
+    /// counted as received and kept, and as duplicates when sent again; nothing else of the request is counted, so that
+    /// every counted event has one outcome.
+    pub async fn collect(&self, incoming: IncomingBatch<'_, '_>) -> Result<Collected, CollectError> {
+        let ProcessedBatch { mut outcome, mut records, kept, first_copies, session } = self.0.process(&incoming);
         if !kept.is_empty() {
             outcome.kept = kept.len() as u64;
-            // Remembering and counting belong to durability, not to this wait: a client that hangs up,
-            // or an fsync that comes too late for the answer, must not lose them.
+            // Runs when the batch is durable, whether or not this future still exists: neither a disconnected client nor a
+            // late fsync may skip it.
             let state = Arc::clone(&self.0);
-            let site = arrival.site.id;
-            records.when_durable(move |range| state.remember(site, range.start, kept));
+            let site = incoming.site.id;
+            records.when_durable(move |range| state.on_durable(site, range.start, kept));
             self.0.journal.append(records).await?;
         }
-        for copy in copies {
-            if !copy.kept().await {
+        for copy in first_copies {
+            if !copy.is_kept().await {
                 return Err(CollectError::FirstCopyLost);
             }
             outcome.count_dropped(DropReason::Duplicate.as_str());
         }
         let counted = Outcome { received: outcome.received - outcome.kept, kept: 0, ..outcome.clone() };
-        self.0.metrics.count(arrival.site.id, &counted);
+        self.0.metrics.count(incoming.site.id, &counted);
         Ok(Collected { outcome, session })
     }
 
-    /// The visitor that an address and a user agent stand for today, for sites that take no ids.
+    /// Returns today's visitor id of an address and a user agent, for cookieless sites.
     #[must_use]
     pub fn daily_visitor(&self, site: &Site, address: IpAddr, user_agent: &str) -> VisitorId {
         self.0.daily_visitor(site, address, user_agent, clock::now())
     }
 
-    /// Takes notice of a visitor whose id was just made: their profile begins with the first event, without
-    /// a look into the warehouse.
-    pub fn welcome(&self, site: SiteId, visitor: VisitorId) {
-        self.0.profiles.expect(site, visitor);
+    /// Starts an empty profile for a visitor with a new id, so that the warehouse is not queried for one.
+    pub fn start_profile(&self, site: SiteId, visitor: VisitorId) {
+        self.0.profiles.start_profile(site, visitor);
     }
 
-    /// Counts events whose fate was decided before they could be judged, such as lines of a log that
-    /// are no page views.
+    /// Counts events whose outcome was known before ingest, such as log lines that are no page views.
     pub fn count(&self, site: SiteId, outcome: &Outcome) {
         self.0.metrics.count(site, outcome);
     }
 
-    /// Counts a body that was refused before its events were.
-    pub fn refuse(&self, reason: &'static str) {
+    /// Counts a body that was refused before its events were read.
+    pub fn count_refused_body(&self, reason: &'static str) {
         self.0.metrics.refuse_body(reason);
     }
 }
@@ -195,131 +206,134 @@ impl CollectorState {
         self.salts.visitor(site.id, pause_ms, address, user_agent, now)
     }
 
-    /// Steps that need no waiting: a verdict for each event, and a place in the journal for each new one.
-    fn judge(&self, arrival: &Arrival<'_, '_>) -> Judged {
+    /// The synchronous part: a verdict for each event, and a journal record for each new one.
+    fn process(&self, incoming: &IncomingBatch<'_, '_>) -> ProcessedBatch {
         let (now, claimed_at) = (clock::now(), clock::steady());
-        let place = |address| self.geo.place(address);
+        let locate = |address| self.geo.locate(address);
         let session_of = |visitor| {
-            let (start, last) = self.profiles.session_of(arrival.site.id, visitor)?;
+            let (start, last) = self.profiles.session_of(incoming.site.id, visitor)?;
             Some(Session { start, last })
         };
-        let daily = |address: IpAddr, user_agent: &str| self.daily_visitor(arrival.site, address, user_agent, now);
-        let takes_no_ids = arrival.site.visitors.known_by == KnownBy::DailyHash;
-        let caps = self.caps.of(arrival.site.id);
-        let setting = Setting {
-            site: arrival.site,
-            sender: arrival.sender,
-            user_agent: arrival.user_agent,
-            hints: arrival.hints,
-            address: arrival.address,
-            identity: arrival.identity,
-            server_key: arrival.server_key,
-            from_file: arrival.from_file,
-            consent: arrival.consent,
-            refusal_signal: arrival.refusal_signal,
-            daily: takes_no_ids.then_some(&daily),
+        let daily = |address: IpAddr, user_agent: &str| self.daily_visitor(incoming.site, address, user_agent, now);
+        let cookieless = incoming.site.visitors.known_by == KnownBy::DailyHash;
+        let cardinality = self.cardinality.for_site(incoming.site.id);
+        let request = RequestContext {
+            site: incoming.site,
+            sender: incoming.sender,
+            user_agent: incoming.user_agent,
+            hints: incoming.hints,
+            address: incoming.address,
+            identity: incoming.identity,
+            server_key: incoming.server_key,
+            from_file: incoming.from_file,
+            consent: incoming.consent,
+            refusal_signal: incoming.refusal_signal,
+            daily: cookieless.then_some(&daily),
             now,
             entropy: rand::random(),
             limits: &self.limits,
-            readings: &self.readings,
-            pace: &self.pace,
-            caps: &caps,
-            seal: &self.seal,
+            parse_cache: &self.parse_cache,
+            view_rate: &self.view_rate,
+            cardinality: &cardinality,
+            token_signer: &self.token_signer,
             session_of: &session_of,
-            place: &place,
+            locate: &locate,
         };
         let mut progress = Progress::default();
-        let mut judged = Judged {
-            outcome: Outcome { received: arrival.batch.events.len() as u64, ..Outcome::default() },
+        let mut processed = ProcessedBatch {
+            outcome: Outcome { received: incoming.batch.events.len() as u64, ..Outcome::default() },
             records: journal::Batch::default(),
-            kept: Vec::with_capacity(arrival.batch.events.len()),
-            copies: Vec::new(),
+            kept: Vec::with_capacity(incoming.batch.events.len()),
+            first_copies: Vec::new(),
             session: None,
         };
-        for (index, raw) in arrival.batch.events.iter().enumerate() {
+        for (index, raw) in incoming.batch.events.iter().enumerate() {
             if index >= self.limits.batch_events_max {
-                judged.outcome.count_rejected("too_many_events");
+                processed.outcome.count_rejected("too_many_events");
                 continue;
             }
-            match ingest::run(&setting, arrival.batch, &mut progress, raw) {
+            match ingest::run(&request, incoming.batch, &mut progress, raw) {
                 Verdict::Drop(reason) => {
                     if let DropReason::Robot(robot) = reason {
-                        judged.outcome.notice(robot.counted_as());
+                        processed.outcome.notice(robot.counted_as());
                     }
-                    judged.outcome.count_dropped(reason.as_str());
+                    processed.outcome.count_dropped(reason.as_str());
                 }
-                Verdict::Reject(reason) => judged.outcome.count_rejected(reason.as_str()),
+                Verdict::Reject(reason) => processed.outcome.count_rejected(reason.as_str()),
                 Verdict::Keep(event) => match self.dedup.claim(event.message.0, claimed_at) {
                     Claim::Duplicate => {
-                        judged.outcome.count_dropped(DropReason::Duplicate.as_str());
+                        processed.outcome.count_dropped(DropReason::Duplicate.as_str());
                     }
-                    Claim::InFlight(waiter) => judged.copies.push(waiter),
+                    Claim::InFlight(first_copy) => processed.first_copies.push(first_copy),
                     Claim::New(reservation) => {
-                        self.notice(&event, arrival.sender, &mut judged.outcome);
-                        judged.records.push(event.message.0, |out| rows::encode(&event, out));
-                        // Robots and visitors who are nobody have no profile.
-                        let folds = event.visitor.is_somebody() && event.robot.is_empty();
-                        let folded = folds.then(|| reducer::event_of(&event, self.journal.id(), Position::default()));
-                        judged.kept.push(Kept { reservation, visitor: event.visitor, folded });
+                        self.count_details(&event, incoming.sender, &mut processed.outcome);
+                        processed.records.push(event.message.0, |out| rows::encode(&event, out));
+                        // Robots and anonymous visitors have no profile.
+                        let has_profile = event.visitor.is_identified() && event.robot.is_empty();
+                        let profile_event =
+                            has_profile.then(|| reducer::profile_event(&event, self.journal.id(), Position::default()));
+                        processed.kept.push(KeptEvent { reservation, visitor: event.visitor, profile_event });
                     }
                 },
             }
         }
-        judged.session = progress.sessions.of(arrival.identity.visitor);
-        judged
+        processed.session = progress.sessions.current(incoming.identity.visitor);
+        processed
     }
 
-    /// Takes note of what a new event tells besides itself.
-    fn notice(&self, event: &Event<'_>, sender: Sender, outcome: &mut Outcome) {
-        if let Some(robot) = Robot::from_word(event.robot) {
+    /// Counts kept robots, bucketed values, invalid exposures and schema violations of a new event, and records its page
+    /// view.
+    fn count_details(&self, event: &Event<'_>, sender: Sender, outcome: &mut Outcome) {
+        if let Some(robot) = Robot::from_name(event.robot) {
             outcome.notice(robot.counted_as());
         }
-        for (name, _) in &event.traffic.marks {
+        for (name, _) in &event.traffic.campaign_params {
             if let Some(column) = Column::from_name(name) {
                 outcome.notice(column.counted_as());
             }
         }
-        // An event that breaks several rules is one event that breaks the rules.
-        let mut broken = false;
+        // An event with several schema violations is counted once.
+        let mut violates_schema = false;
         for violation in &event.violations {
-            match ExposureIssue::of_words(violation) {
-                Some(flaw) => outcome.notice(flaw.counted_as()),
-                None => broken = true,
+            match ExposureIssue::from_violation(violation) {
+                Some(issue) => outcome.notice(issue.counted_as()),
+                None => violates_schema = true,
             }
         }
-        if broken {
+        if violates_schema {
             outcome.notice("rules_broken");
         }
         let is_view = matches!(event.kind, Kind::Page | Kind::Screen) && sender != Sender::Server;
-        if is_view && event.visitor.is_somebody() {
-            self.pace.note(event.site, event.visitor, event.occurred_at);
+        if is_view && event.visitor.is_identified() {
+            self.view_rate.record(event.site, event.visitor, event.occurred_at);
         }
     }
 
-    /// Into the live profile and into what is learned. This runs on the journal's thread, which all events need: a
-    /// panic costs this one update, and the profile is read from the store again.
-    fn fold(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
-        let folded = contained("folding an event into its profile", &self.metrics.failures.hook_panics, || {
+    /// Applies an event to the live profile and passes it to the learner. Runs on the journal's thread, which all events
+    /// need: a panic loses only this update, and the profile is loaded from the store again.
+    fn apply(&self, site: SiteId, visitor: VisitorId, event: &ProfileEvent) {
+        let applied = catch_panic("applying an event to its profile", &self.metrics.failures.hook_panics, || {
             self.profiles.apply(site, visitor, event);
             self.learn.push(site, visitor, event);
         });
-        if folded.is_none() {
-            contained("forgetting a profile", &self.metrics.failures.hook_panics, || {
+        if applied.is_none() {
+            catch_panic("dropping a profile", &self.metrics.failures.hook_panics, || {
                 self.profiles.forget(site, visitor);
             });
         }
     }
 
-    /// What follows durability: the ids are known from now on, and the very next decision sees the events.
-    fn remember(&self, site: SiteId, first: Position, kept: Vec<Kept>) {
+    /// Runs on the journal's thread when events are durable: keeps their message ids and updates profiles, so that the next
+    /// decision sees the events.
+    fn on_durable(&self, site: SiteId, first: Position, kept: Vec<KeptEvent>) {
         let durable = kept.len() as u64;
         self.metrics.count(site, &Outcome { received: durable, kept: durable, ..Outcome::default() });
-        for (offset, one) in (0..).zip(kept) {
+        for (offset, kept_event) in (0..).zip(kept) {
             let position = first.plus(offset);
-            one.reservation.keep(position);
-            if let Some(event) = one.folded {
+            kept_event.reservation.keep(position);
+            if let Some(event) = kept_event.profile_event {
                 let event = ProfileEvent { position, ..event };
-                self.fold(site, one.visitor, &event);
+                self.apply(site, kept_event.visitor, &event);
             }
         }
     }

@@ -1,6 +1,9 @@
-//! Numbers in the files, little endian, and the two things every file of this room needs.
+//! Little-endian numbers, checksums and directory sync for the files of this module.
 
 use std::{fs::File, io, path::Path};
+
+/// Extension of a file that is being written; it is renamed when complete.
+pub(super) const TEMPORARY_EXTENSION: &str = "unborn";
 
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
@@ -22,7 +25,7 @@ pub(super) fn crc(parts: &[&[u8]]) -> u32 {
     hasher.finalize()
 }
 
-/// Makes the names in `dir` durable.
+/// Makes the entries of `dir` durable.
 pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }

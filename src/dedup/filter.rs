@@ -1,27 +1,27 @@
-//! A split-block Bloom filter: ten bits a key, one cache line a question, about two in a hundred answered
-//! with a needless look at the file. Keys are hashes already, so their own bits choose the filter's.
+//! A split-block Bloom filter: ten bits per key, one cache line per lookup, about 2 % false positives. Keys are hashes
+//! already, so their bits select the filter's.
 
 const WORDS: usize = 8;
 const BLOCK_BITS: u64 = 256;
 const BITS_PER_KEY: u64 = 10;
-/// Odd multipliers that make one bit choice for each word out of the same 32 bits.
+/// Odd multipliers that derive one bit for each word from the same 32 bits.
 const SALTS: [u32; WORDS] =
     [0x9e37_79b1, 0x85eb_ca6b, 0xc2b2_ae35, 0x27d4_eb2f, 0x1656_67b1, 0xd3a2_646d, 0xfd70_46c5, 0xb55a_4f09];
 
-/// Tells for certain that a key is not there, or that it may be.
+/// Whether a key is certainly absent or may be present.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Filter {
     blocks: Vec<[u32; WORDS]>,
 }
 
 impl Filter {
-    /// A filter for so many keys.
+    /// A filter for this many keys.
     pub(super) fn for_keys(keys: u64) -> Self {
         let blocks = usize::try_from(Self::blocks_for(keys)).expect("a bucket's filter fits in memory");
         Self { blocks: vec![[0; WORDS]; blocks] }
     }
 
-    /// Bytes of a filter for so many keys.
+    /// Bytes of a filter for this many keys.
     pub(super) fn bytes_for(keys: u64) -> u64 {
         Self::blocks_for(keys) * BLOCK_BITS / 8
     }
@@ -35,22 +35,22 @@ impl Filter {
     }
 
     pub(super) fn insert(&mut self, key: u128) {
-        let (block, mask) = self.place(key);
+        let (block, mask) = self.position(key);
         for (word, bit) in self.blocks[block].iter_mut().zip(mask) {
             *word |= bit;
         }
     }
 
-    pub(super) fn may_hold(&self, key: u128) -> bool {
-        let (block, mask) = self.place(key);
+    pub(super) fn may_contain(&self, key: u128) -> bool {
+        let (block, mask) = self.position(key);
         self.blocks[block].iter().zip(mask).all(|(word, bit)| word & bit != 0)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "two halves of the key are taken apart on purpose")]
-    fn place(&self, key: u128) -> (usize, [u32; WORDS]) {
-        let (chooser, bits) = ((key >> 32) as u32, key as u32);
+    #[expect(clippy::cast_possible_truncation, reason = "two parts of the key are used separately on purpose")]
+    fn position(&self, key: u128) -> (usize, [u32; WORDS]) {
+        let (block_bits, bits) = ((key >> 32) as u32, key as u32);
         // The upper half of the product is uniform in 0..blocks, without a division.
-        let block = (u64::from(chooser) * self.blocks.len() as u64) >> 32;
+        let block = (u64::from(block_bits) * self.blocks.len() as u64) >> 32;
         (block as usize, SALTS.map(|salt| 1 << (bits.wrapping_mul(salt) >> 27)))
     }
 
@@ -70,16 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_is_denied_and_few_strangers_are_let_through() {
+    fn there_are_no_false_negatives_and_few_false_positives() {
         let mut filter = Filter::for_keys(20_000);
         let keys: Vec<u128> = (0..40_000).map(|_| rand::random()).collect();
-        let (known, strangers) = keys.split_at(20_000);
+        let (known, others) = keys.split_at(20_000);
         for key in known {
             filter.insert(*key);
         }
-        assert!(known.iter().all(|key| filter.may_hold(*key)));
-        let let_through = strangers.iter().filter(|key| filter.may_hold(**key)).count();
-        assert!(let_through < 600, "{let_through} of 20000");
+        assert!(known.iter().all(|key| filter.may_contain(*key)));
+        let false_positives = others.iter().filter(|key| filter.may_contain(**key)).count();
+        assert!(false_positives < 600, "{false_positives} of 20000");
         assert_eq!(Filter::from_bytes(&filter.to_bytes()), filter);
         assert_eq!(filter.to_bytes().len() as u64, Filter::bytes_for(20_000));
     }

@@ -1,4 +1,4 @@
-//! The file beside the bucket in memory: chunks of keys, one appended at each sync.
+//! The file of the bucket in memory: chunks of keys, one appended at each sync.
 
 use std::{
     fs::{self, File},
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::bytes::{i64_at, u32_at, u64_at};
+use super::bytes::{TEMPORARY_EXTENSION, i64_at, u32_at, u64_at};
 use crate::model::{Position, Timestamp};
 
 const MAGIC: [u8; 8] = *b"ASHNADLG";
@@ -15,35 +15,35 @@ const VERSION: u32 = 1;
 const HEADER: usize = 24;
 const CHUNK_HEADER: usize = 24;
 
-/// What one sync adds.
+/// The keys of one sync.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Chunk {
     pub keys: Vec<u128>,
-    /// No key in it was claimed later.
+    /// Latest claim of its keys.
     pub to: Timestamp,
-    /// Every key of a journal position below is in this chunk or was written before it.
+    /// All keys of journal positions below this one are in this chunk or were written before it.
     pub complete: Position,
 }
 
-/// The open log; all of it is on disk.
+/// The open log; all of its content is on disk.
 #[derive(Debug)]
 pub(super) struct Log {
     file: File,
     end: u64,
 }
 
-/// What a log that was left behind holds.
+/// The content of an existing log.
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct ExistingLog {
     pub journal: u64,
     pub chunks: Vec<Chunk>,
-    /// Bytes of the file that can be believed; the rest is torn or damaged.
-    pub good: usize,
+    /// Valid bytes of the file; the rest is torn or damaged.
+    pub valid_bytes: usize,
     pub length: usize,
 }
 
 impl Log {
-    /// A new log that takes the place of an older one at once or not at all.
+    /// Creates a log that replaces an older one atomically.
     pub(super) fn create(dir: &Path, journal: u64, chunk: &Chunk) -> io::Result<Self> {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&MAGIC);
@@ -52,25 +52,25 @@ impl Log {
         bytes.extend_from_slice(&journal.to_le_bytes());
         let crc = header_crc(&bytes);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-        chunk.put(&mut bytes);
-        let unborn = path_of(dir).with_extension("unborn");
-        let file = File::options().write(true).create(true).truncate(true).open(&unborn)?;
+        chunk.encode(&mut bytes);
+        let temporary = path_in(dir).with_extension(TEMPORARY_EXTENSION);
+        let file = File::options().write(true).create(true).truncate(true).open(&temporary)?;
         file.write_all_at(&bytes, 0)?;
         file.sync_data()?;
-        fs::rename(&unborn, path_of(dir))?;
+        fs::rename(&temporary, path_in(dir))?;
         super::bytes::sync_directory(dir)?;
         Ok(Self { file, end: bytes.len() as u64 })
     }
 
-    /// Takes back what an append wrote that found no room.
-    pub(super) fn cut(&self) -> io::Result<()> {
+    /// Removes the partial chunk of an append that ran out of space.
+    pub(super) fn truncate(&self) -> io::Result<()> {
         self.file.set_len(self.end)
     }
 
-    /// Appends a chunk and syncs. After an error other than a full disk the log must not be written again.
+    /// Appends a chunk and syncs. After any error except a full disk the log must not be written again.
     pub(super) fn append(&mut self, chunk: &Chunk) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(CHUNK_HEADER + chunk.keys.len() * 16);
-        chunk.put(&mut bytes);
+        chunk.encode(&mut bytes);
         self.file.write_all_at(&bytes, self.end)?;
         self.file.sync_data()?;
         self.end += bytes.len() as u64;
@@ -79,30 +79,30 @@ impl Log {
 }
 
 /// Reads the log in `dir`, if there is one.
-pub(super) fn read(dir: &Path) -> io::Result<Option<Left>> {
-    let bytes = match fs::read(path_of(dir)) {
+pub(super) fn read(dir: &Path) -> io::Result<Option<ExistingLog>> {
+    let bytes = match fs::read(path_in(dir)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut left = Left { length: bytes.len(), ..Left::default() };
-    let header_holds = bytes.len() >= HEADER
+    let mut log = ExistingLog { length: bytes.len(), ..ExistingLog::default() };
+    let header_is_valid = bytes.len() >= HEADER
         && bytes[..8] == MAGIC
         && u32_at(&bytes, 8) == VERSION
         && u32_at(&bytes, 12) == header_crc(&bytes);
-    if header_holds {
-        left.journal = u64_at(&bytes, 16);
-        left.good = HEADER;
-        while let Some((chunk, size)) = Chunk::take(&bytes[left.good..]) {
-            left.chunks.push(chunk);
-            left.good += size;
+    if header_is_valid {
+        log.journal = u64_at(&bytes, 16);
+        log.valid_bytes = HEADER;
+        while let Some((chunk, size)) = Chunk::decode(&bytes[log.valid_bytes..]) {
+            log.chunks.push(chunk);
+            log.valid_bytes += size;
         }
     }
-    Ok(Some(left))
+    Ok(Some(log))
 }
 
 impl Chunk {
-    fn put(&self, bytes: &mut Vec<u8>) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
         let start = bytes.len();
         let count = u32::try_from(self.keys.len()).expect("a chunk holds the keys of one sync");
         bytes.extend_from_slice(&count.to_le_bytes());
@@ -114,7 +114,7 @@ impl Chunk {
         bytes[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
     }
 
-    fn take(bytes: &[u8]) -> Option<(Self, usize)> {
+    fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
         let count = u32_at(bytes.get(..CHUNK_HEADER)?, 0) as usize;
         let size = CHUNK_HEADER + count * 16;
         let bytes = bytes.get(..size)?;
@@ -126,7 +126,7 @@ impl Chunk {
     }
 }
 
-fn path_of(dir: &Path) -> PathBuf {
+fn path_in(dir: &Path) -> PathBuf {
     dir.join("current.log")
 }
 

@@ -1,14 +1,14 @@
-//! Through which journal position every key is known, when positions are settled in any order.
+//! Tracks up to which journal position all keys are known, when positions complete in any order.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::model::Position;
 
-/// All positions below `complete` are settled; some beyond it are too.
+/// All positions below `complete` are done; some beyond it are too.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     complete: Position,
-    /// Settled ranges beyond `complete`, merged: start to end.
+    /// Completed ranges beyond `complete`, merged: start to end.
     ahead: BTreeMap<Position, Position>,
 }
 
@@ -21,7 +21,7 @@ impl Progress {
         self.complete
     }
 
-    pub(super) fn settle(&mut self, mut range: Range<Position>) {
+    pub(super) fn mark(&mut self, mut range: Range<Position>) {
         if range.end <= self.complete {
             return;
         }
@@ -53,15 +53,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn complete_is_where_the_first_unsettled_position_is(
+        fn complete_is_the_first_position_that_is_not_done(
             ranges in prop::collection::vec((0..60_u64, 0..9_u64), 0..40),
         ) {
             let mut progress = Progress::default();
-            let mut settled = [false; 80];
+            let mut done = [false; 80];
             for (start, length) in ranges {
-                progress.settle(Position(start)..Position(start + length));
-                (start..start + length).for_each(|p| settled[usize::try_from(p).unwrap()] = true);
-                let first = settled.iter().position(|s| !s).unwrap() as u64;
+                progress.mark(Position(start)..Position(start + length));
+                (start..start + length).for_each(|p| done[usize::try_from(p).unwrap()] = true);
+                let first = done.iter().position(|s| !s).unwrap() as u64;
                 prop_assert_eq!(progress.complete().0, first);
             }
         }

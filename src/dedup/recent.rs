@@ -1,17 +1,17 @@
-//! The ids in memory: those in flight, those of the current bucket, those being sealed.
+//! The keys in memory: in flight, in the current bucket, and being sealed.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use ahash::RandomState;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 const SHARDS: usize = 16;
 
-/// Sharded by the key's top bits, so that two cores seldom wait for each other.
+/// Sharded by the key's top bits, to reduce lock contention.
 #[derive(Debug)]
 pub(super) struct Recent {
     shards: [Mutex<Shard>; SHARDS],
@@ -19,15 +19,22 @@ pub(super) struct Recent {
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// Claimed and not settled, with those who wait for it.
+    /// Claimed keys, each with the copies that wait for the result.
     in_flight: HashMap<u128, Vec<oneshot::Sender<bool>>, RandomState>,
     current: HashSet<u128, RandomState>,
     sealing: HashSet<u128, RandomState>,
 }
 
-/// What is known of a key without a look at the sealed buckets.
-pub(super) enum Found {
-    /// Nothing; it is in flight from now on.
+/// Size of the sets in memory.
+#[derive(Default)]
+pub(super) struct Size {
+    pub(super) keys: usize,
+    pub(super) bytes: usize,
+}
+
+/// The result of a lookup in memory only.
+pub(super) enum Lookup {
+    /// Unknown here; it is in flight from now on.
     Claimed,
     Kept,
     InFlight(oneshot::Receiver<bool>),
@@ -39,54 +46,55 @@ impl Recent {
     }
 
     fn shard(&self, key: u128) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[(key >> 124) as usize])
+        self.shards[(key >> 124) as usize].lock()
     }
 
-    pub(super) fn claim(&self, key: u128) -> Found {
+    pub(super) fn claim(&self, key: u128) -> Lookup {
         let mut shard = self.shard(key);
         if shard.current.contains(&key) || shard.sealing.contains(&key) {
-            return Found::Kept;
+            return Lookup::Kept;
         }
         match shard.in_flight.entry(key) {
             Entry::Vacant(entry) => {
                 entry.insert(Vec::new());
-                Found::Claimed
+                Lookup::Claimed
             }
             Entry::Occupied(mut entry) => {
                 let (sender, receiver) = oneshot::channel();
                 entry.get_mut().push(sender);
-                Found::InFlight(receiver)
+                Lookup::InFlight(receiver)
             }
         }
     }
 
-    /// Ends a claim and tells those who wait whether the key is kept.
-    pub(super) fn settle(&self, key: u128, kept: bool) {
+    /// Ends a claim without adding the key, and notifies waiting copies whether it is kept.
+    pub(super) fn release(&self, key: u128, kept: bool) {
         let waiters = self.shard(key).in_flight.remove(&key);
-        wake(waiters, kept);
+        notify(waiters, kept);
     }
 
-    /// Ends a claim by putting the key into the current bucket. False: it was there already.
+    /// Ends a claim by adding the key to the current bucket. False: it was in memory already.
     pub(super) fn keep(&self, key: u128) -> bool {
         let mut shard = self.shard(key);
         let waiters = shard.in_flight.remove(&key);
         let new = !shard.sealing.contains(&key) && shard.current.insert(key);
         drop(shard);
-        wake(waiters, true);
+        notify(waiters, true);
         new
     }
 
-    /// Moves the current bucket's keys to those being sealed and copies these, sorted.
-    pub(super) fn freeze(&self) -> Vec<u128> {
-        let held: usize = self.shards.iter().map(lock).map(|shard| shard.current.len() + shard.sealing.len()).sum();
+    /// Moves the current bucket's keys to those being sealed, and returns a sorted copy of these.
+    pub(super) fn start_sealing(&self) -> Vec<u128> {
+        let held: usize =
+            self.shards.iter().map(Mutex::lock).map(|shard| shard.current.len() + shard.sealing.len()).sum();
         let mut keys = Vec::with_capacity(held);
         for shard in &self.shards {
-            let mut shard = lock(shard);
+            let mut shard = shard.lock();
             let current = mem::take(&mut shard.current);
             if shard.sealing.is_empty() {
                 shard.sealing = current;
             } else {
-                // An earlier sealing failed; its keys go along.
+                // An earlier sealing failed; its keys are included.
                 shard.sealing.extend(current);
             }
             keys.extend(shard.sealing.iter().copied());
@@ -95,32 +103,30 @@ impl Recent {
         keys
     }
 
-    /// Forgets the keys being sealed: a sealed bucket has them now.
-    pub(super) fn thaw(&self) {
+    /// Drops the keys being sealed: a sealed bucket has them now.
+    pub(super) fn finish_sealing(&self) {
         for shard in &self.shards {
-            let sealed = mem::take(&mut lock(shard).sealing);
+            let sealed = mem::take(&mut shard.lock().sealing);
             drop(sealed);
         }
     }
 
-    /// Keys held, and bytes the sets take for them: 17 a slot, of which at most 7 in 8 are used.
-    pub(super) fn size(&self) -> (usize, usize) {
-        self.shards.iter().map(lock).fold((0, 0), |(keys, bytes), shard| {
+    /// Keys and bytes of the sets: 17 bytes per slot, of which at most 7 in 8 are used.
+    pub(super) fn size(&self) -> Size {
+        self.shards.iter().map(Mutex::lock).fold(Size::default(), |size, shard| {
             let slots = |capacity: usize| (capacity * 8).div_ceil(7) * 17;
             let held = shard.current.len() + shard.sealing.len();
-            (keys + held, bytes + slots(shard.current.capacity()) + slots(shard.sealing.capacity()))
+            Size {
+                keys: size.keys + held,
+                bytes: size.bytes + slots(shard.current.capacity()) + slots(shard.sealing.capacity()),
+            }
         })
     }
 }
 
-fn wake(waiters: Option<Vec<oneshot::Sender<bool>>>, kept: bool) {
+fn notify(waiters: Option<Vec<oneshot::Sender<bool>>>, kept: bool) {
     for waiter in waiters.into_iter().flatten() {
-        // Whoever waited may have gone.
+        // The waiting request may have been cancelled.
         let _ = waiter.send(kept);
     }
-}
-
-/// A panic elsewhere leaves these values whole, because none is changed in steps that can panic.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The set against a model, with time moving and restarts at any moment.
+//! The set against a model, with advancing time and restarts at any moment.
 
 use std::{collections::HashMap, fs};
 
@@ -14,11 +14,11 @@ fn settings(bucket_ids_max: usize) -> config::Dedup {
     config::Dedup { bucket_ids_max, ..Config::defaults().dedup }
 }
 
-fn open(dir: &Path) -> (Dedup, Opened) {
+fn open(dir: &Path) -> (Dedup, OpenReport) {
     Dedup::open(dir, &settings(1000), 1, T).unwrap()
 }
 
-/// A key as uniform as the real ones, which are hashes.
+/// A uniformly distributed key, like the real hashes.
 fn key(n: u64) -> u128 {
     u128::from_le_bytes(blake3::hash(&n.to_le_bytes()).as_bytes()[..16].try_into().unwrap())
 }
@@ -35,7 +35,7 @@ fn is_duplicate(dedup: &Dedup, n: u64) -> bool {
 }
 
 #[tokio::test]
-async fn a_copy_in_flight_waits_for_the_first_and_gets_its_fate() {
+async fn a_copy_in_flight_waits_for_the_result_of_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let (dedup, _) = open(dir.path());
     for kept in [false, true] {
@@ -43,26 +43,26 @@ async fn a_copy_in_flight_waits_for_the_first_and_gets_its_fate() {
         let (Claim::InFlight(second), Claim::InFlight(third)) = (dedup.claim(7, T), dedup.claim(7, T)) else {
             panic!("it is in flight")
         };
-        let mut second = std::pin::pin!(second.kept());
+        let mut second = std::pin::pin!(second.is_kept());
         assert!(tokio::time::timeout(std::time::Duration::from_millis(20), &mut second).await.is_err());
         if kept {
             first.keep(Position(0));
         } else {
             drop(first);
         }
-        assert_eq!((second.await, third.kept().await), (kept, kept));
+        assert_eq!((second.await, third.is_kept().await), (kept, kept));
     }
     assert!(matches!(dedup.claim(7, T), Claim::Duplicate));
 }
 
 #[test]
-fn what_was_synced_survives_and_the_rest_is_to_be_replayed() {
+fn synced_keys_survive_and_the_rest_is_replayed() {
     let dir = tempfile::tempdir().unwrap();
     let (dedup, opened) = open(dir.path());
-    assert_eq!(opened, Opened::default());
+    assert_eq!(opened, OpenReport::default());
     (0..10).for_each(|n| keep(&dedup, n, n));
     keep(&dedup, 12, 12);
-    assert_eq!(dedup.sync(T).unwrap(), Position(10), "10 and 11 are not settled");
+    assert_eq!(dedup.sync(T).unwrap(), Position(10), "10 and 11 are not done");
     dedup.skip(Position(10)..Position(12));
     assert_eq!(dedup.sync(T).unwrap(), Position(13));
     keep(&dedup, 13, 13);
@@ -70,7 +70,7 @@ fn what_was_synced_survives_and_the_rest_is_to_be_replayed() {
     let (dedup, opened) = open(dir.path());
     assert_eq!((opened.complete, opened.torn_bytes), (Position(13), 0));
     assert!((0..10).chain([12]).all(|n| is_duplicate(&dedup, n)) && !is_duplicate(&dedup, 13));
-    dedup.remember(Position(13), key(13));
+    dedup.restore(Position(13), key(13));
     assert!(is_duplicate(&dedup, 13));
     assert_eq!(dedup.sync(T).unwrap(), Position(14));
     drop(dedup);
@@ -103,7 +103,7 @@ fn a_torn_log_is_cut_at_any_byte() {
 }
 
 #[test]
-fn a_damaged_file_is_put_aside_and_said() {
+fn a_damaged_file_is_set_aside_and_reported() {
     let dir = tempfile::tempdir().unwrap();
     let (dedup, _) = open(dir.path());
     keep(&dedup, 1, 0);
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_kept_key_is_a_duplicate_for_the_window_and_a_stranger_never_is(acts in acts()) {
+    fn a_kept_key_is_a_duplicate_for_the_window_and_an_unseen_key_never_is(acts in acts()) {
         let dir = tempfile::tempdir().unwrap();
         let settings = settings(20);
         let window = i64::try_from(settings.window_hours).unwrap() * HOUR;
@@ -172,7 +172,7 @@ proptest! {
                     let (reopened, opened) = Dedup::open(dir.path(), &settings, 1, now).unwrap();
                     dedup = reopened;
                     for (position, n) in journal.iter().enumerate().skip(usize::try_from(opened.complete.0).unwrap()) {
-                        dedup.remember(Position(position as u64), key(*n));
+                        dedup.restore(Position(position as u64), key(*n));
                     }
                 }
             }
@@ -186,7 +186,7 @@ proptest! {
 }
 
 #[test]
-fn old_buckets_go_and_many_small_ones_are_merged() {
+fn old_buckets_are_deleted_and_many_small_ones_are_merged() {
     let dir = tempfile::tempdir().unwrap();
     let (dedup, _) = open(dir.path());
     for hour in 0..60 {
@@ -201,17 +201,17 @@ fn old_buckets_go_and_many_small_ones_are_merged() {
     }
     assert!(dedup.shared.sealed.load().len() <= 16);
     assert!((35 * 5..300).all(|n| is_duplicate(&dedup, n)));
-    assert!((0..30 * 5).all(|n| !is_duplicate(&dedup, n)), "forgotten soon after the window");
+    assert!((0..30 * 5).all(|n| !is_duplicate(&dedup, n)), "dropped soon after the window");
 }
 
 #[test]
-fn a_wrong_clock_at_start_forgets_nothing_and_a_bucket_from_the_future_does_not_stay_for_ever() {
+fn a_wrong_clock_at_start_drops_nothing_and_a_bucket_from_the_future_expires() {
     let dir = tempfile::tempdir().unwrap();
     let reopen = |now| Dedup::open(dir.path(), &settings(5), 1, now).unwrap().0;
     let dedup = reopen(T);
     (0..10).for_each(|n| keep(&dedup, n, n));
     dedup.sync(T).unwrap();
-    // A start with a clock that is forty days ahead, and put right before ten minutes have passed.
+    // A start with a clock that is forty days ahead and corrected within ten minutes.
     let ahead = T.plus(40 * 24 * HOUR);
     let dedup = reopen(ahead);
     dedup.sync(ahead.plus(HOUR / 10)).unwrap();
@@ -219,21 +219,21 @@ fn a_wrong_clock_at_start_forgets_nothing_and_a_bucket_from_the_future_does_not_
     let Claim::New(late) = dedup.claim(key(10), ahead) else { panic!("it is new") };
     late.keep(Position(10));
     dedup.sync(ahead.plus(HOUR / 10)).unwrap();
-    // Right again, it is remembered for a window from now, not for forty days.
+    // After the correction it is kept for a window from now, not for forty days.
     let dedup = reopen(T);
     dedup.sync(T.plus(HOUR)).unwrap();
     assert!(is_duplicate(&dedup, 10));
     dedup.sync(T.plus(60 * HOUR)).unwrap();
-    assert!(!is_duplicate(&dedup, 10), "forgotten after the window");
+    assert!(!is_duplicate(&dedup, 10), "dropped after the window");
 }
 
 #[test]
-fn memory_per_million_ids_is_what_the_front_page_says() {
+fn memory_per_million_ids_is_as_documented() {
     let dir = tempfile::tempdir().unwrap();
     let (dedup, _) = Dedup::open(dir.path(), &settings(200_000), 1, T).unwrap();
     let keys: Vec<u128> = (0..200_000).map(key).collect();
     for (position, key) in keys.iter().enumerate() {
-        dedup.remember(Position(position as u64), *key);
+        dedup.restore(Position(position as u64), *key);
     }
     let (current, _) = dedup.memory_bytes();
     dedup.sync(T).unwrap();

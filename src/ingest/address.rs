@@ -1,9 +1,9 @@
-//! The visitor's address as backends pass it on.
+//! Parses a visitor's IP address as backends forward it.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Reads an address alone, with a port, in brackets, mapped from IPv4, with a zone, or the first of a list as in
-/// `X-Forwarded-For`. `None` when it is none.
+/// Parses an address alone, with a port, in brackets, mapped from IPv4, with a zone, or the first of a list as in
+/// `X-Forwarded-For`. `None` if it is not an address.
 pub(super) fn parse(text: &str) -> Option<IpAddr> {
     let first = text.split(',').next()?.trim().trim_matches('"');
     let without_zone = |text: &str| text.split('%').next().unwrap_or(text).to_owned();
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_they_come() {
+    fn addresses_are_parsed_in_all_forms() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(parse(text), expected.map(|text| text.parse().unwrap()), "{text}");
         };

@@ -1,48 +1,47 @@
-//! Amounts and currencies as shops write them: `$24.50`, `1.234,56 €`, `45,000 تومان`, `CHF 12.-`.
+//! Parses amounts and currencies as shops write them: `$24.50`, `1.234,56 €`, `45,000 تومان`, `CHF 12.-`.
 //!
-//! What can be read in one way only is read so. What could be two amounts (`1,234`) or is none (`free`) is
-//! never guessed: the event is kept without that amount, and data quality names the property. A JSON number has one
-//! meaning whatever its digits are.
+//! An ambiguous text (`1,234`) or one that is no amount (`free`) is never guessed: the event is kept without that amount,
+//! and data quality reports the property. A JSON number is never ambiguous.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::currency_names::currency_of;
+use super::currency_names::parse_currency;
 use crate::{
     model::{Currency, Money},
     wire::collect::Text,
 };
 
-/// An amount as it was sent.
+/// An amount as sent.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Written<'a> {
+pub(super) struct RawAmount<'a> {
     pub(super) text: Text<'a>,
-    /// Whether it was a text, and not a JSON number.
+    /// Whether it was a JSON string, not a number.
     pub(super) quoted: bool,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Written<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for RawAmount<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'de RawValue>::deserialize(deserializer)?;
-        Ok(Self { text: Text::of_json(raw), quoted: raw.get().starts_with('"') })
+        Ok(Self { text: Text::from_json(raw), quoted: raw.get().starts_with('"') })
     }
 }
 
-/// Why something that was sent as an amount is none.
+/// Why an amount is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It may be one amount or a thousand times as much.
+pub(super) enum AmountError {
+    /// It could be one amount or a thousand times that.
     Ambiguous,
-    /// It is in another currency than the event.
+    /// Its currency is not that of the event.
     OtherCurrency,
     /// It is no amount.
     NoAmount,
 }
 
-impl Fault {
-    /// As data quality names it.
+impl AmountError {
+    /// The text in the report on data quality.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Ambiguous => "ambiguous amount",
@@ -52,68 +51,71 @@ impl Fault {
     }
 }
 
-/// The currency that an amount is written with, if with any.
-pub(super) fn sign_of(written: &Written<'_>, site: Currency) -> Option<Currency> {
-    currency_of(parts(written.text.as_str())?.sign, site)
+/// The currency in the text of an amount, if it has one.
+pub(super) fn currency_in(amount: &RawAmount<'_>, site: Currency) -> Option<Currency> {
+    parse_currency(parts(amount.text.as_str())?.currency, site)
 }
 
-/// In which currency the amounts of an event are, and in how many of its units.
+/// Parses the amounts of an event, which have one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(super) struct AmountParser {
     /// The currency they are stored in.
     pub(super) currency: Currency,
-    told: Currency,
+    /// The currency as stated; differs from `currency` for toman.
+    stated: Currency,
     site: Currency,
 }
 
-impl Unit {
-    /// Amounts told in `told`; toman, ten rials, has no code of ISO 4217 and is told as `IRT`.
-    pub(super) fn of(told: Currency, site: Currency) -> Self {
-        Self { currency: told.stored(), told, site }
+impl AmountParser {
+    /// For amounts in `stated`. Toman, ten rials, has no ISO 4217 code; its code here is `IRT`.
+    pub(super) fn new(stated: Currency, site: Currency) -> Self {
+        Self { currency: stated.stored(), stated, site }
     }
 
-    /// Minor units; `None` when nothing was sent.
+    /// Returns the amount in minor units; `None` if nothing was sent.
     ///
     /// # Errors
-    /// When something was sent that is no amount of this currency, or could be two.
-    pub(super) fn minor(&self, written: &Written<'_>) -> Result<Option<i64>, Fault> {
-        let text = written.text.as_str().trim();
+    /// If it is ambiguous or not an amount of this currency.
+    pub(super) fn minor(&self, amount: &RawAmount<'_>) -> Result<Option<i64>, AmountError> {
+        let text = amount.text.as_str().trim();
         if text.is_empty() {
             return Ok(None);
         }
-        if !written.quoted {
-            return self.in_minor(text, self.told).map(Some);
+        if !amount.quoted {
+            return self.in_minor(text, self.stated).map(Some);
         }
-        let parts = parts(text).ok_or(Fault::NoAmount)?;
-        let told = match parts.sign {
-            "" => self.told,
-            sign => currency_of(sign, self.told).or_else(|| currency_of(sign, self.site)).ok_or(Fault::NoAmount)?,
+        let parts = parts(text).ok_or(AmountError::NoAmount)?;
+        let currency = match parts.currency {
+            "" => self.stated,
+            name => parse_currency(name, self.stated)
+                .or_else(|| parse_currency(name, self.site))
+                .ok_or(AmountError::NoAmount)?,
         };
-        if told.stored() != self.currency {
-            return Err(Fault::OtherCurrency);
+        if currency.stored() != self.currency {
+            return Err(AmountError::OtherCurrency);
         }
-        let plain = plain_decimal(&parts.digits, told)?;
-        let minor = self.in_minor(&plain, told)?;
+        let plain = plain_decimal(&parts.digits, currency)?;
+        let minor = self.in_minor(&plain, currency)?;
         Ok(Some(if parts.negative { -minor } else { minor }))
     }
 
-    fn in_minor(&self, decimal: &str, told: Currency) -> Result<i64, Fault> {
-        let factor = if told == Currency::TOMAN { 10 } else { 1 };
+    fn in_minor(&self, decimal: &str, currency: Currency) -> Result<i64, AmountError> {
+        let factor = if currency == Currency::TOMAN { 10 } else { 1 };
         let minor = Money::parse_major(decimal, self.currency).and_then(|money| money.minor.checked_mul(factor));
-        minor.ok_or(Fault::NoAmount)
+        minor.ok_or(AmountError::NoAmount)
     }
 }
 
-/// A written amount taken apart.
+/// The parts of a written amount.
 struct Parts<'t> {
     negative: bool,
-    /// Digits and what stands between them.
+    /// Digits and the separators between them.
     digits: Cow<'t, str>,
-    /// What stands before or behind; empty when nothing does.
-    sign: &'t str,
+    /// Currency before or after the digits; empty if there is none.
+    currency: &'t str,
 }
 
-/// Takes a written amount apart; `None` when there is no digit in it, or words on both sides.
+/// Splits a written amount; `None` without a digit, or with different texts on both sides.
 fn parts(text: &str) -> Option<Parts<'_>> {
     let text = text.trim();
     let (in_brackets, text) = match text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
@@ -124,41 +126,41 @@ fn parts(text: &str) -> Option<Parts<'_>> {
     let is_digit = |c: char| c.is_ascii_digit() || matches!(c, '\u{6f0}'..='\u{6f9}' | '\u{660}'..='\u{669}');
     let begin = text.find(is_digit)?;
     let end = text.rfind(is_digit).map(|at| at + text[at..].chars().next().map_or(1, char::len_utf8))?;
-    // `.5` begins with its point.
+    // `.5` begins with its decimal point.
     let begin = if text[..begin].ends_with('.') && !text[..begin].trim_end_matches('.').ends_with(char::is_alphabetic) {
         begin - 1
     } else {
         begin
     };
-    let (before, digits, behind) = (&text[..begin], &text[begin..end], &text[end..]);
+    let (before, digits, after) = (&text[..begin], &text[begin..end], &text[end..]);
     let negative =
-        in_brackets || before.contains(is_minus) || behind.trim_start().starts_with(is_minus) && !behind.contains(".-");
-    let trimmed = |side: &str, is_behind: bool| -> (usize, usize) {
+        in_brackets || before.contains(is_minus) || after.trim_start().starts_with(is_minus) && !after.contains(".-");
+    let trimmed = |side: &str, is_after: bool| -> (usize, usize) {
         let skip = |c: char| c.is_whitespace() || is_minus(c) || matches!(c, '+' | '\u{200e}' | '\u{200f}' | '\u{a0}');
         // `12.-` and `12,-` are round amounts.
-        let from = usize::from(is_behind && side.starts_with([',', '.']) && side[1..].starts_with(is_minus));
+        let from = usize::from(is_after && side.starts_with([',', '.']) && side[1..].starts_with(is_minus));
         let inner = side[from..].trim_start_matches(skip);
         let start = side.len() - inner.len();
         (start, start + inner.trim_end_matches(skip).len())
     };
-    let (b, a) = (trimmed(before, false), trimmed(behind, true));
-    let sign = match (&before[b.0..b.1], &behind[a.0..a.1]) {
-        (sign, "") | ("", sign) => sign,
-        (one, other) if one.eq_ignore_ascii_case(other) => one,
+    let (b, a) = (trimmed(before, false), trimmed(after, true));
+    let currency = match (&before[b.0..b.1], &after[a.0..a.1]) {
+        (name, "") | ("", name) => name,
+        (name, other) if name.eq_ignore_ascii_case(other) => name,
         _ => return None,
     };
-    Some(Parts { negative, digits: crate::model::money::latin(digits), sign })
+    Some(Parts { negative, digits: crate::model::money::to_latin_digits(digits), currency })
 }
 
-/// Digits with separators as a plain decimal, `1234.56`.
-fn plain_decimal(digits: &str, currency: Currency) -> Result<Cow<'_, str>, Fault> {
+/// Converts digits with separators to a plain decimal, `1234.56`.
+fn plain_decimal(digits: &str, currency: Currency) -> Result<Cow<'_, str>, AmountError> {
     let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}');
     let spaced = digits.contains(is_space);
     let (points, commas) = (digits.matches('.').count(), digits.matches(',').count());
     if !spaced && commas == 0 && points <= 1 {
-        // Whether thousands or a fraction stand behind the only point cannot be known.
+        // The only point may separate thousands or a fraction.
         let ambiguous = currency.exponent() < 3 && digits.split_once('.').is_some_and(|(w, f)| is_group(w, f));
-        return if ambiguous { Err(Fault::Ambiguous) } else { Ok(Cow::Borrowed(digits)) };
+        return if ambiguous { Err(AmountError::Ambiguous) } else { Ok(Cow::Borrowed(digits)) };
     }
     let decimal = match (digits.rfind('.'), digits.rfind(',')) {
         (Some(point), Some(comma)) => Some(point.max(comma)),
@@ -168,36 +170,36 @@ fn plain_decimal(digits: &str, currency: Currency) -> Result<Cow<'_, str>, Fault
     };
     let (whole, fraction) = decimal.map_or((digits, ""), |at| (&digits[..at], &digits[at + 1..]));
     if decimal.is_some() && !spaced && points + commas == 1 && is_group(whole, fraction) {
-        // Rials and yen have no fractions to speak of.
+        // Rials and yen have no fractions in practice.
         let without_fraction = currency.exponent() == 0 || currency.stored() == Currency::RIAL;
         return if without_fraction && commas == 1 {
             Ok(Cow::Owned(format!("{whole}{fraction}")))
         } else {
-            Err(Fault::Ambiguous)
+            Err(AmountError::Ambiguous)
         };
     }
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Fault::NoAmount);
+        return Err(AmountError::NoAmount);
     }
     let mut groups = whole.split(|c: char| is_space(c) || matches!(c, '.' | ','));
     let first = groups.next().unwrap_or_default();
     let groups: Vec<&str> = groups.collect();
     let separators = whole.chars().filter(|c| !c.is_ascii_digit());
-    let one_kind = separators.clone().all(|c| Some(c) == separators.clone().next());
+    let same_separator = separators.clone().all(|c| Some(c) == separators.clone().next());
     let all_digits = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // Thousands everywhere, and lakhs as in India: the last group has three digits, those before it two or three.
+    // Thousands, or lakhs as in India: the last group has three digits, those before it two or three.
     let well_grouped = groups.last().is_none_or(|last| last.len() == 3)
         && groups.iter().all(|group| (2..=3).contains(&group.len()) && all_digits(group))
         && all_digits(&first)
         && (groups.is_empty() || first.len() <= 3);
-    if !one_kind || !well_grouped {
-        return Err(Fault::NoAmount);
+    if !same_separator || !well_grouped {
+        return Err(AmountError::NoAmount);
     }
     let point = if fraction.is_empty() { "" } else { "." };
     Ok(Cow::Owned(format!("{first}{}{point}{fraction}", groups.concat())))
 }
 
-/// Whether three digits stand behind one to three that do not begin with zero: they may be thousands.
+/// Whether it is one to three digits, not beginning with zero, and then three: they may be thousands.
 fn is_group(whole: &str, fraction: &str) -> bool {
     fraction.len() == 3
         && (1..=3).contains(&whole.len())
@@ -215,15 +217,16 @@ mod tests {
         Currency::parse(text).unwrap()
     }
 
-    fn minor(text: &str, told: &str) -> Result<Option<i64>, Fault> {
-        let written = Written { text: Text::from(text), quoted: true };
-        let told = code(told);
-        Unit::of(told, told).minor(&written)
+    fn minor(text: &str, currency: &str) -> Result<Option<i64>, AmountError> {
+        let amount = RawAmount { text: Text::from(text), quoted: true };
+        let currency = code(currency);
+        AmountParser::new(currency, currency).minor(&amount)
     }
 
     #[test]
-    fn amounts_are_read_as_shops_write_them() {
-        let check = |text: &str, told: &str, expected: i64| assert_eq!(minor(text, told), Ok(Some(expected)), "{text}");
+    fn amounts_are_parsed_as_shops_write_them() {
+        let check =
+            |text: &str, currency: &str, expected: i64| assert_eq!(minor(text, currency), Ok(Some(expected)), "{text}");
         check("$24.50", "USD", 2450);
         check("$24.50", "CAD", 2450);
         check("US$ 24.50", "USD", 2450);
@@ -255,27 +258,29 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_two_amounts_or_is_none_is_named() {
-        let check = |text: &str, told: &str, expected: Fault| assert_eq!(minor(text, told), Err(expected), "{text}");
-        check("1,234", "USD", Fault::Ambiguous);
-        check("2.345", "EUR", Fault::Ambiguous);
-        check("$1,234", "USD", Fault::Ambiguous);
-        check("12.000", "JPY", Fault::Ambiguous);
-        check("€24", "USD", Fault::OtherCurrency);
-        check("free", "EUR", Fault::NoAmount);
-        check("12 pieces", "EUR", Fault::NoAmount);
-        check("1,2,3", "EUR", Fault::NoAmount);
-        check("1.23,45.6", "EUR", Fault::NoAmount);
-        check("9223372036854775807", "IRT", Fault::NoAmount);
+    fn ambiguous_and_invalid_amounts_are_errors() {
+        let check = |text: &str, currency: &str, expected: AmountError| {
+            assert_eq!(minor(text, currency), Err(expected), "{text}")
+        };
+        check("1,234", "USD", AmountError::Ambiguous);
+        check("2.345", "EUR", AmountError::Ambiguous);
+        check("$1,234", "USD", AmountError::Ambiguous);
+        check("12.000", "JPY", AmountError::Ambiguous);
+        check("€24", "USD", AmountError::OtherCurrency);
+        check("free", "EUR", AmountError::NoAmount);
+        check("12 pieces", "EUR", AmountError::NoAmount);
+        check("1,2,3", "EUR", AmountError::NoAmount);
+        check("1.23,45.6", "EUR", AmountError::NoAmount);
+        check("9223372036854775807", "IRT", AmountError::NoAmount);
         assert_eq!(minor("", "EUR"), Ok(None));
-        let number = Written { text: Text::from("2.345"), quoted: false };
-        assert_eq!(Unit::of(code("EUR"), code("EUR")).minor(&number), Ok(Some(235)));
+        let number = RawAmount { text: Text::from("2.345"), quoted: false };
+        assert_eq!(AmountParser::new(code("EUR"), code("EUR")).minor(&number), Ok(Some(235)));
     }
 
     #[test]
-    fn currencies_have_many_names() {
+    fn currencies_are_known_by_many_names() {
         let check = |text: &str, site: &str, expected: Option<&str>| {
-            assert_eq!(currency_of(text, code(site)).as_ref().map(Currency::as_str), expected, "{text} at {site}");
+            assert_eq!(parse_currency(text, code(site)).as_ref().map(Currency::as_str), expected, "{text} at {site}");
         };
         check("eur", "USD", Some("EUR"));
         check("£", "EUR", Some("GBP"));
@@ -294,12 +299,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_named(text in "[-+$€£0-9۰-۹., '()a-zA-Zتومان]{0,24}", told in "[A-Z]{3}") {
-            let _ = minor(&text, &told);
+        fn arbitrary_text_does_not_panic(text in "[-+$€£0-9۰-۹., '()a-zA-Zتومان]{0,24}", currency in "[A-Z]{3}") {
+            let _ = minor(&text, &currency);
         }
 
         #[test]
-        fn a_written_amount_is_the_amount(whole in 0_u32..10_000_000, cents in 0_u8..100) {
+        fn formatted_amounts_are_parsed_exactly(whole in 0_u32..10_000_000, cents in 0_u8..100) {
             let mut grouped = whole.to_string();
             for at in (1..=(grouped.len() - 1) / 3).map(|n| grouped.len() - 3 * n).collect::<Vec<_>>() {
                 grouped.insert(at, ',');

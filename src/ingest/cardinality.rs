@@ -1,39 +1,43 @@
-//! Caps on how many different values a site may bring into a column in a day, so that one site cannot make
-//! the warehouse's dictionaries, and everybody's reports, grow without end.
+//! Limits on how many distinct values a site may add to a column per day, so that one site cannot grow the warehouse's
+//! dictionaries, and everyone's reports, without bound.
 //!
-//! A value beyond the cap is stored as [`BUCKET`], and what was said in the event's marks under the
-//! column's name: counted and kept, only no longer told apart in reports. Events of Segment's e-commerce
-//! specification are never bucketed. The memory of a day is hashes, at most `cap` a column, and forgotten
-//! with the day and with the process.
+//! A value beyond the limit is stored as [`BUCKET`], and the original in the event's campaign parameters under the
+//! column's name: it is counted and kept, but not distinguished in reports. Events of Segment's e-commerce specification
+//! are never bucketed. Memory per day: hashes, at most the limit per column; they are dropped with the day and with
+//! the process.
 
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
 use ahash::RandomState;
+use parking_lot::RwLock;
+use strum::VariantArray;
 
 use crate::{
     config,
     model::{Action, Event, SiteId, Timestamp},
 };
 
-/// What stands for all values beyond a cap.
+/// Stands for all values beyond a limit.
 pub const BUCKET: &str = "(other)";
 
 const DAY_MS: i64 = 86_400_000;
+const COLUMNS: usize = Column::VARIANTS.len();
 
-/// A column whose values come from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A limited column: its values come from clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[repr(u8)]
 pub enum Column {
     /// Name of an event, page or screen.
     Name,
     /// Host of the page.
     Host,
-    /// Host of the page before.
+    /// Host of the previous page.
     ReferrerHost,
     /// Source of traffic.
     Source,
@@ -41,7 +45,7 @@ pub enum Column {
     Medium,
     /// Campaign.
     Campaign,
-    /// System.
+    /// Operating system.
     Os,
     /// Its version.
     OsVersion,
@@ -60,52 +64,19 @@ pub enum Column {
 }
 
 impl Column {
-    /// Every capped column.
-    pub const ALL: [Self; 14] = [
-        Self::Name,
-        Self::Host,
-        Self::ReferrerHost,
-        Self::Source,
-        Self::Medium,
-        Self::Campaign,
-        Self::Os,
-        Self::OsVersion,
-        Self::Browser,
-        Self::BrowserVersion,
-        Self::Language,
-        Self::Timezone,
-        Self::Category,
-        Self::Library,
-    ];
-
     /// The column with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|column| column.as_str() == name)
+        name.parse().ok()
     }
 
-    /// The column's name, under which the marks keep what was said.
+    /// The column's name, under which the campaign parameters keep the original value.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Host => "host",
-            Self::ReferrerHost => "referrer_host",
-            Self::Source => "source",
-            Self::Medium => "medium",
-            Self::Campaign => "campaign",
-            Self::Os => "os",
-            Self::OsVersion => "os_version",
-            Self::Browser => "browser",
-            Self::BrowserVersion => "browser_version",
-            Self::Language => "language",
-            Self::Timezone => "timezone",
-            Self::Category => "category",
-            Self::Library => "library",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    /// The word its bucketed values are counted under.
+    /// The name under which metrics count its bucketed values.
     #[must_use]
     pub const fn counted_as(self) -> &'static str {
         match self {
@@ -126,7 +97,7 @@ impl Column {
         }
     }
 
-    fn of<'e, 'a>(self, event: &'e mut Event<'a>) -> &'e mut Cow<'a, str> {
+    fn value_in<'e, 'a>(self, event: &'e mut Event<'a>) -> &'e mut Cow<'a, str> {
         match self {
             Self::Name => &mut event.name,
             Self::Host => &mut event.page.host,
@@ -146,16 +117,16 @@ impl Column {
     }
 }
 
-/// The caps of all sites.
+/// The limits of all sites.
 #[derive(Debug)]
-pub struct Caps {
-    sites: RwLock<HashMap<SiteId, Arc<SiteCaps>>>,
+pub struct CardinalityLimits {
+    sites: RwLock<HashMap<SiteId, Arc<SiteCardinality>>>,
     names_max: usize,
     values_max: usize,
 }
 
-impl Caps {
-    /// With the owner's caps.
+impl CardinalityLimits {
+    /// With the configured limits.
     #[must_use]
     pub fn new(limits: &config::Ingest) -> Self {
         Self {
@@ -165,21 +136,21 @@ impl Caps {
         }
     }
 
-    /// Those of one site; sites are as many as the owner made.
+    /// Returns the limits of one site. The number of sites is bounded by what the owner created.
     #[must_use]
-    pub fn of(&self, site: SiteId) -> Arc<SiteCaps> {
-        if let Some(known) = self.sites.read().unwrap_or_else(PoisonError::into_inner).get(&site) {
+    pub fn for_site(&self, site: SiteId) -> Arc<SiteCardinality> {
+        if let Some(known) = self.sites.read().get(&site) {
             return Arc::clone(known);
         }
-        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Arc::new(SiteCaps::new(self.names_max, self.values_max));
+        let mut sites = self.sites.write();
+        let fresh = || Arc::new(SiteCardinality::new(self.names_max, self.values_max));
         Arc::clone(sites.entry(site).or_insert_with(fresh))
     }
 }
 
-/// What one site brought today.
+/// Values of one site today.
 #[derive(Debug)]
-pub struct SiteCaps {
+pub struct SiteCardinality {
     today: RwLock<Today>,
     hasher: RandomState,
     names_max: usize,
@@ -189,67 +160,67 @@ pub struct SiteCaps {
 #[derive(Debug, Default)]
 struct Today {
     day: i64,
-    seen: HashSet<u64, BuildHasherDefault<Hashed>>,
-    counts: [usize; Column::ALL.len()],
+    seen: HashSet<u64, BuildHasherDefault<IdentityHasher>>,
+    counts: [usize; COLUMNS],
 }
 
-impl SiteCaps {
+impl SiteCardinality {
     fn new(names_max: usize, values_max: usize) -> Self {
         Self { today: RwLock::default(), hasher: RandomState::new(), names_max, values_max }
     }
 
-    /// Buckets what is beyond a cap. In the common case, when everything was seen before, this is one
-    /// shared lock and a look-up a column.
-    pub(super) fn put_buckets(&self, event: &mut Event<'_>, now: Timestamp) {
+    /// Buckets values beyond a limit. Usually all values are known: then this costs one shared lock and one lookup per
+    /// column.
+    pub(super) fn set_bucketed_values(&self, event: &mut Event<'_>, now: Timestamp) {
         let day = now.0.div_euclid(DAY_MS);
-        let mut hashes = [0; Column::ALL.len()];
-        for (hash, column) in hashes.iter_mut().zip(Column::ALL) {
+        let mut hashes = [0; COLUMNS];
+        for (hash, &column) in hashes.iter_mut().zip(Column::VARIANTS) {
             let exempt = column == Column::Name && event.action != Action::Other;
-            let value = column.of(event);
+            let value = column.value_in(event);
             if !value.is_empty() && !exempt {
-                // 0 stands for nothing to look up.
+                // 0: nothing to look up.
                 *hash = self.hasher.hash_one((column as u8, &**value)) | 1;
             }
         }
         {
-            let today = self.today.read().unwrap_or_else(PoisonError::into_inner);
+            let today = self.today.read();
             if today.day == day && hashes.iter().all(|hash| *hash == 0 || today.seen.contains(hash)) {
                 return;
             }
         }
-        let mut today = self.today.write().unwrap_or_else(PoisonError::into_inner);
+        let mut today = self.today.write();
         if today.day != day {
             *today = Today { day, ..Today::default() };
         }
-        for (place, column) in Column::ALL.into_iter().enumerate() {
+        for (index, &column) in Column::VARIANTS.iter().enumerate() {
             let max = if column == Column::Name { self.names_max } else { self.values_max };
-            if hashes[place] != 0 && !today.admits(place, hashes[place], max) {
-                let said = std::mem::replace(column.of(event), Cow::Borrowed(BUCKET));
-                event.traffic.marks.push((column.as_str(), said));
+            if hashes[index] != 0 && !today.admits(index, hashes[index], max) {
+                let original = std::mem::replace(column.value_in(event), Cow::Borrowed(BUCKET));
+                event.traffic.campaign_params.push((column.as_str(), original));
             }
         }
     }
 }
 
 impl Today {
-    fn admits(&mut self, place: usize, hash: u64, max: usize) -> bool {
+    fn admits(&mut self, column: usize, hash: u64, max: usize) -> bool {
         if self.seen.contains(&hash) {
             return true;
         }
-        let room = self.counts[place] < max;
-        if room {
-            self.counts[place] += 1;
+        let admitted = self.counts[column] < max;
+        if admitted {
+            self.counts[column] += 1;
             self.seen.insert(hash);
         }
-        room
+        admitted
     }
 }
 
-/// What is hashed already.
+/// Passes through keys that are hashes already.
 #[derive(Debug, Default)]
-struct Hashed(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for Hashed {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -273,26 +244,27 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_763_798_400_000);
 
     fn event(name: &str, campaign: &str) -> Event<'static> {
-        let (site, limits, readings) =
-            (ingest::fixture::site(), config::Config::defaults().ingest, ingest::enrich::ReadingCache::default());
-        let mut event = ingest::blank(&ingest::fixture::setting(&site, &limits, &readings), Kind::Track);
+        let (site, limits, cache) =
+            (ingest::fixture::site(), config::Config::defaults().ingest, ingest::ParseCache::default());
+        let mut event = ingest::blank(&ingest::fixture::request(&site, &limits, &cache), Kind::Track);
         event.name = Cow::Owned(name.to_owned());
         event.traffic.campaign = Cow::Owned(campaign.to_owned());
-        event.action = Action::of_name(name);
+        event.action = Action::from_event_name(name);
         event
     }
 
     #[test]
-    fn values_beyond_the_cap_are_bucketed_and_kept_as_said() {
-        let caps = SiteCaps::new(2, 3);
+    fn values_beyond_the_limit_are_bucketed_and_the_original_is_kept() {
+        let site = SiteCardinality::new(2, 3);
         let check = |name: &str, campaign: &str, after_ms: i64, expected: [&str; 2]| {
             let mut event = event(name, campaign);
-            caps.put_buckets(&mut event, NOW.plus(after_ms));
+            site.set_bucketed_values(&mut event, NOW.plus(after_ms));
             assert_eq!([&*event.name, &*event.traffic.campaign], expected);
-            let marks: Vec<_> = event.traffic.marks.iter().map(|(column, said)| (*column, &**said)).collect();
+            let originals: Vec<_> =
+                event.traffic.campaign_params.iter().map(|(column, value)| (*column, &**value)).collect();
             let bucketed = [("name", name), ("campaign", campaign)].into_iter().zip(expected);
-            let kept: Vec<_> = bucketed.filter(|(_, stored)| *stored == BUCKET).map(|(said, _)| said).collect();
-            assert_eq!(marks, kept);
+            let kept: Vec<_> = bucketed.filter(|(_, stored)| *stored == BUCKET).map(|(original, _)| original).collect();
+            assert_eq!(originals, kept);
         };
         check("A", "a", 0, ["A", "a"]);
         check("B", "b", 0, ["B", "b"]);
@@ -304,16 +276,16 @@ mod tests {
     }
 
     #[test]
-    fn one_site_takes_nothing_from_another_and_memory_is_bounded() {
+    fn sites_have_separate_limits_and_memory_is_bounded() {
         let mut limits = config::Config::defaults().ingest;
         (limits.event_names_per_day_max, limits.column_values_per_day_max) = (10, 10);
-        let caps = Caps::new(&limits);
+        let limits = CardinalityLimits::new(&limits);
         for n in 0..1000 {
-            caps.of(SiteId(1)).put_buckets(&mut event(&format!("E{n}"), &format!("c{n}")), NOW);
+            limits.for_site(SiteId(1)).set_bucketed_values(&mut event(&format!("E{n}"), &format!("c{n}")), NOW);
         }
-        assert_eq!(caps.of(SiteId(1)).today.read().unwrap().seen.len(), 20);
+        assert_eq!(limits.for_site(SiteId(1)).today.read().seen.len(), 20);
         let mut other = event("E999", "c999");
-        caps.of(SiteId(2)).put_buckets(&mut other, NOW);
+        limits.for_site(SiteId(2)).set_bucketed_values(&mut other, NOW);
         assert_eq!([&*other.name, &*other.traffic.campaign], ["E999", "c999"]);
     }
 }

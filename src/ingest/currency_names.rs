@@ -1,9 +1,9 @@
-//! What people write for a currency besides its code.
+//! Names of currencies other than their codes.
 
 use crate::model::Currency;
 
-/// Signs and words of currencies, in lower case, and what they stand for: the site's currency if it is among them,
-/// else the first. An empty first one stands for none.
+/// Lowercase symbols and names, and their currencies: the site's currency if it is among them, else the first. An empty
+/// first one means none.
 const SIGNS: &[(&str, &str)] = &[
     ("$", "USD CAD AUD NZD HKD SGD MXN ARS CLP COP TWD UYU JMD BBD TTD BSD BZD"),
     ("us$", "USD"),
@@ -78,7 +78,7 @@ const SIGNS: &[(&str, &str)] = &[
     ("tomans", "IRT"),
 ];
 
-/// Numbers of ISO 4217, as payment systems write them.
+/// Numeric codes of ISO 4217, as payment systems send them.
 const NUMBERS: &[(&str, &str)] = &[
     ("978", "EUR"),
     ("840", "USD"),
@@ -107,14 +107,14 @@ const NUMBERS: &[(&str, &str)] = &[
     ("376", "ILS"),
 ];
 
-/// The currency that a sign, a word, a code or a number stands for at a site.
-pub(super) fn currency_of(text: &str, site: Currency) -> Option<Currency> {
+/// Parses a symbol, name, code or number of a currency, as used on a site.
+pub(super) fn parse_currency(text: &str, site: Currency) -> Option<Currency> {
     let text = text.trim();
     if let Some(code) = Currency::parse(text).filter(|_| !text.eq_ignore_ascii_case("rmb")) {
         return Some(code);
     }
     let lower = text.to_lowercase();
-    let known = SIGNS.iter().chain(NUMBERS).find(|(sign, _)| *sign == lower)?.1;
+    let known = SIGNS.iter().chain(NUMBERS).find(|(name, _)| *name == lower)?.1;
     let mut codes = known.split(' ').filter_map(Currency::parse);
     let of_site = codes.clone().find(|code| *code == site);
     of_site.or_else(|| codes.next().filter(|_| !known.starts_with(' ')))

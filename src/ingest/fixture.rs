@@ -1,27 +1,28 @@
-//! A site and a setting for the tests of this room.
+//! A site and a request for tests of this module.
 
 use std::sync::{Arc, LazyLock};
 
 use crate::{
     config,
-    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
+    model::{ConsentDefault, Currency, GeoLocation, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
 use super::{
-    Caps, Consent, Hints, Identity, Origin, Sender, Setting, SiteCaps, TokenSigner, ViewRate, enrich::ReadingCache,
+    CardinalityLimits, ClientHints, Consent, Identity, Origin, ParseCache, RequestContext, Sender, SiteCardinality,
+    TokenSigner, ViewRate,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_763_798_400_000);
 pub(crate) const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
-/// Believes whatever visitors do.
-static BELIEVING: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
+/// Never blocks a visitor.
+static NO_VIEW_LIMIT: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
 
-pub(crate) static SEAL: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
+pub(crate) static TOKEN_SIGNER: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
 
-static GENEROUS: LazyLock<Arc<SiteCaps>> =
-    LazyLock::new(|| Caps::new(&config::Config::defaults().ingest).of(SiteId(1)));
+static DEFAULT_CARDINALITY: LazyLock<Arc<SiteCardinality>> =
+    LazyLock::new(|| CardinalityLimits::new(&config::Config::defaults().ingest).for_site(SiteId(1)));
 
 pub(crate) fn site() -> Site {
     Site {
@@ -38,10 +39,10 @@ pub(crate) fn site() -> Site {
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         rate_entries: [].into(),
-        rates: Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+        rates: Arc::new(crate::model::rates::Rates::identity(Currency(*b"EUR"))),
         rules: Arc::default(),
         captures: crate::model::Captures::ALL,
-        recommending: crate::model::Recommending::default(),
+        exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
         demo: false,
         created_at: Timestamp(0),
@@ -52,12 +53,16 @@ pub(crate) fn identity(visitor: u128, from: Origin) -> Identity {
     Identity::new(VisitorId(visitor), from)
 }
 
-pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, readings: &'s ReadingCache) -> Setting<'s> {
-    Setting {
+pub(crate) fn request<'s>(
+    site: &'s Site,
+    limits: &'s config::Ingest,
+    parse_cache: &'s ParseCache,
+) -> RequestContext<'s> {
+    RequestContext {
         site,
         sender: Sender::Browser,
         user_agent: CHROME,
-        hints: Hints::default(),
+        hints: ClientHints::default(),
         address: Some([81, 2, 69, 142].into()),
         identity: identity(7, Origin::Proposal),
         server_key: false,
@@ -68,11 +73,11 @@ pub(crate) fn setting<'s>(site: &'s Site, limits: &'s config::Ingest, readings: 
         entropy: 99,
         from_file: false,
         limits,
-        readings,
-        caps: &GENEROUS,
-        pace: &BELIEVING,
-        seal: &SEAL,
+        parse_cache,
+        cardinality: &DEFAULT_CARDINALITY,
+        view_rate: &NO_VIEW_LIMIT,
+        token_signer: &TOKEN_SIGNER,
         session_of: &|_| None,
-        place: &|_| Place { country: "GB".into(), region: "England".into(), city: "London".into() },
+        locate: &|_| GeoLocation { country: "GB".into(), region: "England".into(), city: "London".into() },
     }
 }

@@ -1,9 +1,8 @@
-//! Who the visitor is: the signed cookie, the tracker's proposal, or ids of the site's own.
+//! Identifies the visitor: by the signed cookie, the id that the tracker proposes, or the site's own ids.
 //!
-//! A cookie reads `v1.<visitor>.<session start>.<last activity>.<mac>`: 32 hexadecimal digits, two
-//! times in milliseconds to the base of 36, and the first 16 bytes of an HMAC-SHA256 over the site and
-//! all the former, in base64url. One that is forged, foreign, torn or older than browsers keep cookies
-//! is simply no cookie.
+//! A cookie reads `v1.<visitor>.<session start>.<last activity>.<mac>`: 32 hexadecimal digits, two times in
+//! milliseconds in base 36, and the first 16 bytes of an HMAC-SHA256 over the site and all before, in base64url. A
+//! cookie that is forged, of another site, truncated or older than browsers keep cookies is ignored.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -17,12 +16,12 @@ use crate::model::{Site, SiteId, Timestamp, VisitorId};
 /// The longest that a browser keeps a cookie, days (RFC 6265bis).
 pub const COOKIE_DAYS: i64 = 400;
 const COOKIE_MS: i64 = COOKIE_DAYS * 86_400_000;
-/// The longest value that is looked at; ours are shorter.
+/// Longer values are not read; ours are shorter.
 const COOKIE_BYTES_MAX: usize = 120;
-/// A session may seem to lie this far ahead, when the clock was set back meanwhile.
+/// A session may be this far in the future, if the clock was set back since.
 const AHEAD_MS_MAX: i64 = 5 * 60_000;
 
-/// Keys that sign cookies: the first signs, all of them verify, so that keys can be rotated.
+/// Cookie keys: the first signs, all of them verify, so that keys can be rotated.
 #[derive(Clone)]
 pub struct Keys(Vec<Box<[u8]>>);
 
@@ -36,25 +35,25 @@ impl Keys {
     /// Keys, the newest first.
     ///
     /// # Panics
-    /// Without any key: nothing could ever be signed.
+    /// Without any key.
     #[must_use]
     pub fn new(keys: Vec<Box<[u8]>>) -> Self {
         assert!(!keys.is_empty(), "at least one cookie key is needed");
         Self(keys)
     }
 
-    /// The one that signs.
+    /// The key that signs.
     pub(super) fn newest(&self) -> &[u8] {
         &self.0[0]
     }
 
-    /// Those that verify.
+    /// The keys that verify.
     pub(super) fn all(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|key| &**key)
     }
 }
 
-/// What a valid cookie says.
+/// The content of a valid cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CookieIdentity {
     /// The visitor.
@@ -63,12 +62,12 @@ pub struct CookieIdentity {
     pub session: Session,
 }
 
-/// A cookie that was read and is genuine.
+/// A verified cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadCookie {
-    /// What it says.
+pub struct VerifiedCookie {
+    /// Its content.
     pub identity: CookieIdentity,
-    /// Whether an older key signed it: it is to be written anew.
+    /// Whether an older key signed it: it is to be renewed.
     pub outdated: bool,
 }
 
@@ -79,14 +78,14 @@ pub enum Origin {
     Cookie,
     /// The tracker proposed it.
     Proposal,
-    /// Nothing was known: a new random id.
+    /// None was known: a new random id.
     Fresh,
-    /// Computed from something that stands for the visitor, such as an importer's client.
+    /// Derived from an id of the sender, such as an imported log's client.
     Derived,
-    /// Computed from address and user agent under the salt of the day: no id is given or taken.
+    /// Hash of address and user agent with the salt of the day; no id is stored in the browser.
     Daily,
-    /// There is no consent: nobody.
-    Nobody,
+    /// No id, because there is no consent.
+    Anonymous,
 }
 
 /// The visitor of a request.
@@ -96,43 +95,49 @@ pub struct Identity {
     pub visitor: VisitorId,
     /// Where it comes from.
     pub from: Origin,
-    /// The session the cookie tells of.
+    /// The session in the cookie.
     pub session: Option<Session>,
-    /// Whether the cookie is to be written anew whatever happened.
+    /// Whether the cookie is to be renewed in any case.
     pub outdated: bool,
 }
 
 impl Identity {
-    /// The identity of those without consent.
-    pub const NOBODY: Self = Self::new(VisitorId::NOBODY, Origin::Nobody);
+    /// No identity, because there is no consent.
+    pub const ANONYMOUS: Self = Self::new(VisitorId::ANONYMOUS, Origin::Anonymous);
 
-    /// A visitor known by something of the sender's, such as an importer's client.
+    /// A visitor derived from an id of the sender, such as an imported log's client.
     #[must_use]
     pub const fn derived(visitor: VisitorId) -> Self {
         Self::new(visitor, Origin::Derived)
     }
 
-    /// A visitor known for a day, on sites that keep nothing in browsers.
+    /// A visitor known for a day, on cookieless sites.
     #[must_use]
     pub const fn daily(visitor: VisitorId) -> Self {
         Self::new(visitor, Origin::Daily)
     }
 
-    /// A visitor of whom no session is known.
+    /// A visitor without a known session.
     #[must_use]
     pub const fn new(visitor: VisitorId, from: Origin) -> Self {
         Self { visitor, from, session: None, outdated: false }
     }
 }
 
-/// Settles who the visitor of a request is. `fresh` is random, and used when nothing else is known.
+/// Resolves the visitor of a request: by the cookie, else the proposal, else the random id `fresh`.
 #[must_use]
-pub fn settle(cookie: Option<ReadCookie>, proposal: &str, analytics: bool, fresh: u128, now: Timestamp) -> Identity {
+pub fn resolve(
+    cookie: Option<VerifiedCookie>,
+    proposal: &str,
+    analytics: bool,
+    fresh: u128,
+    now: Timestamp,
+) -> Identity {
     if !analytics {
-        return Identity::NOBODY;
+        return Identity::ANONYMOUS;
     }
-    if let Some(ReadCookie { identity: CookieIdentity { visitor, session }, outdated }) = cookie {
-        // Written before the clock was set back: the id holds, the session would never end.
+    if let Some(VerifiedCookie { identity: CookieIdentity { visitor, session }, outdated }) = cookie {
+        // Written before the clock was set back: the id is valid, but the session would never end.
         let session = Some(session).filter(|s| s.last.since(now) <= AHEAD_MS_MAX && s.start <= s.last);
         return Identity { visitor, from: Origin::Cookie, session, outdated };
     }
@@ -142,15 +147,14 @@ pub fn settle(cookie: Option<ReadCookie>, proposal: &str, analytics: bool, fresh
     }
 }
 
-/// Reads a cookie's value; `None` when it is not one of ours for this site, or so old that no browser
-/// would have kept it.
+/// Verifies a cookie's value; `None` if it is not signed for this site, or older than [`COOKIE_DAYS`].
 #[must_use]
-pub fn parse(site: SiteId, keys: &Keys, value: &str, now: Timestamp) -> Option<ReadCookie> {
+pub fn verify_cookie(site: SiteId, keys: &Keys, value: &str, now: Timestamp) -> Option<VerifiedCookie> {
     if value.len() > COOKIE_BYTES_MAX {
         return None;
     }
     let (signed, mac) = value.rsplit_once('.')?;
-    let by_key = keys.0.iter().position(|key| bool::from(mac.as_bytes().ct_eq(&sign(site, key, signed))))?;
+    let by_key = keys.0.iter().position(|key| bool::from(mac.as_bytes().ct_eq(&cookie_mac(site, key, signed))))?;
     let mut fields = signed.split('.');
     let (version, visitor, start, last) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     if version != "v1" || fields.next().is_some() {
@@ -159,25 +163,25 @@ pub fn parse(site: SiteId, keys: &Keys, value: &str, now: Timestamp) -> Option<R
     let time = |text| i64::from_str_radix(text, 36).ok().map(Timestamp);
     let session = Session { start: time(start)?, last: time(last)? };
     let identity = CookieIdentity { visitor: visitor.parse().ok()?, session };
-    (now.since(session.last) <= COOKIE_MS).then_some(ReadCookie { identity, outdated: by_key > 0 })
+    (now.since(session.last) <= COOKIE_MS).then_some(VerifiedCookie { identity, outdated: by_key > 0 })
 }
 
-/// Writes the value of a cookie.
+/// Returns the signed value of a cookie.
 #[must_use]
-pub fn seal(site: SiteId, keys: &Keys, identity: &CookieIdentity) -> String {
+pub fn sign_cookie(site: SiteId, keys: &Keys, identity: &CookieIdentity) -> String {
     let mut value = format!("v1.{}.", identity.visitor);
     push_base36(&mut value, identity.session.start);
     value.push('.');
     push_base36(&mut value, identity.session.last);
-    let mac = sign(site, &keys.0[0], &value);
+    let mac = cookie_mac(site, &keys.0[0], &value);
     value.push('.');
     value.extend(mac.iter().map(|byte| char::from(*byte)));
     value
 }
 
-/// The visitor that any other text stands for: an SDK's anonymous id, or a person's user id. An
-/// anonymous id that has the form of ours is taken as it is. All others are hashed with the site's
-/// secret: a user id can be guessed, and knowing a visitor's id is the right to use it.
+/// Returns the visitor of an SDK's anonymous id or a user id. An anonymous id in the form of ours is used as it is. All
+/// others are hashed with the site's secret: a user id can be guessed, and knowing a visitor id is the right to use
+/// it.
 #[must_use]
 pub fn visitor_of(site: &Site, kind: IdKind, id: &str) -> VisitorId {
     if let (IdKind::Anonymous, Ok(visitor)) = (kind, id.parse()) {
@@ -194,15 +198,15 @@ pub fn visitor_of(site: &Site, kind: IdKind, id: &str) -> VisitorId {
     VisitorId(u128::from_le_bytes(bytes).max(1))
 }
 
-/// What an id of the sender's names.
+/// What an id of the sender identifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdKind {
     /// A browser or device.
     Anonymous,
-    /// A person, as anybody with the write key may claim.
+    /// A user, as anyone with the write key may claim.
     User,
-    /// A person, by the site's own word.
-    ProvenUser,
+    /// A user verified by the site.
+    VerifiedUser,
     /// A client of an imported log, by address and user agent.
     LogClient,
 }
@@ -212,14 +216,14 @@ impl IdKind {
         match self {
             Self::Anonymous => b"ashna anonymous id\0",
             Self::User => b"ashna user id\0",
-            Self::ProvenUser => b"ashna proven user id\0",
+            Self::VerifiedUser => b"ashna proven user id\0",
             Self::LogClient => b"ashna client of a log\0",
         }
     }
 }
 
-/// The visitor that an address and a user agent stand for under the salt of a day. Of an IPv6 address
-/// the network counts (/64), because systems change the rest several times a day.
+/// Returns the visitor of an address and a user agent under the salt of a day. Of an IPv6 address only the /64 network
+/// counts, because devices change the rest several times a day.
 #[must_use]
 pub fn daily_visitor(salt: &[u8; 32], site: SiteId, address: IpAddr, user_agent: &str) -> VisitorId {
     let mut hasher = blake3::Hasher::new_keyed(salt);
@@ -234,10 +238,10 @@ pub fn daily_visitor(salt: &[u8; 32], site: SiteId, address: IpAddr, user_agent:
     VisitorId(u128::from_le_bytes(bytes).max(1))
 }
 
-/// Whether an id is the text of a value that was not there, as pages and apps write it before somebody has logged in.
+/// Whether an id is a placeholder for a missing value, as pages and apps send before login.
 #[must_use]
 pub fn is_placeholder(id: &str) -> bool {
-    const WORDS: [&str; 21] = [
+    const PLACEHOLDERS: [&str; 21] = [
         "undefined",
         "null",
         "(null)",
@@ -260,11 +264,11 @@ pub fn is_placeholder(id: &str) -> bool {
         "-1",
         "-",
     ];
-    // The longest of them; most ids are longer or no word at all.
+    // A UUID of zeros, the longest placeholder, has 36 characters.
     let id = id.trim();
     id.len() <= 36
         && !id.is_empty()
-        && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(id))
+        && (PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(id))
             || id.bytes().all(|byte| matches!(byte, b'0' | b'-')) && id.len() >= 32)
 }
 
@@ -283,15 +287,15 @@ pub fn user_is_verified(site: &Site, user_id: &str, signature: &str) -> bool {
     differing == 0
 }
 
-/// A user id as it is kept: without what no stored text holds.
+/// Returns a user id as it is stored: without control characters.
 #[must_use]
-pub fn kept_user_id(said: &str) -> String {
-    text::clean(&Cow::Borrowed(said), usize::MAX).into_owned()
+pub fn clean_user_id(user_id: &str) -> String {
+    text::clean(&Cow::Borrowed(user_id), usize::MAX).into_owned()
 }
 
 const MAC_TEXT_LENGTH: usize = 22;
 
-fn sign(site: SiteId, key: &[u8], signed: &str) -> [u8; MAC_TEXT_LENGTH] {
+fn cookie_mac(site: SiteId, key: &[u8], signed: &str) -> [u8; MAC_TEXT_LENGTH] {
     let mac = hmac(key, &[b"ashna visitor cookie\0", &site.0.to_le_bytes(), signed.as_bytes()]);
     base64url(mac.first_chunk().expect("an HMAC-SHA256 has 32 bytes"))
 }

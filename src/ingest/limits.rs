@@ -1,5 +1,5 @@
-//! How long each text of an event may be. What is longer is cut, except where cutting would change
-//! who or what is meant: those events are rejected.
+//! Maximum lengths of an event's texts. Longer texts are cut, except where a cut would change who or what is meant:
+//! those events are rejected.
 
 /// Characters of an event's name; longer is rejected.
 pub const NAME_CHARS: usize = 200;
@@ -10,7 +10,7 @@ pub const USER_ID_CHARS: usize = 256;
 /// Levels of arrays and objects in properties; deeper is rejected.
 pub const PROPERTIES_DEPTH: usize = 16;
 
-/// Items of one event; the rest is not kept.
+/// Items of one event; the rest is discarded.
 pub const ITEMS: usize = 100;
 
 /// Bytes of a host.
@@ -21,7 +21,7 @@ pub const PATH: usize = 1024;
 pub const QUERY: usize = 1024;
 /// Bytes of a title.
 pub const TITLE: usize = 512;
-/// Bytes of each campaign text.
+/// Bytes of each campaign parameter.
 pub const CAMPAIGN: usize = 256;
 /// Bytes of a language tag.
 pub const LANGUAGE: usize = 35;
@@ -39,7 +39,7 @@ pub const ORDER_ID: usize = 128;
 pub const LIBRARY: usize = 64;
 /// Bytes of a browser's or system's version.
 pub const VERSION: usize = 16;
-/// Bytes of an address that are looked at; the rest is cut before it is parsed.
+/// Bytes of a URL that are read; the rest is cut before parsing.
 pub const URL: usize = 4096;
-/// Bytes of a user agent that are looked at.
+/// Bytes of a user agent that are read.
 pub const USER_AGENT: usize = 512;

@@ -1,17 +1,18 @@
-//! PURE: one wire event in, one verdict out.
+//! Turns one received event into one verdict: keep (validated and enriched), drop or reject. No I/O.
 //!
-//! The room knows no clock, no randomness and no IO: time, entropy and the place of an address come in
-//! with the [`Setting`]. Steps named `reject_*` and `drop_*` may end an event, `put_*` only add to it.
-//! The address is reduced to a place here and goes no further.
+//! Time, randomness and the location of an address are inputs, in [`RequestContext`]. Steps named `reject_*` and
+//! `drop_*` may end an event; `set_*` and `add_*` only add to it. The IP address is reduced to a location here and
+//! goes no further.
 //! Example: `{"type":"page"}` from a browser on `/cart?mail=a@b.c` becomes a page view of `/cart`.
 
 mod address;
 mod amount;
+mod autocapture;
 pub mod cardinality;
 mod clock;
 pub mod consent;
-mod crawlers;
 mod currency_names;
+mod ecommerce;
 pub mod enrich;
 pub mod exposure;
 #[cfg(test)]
@@ -19,163 +20,99 @@ mod fixture;
 pub mod identify;
 pub mod limits;
 pub mod link;
-mod notice;
 mod properties;
-mod robot_names;
-pub mod robots;
-mod rules;
+mod robot_step;
+mod schema;
 pub mod session;
-mod shop;
 #[cfg(test)]
 mod tests;
 mod text;
+mod types;
+pub mod user_agent;
 mod validate;
 mod verdict;
 pub mod view_rate;
 mod visitor_step;
 
-use std::{borrow::Cow, net::IpAddr};
+use std::borrow::Cow;
 
-pub use cardinality::{Caps, SiteCaps};
-pub use consent::Consent;
-pub use enrich::client_hints::Hints;
+pub use cardinality::{CardinalityLimits, SiteCardinality};
+pub use enrich::ParseCache;
 pub use exposure::TokenSigner;
 pub use identify::{Identity, Origin};
 use serde_json::value::RawValue;
 pub use session::{Session, Sessions};
+pub use types::{Consent, DailyVisitor, Progress, RequestContext, Sender};
+pub use user_agent::ClientHints;
 pub use verdict::{DropReason, RejectReason, Verdict};
 pub use view_rate::ViewRate;
 
 use crate::{
-    config,
-    model::{Action, Currency, Device, Event, Kind, MessageHash, Page, Place, Site, Timestamp, Traffic, VisitorId},
-    wire::collect::{self, Batch},
+    model::{Action, Currency, Device, Event, GeoLocation, Kind, MessageHash, Page, Timestamp, Traffic, VisitorId},
+    wire::collect::Batch,
 };
 
-/// Who is at the other end of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sender {
-    /// The visitor's browser: `/e`, `/px.gif`, and calls with a browser's `Origin`.
-    Browser,
-    /// A server or an app of the site's owner: only `context.userAgent` and `context.ip` tell of the visitor.
-    Server,
-    /// A line of a log or file: user agent and address are the line's.
-    Import,
+/// Runs one event of a batch through all steps.
+pub fn run<'a>(
+    request: &RequestContext<'_>,
+    batch: &Batch<'a>,
+    progress: &mut Progress,
+    raw: &'a RawValue,
+) -> Verdict<'a> {
+    run_steps(request, batch, progress, raw).unwrap_or_else(|verdict| verdict)
 }
 
-/// Tells who an address and a user agent stand for today.
-pub type DailyVisitor<'s> = dyn Fn(IpAddr, &str) -> VisitorId + 's;
-
-/// What is known besides the event itself; the same for all events of a request.
-#[derive(Clone, Copy)]
-pub struct Setting<'s> {
-    /// The site and its rules.
-    pub site: &'s Site,
-    /// Who is at the other end.
-    pub sender: Sender,
-    /// User agent of the connection or the imported line; empty when absent.
-    pub user_agent: &'s str,
-    /// Client hints of the connection; those of the imported line are none.
-    pub hints: Hints<'s>,
-    /// Address of the visitor by the connection or the imported line.
-    pub address: Option<IpAddr>,
-    /// The visitor of the request, by [`identify::settle`]. One that is `Fresh` gives way to ids in the events.
-    pub identity: Identity,
-    /// Whether the request came with a key of scope `server`: its user ids are believed.
-    pub server_key: bool,
-    /// What the visitor agreed to, by [`consent::settle`].
-    pub consent: Consent,
-    /// Whether the browser signals a refusal; events that carry consent of their own are judged by it too.
-    pub refusal_signal: bool,
-    /// On sites that know visitors for a day only: who an address and a user agent stand for.
-    pub daily: Option<&'s DailyVisitor<'s>>,
-    /// The time of arrival.
-    pub now: Timestamp,
-    /// 128 random bits of this request, for messages without an id.
-    pub entropy: u128,
-    /// Whether the owner imports a file: it may hold old events.
-    pub from_file: bool,
-    /// The owner's limits.
-    pub limits: &'s config::Ingest,
-    /// What was read lately.
-    pub readings: &'s enrich::ReadingCache,
-    /// How many different values the site may bring into a column today.
-    pub caps: &'s SiteCaps,
-    /// Knows the service's own word about what it showed.
-    pub seal: &'s exposure::TokenSigner,
-    /// How fast visitors were lately.
-    pub pace: &'s ViewRate,
-    /// The session a visitor's live profile tells of.
-    pub session_of: &'s dyn Fn(VisitorId) -> Option<Session>,
-    /// Where an address lies.
-    pub place: &'s dyn Fn(IpAddr) -> Place,
-}
-
-/// How far a request got: fresh at its first event, and handed from one event to the next. Afterwards it
-/// tells where each visitor's session stands, for the cookie.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Sessions of the visitors met so far.
-    pub sessions: Sessions,
-    /// Messages without an id so far.
-    unnamed: u64,
-}
-
-/// Takes one event of a batch through all steps.
-pub fn run<'a>(setting: &Setting<'_>, batch: &Batch<'a>, progress: &mut Progress, raw: &'a RawValue) -> Verdict<'a> {
-    take(setting, batch, progress, raw).unwrap_or_else(|ended| ended)
-}
-
-fn take<'a>(
-    setting: &Setting<'_>,
+fn run_steps<'a>(
+    request: &RequestContext<'_>,
     batch: &Batch<'a>,
     progress: &mut Progress,
     raw: &'a RawValue,
 ) -> Result<Verdict<'a>, Verdict<'a>> {
-    let mut call = validate::reject_unreadable(setting, raw)?;
-    let noticed = notice::put_name(&mut call);
+    let mut call = validate::reject_unreadable(request, raw)?;
+    let capture = autocapture::set_event_name(&mut call);
     let call = &call;
     let kind = validate::reject_unknown_type(batch, call)?;
-    let mut event = Box::new(blank(setting, kind));
-    let own = consent::of_event(setting, batch, call).map(|consent| Setting { consent, ..*setting });
-    let setting = own.as_ref().unwrap_or(setting);
+    let mut event = Box::new(blank(request, kind));
+    let with_own_consent =
+        consent::event_consent(request, batch, call).map(|consent| RequestContext { consent, ..*request });
+    let request = with_own_consent.as_ref().unwrap_or(request);
 
-    notice::drop_switched_off(setting, noticed)?;
-    validate::reject_unfit(&mut event, call)?;
-    validate::put_message(&mut event, setting, call, progress);
-    properties::reject_bad_properties(&mut event, setting, batch, call)?;
-    clock::reject_bad_time(&mut event, setting, batch, call)?;
-    consent::drop_what_may_not_be_known(&event, setting)?;
-    let agent = robots::drop_robot(&mut event, setting, batch, call)?;
+    autocapture::drop_disabled(request, capture)?;
+    validate::reject_invalid(&mut event, call)?;
+    validate::set_message_hash(&mut event, request, call, progress);
+    properties::reject_bad_properties(&mut event, request, batch, call)?;
+    clock::reject_bad_time(&mut event, request, batch, call)?;
+    consent::drop_without_consent(&event, request)?;
+    let agent = robot_step::drop_robot(&mut event, request, batch, call)?;
 
-    visitor_step::reject_nobody_in_particular(&mut event, setting, batch, call)?;
-    robots::drop_impossible(&mut event, setting)?;
-    visitor_step::put_user(&mut event, setting, call);
-    properties::put_context(&mut event, setting, batch, raw);
-    visitor_step::put_session(&mut event, setting, batch, &mut progress.sessions);
+    visitor_step::reject_unidentified(&mut event, request, batch, call)?;
+    robot_step::drop_too_fast(&mut event, request)?;
+    visitor_step::set_user(&mut event, request, call);
+    properties::add_context(&mut event, request, batch, raw);
+    visitor_step::set_session(&mut event, request, batch, &mut progress.sessions);
 
-    enrich::page_context::put_way(&mut event, setting, batch, call);
-    enrich::user_agent::put_device(&mut event, &agent, batch, call);
-    enrich::visitor::put_tastes(&mut event, batch, call);
-    shop::put_shop(&mut event, setting, call);
-    notice::put_facts(&mut event, setting, noticed);
-    rules::put_violations(&mut event, setting);
-    exposure::put_exposure(&mut event, setting);
-    enrich::visitor::put_place(&mut event, setting, batch, call);
-    setting.caps.put_buckets(&mut event, setting.now);
+    enrich::page_context::set_page_and_traffic(&mut event, request, batch, call);
+    enrich::device::set_device(&mut event, &agent, batch, call);
+    enrich::visitor::set_client_details(&mut event, batch, call);
+    ecommerce::set_commerce_fields(&mut event, request, call);
+    autocapture::add_capture_facts(&mut event, request, capture);
+    schema::add_violations(&mut event, request);
+    exposure::set_exposure(&mut event, request);
+    enrich::visitor::set_location(&mut event, request, batch, call);
+    request.cardinality.set_bucketed_values(&mut event, request.now);
     Ok(Verdict::Keep(event))
 }
 
-fn blank<'a>(setting: &Setting<'_>, kind: Kind) -> Event<'a> {
+fn blank<'a>(request: &RequestContext<'_>, kind: Kind) -> Event<'a> {
     Event {
-        site: setting.site.id,
+        site: request.site.id,
         message: MessageHash::default(),
         kind,
         name: Cow::Borrowed(""),
         action: Action::Other,
-        occurred_at: setting.now,
-        received_at: setting.now,
-        visitor: VisitorId::NOBODY,
+        occurred_at: request.now,
+        received_at: request.now,
+        visitor: VisitorId::ANONYMOUS,
         user_id: Cow::Borrowed(""),
         user_verified: false,
         session_start: Timestamp::default(),
@@ -183,7 +120,7 @@ fn blank<'a>(setting: &Setting<'_>, kind: Kind) -> Event<'a> {
         page: Page::default(),
         traffic: Traffic::default(),
         device: Device::default(),
-        place: Place::default(),
+        place: GeoLocation::default(),
         language: Cow::Borrowed(""),
         timezone: Cow::Borrowed(""),
         screen_width: 0,
@@ -198,13 +135,4 @@ fn blank<'a>(setting: &Setting<'_>, kind: Kind) -> Event<'a> {
         violations: Vec::new(),
         exposure: Cow::Borrowed(""),
     }
-}
-
-/// A text of the event's own context, or the batch's.
-fn own_or_shared<'t, 'a>(
-    call: &'t collect::Event<'a>,
-    batch: &'t Batch<'a>,
-    pick: impl Fn(&'t collect::Context<'a>) -> &'t collect::Text<'a>,
-) -> &'t Cow<'a, str> {
-    &pick(&call.context).or(pick(&batch.context)).0
 }

@@ -2,26 +2,27 @@
 
 mod hostile;
 
-use super::{enrich::ReadingCache, *};
+use super::*;
 use crate::{
     config::Config,
-    model::{Channel, DeviceClass, RobotsPolicy},
+    model::{Channel, DeviceClass, RobotsPolicy, Site},
+    wire::collect,
 };
 
-/// Runs a body of events as `change` sets the scene, and hands each verdict to `see`.
-fn run_body(body: &str, change: impl FnOnce(&mut Setting<'_>), mut see: impl FnMut(Verdict<'_>)) {
-    let (site, limits, readings) = (fixture::site(), Config::defaults().ingest, ReadingCache::default());
-    let mut setting = fixture::setting(&site, &limits, &readings);
-    change(&mut setting);
+/// Runs a body of events in a request modified by `change`, and passes each verdict to `see`.
+fn run_body(body: &str, change: impl FnOnce(&mut RequestContext<'_>), mut see: impl FnMut(Verdict<'_>)) {
+    let (site, limits, cache) = (fixture::site(), Config::defaults().ingest, ParseCache::default());
+    let mut request = fixture::request(&site, &limits, &cache);
+    change(&mut request);
     let Ok(batch) = collect::parse(body.as_bytes()) else { panic!("unreadable: {body}") };
     let mut progress = Progress::default();
     for raw in &batch.events {
-        see(run(&setting, &batch, &mut progress, raw));
+        see(run(&request, &batch, &mut progress, raw));
     }
 }
 
-/// The one event of `event` kept, as `read` sees it.
-fn kept<T>(event: &str, change: impl FnOnce(&mut Setting<'_>), read: impl Fn(&Event<'_>) -> T) -> T {
+/// What `read` returns of the kept event.
+fn kept<T>(event: &str, change: impl FnOnce(&mut RequestContext<'_>), read: impl Fn(&Event<'_>) -> T) -> T {
     let mut seen = None;
     run_body(&format!(r#"{{"events":[{event}]}}"#), change, |verdict| match verdict {
         Verdict::Keep(event) => seen = Some(read(&event)),
@@ -30,7 +31,7 @@ fn kept<T>(event: &str, change: impl FnOnce(&mut Setting<'_>), read: impl Fn(&Ev
     seen.expect("one event")
 }
 
-fn ended(event: &str, change: impl FnOnce(&mut Setting<'_>)) -> &'static str {
+fn ended(event: &str, change: impl FnOnce(&mut RequestContext<'_>)) -> &'static str {
     let mut seen = "";
     run_body(&format!(r#"{{"events":[{event}]}}"#), change, |verdict| {
         seen = match verdict {
@@ -43,7 +44,7 @@ fn ended(event: &str, change: impl FnOnce(&mut Setting<'_>)) -> &'static str {
 }
 
 #[test]
-fn unacceptable_events_are_rejected_for_their_reason() {
+fn invalid_events_are_rejected_with_a_reason() {
     let check = |event: &str, expected: &str| assert_eq!(ended(event, |_| {}), expected, "{event}");
     check(r#"{"type":"page"}"#, "kept");
     check("7", "malformed");
@@ -71,7 +72,7 @@ fn unacceptable_events_are_rejected_for_their_reason() {
 }
 
 #[test]
-fn clocks_are_corrected_by_the_moment_of_sending() {
+fn clocks_are_corrected_by_the_time_of_sending() {
     let check = |timestamp: i64, sent: Option<i64>, expected: i64| {
         let now = fixture::NOW.0;
         let sent = sent.map_or(String::new(), |sent| format!(r#","sentAt":{}"#, now + sent));
@@ -88,7 +89,7 @@ fn clocks_are_corrected_by_the_moment_of_sending() {
 }
 
 #[test]
-fn a_page_view_is_understood() {
+fn a_page_view_is_enriched() {
     let event = r#"{"type":"page","messageId":"m1","context":{
         "page":{"url":"https://www.shop.example/p/%D9%82%D9%87%D9%88%D9%87?utm_source=News&utm_medium=email&utm_campaign=may&page=2&mail=a@b.co&q=a@b.co",
                 "title":"Coffee\u0000 for jo@mail.example","referrer":"https://www.google.com/"},
@@ -98,7 +99,7 @@ fn a_page_view_is_understood() {
         event,
         |_| {},
         |event| {
-            assert_eq!(event.message, MessageHash::of(event.site, b"m1"));
+            assert_eq!(event.message, MessageHash::new(event.site, b"m1"));
             assert_eq!((&*event.page.host, &*event.page.path), ("www.shop.example", "/p/قهوه"));
             assert_eq!((&*event.page.query, &*event.page.title), ("page=2&q=%5Bemail%5D", "Coffee for [email]"));
             assert_eq!((&*event.page.referrer_host, &*event.page.referrer_path), ("google.com", "/"));
@@ -116,7 +117,7 @@ fn a_page_view_is_understood() {
 }
 
 #[test]
-fn visits_come_from_somewhere() {
+fn traffic_sources_are_recognized() {
     let check = |url: &str, referrer: &str, expected: (Channel, &str, &str, &str, &str)| {
         let event = format!(r#"{{"type":"page","context":{{"page":{{"url":"{url}","referrer":"{referrer}"}}}}}}"#);
         kept(
@@ -154,14 +155,14 @@ fn visits_come_from_somewhere() {
 }
 
 #[test]
-fn an_event_that_tells_of_no_page_begins_no_visit() {
+fn an_event_without_a_page_starts_no_visit() {
     let channel = |event: &str| kept(event, |_| {}, |event| event.traffic.channel);
     assert_eq!(channel(r#"{"type":"track","event":"Order Completed"}"#), Channel::Internal);
     assert_eq!(channel(r#"{"type":"page"}"#), Channel::Direct);
 }
 
 #[test]
-fn orders_keep_their_lines_and_their_cents() {
+fn orders_keep_their_items_and_amounts() {
     let event = r#"{"type":"track","event":"order completed","properties":{"order_id":"o-1","revenue":33.30,
         "currency":"usd","products":[{"product_id":"p-1","price":"11.10","quantity":2,"category":"Coffee"},
         {"sku":7,"price":11.1},{"name":"without an id"},"p-9"]}}"#;
@@ -190,12 +191,12 @@ fn orders_keep_their_lines_and_their_cents() {
 }
 
 #[test]
-fn robots_are_dropped_or_kept_by_the_user_agent_that_counts() {
+fn the_visitors_user_agent_decides_whether_a_robot_is_dropped() {
     let check = |sender: Sender, connection: &'static str, context: &str, expected: &str| {
         let event = format!(r#"{{"type":"page","anonymousId":"a","context":{{"userAgent":"{context}"}}}}"#);
-        let ended = ended(&event, |setting| {
-            (setting.sender, setting.user_agent) = (sender, connection);
-            setting.identity = fixture::identity(9, Origin::Fresh);
+        let ended = ended(&event, |request| {
+            (request.sender, request.user_agent) = (sender, connection);
+            request.identity = fixture::identity(9, Origin::Fresh);
         });
         assert_eq!(ended, expected, "{sender:?} {connection} {context}");
     };
@@ -212,17 +213,17 @@ fn robots_are_dropped_or_kept_by_the_user_agent_that_counts() {
 }
 
 #[test]
-fn sites_may_keep_robots_marked_as_such() {
-    let (limits, readings) = (Config::defaults().ingest, ReadingCache::default());
+fn robots_are_marked_on_sites_that_keep_them() {
+    let (limits, cache) = (Config::defaults().ingest, ParseCache::default());
     let site = Site { robots: RobotsPolicy::Keep, ..fixture::site() };
-    let setting = Setting { user_agent: "curl/8.0", ..fixture::setting(&site, &limits, &readings) };
+    let request = RequestContext { user_agent: "curl/8.0", ..fixture::request(&site, &limits, &cache) };
     let batch = collect::parse(br#"{"events":[{"type":"page"}]}"#).unwrap();
-    let Verdict::Keep(event) = run(&setting, &batch, &mut Progress::default(), batch.events[0]) else { panic!() };
+    let Verdict::Keep(event) = run(&request, &batch, &mut Progress::default(), batch.events[0]) else { panic!() };
     assert_eq!((event.robot, event.device.class), ("library", DeviceClass::Unknown));
 }
 
 #[test]
-fn the_event_names_the_visitor_when_the_request_does_not() {
+fn ids_in_the_event_identify_the_visitor_of_a_new_request() {
     let visitor = |event: &str, sender: Sender, from: Origin| {
         kept(event, |s| (s.sender, s.identity) = (sender, fixture::identity(9, from)), |event| event.visitor)
     };
@@ -234,23 +235,23 @@ fn the_event_names_the_visitor_when_the_request_does_not() {
     assert_eq!(visitor(user, Sender::Browser, Origin::Fresh), VisitorId(9));
     let of_user = identify::visitor_of(&fixture::site(), identify::IdKind::User, "u");
     assert_eq!(visitor(user, Sender::Server, Origin::Fresh), of_user);
-    let nobody = |setting: &mut Setting<'_>| {
-        (setting.sender, setting.identity) = (Sender::Server, fixture::identity(9, Origin::Fresh));
+    let without_ids = |request: &mut RequestContext<'_>| {
+        (request.sender, request.identity) = (Sender::Server, fixture::identity(9, Origin::Fresh));
     };
-    assert_eq!(ended(r#"{"type":"page"}"#, nobody), "identity_missing");
+    assert_eq!(ended(r#"{"type":"page"}"#, without_ids), "identity_missing");
 }
 
 #[test]
-fn without_consent_nobody_is_known() {
-    let refused = |setting: &mut Setting<'_>| {
-        setting.consent = Consent::NONE;
-        setting.identity = Identity::NOBODY;
+fn without_consent_the_visitor_is_anonymous() {
+    let refused = |request: &mut RequestContext<'_>| {
+        request.consent = Consent::NONE;
+        request.identity = Identity::ANONYMOUS;
     };
     let event = r#"{"type":"page","userId":"u","context":{"page":{"url":"https://shop.example/?gclid=x"}}}"#;
     kept(event, refused, |event| {
-        assert_eq!((event.visitor, &*event.user_id), (VisitorId::NOBODY, ""));
+        assert_eq!((event.visitor, &*event.user_id), (VisitorId::ANONYMOUS, ""));
         assert_eq!((event.session_start, event.traffic.click_id), (Timestamp(0), ""));
-        assert_eq!(event.place, Place { country: "GB".into(), ..Place::default() });
+        assert_eq!(event.place, GeoLocation { country: "GB".into(), ..GeoLocation::default() });
     });
     for kind in ["identify", "group", "alias"] {
         assert_eq!(ended(&format!(r#"{{"type":"{kind}","userId":"u"}}"#), refused), "no_consent");
@@ -258,7 +259,7 @@ fn without_consent_nobody_is_known() {
 }
 
 #[test]
-fn user_ids_are_believed_with_a_signature_or_a_server_key() {
+fn user_ids_are_verified_by_a_signature_or_a_server_key() {
     let event = r#"{"type":"identify","userId":"u-1"}"#;
     let verified = |event: &str, server_key| kept(event, |s| s.server_key = server_key, |e| e.user_verified);
     assert!(!verified(event, false));
@@ -270,7 +271,7 @@ fn user_ids_are_believed_with_a_signature_or_a_server_key() {
 }
 
 #[test]
-fn messages_without_an_id_are_all_different() {
+fn messages_without_an_id_are_never_duplicates() {
     let mut seen = Vec::new();
     run_body(
         r#"{"events":[{"type":"page"},{"type":"page"},{"type":"page","messageId":"a"}]}"#,
@@ -285,7 +286,7 @@ fn messages_without_an_id_are_all_different() {
 }
 
 #[test]
-fn sessions_go_on_from_cookie_tracker_or_profile_whichever_was_active_last() {
+fn sessions_continue_from_cookie_or_tracker_whichever_was_active_last() {
     let (now, minute) = (fixture::NOW, 60_000);
     let ago = |start: i64, last: i64| Session { start: now.plus(-start * minute), last: now.plus(-last * minute) };
     let check = |cookie: Option<Session>, tracker: &str, expected_minutes_ago: i64| {

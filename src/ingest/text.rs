@@ -1,9 +1,9 @@
-//! Texts made safe to store: bounded, trimmed and without control characters.
+//! Makes texts safe to store: bounded, trimmed and without control characters.
 
 use std::borrow::Cow;
 
-/// Removes control characters and surrounding space, and cuts after at most `bytes_max` bytes between
-/// two characters. Copies only when something inside has to go.
+/// Removes control characters and surrounding space, and cuts to at most `bytes_max` bytes at a character boundary.
+/// Copies only if a character inside is removed.
 pub(super) fn clean<'a>(text: &Cow<'a, str>, bytes_max: usize) -> Cow<'a, str> {
     match text {
         Cow::Borrowed(text) => clean_borrowed(text, bytes_max),
@@ -15,7 +15,7 @@ pub(super) fn clean<'a>(text: &Cow<'a, str>, bytes_max: usize) -> Cow<'a, str> {
 pub(super) fn clean_borrowed(text: &str, bytes_max: usize) -> Cow<'_, str> {
     let text = text.trim();
     if text.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2) && text.contains(is_unwanted) {
-        // What a tab or line break kept apart stays apart.
+        // A tab or line break becomes a space.
         let kept: String = text
             .chars()
             .filter_map(|c| if c.is_whitespace() { Some(' ') } else { (!is_unwanted(c)).then_some(c) })
@@ -29,7 +29,7 @@ fn is_unwanted(c: char) -> bool {
     c.is_control()
 }
 
-/// The longest beginning of at most `bytes_max` bytes.
+/// The longest prefix of at most `bytes_max` bytes.
 pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text).trim_end()
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_cleaned_without_copies_where_they_are_clean() {
+    fn clean_texts_are_not_copied() {
         let check = |text: &str, max, expected: &str, copied| {
             let cleaned = clean_borrowed(text, max);
             assert_eq!((&*cleaned, matches!(cleaned, Cow::Owned(_))), (expected, copied), "{text:?}");

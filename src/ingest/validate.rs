@@ -1,25 +1,29 @@
-//! Is it an event at all, and which.
+//! Validates the outer form of an event and its required fields.
 
 use serde_json::value::RawValue;
 
-use super::{Progress, RejectReason, Setting, Verdict, limits, text};
+use super::{
+    limits, text,
+    types::{Progress, RequestContext},
+    verdict::{RejectReason, Verdict},
+};
 use crate::{
     model::{Event, Kind, MessageHash},
     wire::collect::{self, Batch},
 };
 
 pub(super) fn reject_unreadable<'a>(
-    setting: &Setting<'_>,
+    request: &RequestContext<'_>,
     raw: &'a RawValue,
 ) -> Result<collect::Event<'a>, Verdict<'a>> {
-    if raw.get().len() > setting.limits.event_bytes_max {
+    if raw.get().len() > request.limits.event_bytes_max {
         return Err(Verdict::Reject(RejectReason::TooLarge));
     }
     collect::event(raw).map_err(|_| Verdict::Reject(RejectReason::Malformed))
 }
 
 pub(super) fn reject_unknown_type<'a>(batch: &Batch<'a>, call: &collect::Event<'a>) -> Result<Kind, Verdict<'a>> {
-    let named = match call.kind.as_str() {
+    let kind = match call.kind.as_str() {
         "track" => Some(Kind::Track),
         "page" => Some(Kind::Page),
         "screen" => Some(Kind::Screen),
@@ -28,11 +32,11 @@ pub(super) fn reject_unknown_type<'a>(batch: &Batch<'a>, call: &collect::Event<'
         "alias" => Some(Kind::Alias),
         _ => None,
     };
-    batch.call.or(named).ok_or(Verdict::Reject(RejectReason::UnknownType))
+    batch.call.or(kind).ok_or(Verdict::Reject(RejectReason::UnknownType))
 }
 
-/// Rejects what has no name, or a name or id too long to keep; puts the name.
-pub(super) fn reject_unfit<'a>(event: &mut Event<'a>, call: &collect::Event<'a>) -> Result<(), Verdict<'a>> {
+/// Rejects a missing name or id and one that is too long; sets the name.
+pub(super) fn reject_invalid<'a>(event: &mut Event<'a>, call: &collect::Event<'a>) -> Result<(), Verdict<'a>> {
     let name = match event.kind {
         Kind::Track => &call.event.or(&call.name).0,
         Kind::Page | Kind::Screen => &call.name.0,
@@ -57,20 +61,20 @@ pub(super) fn reject_unfit<'a>(event: &mut Event<'a>, call: &collect::Event<'a>)
     Err(Verdict::Reject(reason))
 }
 
-/// A message without an id is one of its own: its identity is random.
-pub(super) fn put_message(
+/// Sets the message hash; a random one without a message id, so that the message is never a duplicate.
+pub(super) fn set_message_hash(
     event: &mut Event<'_>,
-    setting: &Setting<'_>,
+    request: &RequestContext<'_>,
     call: &collect::Event<'_>,
     progress: &mut Progress,
 ) {
     event.message = if call.message_id.is_empty() {
         let mut id = [0; 24];
-        id[..16].copy_from_slice(&setting.entropy.to_le_bytes());
-        id[16..].copy_from_slice(&progress.unnamed.to_le_bytes());
-        progress.unnamed += 1;
-        MessageHash::of(setting.site.id, &id)
+        id[..16].copy_from_slice(&request.entropy.to_le_bytes());
+        id[16..].copy_from_slice(&progress.without_id.to_le_bytes());
+        progress.without_id += 1;
+        MessageHash::new(request.site.id, &id)
     } else {
-        MessageHash::of(setting.site.id, call.message_id.as_str().as_bytes())
+        MessageHash::new(request.site.id, call.message_id.as_str().as_bytes())
     };
 }

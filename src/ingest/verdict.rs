@@ -1,58 +1,46 @@
-//! How the way of one event ends. Every event ends in exactly one verdict.
+//! The result of ingesting one event. Every event gets exactly one verdict.
 
-use std::fmt;
-
-use super::robots::Robot;
+use super::user_agent::Robot;
 use crate::model::Event;
 
-/// What becomes of one event.
+/// The result for one event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict<'a> {
     /// It is stored.
     Keep(Box<Event<'a>>),
-    /// It is fine but not wanted.
+    /// It is valid but not wanted.
     Drop(DropReason),
-    /// It is not acceptable.
+    /// It is invalid.
     Reject(RejectReason),
 }
 
-/// Why an event in good order is not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why a valid event is not stored. The names are those of `Ashna-Outcome` and of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum DropReason {
     /// The message was seen before; found by `dedup`, after ingest.
     Duplicate,
-    /// A robot sent it, and the site does not keep those.
+    /// A robot sent it, and the site does not keep robots.
     Robot(Robot),
-    /// Without consent there is nothing left of it, or the site wants nothing of it.
+    /// Nothing of it may be stored without consent, or the site stores nothing without consent.
     NoConsent,
-    /// It only tells who somebody is, and the site takes no ids.
+    /// It only identifies a visitor, and the site is cookieless.
     NoIds,
-    /// The tracker noticed it by itself, and the site does not want that noticed.
+    /// The tracker captured it automatically, and the site has that kind disabled.
     SwitchedOff,
 }
 
 impl DropReason {
-    /// The word in `Ashna-Outcome` and in metrics.
+    /// The name in `Ashna-Outcome` and in metrics.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::Robot(_) => "robot",
-            Self::NoConsent => "no_consent",
-            Self::NoIds => "no_ids",
-            Self::SwitchedOff => "switched_off",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Why an event is not acceptable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Why an event is invalid. The names are those of responses and of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::Display, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RejectReason {
     /// It is no JSON object, or names a field twice.
     Malformed,
@@ -66,7 +54,7 @@ pub enum RejectReason {
     NameTooLong,
     /// A message id of more than 100 characters.
     MessageIdTooLong,
-    /// It claims to be older than `ingest.past_days_max`, or from a file `ingest.import_past_days_max`.
+    /// Its time is older than `ingest.past_days_max`, or in a file `ingest.import_past_days_max`.
     TooOld,
     /// An `alias` call without a user id.
     UserIdMissing,
@@ -81,28 +69,9 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// The word in answers and in metrics.
+    /// The name in responses and in metrics.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::TooLarge => "too_large",
-            Self::UnknownType => "unknown_type",
-            Self::NameMissing => "name_missing",
-            Self::NameTooLong => "name_too_long",
-            Self::MessageIdTooLong => "message_id_too_long",
-            Self::TooOld => "too_old",
-            Self::UserIdMissing => "user_id_missing",
-            Self::UserIdTooLong => "user_id_too_long",
-            Self::IdentityMissing => "identity_missing",
-            Self::PropertiesNotObject => "properties_not_object",
-            Self::PropertiesTooDeep => "properties_too_deep",
-        }
-    }
-}
-
-impl fmt::Display for RejectReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -1,4 +1,4 @@
-//! The file of salts: a line for each, `DAY HEX`, today's first. Readable by its owner alone.
+//! The salt file: one line per salt, `DAY HEX`, today's first. Readable only by its owner.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -7,32 +7,50 @@ use std::{
     path::Path,
 };
 
-use super::Salt;
-
-/// Its name in the data directory.
+/// File name in the data directory.
 pub(super) const NAME: &str = "daily-salts";
 const BYTES_MAX: u64 = 1000;
 
-/// The salts of the file; none when there is no file or it is torn.
+/// The salt of one day.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Salt {
+    /// Days since 1970, UTC.
+    pub(super) day: i64,
+    pub(super) bytes: [u8; 32],
+}
+
+impl Salt {
+    pub(super) fn generate(day: i64) -> Self {
+        Self { day, bytes: rand::random() }
+    }
+}
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Salt(of day {})", self.day)
+    }
+}
+
+/// Returns the salts of the file; none if it is missing or damaged.
 pub(super) fn read(path: &Path) -> Vec<Salt> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text));
     if let Err(error) = read {
         if error.kind() != io::ErrorKind::NotFound {
-            tracing::warn!(%error, "the salts of the day cannot be read: new ones are drawn");
+            tracing::warn!(%error, "cannot read the salts of the day; new ones are generated");
         }
         return Vec::new();
     }
-    text.lines().take(3).filter_map(salt).collect()
+    text.lines().take(3).filter_map(parse_line).collect()
 }
 
-fn salt(line: &str) -> Option<Salt> {
+fn parse_line(line: &str) -> Option<Salt> {
     let (day, hex) = line.split_once(' ')?;
     let bytes = *blake3::Hash::from_hex(hex).ok()?.as_bytes();
     Some(Salt { day: day.parse().ok()?, bytes })
 }
 
-/// Puts these salts in the place of the old ones, and destroys the old file's content.
+/// Replaces the file by these salts, and overwrites the old file's content.
 pub(super) fn replace(path: &Path, salts: &[Salt]) -> io::Result<()> {
     let old = OpenOptions::new().write(true).open(path);
     if salts.is_empty() {

@@ -1,4 +1,4 @@
-//! What the parameters of an address tell: campaign marks and advertising click ids.
+//! Extracts campaign parameters (UTM) and advertising click ids from a query string.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub(super) struct ClickId {
     pub(super) medium: &'static str,
 }
 
-/// Names as the advertising networks document them.
+/// Parameters as the advertising networks document them.
 const CLICK_IDS: [ClickId; 20] = [
     paid("gclid", "google"),
     paid("gbraid", "google"),
@@ -36,7 +36,7 @@ const CLICK_IDS: [ClickId; 20] = [
     ClickId { name: "irclickid", source: "impact", medium: "affiliate" },
     ClickId { name: "cjevent", source: "cj", medium: "affiliate" },
     ClickId { name: "awc", source: "awin", medium: "affiliate" },
-    // Put on every link out of Facebook, paid or not.
+    // On every link from Facebook, paid or not.
     ClickId { name: "fbclid", source: "facebook", medium: "referral" },
 ];
 
@@ -44,37 +44,38 @@ const fn paid(name: &'static str, source: &'static str) -> ClickId {
     ClickId { name, source, medium: "cpc" }
 }
 
-/// Campaign marks that are kept without a column of their own.
-pub(super) const RARER: [&str; 4] = ["utm_id", "utm_source_platform", "utm_creative_format", "utm_marketing_tactic"];
+/// Campaign parameters that are kept without a column of their own.
+pub(super) const EXTRA_PARAMS: [&str; 4] =
+    ["utm_id", "utm_source_platform", "utm_creative_format", "utm_marketing_tactic"];
 
-/// What the parameters of an address tell.
+/// The campaign parameters of a URL.
 #[derive(Debug, Default)]
-pub(crate) struct Marks {
+pub(crate) struct CampaignParams {
     pub(super) source: String,
     pub(super) medium: String,
     pub(super) campaign: String,
     pub(super) term: String,
     pub(super) content: String,
-    pub(super) rarer: Vec<(&'static str, Cow<'static, str>)>,
+    pub(super) extra: Vec<(&'static str, Cow<'static, str>)>,
     pub(super) click: Option<ClickId>,
 }
 
-impl Marks {
-    /// Takes the marks out of a query and gives back what of the rest may be kept. The first value of a
-    /// mark counts; names are compared without regard to case, as campaign builders write them anyhow.
-    pub(crate) fn read<'a>(&mut self, query: &str, kept_keys: &[String]) -> Cow<'a, str> {
+impl CampaignParams {
+    /// Extracts the campaign parameters of a query and returns those of the others that may be kept. The first value of a
+    /// parameter counts; names are case-insensitive, because campaign builders vary.
+    pub(crate) fn extract<'a>(&mut self, query: &str, kept_keys: &[String]) -> Cow<'a, str> {
         if query.is_empty() {
             return Cow::Borrowed("");
         }
         let mut kept = form_urlencoded::Serializer::new(String::new());
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            // `&` that a mail tool escaped once too often.
+            // Some mail tools escape `&` twice.
             let key = key.strip_prefix("amp;").unwrap_or(&key);
-            if self.takes(key, &value) {
+            if self.add(key, &value) {
                 continue;
             }
             if let Some(click) = CLICK_IDS.iter().find(|click| click.name.eq_ignore_ascii_case(key)) {
-                // One that is paid says more than Facebook's, which is on every link.
+                // A paid one takes precedence over Facebook's, which is on every link.
                 if self.click.is_none_or(|known| known.medium == "referral") && !value.is_empty() {
                     self.click = Some(*click);
                 }
@@ -83,20 +84,20 @@ impl Marks {
             }
         }
         let mut kept = kept.finish();
-        // A query cut inside a value would say something else; the last pairs go as a whole.
+        // The last pairs are removed whole: a cut value would have another meaning.
         while kept.len() > limits::QUERY {
             kept.truncate(kept.rfind('&').unwrap_or(0));
         }
         Cow::Owned(kept)
     }
 
-    /// Whether it is a campaign mark, and then takes it.
-    fn takes(&mut self, key: &str, value: &str) -> bool {
+    /// Adds a campaign parameter; false if it is another parameter.
+    fn add(&mut self, key: &str, value: &str) -> bool {
         let Some(name) = key.get(..4).filter(|start| start.eq_ignore_ascii_case("utm_")).and(key.get(4..)) else {
             return false;
         };
         let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let mark = if is("source") {
+        let param = if is("source") {
             &mut self.source
         } else if is("medium") {
             &mut self.medium
@@ -107,31 +108,31 @@ impl Marks {
         } else if is("content") {
             &mut self.content
         } else {
-            if let Some(rarer) = RARER.iter().find(|known| is(&known[4..])) {
-                self.put_rarer(rarer, value);
+            if let Some(extra) = EXTRA_PARAMS.iter().find(|known| is(&known[4..])) {
+                self.add_extra(extra, value);
             }
-            // No mark of a campaign is a parameter of the page, known or not.
+            // Any `utm_` parameter belongs to a campaign, known or not.
             return true;
         };
-        if mark.is_empty() {
-            *mark = bounded(&Cow::Borrowed(value)).into_owned();
+        if param.is_empty() {
+            *param = bounded(&Cow::Borrowed(value)).into_owned();
         }
         true
     }
 
-    fn put_rarer(&mut self, name: &'static str, value: &str) {
-        if self.rarer.iter().all(|(known, _)| *known != name) {
+    fn add_extra(&mut self, name: &'static str, value: &str) {
+        if self.extra.iter().all(|(known, _)| *known != name) {
             let value = bounded(&Cow::Borrowed(value));
             if !value.is_empty() {
-                self.rarer.push((name, Cow::Owned(value.into_owned())));
+                self.extra.push((name, Cow::Owned(value.into_owned())));
             }
         }
     }
 }
 
-/// A mark as it may be stored: cleaned, masked, cut.
-pub(super) fn bounded<'a>(mark: &Cow<'a, str>) -> Cow<'a, str> {
-    let masked = mask(text::clean(mark, limits::CAMPAIGN));
+/// A parameter as it may be stored: cleaned, masked, cut.
+pub(super) fn bounded<'a>(param: &Cow<'a, str>) -> Cow<'a, str> {
+    let masked = mask(text::clean(param, limits::CAMPAIGN));
     if masked.len() <= limits::CAMPAIGN { masked } else { Cow::Owned(text::cut(&masked, limits::CAMPAIGN).to_owned()) }
 }
 
@@ -139,36 +140,36 @@ pub(super) fn bounded<'a>(mark: &Cow<'a, str>) -> Cow<'a, str> {
 mod tests {
     use super::*;
 
-    fn read(query: &str) -> (Marks, String) {
-        let mut marks = Marks::default();
-        let kept = marks.read(query, &["q".to_owned(), "page".to_owned()]).into_owned();
-        (marks, kept)
+    fn extract(query: &str) -> (CampaignParams, String) {
+        let mut params = CampaignParams::default();
+        let kept = params.extract(query, &["q".to_owned(), "page".to_owned()]).into_owned();
+        (params, kept)
     }
 
     #[test]
-    fn every_mark_of_a_campaign_is_taken_once() {
-        let (marks, kept) = read(
+    fn every_campaign_parameter_is_extracted_once() {
+        let (params, kept) = extract(
             "utm_source=news&UTM_Medium=email&utm_campaign=spring&utm_term=a+b&utm_content=top&utm_id=c7\
              &utm_source_platform=Mailer&utm_creative_format=image&utm_marketing_tactic=retention\
              &utm_source=second&utm_other=x&page=2&session=secret",
         );
-        let five = [&*marks.source, &*marks.medium, &*marks.campaign, &*marks.term, &*marks.content];
+        let five = [&*params.source, &*params.medium, &*params.campaign, &*params.term, &*params.content];
         assert_eq!(five, ["news", "email", "spring", "a b", "top"]);
-        let rarer: Vec<_> = marks.rarer.iter().map(|(name, value)| (*name, &**value)).collect();
+        let extra: Vec<_> = params.extra.iter().map(|(name, value)| (*name, &**value)).collect();
         let expected = [
             ("utm_id", "c7"),
             ("utm_source_platform", "Mailer"),
             ("utm_creative_format", "image"),
             ("utm_marketing_tactic", "retention"),
         ];
-        assert_eq!(rarer, expected);
+        assert_eq!(extra, expected);
         assert_eq!(kept, "page=2");
     }
 
     #[test]
     fn click_ids_imply_a_source_and_paid_ones_win() {
         let check = |query: &str, expected: Option<(&str, &str)>| {
-            let click = read(query).0.click.map(|click| (click.name, click.medium));
+            let click = extract(query).0.click.map(|click| (click.name, click.medium));
             assert_eq!(click, expected, "{query}");
         };
         for ClickId { name, medium, .. } in CLICK_IDS {
@@ -183,10 +184,10 @@ mod tests {
 
     #[test]
     fn only_listed_parameters_are_kept_and_masked() {
-        assert_eq!(read("q=jo@example.com&page=1&token=abc").1, "q=%5Bemail%5D&page=1");
-        assert!(read(&format!("q={}&page=2", "a%20".repeat(2000))).1.len() <= limits::QUERY);
-        assert_eq!(read("").1, "");
-        let (marks, kept) = read("utm_source=post&amp;utm_medium=email&amp;utm_campaign=sept&amp;page=2");
-        assert_eq!([&*marks.source, &*marks.medium, &*marks.campaign, &kept], ["post", "email", "sept", "page=2"]);
+        assert_eq!(extract("q=jo@example.com&page=1&token=abc").1, "q=%5Bemail%5D&page=1");
+        assert!(extract(&format!("q={}&page=2", "a%20".repeat(2000))).1.len() <= limits::QUERY);
+        assert_eq!(extract("").1, "");
+        let (params, kept) = extract("utm_source=post&amp;utm_medium=email&amp;utm_campaign=sept&amp;page=2");
+        assert_eq!([&*params.source, &*params.medium, &*params.campaign, &kept], ["post", "email", "sept", "page=2"]);
     }
 }

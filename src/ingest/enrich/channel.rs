@@ -1,18 +1,18 @@
-//! Class of traffic by the rules of GA4's default channel group, with AI assistants beside it.
+//! Traffic channel by the rules of GA4's default channel group, extended by AI assistants.
 
-use super::sources::{Category, of_name};
+use super::sources::{self, Category};
 use crate::model::Channel;
 
-/// The channel of a campaign or an external referrer. The order of the rules is Google's.
+/// Returns the channel of a campaign or an external referrer. The order of the rules is Google's.
 #[must_use]
-pub fn of_campaign(source: &str, medium: &str, campaign: &str) -> Channel {
+pub fn classify(source: &str, medium: &str, campaign: &str) -> Channel {
     let medium = &medium.trim().to_ascii_lowercase();
     let campaign = &campaign.to_ascii_lowercase();
     let source = &source.trim().to_ascii_lowercase();
-    let category = of_name(source).map(|known| known.category);
+    let category = sources::by_name(source).map(|known| known.category);
     let shopping = category == Some(Category::Shopping) || is_shopping(campaign);
 
-    let any = |words: &[&str], text: &str| words.contains(&text);
+    let any = |names: &[&str], text: &str| names.contains(&text);
     let mails = ["email", "e-mail", "e_mail", "e mail"];
 
     if source == "(direct)" && matches!(medium.as_str(), "" | "(none)" | "(not set)") {
@@ -70,7 +70,7 @@ fn is_paid(medium: &str) -> bool {
     medium.contains("cp") || matches!(medium, "ppc" | "retargeting") || medium.starts_with("paid")
 }
 
-/// Google's expression is `^(.*(([^a-df-z]|^)shop|shopping).*)$`: "shop" after no other letter than "e".
+/// Google's expression is `^(.*(([^a-df-z]|^)shop|shopping).*)$`: "shop" not after a letter, except "e".
 fn is_shopping(campaign: &str) -> bool {
     campaign.contains("shopping")
         || campaign.match_indices("shop").any(|(at, _)| {
@@ -84,9 +84,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn campaigns_fall_into_googles_channels() {
+    fn campaigns_are_classified_as_in_google_analytics() {
         let check = |source: &str, medium: &str, campaign: &str, expected: Channel| {
-            assert_eq!(of_campaign(source, medium, campaign), expected, "{source} / {medium} / {campaign}");
+            assert_eq!(classify(source, medium, campaign), expected, "{source} / {medium} / {campaign}");
         };
         check("google", "cpc", "spring", Channel::PaidSearch);
         check("Google", "CPC", "spring", Channel::PaidSearch);

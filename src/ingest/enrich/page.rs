@@ -1,79 +1,79 @@
-//! The page an event happened on, and what its address tells of the way there.
+//! Parses the page of an event: its URL, title and referrer.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 use url::Url;
 
-use super::{campaign::Marks, mask::mask};
+use super::{campaign::CampaignParams, mask::mask};
 use crate::{
     ingest::{limits, text},
     model::{Kind, Page},
     wire::collect::{self, Text},
 };
 
-/// What an address and a referrer tell besides the page.
+/// What page URL and referrer show about the source of a visit.
 #[derive(Debug, Default)]
-pub(super) struct Way {
-    /// Campaign marks and click ids of the address.
-    pub(super) marks: Marks,
-    /// The whole address of the page before.
+pub(super) struct SourceHints {
+    /// Campaign parameters and click ids of the URL.
+    pub(super) params: CampaignParams,
+    /// URL of the previous page.
     pub(super) referrer: Option<Url>,
 }
 
-/// Reads what is told of a page; of its address' parameters `query_keys` are kept.
-pub(super) fn read<'a>(page: &collect::Page<'a>, query_keys: &[String]) -> (Page<'a>, Way) {
-    let (mut read, mut way) = (Page::default(), Way::default());
-    if let Some(url) = address(page.url.as_str(), page) {
-        read.host = host(&url);
-        read.path = path(url.path());
-        read.query = way.marks.read(url.query().unwrap_or_default(), query_keys);
+/// Parses a reported page; of its URL's parameters `query_keys` are kept.
+pub(super) fn parse<'a>(page: &collect::Page<'a>, query_keys: &[String]) -> (Page<'a>, SourceHints) {
+    let (mut parsed, mut hints) = (Page::default(), SourceHints::default());
+    if let Some(url) = parse_url(page.url.as_str(), page) {
+        parsed.host = host(&url);
+        parsed.path = path(url.path());
+        parsed.query = hints.params.extract(url.query().unwrap_or_default(), query_keys);
     } else if !page.path.is_empty() {
-        read.path = path(page.path.as_str());
+        parsed.path = path(page.path.as_str());
         let query = page.search.as_str().trim_start_matches('?');
-        read.query = way.marks.read(query, query_keys);
+        parsed.query = hints.params.extract(query, query_keys);
     }
-    read.title = mask(text::clean(&page.title.0, limits::TITLE));
-    if read.title.len() > limits::TITLE {
-        read.title = Cow::Owned(text::cut(&read.title, limits::TITLE).to_owned());
+    parsed.title = mask(text::clean(&page.title.0, limits::TITLE));
+    if parsed.title.len() > limits::TITLE {
+        parsed.title = Cow::Owned(text::cut(&parsed.title, limits::TITLE).to_owned());
     }
-    if let Some(referrer) = address(page.referrer.as_str(), &collect::Page::default()) {
-        read.referrer_host = match host(&referrer) {
+    if let Some(referrer) = parse_url(page.referrer.as_str(), &collect::Page::default()) {
+        parsed.referrer_host = match host(&referrer) {
             host if host.starts_with("www.") => Cow::Owned(host["www.".len()..].to_owned()),
             host => host,
         };
-        read.referrer_path = path(referrer.path());
-        way.referrer = Some(referrer);
+        parsed.referrer_path = path(referrer.path());
+        hints.referrer = Some(referrer);
     }
-    (read, way)
+    (parsed, hints)
 }
 
-/// Whether anything of a page was told at all.
-pub(super) fn is_told(page: &collect::Page<'_>) -> bool {
+/// Whether any part of a page was reported.
+pub(super) fn is_reported(page: &collect::Page<'_>) -> bool {
     !page.url.is_empty() || !page.path.is_empty() || !page.referrer.is_empty()
 }
 
-/// Segment's `page` calls tell the page in their properties.
+/// The page in the properties of Segment's `page` calls.
 pub(super) fn in_properties<'a>(kind: Kind, call: &collect::Event<'a>) -> Option<collect::Page<'a>> {
-    let properties = call.properties.filter(|_| kind == Kind::Page && !is_told(&call.context.page))?;
+    let properties = call.properties.filter(|_| kind == Kind::Page && !is_reported(&call.context.page))?;
     serde_json::from_str(properties.get()).ok()
 }
 
-/// Reads an address as people and programs write it: whole, without a scheme, or the path alone.
-fn address(text: &str, page: &collect::Page<'_>) -> Option<Url> {
+/// Parses a URL: complete, without a scheme, or the path alone.
+fn parse_url(text: &str, page: &collect::Page<'_>) -> Option<Url> {
     let text = text::cut(text.trim(), limits::URL);
     if text.is_empty() || text == "-" {
         return None;
     }
-    let whole = Url::parse(text).ok().filter(Url::has_host);
-    whole.or_else(|| {
+    let complete = Url::parse(text).ok().filter(Url::has_host);
+    complete.or_else(|| {
         let Text(path) = &page.path;
         let relative = if text.starts_with('/') || text.starts_with('?') { text } else { path };
         let without_scheme = text.split(['/', '?', '#']).next().is_some_and(|host| host.contains('.'));
         if without_scheme && !text.contains("://") && !text.starts_with('/') {
             return Url::parse(&format!("https://{text}")).ok();
         }
-        // The host is unknown; `.invalid` is reserved for such and never stored.
+        // The host is unknown; the placeholder under the reserved `.invalid` is never stored.
         Url::parse(NO_HOST).ok()?.join(relative.trim_start_matches('/')).ok().filter(|_| !relative.is_empty())
     })
 }
@@ -87,7 +87,7 @@ fn host<'a>(url: &Url) -> Cow<'a, str> {
     }
 }
 
-/// A path as people read it: letters of all scripts unescaped, personal data masked, bounded.
+/// A readable path: letters of all scripts unescaped, personal data masked, length limited.
 fn path<'a>(escaped: &str) -> Cow<'a, str> {
     let cleaned = text::clean_borrowed(escaped, limits::URL);
     let readable = mask(unescape_letters(&cleaned));
@@ -95,8 +95,8 @@ fn path<'a>(escaped: &str) -> Cow<'a, str> {
     Cow::Owned(if bounded.starts_with('/') { bounded.into_owned() } else { format!("/{bounded}") })
 }
 
-/// One spelling for one address (RFC 3986, 6.2.2): what need not be escaped is unescaped, letters of all scripts too,
-/// and the digits of what stays escaped, such as `%2F`, are capitals.
+/// Normalizes escapes (RFC 3986, 6.2.2): unreserved characters and letters of all scripts are unescaped; the hexadecimal
+/// digits of remaining escapes, such as `%2F`, become capitals.
 fn unescape_letters(escaped: &str) -> Cow<'_, str> {
     if memchr::memchr(b'%', escaped.as_bytes()).is_none() {
         return Cow::Borrowed(escaped);
@@ -115,7 +115,7 @@ fn unescape_letters(escaped: &str) -> Cow<'_, str> {
         }
         String::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control))
     };
-    // Bytes that are no letters of UTF-8 stay escaped.
+    // Bytes that are not valid UTF-8 stay escaped.
     unescaped(true).or_else(|| unescaped(false)).map_or(Cow::Borrowed(escaped), Cow::Owned)
 }
 
@@ -149,11 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_as_they_come() {
+    fn urls_are_parsed_in_all_forms() {
         let check = |text: &str, expected: Option<(&str, &str)>| {
-            let url = address(text, &collect::Page::default());
-            let seen = url.as_ref().map(|url| (host(url), path(url.path())));
-            assert_eq!(seen.as_ref().map(|(host, path)| (&**host, &**path)), expected, "{text}");
+            let url = parse_url(text, &collect::Page::default());
+            let parsed = url.as_ref().map(|url| (host(url), path(url.path())));
+            assert_eq!(parsed.as_ref().map(|(host, path)| (&**host, &**path)), expected, "{text}");
         };
         check("https://Shop.Example:8443/p/1?x#y", Some(("shop.example", "/p/1")));
         check("shop.example/p/1", Some(("shop.example", "/p/1")));

@@ -1,6 +1,6 @@
-//! Known sources of traffic: which name or host is a search engine, a social network, and so on.
+//! Known traffic sources: which name or host is a search engine, a social network, and so on.
 //!
-//! The lists are text files of one source a line; each says where its facts come from.
+//! The lists are text files with one source per line; each names the origin of its data.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -58,19 +58,19 @@ static SOURCES: LazyLock<HashMap<&'static str, Source, RandomState>> = LazyLock:
     sources
 });
 
-/// The source with this host or one of its parents; a lowercase host, `www.` or not.
+/// Returns the source of a lowercase host or one of its parent domains; `www.` is ignored.
 #[must_use]
-pub fn of_host(host: &str) -> Option<Source> {
+pub fn by_host(host: &str) -> Option<Source> {
     let host = ["www.", "m.", "mobile.", "wap."].iter().find_map(|p| host.strip_prefix(p)).unwrap_or(host);
     let mut suffix = host;
-    // Deeper names than eight labels are nobody's web site.
+    // No web site has more than eight labels.
     for _ in 0..8 {
         let belongs = |source: &&Source| suffix.len() == host.len() || source.with_subdomains;
         if let Some(source) = SOURCES.get(suffix).filter(belongs) {
             return Some(*source);
         }
         let (label, rest) = suffix.split_once('.')?;
-        if is_countrys(rest)
+        if is_country_suffix(rest)
             && let Some(source) = any_country(label).filter(|source| belongs(&source))
         {
             return Some(source);
@@ -80,11 +80,11 @@ pub fn of_host(host: &str) -> Option<Source> {
     None
 }
 
-/// The source that a `utm_source` names: a name of the lists, or a host.
+/// Returns the source of a `utm_source`: a name in the lists, or a host.
 #[must_use]
-pub fn of_name(name: &str) -> Option<Source> {
+pub fn by_name(name: &str) -> Option<Source> {
     let name = name.trim().to_ascii_lowercase();
-    SOURCES.get(name.as_str()).copied().or_else(|| name.contains('.').then(|| of_host(&name))?)
+    SOURCES.get(name.as_str()).copied().or_else(|| name.contains('.').then(|| by_host(&name))?)
 }
 
 fn any_country(label: &str) -> Option<Source> {
@@ -95,8 +95,8 @@ fn any_country(label: &str) -> Option<Source> {
     SOURCES.get(std::str::from_utf8(bytes).ok()?).copied()
 }
 
-/// Whether this is what follows the name in hosts of all countries: `com`, `de`, `co.uk`, `com.br`.
-fn is_countrys(ending: &str) -> bool {
+/// Whether it is a suffix for a country or `com`: `com`, `de`, `co.uk`, `com.br`.
+fn is_country_suffix(ending: &str) -> bool {
     let is_code = |code: &str| code.len() == 2 && code.bytes().all(|b| b.is_ascii_lowercase());
     match ending.split_once('.') {
         None => ending == "com" || is_code(ending),
@@ -109,9 +109,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_found_with_their_countries_and_subdomains() {
+    fn hosts_are_found_in_all_countries_and_subdomains() {
         let check = |host: &str, expected: Option<(&str, Category)>| {
-            assert_eq!(of_host(host).map(|source| (source.name, source.category)), expected, "{host}");
+            assert_eq!(by_host(host).map(|source| (source.name, source.category)), expected, "{host}");
         };
         check("google.com", Some(("google", Category::Search)));
         check("www.google.co.uk", Some(("google", Category::Search)));
@@ -137,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn campaigns_name_their_sources_in_words_or_hosts() {
+    fn utm_sources_are_names_or_hosts() {
         let check = |name: &str, expected: Option<Category>| {
-            assert_eq!(of_name(name).map(|source| source.category), expected, "{name}");
+            assert_eq!(by_name(name).map(|source| source.category), expected, "{name}");
         };
         check("Google", Some(Category::Search));
         check("fb", Some(Category::Social));
@@ -150,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_lists_is_found_again() {
+    fn every_line_of_the_lists_is_found() {
         for (category, list) in LISTS {
             for line in list.lines().filter(|line| !line.starts_with('#')) {
                 let name = line.split(": ").next().unwrap();
                 assert!(!name.is_empty() && name == name.trim().to_lowercase() && !name.contains(':'), "{line}");
-                let other = of_name(name).filter(|source| source.category != category);
-                assert!(of_name(name).is_some(), "{name}");
+                let other = by_name(name).filter(|source| source.category != category);
+                assert!(by_name(name).is_some(), "{name}");
                 assert!(other.is_none(), "{name} is also {other:?}");
             }
         }

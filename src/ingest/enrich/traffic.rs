@@ -1,24 +1,33 @@
-//! Where a visit came from: campaign marks first, then advertising click ids, then the referrer.
+//! Resolves the traffic source of a visit: by campaign parameters first, then advertising click ids, then the referrer.
 
 use std::borrow::Cow;
 
 use url::Url;
 
 use super::{
-    campaign::{Marks, RARER, bounded},
+    campaign::{CampaignParams, EXTRA_PARAMS, bounded},
     channel,
-    page::{Way, is_told},
-    page_context::Told,
+    page::{SourceHints, is_reported},
     sources::{self, Category},
 };
 use crate::{
-    ingest::Setting,
+    ingest::types::RequestContext,
     model::{Channel, Page, Traffic},
     wire::collect,
 };
 
-/// Parameters in which search engines pass the words on, where they still do.
-const WORDS: [&str; 16] = [
+/// What a client reports about a page and its source.
+#[derive(Clone, Copy)]
+pub(super) struct ReportedPage<'t, 'a> {
+    pub(super) page: &'t collect::Page<'a>,
+    /// Campaign parameters that the client took from the URL itself.
+    pub(super) campaign: &'t collect::Campaign<'a>,
+    /// Whether such an event starts a visit even without a page.
+    pub(super) starts_visit: bool,
+}
+
+/// Parameters in which search engines pass the search terms, where they still do.
+const TERM_KEYS: [&str; 16] = [
     "q",
     "query",
     "p",
@@ -37,25 +46,30 @@ const WORDS: [&str; 16] = [
     "key",
 ];
 
-/// Reads where a visit to this page came from.
-pub(super) fn read<'a>(setting: &Setting<'_>, page: &Page<'a>, way: Way, told: Told<'_, 'a>) -> Traffic<'a> {
-    let Way { marks, referrer } = way;
-    let click = marks.click;
-    let mut traffic = of_campaign(marks, told.campaign);
-    traffic.click_id = click.filter(|_| setting.consent.analytics).map_or("", |click| click.name);
+/// Resolves the source of a visit to this page.
+pub(super) fn resolve<'a>(
+    request: &RequestContext<'_>,
+    page: &Page<'a>,
+    hints: SourceHints,
+    reported: ReportedPage<'_, 'a>,
+) -> Traffic<'a> {
+    let SourceHints { params, referrer } = hints;
+    let click = params.click;
+    let mut traffic = from_campaign(params, reported.campaign);
+    traffic.click_id = click.filter(|_| request.consent.analytics).map_or("", |click| click.name);
     let has_campaign = !(traffic.source.is_empty() && traffic.medium.is_empty() && traffic.campaign.is_empty());
-    let from = referrer.as_ref().map_or(From::Nowhere, |url| From::of(page, setting, url));
+    let from = referrer.as_ref().map_or(Referrer::None, |url| Referrer::new(page, request, url));
 
-    if let (From::Outside(Some(known)), Some(url)) = (&from, &referrer)
+    if let (Referrer::External(Some(known)), Some(url)) = (&from, &referrer)
         && known.category == Category::Search
         && traffic.term.is_empty()
     {
-        traffic.term = words(url);
+        traffic.term = search_terms(url);
     }
-    // Facebook's id is on links out of its other networks too: the referrer knows better which.
-    let click = click.filter(|click| click.medium != "referral" || !matches!(from, From::Outside(Some(_))));
+    // Facebook's id is also on links from its other networks; the referrer names the right one.
+    let click = click.filter(|click| click.medium != "referral" || !matches!(from, Referrer::External(Some(_))));
     if let Some(click) = click {
-        // It says what the marks leave open, unless they name another source.
+        // It fills what the parameters leave open, unless they name another source.
         if traffic.source.is_empty() {
             traffic.source = Cow::Borrowed(click.source);
         }
@@ -63,83 +77,83 @@ pub(super) fn read<'a>(setting: &Setting<'_>, page: &Page<'a>, way: Way, told: T
             traffic.medium = Cow::Borrowed(click.medium);
         }
     } else if !has_campaign || traffic.source.is_empty() {
-        traffic.put_referrer(&from, &page.referrer_host, has_campaign);
+        traffic.set_referrer(&from, &page.referrer_host, has_campaign);
     }
     traffic.channel = match from {
-        _ if has_campaign || click.is_some() => {
-            channel::of_campaign(&traffic.source, &traffic.medium, &traffic.campaign)
-        }
-        From::Outside(_) => channel::of_campaign(&traffic.source, &traffic.medium, ""),
-        From::Inside => Channel::Internal,
-        // An event that tells of no page, such as an order from the shop's server, begins no visit.
-        From::Nowhere if !is_told(told.page) && !told.begins_visit => Channel::Internal,
-        From::Nowhere => Channel::Direct,
+        _ if has_campaign || click.is_some() => channel::classify(&traffic.source, &traffic.medium, &traffic.campaign),
+        Referrer::External(_) => channel::classify(&traffic.source, &traffic.medium, ""),
+        Referrer::Internal => Channel::Internal,
+        // An event without a page, such as an order from the shop's server, starts no visit.
+        Referrer::None if !is_reported(reported.page) && !reported.starts_visit => Channel::Internal,
+        Referrer::None => Channel::Direct,
     };
     traffic
 }
 
-/// The campaign as the client told it, else as the address marks it: never a mixture of two.
-fn of_campaign<'a>(marks: Marks, told: &collect::Campaign<'a>) -> Traffic<'a> {
-    let is_told = !(told.source.is_empty() && told.medium.is_empty() && told.name.is_empty());
-    let or_told =
-        |mark: String, told: &Cow<'a, str>| if is_told || mark.is_empty() { bounded(told) } else { Cow::Owned(mark) };
-    let mut rarer = marks.rarer;
-    if rarer.is_empty() && !told.id.is_empty() {
-        rarer.push((RARER[0], Cow::Owned(bounded(&told.id.0).into_owned())));
+/// The campaign that the client reports, else the one in the URL: never a mixture.
+fn from_campaign<'a>(params: CampaignParams, reported: &collect::Campaign<'a>) -> Traffic<'a> {
+    let is_reported = !(reported.source.is_empty() && reported.medium.is_empty() && reported.name.is_empty());
+    let choose = |param: String, reported: &Cow<'a, str>| {
+        if is_reported || param.is_empty() { bounded(reported) } else { Cow::Owned(param) }
+    };
+    let mut extra = params.extra;
+    if extra.is_empty() && !reported.id.is_empty() {
+        extra.push((EXTRA_PARAMS[0], Cow::Owned(bounded(&reported.id.0).into_owned())));
     }
     Traffic {
-        source: or_told(marks.source, &told.source.0),
-        medium: or_told(marks.medium, &told.medium.0),
-        campaign: or_told(marks.campaign, &told.name.0),
-        term: or_told(marks.term, &told.term.0),
-        content: or_told(marks.content, &told.content.0),
-        marks: rarer,
+        source: choose(params.source, &reported.source.0),
+        medium: choose(params.medium, &reported.medium.0),
+        campaign: choose(params.campaign, &reported.name.0),
+        term: choose(params.term, &reported.term.0),
+        content: choose(params.content, &reported.content.0),
+        campaign_params: extra,
         ..Traffic::default()
     }
 }
 
-/// Where the page before was.
-enum From {
-    Nowhere,
-    Inside,
-    Outside(Option<sources::Source>),
+/// Where the previous page was.
+enum Referrer {
+    None,
+    Internal,
+    /// With the source, if it is known.
+    External(Option<sources::Source>),
 }
 
-impl From {
-    fn of(page: &Page<'_>, setting: &Setting<'_>, referrer: &Url) -> Self {
+impl Referrer {
+    fn new(page: &Page<'_>, request: &RequestContext<'_>, referrer: &Url) -> Self {
         let host = &*page.referrer_host;
         if host.is_empty() {
-            return Self::Nowhere;
+            return Self::None;
         }
-        let bare = |host: &str| host.strip_prefix("www.").unwrap_or(host) == page.referrer_host;
-        let of_site = setting.site.origins.iter().any(|origin| {
+        let is_referrer = |host: &str| host.strip_prefix("www.").unwrap_or(host) == page.referrer_host;
+        let of_site = request.site.origins.iter().any(|origin| {
             let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
             let port = referrer.port().map_or(host.len(), |_| host.rfind(':').unwrap_or(host.len()));
-            bare(host.get(..port).unwrap_or(host))
+            is_referrer(host.get(..port).unwrap_or(host))
         });
-        let of_own_machine = matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
-        if of_site || bare(&page.host) || is_below(host, &page.host) || of_own_machine {
-            Self::Inside
+        let is_local = matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
+        if of_site || is_referrer(&page.host) || is_subdomain(host, &page.host) || is_local {
+            Self::Internal
         } else {
-            Self::Outside(sources::of_host(host))
+            Self::External(sources::by_host(host))
         }
     }
 }
 
-/// Whether a host is a subdomain of a page's.
-fn is_below(host: &str, of_page: &str) -> bool {
+/// Whether a host is a subdomain of the page's, ignoring `www.`.
+fn is_subdomain(host: &str, of_page: &str) -> bool {
     let of_page = of_page.strip_prefix("www.").unwrap_or(of_page);
     !of_page.is_empty() && host.strip_suffix(of_page).is_some_and(|label| label.ends_with('.'))
 }
 
-trait PutReferrer {
-    fn put_referrer(&mut self, from: &From, host: &str, has_campaign: bool);
+trait SetReferrer {
+    fn set_referrer(&mut self, from: &Referrer, host: &str, has_campaign: bool);
 }
 
-impl PutReferrer for Traffic<'_> {
-    /// Names the source by the referrer; the medium too, unless a campaign has a say in it.
-    fn put_referrer(&mut self, from: &From, host: &str, has_campaign: bool) {
-        let From::Outside(known) = from else { return };
+impl SetReferrer for Traffic<'_> {
+    /// Sets the source to the referrer; the medium too, if there is no campaign.
+    fn set_referrer(&mut self, from: &Referrer, host: &str, has_campaign: bool) {
+        let Referrer::External(known) = from else { return };
         self.source = known.map_or_else(|| Cow::Owned(host.to_owned()), |known| Cow::Borrowed(known.name));
         if !has_campaign {
             let search = known.is_some_and(|known| known.category == Category::Search);
@@ -148,9 +162,9 @@ impl PutReferrer for Traffic<'_> {
     }
 }
 
-fn words<'a>(referrer: &Url) -> Cow<'a, str> {
-    let is_key = |key: &str| WORDS.iter().any(|word| word.eq_ignore_ascii_case(key));
-    // Words in the alphabet of another age cannot be read any more.
+fn search_terms<'a>(referrer: &Url) -> Cow<'a, str> {
+    let is_key = |key: &str| TERM_KEYS.iter().any(|known| known.eq_ignore_ascii_case(key));
+    // Terms in a legacy character encoding cannot be decoded.
     let is_text = |value: &str| !value.is_empty() && !value.contains(char::REPLACEMENT_CHARACTER);
     let found = referrer.query_pairs().find(|(key, value)| is_key(key) && is_text(value));
     found.map_or(Cow::Borrowed(""), |(_, value)| Cow::Owned(bounded(&value).into_owned()))

@@ -1,14 +1,17 @@
-//! What the visitor's device tells of the visitor: language, time zone, screen, place.
+//! Sets client details (language, time zone, screen size, library) and the location.
 
 use std::{borrow::Cow, net::IpAddr};
 
 use crate::{
-    ingest::{Sender, Setting, address, limits, own_or_shared, text},
-    model::{Event, Place},
+    ingest::{
+        address, limits, text,
+        types::{RequestContext, Sender, own_or_shared},
+    },
+    model::{Event, GeoLocation},
     wire::collect::{self, Batch},
 };
 
-pub(crate) fn put_tastes<'a>(event: &mut Event<'a>, batch: &Batch<'a>, call: &collect::Event<'a>) {
+pub(crate) fn set_client_details<'a>(event: &mut Event<'a>, batch: &Batch<'a>, call: &collect::Event<'a>) {
     event.language = language(own_or_shared(call, batch, |context| &context.locale));
     let timezone = text::clean(own_or_shared(call, batch, |context| &context.timezone), limits::TIMEZONE);
     let plausible = timezone.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
@@ -18,25 +21,29 @@ pub(crate) fn put_tastes<'a>(event: &mut Event<'a>, batch: &Batch<'a>, call: &co
     event.library = library(call, batch);
 }
 
-/// Puts where it happened; dearest of all steps, so it comes last. Without consent the country is enough.
-pub(crate) fn put_place<'a>(
+/// Sets the location; without consent only the country. The most expensive step, so it runs last.
+pub(crate) fn set_location<'a>(
     event: &mut Event<'a>,
-    setting: &Setting<'_>,
+    request: &RequestContext<'_>,
     batch: &Batch<'a>,
     call: &collect::Event<'a>,
 ) {
-    let address: Option<IpAddr> = match setting.sender {
-        Sender::Browser | Sender::Import => setting.address,
+    let address: Option<IpAddr> = match request.sender {
+        Sender::Browser | Sender::Import => request.address,
         Sender::Server => address::parse(own_or_shared(call, batch, |context| &context.ip)),
     };
     let Some(address) = address else { return };
-    let place = (setting.place)(address);
-    event.place = if setting.consent.analytics { place } else { Place { country: place.country, ..Place::default() } };
+    let location = (request.locate)(address);
+    event.place = if request.consent.analytics {
+        location
+    } else {
+        GeoLocation { country: location.country, ..GeoLocation::default() }
+    };
 }
 
-/// A language tag with dashes, or nothing when it is none.
+/// A language tag with dashes; empty if it is not one.
 fn language<'a>(locale: &Cow<'a, str>) -> Cow<'a, str> {
-    // Unix systems add an encoding, other calendars themselves: `en_US.UTF-8`, `fa_IR@calendar=persian`.
+    // Locales may have an encoding or a calendar: `en_US.UTF-8`, `fa_IR@calendar=persian`.
     let tag = match locale.split(['.', '@']).next() {
         Some(tag) if tag.len() < locale.len() => Cow::Owned(tag.trim().to_owned()),
         _ => text::clean(locale, usize::MAX),
@@ -53,13 +60,13 @@ fn pixels(number: &str) -> u16 {
     whole.trim().parse().unwrap_or(0)
 }
 
-const OWN: Cow<'static, str> = Cow::Borrowed("ashna.js");
+const OWN_TRACKER: Cow<'static, str> = Cow::Borrowed("ashna.js");
 
 fn library<'a>(call: &collect::Event<'a>, batch: &Batch<'a>) -> Cow<'a, str> {
     let name = own_or_shared(call, batch, |context| &context.library.name);
     let version = own_or_shared(call, batch, |context| &context.library.version);
-    // The own tracker tells its version alone.
-    let name = if name.is_empty() && batch.settings.is_some() { &OWN } else { name };
+    // Ashna's tracker sends only its version.
+    let name = if name.is_empty() && batch.settings.is_some() { &OWN_TRACKER } else { name };
     if name.is_empty() || version.is_empty() {
         return text::clean(name, limits::LIBRARY);
     }

@@ -1,4 +1,4 @@
-//! Whatever is sent: one verdict an event, and nothing kept is longer than its limit.
+//! Arbitrary input: one verdict per event, and nothing kept exceeds its limit.
 
 use proptest::prelude::*;
 
@@ -76,7 +76,7 @@ fn assert_bounded(event: &Event<'_>) {
 
 proptest! {
     #[test]
-    fn any_bytes_are_a_batch_or_unreadable(body in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = collect::parse(&body);
         let _ = collect::parse_call(&body, Kind::Track);
     }
@@ -91,15 +91,15 @@ proptest! {
         let event = format!(r#"{{"type":"{kind}","event":{name},"name":{name},"category":{name},"userId":{name},
             "groupId":{name},"context":{context},"properties":{properties},"traits":{properties},"timestamp":{timestamp}}}"#);
         let body = format!(r#"{{"events":[{event},{event}],"context":{context}}}"#);
-        let (limits, readings) = (Config::defaults().ingest, ReadingCache::new(1, 1));
+        let (limits, cache) = (Config::defaults().ingest, ParseCache::new(1, 1));
         let site = Site { robots, ..fixture::site() };
-        let setting = Setting { sender, ..fixture::setting(&site, &limits, &readings) };
+        let request = RequestContext { sender, ..fixture::request(&site, &limits, &cache) };
         let batch = collect::parse(body.as_bytes()).expect("valid JSON");
         let mut progress = Progress::default();
         let mut verdicts = 0;
         for raw in &batch.events {
             verdicts += 1;
-            if let Verdict::Keep(event) = run(&setting, &batch, &mut progress, raw) {
+            if let Verdict::Keep(event) = run(&request, &batch, &mut progress, raw) {
                 assert_bounded(&event);
             }
         }

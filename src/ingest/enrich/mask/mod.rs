@@ -1,9 +1,9 @@
-//! Personal data and secrets that slipped into addresses, titles and search words.
+//! Masks personal data and secrets in URLs, titles and search terms.
 //!
-//! What is masked: e-mail addresses; payment cards, phones and American social security numbers
-//! ([`numbers`]); bank accounts by IBAN; JSON web tokens; values of parameters named like a secret or a
-//! person's data, and the random part of links that reset, confirm or invite ([`secrets`]). What cannot be
-//! told from an article's number without its context, such as a bare national id, is left alone.
+//! Masked are: e-mail addresses; payment cards, phone numbers and US social security numbers ([`numbers`]); bank accounts
+//! (IBAN); JSON web tokens; values of parameters named like a secret or personal data, and the random part of links that
+//! reset, confirm or invite ([`secrets`]). What looks like a product number without its context, such as a bare national
+//! id, is not masked.
 
 mod numbers;
 mod secrets;
@@ -12,32 +12,32 @@ use std::borrow::Cow;
 
 const EMAIL: &str = "[email]";
 
-/// The text with personal data replaced. Copies only when there is some.
+/// Replaces personal data. Copies only if there is some.
 pub(super) fn mask(text: Cow<'_, str>) -> Cow<'_, str> {
-    let text = after(text, secrets::mask);
-    let text = after(text, mask_emails);
-    after(text, numbers::mask)
+    let text = apply(text, secrets::mask);
+    let text = apply(text, mask_emails);
+    apply(text, numbers::mask)
 }
 
-fn after(text: Cow<'_, str>, masked: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
-    match masked(&text) {
+fn apply(text: Cow<'_, str>, mask: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
+    match mask(&text) {
         Some(masked) => Cow::Owned(masked),
         None => text,
     }
 }
 
-/// A text that is being replaced in places, from left to right. `None` as long as nothing was.
+/// Replaces parts of a text from left to right; [`Self::finish`] returns `None` if nothing was replaced.
 #[derive(Default)]
-struct Replacing {
+struct Replacer {
     out: Option<String>,
     copied: usize,
 }
 
-impl Replacing {
-    fn put(&mut self, text: &str, begin: usize, end: usize, mark: &str) {
+impl Replacer {
+    fn replace(&mut self, text: &str, begin: usize, end: usize, replacement: &str) {
         let out = self.out.get_or_insert_default();
         out.push_str(&text[self.copied..begin]);
-        out.push_str(mark);
+        out.push_str(replacement);
         self.copied = end;
     }
 
@@ -49,25 +49,25 @@ impl Replacing {
     }
 }
 
-/// `None` when there is no address in it. An escaped `@` counts.
+/// Masks e-mail addresses, also with an escaped `@`; `None` if there is none.
 fn mask_emails(text: &str) -> Option<String> {
-    let mut masked = Replacing::default();
+    let mut masked = Replacer::default();
     let mut searched = 0;
     while let Some((at, sign)) = next_at_sign(text, searched) {
         let local = text[masked.copied..at].bytes().rev().take_while(|b| is_local(*b)).count();
         let domain = text[at + sign..].bytes().take_while(|b| is_domain(*b)).count();
         let end = at + sign + text[at + sign..at + sign + domain].trim_end_matches(['.', '-']).len();
         searched = at + sign;
-        if local > 0 && is_of_host(&text[at + sign..end]) {
-            masked.put(text, at - local, end, EMAIL);
+        if local > 0 && is_host(&text[at + sign..end]) {
+            masked.replace(text, at - local, end, EMAIL);
             searched = end;
         }
     }
     masked.finish(text)
 }
 
-/// Whether a text is the host of an address: no domain ends in a number, as versions do.
-fn is_of_host(domain: &str) -> bool {
+/// Whether a text can be the host of an e-mail address: no domain ends in a number, as versions do.
+fn is_host(domain: &str) -> bool {
     domain.rsplit_once('.').is_some_and(|(_, last)| !last.starts_with(|c: char| c.is_ascii_digit()))
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn personal_data_is_masked_and_nothing_else() {
+    fn only_personal_data_is_masked() {
         let check = |text: &str, expected: &str| assert_eq!(mask(Cow::Borrowed(text)), expected, "{text}");
         check("/u/jo.doe+x@mail.example.org/edit", "/u/[email]/edit");
         check("/reset/jo%40example.com", "/reset/[email]");
@@ -115,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_can_be_masked(text in "[a-z@.%0-9+ é=/eyJ-]{0,80}") {
+        fn masking_leaves_no_email_address(text in "[a-z@.%0-9+ é=/eyJ-]{0,80}") {
             let once = mask(Cow::Borrowed(&text)).into_owned();
             prop_assert_eq!(mask_emails(&once), None);
         }
@@ -126,7 +126,7 @@ mod tests {
         }
 
         #[test]
-        fn every_address_is_masked_wherever_it_stands(
+        fn every_email_address_is_masked(
             before in "[ /?&=]{0,3}", local in "[a-z]{1,8}(\\.[a-z]{1,8})?", host in "[a-z]{1,10}\\.[a-z]{2,6}",
         ) {
             let text = format!("{before}{local}@{host}");

@@ -1,14 +1,14 @@
-//! Cards, phones and social security numbers, in the ways people write them, with Latin, Persian or
-//! Arabic digits.
+//! Masks payment cards, phone numbers and social security numbers in common notations, with Latin, Persian or Arabic
+//! digits.
 
-use super::Replacing;
+use super::Replacer;
 
 const NUMBER: &str = "[number]";
 
-/// `None` when there is no such number in it.
+/// `None` if there is no such number.
 pub(super) fn mask(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let mut masked = Replacing::default();
+    let mut masked = Replacer::default();
     let (mut i, mut inside_word) = (0, false);
     while i < bytes.len() {
         if is_escape(&bytes[i..]) {
@@ -21,14 +21,14 @@ pub(super) fn mask(text: &str) -> Option<String> {
         }
         let run = Run::at(bytes, i);
         if run.is_personal(bytes) {
-            masked.put(text, run.begin, run.end, NUMBER);
+            masked.replace(text, run.begin, run.end, NUMBER);
         }
         (i, inside_word) = (run.end, true);
     }
     masked.finish(text)
 }
 
-/// Whether this begins with an escaped byte such as `%20`.
+/// Whether it begins with an escaped byte such as `%20`.
 fn is_escape(bytes: &[u8]) -> bool {
     matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
@@ -37,7 +37,7 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The digit that this begins with, and its length in bytes: `7`, `۷` (U+06F7) or `٧` (U+0667).
+/// The digit at the beginning, and its length in bytes: `7`, `۷` (U+06F7) or `٧` (U+0667).
 fn digit(bytes: &[u8]) -> Option<(u8, usize)> {
     match bytes {
         [b'0'..=b'9', ..] => Some((bytes[0] - b'0', 1)),
@@ -47,12 +47,12 @@ fn digit(bytes: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Digits in groups, as people write cards and phones: single spaces, dashes or dots between them.
+/// Digits in groups with single spaces, dashes or dots between them, as cards and phone numbers are written.
 struct Run {
     begin: usize,
     end: usize,
     digits: [u8; 20],
-    /// Digits in it; more than `digits` can hold means it is neither card nor phone.
+    /// Number of digits; more than `digits` can hold means neither card nor phone number.
     count: usize,
     international: bool,
     /// Lengths of the first groups between dashes.
@@ -82,8 +82,8 @@ impl Run {
         let mut i = begin;
         while i < bytes.len() {
             if let Some((value, length)) = digit(&bytes[i..]) {
-                if let Some(place) = run.digits.get_mut(run.count) {
-                    *place = value;
+                if let Some(digit) = run.digits.get_mut(run.count) {
+                    *digit = value;
                 }
                 if let Some(group) = run.groups.get_mut(run.dashes) {
                     *group = group.saturating_add(1);
@@ -115,7 +115,7 @@ impl Run {
         phone || is_card(digits) || self.is_social_security(digits)
     }
 
-    /// Nine digits as 3-2-4, of an area that exists. Dates are written otherwise.
+    /// Nine digits as 3-2-4, with a valid area. Dates have another form.
     fn is_social_security(&self, digits: &[u8]) -> bool {
         self.dashes == 2
             && self.groups == [3, 2, 4, 0]
@@ -127,10 +127,10 @@ impl Run {
     }
 }
 
-/// Length of what may stand between two groups of one number; 0 when something else stands there.
+/// Length of a separator between two groups of one number; 0 for anything else.
 fn gap(bytes: &[u8]) -> usize {
     match bytes {
-        // Around an area's code.
+        // Around an area code.
         [b' ', b'(', ..] | [b')', b' ' | b'-', ..] => 2,
         [b' ' | b'-' | b'.' | b'+', ..] => 1,
         [b'%', b'2', b'0', ..] => 3,
@@ -138,9 +138,9 @@ fn gap(bytes: &[u8]) -> usize {
     }
 }
 
-/// Issuers' first digits, lengths, and Luhn's check sum. Thirteen digits are left to article numbers.
+/// First digits of issuers, lengths, and the Luhn checksum. Thirteen digits are left for product numbers (EAN).
 fn is_card(digits: &[u8]) -> bool {
-    // 9 is for national use; 9919 is an Iranian bank's.
+    // 9 is for national use; 9919 belongs to an Iranian bank.
     let issued = matches!(digits.first(), Some(2..=6)) || digits.starts_with(&[9, 9, 1, 9]);
     if !(14..=19).contains(&digits.len()) || !issued {
         return false;
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_persons_are_masked_and_others_stay() {
+    fn personal_numbers_are_masked_and_others_stay() {
         let check = |text: &str, expected: &str| {
             assert_eq!(mask(text).as_deref().unwrap_or(text), expected, "{text}");
         };

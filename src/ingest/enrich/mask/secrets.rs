@@ -1,14 +1,14 @@
-//! Secrets: JSON web tokens, bank accounts, values named like a secret, and the random part of links
-//! that reset, confirm or invite.
+//! Masks JSON web tokens, bank accounts, values named like a secret, and the random part of links that reset, confirm or
+//! invite.
 
-use super::Replacing;
+use super::Replacer;
 
 const TOKEN: &str = "[token]";
 const ACCOUNT: &str = "[account]";
 const HIDDEN: &str = "[hidden]";
 
-/// A word that a link to one person only is made of; what comes after it is that person's key.
-const DOORS: [&str; 22] = [
+/// Path segments of personal links; the segment that follows is the user's key.
+const LINK_SEGMENTS: [&str; 22] = [
     "reset",
     "reset-password",
     "password-reset",
@@ -33,7 +33,7 @@ const DOORS: [&str; 22] = [
     "secret",
 ];
 
-/// Names whose values are nobody's business, compared without case, `-` and `_`.
+/// Names of parameters with secret or personal values, compared without case, `-` and `_`.
 const NAMES: [&str; 36] = [
     "token",
     "accesstoken",
@@ -73,10 +73,10 @@ const NAMES: [&str; 36] = [
     "nationalcode",
 ];
 
-/// `None` when there is none in it.
+/// `None` if there is no secret.
 pub(super) fn mask(text: &str) -> Option<String> {
-    let mut masked = Replacing::default();
-    let mut door = false;
+    let mut masked = Replacer::default();
+    let mut expects_key = false;
     let mut begin = 0;
     while begin < text.len() {
         let rest = &text[begin..];
@@ -87,21 +87,21 @@ pub(super) fn mask(text: &str) -> Option<String> {
         if separator == b'=' && is_name(word) {
             let value = text[end + 1..].bytes().position(ends_value).unwrap_or(text.len() - end - 1);
             if value > 0 {
-                masked.put(text, end + 1, end + 1 + value, HIDDEN);
+                masked.replace(text, end + 1, end + 1 + value, HIDDEN);
             }
-            (begin, door) = (end + 1 + value, false);
+            (begin, expects_key) = (end + 1 + value, false);
             continue;
         }
-        if is_web_token(word) || (door && is_random(word)) {
-            masked.put(text, begin, end, TOKEN);
+        if is_web_token(word) || (expects_key && is_random(word)) {
+            masked.replace(text, begin, end, TOKEN);
         } else if let Some(account) = account(text, begin, end) {
-            masked.put(text, begin, account, ACCOUNT);
-            (begin, door) = (account, false);
+            masked.replace(text, begin, account, ACCOUNT);
+            (begin, expects_key) = (account, false);
             continue;
         }
-        // `/reset/KEY`, and `/reset//KEY` too.
-        door = separator == b'/'
-            && (DOORS.iter().any(|known| known.eq_ignore_ascii_case(word)) || (door && word.is_empty()));
+        // `/reset/KEY`, also `/reset//KEY`.
+        expects_key = separator == b'/'
+            && (LINK_SEGMENTS.iter().any(|known| known.eq_ignore_ascii_case(word)) || (expects_key && word.is_empty()));
         begin = end + 1;
         while !text.is_char_boundary(begin.min(text.len())) {
             begin += 1;
@@ -110,7 +110,7 @@ pub(super) fn mask(text: &str) -> Option<String> {
     masked.finish(text)
 }
 
-/// What words, keys and tokens are made of.
+/// Characters of words, keys and tokens.
 const fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
@@ -121,31 +121,31 @@ const fn ends_value(byte: u8) -> bool {
 
 fn is_name(word: &str) -> bool {
     let mut plain = word.bytes().filter(|b| !matches!(b, b'-' | b'_')).map(|b| b.to_ascii_lowercase());
-    let mut written = [0; 16];
+    let mut normalized = [0; 16];
     let mut length = 0;
     for byte in plain.by_ref() {
-        let Some(place) = written.get_mut(length) else { return false };
-        (*place, length) = (byte, length + 1);
+        let Some(slot) = normalized.get_mut(length) else { return false };
+        (*slot, length) = (byte, length + 1);
     }
-    NAMES.iter().any(|name| name.as_bytes() == &written[..length])
+    NAMES.iter().any(|name| name.as_bytes() == &normalized[..length])
 }
 
-/// Three parts in base64url, of which the first two are JSON objects: `{"` is `eyJ` (RFC 7519).
+/// A JSON web token: three parts in base64url, of which the first two are JSON objects; `{"` is `eyJ` (RFC 7519).
 fn is_web_token(word: &str) -> bool {
     let mut parts = word.split('.');
     let (head, claims) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
     head.len() >= 10 && head.starts_with("eyJ") && claims.starts_with("eyJ") && parts.next().is_some()
 }
 
-/// Long, and of letters and digits mixed as no word is.
+/// Long, and a mix of letters and digits unlike words.
 fn is_random(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
     word.len() >= 16 && digits >= 3 && letters >= 3 && digits + letters + 4 >= word.len()
 }
 
-/// The end of an international bank account number (ISO 13616) that begins here, in one piece or in groups
-/// of four: two letters, two check digits, up to thirty more, and a check sum that fits.
+/// Returns the end of an international bank account number (IBAN, ISO 13616) that begins at `begin`, undivided or in
+/// groups of four: two letters, two check digits, up to thirty more characters, and a valid checksum.
 fn account(text: &str, begin: usize, end: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let is_start = end - begin >= 4
@@ -154,21 +154,21 @@ fn account(text: &str, begin: usize, end: usize) -> Option<usize> {
     if !is_start {
         return None;
     }
-    let mut gathered = [0; 34];
+    let mut characters = [0; 34];
     let (mut count, mut at, mut last) = (0, begin, None);
     while at < bytes.len() {
         if bytes[at].is_ascii_uppercase() || bytes[at].is_ascii_digit() {
-            let Some(place) = gathered.get_mut(count) else { break };
-            (*place, count, at) = (bytes[at], count + 1, at + 1);
+            let Some(character) = characters.get_mut(count) else { break };
+            (*character, count, at) = (bytes[at], count + 1, at + 1);
             let ends = bytes.get(at).is_none_or(|next| !next.is_ascii_alphanumeric());
-            if ends && (15..=34).contains(&count) && has_check_sum(&gathered[..count]) {
+            if ends && (15..=34).contains(&count) && has_valid_checksum(&characters[..count]) {
                 last = Some(at);
             }
             continue;
         }
         let space =
             if bytes[at..].starts_with(b"%20") { 3 } else { usize::from(matches!(bytes[at], b' ' | b'-' | b'+')) };
-        // Groups are of four; anything else begins another word.
+        // Groups have four characters; otherwise another word begins.
         if space == 0 || !count.is_multiple_of(4) {
             break;
         }
@@ -177,12 +177,12 @@ fn account(text: &str, begin: usize, end: usize) -> Option<usize> {
     last
 }
 
-/// The number with its first four signs at the end, letters as 10 to 35, leaves 1 when divided by 97.
-fn has_check_sum(account: &[u8]) -> bool {
+/// With the first four characters moved to the end and letters as 10 to 35, the number modulo 97 is 1.
+fn has_valid_checksum(account: &[u8]) -> bool {
     let (head, rest) = account.split_at(4);
-    let remainder = rest.iter().chain(head).fold(0_u32, |sum, sign| match sign {
-        b'0'..=b'9' => (sum * 10 + u32::from(sign - b'0')) % 97,
-        _ => (sum * 100 + u32::from(sign - b'A') + 10) % 97,
+    let remainder = rest.iter().chain(head).fold(0_u32, |sum, character| match character {
+        b'0'..=b'9' => (sum * 10 + u32::from(character - b'0')) % 97,
+        _ => (sum * 100 + u32::from(character - b'A') + 10) % 97,
     });
     remainder == 1
 }
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_masked_and_words_stay() {
+    fn secrets_are_masked_and_ordinary_words_stay() {
         let check = |text: &str, expected: &str| {
             assert_eq!(mask(text).as_deref().unwrap_or(text), expected, "{text}");
         };

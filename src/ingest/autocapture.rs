@@ -1,22 +1,26 @@
-//! What the tracker noticed by itself: which event that is, and whether the site wants it.
+//! Events that the tracker captures automatically: their names, and whether the site has them enabled.
 //!
-//! The tracker sends the type of what happened and plain facts of the element, with the names that
-//! browsers give them; how reports call it is decided here, so that it weighs nothing on the page.
-//! Example: `{"type":"click","properties":{"href":"https://other.example/"}}` is the `track` event
-//! `Link Clicked` with `outbound`. Names of the Google tag and of the tracker's one-liners become
-//! those of Segment's e-commerce specification.
+//! The tracker sends the type of interaction and plain facts of the element, with the browser's names; the event names of
+//! reports are set here, so that they add nothing to the script's size.
+//! Example: `{"type":"click","properties":{"href":"https://other.example/"}}` is the `track` event `Link Clicked` with
+//! `outbound`. Event names of the Google tag and of the tracker's shortcuts are mapped to those of Segment's e-commerce
+//! specification.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{DropReason, Setting, Verdict, properties};
+use super::{
+    properties,
+    types::RequestContext,
+    verdict::{DropReason, Verdict},
+};
 use crate::{
     model::{Action, Capture, Event},
     wire::collect::{self, Text},
 };
 
-/// Facts that decide what a click was.
+/// Facts of an element that classify an interaction.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Facts<'a> {
@@ -28,13 +32,13 @@ struct Facts<'a> {
     local_name: Text<'a>,
 }
 
-/// Endings of files that are fetched, not read in the browser; a page's own endings are none.
-const FILES: &[&str] = &[
+/// Extensions of files that are downloaded, not shown as pages.
+const DOWNLOADS: &[&str] = &[
     "pdf", "zip", "rar", "7z", "tar", "gz", "tgz", "dmg", "pkg", "exe", "msi", "apk", "iso", "doc", "docx", "xls",
     "xlsx", "ppt", "pptx", "odt", "ods", "odp", "csv", "txt", "epub", "mp3", "mp4", "mov", "avi", "wav", "mkv",
 ];
 
-/// The Google tag's e-commerce events and Segment's.
+/// The Google tag's e-commerce events, and Segment's names.
 const GTAG: &[(&str, &str)] = &[
     ("view_item", "Product Viewed"),
     ("view_item_list", "Product List Viewed"),
@@ -54,8 +58,8 @@ const GTAG: &[(&str, &str)] = &[
     ("view_search_results", "Products Searched"),
 ];
 
-/// The tracker's one-liners.
-const SHOP: &[(&str, &str)] = &[
+/// The tracker's shortcuts, and Segment's names.
+const SHORTCUTS: &[(&str, &str)] = &[
     ("productsSearched", "Products Searched"),
     ("productListViewed", "Product List Viewed"),
     ("productListFiltered", "Product List Filtered"),
@@ -101,15 +105,16 @@ const FIRST_VERSION: &[(&str, &str)] = &[
     ("Cancelled Order", "Order Cancelled"),
 ];
 
-/// Names what was noticed, in place; `None` for what somebody told.
-pub(super) fn put_name(call: &mut collect::Event<'_>) -> Option<Capture> {
+/// Sets the event name of an automatic capture, and maps known names of `track` calls. Returns the kind of capture;
+/// `None` for explicit calls.
+pub(super) fn set_event_name(call: &mut collect::Event<'_>) -> Option<Capture> {
     let kind = call.kind.as_str();
     if kind == "track" {
-        // Names of people have blanks or capitals; nothing else is looked up.
-        let said = call.event.as_str();
-        let name = match said.as_bytes().first() {
-            Some(b'a'..=b'z') => known(SHOP, said),
-            Some(b'A' | b'C' | b'R' | b'V') => known(FIRST_VERSION, said),
+        // Custom names usually contain spaces or capitals; only these first letters need a lookup.
+        let sent = call.event.as_str();
+        let name = match sent.as_bytes().first() {
+            Some(b'a'..=b'z') => standard_name(SHORTCUTS, sent),
+            Some(b'A' | b'C' | b'R' | b'V') => standard_name(FIRST_VERSION, sent),
             _ => None,
         };
         if let Some(name) = name {
@@ -132,7 +137,7 @@ pub(super) fn put_name(call: &mut collect::Event<'_>) -> Option<Capture> {
         "error" => "Error Occurred",
         "play" | "pause" | "ended" => playback(kind, facts().local_name.as_str() == "video"),
         "copy" => "Text Copied",
-        _ => known(GTAG, call.event.as_str()).unwrap_or_default(),
+        _ => standard_name(GTAG, call.event.as_str()).unwrap_or_default(),
     };
     if !name.is_empty() {
         call.event = Text::from(name);
@@ -141,7 +146,7 @@ pub(super) fn put_name(call: &mut collect::Event<'_>) -> Option<Capture> {
     Some(capture)
 }
 
-/// Segment's names; what is no film is a sound.
+/// Segment's names for video or else audio.
 fn playback(kind: &str, is_video: bool) -> &'static str {
     match (kind, is_video) {
         ("play", true) => "Video Playback Started",
@@ -153,36 +158,35 @@ fn playback(kind: &str, is_video: bool) -> &'static str {
     }
 }
 
-fn known(names: &[(&'static str, &'static str)], name: &str) -> Option<&'static str> {
+fn standard_name(names: &[(&'static str, &'static str)], name: &str) -> Option<&'static str> {
     names.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
 }
 
-/// What is switched off is not kept, even if a page that does not know it yet sends it.
-pub(super) fn drop_switched_off<'a>(setting: &Setting<'_>, noticed: Option<Capture>) -> Result<(), Verdict<'a>> {
-    match noticed {
-        Some(capture) if !setting.site.captures.has(capture) => Err(Verdict::Drop(DropReason::SwitchedOff)),
+/// Drops disabled kinds of capture: a page with older settings may still send them.
+pub(super) fn drop_disabled<'a>(request: &RequestContext<'_>, capture: Option<Capture>) -> Result<(), Verdict<'a>> {
+    match capture {
+        Some(kind) if !request.site.captures.has(kind) => Err(Verdict::Drop(DropReason::SwitchedOff)),
         _ => Ok(()),
     }
 }
 
-/// Adds what follows from the facts: whether a link leads away or fetches a file, and whether a view
-/// shows what was searched for.
-pub(super) fn put_facts(event: &mut Event<'_>, setting: &Setting<'_>, noticed: Option<Capture>) {
-    match noticed {
-        Some(Capture::Clicks) => put_direction(event),
-        Some(Capture::Pages) if setting.site.captures.has(Capture::Searches) && is_search(&event.page.query) => {
+/// Adds what follows from the facts: whether a link is outbound or a download, and whether a view is a site search.
+pub(super) fn add_capture_facts(event: &mut Event<'_>, request: &RequestContext<'_>, capture: Option<Capture>) {
+    match capture {
+        Some(Capture::Clicks) => add_link_facts(event),
+        Some(Capture::Pages) if request.site.captures.has(Capture::Searches) && is_search(&event.page.query) => {
             event.action = Action::Searched;
         }
         _ => {}
     }
 }
 
-fn put_direction(event: &mut Event<'_>) {
+fn add_link_facts(event: &mut Event<'_>) {
     let facts: Facts<'_> = serde_json::from_str(&event.properties).unwrap_or_default();
     let Ok(url) = url::Url::parse(facts.href.as_str()) else { return };
     let outbound = url.host_str().is_some_and(|host| host != event.page.host);
-    let ending = url.path().rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    let download = !facts.download.is_empty() || ending.is_some_and(|ending| FILES.contains(&&*ending));
+    let extension = url.path().rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let download = !facts.download.is_empty() || extension.is_some_and(|extension| DOWNLOADS.contains(&&*extension));
     for (name, holds) in [("outbound", outbound), ("download", download)] {
         if holds {
             event.properties = Cow::Owned(properties::with_raw_member(&event.properties, name, "true"));
@@ -190,9 +194,9 @@ fn put_direction(event: &mut Event<'_>) {
     }
 }
 
-/// Whether the kept part of a page's query holds search words.
+/// Whether the kept part of a page's query has search terms.
 fn is_search(query: &str) -> bool {
-    query.split('&').filter_map(|pair| pair.split_once('=')).any(|(name, words)| {
-        matches!(name.trim_start_matches('?'), "q" | "query" | "s" | "search") && !words.is_empty()
+    query.split('&').filter_map(|pair| pair.split_once('=')).any(|(name, terms)| {
+        matches!(name.trim_start_matches('?'), "q" | "query" | "s" | "search") && !terms.is_empty()
     })
 }

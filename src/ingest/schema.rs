@@ -1,5 +1,5 @@
-//! What of the site's rules an event does not keep to. It is kept all the same; the report on data quality
-//! counts the violations and shows an example of each.
+//! Checks an event against the site's event schema. Violations do not reject it; the report on data quality counts them
+//! and shows an example of each.
 
 use std::{
     borrow::Cow,
@@ -9,50 +9,50 @@ use std::{
 use ahash::RandomState;
 use serde_json::value::RawValue;
 
-use super::Setting;
+use super::types::RequestContext;
 use crate::{
     model::{
         Event, Kind,
         schema::{EventRules, PropertyRule, PropertyType},
     },
-    wire::collect::{Moment, Text},
+    wire::collect::{ClientTime, Text},
 };
 
-/// Violations kept with one event.
+/// Violations stored with one event.
 const VIOLATIONS_MAX: usize = 16;
-/// Bytes of a property that nobody planned, in the name of its violation.
+/// Bytes of an unplanned property's name in its violation.
 const NAME_BYTES_MAX: usize = 64;
 
-pub(super) fn put_violations(event: &mut Event<'_>, setting: &Setting<'_>) {
-    let rules = &setting.site.rules;
+pub(super) fn add_violations(event: &mut Event<'_>, request: &RequestContext<'_>) {
+    let rules = &request.site.rules;
     if rules.is_empty() || !matches!(event.kind, Kind::Track | Kind::Page | Kind::Screen) {
         return;
     }
     let name = if event.kind == Kind::Track { &*event.name } else { "page" };
-    let Some(of_event) = rules.events.get(name) else {
+    let Some(event_rules) = rules.events.get(name) else {
         if rules.closed {
             event.violations.push(Cow::Borrowed("event: unplanned"));
         }
         return;
     };
-    let broken = violations(of_event, &event.properties);
+    let broken = violations(event_rules, &event.properties);
     event.violations.extend(broken);
 }
 
 fn violations<'a>(rules: &EventRules, properties: &str) -> Vec<Cow<'a, str>> {
-    let said: HashMap<Cow<'_, str>, &RawValue, RandomState> = serde_json::from_str(properties).unwrap_or_default();
+    let values: HashMap<Cow<'_, str>, &RawValue, RandomState> = serde_json::from_str(properties).unwrap_or_default();
     let mut found = Vec::new();
     for (name, rule) in &rules.properties {
-        let broken = match said.get(name.as_str()).filter(|value| value.get() != "null") {
-            Some(value) => breaks(rule, value),
+        let broken = match values.get(name.as_str()).filter(|value| value.get() != "null") {
+            Some(value) => first_violation(rule, value),
             None => rule.required.then_some("missing"),
         };
         found.extend(broken.map(|broken| Cow::Owned(format!("{name}: {broken}"))));
     }
     if rules.closed {
-        // In order, so that one event always says the same.
+        // Sorted, so that the result is deterministic.
         let unplanned: BTreeMap<_, _> =
-            said.iter().filter(|(name, _)| !rules.properties.contains_key(&***name)).collect();
+            values.iter().filter(|(name, _)| !rules.properties.contains_key(&***name)).collect();
         let named = unplanned.keys().map(|name| super::text::clean_borrowed(name, NAME_BYTES_MAX));
         found.extend(named.map(|name| Cow::Owned(format!("{name}: unplanned"))));
     }
@@ -61,12 +61,12 @@ fn violations<'a>(rules: &EventRules, properties: &str) -> Vec<Cow<'a, str>> {
 }
 
 /// The first rule that a value breaks.
-fn breaks(rule: &PropertyRule, value: &RawValue) -> Option<&'static str> {
+fn first_violation(rule: &PropertyRule, value: &RawValue) -> Option<&'static str> {
     let json = value.get();
-    if let Some(wrong) = rule.kind.and_then(|kind| is_not(kind, json, value)) {
-        return Some(wrong);
+    if let Some(mismatch) = rule.kind.and_then(|kind| type_mismatch(kind, json, value)) {
+        return Some(mismatch);
     }
-    let text = Text::of_json(value);
+    let text = Text::from_json(value);
     if !rule.allowed.is_empty() && !rule.allowed.iter().any(|allowed| allowed == text.as_str()) {
         return Some("not allowed");
     }
@@ -82,12 +82,13 @@ fn breaks(rule: &PropertyRule, value: &RawValue) -> Option<&'static str> {
     rule.length_max.is_some_and(|max| json.starts_with('"') && characters() > max as usize).then_some("too long")
 }
 
-fn is_not(kind: PropertyType, json: &str, value: &RawValue) -> Option<&'static str> {
+fn type_mismatch(kind: PropertyType, json: &str, value: &RawValue) -> Option<&'static str> {
     let is_date = || {
-        let text = Text::of_json(value);
-        text.as_str().parse::<jiff::civil::Date>().is_ok() || matches!(Moment::parse(text.as_str()), Moment::At(_))
+        let text = Text::from_json(value);
+        text.as_str().parse::<jiff::civil::Date>().is_ok()
+            || matches!(ClientTime::parse(text.as_str()), ClientTime::At(_))
     };
-    let (is, wrong) = match kind {
+    let (matches, mismatch) = match kind {
         PropertyType::Text => (json.starts_with('"'), "not a text"),
         PropertyType::Number => (number(json).is_some(), "not a number"),
         PropertyType::Integer => (number(json).is_some_and(|number| number.fract() == 0.0), "not an integer"),
@@ -96,10 +97,10 @@ fn is_not(kind: PropertyType, json: &str, value: &RawValue) -> Option<&'static s
         PropertyType::Object => (json.starts_with('{'), "not an object"),
         PropertyType::Date => (json.starts_with('"') && is_date(), "not a date"),
     };
-    (!is).then_some(wrong)
+    (!matches).then_some(mismatch)
 }
 
-/// A JSON number; only compared, never added up.
+/// Parses a JSON number; only for comparison.
 fn number(json: &str) -> Option<f64> {
     json.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then(|| json.parse().ok()).flatten()
 }
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_broken_rule_is_named() {
+    fn each_broken_rule_is_reported() {
         let check = |rule: &str, value: &str, expected: &[&str]| {
             let rules = format!(r#"{{"properties":{{"p":{rule}}}}}"#);
             let found = violations(&serde_json::from_str(&rules).unwrap(), value);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_rules_name_what_nobody_planned_within_bounds() {
+    fn unplanned_properties_are_reported_within_bounds() {
         let rules: EventRules = serde_json::from_str(r#"{"closed":true,"properties":{"known":{}}}"#).unwrap();
         assert_eq!(violations(&rules, r#"{"known":1,"b":2,"a\n":3}"#), ["a: unplanned", "b: unplanned"]);
         let many: Vec<String> = (0..100).map(|n| format!("\"{n}\":1")).collect();

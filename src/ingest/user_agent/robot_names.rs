@@ -1,14 +1,17 @@
-//! Names and words in a user agent that give a robot away.
+//! Detects robots by names and words in the user agent.
 //!
-//! A user agent also carries what has nothing to do with its program: the model and the build of a telephone, its
-//! locale, its carrier. Those are left out first, and ordinary words count in the user agent of a browser
-//! only where they stand alone: `S1RSS32.38` is a build, `OrangeBotswana` a carrier, `CamScanner` an app of people.
+//! A user agent also has parts that do not describe the program: model and build of a phone, locale, carrier. They
+//! are removed first, and in the user agent of a browser ordinary words count only as whole words: `S1RSS32.38` is a
+//! build, `OrangeBotswana` a carrier, `CamScanner` an ordinary app.
 
 use std::borrow::Cow;
 
-use super::{crawlers, robots::Robot};
+use super::{
+    crawlers::{self, is_whole_word},
+    robots::Robot,
+};
 
-/// Parts of names that no browser of people has, in lower case. The first that is found counts.
+/// Lowercase parts of names that no ordinary browser has. The first match counts.
 const NAMES: &[(&str, Robot)] = &[
     ("headlesschrome", Robot::Headless),
     ("phantomjs", Robot::Headless),
@@ -65,7 +68,7 @@ const NAMES: &[(&str, Robot)] = &[
     ("appinsights", Robot::Crawler),
 ];
 
-/// Ordinary words, in lower case: in the user agent of a browser they count only as whole words.
+/// Ordinary lowercase words: in the user agent of a browser they count only as whole words.
 const WORDS: &[(&str, Robot)] = &[
     ("python", Robot::Library),
     ("java/", Robot::Library),
@@ -92,36 +95,36 @@ const WORDS: &[(&str, Robot)] = &[
     ("subscribers", Robot::Crawler),
 ];
 
-/// A maker of telephones whose name ends like a robot's.
+/// A phone manufacturer whose name ends in `bot`.
 const CUBOT: &str = "cubot";
 
-/// What a user agent gives away; `listed` is woothee's opinion. An empty one says nothing.
-pub(super) fn of_user_agent(user_agent: &str, listed: bool) -> Option<Robot> {
+/// The robot that a user agent identifies; `is_crawler` is woothee's classification.
+pub(super) fn detect(user_agent: &str, is_crawler: bool) -> Option<Robot> {
     let is_browser = has_form_of_browser(user_agent);
     let program = without_device(user_agent);
     let lower = program.to_ascii_lowercase();
-    let is_telephone = user_agent.contains("Profile/MIDP") || user_agent.to_ascii_lowercase().contains(CUBOT);
-    let by_list = crawlers::of_program(&program, is_browser).filter(|_| !is_telephone);
+    let is_phone = user_agent.contains("Profile/MIDP") || user_agent.to_ascii_lowercase().contains(CUBOT);
+    let by_list = crawlers::listed_robot(&program, is_browser).filter(|_| !is_phone);
     let by_name = NAMES.iter().find(|(name, _)| lower.contains(name)).map(|(_, robot)| *robot);
     let by_word = WORDS
         .iter()
-        .find(|(word, _)| if is_browser || is_telephone { has_word(&lower, word) } else { lower.contains(word) })
-        .filter(|(word, _)| !(is_telephone && *word == "java/"))
+        .find(|(word, _)| if is_browser || is_phone { has_word(&lower, word) } else { lower.contains(word) })
+        .filter(|(word, _)| !(is_phone && *word == "java/"))
         .map(|(_, robot)| *robot);
     let by_suffix = (names_a_bot(&lower, is_browser) || has_contact(&lower)).then_some(Robot::Crawler);
-    // The list knows names, the words are general; the narrower class counts.
-    let known = [by_list, by_name, by_word, by_suffix].into_iter().flatten().min();
-    known.or((listed && !is_telephone && !is_browser).then_some(Robot::Crawler))
+    // The list has names, the words are general; the stricter class counts.
+    let found = [by_list, by_name, by_word, by_suffix].into_iter().flatten().min();
+    found.or((is_crawler && !is_phone && !is_browser).then_some(Robot::Crawler))
 }
 
-/// Whether it is the user agent that an app's own requests carry: on calls from a server of the site they come
-/// from people's telephones.
+/// Whether it is a user agent that an app's own requests carry: on calls from the site's server they stand for
+/// phones.
 pub(super) fn is_app(user_agent: &str) -> bool {
     const STACKS: [&str; 6] = ["okhttp/", "UnityPlayer/", "Dalvik/", "Dart/", "Alamofire/", "CFNetwork/"];
     STACKS.iter().any(|stack| user_agent.starts_with(stack)) || user_agent.contains(" CFNetwork/")
 }
 
-/// `Mozilla/5.0 (` with a system that people use, and an engine.
+/// `Mozilla/5.0 (` with a common operating system, and an engine.
 fn has_form_of_browser(user_agent: &str) -> bool {
     const SYSTEMS: [&str; 10] =
         ["Windows NT", "Windows Phone", "Macintosh", "X11", "Linux", "iPhone", "iPad", "iPod", "Android", "SMART-TV"];
@@ -131,8 +134,8 @@ fn has_form_of_browser(user_agent: &str) -> bool {
         && !user_agent.contains("compatible;")
 }
 
-/// The user agent without the model and build of an Android telephone and without the bracket in which
-/// Facebook's apps describe device, carrier and locale.
+/// The user agent without the model and build of an Android phone and without the bracket in which Facebook's apps
+/// describe device, carrier and locale.
 fn without_device(user_agent: &str) -> Cow<'_, str> {
     let mut rest = Cow::Borrowed(user_agent);
     if let Some((before, described)) = user_agent.split_once("[FB") {
@@ -143,24 +146,24 @@ fn without_device(user_agent: &str) -> Cow<'_, str> {
     let mut parts = comment.split(';');
     let mut kept = String::from(before);
     let mut is_android = false;
-    for (place, part) in parts.by_ref().enumerate() {
+    for (index, part) in parts.by_ref().enumerate() {
         let part = part.split_once(" Build/").map_or(part, |(model, _)| model);
-        // What stands behind the system is the model, unless it is a name with a version.
+        // What follows the system is the model, unless it is a name with a version.
         if is_android && (part.trim_start().starts_with("Build/") || !part.contains('/')) {
             continue;
         }
         is_android |= part.contains("Android");
-        kept.push_str(if place == 0 { "" } else { ";" });
+        kept.push_str(if index == 0 { "" } else { ";" });
         kept.push_str(part);
     }
     kept.push_str(after);
     if kept.len() == rest.len() { rest } else { Cow::Owned(kept) }
 }
 
-/// The first comment, if it names Android, with what stands before and behind it.
+/// The first comment, if it names Android, with the text before and after it.
 fn system_comment(user_agent: &str) -> Option<(&str, &str, &str)> {
     let begin = user_agent.find('(')? + 1;
-    // A comment may hold others, as models are written.
+    // Comments may be nested, as in some models.
     let mut depth = 1_usize;
     let length = user_agent[begin..].find(|c| {
         match c {
@@ -174,20 +177,12 @@ fn system_comment(user_agent: &str) -> Option<(&str, &str, &str)> {
     comment.contains("Android").then(|| (&user_agent[..begin], comment, &user_agent[begin + length..]))
 }
 
-/// Whether a word stands alone, with no letter or digit at its own letters' sides.
+/// Whether the text has this word, not as part of a longer one.
 fn has_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, found)| stands_alone(text, at, at + found.len()))
+    text.match_indices(word).any(|(at, found)| is_whole_word(text, at, at + found.len()))
 }
 
-/// Whether what lies between two places is not a part of a longer word.
-pub(super) fn stands_alone(text: &str, begin: usize, end: usize) -> bool {
-    let (bytes, word) = (text.as_bytes(), |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric));
-    let cut_before = begin > 0 && word(bytes.get(begin)) && word(bytes.get(begin - 1));
-    let cut_behind = word(bytes.get(end.wrapping_sub(1))) && word(bytes.get(end));
-    !cut_before && !cut_behind
-}
-
-/// `bot` at the end of a word; in what is no browser's user agent also within one.
+/// `bot` at the end of a word; if it is not a browser's user agent, also within one.
 fn names_a_bot(lower: &str, is_browser: bool) -> bool {
     lower.match_indices("bot").any(|(at, _)| {
         let ends = !lower.as_bytes().get(at + 3).is_some_and(u8::is_ascii_lowercase);
@@ -195,7 +190,7 @@ fn names_a_bot(lower: &str, is_browser: bool) -> bool {
     })
 }
 
-/// An address to complain to, which robots of good reputation give and people's browsers do not.
+/// A contact address: a URL or e-mail address, as well-behaved robots give and browsers do not.
 fn has_contact(lower: &str) -> bool {
     lower.contains("http://")
         || lower.contains("https://")
@@ -204,7 +199,7 @@ fn has_contact(lower: &str) -> bool {
             let domain: &str =
                 lower[at + 1..].split(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c))).next().unwrap_or("");
             let last = domain.trim_end_matches('.').rsplit_once('.').map_or("", |(_, last)| last);
-            // A version is no domain, and neither is a calendar: `ios@9.2.3`, `en_IR@calendar=gregorian`.
+            // Versions and calendars are not domains: `ios@9.2.3`, `en_IR@calendar=gregorian`.
             local && last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_lowercase())
         })
 }
@@ -214,9 +209,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn robots_are_told_by_their_marks() {
+    fn robots_are_recognized_by_their_names() {
         let check = |user_agent: &str, expected: Option<Robot>| {
-            assert_eq!(of_user_agent(user_agent, false), expected, "{user_agent}");
+            assert_eq!(detect(user_agent, false), expected, "{user_agent}");
         };
         check("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", Some(Robot::Crawler));
         check("Mozilla/5.0 (compatible; Ezooms/1.0; help@moz.example)", Some(Robot::Crawler));
@@ -232,26 +227,26 @@ mod tests {
     }
 
     #[test]
-    fn people_whose_user_agents_hold_such_words_are_people() {
-        for user_agent in include_str!("data/people.txt").lines().filter(|line| !line.starts_with('#')) {
-            assert_eq!(of_user_agent(user_agent, false), None, "{user_agent}");
+    fn ordinary_browsers_with_such_words_are_not_robots() {
+        for user_agent in include_str!("data/browsers.txt").lines().filter(|line| !line.starts_with('#')) {
+            assert_eq!(detect(user_agent, false), None, "{user_agent}");
         }
     }
 
     #[test]
-    fn robots_that_dress_as_browsers_are_found_in_every_place() {
+    fn robots_with_a_browser_like_user_agent_are_found() {
         for user_agent in [
             "Mozilla/5.0 (Linux; Android 8.0; Pixel 2 Build/OPD3.170816.012; Storebot-Google/1.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/81.0.4044.138 Mobile Safari/537.36",
             "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
             "Mozilla/5.0 (iPhone; CPU iPhone OS 8_3 like Mac OS X) AppleWebKit/600.1.4 (KHTML, like Gecko) Version/8.0 Mobile/12F70 Safari/600.1.4 (compatible; Applebot/0.1)",
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 site-check",
         ] {
-            assert!(of_user_agent(user_agent, false).is_some(), "{user_agent}");
+            assert!(detect(user_agent, false).is_some(), "{user_agent}");
         }
     }
 
     #[test]
-    fn apps_own_requests_are_known() {
+    fn requests_of_apps_are_recognized() {
         let check = |user_agent: &str, expected: bool| assert_eq!(is_app(user_agent), expected, "{user_agent}");
         check("okhttp/4.12.0", true);
         check("UnityPlayer/2022.3 (UnityWebRequest/1.0, libcurl/8.4.0-DEV)", true);
