@@ -28,7 +28,7 @@ fn claims(criterion: &mut Criterion) {
         let mut next = 0;
         for bucket in 0..buckets {
             for _ in 0..20_000 {
-                dedup.remember(Position(next), key(next));
+                dedup.restore(Position(next), key(next));
                 next += 1;
             }
             dedup.sync(Timestamp(bucket * HOUR)).expect("the disk has room");

@@ -1,35 +1,35 @@
 //! What one event costs from the bytes of its batch to its verdict: no engine, no disk, no network.
 
-mod setting;
+mod request;
 
 use std::hint::black_box;
 
 use ashna::{
-    ingest::{self, Hints, Progress, Setting, Verdict},
+    ingest::{self, ClientHints, Progress, RequestContext, Verdict},
     wire::collect,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use setting::{CHROME, ORDER, PAGE, body, with_setting};
+use request::{CHROME, ORDER, PAGE, body, with_request};
 
 fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ingest");
     for (name, event, count) in [("page view", PAGE, 1), ("order", ORDER, 1), ("50 page views", PAGE, 50)] {
         let body = body(event, count);
         group.throughput(Throughput::Elements(count as u64));
-        with_setting(|setting| {
-            group.bench_function(name, |bencher| bencher.iter(|| take(setting, black_box(body.as_bytes()), count)));
+        with_request(|request| {
+            group.bench_function(name, |bencher| bencher.iter(|| take(request, black_box(body.as_bytes()), count)));
         });
     }
     group.finish();
     criterion.bench_function("ingest/user agent not seen before", |bencher| {
-        bencher.iter(|| ingest::enrich::user_agent::Agent::of(black_box(CHROME), &Hints::default()));
+        bencher.iter(|| ingest::user_agent::Agent::parse(black_box(CHROME), &ClientHints::default()));
     });
 }
 
-fn take(setting: &Setting<'_>, body: &[u8], count: usize) {
+fn take(request: &RequestContext<'_>, body: &[u8], count: usize) {
     let batch = collect::parse(body).expect("the bench's own body");
     let mut progress = Progress::default();
-    let verdicts = batch.events.iter().map(|raw| ingest::run(setting, &batch, &mut progress, raw));
+    let verdicts = batch.events.iter().map(|raw| ingest::run(request, &batch, &mut progress, raw));
     assert_eq!(verdicts.filter(|verdict| matches!(verdict, Verdict::Keep(_))).count(), count, "all are kept");
 }
 

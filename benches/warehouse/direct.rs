@@ -7,10 +7,10 @@ use ashna::{
     clock,
     config::Config,
     ingest::{
-        self, Caps, Consent, Hints, Identity, Origin, Progress, Sender, Setting, TokenSigner, Verdict, ViewRate,
-        enrich::ReadingCache,
+        self, CardinalityLimits, ClientHints, Consent, Identity, Origin, ParseCache, Progress, RequestContext, Sender,
+        TokenSigner, Verdict, ViewRate,
     },
-    model::{Place, Position, Site},
+    model::{GeoLocation, Position, Site},
     store::{Store, rows},
     wire::collect,
 };
@@ -23,21 +23,21 @@ const ROWS_AN_INSERT: u64 = 50_000;
 /// Journals that exist here alone.
 const JOURNAL: u64 = 0xd12e_c700;
 
-static SEAL: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
-static PACE: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
+static TOKEN_SIGNER: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
+static VIEW_RATE: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
 
 /// The rows of all bodies, without their places in a journal.
 pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>> {
-    let (limits, readings) = (Config::load(None)?.ingest, ReadingCache::default());
-    let caps = Caps::new(&limits).of(site.id);
+    let (limits, cache) = (Config::load(None)?.ingest, ParseCache::default());
+    let cardinality = CardinalityLimits::new(&limits).for_site(site.id);
     let mut rows = Vec::new();
     for body in bodies.texts() {
         let batch = collect::parse(&body)?;
-        let setting = Setting {
+        let request = RequestContext {
             site,
             sender: Sender::Browser,
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-            hints: Hints::default(),
+            hints: ClientHints::default(),
             address: Some([127, 0, 0, 1].into()),
             identity: Identity {
                 visitor: batch.visitor.as_str().parse()?,
@@ -53,16 +53,16 @@ pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>>
             entropy: 1,
             from_file: false,
             limits: &limits,
-            readings: &readings,
-            caps: &caps,
-            pace: &PACE,
-            seal: &SEAL,
+            parse_cache: &cache,
+            cardinality: &cardinality,
+            view_rate: &VIEW_RATE,
+            token_signer: &TOKEN_SIGNER,
             session_of: &|_| None,
-            place: &|_| Place::default(),
+            locate: &|_| GeoLocation::default(),
         };
         let mut progress = Progress::default();
         for raw in &batch.events {
-            let Verdict::Keep(event) = ingest::run(&setting, &batch, &mut progress, raw) else {
+            let Verdict::Keep(event) = ingest::run(&request, &batch, &mut progress, raw) else {
                 anyhow::bail!("an event of the measurement is not kept")
             };
             let mut row = Vec::new();

@@ -80,7 +80,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("clickhouse", &["store"]),
     ("sqlx", &["control"]),
     ("maxminddb", &["geo"]),
-    ("woothee", &["ingest::enrich::user_agent"]),
+    ("woothee", &["ingest::user_agent::agent"]),
     ("moka", &["profiles::cache"]),
     ("libloading", &["engine"]),
     ("lettre", &["mail"]),

@@ -1,9 +1,12 @@
-//! A site, a sender and bodies, for measurements of judging alone.
+//! A site, a request and bodies, for measurements of ingest alone.
 
 use ashna::{
     config::Config,
-    ingest::{Caps, Consent, Hints, Identity, Origin, Sender, Setting, TokenSigner, ViewRate, enrich::ReadingCache},
-    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
+    ingest::{
+        CardinalityLimits, ClientHints, Consent, Identity, Origin, ParseCache, RequestContext, Sender, TokenSigner,
+        ViewRate,
+    },
+    model::{ConsentDefault, Currency, GeoLocation, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
 };
 
 const NOW: Timestamp = Timestamp(1_763_798_400_000);
@@ -32,12 +35,12 @@ pub fn body(event: &str, count: usize) -> String {
     )
 }
 
-/// Measures under the setting of one browser, whose pace is believed.
-pub fn with_setting(measure: impl FnOnce(&Setting<'_>)) {
-    let (site, limits, readings) = (site(), Config::defaults().ingest, ReadingCache::default());
-    let pace = ViewRate::new(0);
-    let caps = Caps::new(&limits).of(site.id);
-    measure(&Setting {
+/// Runs a measurement with the request of one browser, without a limit on page views.
+pub fn with_request(measure: impl FnOnce(&RequestContext<'_>)) {
+    let (site, limits, cache) = (site(), Config::defaults().ingest, ParseCache::default());
+    let view_rate = ViewRate::new(0);
+    let cardinality = CardinalityLimits::new(&limits).for_site(site.id);
+    measure(&RequestContext {
         site: &site,
         sender: Sender::Browser,
         user_agent: CHROME,
@@ -51,13 +54,13 @@ pub fn with_setting(measure: impl FnOnce(&Setting<'_>)) {
         entropy: 1,
         from_file: false,
         limits: &limits,
-        readings: &readings,
-        hints: Hints::default(),
-        caps: &caps,
-        pace: &pace,
-        seal: &TokenSigner::new("secret"),
+        parse_cache: &cache,
+        hints: ClientHints::default(),
+        cardinality: &cardinality,
+        view_rate: &view_rate,
+        token_signer: &TokenSigner::new("secret"),
         session_of: &|_| None,
-        place: &|_| Place { country: "GB".into(), ..Place::default() },
+        locate: &|_| GeoLocation { country: "GB".into(), ..GeoLocation::default() },
     });
 }
 
@@ -74,10 +77,10 @@ fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         rate_entries: [].into(),
-        rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
+        rates: std::sync::Arc::new(ashna::model::rates::Rates::identity(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: ashna::model::Captures::ALL,
-        recommending: ashna::model::Recommending::default(),
+        exploration: ashna::model::ExplorationSettings::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         offer_html: false,
