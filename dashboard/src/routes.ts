@@ -7,14 +7,14 @@ export type PageProps = { site: Site; rest: string | undefined };
 type SitePage = {
   page: string;
   title: Key;
-  /** Absent for pages that are reached from others only. */
+  /** Absent for pages that are not in the menu. */
   icon?: IconName;
-  /** Whether the page asks about the chosen period. */
+  /** Whether the page uses the selected date range. */
   period?: boolean;
   load: () => Promise<{ default: Component<PageProps> }>;
 };
 
-/** Everything below `/dashboard/sites/ID/`, in the order of the menu. */
+/** Pages below `/dashboard/sites/ID/`, in menu order. */
 export const SITE_PAGES: SitePage[] = [
   { page: 'overview', title: 'nav.overview', icon: 'overview', period: true, load: () => import('./pages/Overview.svelte') },
   { page: 'realtime', title: 'nav.realtime', icon: 'realtime', load: () => import('./pages/Realtime.svelte') },
@@ -31,7 +31,7 @@ export const SITE_PAGES: SitePage[] = [
 
 type AccountPage = { page: string; title: Key; icon: IconName; owner?: boolean; load: () => Promise<{ default: Component }> };
 
-/** Pages of no site, in the order of the account menu. */
+/** Pages that belong to no site, in the order of the account menu. */
 export const ACCOUNT_PAGES: AccountPage[] = [
   { page: 'account', title: 'nav.account', icon: 'account', load: () => withTexts('people', import('./pages/Account.svelte')) },
   { page: 'team', title: 'nav.team', icon: 'team', owner: true, load: () => withTexts('people', import('./pages/Team.svelte')) },

@@ -1,13 +1,13 @@
 import type * as R from './recommendations';
 import type * as T from './types';
 
-/** Every failure of a request: what the server said, or status 0 when it could not be reached. */
+/** A failed request: the server's error, or status 0 if the server could not be reached. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
-    /** Seconds the server asked us to wait. */
+    /** `Retry-After` in seconds. */
     readonly retryAfter?: number,
   ) {
     super(message);
@@ -69,11 +69,11 @@ export const account = {
 export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel' | 'flaws' | 'recommendations';
 type Signal = AbortSignal | undefined;
 
-/** All requests about one site. */
+/** All requests of one site. */
 export function siteApi(siteId: number) {
   const base = `/sites/${siteId}`;
-  const report = <R>(name: string, question: unknown, signal?: Signal) =>
-    post<R>(`${base}/reports/${name}`, question, signal);
+  const report = <R>(name: string, query: unknown, signal?: Signal) =>
+    post<R>(`${base}/reports/${name}`, query, signal);
   return {
     change: (change: T.SiteChange) => json<T.Site>('PATCH', base, { body: change }),
     check: (url: string) => post<T.Check>(`${base}/checks`, { url }),
@@ -94,8 +94,8 @@ export function siteApi(siteId: number) {
     eventRules: (s?: Signal) => get<object>(`${base}/schema/rules`, s),
     putEventRules: (rules: unknown) => json<object>('PUT', `${base}/schema/rules`, { body: rules }),
     quality: (q: Partial<Pick<T.Period, 'from' | 'to'>>, s?: Signal) => report<T.Quality>('quality', q, s),
-    csv: async (name: ReportName, question: unknown) =>
-      (await request('POST', `${base}/reports/${name}?format=csv`, { body: question })).blob(),
+    csv: async (name: ReportName, query: unknown) =>
+      (await request('POST', `${base}/reports/${name}?format=csv`, { body: query })).blob(),
 
     recommendations: (q: R.RecommendationsQuery, s?: Signal) => report<R.Recommendations>('recommendations', q, s),
     whatIf: (q: R.WhatIfQuery, s?: Signal) => report<R.WhatIf>('what-if', q, s),

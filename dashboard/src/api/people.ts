@@ -1,9 +1,9 @@
 import { json } from './client';
 import type { Role, Session } from './types';
 
-/** People, logins, keys and the audit log: requests and their JSON, as the server sends it. */
+/** Requests and JSON of users, logins, keys and the audit log. */
 
-/** What a member may do: `sites` null means every site. */
+/** Permissions of a member; `sites` null means all sites. */
 export type Access = { role: Role; sites: number[] | null; masked: boolean };
 export type Member = Access & {
   id: number;

@@ -1,7 +1,7 @@
-/** The JSON of everything about recommendations. */
+/** JSON of the recommendation endpoints. */
 import type { Period } from './types';
 
-/** A value with its interval at 95%. */
+/** A value with its 95% confidence interval. */
 export type Estimated = { value: number; low: number; high: number };
 
 export type ModelQuality = {
@@ -83,7 +83,7 @@ export type WhatIfQuery = Period & { slot?: string; models?: Record<string, numb
 
 export type PreviewQuery = { visitor?: string; viewed?: string[]; item?: string };
 export type ItemName = { id: string; title: string | null };
-/** What speaks for an item, with the names and numbers that its kind has. */
+/** Why an item is recommended; the fields depend on `kind`. */
 export type Evidence = {
   kind: string;
   item?: string;

@@ -1,4 +1,4 @@
-/** The JSON of the private API, as the server sends it. Times are RFC 3339 in UTC, money is in minor units. */
+/** JSON of the private API. Times are RFC 3339 in UTC, money is in minor units. */
 
 export type Role = 'owner' | 'marketer' | 'viewer';
 export type User = {
@@ -45,7 +45,7 @@ export const CAPTURES = [
 ] as const;
 export type Capture = (typeof CAPTURES)[number];
 
-/** What a check of a page found; the words of the server. */
+/** Findings of an installation check, as the server names them. */
 export type Finding =
   | 'tag_found'
   | 'tag_missing'
@@ -159,7 +159,7 @@ export type FunnelQuery = {
   steps: FunnelStep[];
   order: FunnelOrder;
   window_ms: number;
-  /** Names of events that may lie between the steps of a strict way. */
+  /** Events allowed between the steps of a strict funnel. */
   ignore?: string[];
   exclude?: FunnelStep[];
   breakdown?: string;
@@ -193,16 +193,16 @@ export type Quality = {
   kept: number;
   dropped: Record<string, number>;
   rejected: Record<string, number>;
-  /** What was noticed about events besides: kinds of robots, values stored as `(other)`, rules broken. */
+  /** Further counts: bots by type, values stored as `(other)`, schema violations. */
   noticed?: Record<string, number>;
-  /** The whole service's journal, across restarts; null for whoever may not read all its sites. */
+  /** The journal of the whole service, across restarts; null without access to all sites. */
   journal: { kept: number; inserted: number; quarantined: number; waiting: number } | null;
 };
 
 export type Violation = { event: string; violation: string; events: number; last: string; example: unknown };
 export type Unconverted = { currency: string; orders: number; amount_minor: number; first: string; last: string };
 export type DataIssues = { currency: string; violations: Violation[]; unconverted: Unconverted[] };
-/** One unit of `currency` is worth `rate` of the site's, from the day `from` on. */
+/** From the day `from`, one unit of `currency` is worth `rate` units of the site's currency. */
 export type Rate = { currency: string; from: string; rate: string };
 export type Rates = { base: string; rates: Rate[] };
 

@@ -1,7 +1,7 @@
-/** Amounts of money as they are typed and as they are stored: whole minor units, digits moved and never a fraction. */
+/** Converts amounts between typed text and stored minor units, by moving digits and without fractions. */
 import { latinDigits } from './digits';
 
-/** ISO 4217 exponents other than 2; Intl follows another list for some of them, so it is not asked. */
+/** ISO 4217 exponents other than 2; not taken from Intl, which differs for some currencies. */
 const EXPONENTS: Record<number, string> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
   3: 'BHD IQD JOD KWD LYD OMR TND',
@@ -13,13 +13,13 @@ export function exponent(currency: string): number {
   return found ? Number(found[0]) : 2;
 }
 
-/** Places between what is typed and what is stored; amounts in toman are stored in rials, ten to one. */
+/** Decimal places between typed and stored amounts; toman amounts are stored in rials (× 10). */
 const places = (currency: string): number => exponent(currency) + (currency === 'IRT' ? 1 : 0);
 
-/** Why a text is no amount: not a number, more digits than the currency has, or more than can be stored. */
+/** Why a text is not an amount: not a number, too many decimal places, or too large to store. */
 export type AmountError = 'no_number' | 'too_fine' | 'too_large';
 
-/** Minor units of a typed amount, in any digits, with or without marks between thousands; or why it is none. */
+/** Parses a typed amount, in any digits, with or without thousands separators. */
 export function toMinorUnits(text: string, currency: string): number | AmountError {
   const plain = latinDigits(text).trim().replace(/(?<=\d)[,٬'\s](?=\d{3}(?!\d))/g, '');
   const parts = /^(\d+)(?:\.(\d*))?$/.exec(plain);
@@ -30,7 +30,7 @@ export function toMinorUnits(text: string, currency: string): number | AmountErr
   return Number.isSafeInteger(minor) ? minor : 'too_large';
 }
 
-/** A stored amount as it is typed; undefined for what is none, such as a fraction of a minor unit. */
+/** A stored amount as typed text; undefined if it is not a whole number of minor units. */
 export function typed(minor: unknown, currency: string): string | undefined {
   if (typeof minor !== 'number' || !Number.isSafeInteger(minor) || minor < 0) return undefined;
   const digits = String(minor).padStart(places(currency) + 1, '0');
@@ -39,5 +39,5 @@ export function typed(minor: unknown, currency: string): string | undefined {
   return /[1-9]/.test(fraction) ? `${digits.slice(0, point)}.${fraction}` : digits.slice(0, point);
 }
 
-/** The amounts of a list, parted by commas before blanks or by semicolons: `12,500` is one amount. */
+/** Splits a list of amounts at semicolons, or at commas before whitespace: `12,500` is one amount. */
 export const amounts = (text: string): string[] => text.split(/[;؛،]|,(?=\s|$)/).map((part) => part.trim()).filter(Boolean);

@@ -1,4 +1,4 @@
-/** Text typed with Persian or Arabic digits, with those that computers read as numbers. */
+/** Replaces Persian and Arabic digits and decimal separators with Latin ones. */
 export const latinDigits = (text: string): string =>
   text
     .replace(/[۰-۹]/g, (digit) => String(digit.charCodeAt(0) - 0x06f0))

@@ -2,38 +2,38 @@ import { preferences } from '../state/preferences.svelte';
 import { exponent } from './amount';
 import { t } from './index.svelte';
 
-/** Numbers, money, times and names as the reader writes them. Formatters are dear to build, so they are kept. */
+/** Numbers, money, times and names in the user's locale. Formatters are expensive to build, so they are cached. */
 
-const kept = new Map<string, unknown>();
+const cache = new Map<string, unknown>();
 
-function keep<F>(kind: string, build: (locale: string) => F, options: object = {}): F {
+function cached<F>(kind: string, build: (locale: string) => F, options: object = {}): F {
   const id = `${preferences.locale}/${kind}/${JSON.stringify(options)}`;
-  let formatter = kept.get(id) as F | undefined;
+  let formatter = cache.get(id) as F | undefined;
   if (!formatter) {
     formatter = build(preferences.locale);
-    kept.set(id, formatter);
+    cache.set(id, formatter);
   }
   return formatter;
 }
 
 const numbers = (options: Intl.NumberFormatOptions) =>
-  keep('number', (locale) => new Intl.NumberFormat(locale, options), options);
+  cached('number', (locale) => new Intl.NumberFormat(locale, options), options);
 const dates = (options: Intl.DateTimeFormatOptions) =>
-  keep('date', (locale) => new Intl.DateTimeFormat(locale, options), options);
+  cached('date', (locale) => new Intl.DateTimeFormat(locale, options), options);
 
 export const number = (value: number): string => numbers({ maximumFractionDigits: 2 }).format(value);
 export const compact = (value: number): string =>
   numbers({ notation: 'compact', maximumFractionDigits: 1 }).format(value);
 
 export function percent(rate: number): string {
-  // Few must not read as none, and nearly all not as all.
+  // A small share must not read as 0%, and a nearly full one not as 100%.
   if (rate > 0 && rate < 0.0005) return `<${percent(0.001)}`;
   const fine = rate !== 0 && (Math.abs(rate) < 0.1 || (rate > 0.99 && rate < 1));
   const shown = rate < 1 ? Math.min(rate, 0.999) : rate;
   return numbers({ style: 'percent', maximumFractionDigits: fine ? 1 : 0 }).format(shown);
 }
 
-/** An amount of the site's own that is stored, such as one of a rule. */
+/** A stored amount in the site's currency, such as in a rule. */
 export const storedMoney = (minor: number, currency: string): string =>
   money(currency === 'IRT' ? minor / 10 : minor, currency);
 
@@ -42,9 +42,9 @@ export function money(minor: number, currency: string, options: Intl.NumberForma
   const major = minor / 10 ** digits;
   const fraction = Math.abs(major) >= 10_000 || Number.isInteger(major) ? 0 : digits;
   const fractions = options.notation ? {} : { minimumFractionDigits: fraction, maximumFractionDigits: fraction };
-  // Toman has no code of ISO 4217, so Intl knows no name for it.
+  // Toman has no ISO 4217 code, so Intl has no name for it.
   if (currency === 'IRT') return t('money.toman', { amount: numbers({ ...fractions, ...options }).format(major) });
-  // ISO 4217's code for no currency: the amount alone.
+  // ISO 4217 code for no currency: the amount alone.
   if (currency === 'XXX') return numbers({ ...fractions, ...options }).format(major);
   try {
     return numbers({ style: 'currency', currency, ...fractions, ...options }).format(major);
@@ -56,7 +56,7 @@ export function money(minor: number, currency: string, options: Intl.NumberForma
 export const compactMoney = (minor: number, currency: string): string =>
   money(minor, currency, { notation: 'compact', maximumFractionDigits: 1 });
 
-/** How long something took, in its two largest useful units at most. */
+/** A duration in at most two units. */
 export function duration(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 60) return unit(Math.max(seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds), 0), 'second');
@@ -86,7 +86,7 @@ export const dayAndMonth = (at: string | Date, timeZone?: string): string =>
   dates({ day: 'numeric', month: 'short', timeZone }).format(new Date(at));
 export const dayAndTime = (at: string | Date): string =>
   dates({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
-/** The same with the year, for what may be long ago. */
+/** The same with the year. */
 export const dayAndClock = (at: string | Date): string =>
   dates({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
 export const time = (at: string | Date, timeZone?: string): string =>
@@ -101,7 +101,7 @@ export function dayRange(start: Date, end: Date, timeZone: string): string {
 function displayName(kind: 'region' | 'language', code: string): string {
   if (!code) return t('value.unknown');
   try {
-    const names = keep(kind, (locale) => new Intl.DisplayNames(locale, { type: kind }));
+    const names = cached(kind, (locale) => new Intl.DisplayNames(locale, { type: kind }));
     return names.of(code) ?? code;
   } catch {
     return code;
@@ -115,10 +115,10 @@ const AGES: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60], ['hour', 3600], ['day', 86_400], ['month', 30 * 86_400], ['year', 365 * 86_400],
 ];
 
-/** How long ago, or in how long, in the largest unit that fits. */
+/** Relative time in the largest unit that fits. */
 export function ago(at: string | Date): string {
   const seconds = (new Date(at).getTime() - Date.now()) / 1000;
   const [unit, size] = AGES.findLast(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
-  const relative = keep('ago', (locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }));
+  const relative = cached('ago', (locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }));
   return relative.format(unit === 'second' ? 0 : Math.trunc(seconds / size), unit);
 }

@@ -5,12 +5,12 @@ import type { people } from './en/people';
 
 type PeopleKey = keyof typeof people;
 export type Key = BaseKey | PeopleKey;
-/** Texts that are loaded together: those every visit needs, and those of the pages about people and keys. */
+/** Texts loaded together: base texts, and those of the account, team and key pages. */
 export type TextGroup = 'base' | 'people';
 type Values = Record<string, string | number>;
 type Texts = Partial<Record<Key, string>>;
 
-/** A language is loaded when it is first shown; formatted messages are parsed once. */
+/** Languages are loaded on first use. */
 const loaders: Record<Language, Record<TextGroup, () => Promise<Texts>>> = {
   en: {
     base: async (): Promise<Messages> => (await import('./en')).en,
@@ -25,12 +25,12 @@ const loaders: Record<Language, Record<TextGroup, () => Promise<Texts>>> = {
 const parsed = new Map<string, IntlMessageFormat>();
 const groups = new Set<TextGroup>(['base']);
 let shown = $state.raw<{ language: Language; messages: Texts } | undefined>();
-let asked: Language | undefined;
-/** The latest loading; an earlier one that was overtaken waits for it. */
+let requested: Language | undefined;
+/** The latest load; an overtaken one waits for it. */
 let loading = Promise.resolve();
 
 export function showLanguage(language: Language): Promise<void> {
-  asked = language;
+  requested = language;
   const current: Promise<void> = load(language, () => current !== loading);
   loading = current;
   return current;
@@ -43,11 +43,11 @@ async function load(language: Language, overtaken: () => boolean): Promise<void>
   preferences.setLanguage(language);
 }
 
-/** Loads a page and the texts it shows side by side. */
+/** Loads a page and its texts in parallel. */
 export async function withTexts<T>(group: TextGroup, page: Promise<T>): Promise<T> {
   if (!groups.has(group)) {
     groups.add(group);
-    void showLanguage(asked ?? preferences.language);
+    void showLanguage(requested ?? preferences.language);
   }
   const texts = loading;
   try {
@@ -58,7 +58,7 @@ export async function withTexts<T>(group: TextGroup, page: Promise<T>): Promise<
   }
 }
 
-/** The text of a key in the language being shown. */
+/** The text of a key in the current language. */
 export function t(key: Key, values?: Values): string {
   if (!shown) return '';
   const text = shown.messages[key] ?? '';
@@ -74,7 +74,7 @@ export function t(key: Key, values?: Values): string {
 
 type Named = 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model' | 'action' | 'component' | 'scope' | 'cause' | 'who';
 
-/** The text for a value the server or the site chose, such as a channel; a value unknown to us is shown as it is. */
+/** The display name of a server or site value, such as a channel; unknown values are shown as they are. */
 export function named(group: Named, value: string): string {
   const text = shown?.messages[`${group}.${value}` as Key];
   if (text !== undefined) return text;

@@ -3,7 +3,7 @@ import { named, t } from '../i18n/index.svelte';
 import * as format from '../i18n/format';
 import type { Bar } from './RankedBars.svelte';
 
-/** How the rows of the reports read in ranked bars. */
+/** Converts report rows to ranked bars. */
 
 export const sourceName = (value: string, by: SourceBy): string =>
   value === '' ? t('value.none') : by === 'channel' ? named('channel', value) : value;

@@ -1,4 +1,4 @@
-/** The one place that loads ECharts: only the modules the dashboard draws with, as one lazily loaded chunk. */
+/** Loads ECharts with only the modules in use, as one lazy chunk. */
 import { BarChart, LineChart } from 'echarts/charts';
 import { AriaComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
@@ -7,8 +7,8 @@ import { CanvasRenderer } from 'echarts/renderers';
 use([BarChart, LineChart, AriaComponent, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
 
 /**
- * ECharts empties its element with `innerHTML = ''`, which the page's policy stops unless a policy of trusted types
- * allows it. Nothing but the empty string is allowed; tooltips are drawn on the canvas.
+ * ECharts empties its element with `innerHTML = ''`, which the content security policy blocks without a trusted types
+ * policy. Only the empty string is allowed; tooltips are drawn on the canvas.
  */
 type TrustedTypes = { createPolicy(name: 'default', rules: { createHTML: (html: string) => string | null }): unknown };
 const { trustedTypes } = window as { trustedTypes?: TrustedTypes };

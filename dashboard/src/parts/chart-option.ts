@@ -3,13 +3,13 @@ import type { Line } from './Chart.svelte';
 
 type Palette = { series: string[]; ink: string; soft: string; line: string; card: string; wash: string; font: string };
 
-/** Well apart for colour-blind readers too, the accent first; the second row is for dark grounds. */
+/** Distinct for color-blind users too; the accent color first. */
 const SERIES = {
   light: ['#0b6b66', '#c2701c', '#5b6fb5', '#a3477c', '#6d8f2f', '#8a6d5a', '#3b93c4', '#b0392f'],
   dark: ['#4fc0b1', '#eaa14f', '#93a6ec', '#dd86b6', '#a9cb66', '#c4a38c', '#7cc4ee', '#f08d7f'],
 };
 
-/** The colours of the page as the browser resolved them: a canvas knows nothing of CSS variables. */
+/** Theme colors resolved by the browser, because a canvas has no CSS variables. */
 export function palette(dark: boolean): Palette {
   const probe = document.createElement('span');
   document.body.append(probe);
@@ -17,7 +17,7 @@ export function palette(dark: boolean): Palette {
     probe.style.color = `var(${variable})`;
     return getComputedStyle(probe).color;
   };
-  const colours: Palette = {
+  const colors: Palette = {
     series: dark ? SERIES.dark : SERIES.light,
     ink: resolve('--ink'),
     soft: resolve('--ink-soft'),
@@ -27,13 +27,13 @@ export function palette(dark: boolean): Palette {
     font: getComputedStyle(document.body).fontFamily,
   };
   probe.remove();
-  return colours;
+  return colors;
 }
 
-/** First-strong isolates: a canvas has one direction, its texts have their own. */
+/** Wraps text in first-strong isolates, because a canvas has only one direction. */
 const isolated = (text: string) => `\u2068${text}\u2069`;
 
-/** The words of a step's name one below the other, its number with the first. */
+/** Breaks a step name into one line per word, its number with the first word. */
 const stacked = (text: string) => text.split(/(?<!\.) /).map(isolated).join('\n');
 
 type Drawing = {
@@ -41,25 +41,25 @@ type Drawing = {
   categories: string[];
   lines: Line[];
   format: (value: number) => string;
-  colours: Palette;
+  colors: Palette;
   max?: number | undefined;
-  /** Whether the values are fractions: a step of the axis may be less than 1. */
+  /** Whether values are fractions, so that axis ticks may be closer than 1. */
   fine?: boolean;
 };
 
-export function chartOption({ rtl, categories, lines, format, colours, max, fine = false }: Drawing): EChartsCoreOption {
-  const text = { color: colours.soft, fontFamily: colours.font, fontSize: 12 };
+export function chartOption({ rtl, categories, lines, format, colors, max, fine = false }: Drawing): EChartsCoreOption {
+  const text = { color: colors.soft, fontFamily: colors.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
   return {
     animationDuration: 350,
-    color: colours.series,
-    textStyle: { fontFamily: colours.font },
+    color: colors.series,
+    textStyle: { fontFamily: colors.font },
     aria: { enabled: true },
     grid: { left: 4, right: 12, top: lines.length > 1 ? 44 : 16, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     legend: {
       show: lines.length > 1,
       top: 0,
-      // The switch to a table sits at the end of this line.
+      // Leaves room for the table switch at the end of this line.
       type: 'scroll',
       width: '84%',
       ...(rtl ? { right: 0, align: 'right' } : { left: 0 }),
@@ -69,23 +69,23 @@ export function chartOption({ rtl, categories, lines, format, colours, max, fine
     },
     tooltip: {
       trigger: 'axis',
-      // On the canvas: the page's policy lets no library write HTML.
+      // Drawn on the canvas: the content security policy forbids HTML written by libraries.
       renderMode: 'richText',
       confine: true,
-      axisPointer: bars ? { type: 'shadow' } : { type: 'line', lineStyle: { color: colours.line } },
-      backgroundColor: colours.card,
-      borderColor: colours.line,
-      textStyle: { ...text, color: colours.ink, fontSize: 13 },
+      axisPointer: bars ? { type: 'shadow' } : { type: 'line', lineStyle: { color: colors.line } },
+      backgroundColor: colors.card,
+      borderColor: colors.line,
+      textStyle: { ...text, color: colors.ink, fontSize: 13 },
       valueFormatter: (value: unknown) => (typeof value === 'number' ? format(value) : '–'),
     },
     xAxis: {
       type: 'category',
       data: categories.map(bars ? stacked : isolated),
-      // Time runs as clocks do everywhere; steps are read in the direction of the page.
+      // Time always runs left to right; steps follow the direction of the page.
       inverse: rtl && bars,
       boundaryGap: bars,
       axisTick: { show: false },
-      axisLine: { lineStyle: { color: colours.line } },
+      axisLine: { lineStyle: { color: colors.line } },
       axisLabel: { ...text, lineHeight: 16, hideOverlap: true },
     },
     yAxis: {
@@ -94,24 +94,24 @@ export function chartOption({ rtl, categories, lines, format, colours, max, fine
       minInterval: max === 1 || fine ? undefined : 1,
       max,
       axisLabel: { ...text, formatter: format },
-      splitLine: { lineStyle: { color: colours.line } },
+      splitLine: { lineStyle: { color: colors.line } },
     },
-    series: lines.map((line, index) => series(line, index, colours)),
+    series: lines.map((line, index) => series(line, index, colors)),
   };
 }
 
-function series(line: Line, index: number, colours: Palette): Record<string, unknown> {
+function series(line: Line, index: number, colors: Palette): Record<string, unknown> {
   const base = { name: isolated(line.name), data: line.values };
   if (line.kind === 'bar') return { ...base, type: 'bar', barMaxWidth: 40, itemStyle: { borderRadius: [4, 4, 0, 0] } };
-  const colour = line.dashed ? colours.soft : colours.series[index % colours.series.length];
+  const color = line.dashed ? colors.soft : colors.series[index % colors.series.length];
   return {
     ...base,
     type: 'line',
     smooth: 0.15,
     showSymbol: line.values.length < 3,
     symbolSize: 7,
-    itemStyle: { color: colour },
-    lineStyle: { width: line.dashed ? 1.5 : 2.5, type: line.dashed ? 'dashed' : 'solid', color: colour },
-    ...(index === 0 && !line.dashed ? { areaStyle: { color: colours.wash, opacity: 0.7 } } : {}),
+    itemStyle: { color },
+    lineStyle: { width: line.dashed ? 1.5 : 2.5, type: line.dashed ? 'dashed' : 'solid', color },
+    ...(index === 0 && !line.dashed ? { areaStyle: { color: colors.wash, opacity: 0.7 } } : {}),
   };
 }

@@ -5,16 +5,16 @@ const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', 
 export const trackerSnippet = (site: Site): string =>
   `<script async src="${location.origin}/t.js" data-key="${escaped(site.write_key)}"></script>`;
 
-/** The same for the version served now and no other; the browser refuses it if a byte of it differs. */
+/** The tag pinned to the version served now; the browser blocks any other bytes. */
 export async function pinnedSnippet(site: Site): Promise<string> {
-  const answer = await fetch('/t.js');
-  const hash = (answer.headers.get('ETag') ?? '').replace(/^W\/|"/g, '');
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-384', await answer.arrayBuffer()));
+  const response = await fetch('/t.js');
+  const hash = (response.headers.get('ETag') ?? '').replace(/^W\/|"/g, '');
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-384', await response.arrayBuffer()));
   const integrity = 'sha384-' + btoa(String.fromCharCode(...digest));
   return `<script async src="${location.origin}/t/${hash}.js" integrity="${integrity}" crossorigin data-key="${escaped(site.write_key)}"></script>`;
 }
 
-/** Hides undecided slots and shows them by itself after 300 ms; the tracker marks a slot it has decided with its state. */
+/** Hides undecided slots for at most 300 ms; the tracker sets `data-ashna-state` on decided ones. */
 export const ANTI_FLICKER = `<style>
   [data-ashna-slot]:not([data-ashna-state]) { visibility: hidden; animation: ashna 0s .3s forwards !important }
   @keyframes ashna { to { visibility: visible } }

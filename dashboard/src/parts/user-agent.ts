@@ -1,4 +1,4 @@
-/** What a browser calls itself, in two names; the order matters, since most call themselves by others' names too. */
+/** Browser and system name from a user agent; order matters, because most user agents contain names of other browsers. */
 const BROWSERS: [RegExp, string][] = [
   [/\bEdg(?:e|A|iOS)?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],

@@ -19,13 +19,13 @@ export type Days = { start: CalendarDate; end: CalendarDate };
 const DEFAULT: Preset = '30d';
 const INTERVALS: Interval[] = ['hour', 'day', 'week', 'month'];
 
-/** Months are those of the reader's calendar: Persian months for a Persian reader. */
-function readersCalendar() {
+/** Months follow the user's calendar: Persian months in Persian. */
+function userCalendar() {
   return preferences.language === 'fa' ? new PersianCalendar() : new GregorianCalendar();
 }
 
 function presetDays(preset: Preset, now: CalendarDate): Days {
-  const local = toCalendar(now, readersCalendar());
+  const local = toCalendar(now, userCalendar());
   const lastMonth = startOfMonth(local).subtract({ days: 1 });
   switch (preset) {
     case 'today':
@@ -55,7 +55,7 @@ function parsedDay(text: string | null): CalendarDate | undefined {
   }
 }
 
-/** The days every report is about. They live in the address, so that a link shows what its sender saw. */
+/** The date range of all reports, kept in the URL so that shared links show the same data. */
 class PeriodState {
   readonly preset = $derived.by<Preset | undefined>(() => {
     if (this.#custom) return undefined;
@@ -71,14 +71,14 @@ class PeriodState {
 
   readonly #interval = $derived(INTERVALS.find((interval) => interval === router.query.get('interval')));
 
-  /** The query that carries the period to another page. */
+  /** The query string that carries the date range to another page. */
   readonly search = $derived.by(() => {
-    const kept = new URLSearchParams();
+    const params = new URLSearchParams();
     for (const name of ['period', 'from', 'to']) {
       const value = router.query.get(name);
-      if (value) kept.set(name, value);
+      if (value) params.set(name, value);
     }
-    return kept.size ? `?${kept}` : '';
+    return params.size ? `?${params}` : '';
   });
 
   days(timezone: string): Days {
@@ -94,14 +94,14 @@ class PeriodState {
     };
   }
 
-  /** The period of equal length that ended where this one begins. */
+  /** The previous period of equal length. */
   before(site: Site): Period {
     const { from, to, timezone } = this.of(site);
     const length = Date.parse(to) - Date.parse(from);
     return { from: new Date(Date.parse(from) - length).toISOString(), to: from, timezone };
   }
 
-  /** How fine the lines are drawn: the reader's wish where it makes sense, else what suits the length. */
+  /** The chart interval: the user's choice if valid for this range, otherwise one that suits its length. */
   interval(site: Site): Interval {
     const choices = this.intervals(site);
     if (this.#interval && choices.includes(this.#interval)) return this.#interval;

@@ -1,11 +1,11 @@
-/** What one person chose for this browser: language and theme. Remembered, and applied to the document. */
+/** Language and theme, stored in the browser and applied to the document. */
 
 export type Language = 'en' | 'fa';
 export type Theme = 'auto' | 'light' | 'dark';
 
 const KEY = 'ashna.preferences';
 
-function remembered(): { language?: Language; theme?: Theme } {
+function stored(): { language?: Language; theme?: Theme } {
   try {
     return JSON.parse(localStorage.getItem(KEY) ?? '{}') as { language?: Language; theme?: Theme };
   } catch {
@@ -26,11 +26,11 @@ class Preferences {
 
   readonly direction = $derived(this.language === 'fa' ? 'rtl' : 'ltr');
   readonly dark = $derived(this.theme === 'auto' ? this.#systemDark : this.theme === 'dark');
-  /** The BCP 47 tag that every Intl formatter gets: Persian means Persian digits and the Jalali calendar. */
+  /** Locale for all Intl formatters: Persian uses Persian digits and the Jalali calendar. */
   readonly locale = $derived(this.language === 'fa' ? 'fa-IR-u-ca-persian-nu-arabext' : englishLocale());
 
   constructor() {
-    const saved = remembered();
+    const saved = stored();
     this.language = saved.language === 'en' || saved.language === 'fa' ? saved.language : browserLanguage();
     this.theme = saved.theme === 'light' || saved.theme === 'dark' ? saved.theme : 'auto';
     darkMedia.addEventListener('change', (event) => (this.#systemDark = event.matches));
@@ -56,7 +56,7 @@ class Preferences {
     try {
       localStorage.setItem(KEY, JSON.stringify({ language: this.language, theme: this.theme }));
     } catch {
-      // A browser that forbids storage still gets the choice until the page is closed.
+      // Without storage, the choice lasts until the page is closed.
     }
   }
 }

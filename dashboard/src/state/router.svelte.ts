@@ -1,4 +1,4 @@
-/** History routing below `/dashboard/`. Plain links work: clicks on them are taken over here. */
+/** History routing below `/dashboard/`; clicks on plain links are intercepted. */
 
 const BASE = '/dashboard';
 
@@ -9,7 +9,7 @@ class Router {
   readonly query = $derived(this.#url.searchParams);
   readonly hash = $derived(new URLSearchParams(this.#url.hash.slice(1)));
 
-  /** Starts listening; answers how to stop. */
+  /** Starts listening; returns a function that stops it. */
   start(): () => void {
     const onPop = () => (this.#url = new URL(location.href));
     const onClick = (event: MouseEvent) => this.#onClick(event);
@@ -29,7 +29,7 @@ class Router {
     if (!replace) scrollTo(0, 0);
   }
 
-  /** Changes the query of the address in place: what a shared link must carry, but no new step of history. */
+  /** Changes the query string in place, without a new history entry. */
   setQuery(change: Record<string, string | undefined>): void {
     const url = new URL(location.href);
     for (const [name, value] of Object.entries(change)) {

@@ -6,15 +6,15 @@ import { type Group, toGroup, type Leaves, newGroup, newKey, toRule } from '../r
 export const FIELDS = ['category', 'brand', 'tag', 'price_minor', 'language', 'item_group', 'title', 'id', 'attribute'] as const;
 export const OPS = ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists', 'gt', 'gte', 'lt', 'lte'] as const satisfies RuleOp[];
 
-/** A price is compared as a number, and every item has one. */
+/** Operators of a field. Every item has a price, and it is compared as a number. */
 export const operatorsFor = (field: Condition['field']): RuleOp[] =>
   field === 'price_minor' ? ['lte', 'gte', 'lt', 'gt', 'eq', 'ne', 'in'] : field === 'attribute' ? [...OPS] : OPS.filter((op) => !SIZES.includes(op));
 const SIZES: RuleOp[] = ['gt', 'gte', 'lt', 'lte'];
 
-/** One comparison while it is edited. */
+/** A condition while being edited. */
 export type Condition = { key: number; kind: 'field'; field: (typeof FIELDS)[number]; attribute: string; op: RuleOp; value: string };
 
-/** Rules for shelves while they are edited: numbers as they are typed, lists with commas. */
+/** Merchandising rules while being edited: numbers as typed, lists separated by commas. */
 export type Draft = {
   only: Group<Condition>;
   exclude: { items: string; categories: string; brands: string };
@@ -55,7 +55,7 @@ const leaves = (currency: string): Leaves<Condition> => ({
   write: (condition) => toFieldRule(condition, currency),
 });
 
-const words = (list: string[] | undefined) => (list ?? []).join(', ');
+const joined = (list: string[] | undefined) => (list ?? []).join(', ');
 const flag = (value: boolean | undefined) => (value === undefined ? '' : value ? 'yes' : 'no');
 const shown = (value: number | undefined) => (value === undefined ? '' : String(value));
 
@@ -63,7 +63,7 @@ export function toDraft(rules: MerchandisingRules, currency: string): Draft {
   const tree = (rule: Rule) => toGroup(rule, leaves(currency));
   return {
     only: tree(rules.only ?? {}),
-    exclude: { items: words(rules.exclude?.items), categories: words(rules.exclude?.categories), brands: words(rules.exclude?.brands) },
+    exclude: { items: joined(rules.exclude?.items), categories: joined(rules.exclude?.categories), brands: joined(rules.exclude?.brands) },
     pins: (rules.pins ?? []).map((pin) => ({ key: newKey(), item: pin.item, position: String(pin.position) })),
     boosts: (rules.boosts ?? []).map((boost) => ({ key: newKey(), when: tree(boost.when), percent: String(boost.percent) })),
     hide_bought: flag(rules.hide_bought),
@@ -99,9 +99,9 @@ function toFieldRule({ field, attribute, op, value }: Condition, currency: strin
 const list = (text: string) => text.split(/[,،]/).map((part) => part.trim()).filter(Boolean);
 const whole = (text: string) => Number(latinDigits(text.trim()));
 
-/** The rules to save; what was left empty is not said. */
+/** The rules to save; empty inputs are left out. */
 export function toRules(draft: Draft, currency: string): MerchandisingRules {
-  const said = <T>(here: string, value: () => T) => (here.trim() === '' ? undefined : value());
+  const ifSet = <T>(input: string, value: () => T) => (input.trim() === '' ? undefined : value());
   const rule = (tree: Group<Condition>) => toRule(tree, leaves(currency));
   const fresh = [draft.lift, draft.half_life, draft.max_age].join('');
   const rules: MerchandisingRules = {
@@ -109,16 +109,16 @@ export function toRules(draft: Draft, currency: string): MerchandisingRules {
     exclude: { items: list(draft.exclude.items), categories: list(draft.exclude.categories), brands: list(draft.exclude.brands) },
     pins: draft.pins.map((pin) => ({ item: pin.item.trim(), position: whole(pin.position) })),
     boosts: draft.boosts.map((boost) => ({ when: rule(boost.when), percent: whole(boost.percent) })),
-    hide_bought: said(draft.hide_bought, () => draft.hide_bought === 'yes'),
-    same_language: said(draft.same_language, () => draft.same_language === 'yes'),
+    hide_bought: ifSet(draft.hide_bought, () => draft.hide_bought === 'yes'),
+    same_language: ifSet(draft.same_language, () => draft.same_language === 'yes'),
     diversity: draft.diversity_by === '' ? undefined : { by: draft.diversity_by, at_most: whole(draft.at_most || '1') },
-    price_band: said(draft.band_to + draft.band_from, () => ({ from_percent: whole(draft.band_from || '0'), to_percent: whole(draft.band_to || '10000') })),
-    freshness: said(fresh, () => ({
+    price_band: ifSet(draft.band_to + draft.band_from, () => ({ from_percent: whole(draft.band_from || '0'), to_percent: whole(draft.band_to || '10000') })),
+    freshness: ifSet(fresh, () => ({
       lift_percent: whole(draft.lift || '0'),
       half_life_days: whole(draft.half_life || '14'),
-      max_age_days: said(draft.max_age, () => whole(draft.max_age)),
+      max_age_days: ifSet(draft.max_age, () => whole(draft.max_age)),
     })),
-    fatigue: said(draft.shown_max, () => ({ shown_max: whole(draft.shown_max), rest_hours: whole(draft.rest_hours || '24') })),
+    fatigue: ifSet(draft.shown_max, () => ({ shown_max: whole(draft.shown_max), rest_hours: whole(draft.rest_hours || '24') })),
   };
   return rules;
 }

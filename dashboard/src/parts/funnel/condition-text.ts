@@ -1,7 +1,7 @@
 import type { Condition } from '../../api/types';
 import { t } from '../../i18n/index.svelte';
 
-/** A condition as one short line, such as "price > 10". */
+/** A condition on one line, such as "price > 10". */
 export function conditionText({ property, op, value }: Condition): string {
   const name = property.replace(/^\$/, '');
   if (op === 'exists') return `${name} ${t('op.exists')}`;

@@ -1,14 +1,14 @@
 import type { Condition, FunnelOp, FunnelOrder, FunnelQuery, FunnelStep, Scalar, Schema } from '../../api/types';
 import { latinDigits } from '../../i18n/digits';
 
-/** A funnel while it is being edited: every input holds text, every row a key of its own. */
+/** A funnel while being edited: inputs hold text, and each row has a key. */
 export type DraftCondition = { key: number; property: string; op: FunnelOp; value: string };
 export type DraftStep = { key: number; event: string; where: DraftCondition[] };
 export type Draft = {
   name: string;
   steps: DraftStep[];
   order: FunnelOrder;
-  /** Strictly: whether what happens to a visitor who only reads may lie between two steps. */
+  /** In strict order: whether passive events may occur between two steps. */
   allowPassive: boolean;
   windowCount: number;
   windowUnit: Unit;
@@ -25,7 +25,7 @@ export const COLUMNS = [
   '$browser', '$country', '$city', '$language', '$item', '$category', '$user_id',
 ];
 export const STEPS_MAX = 12;
-/** Events that no visitor sets out to do: noticed by the script, or told by it of itself. */
+/** Events that the script records without any action of the visitor. */
 export const PASSIVE = ['Page Engaged', 'Web Vitals', 'Error Occurred', 'Slot Viewed', 'Decision Late'];
 
 let lastKey = 0;
@@ -34,7 +34,7 @@ export const newCondition = (): DraftCondition => ({ key: ++lastKey, property: '
 
 const SHOP = ['Product Viewed', 'Product Added', 'Checkout Started', 'Order Completed'];
 
-/** What a newcomer sees first: the way through a shop, as far as this site sends its events. */
+/** The initial funnel: the shopping steps for which the site sends events. */
 export function firstDraft(schema: Schema | undefined, name: string): Draft {
   const known = SHOP.filter((event) => schema?.events.some((other) => other.name === event && other.count > 0));
   const events = known.length >= 2 ? known : ['page', ''];
@@ -65,7 +65,7 @@ const condition = ({ property, op, value }: Condition): DraftCondition => ({
   value: Array.isArray(value) ? value.join(', ') : String(value ?? ''),
 });
 
-/** The question as far as it is complete; undefined while there are fewer than two steps to count. */
+/** The query of the completed steps; undefined with fewer than two. */
 export function toQuery(draft: Draft): FunnelQuery | undefined {
   const steps = draft.steps.map(toStep).filter((step) => step !== undefined);
   const window_ms = Math.round(draft.windowCount * UNIT_MS[draft.windowUnit]);
@@ -92,7 +92,7 @@ function toCondition({ property, op, value }: DraftCondition): Condition | undef
   return { property: name, op, value: op === 'contains' || op === 'starts_with' ? value : scalar(name, value) };
 }
 
-/** Columns are text; in properties what reads as a number is meant as one. */
+/** Columns (`$…`) are text; property values that parse as a number are sent as numbers. */
 function scalar(property: string, text: string): Scalar {
   const trimmed = text.trim();
   const number = Number(latinDigits(trimmed));

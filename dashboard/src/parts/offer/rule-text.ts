@@ -3,7 +3,7 @@ import { t } from '../../i18n/index.svelte';
 import * as format from '../../i18n/format';
 import { type Field, FIELDS } from './rule';
 
-/** A rule as a sentence for people who never see its JSON. */
+/** A rule as a sentence. */
 export function ruleText(rule: Rule, currency: string): string {
   if ('all' in rule) return joined(rule.all as Rule[], t('rule.and'), currency);
   if ('any' in rule) return joined(rule.any as Rule[], t('rule.or'), currency);
@@ -11,9 +11,9 @@ export function ruleText(rule: Rule, currency: string): string {
   return 'field' in rule ? fieldText(rule as FieldRule, currency) : t('rule.everyone');
 }
 
-function joined(rules: Rule[], word: string, currency: string): string {
+function joined(rules: Rule[], conjunction: string, currency: string): string {
   const text = (inner: Rule) => ('all' in inner || 'any' in inner ? `(${ruleText(inner, currency)})` : ruleText(inner, currency));
-  return rules.map(text).join(` ${word} `) || t('rule.everyone');
+  return rules.map(text).join(` ${conjunction} `) || t('rule.everyone');
 }
 
 function fieldText({ field, op, value }: FieldRule, currency: string): string {
@@ -21,6 +21,6 @@ function fieldText({ field, op, value }: FieldRule, currency: string): string {
   const name = known ? t(`field.${known}`) : field;
   if (op === 'exists') return `${name} ${t('op.exists')}`;
   if (known === 'new_visitor') return `${name}: ${value === false ? t('rule.no') : t('rule.yes')}`;
-  const shown = (one: unknown) => (known === 'cart_value_minor' ? format.storedMoney(Number(one), currency) : String(one));
+  const shown = (item: unknown) => (known === 'cart_value_minor' ? format.storedMoney(Number(item), currency) : String(item));
   return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(', ') : shown(value)}`;
 }

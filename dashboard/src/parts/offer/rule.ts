@@ -3,7 +3,7 @@ import { latinDigits } from '../../i18n/digits';
 import { toMinorUnits, typed } from '../../i18n/amount';
 import * as tree from '../rule/tree';
 
-/** A comparison of something about the visitor while it is being edited. */
+/** A condition on a visitor while being edited. */
 export type Leaf = { key: number; kind: 'field'; field: Field; trait: string; op: RuleOp; value: string };
 export type Group = tree.Group<Leaf>;
 
@@ -50,7 +50,7 @@ function toLeaf({ field, op, value }: FieldRule, currency: string): Leaf | undef
   const isTrait = field.startsWith('trait.');
   const name = isTrait ? 'trait' : FIELD_NAMES.find((known) => known === field && known !== 'trait');
   if (!name || !operatorsFor(name).includes(op)) return undefined;
-  const shown = (one: unknown) => (FIELDS[name] === 'money' ? (typed(one, currency) ?? '') : String(one ?? ''));
+  const shown = (item: unknown) => (FIELDS[name] === 'money' ? (typed(item, currency) ?? '') : String(item ?? ''));
   return {
     ...newLeaf(),
     field: name,

@@ -1,4 +1,4 @@
-/** Times of an offer between RFC 3339 and what a datetime-local input holds, in the reader's own zone. */
+/** Converts offer times between RFC 3339 and datetime-local inputs, in the browser's time zone. */
 
 export function toLocal(at: string | null | undefined): string {
   if (!at) return '';
@@ -8,7 +8,7 @@ export function toLocal(at: string | null | undefined): string {
 
 export const fromLocal = (text: string): string | null => (text ? new Date(text).toISOString() : null);
 
-/** An id made from a name: readable where it can be, and never empty. */
+/** An ID made from a name: readable if possible, never empty. */
 export function slug(name: string): string {
   const readable = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
   if (readable || !name) return readable;

@@ -16,7 +16,7 @@ const KINDS = [
   'alike',
 ] as const;
 
-/** Why an item is shown, in the reader's language; a kind newer than this page in the service's own words. */
+/** Why an item is shown, in the language being shown; an unknown kind falls back to the server's text. */
 export function evidenceText({ evidence, grounds }: NonNullable<PreviewItem['explanation']>, nameOf: (item: string) => string): string {
   const kind = KINDS.find((known) => known === grounds.kind);
   const { item = '', category = '', visitors = 0, visits = 0, orders = 0 } = grounds;

@@ -1,20 +1,20 @@
 import type { FieldRule, Rule } from '../../api/types';
 
 /**
- * A rule while it is being edited: a tree of groups whose leaves compare one field, of visitors or of items. What the
- * editor cannot show without changing what it means stays as the JSON it was, and is edited as that.
+ * A rule while being edited: a tree of groups whose leaves compare one field, of visitors or of items. Anything the
+ * editor cannot show without changing it is kept and edited as JSON.
  */
 export type LeafBase = { key: number; kind: 'field' };
 export type JsonNode = { key: number; kind: 'json'; text: string; why: Why };
 export type Node<L extends LeafBase> = L | JsonNode | Group<L>;
 export type Group<L extends LeafBase> = { key: number; kind: 'all' | 'any' | 'none'; rules: Node<L>[] };
-/** Why something stays JSON: a field or comparison the editor has not, a value it would change, another shape. */
+/** Why a node stays JSON: unsupported field or operator, a value the editor would change, or another shape. */
 export type Why = 'field' | 'value' | 'shape';
 
-/** How leaves are read and written; what reads as undefined is not known here. */
+/** Converts leaves from and to rules; undefined if a rule is not supported. */
 export type Leaves<L extends LeafBase> = { read: (rule: FieldRule) => L | undefined; write: (leaf: L) => FieldRule | undefined };
 
-/** Groups within groups that can be added; more are shown where a rule has them. */
+/** Nesting depth up to which groups can be added; deeper rules are still shown. */
 export const DEPTH_MAX = 4;
 
 let lastKey = 0;
@@ -22,7 +22,7 @@ export const newKey = (): number => ++lastKey;
 export const newGroup = <L extends LeafBase>(kind: Group<L>['kind'] = 'all', rules: Node<L>[] = []): Group<L> => ({ key: newKey(), kind, rules });
 
 const raw = (rule: unknown, why: Why): JsonNode => ({ key: newKey(), kind: 'json', text: JSON.stringify(rule, null, 1), why });
-const said = ({ field, op, value }: FieldRule): string => JSON.stringify([field, op, value ?? null]);
+const serialized = ({ field, op, value }: FieldRule): string => JSON.stringify([field, op, value ?? null]);
 
 export function toGroup<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Group<L> {
   if (Object.keys(rule).length === 0) return newGroup();
@@ -33,7 +33,7 @@ export function toGroup<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Grou
 function toNode<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Node<L> {
   const only = (name: string) => name in rule && Object.keys(rule).length === 1;
   const many = (kind: Group<L>['kind'], rules: unknown): Node<L> =>
-    Array.isArray(rules) && rules.length > 0 ? newGroup(kind, rules.map((one) => toNode(one as Rule, leaves))) : raw(rule, 'shape');
+    Array.isArray(rules) && rules.length > 0 ? newGroup(kind, rules.map((inner) => toNode(inner as Rule, leaves))) : raw(rule, 'shape');
   if (only('all') && 'all' in rule) return many('all', rule.all);
   if (only('any') && 'any' in rule) return many('any', rule.any);
   if (only('not') && 'not' in rule) {
@@ -45,10 +45,10 @@ function toNode<L extends LeafBase>(rule: Rule, leaves: Leaves<L>): Node<L> {
   const leaf = leaves.read(field);
   if (!leaf) return raw(rule, 'field');
   const back = leaves.write(leaf);
-  return back && said(back) === said(field) ? leaf : raw(rule, 'value');
+  return back && serialized(back) === serialized(field) ? leaf : raw(rule, 'value');
 }
 
-/** The rule a text of JSON says; undefined where it says none. */
+/** Parses a rule from JSON text; undefined if it is not an object. */
 export function parsed(text: string): Rule | undefined {
   try {
     const rule: unknown = JSON.parse(text);
@@ -58,15 +58,15 @@ export function parsed(text: string): Rule | undefined {
   }
 }
 
-/** The rule to save; unfinished leaves and empty groups are left out, and nothing left means everyone. */
+/** The rule to save, without unfinished leaves and empty groups; an empty rule matches everyone. */
 export function toRule<L extends LeafBase>(group: Group<L>, leaves: Leaves<L>): Rule {
-  const one = (node: Node<L>): Rule | undefined => {
+  const convert = (node: Node<L>): Rule | undefined => {
     if (node.kind === 'json') return parsed(node.text);
     if (node.kind === 'field') return leaves.write(node);
     const inner = toRule(node, leaves);
     return Object.keys(inner).length > 0 ? inner : undefined;
   };
-  const rules = group.rules.map(one).filter((rule) => rule !== undefined);
+  const rules = group.rules.map(convert).filter((rule) => rule !== undefined);
   if (rules.length === 0) return {};
   if (group.kind === 'none') return { not: { any: rules } };
   return group.kind === 'any' ? { any: rules } : { all: rules };
