@@ -135,7 +135,7 @@ impl Checkpoint {
             inserted: 0,
             quarantined: 0,
             epoch: 0,
-            unproved: None,
+            unverified: None,
             resend_from: Position(0),
             suspect_below: Position(0),
             saved: 0,

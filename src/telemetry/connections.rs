@@ -1,18 +1,18 @@
-//! Connections of the service's listeners.
+//! Metrics of the listeners' connections.
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
 
-/// The figures; a clone counts the same.
+/// Connection metrics. Clones share their values.
 #[derive(Debug, Default, Clone)]
 pub struct Connections {
     /// Open now.
     pub open: Gauge,
-    /// Closed because another needed the place: they had sent no whole head, were idle, or sent a body slowly.
+    /// Closed to make room for new ones: they had sent no complete request head, were idle, or sent a body slowly.
     pub evicted: Counter,
-    /// Refused because all others were at work.
+    /// Refused because all other connections were busy.
     pub refused: Counter,
 }
 
@@ -21,9 +21,13 @@ impl Connections {
         registry.register("connections", "Open connections", self.open.clone());
         registry.register(
             "connections_evicted",
-            "Connections closed without a request under way, to make room",
+            "Idle or slow connections closed to make room for new ones",
             self.evicted.clone(),
         );
-        registry.register("connections_refused", "Connections refused because there was no room", self.refused.clone());
+        registry.register(
+            "connections_refused",
+            "Connections refused because the limit was reached",
+            self.refused.clone(),
+        );
     }
 }

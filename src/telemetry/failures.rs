@@ -1,4 +1,4 @@
-//! Counters of what failed inside the service itself, as opposed to what was sent to it.
+//! Counters of failures inside the service, as opposed to invalid input.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -13,14 +13,14 @@ pub struct Task {
     pub task: &'static str,
 }
 
-/// The counters; a clone counts the same.
+/// Failure counters. Clones share their values.
 #[derive(Debug, Default, Clone)]
 pub struct Failures {
     /// Background tasks that panicked, or ended before the service stopped.
     pub tasks_failed: Family<Task, Counter>,
-    /// Background tasks that were started again afterwards.
+    /// Background tasks that were restarted after a failure.
     pub tasks_restarted: Family<Task, Counter>,
-    /// Panics in what follows an event's durability, each of which cost one update of a live profile at most.
+    /// Panics in hooks that run after an event is durable; each loses at most one update of a live profile.
     pub hook_panics: Counter,
 }
 
@@ -33,9 +33,13 @@ impl Failures {
         );
         registry.register(
             "tasks_restarted",
-            "Background tasks that were started again after a failure",
+            "Background tasks that were restarted after a failure",
             self.tasks_restarted.clone(),
         );
-        registry.register("hook_panics", "Panics in work that follows an event's durability", self.hook_panics.clone());
+        registry.register(
+            "hook_panics",
+            "Panics in hooks that run after an event is durable",
+            self.hook_panics.clone(),
+        );
     }
 }

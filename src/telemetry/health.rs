@@ -1,8 +1,8 @@
-//! How each part of the service is, for `/readyz`, the dashboard and the log.
+//! Health of the service's components, for `/readyz`, the dashboard and the log.
 //!
-//! A part is a named component that is `Ok`, `Degraded` (it works, but someone should look) or `Down`. What a part
-//! that is down takes away is written where the component is made ([`Serves`]): taking events, answering reports,
-//! or nothing. Reading is a short lock and a copy of a handful of entries.
+//! A named component is `Ok`, `Degraded` (it works, but needs attention) or `Down`. Its creator decides what does not
+//! work while it is down ([`Serves`]): accepting events, reports, or nothing.
+//! Reading takes a short lock and copies a handful of entries.
 //!
 //! ```
 //! use ashna::telemetry::health::{Health, Serves};
@@ -10,34 +10,32 @@
 //! let warehouse = health.component("warehouse", Serves::Reports);
 //! warehouse.down("warehouse_unreachable", "the warehouse cannot be used: connection refused");
 //! let report = health.report();
-//! assert!(report.refusal(Serves::Events).is_none(), "events are still taken");
+//! assert!(report.refusal(Serves::Events).is_none(), "events are still accepted");
 //! assert_eq!(report.refusal(Serves::Reports).unwrap().code, "warehouse_unreachable");
 //! warehouse.ok();
 //! ```
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-/// What a component that is down takes away.
+use parking_lot::{Mutex, MutexGuard};
+
+/// What a component is needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Serves {
-    /// Taking events: `/readyz` answers 503.
+    /// Accepting events: `/readyz` returns 503 while it is down.
     Events,
-    /// Answering reports: `/readyz` says so, events are still taken.
+    /// Reports: `/readyz` reports it, events are still accepted.
     Reports,
-    /// Nothing that a request needs; it is only shown.
+    /// No request; it is only shown.
     Nothing,
 }
 
-/// Why a component is not well.
+/// Why a component is degraded or down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
     /// A stable code for programs, such as `journal_full`.
     pub code: &'static str,
-    /// One clear line for people.
+    /// One clear line for operators.
     pub message: String,
 }
 
@@ -48,19 +46,20 @@ impl Cause {
     }
 }
 
-/// How a component is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// As it should be.
+/// The state of a component.
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ComponentState {
+    /// It works.
     Ok,
-    /// It works, but not as it should.
+    /// It works partially.
     Degraded(Cause),
     /// It does not work.
     Down(Cause),
 }
 
-impl State {
-    /// Why it is not well.
+impl ComponentState {
+    /// Why it is degraded or down; `None` if it is `Ok`.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match self {
@@ -72,30 +71,26 @@ impl State {
     /// `ok`, `degraded` or `down`.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Degraded(_) => "degraded",
-            Self::Down(_) => "down",
-        }
+        self.into()
     }
 }
 
-/// Looks at a part when a report is asked for.
-type Probe = Box<dyn Fn() -> State + Send + Sync>;
+/// Determines the state of a component for each report.
+type Probe = Box<dyn Fn() -> ComponentState + Send + Sync>;
 
-enum Source {
-    Set(State),
-    Probed(Probe),
+enum StateSource {
+    Set(ComponentState),
+    Probe(Probe),
 }
 
-struct Entry {
+struct Registration {
     serves: Serves,
-    source: Source,
+    source: StateSource,
 }
 
 /// The components of one service; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, Entry>>>);
+pub struct Health(Arc<Mutex<BTreeMap<&'static str, Registration>>>);
 
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,89 +105,93 @@ pub struct Component {
     name: &'static str,
 }
 
-/// One component as it was found.
+/// One component of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct ComponentReport {
     /// Its name.
     pub name: &'static str,
     /// What it is needed for.
     pub serves: Serves,
-    /// How it is.
-    pub state: State,
+    /// Its state.
+    pub state: ComponentState,
 }
 
-/// All components as they were found.
+/// The state of all components.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report(pub Vec<Found>);
+pub struct HealthReport(pub Vec<ComponentReport>);
 
 impl Health {
-    /// A component that is set by its owner, `Ok` at first. The same name again is the same component, with what it
-    /// serves as said first. A background task that fails is shown under its own name (`tasks::Tasks`): give a
-    /// component another one.
+    /// Registers a component whose owner sets its state, `Ok` at first. A second call with the same name returns the
+    /// same component with its first `serves`. A failed background task is shown under its own name (`tasks::Tasks`):
+    /// give components other names.
     #[must_use]
     pub fn component(&self, name: &'static str, serves: Serves) -> Component {
-        self.entries().entry(name).or_insert(Entry { serves, source: Source::Set(State::Ok) });
+        self.components().entry(name).or_insert(Registration { serves, source: StateSource::Set(ComponentState::Ok) });
         Component { health: self.clone(), name }
     }
 
-    /// A component that is looked at when a report is asked for. `probe` must be quick, must not wait for a disk or a
-    /// network, and must not ask this `Health`.
-    pub fn probe(&self, name: &'static str, serves: Serves, probe: impl Fn() -> State + Send + Sync + 'static) {
-        self.entries().insert(name, Entry { serves, source: Source::Probed(Box::new(probe)) });
+    /// Registers a component whose state is determined for each report. `probe` must be fast, must not wait for a disk
+    /// or a network, and must not call this `Health`.
+    pub fn probe(
+        &self,
+        name: &'static str,
+        serves: Serves,
+        probe: impl Fn() -> ComponentState + Send + Sync + 'static,
+    ) {
+        self.components().insert(name, Registration { serves, source: StateSource::Probe(Box::new(probe)) });
     }
 
-    /// How everything is now.
+    /// The state of all components now.
     #[must_use]
-    pub fn report(&self) -> Report {
-        let found = |(name, entry): (&&'static str, &Entry)| Found {
+    pub fn report(&self) -> HealthReport {
+        let report = |(name, registration): (&&'static str, &Registration)| ComponentReport {
             name,
-            serves: entry.serves,
-            state: match &entry.source {
-                Source::Set(state) => state.clone(),
-                Source::Probed(probe) => probe(),
+            serves: registration.serves,
+            state: match &registration.source {
+                StateSource::Set(state) => state.clone(),
+                StateSource::Probe(probe) => probe(),
             },
         };
-        Report(self.entries().iter().map(found).collect())
+        HealthReport(self.components().iter().map(report).collect())
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<&'static str, Entry>> {
-        // Every change is one insertion, so a panic elsewhere leaves nothing half-written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn components(&self) -> MutexGuard<'_, BTreeMap<&'static str, Registration>> {
+        self.0.lock()
     }
 }
 
 impl Component {
-    /// It is as it should be.
+    /// Sets it to `Ok`.
     pub fn ok(&self) {
-        self.set(State::Ok);
+        self.set(ComponentState::Ok);
     }
 
-    /// It works, but not as it should.
+    /// Sets it to `Degraded`.
     pub fn degraded(&self, code: &'static str, message: impl Into<String>) {
-        self.set(State::Degraded(Cause::new(code, message)));
+        self.set(ComponentState::Degraded(Cause::new(code, message)));
     }
 
-    /// It does not work.
+    /// Sets it to `Down`.
     pub fn down(&self, code: &'static str, message: impl Into<String>) {
-        self.set(State::Down(Cause::new(code, message)));
+        self.set(ComponentState::Down(Cause::new(code, message)));
     }
 
-    /// Sets how it is.
-    pub fn set(&self, state: State) {
-        if let Some(entry) = self.health.entries().get_mut(self.name) {
-            entry.source = Source::Set(state);
+    /// Sets its state.
+    pub fn set(&self, state: ComponentState) {
+        if let Some(registration) = self.health.components().get_mut(self.name) {
+            registration.source = StateSource::Set(state);
         }
     }
 }
 
-impl Report {
-    /// Why this cannot be done now: the first component that is down and needed for it.
+impl HealthReport {
+    /// Why `operation` does not work now: the cause of the first component that is down and needed for it.
     #[must_use]
-    pub fn refusal(&self, of: Serves) -> Option<&Cause> {
-        let mut down = self.0.iter().filter(|found| found.serves == of);
-        down.find_map(|found| match &found.state {
-            State::Down(cause) => Some(cause),
-            State::Ok | State::Degraded(_) => None,
+    pub fn refusal(&self, operation: Serves) -> Option<&Cause> {
+        let mut needed = self.0.iter().filter(|component| component.serves == operation);
+        needed.find_map(|component| match &component.state {
+            ComponentState::Down(cause) => Some(cause),
+            ComponentState::Ok | ComponentState::Degraded(_) => None,
         })
     }
 }
@@ -202,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_down_and_needed_refuses() {
+    fn only_a_needed_component_that_is_down_refuses() {
         let health = Health::default();
         let delivery = health.component("delivery", Serves::Nothing);
         let journal = health.component("journal", Serves::Events);
@@ -217,19 +216,25 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_is_asked_each_time_and_a_name_is_one_component() {
+    fn a_probe_runs_for_each_report_and_a_name_is_one_component() {
         let health = Health::default();
         let calls = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&calls);
         health.probe("disk", Serves::Events, move || {
-            *counted.lock().unwrap() += 1;
-            State::Ok
+            *counted.lock() += 1;
+            ComponentState::Ok
         });
         health.component("a", Serves::Nothing).down("x", "y");
         let again = health.component("a", Serves::Nothing);
-        assert_eq!(health.report().0.iter().map(|found| found.state.as_str()).collect::<Vec<_>>(), ["down", "ok"]);
+        assert_eq!(
+            health.report().0.iter().map(|component| component.state.as_str()).collect::<Vec<_>>(),
+            ["down", "ok"]
+        );
         again.ok();
-        assert_eq!(health.report().0.iter().map(|found| found.state.as_str()).collect::<Vec<_>>(), ["ok", "ok"]);
-        assert_eq!(*calls.lock().unwrap(), 2);
+        assert_eq!(
+            health.report().0.iter().map(|component| component.state.as_str()).collect::<Vec<_>>(),
+            ["ok", "ok"]
+        );
+        assert_eq!(*calls.lock(), 2);
     }
 }

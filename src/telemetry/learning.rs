@@ -1,20 +1,20 @@
-//! What learning from all visitors' events reports of itself.
+//! Metrics of learning from all visitors' events.
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
 
-/// The figures; a clone counts the same.
+/// Learning metrics. Clones share their values.
 #[derive(Debug, Default, Clone)]
 pub struct Learning {
     /// Seconds since the indexes were last known to be up to date, or were built.
     pub age_seconds: Gauge,
-    /// Times that asking the warehouse, building an index or tuning failed.
+    /// Failed warehouse queries, index builds and tunings.
     pub failures: Counter,
     /// Indexes built.
     pub builds: Counter,
-    /// Events that came faster than they could be taken up; the next build has them.
+    /// Events dropped from a full buffer; the next build includes them.
     pub events_dropped: Counter,
 }
 
@@ -25,11 +25,11 @@ impl Learning {
             "Seconds since recommendations were last known to be up to date",
             self.age_seconds.clone(),
         );
-        registry.register("learn_failures", "Failures to learn from what the warehouse has", self.failures.clone());
+        registry.register("learn_failures", "Failures to learn from the warehouse's events", self.failures.clone());
         registry.register("learn_builds", "Recommendation indexes built", self.builds.clone());
         registry.register(
             "learn_events_dropped",
-            "Events that came faster than they could be taken up before the next build",
+            "Events dropped from a full buffer; the next build includes them",
             self.events_dropped.clone(),
         );
     }

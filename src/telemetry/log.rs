@@ -6,41 +6,41 @@ use tracing_subscriber::EnvFilter;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Whether a filter says what is to be logged; why not, otherwise.
+/// Checks a log filter.
 ///
 /// # Errors
-/// When a part of it is neither a level nor `TARGET=LEVEL`. A single other word would be taken for a part of the
-/// program, and silence all the others.
+/// When a part of it is neither a level nor `TARGET=LEVEL`. `EnvFilter` would take any other word for a target, and
+/// silence all other targets.
 pub fn check_filter(filter: &str) -> Result<(), String> {
-    let refused = |part: &str| {
+    let invalid = |part: &str| {
         Err(format!(
             "must be error, warn, info, debug, trace, or filters such as warn,ashna::delivery=debug, not \"{part}\""
         ))
     };
     if filter.trim().is_empty() {
-        return refused(filter);
+        return invalid(filter);
     }
     for part in filter.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
         if !LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) {
-            return refused(part);
+            return invalid(part);
         }
     }
-    EnvFilter::try_new(filter).map(drop).or_else(|_| refused(filter))
+    EnvFilter::try_new(filter).map(drop).or_else(|_| invalid(filter))
 }
 
-/// Starts the log on standard error, as text (coloured on a terminal alone) or as one JSON object a line.
+/// Starts the log on standard error, as text (colored only on a terminal) or as one JSON object per line.
 pub fn start_log(filter: &str, as_json: bool) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| "warn".into());
-    // A log that cannot be written, as on a full disk, must harm nobody: complaining of it on the same
-    // standard error would panic in whichever task had something to say.
+    // A log that cannot be written, as on a full disk, must not do harm: reporting the error on the same
+    // standard error would panic in the task that logs.
     let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     let log = log.with_writer(std::io::stderr);
-    // A second start, as in tests, keeps the first log.
+    // A second call, as in tests, keeps the first log.
     let _ = if as_json {
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     } else if std::io::stderr().is_terminal() {
-        // Colours, unless NO_COLOR is set.
+        // Colors, unless NO_COLOR is set.
         log.with_target(false).try_init()
     } else {
         log.with_target(false).with_ansi(false).try_init()
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_would_silence_the_log_is_refused() {
-        let check = |filter: &str, fits: bool| assert_eq!(check_filter(filter).is_ok(), fits, "{filter}");
+        let check = |filter: &str, valid: bool| assert_eq!(check_filter(filter).is_ok(), valid, "{filter}");
         check("warn", true);
         check("INFO", true);
         check("warn,ashna::access=debug", true);

@@ -1,8 +1,8 @@
-//! Counters for `/metrics`, the two conservation laws, and the log.
+//! Metrics for `/metrics`, the two conservation invariants, and the log.
 //!
-//! Every parsed event ends in exactly one of kept, dropped, rejected; the law
-//! `received = kept + dropped + rejected` is computable from what this room exports. It never knows
-//! reasons by heart: closed enums elsewhere bring their stable words.
+//! Every parsed event is counted as exactly one of kept, dropped, rejected; the invariant
+//! `received = kept + dropped + rejected` can be checked from the exported metrics. The reasons are defined
+//! elsewhere, as closed enums with stable names.
 
 pub mod connections;
 pub mod failures;
@@ -23,11 +23,9 @@ pub use outcome::Outcome;
 pub use requests::{Requests, Route};
 pub use timings::Timings;
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
+use parking_lot::Mutex;
 pub use prometheus_client::metrics::counter::Counter;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -46,57 +44,45 @@ use crate::{
     model::{SiteId, Timestamp},
 };
 
-/// A label set of one stable word.
+/// The label of a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
 pub struct Reason {
-    /// The word.
+    /// Its stable name.
     pub reason: &'static str,
 }
 
-/// A label set of one outcome.
+/// The label of an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
 pub struct OutcomeLabel {
-    /// The word.
+    /// Its stable name.
     pub outcome: &'static str,
 }
 
-/// How an attempt to log in ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The outcome of a login attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Login {
     /// Logged in.
     Done,
-    /// Wrong e-mail address or password.
+    /// Wrong email address or password.
     BadCredentials,
-    /// The password was right, and a code is asked for.
+    /// The password was right, and a two-factor code is required.
     CodeNeeded,
-    /// A wrong code.
+    /// Wrong two-factor code.
     BadCode,
-    /// Too many failures before it; not looked at.
+    /// Not checked: too many failed attempts before.
     Paused,
-    /// Too many at once, or the control database failed.
+    /// Too many attempts at once, or the control database failed.
     Unavailable,
 }
 
-impl Login {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::BadCredentials => "bad_credentials",
-            Self::CodeNeeded => "code_needed",
-            Self::BadCode => "bad_code",
-            Self::Paused => "paused",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// The service's counters. One instance a process; tests make their own.
+/// The service's metrics. One instance per process; tests create their own.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Under names that are the same in all programs.
+    /// Process metrics, whose names have no prefix.
     process: Registry,
-    /// What those who run the service watch.
+    /// Operational metrics.
     pub operations: Operations,
     started: Timestamp,
     sites: Mutex<HashMap<SiteId, Outcome>>,
@@ -104,59 +90,59 @@ pub struct Metrics {
     pub received: Counter,
     /// Events made durable.
     pub kept: Counter,
-    /// Events left out on purpose, by reason.
+    /// Events dropped on purpose, by reason.
     pub dropped: Family<Reason, Counter>,
-    /// Events that cannot be used, by reason.
+    /// Invalid events, by reason.
     pub rejected: Family<Reason, Counter>,
-    /// What was noticed about events besides their fate, by what it is.
+    /// Notes about events that do not change their outcome, by kind.
     pub noticed: Family<Reason, Counter>,
     /// Bodies refused before any event could be counted, by reason.
     pub refused: Family<Reason, Counter>,
-    /// Attempts to log in, by how they ended.
+    /// Login attempts, by outcome.
     pub logins: Family<OutcomeLabel, Counter>,
-    /// Databases of places taken up while running.
+    /// Location databases replaced while running.
     pub geo_swaps: Counter,
-    /// Databases of places refused while running.
+    /// Location databases refused while running.
     pub geo_refusals: Counter,
     /// Decision requests.
     pub decisions: Counter,
     /// Decision requests answered without the stored profile.
     pub decisions_degraded: Counter,
-    /// Times it was asked what follows from a visit's clicks.
-    pub visits_asked: Counter,
-    /// Those of them that were remembered.
-    pub visits_remembered: Counter,
-    /// Seconds from a decision request to its answer.
+    /// Requests of recommendations for a session.
+    pub session_lookups: Counter,
+    /// Session lookups answered from the cache.
+    pub session_cache_hits: Counter,
+    /// Seconds from a decision request to its response.
     pub decision_seconds: Histogram,
-    /// Marketers' questions.
+    /// Reports.
     pub reports: ReportMetrics,
     /// Records ever written to the journal; persisted.
     pub journal_kept: Gauge,
     /// Records inserted into the warehouse; persisted.
     pub journal_inserted: Gauge,
-    /// Records set aside with a reason; persisted.
+    /// Records in quarantine; persisted.
     pub journal_quarantined: Gauge,
-    /// Records that wait for the warehouse.
+    /// Records that are not yet delivered.
     pub journal_waiting: Gauge,
     /// Bytes of journal files.
     pub journal_bytes: Gauge,
-    /// Parts that the warehouse lost because it cannot read them.
+    /// Unreadable data parts that the warehouse detached.
     pub parts_set_aside: Counter,
-    /// 1 while delivery waits for room, for an operator, or for the warehouse to be whole again.
+    /// 1 while delivery waits for space, for an operator, or for the repair of the warehouse.
     pub delivery_waits: Gauge,
-    /// 1 while the warehouse answers.
+    /// 1 while the warehouse responds.
     pub store_up: Gauge,
-    /// Memory of the set of seen messages, bytes.
+    /// Memory of the deduplication set, bytes.
     pub dedup_memory_bytes: Gauge,
     /// Connections of the listeners.
     pub connections: Connections,
     /// Learning from all visitors' events.
     pub learning: Learning,
-    /// What failed inside the service.
+    /// Failures inside the service.
     pub failures: Failures,
     /// Profiles in memory.
     pub profiles_cached: Gauge,
-    /// Undelivered events held for profiles that are not in memory.
+    /// Undelivered events held for profiles outside of memory.
     pub profiles_waiting_events: Gauge,
 }
 
@@ -175,8 +161,8 @@ impl Default for Metrics {
             geo_refusals: Counter::default(),
             decisions: Counter::default(),
             decisions_degraded: Counter::default(),
-            visits_asked: Counter::default(),
-            visits_remembered: Counter::default(),
+            session_lookups: Counter::default(),
+            session_cache_hits: Counter::default(),
             decision_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
             reports: ReportMetrics::default(),
             journal_kept: Gauge::default(),
@@ -201,20 +187,20 @@ impl Default for Metrics {
         };
         registry.register("events_received", "Parsed events since start", metrics.received.clone());
         registry.register("events_kept", "Events made durable since start", metrics.kept.clone());
-        registry.register("events_dropped", "Events left out on purpose since start", metrics.dropped.clone());
-        registry.register("events_rejected", "Events that cannot be used since start", metrics.rejected.clone());
+        registry.register("events_dropped", "Events dropped on purpose since start", metrics.dropped.clone());
+        registry.register("events_rejected", "Invalid events since start", metrics.rejected.clone());
         registry.register(
             "events_noticed",
-            "What was noticed about events besides their fate since start",
+            "Notes about events that do not change their outcome, since start",
             metrics.noticed.clone(),
         );
         registry.register("bodies_refused", "Bodies refused before events were counted", metrics.refused.clone());
-        registry.register("logins", "Attempts to log in since start, by how they ended", metrics.logins.clone());
-        registry.register("geo_swaps", "Databases of places taken up while running", metrics.geo_swaps.clone());
-        registry.register("geo_refusals", "Databases of places refused while running", metrics.geo_refusals.clone());
+        registry.register("logins", "Login attempts since start, by outcome", metrics.logins.clone());
+        registry.register("geo_swaps", "Location databases replaced while running", metrics.geo_swaps.clone());
+        registry.register("geo_refusals", "Location databases refused while running", metrics.geo_refusals.clone());
         registry.register(
             "parts_set_aside",
-            "Parts of the warehouse that could not be read and were set aside, seen since start",
+            "Unreadable data parts that the warehouse detached, seen since start",
             metrics.parts_set_aside.clone(),
         );
         metrics.register_decisions(&mut registry);
@@ -225,12 +211,12 @@ impl Default for Metrics {
         for (name, help, gauge) in [
             ("journal_records_kept", "Records ever written to the journal", &metrics.journal_kept),
             ("journal_records_inserted", "Records inserted into the warehouse", &metrics.journal_inserted),
-            ("journal_records_quarantined", "Records set aside with a reason", &metrics.journal_quarantined),
-            ("journal_records_waiting", "Records that wait for the warehouse", &metrics.journal_waiting),
+            ("journal_records_quarantined", "Records in quarantine", &metrics.journal_quarantined),
+            ("journal_records_waiting", "Records that are not yet delivered", &metrics.journal_waiting),
             ("journal_bytes", "Size of the journal's files", &metrics.journal_bytes),
-            ("delivery_waits", "1 while delivery waits for room or for an operator", &metrics.delivery_waits),
-            ("store_up", "1 while the warehouse answers", &metrics.store_up),
-            ("dedup_memory_bytes", "Memory of the set of seen messages", &metrics.dedup_memory_bytes),
+            ("delivery_waits", "1 while delivery waits for space or for an operator", &metrics.delivery_waits),
+            ("store_up", "1 while the warehouse responds", &metrics.store_up),
+            ("dedup_memory_bytes", "Memory of the deduplication set", &metrics.dedup_memory_bytes),
             ("profiles_cached", "Live profiles in memory", &metrics.profiles_cached),
             ("profiles_waiting_events", "Undelivered events held for profiles", &metrics.profiles_waiting_events),
         ] {
@@ -252,37 +238,33 @@ impl Metrics {
             self.decisions_degraded.clone(),
         );
         for (name, help, counter) in [
-            ("visits_asked", "Times it was asked what follows from a visit's clicks", &self.visits_asked),
-            ("visits_remembered", "Those of them that were asked lately", &self.visits_remembered),
+            ("visits_asked", "Requests of recommendations for a session", &self.session_lookups),
+            ("visits_remembered", "Session requests answered from the cache", &self.session_cache_hits),
         ] {
             registry.register(name, help, counter.clone());
         }
         registry.register_with_unit(
             "decision",
-            "Time from a decision request to its answer",
+            "Time from a decision request to its response",
             Unit::Seconds,
             self.decision_seconds.clone(),
         );
     }
 
-    /// Counts one body refused unread.
+    /// Counts a body that was refused before its events were counted.
     pub fn refuse_body(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Counts one attempt to log in.
+    /// Counts a login attempt.
     pub fn count_login(&self, outcome: Login) {
-        self.logins.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.logins.get_or_create(&OutcomeLabel { outcome: outcome.into() }).inc();
     }
 
     /// Adds the outcome of one request.
     pub fn count(&self, site: SiteId, outcome: &Outcome) {
-        {
-            let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
-            let of_site = sites.entry(site).or_default();
-            of_site.add(outcome);
-        }
-        // Counted from the body, not from the verdicts: otherwise the first law could not fail.
+        self.sites.lock().entry(site).or_default().add(outcome);
+        // `received` is counted from the body, not summed: otherwise the first invariant could not fail.
         self.received.inc_by(outcome.received);
         self.kept.inc_by(outcome.kept);
         let families =
@@ -294,10 +276,10 @@ impl Metrics {
         }
     }
 
-    /// What became of one site's events since start.
+    /// The outcomes of one site's events since start.
     #[must_use]
-    pub fn of_site(&self, site: SiteId) -> Outcome {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(&site).cloned().unwrap_or_default()
+    pub fn site_outcome(&self, site: SiteId) -> Outcome {
+        self.sites.lock().get(&site).cloned().unwrap_or_default()
     }
 
     /// When counting began.
@@ -306,7 +288,7 @@ impl Metrics {
         self.started
     }
 
-    /// Everything, in the text format of `OpenMetrics`.
+    /// All metrics in the `OpenMetrics` text format.
     #[must_use]
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(8192);

@@ -1,6 +1,6 @@
-//! What the kernel knows of this process, under the names that Prometheus' client libraries use for it.
+//! Metrics of this process from the kernel, with the names that Prometheus' client libraries use.
 //!
-//! Read when `/metrics` is asked; where the kernel has no `/proc` nothing is told.
+//! Read for each request of `/metrics`; without `/proc` they are left out.
 
 use std::{fmt, fs};
 
@@ -10,14 +10,14 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-/// The running process.
+/// Collects the metrics of the running process.
 #[derive(Debug)]
 pub(super) struct Process;
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(Stat::parse) {
-            let cpu = "Processor time used, the system's share included, seconds";
+            let cpu = "User and system CPU time, seconds";
             let mut counter = encoder.encode_descriptor("process_cpu_seconds", cpu, None, MetricType::Counter)?;
             counter.encode_counter::<NoLabelSet, f64, f64>(&stat.cpu_seconds(), None)?;
             gauge(&mut encoder, "process_resident_memory_bytes", "Memory in use, bytes", &stat.resident_bytes())?;
@@ -28,13 +28,13 @@ impl Collector for Process {
             }
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            // The directory that is being read is one of them.
+            // Without the directory that is being read.
             let open = open.count().saturating_sub(1) as u64;
             gauge(&mut encoder, "process_open_fds", "Open files and sockets", &open)?;
         }
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         if let Some(limit) = limit {
-            gauge(&mut encoder, "process_max_fds", "Most files and sockets that may be open", &limit)?;
+            gauge(&mut encoder, "process_max_fds", "Limit of open files and sockets", &limit)?;
         }
         Ok(())
     }
@@ -48,7 +48,7 @@ fn ticks_per_second() -> f64 {
     rustix::param::clock_ticks_per_second() as f64
 }
 
-/// When the machine was started, Unix time.
+/// When the machine booted, Unix time.
 fn boot_seconds(stat: &str) -> Option<f64> {
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
@@ -63,11 +63,11 @@ struct Stat {
 }
 
 impl Stat {
-    /// Reads it behind the program's name, which stands in brackets and may hold anything.
+    /// Parses the fields after the program's name, which is in parentheses and may contain any character.
     fn parse(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        // The first one here is the third of proc(5).
-        let number = |of_manual: usize| fields.get(of_manual - 3)?.parse::<u64>().ok();
+        // Fields are numbered as in proc(5); the first one here is the third.
+        let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         Some(Self {
             cpu_ticks: number(14)? + number(15)?,
             start_ticks: number(22)?,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strange_program_name_does_not_shift_the_fields() {
+    fn parentheses_in_the_program_name_do_not_shift_the_fields() {
         let text =
             "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 12 30 0 0 20 0 9 0 5000 1000000 250 18446744073709551615";
         let expected = Stat { cpu_ticks: 42, start_ticks: 5000, virtual_bytes: 1_000_000, resident_pages: 250 };

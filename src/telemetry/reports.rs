@@ -1,4 +1,4 @@
-//! What becomes of marketers' questions.
+//! Metrics of reports.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -13,25 +13,25 @@ use prometheus_client::{
 
 use super::Reason;
 
-/// A label set of a report's name.
+/// The label of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Report {
+struct ReportLabel {
     report: &'static str,
 }
 
-/// Counters of marketers' questions. Clones count into the same.
+/// Report metrics. Clones share their values.
 #[derive(Debug, Clone)]
 pub struct ReportMetrics {
-    /// Questions that the warehouse works on.
+    /// Reports that the warehouse is running.
     pub running: Gauge,
-    /// Questions that wait for their turn.
+    /// Reports waiting in the queue.
     pub waiting: Gauge,
-    /// Questions answered by the run of an equal one.
+    /// Reports that got the result of an identical one that was running.
     pub shared: Counter,
-    /// Questions given up because their asker was gone.
+    /// Reports cancelled because their client disconnected.
     pub cancelled: Counter,
     refused: Family<Reason, Counter>,
-    seconds: Family<Report, Histogram>,
+    seconds: Family<ReportLabel, Histogram>,
 }
 
 impl Default for ReportMetrics {
@@ -49,31 +49,39 @@ impl Default for ReportMetrics {
 }
 
 impl ReportMetrics {
-    /// Counts a question without an answer.
+    /// Counts a report that failed or was refused.
     pub fn refuse(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Questions without an answer for this reason.
+    /// Reports that failed or were refused for this reason.
     #[must_use]
     pub fn refused(&self, reason: &'static str) -> u64 {
         self.refused.get_or_create(&Reason { reason }).get()
     }
 
-    /// Notes how long an asker waited for the end of a report.
-    pub fn took(&self, report: &'static str, seconds: f64) {
-        self.seconds.get_or_create(&Report { report }).observe(seconds);
+    /// Records the time from the request of a report to its end.
+    pub fn observe(&self, report: &'static str, seconds: f64) {
+        self.seconds.get_or_create(&ReportLabel { report }).observe(seconds);
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register("reports_running", "Reports that the warehouse works on", self.running.clone());
-        registry.register("reports_waiting", "Reports that wait for their turn", self.waiting.clone());
-        registry.register("reports_refused", "Reports without an answer, by reason", self.refused.clone());
-        registry.register("reports_shared", "Reports answered by the run of an equal one", self.shared.clone());
-        registry.register("reports_cancelled", "Reports given up because their asker was gone", self.cancelled.clone());
+        registry.register("reports_running", "Reports that the warehouse is running", self.running.clone());
+        registry.register("reports_waiting", "Reports waiting in the queue", self.waiting.clone());
+        registry.register("reports_refused", "Reports that failed or were refused, by reason", self.refused.clone());
+        registry.register(
+            "reports_shared",
+            "Reports that got the result of an identical running one",
+            self.shared.clone(),
+        );
+        registry.register(
+            "reports_cancelled",
+            "Reports cancelled because their client disconnected",
+            self.cancelled.clone(),
+        );
         registry.register_with_unit(
             "reports",
-            "Time from a question to its end, waiting included",
+            "Time from the request of a report to its end, including the wait",
             Unit::Seconds,
             self.seconds.clone(),
         );

@@ -1,15 +1,16 @@
-//! Requests by route, method and class of status, and how long they took.
+//! Requests by route, method and status class, and their durations.
 
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::RwLock;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet},
@@ -19,13 +20,13 @@ use prometheus_client::{
 
 use super::timings::Timings;
 
-/// More routes than the table has are counted as one.
+/// Maximum number of routes; further ones are counted together. The route table has fewer.
 const ROUTES_MAX: usize = 300;
-/// The classes of a status, and what had none.
+/// The status classes, and requests without a response.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "aborted"];
 const ABORTED: usize = 5;
 
-/// What became of the requests of one route.
+/// The requests of one route.
 #[derive(Debug, Default)]
 pub struct Route {
     by_class: [AtomicU64; CLASSES.len()],
@@ -33,14 +34,14 @@ pub struct Route {
 }
 
 impl Route {
-    /// Counts an answer.
-    pub fn answered(&self, status: u16, took: Duration) {
+    /// Counts a response.
+    pub fn answered(&self, status: u16, duration: Duration) {
         let class = usize::from(status / 100).clamp(1, 5) - 1;
         self.by_class[class].fetch_add(1, Ordering::Relaxed);
-        self.times.observe(took);
+        self.times.observe(duration);
     }
 
-    /// Counts a request that was given up before it was answered.
+    /// Counts a request that was cancelled before its response.
     pub fn aborted(&self) {
         self.by_class[ABORTED].fetch_add(1, Ordering::Relaxed);
     }
@@ -54,14 +55,14 @@ pub struct Requests(Arc<RwLock<Routes>>);
 type Routes = BTreeMap<(String, &'static str), Arc<Route>>;
 
 impl Requests {
-    /// The counters of one route; whoever is asked often keeps them.
+    /// The counters of one route. Frequent callers should keep them.
     #[must_use]
     pub fn route(&self, template: &str, method: &'static str) -> Arc<Route> {
         let key = (template.to_owned(), method);
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(known) = self.0.read().get(&key) {
             return Arc::clone(known);
         }
-        let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut routes = self.0.write();
         let key = if routes.len() < ROUTES_MAX { key } else { ("other".to_owned(), "other") };
         Arc::clone(routes.entry(key).or_default())
     }
@@ -82,8 +83,8 @@ struct StatusLabels {
 
 impl Collector for Requests {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let routes = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let help = "Requests by route and class of status";
+        let routes = self.0.read();
+        let help = "Requests by route and status class";
         let mut counters = encoder.encode_descriptor("http_requests", help, None, MetricType::Counter)?;
         for ((route, method), counts) in &*routes {
             for (status, count) in CLASSES.iter().zip(&counts.by_class) {
@@ -94,7 +95,7 @@ impl Collector for Requests {
                 }
             }
         }
-        let help = "Time from a request's head to its answer's";
+        let help = "Time from the request's head to the response's head";
         let mut times = encoder.encode_descriptor("http_request", help, Some(&Unit::Seconds), MetricType::Histogram)?;
         for ((route, method), counts) in &*routes {
             if counts.times.count() > 0 {
@@ -135,11 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_whatever_routes_come() {
+    fn the_number_of_routes_is_bounded() {
         let requests = Requests::default();
         for number in 0..1000 {
             requests.route(&format!("/{number}"), "GET").answered(200, Duration::ZERO);
         }
-        assert_eq!(requests.0.read().unwrap().len(), ROUTES_MAX + 1);
+        assert_eq!(requests.0.read().len(), ROUTES_MAX + 1);
     }
 }

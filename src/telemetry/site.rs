@@ -1,4 +1,4 @@
-//! The figures of one site, for whoever may not see those of the others.
+//! Metrics of one site, for users who may not see those of other sites.
 
 use prometheus_client::{
     encoding::text,
@@ -10,10 +10,10 @@ use super::{Metrics, Reason};
 use crate::model::SiteId;
 
 impl Metrics {
-    /// What became of one site's events, under the names that the whole service's figures have.
+    /// The outcomes of one site's events, with the same metric names as for the whole service.
     #[must_use]
     pub fn render_site(&self, site: SiteId) -> String {
-        let outcome = self.of_site(site);
+        let outcome = self.site_outcome(site);
         let mut registry = Registry::with_prefix("ashna");
         for (name, help, count) in [
             ("events_received", "Parsed events of this site since start", outcome.received),
@@ -24,9 +24,13 @@ impl Metrics {
             registry.register(name, help, counter);
         }
         for (name, help, counts) in [
-            ("events_dropped", "Events of this site left out on purpose since start", &outcome.dropped),
-            ("events_rejected", "Events of this site that cannot be used since start", &outcome.rejected),
-            ("events_noticed", "What was noticed about this site's events besides since start", &outcome.noticed),
+            ("events_dropped", "Events of this site dropped on purpose since start", &outcome.dropped),
+            ("events_rejected", "Invalid events of this site since start", &outcome.rejected),
+            (
+                "events_noticed",
+                "Notes about this site's events that do not change their outcome, since start",
+                &outcome.noticed,
+            ),
         ] {
             let family = Family::<Reason, Counter>::default();
             for (reason, count) in counts {
@@ -49,7 +53,7 @@ mod tests {
     use crate::telemetry::Outcome;
 
     #[test]
-    fn one_sites_figures_hold_nothing_of_another() {
+    fn the_metrics_of_a_site_contain_nothing_of_another() {
         let metrics = Metrics::default();
         for (site, n) in [(1, 5), (2, 70)] {
             let mut outcome = Outcome { received: n, kept: n - 1, ..Outcome::default() };

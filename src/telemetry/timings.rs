@@ -1,4 +1,4 @@
-//! A histogram of durations that any thread adds to without a lock.
+//! A lock-free histogram of durations.
 
 use std::{
     fmt,
@@ -11,11 +11,11 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-/// Upper bounds of the buckets, seconds: from a sync to a fast disk to a request that was given up.
+/// Upper bounds of the buckets, seconds: from a sync to a fast disk up to a request that timed out.
 const BOUNDS: [f64; 16] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, f64::INFINITY];
 
-/// How long something took, over and over.
+/// The histogram.
 #[derive(Debug, Default)]
 pub struct Timings {
     counts: [AtomicU64; BOUNDS.len()],
@@ -23,15 +23,15 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// Adds one.
-    pub fn observe(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
+    /// Adds one duration.
+    pub fn observe(&self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
         let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len() - 1);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.nanos.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// How many there were.
+    /// The number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
@@ -51,7 +51,7 @@ impl Timings {
     }
 }
 
-/// Registered in an `Arc`, which the one who measures shares.
+/// A registered histogram; its `Arc` is shared with the code that measures.
 #[derive(Debug, Clone, Default)]
 pub struct SharedTimings(pub std::sync::Arc<Timings>);
 
