@@ -20,7 +20,7 @@ export const pageBars = (rows: PageRow[]): Bar[] =>
     key: row.path,
     name: row.path,
     detail: row.title ? `${row.title} — ${row.path}` : row.path,
-    value: row.visitors,
+    value: row.pageviews,
     ltr: true,
   }));
 

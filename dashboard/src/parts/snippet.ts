@@ -21,7 +21,7 @@ export const ANTI_FLICKER = `<style>
 </style>`;
 
 export const SLOT = `<div data-ashna-slot="home-hero">
-  <p>What shows when nothing is decided.</p>
+  <p>Default content</p>
   <template>
     <h2 data-ashna-text="title"></h2>
     <p data-ashna-text="text"></p>

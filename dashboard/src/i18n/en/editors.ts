@@ -2,7 +2,7 @@
 export const editors = {
   'funnel.text': 'See how many visitors complete a sequence of events, and where the others drop off.',
   'funnel.saved': 'Saved funnels',
-  'funnel.new': 'New funnel',
+  'funnel.new': 'Create funnel',
   'funnel.new_name': 'My funnel',
   'funnel.name': 'Name',
   'funnel.save_new': 'Save as new',
@@ -74,7 +74,7 @@ export const editors = {
   'op.exists': 'is set',
 
   'offer.text': 'Personalized content for your pages, by audience. In each slot, visitors see the first offer they match.',
-  'offer.new': 'New offer',
+  'offer.new': 'Create offer',
   'offer.edit': 'Edit offer',
   'offer.on': 'Active',
   'offer.off': 'Paused',

@@ -1,7 +1,7 @@
 /** Recommendations: results, models, off-policy estimates and the preview. */
 export const recommendations = {
   'nav.recommendations': 'Recommendations',
-  'recommend.text': 'What recommendations earn, which model ranks them, and what another setup would earn.',
+  'recommend.text': 'Results of recommendations, their models, and estimates for other setups.',
   'recommend.view': 'View',
   'recommend.results': 'Results',
   'recommend.models': 'Models',

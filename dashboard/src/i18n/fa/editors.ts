@@ -3,7 +3,7 @@ import type { editors as english } from '../en/editors';
 export const editors: Record<keyof typeof english, string> = {
   'funnel.text': 'ببینید چند بازدیدکننده مسیر را کامل می‌کنند و بقیه در کدام مرحله ریزش می‌کنند.',
   'funnel.saved': 'قیف‌های ذخیره‌شده',
-  'funnel.new': 'قیف جدید',
+  'funnel.new': 'ساخت قیف جدید',
   'funnel.new_name': 'قیف من',
   'funnel.name': 'نام',
   'funnel.save_new': 'ذخیره به‌عنوان قیف جدید',
@@ -75,7 +75,7 @@ export const editors: Record<keyof typeof english, string> = {
   'op.exists': 'مقدار دارد',
 
   'offer.text': 'محتوای شخصی‌سازی‌شدهٔ صفحه‌ها برای هر گروه از مخاطبان. در هر جایگاه، اولین پیشنهادی که با بازدیدکننده مطابقت دارد نمایش داده می‌شود.',
-  'offer.new': 'پیشنهاد ویژهٔ جدید',
+  'offer.new': 'ساخت پیشنهاد ویژه',
   'offer.edit': 'ویرایش پیشنهاد ویژه',
   'offer.on': 'فعال',
   'offer.off': 'متوقف',
