@@ -91,9 +91,9 @@ impl<R: BufRead> Rows<R> {
                 Event::CData(text) => put(open.as_mut(), &text.xml10_content()),
                 Event::GeneralRef(reference) => {
                     let name = reference.xml10_content();
-                    let letter = reference.resolve_char_ref().ok().flatten().or_else(|| entity(&name));
-                    match (letter, open.as_mut()) {
-                        (Some(letter), open) => put(open, letter.encode_utf8(&mut [0; 4])),
+                    let character = reference.resolve_char_ref().ok().flatten().or_else(|| entity(&name));
+                    match (character, open.as_mut()) {
+                        (Some(character), open) => put(open, character.encode_utf8(&mut [0; 4])),
                         (None, Some(open)) => open.unknown = Some(super::clipped(&name)),
                         (None, None) => {}
                     }

@@ -53,7 +53,7 @@ pub enum FetchError {
     #[error(
         "{0} resolves to a private network address, which this service does not open; the check in your browser does"
     )]
-    Inside(String),
+    PrivateAddress(String),
     /// The host name cannot be resolved.
     #[error("the name {0} cannot be resolved")]
     Unresolved(String),
@@ -90,12 +90,12 @@ impl Fetcher {
     /// Uses the configured exceptions and the system's certificate authorities.
     #[must_use]
     pub fn new(config: &config::Checks) -> Self {
-        Self::reaching(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms))
+        Self::with_limits(config.inside_networks.clone(), Duration::from_millis(config.timeout_ms))
     }
 
     /// With these allowed networks, and a time limit for one page or file.
     #[must_use]
-    pub fn reaching(inside_networks: Vec<IpNet>, limit: Duration) -> Self {
+    pub fn with_limits(inside_networks: Vec<IpNet>, limit: Duration) -> Self {
         let mut roots = RootCertStore::empty();
         // Without certificate authorities, pages without TLS can still be checked.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

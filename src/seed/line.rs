@@ -1,26 +1,26 @@
-//! One call of the past, as Segment's specification writes it.
+//! One generated call in the format of Segment's specification.
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    shop::Good,
+    shop::Product,
     world::{Browser, Country},
 };
 use crate::model::Timestamp;
 
-/// Who the sender of an event says it is: so an invented event can be told from a real one for ever.
+/// Library name of all generated events, which distinguishes them from real ones permanently.
 pub const LIBRARY: &str = "ashna-seed";
 
-/// A call and when it happened.
+/// A call with its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The call: one JSON object.
     pub json: String,
 }
 
-/// What one visitor's calls share.
+/// What all calls of a visitor share.
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) origin: String,
@@ -37,7 +37,7 @@ pub(super) struct Page {
     pub(super) referrer: String,
 }
 
-/// What happened.
+/// The kind of call.
 #[derive(Debug)]
 pub(super) enum Call {
     Page,
@@ -81,18 +81,18 @@ impl Sender {
         })
     }
 
-    /// An item as the subject of an event of its own, as the shop's own page tells it.
-    pub(super) fn subject(&self, item: &Good) -> Value {
-        let mut told = part(item);
-        told["currency"] = item.currency.as_str().into();
-        told["url"] = format!("{}{}", self.origin, item.url).into();
-        told["image_url"] = format!("{}{}", self.origin, item.image).into();
-        told
+    /// An item as the subject of an event, as the shop's page sends it.
+    pub(super) fn subject(&self, item: &Product) -> Value {
+        let mut properties = product_line(item);
+        properties["currency"] = item.currency.as_str().into();
+        properties["url"] = format!("{}{}", self.origin, item.url).into();
+        properties["image_url"] = format!("{}{}", self.origin, item.image).into();
+        properties
     }
 }
 
-/// An item as one line of a list, a basket or an order.
-pub(super) fn part(item: &Good) -> Value {
+/// An item as one line of a list, a cart or an order.
+pub(super) fn product_line(item: &Product) -> Value {
     json!({
         "product_id": item.id,
         "name": item.title,
@@ -102,7 +102,7 @@ pub(super) fn part(item: &Good) -> Value {
     })
 }
 
-/// An amount as the shop's page tells it.
+/// An amount as the shop's page sends it.
 pub(super) fn major(minor: i64) -> Value {
     if minor % 100 == 0 { json!(minor / 100) } else { json!(minor as f64 / 100.0) }
 }

@@ -1,23 +1,23 @@
-//! PURE: the invented past of the demo shop, as calls of Segment's specification in order of time.
+//! No I/O: generates history for the demo shop, as calls of Segment's specification in order of time.
 //!
-//! Visitors with tastes come by several ways, look at goods of mostly one kind, come back, and now and
-//! then buy; robots read beside them. Everything follows from the plan: the same plan is the same past
-//! to the byte, on every machine. The room knows no clock and no IO, and it must never be mistaken for
-//! the truth: every call names [`LIBRARY`] as its sender.
-//! Example: `Story::new(&plan, &Shop::demo()?).count()` is some ninety thousand lines for 4,000 visitors.
+//! Visitors with different interests arrive from several sources, view items of mostly one category, return, and
+//! sometimes buy; bots read as well. The output is a function of the plan alone: the same plan gives the same bytes on
+//! every machine. The clock is never read, and the result must be recognizable as generated: every call has [`LIBRARY`]
+//! as its library.
+//! Example: `GeneratedHistory::new(&plan, &Shop::demo()?).count()` is some ninety thousand lines for 4,000 visitors.
 
-mod arrival;
-mod basket;
+mod bot;
 mod calendar;
-mod chance;
+mod cart;
 mod line;
-mod person;
 mod products;
-mod robot;
+mod rng;
+mod session;
+mod session_start;
 mod shop;
 #[cfg(test)]
 mod tests;
-mod visit;
+mod visitor;
 mod world;
 
 use std::{
@@ -28,110 +28,109 @@ use std::{
 pub use line::{LIBRARY, Line};
 pub use shop::{Shop, ShopError};
 
-use self::{calendar::Calendar, person::Person, robot::Robot, visit::Visit};
+use self::{bot::Bot, calendar::Calendar, session::Session, visitor::Visitor};
 use crate::model::Timestamp;
 
-/// What the past is to be.
+/// What to generate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Another seed is another past.
+    /// A different seed gives a different history.
     pub seed: u64,
-    /// The moment before which everything happened.
+    /// End of the period, exclusive.
     pub until: Timestamp,
-    /// How many days before that it begins.
+    /// Length of the period, days.
     pub days: u32,
-    /// How many people come.
+    /// Number of visitors.
     pub visitors: u32,
-    /// Origin of the shop's pages, without a slash at its end.
+    /// Origin of the shop's pages, without a trailing slash.
     pub origin: String,
 }
 
 impl Plan {
-    /// The plan in one word, for files and notes.
+    /// The plan as one token, for files and records.
     #[must_use]
     pub fn name(&self) -> String {
         format!("seed-{}-{}d-{}v-{}", self.seed, self.days, self.visitors, self.until)
     }
 
-    /// The moment at which it begins.
+    /// Start of the period.
     #[must_use]
     pub fn begin(&self) -> Timestamp {
         Calendar::new(self.until, self.days).begin
     }
 
-    /// Identity of a message: the same for the same period, however many visitors there are.
+    /// A message id: independent of the number of visitors.
     fn message_id(&self, stream: &str, number: u64, message: u64) -> String {
         let stream = format!("{stream} {number} {} {}", self.days, self.until.0);
-        format!("seed-{}", &chance::digest(&stream, self.seed, message).to_hex()[..32])
+        format!("seed-{}", &rng::digest(&stream, self.seed, message).to_hex()[..32])
     }
 
-    /// Identity of somebody: the same seed brings the same people.
+    /// A visitor's or bot's id: the same for every plan with the same seed.
     fn anonymous_id(&self, stream: &str, number: u64) -> String {
-        chance::digest(&format!("{stream} id"), self.seed, number).to_hex()[..32].to_owned()
+        rng::digest(&format!("{stream} id"), self.seed, number).to_hex()[..32].to_owned()
     }
 }
 
-/// The past, line by line, oldest first. Holds a few hundred bytes for each visitor, and besides only
-/// the visits under way.
-pub struct Story<'s> {
+/// The generated lines, oldest first. Memory: a few hundred bytes per visitor, plus the sessions in progress.
+pub struct GeneratedHistory<'s> {
     plan: &'s Plan,
     shop: &'s Shop,
     calendar: Calendar,
-    cast: Vec<Actor>,
-    /// Whose turn it is: the moment of the next line, or of the next visit's beginning.
-    turns: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    actors: Vec<Actor>,
+    /// Actors by the time of their next line, or of their next session.
+    queue: BinaryHeap<Reverse<(Timestamp, usize)>>,
 }
 
 struct Actor {
-    who: Who,
-    /// Lines of the visit under way.
+    kind: ActorKind,
+    /// Remaining lines of the current session.
     lines: VecDeque<Line>,
-    /// When the next visit begins.
+    /// Start of the next session.
     next: Option<Timestamp>,
 }
 
-enum Who {
-    Person(Box<Person>),
-    Robot(Robot),
+enum ActorKind {
+    Visitor(Box<Visitor>),
+    Bot(Bot),
 }
 
-impl<'s> Story<'s> {
-    /// Gathers everybody who will come.
+impl<'s> GeneratedHistory<'s> {
+    /// Creates all visitors and bots.
     #[must_use]
     pub fn new(plan: &'s Plan, shop: &'s Shop) -> Self {
         let calendar = Calendar::new(plan.until, plan.days);
         let people = (0..plan.visitors).map(|number| {
-            let (person, first) = Person::new(number, plan, shop, &calendar);
-            (Who::Person(Box::new(person)), first)
+            let (visitor, first) = Visitor::new(number, plan, shop, &calendar);
+            (ActorKind::Visitor(Box::new(visitor)), first)
         });
-        let robots = (0..world::ROBOTS.len()).map(|number| {
-            let (robot, first) = Robot::new(number, plan, &calendar);
-            (Who::Robot(robot), first)
+        let robots = (0..world::BOTS.len()).map(|number| {
+            let (bot, first) = Bot::new(number, plan, &calendar);
+            (ActorKind::Bot(bot), first)
         });
-        let cast: Vec<Actor> =
-            people.chain(robots).map(|(who, next)| Actor { who, lines: VecDeque::new(), next }).collect();
-        let turns = cast.iter().enumerate().filter_map(|(at, actor)| Some(Reverse((actor.next?, at)))).collect();
-        Self { plan, shop, calendar, cast, turns }
+        let actors: Vec<Actor> =
+            people.chain(robots).map(|(kind, next)| Actor { kind, lines: VecDeque::new(), next }).collect();
+        let queue = actors.iter().enumerate().filter_map(|(at, actor)| Some(Reverse((actor.next?, at)))).collect();
+        Self { plan, shop, calendar, actors, queue }
     }
 }
 
-impl Iterator for Story<'_> {
+impl Iterator for GeneratedHistory<'_> {
     type Item = Line;
 
     fn next(&mut self) -> Option<Line> {
         loop {
-            let Reverse((at, place)) = self.turns.pop()?;
-            let actor = &mut self.cast[place];
+            let Reverse((at, index)) = self.queue.pop()?;
+            let actor = &mut self.actors[index];
             let line = actor.lines.pop_front();
             if line.is_none() {
-                let (lines, next) = match &mut actor.who {
-                    Who::Person(person) => Visit::run(person, at, self.plan, self.shop, &self.calendar),
-                    Who::Robot(robot) => robot.visit(at, self.plan, self.shop, &self.calendar),
+                let (lines, next) = match &mut actor.kind {
+                    ActorKind::Visitor(visitor) => Session::run(visitor, at, self.plan, self.shop, &self.calendar),
+                    ActorKind::Bot(bot) => bot.visit(at, self.plan, self.shop, &self.calendar),
                 };
                 (actor.lines, actor.next) = (lines.into(), next);
             }
-            if let Some(turn) = actor.lines.front().map(|line| line.at).or(actor.next) {
-                self.turns.push(Reverse((turn, place)));
+            if let Some(time) = actor.lines.front().map(|line| line.at).or(actor.next) {
+                self.queue.push(Reverse((time, index)));
             }
             if line.is_some() {
                 return line;

@@ -1,21 +1,20 @@
-//! What the invented past is made from: the demo shop's goods, its visitors' tastes, its campaigns, and
-//! which goods belong together.
+//! Input of the generator: the demo shop's products, personas, campaigns, and related items.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-/// The shop as the story needs it; items are named by their place in `items`.
+/// The shop's data; items are referred to by their index in `items`.
 #[derive(Debug)]
 pub struct Shop {
-    pub(super) items: Vec<Good>,
+    pub(super) items: Vec<Product>,
     pub(super) categories: Vec<Category>,
-    pub(super) tastes: Vec<Taste>,
+    pub(super) personas: Vec<Persona>,
     pub(super) campaigns: Vec<Campaign>,
-    companions: Vec<Vec<usize>>,
+    related: Vec<Vec<usize>>,
 }
 
-/// A file of the demo that cannot be used.
+/// A demo file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} cannot be used: {message}")]
 pub struct ShopError {
@@ -23,9 +22,9 @@ pub struct ShopError {
     message: String,
 }
 
-/// Something for sale.
+/// A product.
 #[derive(Debug, Deserialize)]
-pub(super) struct Good {
+pub(super) struct Product {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) url: String,
@@ -47,15 +46,15 @@ pub(super) struct Category {
     pub(super) items: Vec<usize>,
 }
 
-/// A kind of visitor.
+/// A visitor persona.
 #[derive(Debug, Deserialize)]
-pub(super) struct Taste {
+pub(super) struct Persona {
     pub(super) weight: f64,
     pub(super) categories: BTreeMap<String, f64>,
     pub(super) buys: f64,
 }
 
-/// A marked way into the shop.
+/// A campaign.
 #[derive(Debug, Deserialize)]
 pub(super) struct Campaign {
     pub(super) utm_source: String,
@@ -64,7 +63,7 @@ pub(super) struct Campaign {
     pub(super) name: String,
     pub(super) landing: String,
     pub(super) weight: f64,
-    /// When it went out, as shares of the whole period; empty for one that runs all the time.
+    /// Send times as shares of the period; empty for a continuous campaign.
     #[serde(default)]
     pub(super) sent: Vec<f64>,
 }
@@ -73,7 +72,7 @@ impl Shop {
     /// Hojreh, the demo shop.
     ///
     /// # Errors
-    /// When a file of the demo is broken.
+    /// If a demo file is invalid.
     pub fn demo() -> Result<Self, ShopError> {
         Self::read(
             include_str!("../../demo/items.ndjson"),
@@ -83,42 +82,42 @@ impl Shop {
         )
     }
 
-    /// Reads the four files.
+    /// Parses the four files.
     ///
     /// # Errors
-    /// When one of them is broken, empty, or names something that the others do not have.
-    pub fn read(items: &str, tastes: &str, campaigns: &str, companions: &str) -> Result<Self, ShopError> {
+    /// If one of them is invalid, empty, or refers to something the others do not have.
+    pub fn read(items: &str, personas: &str, campaigns: &str, related: &str) -> Result<Self, ShopError> {
         let lines = items.lines().filter(|line| !line.trim().is_empty());
-        let items: Vec<Good> = lines.map(|line| parsed("the catalogue", line)).collect::<Result<_, _>>()?;
-        let tastes: Vec<Taste> = parsed("the list of tastes", tastes)?;
+        let items: Vec<Product> = lines.map(|line| parsed("the catalogue", line)).collect::<Result<_, _>>()?;
+        let personas: Vec<Persona> = parsed("the list of personas", personas)?;
         let campaigns: Vec<Campaign> = parsed("the list of campaigns", campaigns)?;
-        let pairs: Vec<(String, String)> = parsed("the list of companions", companions)?;
+        let pairs: Vec<(String, String)> = parsed("the list of related items", related)?;
         let categories = by_category(&items)?;
         let known = |name: &String| categories.iter().any(|category| category.name == *name);
-        if tastes.is_empty() || tastes.iter().any(|t| t.categories.is_empty() || !t.categories.keys().all(known)) {
-            return Err(broken("the list of tastes", "every taste needs categories of the catalogue"));
+        if personas.is_empty() || personas.iter().any(|t| t.categories.is_empty() || !t.categories.keys().all(known)) {
+            return Err(broken("the list of personas", "every persona needs categories of the catalogue"));
         }
         if campaigns.is_empty() {
             return Err(broken("the list of campaigns", "it is empty"));
         }
         let places: HashMap<&str, usize> = items.iter().enumerate().map(|(at, item)| (&*item.id, at)).collect();
-        let mut companions = vec![Vec::new(); items.len()];
+        let mut related = vec![Vec::new(); items.len()];
         for (one, other) in &pairs {
             let (Some(one), Some(other)) = (places.get(&**one), places.get(&**other)) else {
-                return Err(broken("the list of companions", &format!("{one} or {other} is not in the catalogue")));
+                return Err(broken("the list of related items", &format!("{one} or {other} is not in the catalogue")));
             };
-            companions[*one].push(*other);
-            companions[*other].push(*one);
+            related[*one].push(*other);
+            related[*other].push(*one);
         }
-        Ok(Self { items, categories, tastes, campaigns, companions })
+        Ok(Self { items, categories, personas, campaigns, related })
     }
 
-    /// What people look at together with an item.
-    pub(super) fn companions(&self, item: usize) -> &[usize] {
-        &self.companions[item]
+    /// Items viewed together with an item.
+    pub(super) fn related(&self, item: usize) -> &[usize] {
+        &self.related[item]
     }
 
-    /// The item whose page this is.
+    /// The item with this page.
     pub(super) fn item_at(&self, path: &str) -> Option<usize> {
         self.items.iter().position(|item| item.url == path)
     }
@@ -132,7 +131,7 @@ impl Shop {
         self.categories.iter().position(|category| category.slug == slug)
     }
 
-    /// The category a campaign speaks of; `None` for one that speaks of the whole shop.
+    /// The category a campaign advertises; `None` for the whole shop.
     pub(super) fn category_of_landing(&self, campaign: &Campaign) -> Option<usize> {
         let item = self.item_at(&campaign.landing).map(|item| self.main_category(item));
         item.or_else(|| self.category_at(&campaign.landing))
@@ -142,20 +141,20 @@ impl Shop {
         self.category_named(&self.items[item].categories[0]).unwrap_or(0)
     }
 
-    /// What the shop's search finds: items in which every word occurs.
+    /// Results of the shop's search: items that contain every keyword.
     pub(super) fn found(&self, query: &str) -> Vec<usize> {
         let query = query.to_lowercase();
-        let says = |item: &Good| {
+        let says = |item: &Product| {
             let text = [&item.title, &item.brand, &item.description].map(|text| text.to_lowercase()).join(" ");
-            let marks = [&item.categories, &item.tags].map(|marks| marks.join(" ").to_lowercase()).join(" ");
-            query.split_whitespace().all(|word| text.contains(word) || marks.contains(word))
+            let labels = [&item.categories, &item.tags].map(|labels| labels.join(" ").to_lowercase()).join(" ");
+            query.split_whitespace().all(|keyword| text.contains(keyword) || labels.contains(keyword))
         };
         self.items.iter().enumerate().filter(|(_, item)| says(item)).map(|(at, _)| at).collect()
     }
 }
 
-impl Good {
-    /// How much it draws the eye among its like: what sells best, and what is not dear.
+impl Product {
+    /// Relative attractiveness within its category: best-sellers and inexpensive items.
     pub(super) fn appeal(&self) -> f64 {
         let best = if self.tags.iter().any(|tag| tag == "best-seller") { 2.6 } else { 1.0 };
         let there = if self.available { 1.0 } else { 0.5 };
@@ -163,7 +162,7 @@ impl Good {
     }
 }
 
-fn by_category(items: &[Good]) -> Result<Vec<Category>, ShopError> {
+fn by_category(items: &[Product]) -> Result<Vec<Category>, ShopError> {
     let mut categories: Vec<Category> = Vec::new();
     for (at, item) in items.iter().enumerate() {
         if item.categories.is_empty() {

@@ -2,14 +2,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{Line, Plan, Shop, Story};
+use super::{GeneratedHistory, Line, Plan, Shop};
 use crate::{
     config,
     ingest::{
-        self, Caps, Consent, DropReason, Hints, Identity, Origin, Progress, Sender, Setting, TokenSigner, Verdict,
-        ViewRate, enrich::ReadingCache,
+        self, CardinalityLimits, ClientHints, Consent, DropReason, Identity, Origin, ParseCache, Progress,
+        RequestContext, Sender, TokenSigner, Verdict, ViewRate,
     },
-    model::{ConsentDefault, Currency, Place, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
+    model::{ConsentDefault, Currency, GeoLocation, RobotsPolicy, Site, SiteId, Timestamp, VisitorId, VisitorRules},
     wire::collect,
 };
 
@@ -21,7 +21,7 @@ fn plan(visitors: u32) -> Plan {
 }
 
 fn story(plan: &Plan) -> Vec<Line> {
-    Story::new(plan, &Shop::demo().unwrap()).collect()
+    GeneratedHistory::new(plan, &Shop::demo().unwrap()).collect()
 }
 
 fn site() -> Site {
@@ -39,10 +39,10 @@ fn site() -> Site {
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         rate_entries: [].into(),
-        rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+        rates: std::sync::Arc::new(crate::model::rates::Rates::identity(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: crate::model::Captures::ALL,
-        recommending: crate::model::Recommending::default(),
+        exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
         demo: true,
         created_at: Timestamp(0),
@@ -50,7 +50,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn the_same_plan_is_the_same_past_and_another_seed_another() {
+fn the_same_plan_gives_the_same_history_and_another_seed_another() {
     let first = story(&plan(60));
     assert_eq!(first, story(&plan(60)));
     assert_ne!(first, story(&Plan { seed: 2, ..plan(60) }));
@@ -67,7 +67,7 @@ fn more_visitors_leave_the_others_as_they_are() {
 }
 
 #[test]
-fn lines_come_in_order_of_time_within_the_period_each_with_an_id_of_its_own() {
+fn lines_are_in_order_of_time_within_the_period_with_unique_ids() {
     let plan = plan(300);
     let lines = story(&plan);
     assert!(lines.is_sorted_by_key(|line| line.at));
@@ -80,11 +80,11 @@ fn lines_come_in_order_of_time_within_the_period_each_with_an_id_of_its_own() {
 }
 
 #[test]
-fn every_line_is_kept_by_ingest_but_those_of_robots() {
-    let (site, limits, readings) = (site(), config::Config::load(None).unwrap().ingest, ReadingCache::default());
-    let pace = ViewRate::new(60);
-    let caps = Caps::new(&limits).of(site.id);
-    let setting = Setting {
+fn ingest_keeps_every_line_except_those_of_bots() {
+    let (site, limits, cache) = (site(), config::Config::load(None).unwrap().ingest, ParseCache::default());
+    let view_rate = ViewRate::new(60);
+    let cardinality = CardinalityLimits::new(&limits).for_site(site.id);
+    let request = RequestContext {
         site: &site,
         sender: Sender::Server,
         user_agent: "",
@@ -98,13 +98,13 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
         entropy: 99,
         from_file: false,
         limits: &limits,
-        readings: &readings,
-        hints: Hints::default(),
-        caps: &caps,
-        pace: &pace,
-        seal: &TokenSigner::new("secret"),
+        parse_cache: &cache,
+        hints: ClientHints::default(),
+        cardinality: &cardinality,
+        view_rate: &view_rate,
+        token_signer: &TokenSigner::new("secret"),
         session_of: &|_| None,
-        place: &|_| Place::default(),
+        locate: &|_| GeoLocation::default(),
     };
     let lines = story(&plan(300));
     let texts: Vec<&str> = lines.iter().map(|line| line.json.as_str()).collect();
@@ -113,11 +113,11 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
     let mut progress = Progress::default();
     let (mut kept, mut robots, mut channels) = (0, 0, BTreeMap::<_, u32>::new());
     for (line, raw) in lines.iter().zip(&batch.events) {
-        match ingest::run(&setting, &batch, &mut progress, raw) {
+        match ingest::run(&request, &batch, &mut progress, raw) {
             Verdict::Keep(event) => {
                 kept += 1;
                 assert_eq!(event.occurred_at, line.at);
-                assert!(event.visitor.is_somebody());
+                assert!(event.visitor.is_identified());
                 *channels.entry(event.traffic.channel.as_str()).or_default() += 1;
             }
             Verdict::Drop(DropReason::Robot(_)) => robots += 1,
@@ -129,7 +129,7 @@ fn every_line_is_kept_by_ingest_but_those_of_robots() {
     assert!(channels.len() >= 9, "{channels:?}");
 }
 
-/// What a report would say of a past.
+/// Aggregate figures of a generated history.
 #[derive(Debug, Default)]
 struct Figures {
     sessions: u32,
@@ -165,7 +165,7 @@ fn figures(lines: &[Line]) -> Figures {
 }
 
 #[test]
-fn rates_are_those_of_a_believable_shop() {
+fn rates_are_plausible_for_a_shop() {
     let lines = story(&plan(2_000));
     let figures = figures(&lines);
     let within = |what: &str, part: u32, whole: u32, least: f64, most: f64| {
@@ -186,14 +186,14 @@ fn rates_are_those_of_a_believable_shop() {
 }
 
 #[test]
-fn evenings_and_letters_are_busy_and_the_slow_day_is_slow() {
+fn evenings_and_newsletters_are_busy_and_the_slow_day_is_slow() {
     let lines = story(&plan(2_000));
     let (mut by_hour, mut by_day) = ([0_u32; 24], [0_u32; 42]);
     for line in &lines {
         by_hour[usize::try_from(line.at.0 / 3_600_000 % 24).unwrap()] += 1;
         by_day[usize::try_from(line.at.since(plan(1).begin()) / 86_400_000).unwrap()] += 1;
     }
-    // Night is never empty: robots do not sleep, and it is day elsewhere.
+    // Nights are never empty: bots do not sleep, and it is day elsewhere.
     assert!(by_hour[18..22].iter().sum::<u32>() * 2 > by_hour[1..5].iter().sum::<u32>() * 5, "{by_hour:?}");
     let mean = by_day.iter().sum::<u32>() / 42;
     assert!(by_day.iter().any(|day| day * 2 < mean) && by_day.iter().any(|day| *day > mean * 8 / 5), "{by_day:?}");
@@ -201,7 +201,7 @@ fn evenings_and_letters_are_busy_and_the_slow_day_is_slow() {
 }
 
 #[test]
-fn a_broken_file_of_the_demo_is_told_by_name() {
+fn an_invalid_demo_file_is_named_in_the_error() {
     let error = Shop::read("{}", "[]", "[]", "[]").unwrap_err().to_string();
     assert!(error.starts_with("the catalogue cannot be used"), "{error}");
 }

@@ -1,16 +1,15 @@
-//! Where visitors live and what they hold in their hands.
+//! Where visitors live and which devices they use.
 
 use serde_json::{Value, json};
 
-/// A country as far as the story needs it. One address stands for it: it is reduced to the country when
-/// it is taken in, so more of them would show nothing more.
+/// A country. One address represents it: ingest reduces addresses to a location, so more of them would add nothing.
 #[derive(Debug)]
 pub(super) struct Country {
     weight: f64,
     pub(super) address: &'static str,
     pub(super) locale: &'static str,
     pub(super) timezone: &'static str,
-    /// Of its standard time from UTC.
+    /// Offset of standard time from UTC.
     pub(super) offset_minutes: i64,
 }
 
@@ -60,7 +59,7 @@ pub(super) struct Browser {
     pub(super) user_agent: &'static str,
     screen: (u32, u32),
     density: u32,
-    /// Whether it is held in the hand: such visitors look around more and buy less.
+    /// Whether it is a handheld device: such visitors browse more and buy less.
     pub(super) handheld: bool,
 }
 
@@ -153,15 +152,15 @@ pub(super) const BROWSERS: [Browser; 12] = [
     ),
 ];
 
-/// Programs that read the shop; ingest recognises and counts them. The second value is their share of the reading.
-pub(super) const ROBOTS: [(&str, f64); 8] = [
+/// Bots that read the shop; ingest detects and counts them. The second value is their share of the pages.
+pub(super) const BOTS: [(&str, f64); 8] = [
     ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", 0.34),
     (
         "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/116.0.1938.76 Safari/537.36",
         0.2,
     ),
     ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", 0.16),
-    ("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", 0.1),
+    ("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/bot/)", 0.1),
     ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; ClaudeBot/1.0; +claudebot@anthropic.com)", 0.08),
     ("Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)", 0.05),
     (

@@ -1,19 +1,19 @@
-//! Draws of chance. The generator is named, not "the standard one", so that a seed means the same past
-//! after every upgrade of the crate.
+//! Random numbers. The generator is named explicitly, not the crate's standard one, so that a seed gives the same
+//! history after every upgrade.
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-/// One stream of chance: everybody has their own, so that nobody's past depends on how many others there are.
+/// One random stream. Every visitor has its own, so that no history depends on the number of visitors.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(Xoshiro256PlusPlus);
+pub(super) struct Rng(Xoshiro256PlusPlus);
 
-impl Chance {
-    pub(super) fn of(stream: &str, seed: u64, number: u64) -> Self {
+impl Rng {
+    pub(super) fn new(stream: &str, seed: u64, number: u64) -> Self {
         Self(Xoshiro256PlusPlus::from_seed(*digest(stream, seed, number).as_bytes()))
     }
 
-    /// Whether something of this probability happens.
-    pub(super) fn says(&mut self, probability: f64) -> bool {
+    /// Whether an event of this probability happens.
+    pub(super) fn happens(&mut self, probability: f64) -> bool {
         self.0.random_bool(probability.clamp(0.0, 1.0))
     }
 
@@ -25,12 +25,12 @@ impl Chance {
         self.0.random_range(least..=most.max(least))
     }
 
-    /// How long something takes that has no memory.
+    /// An exponentially distributed duration.
     pub(super) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.share()).ln()
     }
 
-    /// One of several, each as likely as its weight says.
+    /// A weighted random choice.
     pub(super) fn pick<'t, T>(&mut self, from: &'t [T], weight: impl Fn(&T) -> f64) -> &'t T {
         let mut rest = self.share() * from.iter().map(&weight).sum::<f64>();
         for one in from {
@@ -46,13 +46,13 @@ impl Chance {
         &from[self.0.random_range(0..from.len())]
     }
 
-    /// Letters and digits that mean nothing.
+    /// A random code.
     pub(super) fn code(&mut self, alphabet: &[u8], length: usize) -> String {
         (0..length).map(|_| char::from(*self.any(alphabet))).collect()
     }
 }
 
-/// Same words, same digest.
+/// The digest of a stream name, seed and number.
 pub(super) fn digest(stream: &str, seed: u64, number: u64) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(stream.as_bytes()).update(&seed.to_le_bytes()).update(&number.to_le_bytes());
