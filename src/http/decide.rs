@@ -31,7 +31,7 @@ use crate::{
         collect::Consent as GivenConsent,
         decide::{DecideRequest, RecommendQuery},
         decided_items::{
-            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanation, RecommendAnswer, ShownItem, item_fields,
+            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanationBody, RecommendAnswer, ShownItem, item_fields,
         },
     },
 };
@@ -281,7 +281,7 @@ fn shown_item<'s>(
         reason: ranked.why.as_str(),
         score: ranked.score,
         explanation: reason.map(|reason| {
-            Box::new(ItemExplanation {
+            Box::new(ItemExplanationBody {
                 model: ranked.why.as_str(),
                 evidence: reason.evidence.to_string(),
                 grounds: (&reason.evidence).into(),
