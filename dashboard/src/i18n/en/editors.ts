@@ -73,7 +73,7 @@ export const editors = {
   'op.in': 'is one of',
   'op.exists': 'is set',
 
-  'offer.text': 'Personalized content for your pages, by audience. In each slot, visitors see the first offer they match.',
+  'offer.text': 'Personalized content by audience. Each slot shows the first offer that matches.',
   'offer.new': 'Create offer',
   'offer.edit': 'Edit offer',
   'offer.on': 'Active',

@@ -24,7 +24,7 @@ export const recommendations = {
   'recommend.interval_hint': 'Lines show the 95% confidence interval. If two lines overlap widely, the difference may be due to chance.',
   'recommend.by_model': 'By slot and model',
   'recommend.positions': 'Click-through rate by position',
-  'recommend.positions_text': 'Exploration items are shown at a random position. Their line shows the effect of the position alone.',
+  'recommend.positions_text': 'Exploration products are shown at a random position. Their line shows the effect of the position alone.',
   'recommend.position': 'Position',
   'recommend.all_items': 'All products',
   'recommend.explored_items': 'Exploration products',

@@ -72,7 +72,7 @@ export const editors: Record<keyof typeof english, string> = {
   'op.contains': 'شامل',
   'op.starts_with': 'شروع با',
   'op.in': 'یکی از',
-  'op.exists': 'مقدار دارد',
+  'op.exists': 'تعیین شده است',
 
   'offer.text': 'محتوای شخصی‌سازی‌شدهٔ صفحه‌ها برای هر گروه از مخاطبان. در هر جایگاه، اولین پیشنهادی که با بازدیدکننده مطابقت دارد نمایش داده می‌شود.',
   'offer.new': 'ساخت پیشنهاد ویژه',
