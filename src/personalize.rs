@@ -1,8 +1,8 @@
-//! STORY: what happens to a personalization request.
+//! Request flow of a personalization request.
 //!
-//! Identify, consent (at the door), then the live profile under a budget, then one pure decision over
-//! the current catalogue and index. It cannot fail: without profile, index or catalogue the answer is
-//! poorer, never an error, and says so.
+//! After identification and consent (in `http`): the live profile within a time budget, then one pure decision over the
+//! current catalogue and index. It cannot fail: without profile, index or catalogue the result is less personal and
+//! marked as degraded, never an error.
 
 mod preview;
 
@@ -15,79 +15,79 @@ use crate::{
     catalog::{SiteSnapshot, snapshot::Recommend},
     clock, config,
     control::ControlError,
-    decide::{self, Context, Exploring, Index, Remembered, Settings},
-    ingest::{TokenSigner, exposure::Place},
-    learn::{Learn, ModelStatus, Shows},
-    model::{Decision, Profile, Recommending, Site, SiteId, Timestamp, VisitorId},
+    decide::{self, Context, Exploration, Index, SessionCache, Settings},
+    ingest::{TokenSigner, exposure::SlotContext},
+    learn::{Impressions, Learn, ModelStatus},
+    model::{Decision, ExplorationSettings, Profile, Site, SiteId, Timestamp, VisitorId},
     profiles::{Freshness, Profiles},
     recommend::Model,
     telemetry::Metrics,
 };
 
-/// Answers visitors of all sites.
+/// Personalizes pages for the visitors of all sites.
 #[derive(Clone)]
 pub struct Personalizer {
     profiles: Arc<Profiles>,
     learn: Arc<Learn>,
-    shows: Arc<Shows>,
-    seal: TokenSigner,
-    remembered: Arc<Remembered>,
+    impressions: Arc<Impressions>,
+    signer: TokenSigner,
+    session_cache: Arc<SessionCache>,
     settings: Settings,
     limits: config::Decide,
     budget: Duration,
     metrics: Arc<Metrics>,
 }
 
-/// A visitor who comes back to a page within this time finds there what was drawn before.
-const DICE_STRETCH_MS: i64 = 30 * 60_000;
+/// A visitor who returns to a page within this period gets the same random draws.
+const SEED_PERIOD_MS: i64 = 30 * 60_000;
 
-/// One page's question.
+/// A request to personalize a page.
 #[derive(Debug)]
-pub struct Ask<'a> {
+pub struct PersonalizationRequest<'a> {
     /// The site.
     pub site: &'a SiteSnapshot,
-    /// The visitor; nobody without consent to personalization.
+    /// The visitor; anonymous without consent to personalization.
     pub visitor: VisitorId,
-    /// The person by the site's own word, sent with the request; empty when it sent none.
+    /// The user id verified by the site; empty if the request has none.
     pub user: &'a str,
-    /// Whether the visitor's id was made for this very request: there is no history to read.
+    /// Whether the visitor id was created by this request: there is no history to read.
     pub is_new: bool,
     /// The slots.
     pub slots: &'a [String],
-    /// The item on the page; empty when none.
+    /// The item of the page; empty if none.
     pub item: &'a str,
-    /// What the page says is in the cart; `None` when it does not say.
+    /// The cart as the page reports it; `None` if it does not.
     pub cart: Option<&'a [String]>,
-    /// Path of the page; empty when unknown.
+    /// Path of the page; empty if unknown.
     pub url_path: &'a str,
-    /// Language of the page; empty when unknown.
+    /// Language of the page; empty if unknown.
     pub language: &'a str,
-    /// Whether explanations are wanted.
+    /// Whether explanations are requested.
     pub explain: bool,
 }
 
-/// The answer, with where its time went.
+/// The decisions, with timings.
 #[derive(Debug)]
 pub struct Answer {
     /// By slot.
     pub decisions: Vec<Decision>,
-    /// For each decision how its items were drawn, signed; `None` where there are none.
+    /// For each decision the signed exposure token; `None` without items.
     pub exposures: Vec<Option<String>>,
-    /// True when the stored profile could not be read in time.
+    /// Whether the stored profile could not be read in time.
     pub degraded: bool,
-    /// Time until the profile was there.
+    /// Time to get the profile.
     pub profile: Duration,
-    /// Time of the decision itself.
+    /// Time to decide.
     pub decide: Duration,
 }
 
 impl Personalizer {
-    /// Puts the rooms of the path together.
+    /// Connects the services that a request needs.
     #[must_use]
     pub fn new(
         profiles: Arc<Profiles>,
-        (learn, shows): (Arc<Learn>, Arc<Shows>),
-        seal: TokenSigner,
+        (learn, impressions): (Arc<Learn>, Arc<Impressions>),
+        signer: TokenSigner,
         decide: &config::Decide,
         settings: &config::Profiles,
         metrics: Arc<Metrics>,
@@ -96,12 +96,12 @@ impl Personalizer {
         Self {
             profiles,
             learn,
-            shows,
-            seal,
-            remembered: Arc::new(Remembered::new(
+            impressions,
+            signer,
+            session_cache: Arc::new(SessionCache::new(
                 decide.remembered_max,
-                metrics.visits_asked.clone(),
-                metrics.visits_remembered.clone(),
+                metrics.session_lookups.clone(),
+                metrics.session_cache_hits.clone(),
             )),
             settings: Settings::new(decide, settings),
             limits: decide.clone(),
@@ -110,118 +110,126 @@ impl Personalizer {
         }
     }
 
-    /// What decisions may use about a visitor right now.
+    /// The profile that decisions use for a visitor.
     pub async fn profile(&self, site: SiteId, visitor: VisitorId) -> Arc<Profile> {
         self.profiles.known(site, visitor, "", self.budget).await.0
     }
 
-    /// A profile's interest in categories as it is now, strongest first.
+    /// A profile's current interest in categories, strongest first.
     #[must_use]
     pub fn affinities(&self, profile: &Profile, site: &SiteSnapshot) -> Vec<(String, f64)> {
         decide::interest(profile, site, clock::now(), &self.settings)
     }
 
-    /// What a site's recommendations were tuned to, and what an owner chose instead.
+    /// The tuned model of a site, and the owner's choice if it differs.
     #[must_use]
-    pub fn standing(&self, site: SiteId) -> ModelStatus {
-        self.learn.standing(site)
+    pub fn model_status(&self, site: SiteId) -> ModelStatus {
+        self.learn.model_status(site)
     }
 
-    /// Lets a model serve a site whatever the trial says, or with `None` the winner again.
+    /// Sets the model that serves a site regardless of the evaluation; `None`: the winner again.
     ///
     /// # Errors
-    /// When it cannot be kept; nothing has changed then.
+    /// If the choice cannot be stored; nothing changes then.
     pub async fn choose(&self, site: SiteId, model: Option<Model>, who: &str) -> Result<(), ControlError> {
         self.learn.choose(site, model, who).await
     }
 
     /// Decides every slot of a page.
-    pub async fn answer(&self, ask: &Ask<'_>) -> Answer {
+    pub async fn answer(&self, request: &PersonalizationRequest<'_>) -> Answer {
         let now = clock::now();
-        let dice = self.dice(ask, now);
-        let shown = self.shows.of(ask.site.site.id);
-        let (items, models) = self.shares(&ask.site.site);
-        let exploring = Exploring { dice, items, models, shown: &shown, known_from: self.limits.item_known_views };
+        let seed = self.seed(request, now);
+        let impressions = self.impressions.for_site(request.site.site.id);
+        let (items, models) = self.shares(&request.site.site);
+        let known_from = self.limits.item_known_views;
+        let exploration = Exploration { seed, items, models, impressions: &impressions, known_from };
         let run = |profile: &Profile, index: &Index, context: &Context<'_>| {
-            decide::run(profile, ask.site, index, context, ask.slots)
+            decide::run(profile, request.site, index, context, request.slots)
         };
-        let mut answer = self.respond(ask, now, Some(exploring), run).await;
-        let visitor = ask.visitor;
+        let mut answer = self.respond(request, now, Some(exploration), run).await;
+        let visitor = request.visitor;
         let sign = |decision: &Decision| {
-            let place = Place { site: ask.site.site.id, visitor, slot: &decision.slot };
-            let items = decision.items.iter().filter_map(|ranked| Some(ask.site.items.at(ranked.number)?.id.trim()));
-            let nonce = u32::try_from(dice >> 32).unwrap_or_default();
-            Some(self.seal.close(place, decision.exposure.as_ref()?, items, now, nonce))
+            let place = SlotContext { site: request.site.site.id, visitor, slot: &decision.slot };
+            let items =
+                decision.items.iter().filter_map(|ranked| Some(request.site.items.at(ranked.number)?.id.trim()));
+            let nonce = u32::try_from(seed >> 32).unwrap_or_default();
+            Some(self.signer.sign(place, decision.exposure.as_ref()?, items, now, nonce))
         };
         answer.exposures = answer.decisions.iter().map(sign).collect();
         answer
     }
 
-    /// Shares of a site's recommended slots in which a place goes to an item that is hardly known, and which
-    /// another model ranks, 0 to 0.5 each.
+    /// Shares of a site's recommended slots in which one position goes to a rarely shown item, and which another model
+    /// ranks, 0 to 0.5 each.
     #[must_use]
     pub fn shares(&self, site: &Site) -> (f64, f64) {
-        let chosen = site.recommending;
+        let chosen = site.exploration;
         (
-            Recommending::share(chosen.explore_items_bp, self.limits.explore_items),
-            Recommending::share(chosen.explore_models_bp, self.limits.explore_models),
+            ExplorationSettings::share(chosen.explore_items_bp, self.limits.explore_items),
+            ExplorationSettings::share(chosen.explore_models_bp, self.limits.explore_models),
         )
     }
 
-    /// The same for a visitor on a page for a while, so that a request that is sent again gets the same
-    /// answer; those who are nobody cannot be told from each other, and each request throws anew.
-    fn dice(&self, ask: &Ask<'_>, now: Timestamp) -> u64 {
-        if !ask.visitor.is_somebody() {
+    /// The random seed of a request: constant for a visitor on a page for a period, so that a repeated request gets the
+    /// same result. Anonymous visitors cannot be distinguished and get a new seed per request.
+    fn seed(&self, request: &PersonalizationRequest<'_>, now: Timestamp) -> u64 {
+        if !request.visitor.is_identified() {
             return rand::random();
         }
-        let stretch = now.0.div_euclid(DICE_STRETCH_MS);
-        self.seal.dice(ask.site.site.id, ask.visitor, ask.url_path, ask.item, stretch)
+        let period = now.0.div_euclid(SEED_PERIOD_MS);
+        self.signer.seed(request.site.site.id, request.visitor, request.url_path, request.item, period)
     }
 
-    /// The best items by one model, without offers, by the rules of the first slot asked for: one decision, or
-    /// none without items.
-    pub async fn recommend(&self, ask: &Ask<'_>, recommend: Recommend) -> Answer {
-        let slot = ask.slots.first().map_or("", String::as_str);
+    /// The best items by one model, without offers, by the rules of the first requested slot: one decision, or none
+    /// without items.
+    pub async fn recommend(&self, request: &PersonalizationRequest<'_>, recommend: Recommend) -> Answer {
+        let slot = request.slots.first().map_or("", String::as_str);
         let pick = |profile: &Profile, index: &Index, context: &Context<'_>| {
-            decide::recommend(profile, ask.site, index, context, recommend, slot).into_iter().collect()
+            decide::recommend(profile, request.site, index, context, recommend, slot).into_iter().collect()
         };
-        self.respond(ask, clock::now(), None, pick).await
+        self.respond(request, clock::now(), None, pick).await
     }
 
     async fn respond(
         &self,
-        ask: &Ask<'_>,
+        request: &PersonalizationRequest<'_>,
         now: Timestamp,
-        exploring: Option<Exploring<'_>>,
+        exploration: Option<Exploration<'_>>,
         decide: impl FnOnce(&Profile, &Index, &Context<'_>) -> Vec<Decision>,
     ) -> Answer {
-        let begun = Instant::now();
-        let site = ask.site.site.id;
-        if ask.is_new {
-            self.profiles.expect(site, ask.visitor);
+        let start = Instant::now();
+        let site = request.site.site.id;
+        if request.is_new {
+            self.profiles.start_profile(site, request.visitor);
         }
-        let (profile, freshness) = self.profiles.known(site, ask.visitor, ask.user, self.budget).await;
-        let profiled = begun.elapsed();
+        let (profile, freshness) = self.profiles.known(site, request.visitor, request.user, self.budget).await;
+        let profile_time = start.elapsed();
         let index = self.learn.index(site);
         let context = Context {
             now,
-            item: ask.item,
-            cart: ask.cart,
-            url_path: ask.url_path,
-            language: ask.language,
-            explain: ask.explain,
-            exploring,
-            remembered: Some(&self.remembered),
+            item: request.item,
+            cart: request.cart,
+            url_path: request.url_path,
+            language: request.language,
+            explain: request.explain,
+            exploration,
+            session_cache: Some(&self.session_cache),
             settings: self.settings,
         };
         let decisions = decide(&profile, &index, &context);
-        let total = begun.elapsed();
+        let total = start.elapsed();
         let degraded = freshness == Freshness::Degraded;
         self.metrics.decisions.inc();
         if degraded {
             self.metrics.decisions_degraded.inc();
         }
         self.metrics.decision_seconds.observe(total.as_secs_f64());
-        Answer { decisions, exposures: Vec::new(), degraded, profile: profiled, decide: total.saturating_sub(profiled) }
+        Answer {
+            decisions,
+            exposures: Vec::new(),
+            degraded,
+            profile: profile_time,
+            decide: total.saturating_sub(profile_time),
+        }
     }
 }

@@ -1,46 +1,39 @@
-//! What the visitor prefers: interest in categories, brought up to date.
+//! The visitor's affinity to categories, decayed to the current time.
 
 use crate::{
     catalog::snapshot::Items,
-    model::{Profile, Timestamp},
+    model::{Profile, Timestamp, time::decay},
 };
 
-/// Interest weaker than this is no preference, in units of one item view (see `profiles::reducer`).
-/// Two views count for ten days at the shipped half-life of fourteen; a single one never does.
+/// Minimum score of a preference, in units of one item view (see `profiles::reducer`). Two views suffice for ten days at
+/// the default half-life of fourteen; a single one never does.
 pub(super) const PREFERRED_SCORE_MIN: f64 = 1.2;
-/// Nor is interest that is less than this share of all.
+/// Minimum share of a preference in all interest.
 pub(super) const PREFERRED_SHARE_MIN: f64 = 0.3;
-/// Categories that recommendations draw from.
-pub(super) const DRAWN_FROM_MAX: usize = 3;
+/// Categories recommended from.
+pub(super) const TOP_CATEGORIES_MAX: usize = 3;
 
-const DAY_MS: f64 = 86_400_000.0;
-
-/// A half-life in milliseconds; never zero, so that it can be divided by.
-pub(super) fn half_life_ms(days: f64) -> f64 {
-    if days.is_finite() && days > 0.0 { days * DAY_MS } else { DAY_MS }
-}
-
-/// Interest in categories at one moment, strongest first.
+/// Interest in categories at one time, strongest first.
 #[derive(Debug, Default)]
-pub(super) struct Taste<'a> {
+pub(super) struct Affinities<'a> {
     pub(super) categories: Vec<(&'a str, f64)>,
     total: f64,
 }
 
-impl<'a> Taste<'a> {
-    /// Reads it from the profile; a site that sends no categories with its events gets it from the
-    /// catalogue's categories of the items seen last.
-    pub(super) fn of(profile: &'a Profile, items: &'a Items, now: Timestamp, half_life_ms: f64) -> Self {
-        let faded = |score: f64, at: Timestamp| score * (-(now.since(at).max(0) as f64) / half_life_ms).exp2();
+impl<'a> Affinities<'a> {
+    /// From the profile's affinities; if events carry no categories, from the catalogue's categories of recently viewed
+    /// items.
+    pub(super) fn new(profile: &'a Profile, items: &'a Items, now: Timestamp, half_life_ms: f64) -> Self {
+        let decayed = |score: f64, at: Timestamp| score * decay(now.since(at).max(0), half_life_ms);
         let mut categories: Vec<(&str, f64)> =
-            profile.affinities.iter().map(|a| (&*a.category, faded(a.score, a.at))).collect();
+            profile.affinities.iter().map(|a| (&*a.category, decayed(a.score, a.at))).collect();
         if categories.is_empty() {
             for (id, at) in &profile.recent_items {
                 let Some(category) = items.get(id).map(crate::model::Item::main_category).filter(|c| !c.is_empty())
                 else {
                     continue;
                 };
-                let score = faded(1.0, *at);
+                let score = decayed(1.0, *at);
                 match categories.iter_mut().find(|(known, _)| *known == category) {
                     Some((_, sum)) => *sum += score,
                     None => categories.push((category, score)),
@@ -53,15 +46,15 @@ impl<'a> Taste<'a> {
         Self { categories, total }
     }
 
-    /// The category the visitor prefers, if there is a clear one.
+    /// The preferred category, if there is a clear one.
     pub(super) fn preferred(&self) -> Option<&'a str> {
         let (category, score) = self.categories.first()?;
         (*score >= PREFERRED_SCORE_MIN && *score >= PREFERRED_SHARE_MIN * self.total).then_some(*category)
     }
 
     /// The categories to recommend from, with their share of all interest.
-    pub(super) fn drawn_from(&self) -> impl Iterator<Item = (&'a str, f64)> + '_ {
-        self.categories.iter().take(DRAWN_FROM_MAX).map(|(category, score)| (*category, score / self.total))
+    pub(super) fn top_categories(&self) -> impl Iterator<Item = (&'a str, f64)> + '_ {
+        self.categories.iter().take(TOP_CATEGORIES_MAX).map(|(category, score)| (*category, score / self.total))
     }
 }
 
@@ -70,6 +63,7 @@ mod tests {
     use super::*;
     use crate::model::{SiteId, VisitorId, profile::Affinity};
 
+    const DAY_MS: f64 = 86_400_000.0;
     const HALF_LIFE: f64 = 14.0 * DAY_MS;
 
     fn preferred(affinities: &[(&str, f64, f64)]) -> Option<String> {
@@ -81,11 +75,11 @@ mod tests {
             score: *score,
             at: now.plus(-(days_ago * DAY_MS) as i64),
         }));
-        Taste::of(&profile, &Items::default(), now, HALF_LIFE).preferred().map(str::to_owned)
+        Affinities::new(&profile, &Items::default(), now, HALF_LIFE).preferred().map(str::to_owned)
     }
 
     #[test]
-    fn two_looks_make_a_preference_one_does_not_and_it_fades() {
+    fn two_views_make_a_preference_one_does_not_and_it_decays() {
         let check = |affinities: &[(&str, f64, f64)], expected: Option<&str>| {
             assert_eq!(preferred(affinities).as_deref(), expected, "{affinities:?}");
         };

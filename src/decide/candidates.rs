@@ -1,131 +1,51 @@
-//! Where recommended items come from: three lists with scores from 0 to 1, and their blend.
+//! Sources of recommended items: three lists with scores from 0 to 1, and their blend.
 //!
-//! Learned items are counted by their number in the index and looked up in the catalogue only when
-//! their turn comes; most candidates never have one.
+//! Learned items are identified by their number in the index and looked up in the catalogue only when they are ranked
+//! high enough; most candidates never are.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    eligible::Facts,
+    context::Facts,
     index::{Index, Number},
+    types::{Candidate, Evidence, Key, RankingStrategy},
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model},
-    model::{Item, Why},
+    model::Item,
     recommend,
 };
 
-/// How much each list weighs in the blend. Items of the same visits say most, the visitor's taste
-/// less, what everybody looks at least; a shop's own clicks are to tune these later.
+/// Weights of the lists in the blend: co-views predict best, then the visitor's category affinity, then popularity.
+/// Used until the site's own clicks have been tuned on.
 const TOGETHER_WEIGHT: f32 = 1.0;
 const AFFINITY_WEIGHT: f32 = 0.5;
 const TRENDING_WEIGHT: f32 = 0.15;
-/// What is like the item at hand, where nobody has looked at that yet.
-const ALIKE_WEIGHT: f32 = 1.0;
-/// What the visitor looked at already comes back, but behind equals.
+/// Items with similar content, if the current item has no views yet.
+const SIMILAR_WEIGHT: f32 = 1.0;
+/// Items the visitor already viewed are recommended again, but behind equals.
 const SEEN_FACTOR: f32 = 0.5;
 
-/// Seeds of "viewed together": the item on the page counts fully, those in the cart half, and those
-/// seen last less with every further one.
+/// Seeds of "viewed together": the item of the page has full weight, those in the cart half, and recently viewed ones
+/// less with every further one.
 const CART_SEED_WEIGHT: f32 = 0.5;
 const RECENT_SEED_WEIGHT: f32 = 0.6;
-const RECENT_SEED_FADE: f32 = 0.8;
+const RECENT_SEED_DECAY: f32 = 0.8;
 const CART_SEEDS_MAX: usize = 8;
 const RECENT_SEEDS_MAX: usize = 10;
 
-/// The category of the item on the page counts like this share of all interest.
+/// The category of the page's item counts like this share of all interest.
 const PAGE_CATEGORY_SHARE: f32 = 0.5;
-/// Items drawn from a category and from what is popular; more than any slot shows or excludes at once.
+/// Items taken from a category and from the popular ones; more than any slot shows or excludes.
 const CATEGORY_ITEMS_MAX: usize = 40;
 const TRENDING_ITEMS_MAX: usize = 100;
 
-/// An item by whichever list knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Key {
-    /// By its number in the index.
-    Learned(Number),
-    /// By its place in the catalogue.
-    Listed(ItemNumber),
-}
-
-/// An item that may be recommended, and what speaks for it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
-    pub(super) key: Key,
-    pub(super) score: f32,
-    pub(super) evidence: Evidence,
-}
-
-/// What speaks most for an item.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Evidence {
-    /// Visitors who looked at this seed looked at it too.
-    Together { seed: Number, support: u32 },
-    /// Visits like this one had it.
-    Visits { visits: u32 },
-    /// It goes together with what goes together with the visitor's items.
-    Walk,
-    /// It is popular in a category the visitor prefers.
-    Category { rank: usize },
-    /// It is popular.
-    Popular,
-    /// The visitor looked at it.
-    Seen,
-    /// It is new.
-    New,
-    /// The marketer gave it its place.
-    Pinned,
-    /// In orders with this seed.
-    BoughtTogether { seed: Number, support: u32 },
-    /// In orders with this seed or after them, for another need.
-    BoughtAfter { seed: Number, support: u32 },
-    /// For the same need, and dearer.
-    Dearer,
-    /// It says of itself what the item at hand says.
-    Alike,
-}
-
-impl Evidence {
-    pub(super) const fn why(self) -> Why {
-        match self {
-            Self::Together { .. } => Why::ViewedTogether,
-            Self::Visits { .. } | Self::Walk => Why::SimilarVisits,
-            Self::Category { .. } => Why::Affinity,
-            Self::Popular => Why::Trending,
-            Self::Seen => Why::RecentlyViewed,
-            Self::New => Why::New,
-            Self::Pinned => Why::Pinned,
-            Self::BoughtTogether { .. } => Why::BoughtTogether,
-            Self::BoughtAfter { .. } => Why::CrossSell,
-            Self::Dearer => Why::UpSell,
-            Self::Alike => Why::SimilarItem,
-        }
-    }
-}
-
-/// A way to find items: one that an offer names, or one of those learned of whole visits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RankingStrategy {
-    Named(Model),
-    Learned(recommend::Model),
-}
-
-impl RankingStrategy {
-    /// Its word; what is learned of whole visits has the words that tuning tells.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Named(model) => model.word(),
-            Self::Learned(model) => model.as_str(),
-        }
-    }
-}
-
-/// Finds candidates for one visitor on one page.
+/// Gathers candidates for one visitor on one page.
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
     pub(super) facts: &'a Facts<'a>,
     pub(super) index: &'a Index,
-    /// Categories drawn from, with their share of the visitor's interest.
+    /// Categories recommended from, with their share of the visitor's interest.
     pub(super) categories: Vec<(&'a str, f32)>,
 }
 
@@ -133,7 +53,7 @@ impl<'a> Candidates<'a> {
     pub(super) fn new(facts: &'a Facts<'a>, index: &'a Index) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a share, 0 to 1")]
         let mut categories: Vec<(&str, f32)> =
-            facts.taste.drawn_from().map(|(category, share)| (category, share as f32)).collect();
+            facts.affinity.top_categories().map(|(category, share)| (category, share as f32)).collect();
         let page = facts.snapshot.items.get(facts.context.item).map_or("", Item::main_category);
         match categories.iter_mut().find(|(category, _)| *category == page) {
             Some((_, share)) => *share += PAGE_CATEGORY_SHARE,
@@ -143,7 +63,7 @@ impl<'a> Candidates<'a> {
         Self { facts, index, categories }
     }
 
-    /// The item behind a key, if it is in the catalogue.
+    /// The item of a key, if it is in the catalogue.
     pub(super) fn listed(&self, key: Key) -> Option<(ItemNumber, &'a Item)> {
         let items = &self.facts.snapshot.items;
         match key {
@@ -152,30 +72,29 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// The model that ranks where none is named: the one that serves, or, before anything was tuned, all by
-    /// fixed weights.
-    pub(super) fn usual(&self) -> RankingStrategy {
+    /// The strategy if no model is named: the serving model, or before tuning the blend with fixed weights.
+    pub(super) fn default_strategy(&self) -> RankingStrategy {
         let serving = self.index.learned().filter(|learned| learned.is_tuned()).map(|learned| learned.tuned().winner);
         serving.map_or(RankingStrategy::Named(Model::Auto), RankingStrategy::Learned)
     }
 
-    /// The candidates of a model, in no particular order, each item once.
-    pub(super) fn of(&self, arm: RankingStrategy) -> Arc<[Candidate]> {
-        let by_visits = match arm {
+    /// The candidates of a strategy, in no particular order, each item once.
+    pub(super) fn gather(&self, strategy: RankingStrategy) -> Arc<[Candidate]> {
+        let session_model = match strategy {
             RankingStrategy::Learned(model) => Some(model),
             RankingStrategy::Named(Model::Auto) => Some(recommend::Model::Blend),
             RankingStrategy::Named(Model::SessionNeighbours) => Some(recommend::Model::SessionNeighbours),
             RankingStrategy::Named(Model::SequentialRules) => Some(recommend::Model::SequentialRules),
             RankingStrategy::Named(_) => None,
         };
-        let found = by_visits.and_then(|model| self.by_visits(model));
-        found.unwrap_or_else(|| match arm {
+        let found = session_model.and_then(|model| self.by_visits(model));
+        found.unwrap_or_else(|| match strategy {
             RankingStrategy::Learned(_) => Arc::default(),
             RankingStrategy::Named(model) => self.named(model).into(),
         })
     }
 
-    /// Those of a model that asks otherwise than by whole visits, or where these say nothing.
+    /// The candidates of a model that does not use whole visits, or that has no data of them.
     fn named(&self, model: Model) -> Vec<Candidate> {
         match model {
             Model::Auto => self.blend(),
@@ -205,9 +124,9 @@ impl<'a> Candidates<'a> {
         for candidate in &together {
             add(*candidate, TOGETHER_WEIGHT * candidate.score / strongest);
         }
-        if together.is_empty() || self.page_is_unseen() {
+        if together.is_empty() || self.page_item_is_unseen() {
             for candidate in self.similar_items() {
-                add(candidate, ALIKE_WEIGHT * candidate.score);
+                add(candidate, SIMILAR_WEIGHT * candidate.score);
             }
         }
         for candidate in self.affinity() {
@@ -224,7 +143,7 @@ impl<'a> Candidates<'a> {
         blended.into_values().map(|(candidate, _)| candidate).collect()
     }
 
-    /// What went together with the seeds in other visits.
+    /// Items viewed together with the seeds in other visits.
     pub(super) fn together(&self, seeds: &[(Number, f32)]) -> Vec<Candidate> {
         let mut found: HashMap<Number, (Candidate, f32), ahash::RandomState> = HashMap::default();
         for (seed, weight) in seeds {
@@ -242,7 +161,7 @@ impl<'a> Candidates<'a> {
         found.into_values().map(|(candidate, _)| candidate).collect()
     }
 
-    /// Everything the visitor shows interest in, strongest first.
+    /// The items the visitor is interested in, strongest first.
     fn seeds(&self) -> Vec<(Number, f32)> {
         let mut seeds: Vec<(Number, f32)> = Vec::with_capacity(1 + CART_SEEDS_MAX + RECENT_SEEDS_MAX);
         let mut add = |id: &str, weight: f32| {
@@ -257,13 +176,12 @@ impl<'a> Candidates<'a> {
         let mut weight = RECENT_SEED_WEIGHT;
         for (id, _) in self.facts.profile.recent_items.iter().take(RECENT_SEEDS_MAX) {
             add(id, weight);
-            weight *= RECENT_SEED_FADE;
+            weight *= RECENT_SEED_DECAY;
         }
         seeds
     }
 
-    /// The item on the page alone, if others were seen with it: a shelf called "viewed together"
-    /// speaks of that item. Everything else where the page is about none.
+    /// The page's item alone, if it has neighbours: a slot called "viewed together" refers to that item. Else all seeds.
     pub(super) fn narrow_seeds(&self) -> Vec<(Number, f32)> {
         match self.index.number(self.facts.context.item) {
             Some(item) if !self.index.neighbours(item).is_empty() => vec![(item, 1.0)],
@@ -271,7 +189,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Popular items of the visitor's categories; a category nobody looked at yet gives its newest.
+    /// Popular items of the visitor's categories; of a category without views the newest.
     fn affinity(&self) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::with_capacity(self.categories.len() * CATEGORY_ITEMS_MAX);
         for (rank, (category, share)) in self.categories.iter().enumerate() {
@@ -279,14 +197,14 @@ impl<'a> Candidates<'a> {
             let learned = self.index.trending_in(category);
             let top = learned.first().map_or(1.0, |n| self.index.popularity(*n)).max(f32::MIN_POSITIVE);
             found.extend(learned.iter().take(CATEGORY_ITEMS_MAX).map(|n| {
-                // The square root keeps one bestseller from hiding its category.
+                // The square root keeps a bestseller from hiding its category.
                 let score = share * (self.index.popularity(*n) / top).sqrt();
                 Candidate { key: Key::Learned(*n), score, evidence }
             }));
             if learned.is_empty() {
                 let listed = self.facts.snapshot.items.in_category(category).iter().take(CATEGORY_ITEMS_MAX);
-                found.extend(listed.zip(0_u16..).map(|(n, place)| {
-                    let score = share / f32::from(place + 1).sqrt();
+                found.extend(listed.zip(0_u16..).map(|(n, position)| {
+                    let score = share / f32::from(position + 1).sqrt();
                     Candidate { key: Key::Listed(*n), score, evidence }
                 }));
             }
@@ -308,9 +226,9 @@ impl<'a> Candidates<'a> {
         let items = &self.facts.snapshot.items;
         let seen = self.facts.profile.recent_items.iter().filter_map(|(id, _)| items.number(id));
         seen.zip(0_u16..)
-            .map(|(n, place)| Candidate {
+            .map(|(n, position)| Candidate {
                 key: Key::Listed(n),
-                score: 1.0 / f32::from(place + 1),
+                score: 1.0 / f32::from(position + 1),
                 evidence: Evidence::Seen,
             })
             .collect()

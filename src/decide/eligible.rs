@@ -1,73 +1,14 @@
-//! Which rules hold: every field of a condition, answered from profile, page and catalogue.
+//! Evaluates conditions of offers from profile, page and catalogue.
 
 use serde_json::Value;
 
-use super::{
-    Context,
-    affinity::Taste,
-    slot_rules::{ExclusionReason, UsedItems},
-};
+use super::context::Facts;
 use crate::{
-    catalog::{
-        condition::{Condition, NumberField, SetField, TextField, TraitTest},
-        snapshot::SiteSnapshot,
-    },
-    model::{Item, Profile},
+    catalog::condition::{Condition, NumberField, SetField, TextField, TraitTest},
+    model::Item,
 };
 
-/// Everything one request knows, gathered once for all its slots.
-#[derive(Debug)]
-pub(super) struct Facts<'a> {
-    pub(super) profile: &'a Profile,
-    pub(super) snapshot: &'a SiteSnapshot,
-    pub(super) context: &'a Context<'a>,
-    pub(super) taste: Taste<'a>,
-    /// Ids of the items in the cart.
-    pub(super) cart: Vec<&'a str>,
-    cart_items: f64,
-    cart_value_minor: f64,
-}
-
-impl<'a> Facts<'a> {
-    pub(super) fn gather(profile: &'a Profile, snapshot: &'a SiteSnapshot, context: &'a Context<'a>) -> Self {
-        let taste = Taste::of(profile, &snapshot.items, context.now, context.settings.half_life_ms);
-        let mut facts =
-            Self { profile, snapshot, context, taste, cart: Vec::new(), cart_items: 0.0, cart_value_minor: 0.0 };
-        match context.cart {
-            None => profile.cart.iter().for_each(|(id, price, pieces)| facts.add_line(id, *price, *pieces)),
-            // What the page shows is the truth; prices and pieces are filled in from what is known.
-            Some(shown) => shown.iter().take(Profile::CART_MAX).for_each(|id| {
-                match profile.cart.iter().find(|(known, ..)| **known == **id) {
-                    Some((id, price, pieces)) => facts.add_line(id, *price, *pieces),
-                    None => facts.add_line(id, 0, 1),
-                }
-            }),
-        }
-        facts
-    }
-
-    fn add_line(&mut self, id: &'a str, price_minor: i64, pieces: u32) {
-        if self.cart.contains(&id) {
-            return;
-        }
-        let price_minor = match price_minor {
-            0 => self.snapshot.items.get(id).map_or(0, |item| item.price_minor),
-            known => known,
-        };
-        self.cart.push(id);
-        self.cart_items += f64::from(pieces);
-        self.cart_value_minor += price_minor as f64 * f64::from(pieces);
-    }
-
-    /// Items that are not recommended: the one on the page, those in the cart, those bought.
-    pub(super) fn taken(&self) -> UsedItems<'a> {
-        let bought = self.profile.bought_items.iter().map(|id| (&**id, ExclusionReason::Bought));
-        let in_cart = self.cart.iter().map(|id| (*id, ExclusionReason::InCart));
-        let on_page = Some((self.context.item, ExclusionReason::OnPage)).filter(|(id, _)| !id.is_empty());
-        let all = bought.chain(in_cart).chain(on_page);
-        all.filter_map(|(id, bar)| Some((self.snapshot.items.number(id)?, bar))).collect()
-    }
-
+impl Facts<'_> {
     /// Whether a condition holds for this visitor on this page.
     pub(super) fn hold(&self, condition: &Condition) -> bool {
         match condition {
@@ -78,7 +19,7 @@ impl<'a> Facts<'a> {
             Condition::Number { field, test } => test.passes(self.number(*field)),
             Condition::Text { field, test } => test.passes(self.text(*field)),
             Condition::Set { field: SetField::ViewedCategory, test } => {
-                test.passes_set(self.taste.categories.iter().map(|(category, _)| *category))
+                test.passes_set(self.affinity.categories.iter().map(|(category, _)| *category))
             }
             Condition::Set { field: SetField::BoughtCategory, test } => test.passes_set(self.bought_categories()),
             Condition::NewVisitor(wanted) => *wanted == (self.profile.visits <= 1),
@@ -98,7 +39,7 @@ impl<'a> Facts<'a> {
 
     fn text(&self, field: TextField) -> &str {
         match field {
-            TextField::Affinity => self.taste.preferred().unwrap_or(""),
+            TextField::Affinity => self.affinity.preferred().unwrap_or(""),
             TextField::Channel => &self.profile.channel,
             TextField::Source => &self.profile.source,
             TextField::Campaign => &self.profile.campaign,
@@ -109,11 +50,11 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// What events said, and what the catalogue says of the items bought.
+    /// Categories from events, and those of bought items in the catalogue.
     fn bought_categories(&self) -> impl Iterator<Item = &str> {
-        let told = self.profile.bought_categories.iter().map(|category| &**category);
+        let from_events = self.profile.bought_categories.iter().map(|category| &**category);
         let items = self.profile.bought_items.iter().filter_map(|id| self.snapshot.items.get(id));
-        told.chain(items.map(Item::main_category).filter(|category| !category.is_empty()))
+        from_events.chain(items.map(Item::main_category).filter(|category| !category.is_empty()))
     }
 
     fn trait_passes(&self, name: &str, test: &TraitTest) -> bool {
@@ -122,7 +63,7 @@ impl<'a> Facts<'a> {
             TraitTest::Number(test) => value.as_f64().is_some_and(|number| test.passes(number)),
             TraitTest::Text(test) => match value {
                 Value::Null => test.passes(""),
-                Value::String(told) => test.passes(told),
+                Value::String(text) => test.passes(text),
                 other => test.passes(&other.to_string()),
             },
         }
@@ -146,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_asked_as_the_marketer_means_it() {
+    fn every_field_is_evaluated() {
         let profile = fixture::regular();
         let context = Context { url_path: "/c/Coffee", ..fixture::context() };
         let check = |field: &str, op: &str, value: Value, expected: bool| {
@@ -186,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_combine_and_an_empty_rule_is_for_everyone() {
+    fn conditions_combine_and_an_empty_one_matches_everyone() {
         let profile = fixture::regular();
         let yes = json!({"field": "visits", "op": "gte", "value": 1});
         let no = json!({"field": "visits", "op": "gte", "value": 99});
@@ -203,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cart_that_the_page_shows_counts_over_the_remembered_one() {
+    fn the_cart_reported_by_the_page_overrides_that_of_the_profile() {
         let profile = fixture::regular();
         let over = json!({"field": "cart_value_minor", "op": "gte", "value": 1});
         let empty: [String; 0] = [];
         assert!(shown(&profile, &over, &fixture::context()));
         assert!(!shown(&profile, &over, &Context { cart: Some(&empty), ..fixture::context() }));
-        // An item that only the page knows of has the catalogue's price.
+        // An item known from the page only has the catalogue's price.
         let other = ["tea-1".to_owned()];
         assert!(shown(&profile, &over, &Context { cart: Some(&other), ..fixture::context() }));
     }
@@ -237,9 +178,9 @@ mod tests {
         assert_eq!(
             decisions[0].explanation,
             [
-                "offer `ended` passed over: it does not run now",
-                "offer `coming` passed over: it does not run now",
-                "offer `running` (priority 7) is for: everyone",
+                "offer `ended` skipped: not running now",
+                "offer `coming` skipped: not running now",
+                "offer `running` (priority 7) matches: everyone",
             ]
         );
     }

@@ -1,189 +1,156 @@
-//! What is left to chance in a recommended slot, deliberately, rarely, and with known probability.
+//! Exploration in recommended slots: a small share is randomized, with known probability (propensity).
 //!
-//! Two draws, independent of each other, by dice that the caller throws ([`Exploring::dice`]):
-//! - by which model the slot is ranked. The usual one, or, in a share of the slots, one of the alternatives,
-//!   each as likely as the others: a standing comparison, from which the effect of a change is known before
-//!   the change is made.
-//! - whether one place goes to an item that was hardly ever shown. Ranked by what is known it would never be,
-//!   and would stay unknown. Every place that is not pinned is as likely as every other; half of the chance goes
-//!   to items of categories that the visitor looks at, where there are any, and half to all.
+//! Two independent draws from the caller's seed ([`Exploration::seed`](super::Exploration::seed)):
+//! - the model that ranks the slot: the default, or, in a share of the slots, one of the alternatives, uniformly. This
+//!   permanent comparison allows estimating the effect of a change before it is made.
+//! - whether one position goes to a rarely shown item, which would otherwise never be ranked and stay unknown. All
+//!   positions that are not pinned are equally likely; half of the probability goes to items of the visitor's
+//!   categories, if there are any, and half to all.
 //!
-//! Nothing else depends on chance: the same dice, profile, catalogue and index give the same answer.
+//! Nothing else is random: the same seed, profile, catalogue and index give the same result.
 
 use super::{
-    candidates::RankingStrategy,
-    rank::{Known, SlotFiller},
     slot_rules::SlotRules,
+    types::{Exploration, RankingStrategy, SlotItem},
 };
 use crate::{
     catalog::snapshot::Model,
-    model::{Exposure, ItemId, exposure::Explored},
+    model::{Exposure, Item, exposure::Explored},
     recommend,
 };
 
-/// Among which models a share of the slots is divided, the usual one left out.
+/// Alternative strategies; the default one is excluded.
 const LEARNED: [RankingStrategy; 4] = [
     RankingStrategy::Learned(recommend::Model::SessionNeighbours),
     RankingStrategy::Learned(recommend::Model::SequentialRules),
     RankingStrategy::Learned(recommend::Model::NextClick),
     RankingStrategy::Learned(recommend::Model::ViewedTogether),
 ];
-/// The same before anything was tuned.
+/// Alternative strategies before tuning.
 const UNTUNED: [RankingStrategy; 3] = [
     RankingStrategy::Named(Model::ViewedTogether),
     RankingStrategy::Named(Model::Affinity),
     RankingStrategy::Named(Model::Trending),
 ];
-/// The newest items of the catalogue that are looked at when one is to be tried.
+/// Newest items of the catalogue among which rarely shown ones are searched.
 const NEWEST_MAX: usize = 200;
 
-/// How often each item was seen in slots lately. `Shown::default()` has seen none.
-#[derive(Debug, Default)]
-pub struct Shown(std::collections::HashMap<ItemId, u64, ahash::RandomState>);
-
-impl FromIterator<(ItemId, u64)> for Shown {
-    fn from_iter<I: IntoIterator<Item = (ItemId, u64)>>(items: I) -> Self {
-        Self(items.into_iter().collect())
-    }
-}
-
-impl Shown {
-    /// Views of an item.
-    #[must_use]
-    pub fn views(&self, id: &str) -> u64 {
-        self.0.get(id).copied().unwrap_or(0)
-    }
-}
-
-/// What may be left to chance in one request.
-#[derive(Debug, Clone, Copy)]
-pub struct Exploring<'a> {
-    /// Random bits of this visitor on this page.
-    pub dice: u64,
-    /// Share of slots in which one place goes to an item that is hardly known.
-    pub items: f64,
-    /// Share of slots that an alternative model ranks.
-    pub models: f64,
-    /// What was seen.
-    pub shown: &'a Shown,
-    /// An item seen at least this often is known.
-    pub known_from: u64,
-}
-
-/// Numbers from 0 to 1 (Steele, Lea, Flood 2014: `SplitMix64`).
+/// Pseudorandom numbers from 0 to 1 (Steele, Lea, Flood 2014: `SplitMix64`).
 #[derive(Debug)]
-struct Seed(u64);
+struct Rng(u64);
 
-impl Seed {
-    /// Those of one slot.
-    fn of(dice: u64, slot: &str) -> Self {
-        // FNV-1a: slots of one request must differ, no more.
-        Self(slot.bytes().fold(dice ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+impl Rng {
+    /// For one slot.
+    fn new(seed: u64, slot: &str) -> Self {
+        // FNV-1a: only the slots of one request must differ.
+        Self(slot.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         }))
     }
 
-    fn throw(&mut self) -> f64 {
+    fn draw(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// One of so many, each as likely.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below `of`, not negative")]
-    fn one(&mut self, of: usize) -> usize {
-        ((self.throw() * of as f64) as usize).min(of.saturating_sub(1))
+    /// An index below `count`, uniformly.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below `count`, not negative")]
+    fn below(&mut self, count: usize) -> usize {
+        ((self.draw() * count as f64) as usize).min(count.saturating_sub(1))
     }
 }
 
-/// The draw of one slot.
+/// The draws of one slot.
 #[derive(Debug)]
 pub(super) struct Draw<'a> {
-    exploring: Option<Exploring<'a>>,
-    dice: Seed,
-    /// The model that ranks the slot.
-    pub(super) arm: RankingStrategy,
+    exploration: Option<Exploration<'a>>,
+    rng: Rng,
+    /// The strategy that ranks the slot.
+    pub(super) strategy: RankingStrategy,
     model_probability: f64,
     tries_item: bool,
 }
 
 impl<'a> Draw<'a> {
-    /// Without `exploring` nothing is left to chance.
-    pub(super) fn new(exploring: Option<Exploring<'a>>, usual: RankingStrategy, slot: &str) -> Self {
+    /// Without `exploration` nothing is randomized.
+    pub(super) fn new(exploration: Option<Exploration<'a>>, default: RankingStrategy, slot: &str) -> Self {
         let mut draw = Self {
-            exploring,
-            dice: Seed::of(exploring.map_or(0, |e| e.dice), slot),
-            arm: usual,
+            exploration,
+            rng: Rng::new(exploration.map_or(0, |e| e.seed), slot),
+            strategy: default,
             model_probability: 1.0,
             tries_item: false,
         };
-        let Some(exploring) = exploring else { return draw };
-        draw.tries_item = draw.dice.throw() < exploring.items;
-        let all: &[RankingStrategy] = if matches!(usual, RankingStrategy::Learned(_)) { &LEARNED } else { &UNTUNED };
-        let others: Vec<RankingStrategy> = all.iter().copied().filter(|arm| *arm != usual).collect();
-        let models = exploring.models;
+        let Some(exploration) = exploration else { return draw };
+        draw.tries_item = draw.rng.draw() < exploration.items;
+        let all: &[RankingStrategy] = if matches!(default, RankingStrategy::Learned(_)) { &LEARNED } else { &UNTUNED };
+        let others: Vec<RankingStrategy> = all.iter().copied().filter(|strategy| *strategy != default).collect();
+        let models = exploration.models;
         if models > 0.0 {
             draw.model_probability = 1.0 - models;
-            if draw.dice.throw() < models {
-                draw.arm = others[draw.dice.one(others.len())];
+            if draw.rng.draw() < models {
+                draw.strategy = others[draw.rng.below(others.len())];
                 draw.model_probability = models / others.len() as f64;
             }
         }
         draw
     }
 
-    /// Gives a place of the ranked items away where that was drawn, and tells how all came about. Pinned
-    /// items keep theirs, and the rules hold for what is tried too.
-    pub(super) fn finish<'s>(
+    /// Replaces a ranked item by a rarely shown one if that was drawn, and returns the propensities. Pinned items stay,
+    /// and the rules apply to the explored item too. `newest`: the allowed items, newest first.
+    pub(super) fn finish<'s, I: Iterator<Item = SlotItem<'s>>>(
         mut self,
-        items: &SlotFiller<'s>,
-        ruling: &SlotRules<'s>,
-        ranked: &mut [Known<'s>],
+        newest: impl FnOnce() -> I,
+        is_preferred: impl Fn(&Item) -> bool,
+        rules: &SlotRules<'s>,
+        ranked: &mut [SlotItem<'s>],
     ) -> Exposure {
-        let certain = Exposure::certain(self.arm.word());
-        let pinned = pinned(ranked);
+        let certain = Exposure::certain(self.strategy.name());
+        let pinned = pinned_positions(ranked);
         let mut exposure = Exposure { model_probability: self.model_probability, pinned, ..certain };
-        let open: Vec<usize> = (0..ranked.len()).filter(|place| !ranked[*place].is_pinned()).collect();
-        let Some(exploring) = self.exploring.filter(|e| e.items > 0.0 && !open.is_empty()) else { return exposure };
-        let hardly_known = |one: &Known<'s>| {
-            exploring.shown.views(&one.item.id) < exploring.known_from
-                && ranked.iter().all(|other| other.number != one.number)
-                && !ruling.has_enough_like(one.item, &*ranked)
+        let open: Vec<usize> = (0..ranked.len()).filter(|index| !ranked[*index].is_pinned()).collect();
+        let Some(exploration) = self.exploration.filter(|e| e.items > 0.0 && !open.is_empty()) else { return exposure };
+        let rarely_shown = |candidate: &SlotItem<'s>| {
+            exploration.impressions.views(&candidate.item.id) < exploration.known_from
+                && ranked.iter().all(|other| other.number != candidate.number)
+                && !rules.has_enough_like(candidate.item, &*ranked)
         };
-        let mut untried = items.newest(ruling).take(NEWEST_MAX).filter(hardly_known).peekable();
+        let mut untried = newest().take(NEWEST_MAX).filter(rarely_shown).peekable();
         if untried.peek().is_none() {
             return exposure;
         }
-        exposure.explore = exploring.items;
+        exposure.explore = exploration.items;
         if self.tries_item {
-            let untried: Vec<Known<'s>> = untried.collect();
-            let place = open[self.dice.one(open.len())];
-            let (tried, probability) = self.pick(items, &untried);
-            ranked[place] = tried;
-            exposure.explored = u8::try_from(place + 1).ok().map(|position| Explored { position, probability });
+            let untried: Vec<SlotItem<'s>> = untried.collect();
+            let index = open[self.rng.below(open.len())];
+            let (explored, probability) = self.pick(is_preferred, &untried);
+            ranked[index] = explored;
+            exposure.explored = u8::try_from(index + 1).ok().map(|position| Explored { position, probability });
         }
         exposure
     }
 
-    /// One of the untried, and its probability. There is at least one.
-    fn pick<'s>(&mut self, items: &SlotFiller<'s>, untried: &[Known<'s>]) -> (Known<'s>, f64) {
-        let liked: Vec<usize> = (0..untried.len()).filter(|n| items.is_liked(untried[*n].item)).collect();
+    /// One of the untried items, of which there is at least one, and its probability.
+    fn pick<'s>(&mut self, is_preferred: impl Fn(&Item) -> bool, untried: &[SlotItem<'s>]) -> (SlotItem<'s>, f64) {
+        let preferred: Vec<usize> = (0..untried.len()).filter(|n| is_preferred(untried[*n].item)).collect();
         let all = untried.len() as f64;
-        if liked.is_empty() {
-            return (untried[self.dice.one(untried.len())], 1.0 / all);
+        if preferred.is_empty() {
+            return (untried[self.rng.below(untried.len())], 1.0 / all);
         }
-        let among_liked = self.dice.throw() < 0.5;
-        let chosen = if among_liked { liked[self.dice.one(liked.len())] } else { self.dice.one(untried.len()) };
-        let of_liked = if liked.contains(&chosen) { 0.5 / liked.len() as f64 } else { 0.0 };
-        (untried[chosen], of_liked + 0.5 / all)
+        let from_preferred = self.rng.draw() < 0.5;
+        let chosen =
+            if from_preferred { preferred[self.rng.below(preferred.len())] } else { self.rng.below(untried.len()) };
+        let probability_preferred = if preferred.contains(&chosen) { 0.5 / preferred.len() as f64 } else { 0.0 };
+        (untried[chosen], probability_preferred + 0.5 / all)
     }
 }
 
-/// The places with a pin; those there can be lie within the bits.
-pub(super) fn pinned(ranked: &[Known<'_>]) -> u64 {
-    let places = ranked.iter().zip(0..u64::BITS).filter(|(known, _)| known.is_pinned());
-    places.fold(0, |bits, (_, place)| bits | 1 << place)
+/// Bit mask of the pinned positions from 0; a slot has fewer positions than bits.
+pub(super) fn pinned_positions(ranked: &[SlotItem<'_>]) -> u64 {
+    let pinned = ranked.iter().zip(0..u64::BITS).filter(|(slot_item, _)| slot_item.is_pinned());
+    pinned.fold(0, |bits, (_, position)| bits | 1 << position)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A small shop and a regular of it, for the tests of this room.
+//! A small shop and a regular visitor, for the tests of this module.
 
 use std::sync::{Arc, LazyLock};
 
@@ -30,8 +30,8 @@ pub(super) fn context() -> Context<'static> {
         url_path: "/",
         language: "",
         explain: false,
-        exploring: None,
-        remembered: None,
+        exploration: None,
+        session_cache: None,
         settings,
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn items() -> Vec<Item> {
     items
 }
 
-/// The ids of what a decision shows, of a catalogue made of [`items`].
+/// The ids of a decision's items, from a catalogue of [`items`].
 pub(super) fn ids(decision: &Decision) -> Vec<&'static str> {
     static ITEMS: LazyLock<Vec<Item>> = LazyLock::new(items);
     decision.items.iter().map(|ranked| &*ITEMS[ranked.number as usize].id).collect()
@@ -79,10 +79,10 @@ pub(super) fn site() -> Site {
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         rate_entries: [].into(),
-        rates: std::sync::Arc::new(crate::model::rates::Rates::to(Currency(*b"EUR"))),
+        rates: std::sync::Arc::new(crate::model::rates::Rates::identity(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: crate::model::Captures::ALL,
-        recommending: crate::model::Recommending::default(),
+        exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
         demo: false,
         created_at: Timestamp(0),
@@ -94,8 +94,7 @@ pub(super) fn snapshot(offers: &[Value]) -> SiteSnapshot {
     compile(site(), Arc::new(Items::new(items())), &offers).unwrap()
 }
 
-/// Coffees are seen together, the first one with a tea as well; an item the catalogue no longer has
-/// is the most popular of all.
+/// Coffees are viewed together, the first one also with a tea; an item no longer in the catalogue is the most popular.
 pub(super) fn index() -> Index {
     let mut known = vec![("not-in-the-catalogue".into(), "Coffee".into(), 50.0)];
     known.extend(
@@ -112,7 +111,7 @@ pub(super) fn index() -> Index {
     Index::new(Parts { items: known, neighbours, events: 100 })
 }
 
-/// Came three times by the autumn letter, likes coffee, has two pieces of one in the cart, bought once.
+/// Three visits from the autumn newsletter, prefers coffee, has two units of one in the cart, bought once.
 pub(super) fn regular() -> Profile {
     let affinity = |category: &str, score| Affinity { category: category.into(), score, at: NOW };
     Profile {

@@ -1,7 +1,7 @@
-//! What the service learned from everybody's clicks: which items are popular, which go together.
+//! The index learned from the clicks of all visitors: popular items, and items that go together.
 //!
-//! Items are numbered. The large part is shared by all versions between two builds; what came since (items
-//! first seen, what is popular now) lies beside it, so that a version every second costs milliseconds.
+//! Items are numbered. All versions between two builds share the large part; later changes (new items, current
+//! popularity) are kept separately, so that a new version every second costs milliseconds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, atomic::AtomicU32, atomic::AtomicU64, atomic::Ordering::Relaxed};
@@ -12,53 +12,53 @@ use crate::{
         snapshot::{ItemNumber, Items},
     },
     model::{Item, ItemId, Timestamp},
-    recommend::{Learned, content::Content, persistent_vec::Chunks, purchases::Bought},
+    recommend::{Learned, content::Content, persistent_vec::PersistentVec, purchases::CoPurchases},
 };
 
-/// Place of an item in an [`Index`]; valid for it and for those grown from it.
+/// Number of an item in an [`Index`]; valid for it and for those grown from it.
 pub type Number = u32;
 
-/// What was learned of one site. `Index::default()` knows nothing, which is right for a new site.
+/// The learned data of one site. `Index::default()` is empty, for a new site.
 /// Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    known: Arc<Known>,
-    newcomers: Arc<Newcomers>,
-    popularity: Chunks<f32>,
+    base: Arc<Base>,
+    new_items: Arc<NewItems>,
+    popularity: PersistentVec<f32>,
     trending: Arc<[Number]>,
-    /// Of categories with something new since the large part was built.
+    /// Of categories with changes since the large part was built.
     trending_in: Arc<HashMap<Box<str>, Box<[Number]>, ahash::RandomState>>,
     events: usize,
     learned: Option<Learned>,
-    /// Of `learned`: no two are alike, those without any apart.
+    /// Unique number of `learned`; 0 without it.
     version: u64,
-    bought: Arc<Bought>,
+    bought: Arc<CoPurchases>,
     content: Arc<Content>,
 }
 
 /// The large part.
 #[derive(Debug, Default)]
-struct Known {
+struct Base {
     ids: Box<[ItemId]>,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
-    /// Where each was found in the catalogue last.
-    places: Box<[Place]>,
-    popularity: Chunks<f32>,
+    /// Last known position of each item in the catalogue.
+    positions: Box<[CataloguePosition]>,
+    popularity: PersistentVec<f32>,
     trending: Arc<[Number]>,
     trending_in: HashMap<Box<str>, Box<[Number]>, ahash::RandomState>,
     neighbours: Vec<Vec<Neighbour>>,
 }
 
-/// Where an item was found in the catalogue last, and what it is known by there.
+/// Last known position of an item in the catalogue, and its fingerprint there.
 #[derive(Debug)]
-struct Place {
+struct CataloguePosition {
     fingerprint: Fingerprint,
     number: AtomicU32,
 }
 
-/// Items first seen since; numbered after the known ones.
+/// Items first seen after the large part was built; their numbers follow on.
 #[derive(Debug, Clone, Default)]
-struct Newcomers {
+struct NewItems {
     ids: Vec<ItemId>,
     numbers: HashMap<ItemId, Number, ahash::RandomState>,
 }
@@ -68,50 +68,50 @@ struct Newcomers {
 pub struct Neighbour {
     /// The item.
     pub item: Number,
-    /// How strongly, 0 to 1.
+    /// Strength, 0 to 1.
     pub score: f32,
-    /// Visitors who looked at both in one visit.
+    /// Visitors who viewed both in one visit.
     pub support: u32,
 }
 
-/// What an index is put together from; items are numbered by their place in `items`.
+/// Input of an index; items are numbered by their position in `items`.
 #[derive(Debug, Default)]
 pub struct Parts {
-    /// Every item with its main category (empty when unknown) and its decayed popularity.
+    /// Every item with its main category (empty if unknown) and its decayed popularity.
     pub items: Vec<(ItemId, Arc<str>, f32)>,
-    /// Neighbours that are known otherwise than from visits, best first; may be shorter than `items`.
+    /// Neighbours from other sources than visits, best first; may be shorter than `items`.
     pub neighbours: Vec<Vec<Neighbour>>,
-    /// Events it was learned from.
+    /// Number of events it was learned from.
     pub events: usize,
 }
 
-/// What came since, of one item.
+/// Changes of one item since the large part was built.
 #[derive(Debug, Clone)]
 pub struct Delta {
-    /// Its number, as [`Index::number_or_new`] told it.
+    /// Its number, from [`Index::number_or_new`].
     pub item: Number,
-    /// Its main category; empty when unknown.
+    /// Its main category; empty if unknown.
     pub category: Arc<str>,
-    /// What is to be added to its popularity.
+    /// Increase of its popularity.
     pub popularity: f32,
 }
 
-/// Versions of what was learned so far, of all sites.
-static VERSIONS: AtomicU64 = AtomicU64::new(1);
+/// The next version, for all sites.
+static NEXT_VERSION: AtomicU64 = AtomicU64::new(1);
 
-/// Popular items kept overall and for each category.
+/// Popular items kept overall and per category.
 pub const TRENDING_MAX: usize = 200;
-/// Visits, not all of one visitor, that must have had a pair.
+/// Minimum support of a pair, so that one visitor alone does not count.
 const SUPPORT_MIN: u32 = 2;
-/// A pair that so many had counts half of what it would with very many.
+/// Support at which a pair has half of its full weight.
 const SUPPORT_DAMPING: f32 = 2.0;
 
 impl Index {
-    /// Puts an index together. Neighbours that point nowhere are left out.
+    /// Builds an index. Neighbours with an unknown item are left out.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { items, mut neighbours, events } = parts;
-        let popularity: Chunks<f32> = items.iter().map(|(_, _, popularity)| *popularity).collect();
+        let popularity: PersistentVec<f32> = items.iter().map(|(_, _, popularity)| *popularity).collect();
         let mut by_category: HashMap<&str, Vec<Number>> = HashMap::new();
         for (number, (_, category, _)) in (0..).zip(&items).filter(|(_, (_, category, _))| !category.is_empty()) {
             by_category.entry(category).or_default().push(number);
@@ -126,20 +126,21 @@ impl Index {
         }
         let ids: Box<[ItemId]> = items.into_iter().map(|(id, _, _)| id).collect();
         let numbers = ids.iter().cloned().zip(0..).collect();
-        let place = |id: &ItemId| Place { fingerprint: fingerprint(id), number: AtomicU32::new(ItemNumber::MAX) };
-        let places = ids.iter().map(place).collect();
-        let (whole, popular) = (popularity.clone(), Arc::clone(&trending));
+        let position =
+            |id: &ItemId| CataloguePosition { fingerprint: fingerprint(id), number: AtomicU32::new(ItemNumber::MAX) };
+        let positions = ids.iter().map(position).collect();
+        let (base_popularity, base_trending) = (popularity.clone(), Arc::clone(&trending));
         Self {
-            known: Arc::new(Known {
+            base: Arc::new(Base {
                 ids,
                 numbers,
-                places,
-                popularity: whole,
-                trending: popular,
+                positions,
+                popularity: base_popularity,
+                trending: base_trending,
                 trending_in,
                 neighbours,
             }),
-            newcomers: Arc::default(),
+            new_items: Arc::default(),
             popularity,
             trending,
             trending_in: Arc::default(),
@@ -151,25 +152,25 @@ impl Index {
         }
     }
 
-    /// The number of an item, and whether this is the first time that it is asked for.
+    /// The number of an item, which is assigned if it has none; true if it was.
     pub fn number_or_new(&mut self, id: &ItemId) -> (Number, bool) {
         if let Some(number) = self.number(id) {
             return (number, false);
         }
-        let newcomers = Arc::make_mut(&mut self.newcomers);
-        let number = Number::try_from(self.known.ids.len() + newcomers.ids.len()).unwrap_or(Number::MAX);
-        newcomers.ids.push(ItemId::clone(id));
-        newcomers.numbers.insert(ItemId::clone(id), number);
+        let new_items = Arc::make_mut(&mut self.new_items);
+        let number = Number::try_from(self.base.ids.len() + new_items.ids.len()).unwrap_or(Number::MAX);
+        new_items.ids.push(ItemId::clone(id));
+        new_items.numbers.insert(ItemId::clone(id), number);
         (number, true)
     }
 
-    /// The same index with what came since the large part was built; it replaces what an earlier call told.
+    /// The index with all changes since the large part was built, which replace those of an earlier call.
     #[must_use]
-    pub fn grown(mut self, news: &[Delta], learned: Learned) -> Self {
-        self.popularity = self.known.popularity.clone();
+    pub fn grown(mut self, deltas: &[Delta], learned: Learned) -> Self {
+        self.popularity = self.base.popularity.clone();
         let mut by_category: HashMap<&str, Vec<Number>, ahash::RandomState> = HashMap::default();
-        for Delta { item, category, popularity } in news {
-            *self.popularity.at(*item as usize) += popularity;
+        for Delta { item, category, popularity } in deltas {
+            *self.popularity.get_mut(*item as usize) += popularity;
             if !category.is_empty() {
                 by_category.entry(category).or_default().push(*item);
             }
@@ -182,9 +183,9 @@ impl Index {
             members.dedup();
             most_popular(members, popularity)
         };
-        let trending = merged(news.iter().map(|news| news.item).collect(), &self.known.trending);
+        let trending = merged(deltas.iter().map(|delta| delta.item).collect(), &self.base.trending);
         let in_category = |(category, new): (&str, Vec<Number>)| {
-            let old = self.known.trending_in.get(category).map_or(&[][..], |members| members);
+            let old = self.base.trending_in.get(category).map_or(&[][..], |members| members);
             (Box::from(category), merged(new, old))
         };
         let trending_in = by_category.into_iter().map(in_category).collect();
@@ -192,71 +193,71 @@ impl Index {
         self.with(learned)
     }
 
-    /// Adds what was learned of whole visits; its items are numbered as here.
+    /// Adds the models of whole visits; they use the same item numbers.
     #[must_use]
     pub fn with(mut self, learned: Learned) -> Self {
         self.learned = Some(learned);
-        self.version = VERSIONS.fetch_add(1, Relaxed);
+        self.version = NEXT_VERSION.fetch_add(1, Relaxed);
         self
     }
 
-    /// Adds what was learned of orders; its items are numbered as here.
+    /// Adds co-purchases; they use the same item numbers.
     #[must_use]
-    pub fn with_bought(mut self, bought: Bought) -> Self {
+    pub fn with_bought(mut self, bought: CoPurchases) -> Self {
         self.bought = Arc::new(bought);
         self
     }
 
-    /// Adds what items say of themselves.
+    /// Adds the content index.
     #[must_use]
     pub fn with_content(mut self, content: Arc<Content>) -> Self {
         self.content = content;
         self
     }
 
-    /// What goes together in orders.
+    /// Co-purchases.
     #[must_use]
-    pub fn bought(&self) -> &Bought {
+    pub fn bought(&self) -> &CoPurchases {
         &self.bought
     }
 
-    /// What items say of themselves.
+    /// The content index.
     #[must_use]
     pub fn content(&self) -> &Arc<Content> {
         &self.content
     }
 
-    /// What was learned of whole visits.
+    /// The models of whole visits.
     #[must_use]
     pub fn learned(&self) -> Option<&Learned> {
         self.learned.as_ref()
     }
 
-    /// Which version of what was learned this is: another as soon as anything in it may differ.
+    /// Version of the models: changes whenever their results may change.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// A moment as [`Learned::rank`] takes it.
+    /// A time in the unit of [`Learned::rank`].
     #[must_use]
-    pub fn moment(learned: &Learned, at: Timestamp) -> u32 {
+    pub fn learned_time(learned: &Learned, at: Timestamp) -> u32 {
         learned.sessions().since_origin(at.0)
     }
 
-    /// Items known.
+    /// Number of items.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.known.ids.len() + self.newcomers.ids.len()
+        self.base.ids.len() + self.new_items.ids.len()
     }
 
-    /// Whether nothing was learned yet.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Events the large part was learned from.
+    /// Number of events the large part was learned from.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events
@@ -265,34 +266,34 @@ impl Index {
     /// The number of an item.
     #[must_use]
     pub fn number(&self, id: &str) -> Option<Number> {
-        self.known.numbers.get(id).or_else(|| self.newcomers.numbers.get(id)).copied()
+        self.base.numbers.get(id).or_else(|| self.new_items.numbers.get(id)).copied()
     }
 
     /// The item with this number.
     #[must_use]
     pub fn id(&self, number: Number) -> Option<&ItemId> {
         let number = number as usize;
-        self.known.ids.get(number).or_else(|| self.newcomers.ids.get(number.checked_sub(self.known.ids.len())?))
+        self.base.ids.get(number).or_else(|| self.new_items.ids.get(number.checked_sub(self.base.ids.len())?))
     }
 
-    /// The item with this number in a catalogue, looked for first where it was found the last time.
+    /// The item with this number in a catalogue; its last known position is tried first.
     #[must_use]
     pub fn listed<'i>(&self, number: Number, items: &'i Items) -> Option<(ItemNumber, &'i Item)> {
-        let last = self.known.places.get(number as usize);
+        let last = self.base.positions.get(number as usize);
         if let Some(last) = last {
-            let place = last.number.load(Relaxed);
-            if let Some(item) = items.at_if(place, last.fingerprint) {
-                return Some((place, item));
+            let number = last.number.load(Relaxed);
+            if let Some(item) = items.at_if(number, last.fingerprint) {
+                return Some((number, item));
             }
         }
-        let place = items.number(self.id(number)?)?;
+        let listed = items.number(self.id(number)?)?;
         if let Some(last) = last {
-            last.number.store(place, Relaxed);
+            last.number.store(listed, Relaxed);
         }
-        Some((place, items.at(place)?))
+        Some((listed, items.at(listed)?))
     }
 
-    /// Decayed popularity of an item; 0 when unknown.
+    /// Decayed popularity of an item; 0 if unknown.
     #[must_use]
     pub fn popularity(&self, number: Number) -> f32 {
         self.popularity.get(number as usize)
@@ -307,15 +308,15 @@ impl Index {
     /// The most popular items of a category, best first.
     #[must_use]
     pub fn trending_in(&self, category: &str) -> &[Number] {
-        let found = self.trending_in.get(category).or_else(|| self.known.trending_in.get(category));
+        let found = self.trending_in.get(category).or_else(|| self.base.trending_in.get(category));
         found.map_or(&[], |items| items)
     }
 
-    /// What goes together with an item, best first: cosine over visits, so that what everybody looks at
-    /// does not go together with everything; what few visits had is damped, what one visitor had is not told.
+    /// Items that go together with an item, best first: cosine over visits, so that popular items are not neighbours of
+    /// everything; low support is damped, and pairs of a single visitor are left out.
     #[must_use]
     pub fn neighbours(&self, number: Number) -> Vec<Neighbour> {
-        let mut near: Vec<Neighbour> = self.known.neighbours.get(number as usize).cloned().unwrap_or_default();
+        let mut near: Vec<Neighbour> = self.base.neighbours.get(number as usize).cloned().unwrap_or_default();
         let together = self.learned.iter().flat_map(|learned| learned.together(number));
         near.extend(together.filter(|(_, _, support)| *support >= SUPPORT_MIN).map(|(item, cosine, support)| {
             let damped = support as f32 / (support as f32 + SUPPORT_DAMPING);
@@ -326,10 +327,10 @@ impl Index {
     }
 }
 
-/// The best of `members`, equal ones in the order of their numbers.
-fn most_popular(mut members: Vec<Number>, popularity: &Chunks<f32>) -> Box<[Number]> {
-    let of = |n: &Number| popularity.get(*n as usize);
-    let by_score = |a: &Number, b: &Number| of(b).total_cmp(&of(a)).then_with(|| a.cmp(b));
+/// The most popular of `members`, equal ones by number.
+fn most_popular(mut members: Vec<Number>, popularity: &PersistentVec<f32>) -> Box<[Number]> {
+    let score = |n: &Number| popularity.get(*n as usize);
+    let by_score = |a: &Number, b: &Number| score(b).total_cmp(&score(a)).then_with(|| a.cmp(b));
     if members.len() > TRENDING_MAX {
         members.select_nth_unstable_by(TRENDING_MAX, by_score);
         members.truncate(TRENDING_MAX);

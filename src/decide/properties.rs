@@ -1,4 +1,4 @@
-//! What holds for every input.
+//! Invariants for every input.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -9,13 +9,13 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    Context, Index, Remembered, fixture,
+    Context, Index, SessionCache, fixture,
     index::{Neighbour, Parts},
     run,
 };
 use crate::{
     catalog::{
-        compile::{compile, compile_shelves},
+        compile::{compile, compile_merchandising},
         snapshot::{Items, Model, Recommend, SiteSnapshot},
     },
     model::{
@@ -26,7 +26,7 @@ use crate::{
     telemetry::Counter,
 };
 
-/// Those that ask what was learned of whole visits.
+/// Models of whole visits.
 const LEARNED_MODELS: [Model; 3] = [Model::Auto, Model::SessionNeighbours, Model::SequentialRules];
 const CATEGORIES: [&str; 4] = ["A", "B", "C", ""];
 
@@ -80,7 +80,11 @@ fn any_profile() -> impl Strategy<Value = Profile> {
             .map(|(n, times, ago)| (n, (times, ago)))
             .collect::<BTreeMap<_, _>>()
             .into_iter()
-            .map(|(n, (times, ago))| Ignored { item: item_id(n).into(), times, last: fixture::NOW.plus(-ago) })
+            .map(|(n, (times, ago))| Ignored {
+                item: item_id(n).into(),
+                impressions: times,
+                last: fixture::NOW.plus(-ago),
+            })
             .collect(),
         recent_items: recent.iter().map(|n| (item_id(*n).into(), fixture::NOW)).collect(),
         cart: cart.iter().map(|n| (item_id(*n).into(), 100, 1)).collect(),
@@ -128,7 +132,7 @@ fn any_rules() -> impl Strategy<Value = MerchandisingRules> {
     )
 }
 
-/// What the rules say of an item, asked anew and without what was worked out before.
+/// Whether the rules allow an item, evaluated independently of the compiled rules.
 fn may_show(item: &Item, rules: &MerchandisingRules, profile: &Profile, page: Option<&Item>) -> bool {
     let only = match &rules.only {
         Rule::Test { value, .. } => item.categories.iter().any(|category| value == category),
@@ -152,14 +156,14 @@ fn may_show(item: &Item, rules: &MerchandisingRules, profile: &Profile, page: Op
         && (rules.hide_bought == Some(false) || !profile.bought_items.contains(&item.id))
         && profile.cart.iter().all(|(id, ..)| *id != item.id)
         && page.is_none_or(|page| page.id != item.id)
-        && (rules.same_language != Some(true) || item.speaks(language))
+        && (rules.same_language != Some(true) || item.is_in_language(language))
 }
 
-fn is_tired(item: &Item, rules: &MerchandisingRules, profile: &Profile) -> bool {
+fn is_fatigued(item: &Item, rules: &MerchandisingRules, profile: &Profile) -> bool {
     rules.fatigue.is_some_and(|fatigue| {
         let rests = i64::from(fatigue.rest_hours) * 3_600_000;
         let known = profile.ignored.iter().find(|ignored| ignored.item == item.id);
-        known.is_some_and(|i| i.times >= fatigue.shown_max && fixture::NOW.since(i.last) < rests)
+        known.is_some_and(|i| i.impressions >= fatigue.shown_max && fixture::NOW.since(i.last) < rests)
     })
 }
 
@@ -167,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn rules_hold_whatever_they_are(
+    fn any_rules_hold(
         snapshot in any_snapshot(),
         index in any_index(),
         profile in any_profile(),
@@ -175,8 +179,8 @@ proptest! {
         rules in any_rules(),
         k in 1_usize..12,
     ) {
-        let plans = compile_shelves(&[("x".to_owned(), rules.clone())], &snapshot.items).unwrap();
-        let snapshot = snapshot.with_shelves(plans);
+        let plans = compile_merchandising(&[("x".to_owned(), rules.clone())], &snapshot.items).unwrap();
+        let snapshot = snapshot.with_merchandising(plans);
         let page = page.map(item_id).unwrap_or_default();
         let on_page = snapshot.items.get(&page);
         let context = Context { item: &page, explain: true, ..fixture::context() };
@@ -188,21 +192,23 @@ proptest! {
         prop_assert!(shown.len() <= k);
         prop_assert_eq!(shown.iter().map(|item| &item.id).collect::<HashSet<_>>().len(), shown.len());
         for item in &shown {
-            prop_assert!(free(item), "{:?} may not be shown", item);
+            prop_assert!(free(item), "{:?} is not allowed", item);
         }
         let pin_of = |item: &Item| rules.pins.iter().find(|pin| *pin.item == *item.id && pin.position as usize <= k);
-        // A pinned item that may be shown is there; at its place, or at the end of a shorter shelf.
+        // An allowed pinned item is shown: at its position, or at the end of a shorter slot.
         for pin in rules.pins.iter().filter(|pin| pin.position as usize <= k) {
             if let Some(item) = snapshot.items.get(&pin.item).filter(|item| free(item)) {
-                let place = shown.iter().position(|other| other.id == item.id);
-                prop_assert!(place.is_some(), "the pin {:?} is missing", pin);
-                let place = place.unwrap() + 1;
-                let after_it_only_pins = shown[place - 1..].iter().all(|item| pin_of(item).is_some());
-                prop_assert!(place == pin.position as usize || (place < pin.position as usize && after_it_only_pins));
+                let index = shown.iter().position(|other| other.id == item.id);
+                prop_assert!(index.is_some(), "the pin {:?} is missing", pin);
+                let position = index.unwrap() + 1;
+                let only_pins_follow = shown[position - 1..].iter().all(|item| pin_of(item).is_some());
+                prop_assert!(
+                    position == pin.position as usize || (position < pin.position as usize && only_pins_follow)
+                );
             }
         }
         for item in shown.iter().filter(|item| pin_of(item).is_none()) {
-            prop_assert!(!is_tired(item, &rules, &profile), "{:?} rests", item);
+            prop_assert!(!is_fatigued(item, &rules, &profile), "{:?} is fatigued", item);
         }
         if let Some(diversity) = rules.diversity {
             for category in CATEGORIES.iter().filter(|category| !category.is_empty()) {
@@ -211,9 +217,9 @@ proptest! {
                 prop_assert!(of_it().count() <= pinned.max(diversity.at_most as usize), "too much of {}", category);
             }
         }
-        // It stays short only when nothing else may be shown.
+        // It stays short only if nothing else is allowed.
         if shown.len() < k && rules.diversity.is_none() {
-            let left = snapshot.items.iter().filter(|item| free(item) && !is_tired(item, &rules, &profile));
+            let left = snapshot.items.iter().filter(|item| free(item) && !is_fatigued(item, &rules, &profile));
             let left: Vec<_> = left.filter(|item| shown.iter().all(|known| known.id != item.id)).collect();
             prop_assert!(left.is_empty(), "{:?} could have been shown", left);
         }
@@ -221,16 +227,16 @@ proptest! {
         prop_assert_eq!(items, again.map(|decision| decision.items).unwrap_or_default());
     }
 
-    /// However visitors, pages and models follow each other, and whether anything was learned in between.
+    /// For any sequence of visitors, pages, models and versions.
     #[test]
-    fn what_is_remembered_is_what_would_be_worked_out(
+    fn cached_results_equal_computed_ones(
         snapshot in any_snapshot(),
         index in any_index(),
         profiles in proptest::collection::vec(any_profile(), 1..4),
-        asked in proptest::collection::vec((0_usize..4, proptest::option::of(0_u8..50), 0_usize..3, any::<bool>()), 1..20),
-        places in 1_usize..6,
+        requests in proptest::collection::vec((0_usize..4, proptest::option::of(0_u8..50), 0_usize..3, any::<bool>()), 1..20),
+        entries in 1_usize..6,
     ) {
-        let remembered = Remembered::new(places, Counter::default(), Counter::default());
+        let cache = SessionCache::new(entries, Counter::default(), Counter::default());
         let newer = match index.learned() {
             Some(learned) => {
                 let mut since = Sessions::empty(learned.sessions().origin_s());
@@ -239,19 +245,19 @@ proptest! {
             }
             None => index.clone(),
         };
-        for (who, page, model, is_newer) in asked {
-            let (profile, page) = (&profiles[who % profiles.len()], page.map(item_id).unwrap_or_default());
+        for (visitor, page, model, is_newer) in requests {
+            let (profile, page) = (&profiles[visitor % profiles.len()], page.map(item_id).unwrap_or_default());
             let (index, model) = (if is_newer { &newer } else { &index }, LEARNED_MODELS[model]);
-            let ask = |remembered| {
-                let context = Context { item: &page, remembered, ..fixture::context() };
+            let run = |session_cache| {
+                let context = Context { item: &page, session_cache, ..fixture::context() };
                 super::recommend(profile, &snapshot, index, &context, Recommend { model, k: 8 }, "")
             };
-            prop_assert_eq!(ask(Some(&remembered)), ask(None));
+            prop_assert_eq!(run(Some(&cache)), run(None));
         }
     }
 
     #[test]
-    fn answers_are_bounded_allowed_without_repeats_and_always_the_same(
+    fn decisions_are_limited_allowed_without_duplicates_and_deterministic(
         snapshot in any_snapshot(),
         index in any_index(),
         profile in any_profile(),
@@ -261,9 +267,9 @@ proptest! {
         let page = page.map(item_id).unwrap_or_default();
         let mut context = Context { item: &page, explain: true, ..fixture::context() };
         context.settings.items_max = items_max;
-        let answer = run(&profile, &snapshot, &index, &context, &["home-recs", "other-recs", "hero"]);
-        prop_assert!(answer.len() <= 2);
-        for decision in &answer {
+        let decisions = run(&profile, &snapshot, &index, &context, &["home-recs", "other-recs", "hero"]);
+        prop_assert!(decisions.len() <= 2);
+        for decision in &decisions {
             prop_assert!(!decision.items.is_empty() && decision.items.len() <= items_max.min(8));
             let mut shown = HashSet::new();
             for ranked in &decision.items {
@@ -274,7 +280,7 @@ proptest! {
                 prop_assert!(profile.cart.iter().all(|(id, ..)| *id != item.id));
                 prop_assert!(!profile.bought_items.contains(&item.id));
             }
-            // A shelf stays short only when nothing else may be shown.
+            // A slot stays short only if nothing else is allowed.
             let may_show = snapshot.items.iter().filter(|item| {
                 item.available && *item.id != *page && !profile.bought_items.contains(&item.id)
                     && profile.cart.iter().all(|(id, ..)| *id != item.id)
@@ -282,6 +288,6 @@ proptest! {
             prop_assert_eq!(decision.items.len(), may_show.count().min(items_max.min(8)));
         }
         let again = run(&profile, &snapshot, &index, &context, &["home-recs", "other-recs", "hero"]);
-        prop_assert_eq!(answer, again);
+        prop_assert_eq!(decisions, again);
     }
 }

@@ -1,296 +1,294 @@
-//! Picks the items of a slot: the best candidates that may be shown, varied, never twice.
+//! Fills slots: the best allowed candidates, diversified, without duplicates.
 
 use std::sync::Arc;
 
 use super::{
-    candidates::{Candidate, Candidates, Evidence, Key, RankingStrategy},
+    candidates::Candidates,
     chosen::Chosen,
-    eligible::Facts,
-    explore::{Draw, pinned},
+    context::Facts,
+    explore::{Draw, pinned_positions},
     rank_order::RankOrder,
-    slot_rules::{ExclusionReason, SlotRules, UsedItems},
+    slot_rules::SlotRules,
+    types::{Candidate, Evidence, ExclusionReason, Key, RankingStrategy, SlotItem, UsedItems},
 };
 use crate::{
     catalog::snapshot::{ItemNumber, Model, Recommend},
-    model::{Evidence as Told, Exposure, Item, LeftOut, Ranked, Reason, SlotExplanation, Why, WhyShown},
+    model::{self, ExcludedItem, Exposure, Item, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation},
 };
 
-/// Items looked through for filling a shelf up: more than a visitor can have in cart and history.
+/// Items scanned to fill up a slot: more than a visitor can have in cart and history.
 const FILL_SCAN_MAX: usize = 5000;
-/// Items that an explanation names as left out.
+/// Excluded items in an explanation.
 const LEFT_OUT_MAX: usize = 50;
+/// Next-ranked items in an explanation.
+const NEXT_MAX: usize = 5;
 
-/// Items that an explanation names as the next ones.
-const NEXT_TOLD: usize = 5;
-
-/// The items of one slot, and why these.
+/// The items of one slot, and the explanation.
 #[derive(Debug)]
 pub(super) struct Picked {
-    pub(super) items: Vec<Ranked>,
+    pub(super) items: Vec<RankedItem>,
     pub(super) exposure: Exposure,
     pub(super) reason: Reason,
     pub(super) explanation: Vec<String>,
-    pub(super) shelf: Option<Box<SlotExplanation>>,
+    pub(super) slot_explanation: Option<Box<SlotExplanation>>,
 }
 
-/// An item on its way to a slot.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known<'a> {
-    pub(super) number: ItemNumber,
-    pub(super) item: &'a Item,
-    pub(super) candidate: Candidate,
-}
-
-impl Known<'_> {
-    /// Whether the marketer gave it its place.
-    pub(super) fn is_pinned(&self) -> bool {
-        self.candidate.evidence == Evidence::Pinned
-    }
-}
-
-/// Serves all slots of one request; candidates of a model are gathered once.
+/// Fills all slots of one request; the candidates of a model are gathered once.
 #[derive(Debug)]
 pub(super) struct SlotFiller<'a> {
     facts: &'a Facts<'a>,
     candidates: Candidates<'a>,
-    taken: UsedItems<'a>,
+    used: UsedItems<'a>,
     gathered: Vec<(RankingStrategy, Arc<[Candidate]>)>,
 }
 
 impl<'a> SlotFiller<'a> {
     pub(super) fn new(facts: &'a Facts<'a>, candidates: Candidates<'a>) -> Self {
-        Self { facts, candidates, taken: facts.taken(), gathered: Vec::new() }
+        Self { facts, candidates, used: facts.used_items(), gathered: Vec::new() }
     }
 
-    /// The items of a slot by its rules; `None` when there is nothing to show. Where no model is named, the
-    /// site's usual one ranks, or what chance says.
+    /// The items of a slot by its rules; `None` if there is nothing to show. If no model is named, the site's default
+    /// ranks, or a randomly drawn one.
     pub(super) fn pick(&mut self, recommend: Recommend, slot: &str) -> Option<Picked> {
         let k = recommend.k.min(self.facts.context.settings.items_max);
         if k == 0 {
             return None;
         }
-        let ruling = SlotRules::new(self.facts, slot);
+        let rules = SlotRules::new(self.facts, slot);
         let mut left_out = Vec::new();
         if recommend.model != Model::Auto {
-            let mut chosen = self.best(RankingStrategy::Named(recommend.model), k, &ruling, &mut left_out);
+            let mut chosen = self.best(RankingStrategy::Named(recommend.model), k, &rules, &mut left_out);
             if recommend.model == Model::Trending {
-                self.fill(&ruling, &mut chosen);
+                self.fill(&rules, &mut chosen);
             }
             let ranked = chosen.in_order();
-            let exposure = Exposure { pinned: pinned(&ranked), ..Exposure::certain(recommend.model.word()) };
-            return self.wrap(&ranked, exposure, &ruling, left_out);
+            let exposure =
+                Exposure { pinned: pinned_positions(&ranked), ..Exposure::certain(recommend.model.as_str()) };
+            return self.wrap(&ranked, exposure, &rules, left_out);
         }
-        let draw = Draw::new(self.facts.context.exploring, self.candidates.usual(), slot);
-        let mut chosen = self.best(draw.arm, k, &ruling, &mut left_out);
+        let draw = Draw::new(self.facts.context.exploration, self.candidates.default_strategy(), slot);
+        let mut chosen = self.best(draw.strategy, k, &rules, &mut left_out);
         if !chosen.is_full() {
-            let more = self.best(RankingStrategy::Named(Model::Auto), k, &ruling, &mut left_out);
-            more.unpinned().for_each(|known| chosen.take(known));
+            let more = self.best(RankingStrategy::Named(Model::Auto), k, &rules, &mut left_out);
+            more.unpinned().for_each(|slot_item| chosen.add(slot_item));
         }
-        self.fill(&ruling, &mut chosen);
+        self.fill(&rules, &mut chosen);
         let mut ranked = chosen.in_order();
-        let exposure = draw.finish(self, &ruling, &mut ranked);
-        self.wrap(&ranked, exposure, &ruling, left_out)
+        let newest = || self.newest(&rules);
+        let exposure = draw.finish(newest, |item| self.is_preferred(item), &rules, &mut ranked);
+        self.wrap(&ranked, exposure, &rules, left_out)
     }
 
-    /// The best items by one model, varied, pinned ones in their places.
+    /// The best items by one strategy, diversified, pinned ones in their positions.
     fn best<'r>(
         &mut self,
-        arm: RankingStrategy,
+        strategy: RankingStrategy,
         k: usize,
-        ruling: &'r SlotRules<'a>,
-        left_out: &mut Vec<LeftOut>,
+        rules: &'r SlotRules<'a>,
+        left_out: &mut Vec<ExcludedItem>,
     ) -> Chosen<'a, 'r> {
-        let known = self.gathered.iter().position(|(known, _)| *known == arm);
+        let known = self.gathered.iter().position(|(known, _)| *known == strategy);
         let gathered = known.unwrap_or_else(|| {
-            self.gathered.push((arm, self.candidates.of(arm)));
+            self.gathered.push((strategy, self.candidates.gather(strategy)));
             self.gathered.len() - 1
         });
-        let mut turns = self.turns(ruling, &self.gathered[gathered].1);
-        // A page about one item wants more like it; elsewhere a shelf of one category looks broken.
-        let varied =
-            !matches!(arm, RankingStrategy::Named(model) if model != Model::Auto) && self.facts.context.item.is_empty();
-        let mut chosen = Chosen::new(k, if varied { k.div_ceil(2) } else { k }, ruling, self.pins(ruling, k));
+        let mut order = self.rank_order(rules, &self.gathered[gathered].1);
+        // An item's page shows similar items; elsewhere a slot of one category looks broken.
+        let diversified = !matches!(strategy, RankingStrategy::Named(model) if model != Model::Auto)
+            && self.facts.context.item.is_empty();
+        let mut chosen = Chosen::new(k, if diversified { k.div_ceil(2) } else { k }, rules, self.pins(rules, k));
         while !chosen.is_full()
-            && let Some(candidate) = turns.next()
+            && let Some(candidate) = order.next()
         {
             let Some((number, item)) = self.candidates.listed(candidate.key) else { continue };
-            match self.bar(ruling, &chosen, number, item) {
-                None => chosen.offer(Known { number, item, candidate }),
-                Some(bar) if self.facts.context.explain => tell(left_out, item, || bar.in_words()),
+            match self.exclusion(rules, &chosen, number, item) {
+                None => chosen.offer(SlotItem { number, item, candidate }),
+                Some(reason) if self.facts.context.explain => note_left_out(left_out, item, || reason.description()),
                 Some(_) => {}
             }
         }
-        chosen.take_those_set_aside();
+        chosen.add_set_aside();
         if self.facts.context.explain {
-            self.tell_the_next(&chosen, &mut turns, left_out);
+            self.note_next(&chosen, &mut order, left_out);
         }
         chosen
     }
 
-    /// Notes the items that came next, for who wants to know why they are not there.
-    fn tell_the_next(&self, chosen: &Chosen<'a, '_>, turns: &mut RankOrder<'_>, left_out: &mut Vec<LeftOut>) {
-        let next = turns.filter_map(|candidate| {
+    /// Adds the next-ranked items to the explanation.
+    fn note_next(&self, chosen: &Chosen<'a, '_>, order: &mut RankOrder<'_>, left_out: &mut Vec<ExcludedItem>) {
+        let next = order.filter_map(|candidate| {
             let (number, item) = self.candidates.listed(candidate.key)?;
-            (!chosen.has(number)).then_some((item, candidate.score))
+            (!chosen.contains(number)).then_some((item, candidate.score))
         });
-        for (item, score) in next.take(NEXT_TOLD) {
-            tell(left_out, item, || format!("others are ranked before it, its score is {score:.3}"));
+        for (item, score) in next.take(NEXT_MAX) {
+            note_left_out(left_out, item, || format!("ranked lower, with a score of {score:.3}"));
         }
     }
 
-    /// Candidates in their order, after the rules that move scores.
-    fn turns<'c>(&self, ruling: &SlotRules<'a>, candidates: &'c [Candidate]) -> RankOrder<'c> {
-        if ruling.plan.leaves_scores() {
-            return RankOrder::of(candidates);
+    /// Candidates in rank order, after the rules that change scores.
+    fn rank_order<'c>(&self, rules: &SlotRules<'a>, candidates: &'c [Candidate]) -> RankOrder<'c> {
+        if rules.plan.keeps_model_scores() {
+            return RankOrder::new(candidates);
         }
-        let weighed = candidates.iter().map(|candidate| match self.candidates.listed(candidate.key) {
-            Some((number, item)) => Candidate { score: ruling.weigh(number, item, candidate.score), ..*candidate },
+        let adjusted = candidates.iter().map(|candidate| match self.candidates.listed(candidate.key) {
+            Some((number, item)) => {
+                Candidate { score: rules.adjusted_score(number, item, candidate.score), ..*candidate }
+            }
             None => *candidate,
         });
-        weighed.collect()
+        adjusted.collect()
     }
 
-    fn bar(
+    fn exclusion(
         &self,
-        ruling: &SlotRules<'a>,
+        rules: &SlotRules<'a>,
         chosen: &Chosen<'_, '_>,
         number: ItemNumber,
         item: &Item,
     ) -> Option<ExclusionReason<'a>> {
-        ruling
-            .bar(number, item, &self.taken)
-            .or_else(|| ruling.is_tired_of(number).then_some(ExclusionReason::Tired))
-            .or_else(|| chosen.has_enough_like(item).then_some(ExclusionReason::Alike))
+        rules
+            .exclusion(number, item, &self.used)
+            .or_else(|| rules.is_fatigued(number).then_some(ExclusionReason::Fatigue))
+            .or_else(|| chosen.has_enough_like(item).then_some(ExclusionReason::Diversity))
     }
 
     /// The pins of the slot that may be shown, by position from 0.
-    fn pins(&self, ruling: &SlotRules<'a>, k: usize) -> Vec<(usize, Known<'a>)> {
+    fn pins(&self, rules: &SlotRules<'a>, k: usize) -> Vec<(usize, SlotItem<'a>)> {
         let items = &self.facts.snapshot.items;
-        let places = ruling.plan.pins.iter().filter_map(|pin| {
+        let pins = rules.plan.pins.iter().filter_map(|pin| {
             let position = (pin.position as usize).checked_sub(1).filter(|position| *position < k)?;
             let number = items.number(&pin.item)?;
             let item = items.at(number)?;
             let key = Key::Listed(number);
-            let placed = Known { number, item, candidate: Candidate { key, score: 0.0, evidence: Evidence::Pinned } };
-            ruling.bar(number, item, &self.taken).is_none().then_some((position, placed))
+            let pinned =
+                SlotItem { number, item, candidate: Candidate { key, score: 0.0, evidence: Evidence::Pinned } };
+            rules.exclusion(number, item, &self.used).is_none().then_some((position, pinned))
         });
-        places.collect()
+        pins.collect()
     }
 
-    /// What is left is filled with the newest; on a shelf with filters with those of them that many look at.
-    fn fill(&self, ruling: &SlotRules<'a>, chosen: &mut Chosen<'a, '_>) {
+    /// Fills the rest with the newest items; if the slot has filters, with the most popular of them.
+    fn fill(&self, rules: &SlotRules<'a>, chosen: &mut Chosen<'a, '_>) {
         if chosen.is_full() {
             return;
         }
-        if ruling.plan.gates.is_empty() {
-            let mut newest = self.newest(ruling);
+        if rules.plan.gates.is_empty() {
+            let mut newest = self.newest(rules);
             while !chosen.is_full()
-                && let Some(known) = newest.next()
+                && let Some(slot_item) = newest.next()
             {
-                chosen.take(known);
+                chosen.add(slot_item);
             }
             return;
         }
         let index = self.candidates.index;
         let popularity =
-            |known: &Known<'_>| index.number(&known.item.id).map_or(0.0, |number| index.popularity(number));
-        let mut passing: Vec<(f32, Known<'a>)> = self.newest(ruling).map(|known| (popularity(&known), known)).collect();
+            |slot_item: &SlotItem<'_>| index.number(&slot_item.item.id).map_or(0.0, |number| index.popularity(number));
+        let mut passing: Vec<(f32, SlotItem<'a>)> =
+            self.newest(rules).map(|slot_item| (popularity(&slot_item), slot_item)).collect();
         passing.sort_by(|a, b| b.0.total_cmp(&a.0));
-        for (popularity, mut known) in passing {
+        for (popularity, mut slot_item) in passing {
             if popularity > 0.0 {
-                known.candidate.evidence = Evidence::Popular;
+                slot_item.candidate.evidence = Evidence::Popular;
             }
-            chosen.take(known);
+            chosen.add(slot_item);
         }
     }
 
-    /// The items of the catalogue that may be shown, the newest first.
-    pub(super) fn newest(&self, ruling: &SlotRules<'a>) -> impl Iterator<Item = Known<'a>> {
-        let all = if ruling.plan.gates.is_empty() { self.facts.snapshot.items.newest() } else { &*ruling.plan.fill };
+    /// The allowed items of the catalogue, newest first.
+    fn newest(&self, rules: &SlotRules<'a>) -> impl Iterator<Item = SlotItem<'a>> {
+        let all = if rules.plan.gates.is_empty() { self.facts.snapshot.items.newest() } else { &*rules.plan.fill };
         all.iter().take(FILL_SCAN_MAX).filter_map(|number| {
             let key = Key::Listed(*number);
             let (number, item) = self.candidates.listed(key)?;
-            let free = ruling.bar(number, item, &self.taken).is_none() && !ruling.is_tired_of(number);
+            let is_allowed = rules.exclusion(number, item, &self.used).is_none() && !rules.is_fatigued(number);
             let candidate = Candidate { key, score: 0.0, evidence: Evidence::New };
-            free.then_some(Known { number, item, candidate })
+            is_allowed.then_some(SlotItem { number, item, candidate })
         })
     }
 
-    /// Whether the visitor looks at the item's main category.
-    pub(super) fn is_liked(&self, item: &Item) -> bool {
+    /// Whether the item's main category is one of those recommended from.
+    fn is_preferred(&self, item: &Item) -> bool {
         self.candidates.categories.iter().any(|(category, _)| *category == item.main_category())
     }
 
     fn wrap(
         &self,
-        placed: &[Known<'a>],
+        placed: &[SlotItem<'a>],
         exposure: Exposure,
-        ruling: &SlotRules<'a>,
-        left_out: Vec<LeftOut>,
+        rules: &SlotRules<'a>,
+        left_out: Vec<ExcludedItem>,
     ) -> Option<Picked> {
         if placed.is_empty() {
             return None;
         }
-        // Everything that looks at this visitor or this page.
-        let personal = |why: Why| !matches!(why, Why::Trending | Why::New | Why::Pinned);
-        let ranked = |Known { number, candidate, .. }: &Known<'_>| Ranked {
+        // Everything that depends on this visitor or this page.
+        let personal = |why: RankedBy| !matches!(why, RankedBy::Trending | RankedBy::New | RankedBy::Pinned);
+        let ranked = |SlotItem { number, candidate, .. }: &SlotItem<'_>| RankedItem {
             number: *number,
             score: candidate.score,
             why: candidate.evidence.why(),
         };
-        let items: Vec<Ranked> = placed.iter().map(ranked).collect();
+        let items: Vec<RankedItem> = placed.iter().map(ranked).collect();
         let reason =
             if items.iter().any(|item| personal(item.why)) { Reason::Recommendation } else { Reason::Fallback };
         if !self.facts.context.explain {
-            return Some(Picked { items, exposure, reason, explanation: Vec::new(), shelf: None });
+            return Some(Picked { items, exposure, reason, explanation: Vec::new(), slot_explanation: None });
         }
-        let whys: Vec<WhyShown> = placed.iter().map(|one| self.why(one, ruling)).collect();
-        let explanation =
-            placed.iter().zip(&whys).map(|(one, why)| format!("`{}`: {}", one.item.id, why.evidence)).collect();
-        let why_shelf = Some(Box::new(SlotExplanation { items: whys, left_out }));
-        Some(Picked { items, exposure, reason, explanation, shelf: why_shelf })
+        let whys: Vec<ItemReason> = placed.iter().map(|slot_item| self.why(slot_item, rules)).collect();
+        let explanation = placed
+            .iter()
+            .zip(&whys)
+            .map(|(slot_item, why)| format!("`{}`: {}", slot_item.item.id, why.evidence))
+            .collect();
+        let slot_explanation = Some(Box::new(SlotExplanation { items: whys, left_out }));
+        Some(Picked { items, exposure, reason, explanation, slot_explanation })
     }
 
-    fn why(&self, placed: &Known<'_>, ruling: &SlotRules<'_>) -> WhyShown {
-        let Known { number, item, candidate } = *placed;
-        let mut said = self.gathered.iter().flat_map(|(_, candidates)| &**candidates);
-        let said = said.find(|other| other.key == candidate.key).map_or(0.0, |other| other.score);
+    fn why(&self, placed: &SlotItem<'_>, rules: &SlotRules<'_>) -> ItemReason {
+        let SlotItem { number, item, candidate } = *placed;
+        let mut gathered = self.gathered.iter().flat_map(|(_, candidates)| &**candidates);
+        let model_score = gathered.find(|other| other.key == candidate.key).map_or(0.0, |other| other.score);
         let rules = match candidate.evidence {
-            Evidence::Pinned => vec!["pin: the marketer gave it this place".to_owned()],
-            _ => ruling.moved_by(number, item),
+            Evidence::Pinned => vec!["pin: placed here by the marketer".to_owned()],
+            _ => rules.score_changes(number, item),
         };
-        WhyShown { evidence: self.told(&candidate), model_score: said, rules }
+        ItemReason { evidence: self.evidence(&candidate), model_score, rules }
     }
 
-    /// What speaks most for an item, by the names of what it refers to.
-    fn told(&self, candidate: &Candidate) -> Told {
+    /// The evidence for an item, with names instead of numbers.
+    fn evidence(&self, candidate: &Candidate) -> model::Evidence {
         let seed = |number| self.candidates.index.id(number).cloned().unwrap_or_default();
         match candidate.evidence {
-            Evidence::Together { seed: one, support } => Told::ViewedTogether { item: seed(one), visitors: support },
-            Evidence::Visits { visits } => Told::SimilarVisits { visits },
-            Evidence::Walk => Told::TwoSteps,
+            Evidence::Together { seed: number, support } => {
+                model::Evidence::ViewedTogether { item: seed(number), visitors: support }
+            }
+            Evidence::Visits { visits } => model::Evidence::SimilarVisits { visits },
+            Evidence::TwoHop => model::Evidence::TwoSteps,
             Evidence::Category { rank } => {
                 let category = self.candidates.categories.get(rank).map_or("", |(category, _)| category);
-                Told::LikedCategory { category: category.to_owned() }
+                model::Evidence::LikedCategory { category: category.to_owned() }
             }
-            Evidence::Popular => Told::Popular,
-            Evidence::Seen => Told::Seen,
-            Evidence::New => Told::New,
-            Evidence::Pinned => Told::Pinned,
-            Evidence::BoughtTogether { seed: one, support } => {
-                Told::BoughtTogether { item: seed(one), orders: support }
+            Evidence::Popular => model::Evidence::Popular,
+            Evidence::Seen => model::Evidence::Seen,
+            Evidence::New => model::Evidence::New,
+            Evidence::Pinned => model::Evidence::Pinned,
+            Evidence::BoughtTogether { seed: number, support } => {
+                model::Evidence::BoughtTogether { item: seed(number), orders: support }
             }
-            Evidence::BoughtAfter { seed: one, support } => Told::BoughtAfter { item: seed(one), orders: support },
-            Evidence::Dearer => Told::Dearer,
-            Evidence::Alike => Told::Alike,
+            Evidence::BoughtAfter { seed: number, support } => {
+                model::Evidence::BoughtAfter { item: seed(number), orders: support }
+            }
+            Evidence::UpSell => model::Evidence::HigherPriced,
+            Evidence::Similar => model::Evidence::SimilarContent,
         }
     }
 }
 
-/// Notes what an item was left out for, once.
-fn tell(left_out: &mut Vec<LeftOut>, item: &Item, because: impl Fn() -> String) {
+/// Adds an excluded item to the explanation, once.
+fn note_left_out(left_out: &mut Vec<ExcludedItem>, item: &Item, reason: impl Fn() -> String) {
     if left_out.len() < LEFT_OUT_MAX && left_out.iter().all(|known| known.id != item.id) {
-        left_out.push(LeftOut { id: item.id.clone(), because: because() });
+        left_out.push(ExcludedItem { id: item.id.clone(), because: reason() });
     }
 }
 
@@ -303,7 +301,7 @@ mod tests {
         fixture::{self, ids},
         run,
     };
-    use crate::model::{Decision, Profile, Reason, SiteId, VisitorId, Why};
+    use crate::model::{Decision, Profile, RankedBy, Reason, SiteId, VisitorId};
 
     fn decide(
         profile: &Profile,
@@ -316,29 +314,29 @@ mod tests {
     }
 
     #[test]
-    fn a_new_visitor_of_a_new_shop_sees_its_newest_items() {
-        let nobody = Profile::empty(SiteId(1), VisitorId(1));
-        let decision = decide(&nobody, &Index::default(), &fixture::context(), &[], "home-recs").unwrap();
+    fn a_new_visitor_of_a_new_shop_sees_the_newest_items() {
+        let anonymous = Profile::empty(SiteId(1), VisitorId(1));
+        let decision = decide(&anonymous, &Index::default(), &fixture::context(), &[], "home-recs").unwrap();
         assert_eq!(decision.reason, Reason::Fallback);
         assert_eq!(decision.items.len(), 8);
-        assert!(decision.items.iter().all(|item| item.why == Why::New));
+        assert!(decision.items.iter().all(|item| item.why == RankedBy::New));
         assert_eq!(decision.content["title"], "Popular now");
-        assert!(decide(&nobody, &Index::default(), &fixture::context(), &[], "home-hero").is_none());
+        assert!(decide(&anonymous, &Index::default(), &fixture::context(), &[], "home-hero").is_none());
     }
 
     #[test]
     fn a_page_about_an_item_shows_what_was_viewed_together_with_it() {
-        let nobody = Profile::empty(SiteId(1), VisitorId(1));
+        let anonymous = Profile::empty(SiteId(1), VisitorId(1));
         let context = Context { item: "coffee-1", explain: true, ..fixture::context() };
-        let decision = decide(&nobody, &fixture::index(), &context, &[], "product-recs").unwrap();
+        let decision = decide(&anonymous, &fixture::index(), &context, &[], "product-recs").unwrap();
         assert_eq!(ids(&decision)[..2], ["coffee-2", "tea-1"]);
-        assert_eq!((decision.reason, decision.items[0].why), (Reason::Recommendation, Why::ViewedTogether));
+        assert_eq!((decision.reason, decision.items[0].why), (Reason::Recommendation, RankedBy::ViewedTogether));
         assert_eq!(decision.explanation[0], "`coffee-2`: viewed together with `coffee-1` by 14 visitors");
         assert!(!ids(&decision).contains(&"coffee-1"));
     }
 
     #[test]
-    fn what_is_in_the_cart_bought_gone_or_unknown_is_not_recommended() {
+    fn items_in_the_cart_bought_unavailable_or_unknown_are_not_recommended() {
         let decision = decide(&fixture::regular(), &fixture::index(), &fixture::context(), &[], "home-recs").unwrap();
         let shown = ids(&decision);
         for id in ["coffee-3", "kitchen-1", "gone-1", "not-in-the-catalogue"] {
@@ -348,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_general_shelf_gives_no_category_more_than_half() {
+    fn a_general_slot_gives_no_category_more_than_half() {
         let decision = decide(&fixture::regular(), &fixture::index(), &fixture::context(), &[], "home-recs").unwrap();
         let coffees = ids(&decision).iter().filter(|id| id.starts_with("coffee")).count();
         assert!((1..=4).contains(&coffees), "{:?}", ids(&decision));
@@ -356,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_turns_its_slot_into_items_and_steps_back_when_it_has_none() {
+    fn an_offer_shows_items_and_is_skipped_if_it_has_none() {
         let offers = [
             json!({"id": "seen", "slot": "hero", "priority": 2,
                    "content": {"recommend": "recently_viewed", "k": 2, "title": "Again?"}}),
@@ -367,14 +365,14 @@ mod tests {
         assert_eq!(Value::Object(decision.content), json!({"title": "Again?"}));
         assert_eq!(decision.reason, Reason::Recommendation);
 
-        let nobody = Profile::empty(SiteId(1), VisitorId(1));
-        let decision = decide(&nobody, &fixture::index(), &fixture::context(), &offers, "hero").unwrap();
+        let anonymous = Profile::empty(SiteId(1), VisitorId(1));
+        let decision = decide(&anonymous, &fixture::index(), &fixture::context(), &offers, "hero").unwrap();
         assert_eq!((decision.offer.as_deref(), decision.reason), (Some("hot"), Reason::Fallback));
         assert_eq!(decision.items.len(), 3);
     }
 
     #[test]
-    fn the_owner_bounds_slots_and_items() {
+    fn settings_limit_slots_and_items() {
         let mut context = fixture::context();
         context.settings.items_max = 3;
         context.settings.slots_max = 2;

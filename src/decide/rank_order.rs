@@ -1,21 +1,21 @@
-//! The order in which candidates have their turn.
+//! Candidates in rank order.
 
 use std::{cmp::Ordering, collections::BinaryHeap, slice};
 
-use super::candidates::Candidate;
+use super::types::Candidate;
 
-/// Candidates one after the other, the best first.
+/// Iterates over candidates, the best first.
 pub(super) enum RankOrder<'c> {
-    /// As they are: what ranks whole visits has them in their order already.
-    InOrder(slice::Iter<'c, Candidate>),
-    /// The best of those left, each time anew: few of many have a turn.
-    Heaped(BinaryHeap<RankKey>),
+    /// Already sorted, as by the models of whole visits.
+    Sorted(slice::Iter<'c, Candidate>),
+    /// A heap, since only few of many are taken.
+    Heap(BinaryHeap<HeapEntry>),
 }
 
 impl<'c> RankOrder<'c> {
-    pub(super) fn of(candidates: &'c [Candidate]) -> Self {
-        if candidates.is_sorted_by(|a, b| RankKey(*a) >= RankKey(*b)) {
-            return Self::InOrder(candidates.iter());
+    pub(super) fn new(candidates: &'c [Candidate]) -> Self {
+        if candidates.is_sorted_by(|a, b| HeapEntry(*a) >= HeapEntry(*b)) {
+            return Self::Sorted(candidates.iter());
         }
         candidates.iter().copied().collect()
     }
@@ -23,7 +23,7 @@ impl<'c> RankOrder<'c> {
 
 impl FromIterator<Candidate> for RankOrder<'_> {
     fn from_iter<I: IntoIterator<Item = Candidate>>(candidates: I) -> Self {
-        Self::Heaped(candidates.into_iter().map(RankKey).collect())
+        Self::Heap(candidates.into_iter().map(HeapEntry).collect())
     }
 }
 
@@ -32,32 +32,32 @@ impl Iterator for RankOrder<'_> {
 
     fn next(&mut self) -> Option<Candidate> {
         match self {
-            Self::InOrder(candidates) => candidates.next().copied(),
-            Self::Heaped(heap) => heap.pop().map(|RankKey(candidate)| candidate),
+            Self::Sorted(candidates) => candidates.next().copied(),
+            Self::Heap(heap) => heap.pop().map(|HeapEntry(candidate)| candidate),
         }
     }
 }
 
-/// A candidate in the order in which candidates have their turn.
-pub(super) struct RankKey(Candidate);
+/// A candidate, ordered by rank.
+pub(super) struct HeapEntry(Candidate);
 
-impl Ord for RankKey {
-    /// Higher score first; equal ones by key, so that the same input gives the same answer.
+impl Ord for HeapEntry {
+    /// By score, then by key, so that the same input gives the same order.
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.score.total_cmp(&other.0.score).then_with(|| other.0.key.cmp(&self.0.key))
     }
 }
 
-impl PartialOrd for RankKey {
+impl PartialOrd for HeapEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for RankKey {
+impl PartialEq for HeapEntry {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for RankKey {}
+impl Eq for HeapEntry {}

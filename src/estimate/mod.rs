@@ -1,16 +1,16 @@
-//! PURE: what counts can tell, and how surely.
+//! Statistical estimates with confidence intervals. No I/O.
 //!
-//! Visitors are what was drawn, not page views: whoever clicks once clicks more easily again, so everything here is
-//! judged by totals of clusters ([`Moments`], one cluster a visitor), and an interval is at 95%. Where the counts
-//! cannot tell, the answer is `None` or a [`Refusal`], never a figure.
+//! The sampling unit is the visitor, not the page view: a visitor who clicks once is more likely to click again. So all
+//! estimates use totals of clusters ([`Moments`], one cluster per visitor). Intervals are at 95%. If the data is not
+//! sufficient, the result is `None` or a [`Refusal`], never a number.
 //!
 //! Example: of 1,000 views by 200 visitors 50 were clicked → 5%, from 3.5 to 7.0%, a little wider than if all views
-//! had been of different visitors.
+//! were of different visitors.
 
 mod policy;
 mod ratio;
 #[cfg(test)]
 mod tests;
 
-pub use policy::{Choice, Refusal, Row, Verdict, judge};
+pub use policy::{Evaluation, LogRow, Refusal, TargetPolicy, evaluate};
 pub use ratio::{Interval, Moments};

@@ -2,24 +2,24 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Numbers from 0 to 1 that are the same in every run (Marsaglia 2003: xorshift64*).
+/// Pseudorandom numbers from 0 to 1, the same in every run (Marsaglia 2003: xorshift64*).
 struct Rng(u64);
 
 impl Rng {
-    fn throw(&mut self) -> f64 {
+    fn draw(&mut self) -> f64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn one(&mut self, shares: &[f64]) -> usize {
-        let mut left = self.throw();
+    fn index(&mut self, shares: &[f64]) -> usize {
+        let mut left = self.draw();
         shares.iter().position(|share| (left -= share, left < 0.0).1).unwrap_or(shares.len() - 1)
     }
 }
 
-/// What a kind of visitor clicks in a slot that a model ranks: the truth that estimates have to find.
+/// True click-through rate, which estimates have to recover.
 fn truth(slot: u32, model: u32, explored: bool, eager: bool) -> f64 {
     let base = [[0.10, 0.16, 0.05], [0.04, 0.03, 0.08]][slot as usize][model as usize];
     base * if eager { 1.6 } else { 0.4 } * if explored { 0.8 } else { 1.0 }
@@ -28,20 +28,20 @@ fn truth(slot: u32, model: u32, explored: bool, eager: bool) -> f64 {
 const LOGGED: [f64; 3] = [0.8, 0.1, 0.1];
 const EXPLORE: f64 = 0.1;
 
-/// A log of so many visitors, each with one to six views.
-fn log(dice: &mut Rng, visitors: u128) -> Vec<Row> {
+/// A log of visitors with one to six views each.
+fn log(rng: &mut Rng, visitors: u128) -> Vec<LogRow> {
     let mut rows = Vec::new();
     for visitor in 1..=visitors {
         let cluster = visitor.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        let eager = dice.throw() < 0.5;
-        for _ in 0..=dice.one(&[0.3, 0.3, 0.2, 0.1, 0.05, 0.05]) {
-            let slot = u32::from(dice.throw() < 0.4);
-            let model = u32::try_from(dice.one(&LOGGED)).unwrap();
-            // In some situations there is nothing to try.
-            let explore = if dice.throw() < 0.3 { 0.0 } else { EXPLORE };
-            let explored = dice.throw() < explore;
-            let clicked = dice.throw() < truth(slot, model, explored, eager);
-            rows.push(Row {
+        let eager = rng.draw() < 0.5;
+        for _ in 0..=rng.index(&[0.3, 0.3, 0.2, 0.1, 0.05, 0.05]) {
+            let slot = u32::from(rng.draw() < 0.4);
+            let model = u32::try_from(rng.index(&LOGGED)).unwrap();
+            // Sometimes there is no item to explore.
+            let explore = if rng.draw() < 0.3 { 0.0 } else { EXPLORE };
+            let explored = rng.draw() < explore;
+            let clicked = rng.draw() < truth(slot, model, explored, eager);
+            rows.push(LogRow {
                 cluster,
                 slot,
                 model,
@@ -56,7 +56,7 @@ fn log(dice: &mut Rng, visitors: u128) -> Vec<Row> {
     rows
 }
 
-/// What a choice would bring in the long run.
+/// The expected click-through rate of a policy.
 fn value(models: &[f64], explore: f64) -> f64 {
     let mut sum = 0.0;
     for (slot, of_slot) in [(0, 0.6), (1, 0.4)] {
@@ -71,23 +71,23 @@ fn value(models: &[f64], explore: f64) -> f64 {
     sum
 }
 
-/// How often of 150 logs each estimate's interval holds the truth, its mean, and the mean square of its error.
-fn campaign(choice: &Choice, models: &[f64], explore: f64) -> [(f64, f64, f64); 3] {
+/// For each estimate over 150 logs: the coverage of its interval, its mean, and its mean squared error.
+fn simulate(policy: &TargetPolicy, models: &[f64], explore: f64) -> [(f64, f64, f64); 3] {
     const LOGS: u64 = 150;
     let (truth, now) = (value(models, explore), value(&LOGGED, EXPLORE));
     let mut found = [(0.0, 0.0, 0.0); 3];
     let mut leads = 0.0;
     for seed in 1..=LOGS {
         let rows = log(&mut Rng(seed.wrapping_mul(0xd134_2543_de82_ef95)), 2_500);
-        let verdict = judge(&rows, choice);
-        let told = verdict.outcome.expect("enough to tell");
-        for (sum, (estimate, _)) in found.iter_mut().zip([told.ips, told.snips, told.doubly_robust]) {
+        let evaluation = evaluate(&rows, policy);
+        let estimates = evaluation.outcome.expect("enough data");
+        for (sum, (estimate, _)) in found.iter_mut().zip([estimates.ips, estimates.snips, estimates.doubly_robust]) {
             let holds = estimate.low <= truth && truth <= estimate.high;
             sum.0 += f64::from(u8::from(holds)) / LOGS as f64;
             sum.1 += estimate.value / LOGS as f64;
             sum.2 += (estimate.value - truth).powi(2) / LOGS as f64;
         }
-        let lead = told.doubly_robust.1;
+        let lead = estimates.doubly_robust.1;
         leads += f64::from(u8::from(lead.low <= truth - now && truth - now <= lead.high)) / LOGS as f64;
     }
     assert!((0.90..=0.99).contains(&leads), "leads hold the truth in {leads}");
@@ -95,9 +95,9 @@ fn campaign(choice: &Choice, models: &[f64], explore: f64) -> [(f64, f64, f64); 
 }
 
 #[test]
-fn intervals_hold_the_truth_of_another_model_as_often_as_they_say() {
-    let choice = Choice { models: vec![0.0, 1.0, 0.0], explore: None };
-    let [ips, snips, robust] = campaign(&choice, &[0.0, 1.0, 0.0], EXPLORE);
+fn intervals_have_nominal_coverage_for_another_model() {
+    let policy = TargetPolicy { models: vec![0.0, 1.0, 0.0], explore: None };
+    let [ips, snips, robust] = simulate(&policy, &[0.0, 1.0, 0.0], EXPLORE);
     for (name, (holds, mean, _)) in [("ips", ips), ("snips", snips), ("dr", robust)] {
         assert!((0.90..=0.99).contains(&holds), "{name} holds the truth in {holds}");
         assert!((mean - value(&[0.0, 1.0, 0.0], EXPLORE)).abs() < 0.003, "{name} is {mean} on average");
@@ -106,51 +106,51 @@ fn intervals_hold_the_truth_of_another_model_as_often_as_they_say() {
 }
 
 #[test]
-fn intervals_hold_the_truth_of_a_mixture_and_of_more_exploring() {
+fn intervals_have_nominal_coverage_for_a_mixture_with_more_exploration() {
     let models = [0.3, 0.5, 0.2];
-    let choice = Choice { models: models.into(), explore: Some(0.4) };
-    for (name, (holds, mean, _)) in ["ips", "snips", "dr"].into_iter().zip(campaign(&choice, &models, 0.4)) {
+    let policy = TargetPolicy { models: models.into(), explore: Some(0.4) };
+    for (name, (holds, mean, _)) in ["ips", "snips", "dr"].into_iter().zip(simulate(&policy, &models, 0.4)) {
         assert!((0.90..=0.99).contains(&holds), "{name} holds the truth in {holds}");
         assert!((mean - value(&models, 0.4)).abs() < 0.003, "{name} is {mean} on average");
     }
 }
 
 #[test]
-fn what_cannot_be_told_is_not_told() {
+fn insufficient_data_is_refused() {
     let rows = log(&mut Rng(7), 2_500);
     let only = |model: usize| {
         let mut models = vec![0.0; 5];
         models[model] = 1.0;
-        Choice { models, explore: None }
+        TargetPolicy { models, explore: None }
     };
-    let check = |rows: &[Row], choice: &Choice, expected: Refusal| {
-        assert_eq!(judge(rows, choice).outcome, Err(expected));
+    let check = |rows: &[LogRow], policy: &TargetPolicy, expected: Refusal| {
+        assert_eq!(evaluate(rows, policy).outcome, Err(expected));
     };
     check(&[], &only(1), Refusal::Nothing);
     check(&rows, &only(4), Refusal::NeverShown(4));
     check(&rows[..500], &only(1), Refusal::TooLittleOverlap);
-    // A log that lost the rows of one slot in which the choice would do something.
-    let lost: Vec<Row> = rows.iter().filter(|row| row.model != 1 || row.slot == 0).cloned().collect();
+    // A log without the rows of one slot that the policy would show.
+    let lost: Vec<LogRow> = rows.iter().filter(|row| row.model != 1 || row.slot == 0).cloned().collect();
     check(&lost, &only(1), Refusal::Unsupported);
-    let cold: Vec<Row> = rows.iter().map(|row| Row { clicked: 0.0, ..row.clone() }).collect();
+    let cold: Vec<LogRow> = rows.iter().map(|row| LogRow { clicked: 0.0, ..row.clone() }).collect();
     check(&cold, &only(1), Refusal::TooFewClicks);
-    let verdict = judge(&rows[..500], &only(1));
-    assert!(verdict.effective < 100.0 && verdict.views > 499.0, "{verdict:?}");
+    let evaluation = evaluate(&rows[..500], &only(1));
+    assert!(evaluation.effective < 100.0 && evaluation.views > 499.0, "{evaluation:?}");
 }
 
 #[test]
-fn a_choice_of_what_is_done_already_is_worth_what_it_was() {
+fn the_logged_policy_has_the_logged_rate() {
     let rows = log(&mut Rng(3), 1_000);
-    let verdict = judge(&rows, &Choice::default());
-    let (told, now) = (verdict.outcome.unwrap(), verdict.now.unwrap());
-    for (estimate, lead) in [told.ips, told.snips, told.doubly_robust] {
+    let evaluation = evaluate(&rows, &TargetPolicy::default());
+    let (estimates, now) = (evaluation.outcome.unwrap(), evaluation.now.unwrap());
+    for (estimate, lead) in [estimates.ips, estimates.snips, estimates.doubly_robust] {
         assert!((estimate.value - now.value).abs() < 0.002 && lead.low <= 0.0 && lead.high >= 0.0, "{estimate:?}");
     }
-    assert!((told.ips.0.value - now.value).abs() < 1e-12 && (verdict.mean_weight - 1.0).abs() < 1e-12);
+    assert!((estimates.ips.0.value - now.value).abs() < 1e-12 && (evaluation.mean_weight - 1.0).abs() < 1e-12);
 }
 
 #[test]
-fn shares_have_the_interval_of_wilson_and_clusters_widen_it() {
+fn proportions_have_the_wilson_interval_and_clusters_widen_it() {
     let mut apart = Moments::default();
     (0..1000).for_each(|view| apart.add(1.0, f64::from(u8::from(view < 50))));
     let share = apart.share().unwrap();
@@ -166,7 +166,7 @@ fn shares_have_the_interval_of_wilson_and_clusters_widen_it() {
 }
 
 #[test]
-fn nothing_and_everything_have_honest_ends() {
+fn rates_of_0_and_1_have_proper_bounds() {
     assert_eq!(Moments::default().share(), None);
     let mut none = Moments::default();
     (0..50).for_each(|_| none.add(2.0, 0.0));
@@ -179,18 +179,18 @@ fn nothing_and_everything_have_honest_ends() {
     let mut one = Moments::default();
     one.add(5.0, 2.0);
     let share = one.share().unwrap();
-    assert!(share.low < 0.1 && share.high > 0.9, "one visitor tells nothing: {share:?}");
+    assert!(share.low < 0.1 && share.high > 0.9, "one visitor is no evidence: {share:?}");
 }
 
 #[test]
-fn the_mean_of_clusters_is_covered_as_often_as_it_says() {
+fn intervals_of_cluster_means_have_nominal_coverage() {
     let mut covered = 0;
     for seed in 1..=400_u64 {
-        let mut dice = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut moments = Moments::default();
         for _ in 0..300 {
-            let views = 1.0 + (dice.throw() * 4.0).floor();
-            let spends = if dice.throw() < 0.2 { 40.0 * views * dice.throw() } else { 0.0 };
+            let views = 1.0 + (rng.draw() * 4.0).floor();
+            let spends = if rng.draw() < 0.2 { 40.0 * views * rng.draw() } else { 0.0 };
             moments.add(views, spends);
         }
         // A fifth spends 20 a view on average.
@@ -201,7 +201,7 @@ fn the_mean_of_clusters_is_covered_as_often_as_it_says() {
 
 proptest! {
     #[test]
-    fn a_share_lies_within_its_interval_and_both_within_0_and_1(
+    fn a_proportion_lies_within_its_interval_and_both_within_0_and_1(
         clusters in proptest::collection::vec((1_u8..20, 0.0..=1.0_f64), 1..60),
     ) {
         let mut moments = Moments::default();

@@ -1,9 +1,9 @@
-//! The shop as a visitor sees it, for its owners to look at: a real visitor's live profile, or one made up of
-//! what somebody looked at. Nothing is left to chance in it, nothing is counted, nothing is signed.
+//! Preview of the shop as a visitor sees it, for its owners: with a real visitor's live profile, or a simulated one with
+//! given views. Nothing is randomized, counted or signed.
 
 use std::sync::Arc;
 
-use super::{Answer, Ask, Personalizer};
+use super::{Answer, PersonalizationRequest, Personalizer};
 use crate::{
     catalog::SiteSnapshot,
     clock,
@@ -15,32 +15,36 @@ use crate::{
     },
 };
 
-/// Between two looks of a visitor who is made up, milliseconds.
-const PACE_MS: i64 = 20_000;
+/// Time between two views of a simulated visitor, milliseconds.
+const VIEW_INTERVAL_MS: i64 = 20_000;
 
 impl Personalizer {
-    /// What fills the slots for a visitor, with explanations; for one who looked at these items, oldest
-    /// first, where `viewed` is told.
-    pub async fn preview(&self, ask: &Ask<'_>, viewed: Option<&[String]>) -> (Arc<Profile>, Answer) {
-        let (site, now) = (ask.site.site.id, clock::now());
+    /// Decides the slots for a visitor, with explanations; if `viewed` is given, for a simulated visitor with these views,
+    /// oldest first.
+    pub async fn preview(
+        &self,
+        request: &PersonalizationRequest<'_>,
+        viewed: Option<&[String]>,
+    ) -> (Arc<Profile>, Answer) {
+        let (site, now) = (request.site.site.id, clock::now());
         let (profile, degraded) = if let Some(viewed) = viewed {
-            (Arc::new(self.made_up(ask.site, viewed, now)), false)
+            (Arc::new(self.simulated_profile(request.site, viewed, now)), false)
         } else {
-            let (profile, freshness) = self.profiles.known(site, ask.visitor, ask.user, self.budget).await;
+            let (profile, freshness) = self.profiles.known(site, request.visitor, request.user, self.budget).await;
             (profile, freshness == Freshness::Degraded)
         };
         let context = Context {
             now,
-            item: ask.item,
-            cart: ask.cart,
-            url_path: ask.url_path,
-            language: ask.language,
+            item: request.item,
+            cart: request.cart,
+            url_path: request.url_path,
+            language: request.language,
             explain: true,
-            exploring: None,
-            remembered: Some(&self.remembered),
+            exploration: None,
+            session_cache: Some(&self.session_cache),
             settings: self.settings,
         };
-        let decisions = decide::run(&profile, ask.site, &self.learn.index(site), &context, ask.slots);
+        let decisions = decide::run(&profile, request.site, &self.learn.index(site), &context, request.slots);
         let exposures = vec![None; decisions.len()];
         let answer = Answer {
             decisions,
@@ -52,13 +56,13 @@ impl Personalizer {
         (profile, answer)
     }
 
-    fn made_up(&self, site: &SiteSnapshot, viewed: &[String], now: Timestamp) -> Profile {
-        let looks = (1_i64..).zip(viewed.iter().rev()).map(|(ago, id)| {
+    fn simulated_profile(&self, site: &SiteSnapshot, viewed: &[String], now: Timestamp) -> Profile {
+        let views = (1_i64..).zip(viewed.iter().rev()).map(|(ago, id)| {
             let item = site.items.get(id);
             ProfileEvent {
                 journal: 0,
                 position: Position(u64::MAX - ago.unsigned_abs()),
-                occurred_at: now.plus(-ago * PACE_MS),
+                occurred_at: now.plus(-ago * VIEW_INTERVAL_MS),
                 kind: Kind::Track,
                 action: Action::ItemViewed,
                 session_start: Timestamp::default(),
@@ -78,8 +82,8 @@ impl Personalizer {
                 traits: Box::default(),
             }
         });
-        // All looks lie within one visit, however many they are.
+        // All views belong to one visit, however many there are.
         let params = Params { half_life_ms: self.settings.half_life_ms, session_ms: i64::MAX };
-        rebuild(site.site.id, VisitorId::NOBODY, looks.collect(), 0, &params)
+        rebuild(site.site.id, VisitorId::ANONYMOUS, views.collect(), 0, &params)
     }
 }

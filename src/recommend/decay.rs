@@ -1,19 +1,19 @@
-//! How what is old fades: a table of powers, since a power for every visit would cost more than the rest.
+//! Exponential decay from a table of powers: computing a power for every visit would cost more than all the rest.
 
-/// Halves in a fixed time.
+/// Exponential decay with a fixed half-life.
 #[derive(Debug, Clone)]
-pub(super) struct Fading {
+pub(super) struct Decay {
     table: Vec<f32>,
     step_s: f32,
     half_life_s: f32,
 }
 
 const STEPS: usize = 1024;
-/// What is older than this many halvings fades no further.
+/// Decay stops after this many half-lives.
 const HALVINGS_MAX: f32 = 16.0;
 
-impl Fading {
-    /// `half_life_s` in seconds; infinite: nothing fades.
+impl Decay {
+    /// `half_life_s` in seconds; infinite: no decay.
     pub(super) fn new(half_life_s: f32) -> Self {
         if !half_life_s.is_finite() {
             return Self { table: vec![1.0], step_s: 1.0, half_life_s };
@@ -24,17 +24,21 @@ impl Fading {
         Self { table, step_s, half_life_s }
     }
 
-    /// What is left after `age_s` seconds, 1 to 0.
+    /// Factor after `age_s` seconds, 1 to 0.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an age is no less than zero")]
-    pub(super) fn of(&self, age_s: u32) -> f32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an age is never negative")]
+    pub(super) fn factor(&self, age_s: u32) -> f32 {
         let step = (age_s as f32 / self.step_s) as usize;
         self.table[step.min(self.table.len() - 1)]
     }
 
-    /// What something of the moment `at_s` counts where things of `now_s` count 1: more, if it came later.
+    /// Weight of an event at `at_s` if an event at `now_s` weighs 1: above 1 if it came later.
     #[inline]
     pub(super) fn weight(&self, now_s: u32, at_s: u32) -> f32 {
-        if at_s <= now_s { self.of(now_s - at_s) } else { ((at_s - now_s) as f32 / self.half_life_s).min(60.0).exp2() }
+        if at_s <= now_s {
+            self.factor(now_s - at_s)
+        } else {
+            ((at_s - now_s) as f32 / self.half_life_s).min(60.0).exp2()
+        }
     }
 }

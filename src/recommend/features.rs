@@ -1,24 +1,19 @@
-//! What the blend sees of a candidate: numbers of a similar size on every site.
+//! Features of a candidate for the blend: numbers of a similar scale on every site.
 //!
-//! First what the models say is laid out column after column, then shares and logarithms are taken of whole
+//! First the signals of the models are written column by column, then shares and logarithms are computed for whole
 //! columns at once.
 
-#![expect(clippy::inline_always, reason = "what is handed to `wide` must be inlined there")]
+#![expect(clippy::inline_always, reason = "the closure given to `vectorized` must be inlined there")]
 
 use super::{
-    Learned, Number,
-    candidates::Candidate,
-    mlp::LANES,
+    learned::Learned,
+    mlp::{FEATURES, LANES},
     popularity::Popularity,
-    simd::{ln, wide},
+    simd::{ln, vectorized},
+    types::{Candidate, Number},
 };
 
-/// Numbers a candidate; [`VERSION`] changes with their meaning.
-pub(super) const FEATURES: usize = 40;
-/// A blend taught on the features of one version is of no use on those of another.
-pub(super) const VERSION: u32 = 1;
-
-/// Where columns lie. Shares come first, each before its logarithm, as do followers, cosine and the item before.
+// Column numbers. Shares come first, each followed by its logarithm, as are followers, cosine and the previous item.
 const VOTERS: usize = 12;
 const FOLLOWERS: usize = 13;
 const THEN: usize = 15;
@@ -37,15 +32,15 @@ const LAG_4: usize = 31;
 const LAG_MORE: usize = 32;
 const TIMES: usize = 33;
 const LAG: usize = 34;
-/// What is the same of all candidates, to the end.
+/// Features that all candidates share, to the end.
 const CONTEXT: usize = 35;
 
 /// A second, in days.
 const DAY: f32 = 1.0 / 86_400.0;
 
-/// What shares are told of, each beside its logarithm: of the highest there is.
+/// Signals that become shares of their maximum, each followed by its logarithm.
 const SHARES: [fn(&Candidate) -> f32; 6] =
-    [|c| c.near, |c| c.next, |c| c.plain, |c| c.recent, |c| c.after_all, |c| c.farther];
+    [|c| c.near, |c| c.next, |c| c.plain, |c| c.recent, |c| c.after_all, |c| c.two_hop];
 
 /// Writes the features of all candidates, column after column; returns the length of a column.
 pub(super) fn write(learned: &Learned, clicks: &[Number], now: u32, found: &[Candidate], into: &mut Vec<f32>) -> usize {
@@ -59,11 +54,11 @@ pub(super) fn write(learned: &Learned, clicks: &[Number], now: u32, found: &[Can
     }
     let highest = |part: fn(&Candidate) -> f32| found.iter().map(part).fold(1e-9_f32, f32::max);
     let tops = SHARES.map(highest);
-    lay_out(learned, now, found, into, stride);
-    let (slow_max, quick_max) = (learned.popular.slow_max, learned.popular.quick_max);
-    wide(
+    write_signals(learned, now, found, into, stride);
+    let (slow_max, quick_max) = (learned.popularity.slow_max, learned.popularity.quick_max);
+    vectorized(
         #[inline(always)]
-        || reckon(into, stride, &tops, [slow_max, quick_max]),
+        || transform(into, stride, &tops, [slow_max, quick_max]),
     );
     let context = context(learned, clicks, tops[0], highest(|c| c.voters));
     for (column, value) in into[CONTEXT * stride..].chunks_exact_mut(stride).zip(context) {
@@ -72,55 +67,55 @@ pub(super) fn write(learned: &Learned, clicks: &[Number], now: u32, found: &[Can
     stride
 }
 
-/// Writes what is known of each candidate where its feature is made of it.
-fn lay_out(learned: &Learned, now: u32, found: &[Candidate], into: &mut [f32], stride: usize) {
-    fn put<T>(column: &mut [f32], all: &[T], part: impl Fn(&T) -> f32) {
-        for (value, one) in column.iter_mut().zip(all) {
-            *value = part(one);
+/// Writes the raw signals of each candidate into their columns.
+fn write_signals(learned: &Learned, now: u32, found: &[Candidate], into: &mut [f32], stride: usize) {
+    fn fill<T>(column: &mut [f32], all: &[T], signal: impl Fn(&T) -> f32) {
+        for (value, entry) in column.iter_mut().zip(all) {
+            *value = signal(entry);
         }
     }
-    let is = |truth: bool| f32::from(u8::from(truth));
-    let known: Vec<Popularity> = found.iter().map(|c| learned.popular.of(c.item)).collect();
+    let flag = |truth: bool| f32::from(u8::from(truth));
+    let known: Vec<Popularity> = found.iter().map(|c| learned.popularity.get(c.item)).collect();
     let age = |end: u32| now.saturating_sub(end) as f32;
     for (n, column) in into.chunks_exact_mut(stride).take(CONTEXT).enumerate() {
         match n {
-            0..VOTERS if n % 2 == 0 => put(column, found, SHARES[n / 2]),
-            VOTERS => put(column, found, |c| c.voters),
-            FOLLOWERS => put(column, found, |c| c.after),
-            THEN => put(column, found, |c| c.then),
-            TOGETHER => put(column, found, |c| c.together),
-            SUPPORT => put(column, found, |c| c.support),
-            PREVIOUS => put(column, found, |c| c.after_previous),
-            SLOW => put(column, &known, |p| p.slow),
-            QUICK => put(column, &known, |p| p.quick),
-            VISITS => put(column, &known, |p| p.visits),
-            SINCE => put(column, &known, |p| age(p.last)),
-            AGE => put(column, &known, |p| age(p.first)),
-            SEEN => put(column, found, |c| is(c.lag > 0)),
-            LAG_1 => put(column, found, |c| is(c.lag == 1)),
-            LAG_2 => put(column, found, |c| is(c.lag == 2)),
-            LAG_4 => put(column, found, |c| is(c.lag == 3 || c.lag == 4)),
-            LAG_MORE => put(column, found, |c| is(c.lag > 4)),
-            TIMES => put(column, found, |c| f32::from(c.seen)),
-            LAG => put(column, found, |c| f32::from(c.lag)),
-            // Logarithms of what lies before them.
+            0..VOTERS if n % 2 == 0 => fill(column, found, SHARES[n / 2]),
+            VOTERS => fill(column, found, |c| c.voters),
+            FOLLOWERS => fill(column, found, |c| c.after),
+            THEN => fill(column, found, |c| c.then),
+            TOGETHER => fill(column, found, |c| c.together),
+            SUPPORT => fill(column, found, |c| c.support),
+            PREVIOUS => fill(column, found, |c| c.after_previous),
+            SLOW => fill(column, &known, |p| p.slow),
+            QUICK => fill(column, &known, |p| p.quick),
+            VISITS => fill(column, &known, |p| p.visits),
+            SINCE => fill(column, &known, |p| age(p.last)),
+            AGE => fill(column, &known, |p| age(p.first)),
+            SEEN => fill(column, found, |c| flag(c.lag > 0)),
+            LAG_1 => fill(column, found, |c| flag(c.lag == 1)),
+            LAG_2 => fill(column, found, |c| flag(c.lag == 2)),
+            LAG_4 => fill(column, found, |c| flag(c.lag == 3 || c.lag == 4)),
+            LAG_MORE => fill(column, found, |c| flag(c.lag > 4)),
+            TIMES => fill(column, found, |c| f32::from(c.seen)),
+            LAG => fill(column, found, |c| f32::from(c.lag)),
+            // Logarithms of the preceding columns.
             _ => {}
         }
     }
 }
 
-/// Takes shares and logarithms of what was laid out.
+/// Computes shares and logarithms in place.
 #[inline(always)]
-fn reckon(columns: &mut [f32], stride: usize, tops: &[f32; 6], [slow_max, quick_max]: [f32; 2]) {
-    // A share of the highest and its logarithm, which tells small shares apart.
+fn transform(columns: &mut [f32], stride: usize, tops: &[f32; 6], [slow_max, quick_max]: [f32; 2]) {
+    // A share of the maximum and its logarithm, which separates small shares.
     for (pair, top) in columns.chunks_exact_mut(2 * stride).zip(tops) {
         let (share, logarithm) = pair.split_at_mut(stride);
         divide(share, *top);
-        ln_beside(share, logarithm, 1e-3);
+        ln_into(share, logarithm, 1e-3);
     }
     for (from, least) in [(FOLLOWERS, 1e-3), (THEN, 1e-3), (TOGETHER, 1e-2), (PREVIOUS, 1e-3)] {
         let (value, logarithm) = columns[from * stride..(from + 2) * stride].split_at_mut(stride);
-        ln_beside(value, logarithm, least);
+        ln_into(value, logarithm, least);
     }
     let (slow, rest) = columns[SLOW * stride..VISITS * stride].split_at_mut(stride);
     let (quick, trend) = rest.split_at_mut(stride);
@@ -149,21 +144,21 @@ fn divide(column: &mut [f32], top: f32) {
 }
 
 #[inline(always)]
-fn ln_beside(values: &[f32], logarithms: &mut [f32], least: f32) {
+fn ln_into(values: &[f32], logarithms: &mut [f32], least: f32) {
     for (logarithm, value) in logarithms.iter_mut().zip(values) {
         *logarithm = value + least;
     }
     ln(logarithms);
 }
 
-/// What is the same of all candidates.
+/// Features that all candidates share.
 fn context(learned: &Learned, clicks: &[Number], near_max: f32, voters_max: f32) -> [f32; FEATURES - CONTEXT] {
     let tail = &clicks[clicks.len().saturating_sub(24)..];
     let again = tail.iter().enumerate().filter(|(n, item)| tail[..*n].contains(item)).count();
     [
         (clicks.len() as f32).ln(),
         again as f32 / tail.len().max(1) as f32,
-        clicks.last().map_or(0.0, |item| learned.popular.of(*item).visits.ln_1p()),
+        clicks.last().map_or(0.0, |item| learned.popularity.get(*item).visits.ln_1p()),
         near_max.max(1e-6).ln(),
         voters_max.ln_1p(),
     ]

@@ -1,11 +1,11 @@
-//! How good ranked lists were, told by what came next.
+//! Quality of ranked lists, measured by what came next.
 //!
-//! Hit rate, reciprocal rank and NDCG look at the very next item, precision and recall at all different
-//! items that were still to come, coverage at how much of the catalogue was ever shown.
+//! Hit rate, reciprocal rank and NDCG look at the very next item, precision and recall at all distinct items that
+//! followed, coverage at the share of the catalogue that was ever shown.
 
 use serde::{Deserialize, Serialize};
 
-use super::Number;
+use super::types::Number;
 
 /// Sums over predictions.
 #[derive(Debug, Clone)]
@@ -25,28 +25,35 @@ pub struct Tally {
 /// The means of a [`Tally`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Lists that were judged.
+    /// Lists that were evaluated.
     pub predictions: u64,
-    /// Share of lists that held the next item.
+    /// Share of lists that contain the next item.
     pub hit_rate: f64,
-    /// Mean of 1/rank of the next item, 0 where the list did not hold it.
+    /// Mean of 1/rank of the next item, 0 if the list does not contain it.
     pub mrr: f64,
     /// Mean of 1/log2(1 + rank) of the next item.
     pub ndcg: f64,
-    /// Mean share of the list that was still to come.
+    /// Mean share of the list that followed.
     pub precision: f64,
-    /// Mean share of what was still to come that was on the list.
+    /// Mean share of the following items that are on the list.
     pub recall: f64,
-    /// Share of the known items that were on any list.
+    /// Share of the known items that are on any list.
     pub coverage: f64,
-    /// Half the width of the 95% interval of the hit rate, predictions taken as independent.
+    /// Half the width of the 95% interval of the hit rate, if predictions are independent.
     pub hit_rate_margin: f64,
     /// The same of the reciprocal rank.
     pub mrr_margin: f64,
 }
 
+impl Quality {
+    /// What tuning maximizes: hits, and hits at the top.
+    pub(super) fn objective(&self) -> f64 {
+        self.hit_rate + self.mrr
+    }
+}
+
 impl Tally {
-    /// For lists of `k` items of a catalogue of `catalogue` items.
+    /// For lists of `k` items out of `catalogue` items.
     #[must_use]
     pub fn new(k: usize, catalogue: usize) -> Self {
         Self {
@@ -63,11 +70,11 @@ impl Tally {
         }
     }
 
-    /// Judges one list by the items that came after; nothing happens where none came.
-    pub fn add(&mut self, list: impl Iterator<Item = Number>, to_come: &[Number]) {
-        let Some(next) = to_come.first() else { return };
+    /// Adds one list and the items that followed; ignored if none did.
+    pub fn add(&mut self, list: impl Iterator<Item = Number>, following: &[Number]) {
+        let Some(next) = following.first() else { return };
         self.predictions += 1;
-        let mut rest: Vec<Number> = to_come.to_vec();
+        let mut rest: Vec<Number> = following.to_vec();
         rest.sort_unstable();
         rest.dedup();
         let mut found = 0_u32;
@@ -113,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figures_can_be_recomputed_by_hand() {
+    fn quality_matches_a_calculation_by_hand() {
         let mut tally = Tally::new(4, 10);
         tally.add([1, 2, 3, 4].into_iter(), &[2, 4, 4, 9]);
         tally.add([1, 2, 3, 4, 5].into_iter(), &[5]);

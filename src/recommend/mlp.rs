@@ -1,20 +1,25 @@
-//! The blend: a small net with one hidden layer beside a straight line from features to score.
+//! The blend: a multilayer perceptron with one hidden layer and a direct linear path from features to score.
 //!
-//! All candidates of one answer are scored at once, a block of them after the other, feature by feature, in
-//! loops over neighbouring numbers, which the compiler turns into vector instructions (`wide`).
+//! All candidates of one request are scored together, block by block and feature by feature, in loops over adjacent
+//! numbers, which the compiler turns into vector instructions (`vectorized`).
 
-#![expect(clippy::inline_always, reason = "what is handed to `wide` must be inlined there")]
+#![expect(clippy::inline_always, reason = "the closure given to `vectorized` must be inlined there")]
 
 use serde::{Deserialize, Serialize};
 
-use super::{features::FEATURES, simd::wide};
+use super::simd::vectorized;
+
+/// Features of a candidate; [`FEATURES_VERSION`] changes with their meaning.
+pub(super) const FEATURES: usize = 40;
+/// A blend trained on one version of the features cannot use another.
+pub(super) const FEATURES_VERSION: u32 = 1;
 
 /// Hidden units.
 pub(super) const HIDDEN: usize = 32;
 /// Columns are padded to a multiple of this.
 pub(super) const LANES: usize = 16;
 
-/// Weights learned by `train`.
+/// Weights, trained by `train`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mlp {
     pub(super) mean: Vec<f32>,
@@ -26,13 +31,13 @@ pub struct Mlp {
     pub(super) direct: Vec<f32>,
 }
 
-/// What a unit that is off lets through.
+/// Slope of the leaky ReLU below zero.
 pub(super) const LEAK: f32 = 0.1;
 
 impl Mlp {
-    /// Standardizes features that lie column after column, `stride` numbers each.
+    /// Standardizes features stored in columns of `stride` numbers.
     pub(super) fn standardize(&self, columns: &mut [f32], stride: usize) {
-        wide(
+        vectorized(
             #[inline(always)]
             || {
                 for ((column, mean), scale) in columns.chunks_exact_mut(stride).zip(&self.mean).zip(&self.scale) {
@@ -44,17 +49,17 @@ impl Mlp {
         );
     }
 
-    /// Scores all candidates; `units` receives the hidden units, column after column.
+    /// Scores all candidates; `units` receives the hidden units, one column each.
     pub(super) fn forward(&self, columns: &[f32], stride: usize, units: &mut Vec<f32>, scores: &mut Vec<f32>) {
         units.resize(HIDDEN * stride, 0.0);
         scores.resize(stride, 0.0);
-        wide(
+        vectorized(
             #[inline(always)]
             || self.score(columns, stride, units, scores),
         );
     }
 
-    /// A block of candidates after the other, so that a block's sums stay in registers.
+    /// Works block by block, so that the sums of a block stay in registers.
     #[inline(always)]
     fn score(&self, columns: &[f32], stride: usize, units: &mut [f32], scores: &mut [f32]) {
         let (inner, _) = self.inner.as_chunks::<FEATURES>();
@@ -64,10 +69,10 @@ impl Mlp {
                 lanes.copy_from_slice(&column[from..from + LANES]);
             }
             let mut score = [0.0; LANES];
-            weigh(&mut score, &self.direct, &block);
+            add_weighted(&mut score, &self.direct, &block);
             for (h, (weights, units)) in inner.iter().zip(units.chunks_exact_mut(stride)).enumerate() {
                 let mut unit = [self.inner_bias[h]; LANES];
-                weigh(&mut unit, weights, &block);
+                add_weighted(&mut unit, weights, &block);
                 let outer = self.outer[h];
                 for (value, score) in unit.iter_mut().zip(&mut score) {
                     *value = value.max(LEAK * *value);
@@ -80,9 +85,9 @@ impl Mlp {
     }
 }
 
-/// Adds the columns of a block times their weights.
+/// Adds the columns of a block, multiplied by their weights.
 #[inline(always)]
-fn weigh(sums: &mut [f32; LANES], weights: &[f32], block: &[[f32; LANES]; FEATURES]) {
+fn add_weighted(sums: &mut [f32; LANES], weights: &[f32], block: &[[f32; LANES]; FEATURES]) {
     let ((weights, _), (columns, _)) = (weights.as_chunks::<4>(), block.as_chunks::<4>());
     for (w, [a, b, c, d]) in weights.iter().zip(columns) {
         for lane in 0..LANES {

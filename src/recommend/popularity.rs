@@ -1,15 +1,15 @@
-//! How often and how lately every item was looked at.
+//! Popularity and recency of every item.
 
-use super::{Number, Sessions, decay::Fading, persistent_vec::Chunks};
+use super::{decay::Decay, persistent_vec::PersistentVec, sessions::Sessions, types::Number};
 
-/// What is known of one item alone.
+/// Popularity of one item.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Popularity {
-    /// Visits, not faded.
+    /// Visits, without decay.
     pub(super) visits: f32,
-    /// Visits, fading slowly.
+    /// Visits with the long half-life.
     pub(super) slow: f32,
-    /// Visits, fading quickly.
+    /// Visits with the short half-life.
     pub(super) quick: f32,
     /// End of the first visit, seconds after the origin.
     pub(super) first: u32,
@@ -19,50 +19,50 @@ pub(super) struct Popularity {
 
 /// All items, and the most popular ones. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Popular {
-    of: Chunks<Popularity>,
-    /// Most popular lately, best first.
+pub(super) struct PopularityTable {
+    items: PersistentVec<Popularity>,
+    /// Most popular recently, best first.
     pub(super) trending: Vec<Number>,
     pub(super) slow_max: f32,
     pub(super) quick_max: f32,
 }
 
-/// Popular items kept.
+/// Number of popular items kept.
 pub(super) const TRENDING_MAX: usize = 200;
 
-impl Popular {
-    pub(super) fn new(sessions: &Sessions, slow: &Fading, quick: &Fading) -> Self {
-        let mut popular = Self { slow_max: f32::MIN_POSITIVE, quick_max: f32::MIN_POSITIVE, ..Self::default() };
-        let items = popular.add(sessions, sessions.last_ended(), slow, quick);
-        popular.rank(items);
-        popular
+impl PopularityTable {
+    pub(super) fn new(sessions: &Sessions, slow: &Decay, quick: &Decay) -> Self {
+        let mut table = Self { slow_max: f32::MIN_POSITIVE, quick_max: f32::MIN_POSITIVE, ..Self::default() };
+        let items = table.add(sessions, sessions.last_ended(), slow, quick);
+        table.rank(items);
+        table
     }
 
-    /// The same with further visits, whose times are told from the same origin; weights are those of `now`.
-    pub(super) fn grown(&self, sessions: &Sessions, now: u32, slow: &Fading, quick: &Fading) -> Self {
-        let mut popular = self.clone();
-        let mut items = popular.add(sessions, now, slow, quick);
+    /// A copy with more visits, whose times have the same origin; weights are relative to `now`.
+    pub(super) fn grown(&self, sessions: &Sessions, now: u32, slow: &Decay, quick: &Decay) -> Self {
+        let mut table = self.clone();
+        let mut items = table.add(sessions, now, slow, quick);
         items.extend(&self.trending);
         items.sort_unstable();
         items.dedup();
-        popular.rank(items);
-        popular
+        table.rank(items);
+        table
     }
 
-    /// Counts visits; returns the items that were in them.
-    fn add(&mut self, sessions: &Sessions, now: u32, slow: &Fading, quick: &Fading) -> Vec<Number> {
-        let mut met_in = vec![u32::MAX; sessions.catalogue()];
+    /// Counts visits; returns their items.
+    fn add(&mut self, sessions: &Sessions, now: u32, slow: &Decay, quick: &Decay) -> Vec<Number> {
+        let mut last_visit = vec![u32::MAX; sessions.catalogue()];
         let mut items = Vec::new();
         for visit in 0..u32::try_from(sessions.len()).unwrap_or(u32::MAX) {
             let ended = sessions.ended(visit);
             let (slow, quick) = (slow.weight(now, ended), quick.weight(now, ended));
             for item in sessions.items(visit) {
-                match std::mem::replace(&mut met_in[*item as usize], visit) {
+                match std::mem::replace(&mut last_visit[*item as usize], visit) {
                     before if before == visit => continue,
                     u32::MAX => items.push(*item),
                     _ => {}
                 }
-                let known = self.of.at(*item as usize);
+                let known = self.items.get_mut(*item as usize);
                 if known.visits == 0.0 {
                     known.first = ended;
                 }
@@ -77,9 +77,9 @@ impl Popular {
         items
     }
 
-    /// Finds the most popular of these.
+    /// Sets `trending` to the most popular of these.
     fn rank(&mut self, mut items: Vec<Number>) {
-        let quick = |item: &Number| self.of.get(*item as usize).quick;
+        let quick = |item: &Number| self.items.get(*item as usize).quick;
         let by_score = |a: &Number, b: &Number| quick(b).total_cmp(&quick(a)).then_with(|| a.cmp(b));
         if items.len() > TRENDING_MAX {
             items.select_nth_unstable_by(TRENDING_MAX, by_score);
@@ -90,7 +90,7 @@ impl Popular {
     }
 
     #[inline]
-    pub(super) fn of(&self, item: Number) -> Popularity {
-        self.of.get(item as usize)
+    pub(super) fn get(&self, item: Number) -> Popularity {
+        self.items.get(item as usize)
     }
 }

@@ -1,35 +1,35 @@
-//! The visits a site has seen, flat: what every model of this room is learned from.
+//! The visits of a site in flat arrays: the training data of every model of this module.
 
-use super::Number;
+use super::types::Number;
 
-/// Something done with an item in a visit.
+/// An event on an item in a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Click {
-    /// Which visit; any number that is its own.
+    /// The visit; any unique number.
     pub session: u64,
-    /// Which item.
+    /// The item.
     pub item: Number,
-    /// When, in milliseconds of any one clock.
+    /// Time, in milliseconds of any one clock.
     pub at_ms: i64,
 }
 
-/// Visits in the order of their ends, each with its items in the order of the clicks.
+/// Visits ordered by their ends, each with its items in click order.
 ///
-/// A visit's number is its place in that order, so that a higher number is a more recent visit.
+/// A visit's number is its index in that order: a higher number is a more recent visit.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     items: Vec<Number>,
-    /// Visit `n` lies from `offsets[n]` to `offsets[n + 1]`.
+    /// Items of visit `n`: `offsets[n]..offsets[n + 1]`.
     offsets: Vec<u32>,
-    /// When each ended, seconds after `origin_s`.
+    /// End of each, seconds after `origin_s`.
     ended: Vec<u32>,
-    /// Whose each is; any number that tells visitors apart.
+    /// Visitor of each; any unique number.
     visitors: Vec<u32>,
     origin_s: i64,
     catalogue: usize,
 }
 
-/// Clicks of one visit that are kept, the last ones: more is a robot or a price comparison.
+/// Clicks kept of one visit, the last ones: more come from a robot or a price comparison.
 pub const SESSION_CLICKS_MAX: usize = 200;
 
 impl Default for Sessions {
@@ -39,7 +39,7 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Sorts clicks into visits, each of a visitor of its own. Clicks of one moment keep their order.
+    /// Groups clicks into visits, each of a different visitor. Clicks of equal time keep their order.
     #[must_use]
     pub fn new(mut clicks: Vec<Click>) -> Self {
         clicks.sort_by_key(|click| (click.session, click.at_ms));
@@ -53,14 +53,14 @@ impl Sessions {
         sessions
     }
 
-    /// No visits; times are kept relative to `origin_s`, seconds, the end of the first.
+    /// No visits. Times are relative to `origin_s`, seconds since 1970, the end of the first visit.
     #[must_use]
     pub fn empty(origin_s: i64) -> Self {
         let (items, ended, visitors) = (Vec::new(), Vec::new(), Vec::new());
         Self { items, offsets: vec![0], ended, visitors, origin_s, catalogue: 0 }
     }
 
-    /// Adds a visit that ended no sooner than those before it. Nothing happens where it has no items.
+    /// Adds a visit that did not end before those already added. Ignored if it has no items.
     pub fn push(&mut self, items: impl Iterator<Item = Number>, ended_ms: i64, visitor: u32) {
         let start = self.items.len();
         self.items.extend(items);
@@ -77,7 +77,7 @@ impl Sessions {
         self.visitors.push(visitor);
     }
 
-    /// A moment as [`Sessions::ended`] tells it; what lies before the first visit is told as zero.
+    /// Converts a time to the unit of [`Sessions::ended`]; zero if before the first visit.
     #[must_use]
     pub fn since_origin(&self, at_ms: i64) -> u32 {
         let seconds = at_ms.div_euclid(1000).saturating_sub(self.origin_s);
@@ -102,7 +102,7 @@ impl Sessions {
         self.items.len()
     }
 
-    /// One more than the highest item number.
+    /// Highest item number plus one.
     #[must_use]
     pub fn catalogue(&self) -> usize {
         self.catalogue
@@ -115,32 +115,31 @@ impl Sessions {
         &self.items[self.offsets[session] as usize..self.offsets[session + 1] as usize]
     }
 
-    /// Whose a visit is.
+    /// The visitor of a visit.
     #[must_use]
     pub fn visitor(&self, session: u32) -> u32 {
         self.visitors[session as usize]
     }
 
-    /// The moment that times are told from, seconds since 1970.
+    /// Origin of times, seconds since 1970.
     #[must_use]
     pub fn origin_s(&self) -> i64 {
         self.origin_s
     }
 
-    /// When a visit ended, seconds after the origin.
+    /// End of a visit, seconds after the origin.
     #[must_use]
     pub fn ended(&self, session: u32) -> u32 {
         self.ended[session as usize]
     }
 
-    /// When the last one ended, seconds after the origin.
+    /// End of the last visit, seconds after the origin.
     #[must_use]
     pub fn last_ended(&self) -> u32 {
         self.ended.last().copied().unwrap_or(0)
     }
 
-    /// The visits from `start` up to `end`, which is not among them, numbered from zero; times, and the numbers of
-    /// items, are told as before.
+    /// The visits `start..end`, numbered from zero; the origin of times and the item numbers stay.
     #[must_use]
     pub fn between(&self, start: usize, end: usize) -> Self {
         let end = end.min(self.len());
@@ -157,7 +156,7 @@ impl Sessions {
     }
 }
 
-/// Visits in any order, while they are gathered: sixteen bytes each beside their items.
+/// Collects visits in any order: sixteen bytes each plus their items.
 #[derive(Debug, Default)]
 pub struct Gathered {
     items: Vec<Number>,
@@ -173,7 +172,7 @@ struct Visit {
 }
 
 impl Gathered {
-    /// Adds a visit; of a long one the last clicks. Nothing happens where it has no items.
+    /// Adds a visit; of a long one the last clicks. Ignored if it has no items.
     pub fn push(&mut self, items: &[Number], ended_ms: i64, visitor: u32) {
         let items = &items[items.len().saturating_sub(SESSION_CLICKS_MAX)..];
         let (Ok(from), Ok(length)) = (u32::try_from(self.items.len()), u16::try_from(items.len())) else { return };
@@ -190,7 +189,7 @@ impl Gathered {
         self.items.len()
     }
 
-    /// The visits in the order of their ends.
+    /// The visits, ordered by their ends.
     #[must_use]
     pub fn sessions(mut self) -> Sessions {
         self.visits.sort_unstable_by_key(|visit| (visit.ended_s, visit.from));

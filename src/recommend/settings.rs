@@ -1,37 +1,35 @@
-//! What differs from site to site and is found by trying on the site's own past.
+//! Settings of the models that differ from site to site, tuned on the site's own history.
 
 use serde::{Deserialize, Serialize};
 
-use super::memory::endless;
-
-/// How neighbours are found and how the past fades. The blend's weights are learned apart.
+/// How neighbours are found and how old data decays. The blend's weights are trained separately.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Newest visits of each recent item among which neighbours are sought.
+    /// Newest visits of each recent item that are searched for neighbours.
     pub visits_max: usize,
     /// Neighbours that vote.
     pub neighbours_max: usize,
-    /// What a click says of the visitor's intent halves after this many further clicks.
+    /// The weight of a click halves after this many further clicks.
     pub lag_half_life: f32,
-    /// Power of an item's rarity in the likeness of two visits.
+    /// Exponent of an item's rarity in the similarity of two visits.
     pub rarity_power: f32,
-    /// Power of a neighbour's length by which its likeness is divided.
+    /// Exponent of a neighbour's length by which its similarity is divided.
     pub length_power: f32,
-    /// What a visit says halves in this time, seconds; infinite: never.
-    #[serde(with = "endless")]
+    /// The weight of a visit halves in this time, seconds; infinite: never.
+    #[serde(with = "infinite_as_null")]
     pub visit_half_life_s: f32,
     /// The same for rules between items.
-    #[serde(with = "endless")]
+    #[serde(with = "infinite_as_null")]
     pub rule_half_life_s: f32,
-    /// Popularity halves in this time, seconds.
-    #[serde(with = "endless")]
+    /// Half-life of popularity, seconds.
+    #[serde(with = "infinite_as_null")]
     pub popularity_half_life_s: f32,
-    /// Trends halve in this time, seconds.
-    #[serde(with = "endless")]
+    /// Half-life of trends, seconds.
+    #[serde(with = "infinite_as_null")]
     pub trend_half_life_s: f32,
 }
 
-/// A day, seconds.
+/// Seconds of a day.
 pub(super) const DAY_S: f32 = 86_400.0;
 
 impl Default for Settings {
@@ -47,5 +45,19 @@ impl Default for Settings {
             popularity_half_life_s: 14.0 * DAY_S,
             trend_half_life_s: DAY_S,
         }
+    }
+}
+
+/// Seconds that may be infinite, which JSON cannot express: stored as `null`.
+mod infinite_as_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde requires")]
+    pub fn serialize<S: Serializer>(seconds: &f32, to: S) -> Result<S::Ok, S::Error> {
+        seconds.is_finite().then_some(*seconds).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+        Ok(Option::<f32>::deserialize(from)?.unwrap_or(f32::INFINITY))
     }
 }

@@ -1,4 +1,6 @@
-//! The room as a whole, on invented shops.
+//! Tests of the whole module on synthetic shops.
+
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -6,7 +8,7 @@ use super::{train::Rng, *};
 
 const MINUTE: i64 = 60_000;
 
-/// Visits one after the other, ten minutes apart, a click a minute.
+/// Visits ten minutes apart, a click a minute.
 fn visits(visits: &[Vec<Number>]) -> Sessions {
     let clicks = (0_u64..).zip(visits).flat_map(|(session, items)| {
         let begin = i64::try_from(session).unwrap() * 10 * MINUTE;
@@ -17,22 +19,22 @@ fn visits(visits: &[Vec<Number>]) -> Sessions {
 
 fn list(learned: &Learned, clicks: &[Number], model: Model) -> Vec<Number> {
     let now = learned.sessions().last_ended();
-    let ask = Ask { clicks, now, k: 20, model };
-    learned.rank(&ask, &mut Scratch::default()).iter().map(|(_, item)| *item).collect()
+    let request = RankRequest { clicks, now, k: 20, model };
+    learned.rank(&request, &mut Scratch::default()).iter().map(|(_, item)| *item).collect()
 }
 
 fn bounds() -> Bounds {
-    Bounds { predictions_max: 800, trial_max: 100, passes_max: 4, ..Bounds::default() }
+    Bounds { predictions_max: 800, trial_max: 100, epochs_max: 4, ..Bounds::default() }
 }
 
-/// Visits that walk a ring of items, step after step; `again` in ten clicks look at the same item again.
+/// Visits that walk a ring of items step by step; `again` in ten clicks repeat the same item.
 fn ring(count: usize, items: u32, again: usize) -> Vec<Vec<Number>> {
-    let mut dice = Rng(1);
+    let mut rng = Rng(1);
     let walk = |_| {
-        let mut at = dice.below(items as usize) as Number;
+        let mut at = rng.below(items as usize) as Number;
         let mut visit = vec![at];
         for _ in 0..4 {
-            if dice.below(10) >= again {
+            if rng.below(10) >= again {
                 at = (at + 1) % items;
             }
             visit.push(at);
@@ -43,7 +45,7 @@ fn ring(count: usize, items: u32, again: usize) -> Vec<Vec<Number>> {
 }
 
 #[test]
-fn what_followed_in_other_visits_is_told_first() {
+fn items_that_followed_in_other_visits_come_first() {
     let (a, b, c, d) = (0, 1, 2, 3);
     let learned = Learned::new(visits(&[vec![a, b, c], vec![a, b, d], vec![b, d]]), &Arc::default());
     assert_eq!(list(&learned, &[a, b], Model::NextClick)[0], d);
@@ -54,17 +56,17 @@ fn what_followed_in_other_visits_is_told_first() {
 }
 
 #[test]
-fn two_steps_lead_to_what_nobody_saw_in_one_visit() {
+fn two_hop_finds_items_never_viewed_in_one_visit() {
     let learned = Learned::new(visits(&[vec![0, 1], vec![1, 2], vec![1, 2]]), &Arc::default());
     assert!(list(&learned, &[0], Model::TwoHop).starts_with(&[2]));
     assert!(!list(&learned, &[0], Model::TwoHop).is_empty());
 }
 
 #[test]
-fn a_new_shop_and_a_visitor_without_clicks_get_an_answer() {
+fn a_new_shop_and_a_visitor_without_clicks_get_a_list() {
     let nothing = Learned::new(Sessions::default(), &Arc::default());
     assert!(list(&nothing, &[], Model::Blend).is_empty());
-    assert_eq!(list(&nothing, &[7], Model::Blend), [7], "what is looked at now is all there is");
+    assert_eq!(list(&nothing, &[7], Model::Blend), [7], "the current item is the only one");
     let learned = Learned::new(visits(&[vec![3], vec![3, 1]]), &Arc::default());
     assert_eq!(list(&learned, &[], Model::Blend)[0], 3);
 }
@@ -83,17 +85,17 @@ fn the_blend_learns_a_shop_and_beats_its_parts() {
 }
 
 #[test]
-fn whether_items_are_shown_again_is_learned_from_the_shop() {
-    let returns = |again| {
+fn the_repeat_policy_is_learned_from_the_shop() {
+    let repeats = |again| {
         let tuned = tune(&visits(&ring(900, 30, again)), &bounds(), &mut |_| ());
-        tuned.returns[Model::ViewedTogether as usize]
+        tuned.repeats[Model::ViewedTogether as usize]
     };
-    assert_eq!(returns(6), Returns::Keep);
-    assert_ne!(returns(0), Returns::Keep);
+    assert_eq!(repeats(6), RepeatPolicy::Keep);
+    assert_ne!(repeats(0), RepeatPolicy::Keep);
 }
 
 #[test]
-fn tuning_twice_gives_the_same() {
+fn tuning_is_deterministic() {
     let sessions = visits(&ring(900, 60, 2));
     let once = tune(&sessions, &bounds(), &mut |_| ());
     assert!(once.net.is_some());
@@ -101,36 +103,36 @@ fn tuning_twice_gives_the_same() {
     assert_eq!((once.net, once.settings, once.trial), (twice.net, twice.settings, twice.trial));
 }
 
-/// A newspaper: an item lives for a day, and the next one is the one after it that day, or any of them.
+/// A newspaper: an item lives for a day, and the next click is on the next item of that day, or on any of them.
 fn news(days: usize) -> Vec<Vec<Number>> {
-    let mut dice = Rng(3);
-    let visit = |day: usize, dice: &mut Rng| {
-        let mut at = dice.below(12);
+    let mut rng = Rng(3);
+    let visit = |day: usize, rng: &mut Rng| {
+        let mut at = rng.below(12);
         let mut visit = vec![(day * 12 + at) as Number];
         for _ in 0..3 {
-            at = if dice.below(4) > 0 { (at + 1) % 12 } else { dice.below(12) };
+            at = if rng.below(4) > 0 { (at + 1) % 12 } else { rng.below(12) };
             visit.push((day * 12 + at) as Number);
         }
         visit
     };
     // A visit every ten minutes.
-    (0..days).flat_map(|day| (0..144).map(move |_| day)).map(|day| visit(day, &mut dice)).collect()
+    (0..days).flat_map(|day| (0..144).map(move |_| day)).map(|day| visit(day, &mut rng)).collect()
 }
 
 #[test]
-fn where_items_live_for_a_day_the_trial_knows_what_was_known_then() {
+fn short_lived_items_are_evaluated_with_the_data_of_their_time() {
     let all = news(14);
     let tuned = tune(&visits(&all), &bounds(), &mut |_| ());
-    // Nothing of the last two days was there before: without them no model would find anything.
+    // No item of the last two days existed before: without stages no model would find anything.
     let (best, second) = tuned.margin();
     assert_eq!(tuned.winner, Model::Blend);
     assert!(best.hit_rate > 0.6 && best.mrr > 0.4, "{best:?}, then {second:?}");
-    assert!(tuned.trial[Model::Trending.place()].hit_rate < best.hit_rate, "{:?}", tuned.trial);
+    assert!(tuned.trial[Model::Trending.position()].hit_rate < best.hit_rate, "{:?}", tuned.trial);
     assert!(tuned.net.is_some());
 }
 
 #[test]
-fn too_short_a_past_tunes_nothing() {
+fn too_short_a_history_tunes_nothing() {
     let tuned = tune(&visits(&ring(20, 10, 0)), &bounds(), &mut |_| ());
     assert!(tuned.net.is_none());
 }
@@ -149,22 +151,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn every_answer_is_a_short_list_of_different_items_best_first(
+    fn every_list_is_short_sorted_and_without_duplicates(
         past in prop::collection::vec(prop::collection::vec(0_u32..40, 0..12), 0..60),
         clicks in prop::collection::vec(0_u32..60, 0..30),
         k in 0_usize..25,
-        model in 0..Model::WORDS.len(),
+        model in 0..Model::ALL.len(),
     ) {
         let learned = Learned::new(visits(&past), &Arc::default());
         let mut scratch = Scratch::default();
-        let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k, model: Model::WORDS[model].1 };
-        let ranked = learned.rank(&ask, &mut scratch).to_vec();
+        let request = RankRequest { clicks: &clicks, now: learned.sessions().last_ended(), k, model: Model::ALL[model] };
+        let ranked = learned.rank(&request, &mut scratch).to_vec();
         prop_assert!(ranked.len() <= k && ranked.iter().all(|(score, _)| score.is_finite()));
         prop_assert!(ranked.windows(2).all(|pair| pair[0].0 >= pair[1].0));
         let mut items: Vec<Number> = ranked.iter().map(|(_, item)| *item).collect();
         items.sort_unstable();
         items.dedup();
         prop_assert_eq!(items.len(), ranked.len());
-        prop_assert_eq!(ranked, learned.rank(&ask, &mut scratch).to_vec());
+        prop_assert_eq!(ranked, learned.rank(&request, &mut scratch).to_vec());
     }
 }

@@ -1,56 +1,53 @@
-//! Learns the blend: softmax over the candidates of each prediction, the item that came next being
-//! right, by Adam (Kingma and Ba, 2015) in small batches.
+//! Trains the blend: softmax over the candidates of each prediction, with the next item as the target, by Adam
+//! (Kingma and Ba, 2015) in mini-batches.
 
-use super::{
-    features::FEATURES,
-    mlp::{HIDDEN, LEAK, Mlp},
-};
+use super::mlp::{FEATURES, HIDDEN, LEAK, Mlp};
 
-/// Predictions to learn from.
+/// Training set.
 #[derive(Debug, Default)]
 pub(super) struct Examples {
-    /// The features of the candidates of each, column after column.
+    /// The features of the candidates of each example, in columns.
     pub(super) features: Vec<f32>,
-    pub(super) asks: Vec<Ask>,
+    pub(super) list: Vec<Example>,
 }
 
-/// One prediction of the past.
+/// One prediction of a click in the history.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ask {
-    /// Where its features begin.
+pub(super) struct Example {
+    /// Start of its features.
     pub(super) from: usize,
-    /// Length of a column, and of it what is used.
+    /// Length of a column, and the used part of it.
     pub(super) stride: usize,
     pub(super) count: usize,
-    /// Which candidate came next.
-    pub(super) right: usize,
+    /// The candidate that came next.
+    pub(super) target: usize,
 }
 
 impl Examples {
-    pub(super) fn push(&mut self, features: &[f32], count: usize, right: usize) {
+    pub(super) fn push(&mut self, features: &[f32], count: usize, target: usize) {
         let (from, stride) = (self.features.len(), features.len() / FEATURES);
         self.features.extend_from_slice(features);
-        self.asks.push(Ask { from, stride, count, right });
+        self.list.push(Example { from, stride, count, target });
     }
 
     pub(super) fn append(&mut self, other: Self) {
         let from = self.features.len();
-        self.asks.extend(other.asks.into_iter().map(|ask| Ask { from: ask.from + from, ..ask }));
+        self.list.extend(other.list.into_iter().map(|example| Example { from: example.from + from, ..example }));
         self.features.extend(other.features);
     }
 
-    pub(super) fn columns(&self, ask: Ask) -> &[f32] {
-        &self.features[ask.from..ask.from + ask.stride * FEATURES]
+    pub(super) fn columns(&self, example: Example) -> &[f32] {
+        &self.features[example.from..example.from + example.stride * FEATURES]
     }
 
     pub(super) fn standardize(&mut self, net: &Mlp) {
-        for ask in &self.asks {
-            net.standardize(&mut self.features[ask.from..ask.from + ask.stride * FEATURES], ask.stride);
+        for Example { from, stride, .. } in &self.list {
+            net.standardize(&mut self.features[*from..from + stride * FEATURES], *stride);
         }
     }
 }
 
-/// Chance for initial weights and the order of examples: the same each time.
+/// Pseudorandom numbers for initial weights and the order of examples, from a fixed seed.
 pub(super) struct Rng(pub(super) u64);
 
 impl Rng {
@@ -73,13 +70,13 @@ impl Rng {
     }
 }
 
-/// A net that only standardizes: means and spreads of the examples, small random weights.
-pub(super) fn fresh(examples: &Examples, dice: &mut Rng) -> Mlp {
+/// An untrained network: standardization of the examples, and small random weights.
+pub(super) fn initial(examples: &Examples, rng: &mut Rng) -> Mlp {
     let (mut mean, mut square) = (vec![0.0_f64; FEATURES], vec![0.0_f64; FEATURES]);
-    let rows: usize = examples.asks.iter().map(|ask| ask.count).sum::<usize>().max(1);
-    for ask in &examples.asks {
-        for (f, column) in examples.columns(*ask).chunks_exact(ask.stride).enumerate() {
-            for value in &column[..ask.count] {
+    let rows: usize = examples.list.iter().map(|example| example.count).sum::<usize>().max(1);
+    for example in &examples.list {
+        for (f, column) in examples.columns(*example).chunks_exact(example.stride).enumerate() {
+            for value in &column[..example.count] {
                 mean[f] += f64::from(*value);
                 square[f] += f64::from(*value) * f64::from(*value);
             }
@@ -92,8 +89,8 @@ pub(super) fn fresh(examples: &Examples, dice: &mut Rng) -> Mlp {
         scale.push(if spread > 1e-6 { (1.0 / spread) as f32 } else { 0.0 });
     }
     let spread = (1.0 / FEATURES as f32).sqrt();
-    let inner = (0..FEATURES * HIDDEN).map(|_| (dice.unit() * 2.0 - 1.0) * spread).collect();
-    let outer = (0..HIDDEN).map(|_| (dice.unit() * 2.0 - 1.0) * 0.1).collect();
+    let inner = (0..FEATURES * HIDDEN).map(|_| (rng.unit() * 2.0 - 1.0) * spread).collect();
+    let outer = (0..HIDDEN).map(|_| (rng.unit() * 2.0 - 1.0) * 0.1).collect();
     Mlp {
         mean: mean.into_iter().map(|m| m as f32).collect(),
         scale,
@@ -107,20 +104,21 @@ pub(super) fn fresh(examples: &Examples, dice: &mut Rng) -> Mlp {
 const PARAMETERS: usize = FEATURES * HIDDEN + HIDDEN + HIDDEN + FEATURES;
 const BATCH: usize = 32;
 
-/// Adam's memory.
-pub(super) struct Teacher {
+/// State of the Adam optimizer.
+pub(super) struct Trainer {
+    /// First and second moments of the gradient.
     first: Vec<f32>,
     second: Vec<f32>,
     gradient: Vec<f32>,
     units: Vec<f32>,
-    wrong: Vec<f32>,
+    errors: Vec<f32>,
     back: Vec<f32>,
     step: i32,
     pub(super) rate: f32,
     pub(super) decay: f32,
 }
 
-impl Teacher {
+impl Trainer {
     pub(super) fn new(rate: f32, decay: f32) -> Self {
         let zeros = || vec![0.0; PARAMETERS];
         Self {
@@ -128,7 +126,7 @@ impl Teacher {
             second: zeros(),
             gradient: zeros(),
             units: Vec::new(),
-            wrong: Vec::new(),
+            errors: Vec::new(),
             back: Vec::new(),
             step: 0,
             rate,
@@ -136,39 +134,39 @@ impl Teacher {
         }
     }
 
-    /// One pass over the examples (already standardized) in the given order.
-    pub(super) fn pass(&mut self, net: &mut Mlp, examples: &Examples, order: &[u32]) {
+    /// One epoch over the examples (already standardized) in the given order.
+    pub(super) fn epoch(&mut self, net: &mut Mlp, examples: &Examples, order: &[u32]) {
         for batch in order.chunks(BATCH) {
             self.gradient.fill(0.0);
-            for ask in batch {
-                let ask = examples.asks[*ask as usize];
-                self.one(net, examples.columns(ask), ask);
+            for example in batch {
+                let example = examples.list[*example as usize];
+                self.add_gradient(net, examples.columns(example), example);
             }
             self.update(net, batch.len() as f32);
         }
     }
 
-    fn one(&mut self, net: &Mlp, columns: &[f32], ask: Ask) {
-        let Self { units, wrong, back, gradient, .. } = self;
-        net.forward(columns, ask.stride, units, wrong);
-        softmax(&mut wrong[..ask.count]);
-        wrong[ask.count..].fill(0.0);
-        wrong[ask.right] -= 1.0;
+    fn add_gradient(&mut self, net: &Mlp, columns: &[f32], example: Example) {
+        let Self { units, errors, back, gradient, .. } = self;
+        net.forward(columns, example.stride, units, errors);
+        softmax(&mut errors[..example.count]);
+        errors[example.count..].fill(0.0);
+        errors[example.target] -= 1.0;
         let (inner, rest) = gradient.split_at_mut(FEATURES * HIDDEN);
         let (bias, rest) = rest.split_at_mut(HIDDEN);
         let (outer, direct) = rest.split_at_mut(HIDDEN);
-        for (gradient, column) in direct.iter_mut().zip(columns.chunks_exact(ask.stride)) {
-            *gradient += dot(wrong, column);
+        for (gradient, column) in direct.iter_mut().zip(columns.chunks_exact(example.stride)) {
+            *gradient += dot(errors, column);
         }
-        back.resize(ask.stride, 0.0);
-        for (h, unit) in units.chunks_exact(ask.stride).enumerate() {
-            outer[h] += dot(wrong, unit);
-            for ((back, wrong), unit) in back.iter_mut().zip(wrong.iter()).zip(unit) {
-                *back = wrong * net.outer[h] * if *unit > 0.0 { 1.0 } else { LEAK };
+        back.resize(example.stride, 0.0);
+        for (h, unit) in units.chunks_exact(example.stride).enumerate() {
+            outer[h] += dot(errors, unit);
+            for ((back, error), unit) in back.iter_mut().zip(errors.iter()).zip(unit) {
+                *back = error * net.outer[h] * if *unit > 0.0 { 1.0 } else { LEAK };
             }
             bias[h] += back.iter().sum::<f32>();
             let row = &mut inner[h * FEATURES..(h + 1) * FEATURES];
-            for (gradient, column) in row.iter_mut().zip(columns.chunks_exact(ask.stride)) {
+            for (gradient, column) in row.iter_mut().zip(columns.chunks_exact(example.stride)) {
                 *gradient += dot(back, column);
             }
         }
@@ -176,20 +174,21 @@ impl Teacher {
 
     fn update(&mut self, net: &mut Mlp, count: f32) {
         self.step += 1;
-        let (one, two) = (1.0 - 0.9_f32.powi(self.step), 1.0 - 0.999_f32.powi(self.step));
+        let (first_bias, second_bias) = (1.0 - 0.9_f32.powi(self.step), 1.0 - 0.999_f32.powi(self.step));
         let Mlp { inner, inner_bias, outer, direct, .. } = net;
         let weights = inner.iter_mut().chain(inner_bias).chain(outer).chain(direct);
-        let memory = self.first.iter_mut().zip(&mut self.second);
-        for ((weight, gradient), (first, second)) in weights.zip(&self.gradient).zip(memory) {
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        for ((weight, gradient), (first, second)) in weights.zip(&self.gradient).zip(moments) {
             let gradient = gradient / count;
             *first = 0.9 * *first + 0.1 * gradient;
             *second = 0.999 * *second + 0.001 * gradient * gradient;
-            *weight -= self.rate * (*first / one / ((*second / two).sqrt() + 1e-6) + self.decay * *weight);
+            *weight -=
+                self.rate * (*first / first_bias / ((*second / second_bias).sqrt() + 1e-6) + self.decay * *weight);
         }
     }
 }
 
-/// Scores into shares that sum to one.
+/// Turns scores into probabilities that sum to one.
 fn softmax(scores: &mut [f32]) {
     let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
@@ -202,7 +201,7 @@ fn softmax(scores: &mut [f32]) {
     }
 }
 
-/// Sums that are added up beside each other.
+/// Number of partial sums.
 const SUMS: usize = 8;
 
 /// The inner product of two columns.

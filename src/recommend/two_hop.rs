@@ -1,22 +1,22 @@
-//! Where two steps lead: items that nobody has looked at in one visit yet.
+//! Two-step random walks over the rules, which also reach items never viewed in the same visit.
 //!
-//! A short random walk over the rules, in the spirit of personalized `PageRank` (Haveliwala, 2002).
+//! Inspired by personalized `PageRank` (Haveliwala, 2002).
 
 use super::{
-    Number,
     rules::{Followers, Rules},
+    types::Number,
 };
 
-/// For every item where walks from it end, likeliest first.
+/// For every item the ends of walks from it, most probable first.
 #[derive(Debug, Default)]
 pub(super) struct TwoHop {
     offsets: Vec<u32>,
     ends: Vec<(Number, f32)>,
 }
 
-/// Ends kept of one item.
+/// Ends kept for one item.
 const ENDS_MAX: usize = 80;
-/// Followers that a first and a second step take.
+/// Followers that the first and the second step visit.
 const STEPS: [usize; 2] = [30, 20];
 
 impl TwoHop {
@@ -24,14 +24,14 @@ impl TwoHop {
         let mut walks = Self { offsets: vec![0], ends: Vec::new() };
         let mut walker = Walker::new(catalogue);
         for item in 0..u32::try_from(catalogue).unwrap_or(u32::MAX) {
-            walker.walk(item, |from| rules.of(from), &mut walks.ends);
+            walker.walk(item, |from| rules.followers(from), &mut walks.ends);
             walks.offsets.push(u32::try_from(walks.ends.len()).unwrap_or(u32::MAX));
         }
         walks
     }
 
-    /// Where walks from an item end.
-    pub(super) fn of(&self, item: Number) -> &[(Number, f32)] {
+    /// The ends of walks from an item, with their probabilities.
+    pub(super) fn ends(&self, item: Number) -> &[(Number, f32)] {
         let at = item as usize;
         if at + 1 >= self.offsets.len() {
             return &[];
@@ -40,7 +40,7 @@ impl TwoHop {
     }
 }
 
-/// TwoHop from one item; the arrays are used again for the next.
+/// Computes walks from one item; the buffers are reused for the next.
 pub(super) struct Walker {
     weight: Vec<f32>,
     touched: Vec<Number>,
@@ -51,7 +51,7 @@ impl Walker {
         Self { weight: vec![0.0; catalogue], touched: Vec::new() }
     }
 
-    /// Appends to `ends` where walks from an item end, likeliest first.
+    /// Appends the ends of walks from an item to `ends`, most probable first.
     pub(super) fn walk<'r>(
         &mut self,
         item: Number,

@@ -14,7 +14,7 @@ fn index() -> Index {
 }
 
 #[test]
-fn an_index_gives_back_what_it_was_made_of() {
+fn an_index_returns_its_input() {
     let index = index();
     assert_eq!(index.trending(), [1, 2, 0]);
     assert_eq!(index.trending_in("X"), [1, 0]);
@@ -25,30 +25,30 @@ fn an_index_gives_back_what_it_was_made_of() {
 }
 
 #[test]
-fn an_empty_index_knows_nothing_and_says_so() {
+fn an_empty_index_is_empty() {
     let index = Index::default();
     assert!(index.is_empty() && index.trending().is_empty() && index.neighbours(0).is_empty());
     assert_eq!((index.number("a"), index.popularity(3)), (None, 0.0));
 }
 
 #[test]
-fn what_came_since_is_numbered_on_and_counts_at_once() {
+fn new_items_get_the_next_numbers_and_changes_count_at_once() {
     let old = index();
     let mut new = old.clone();
     assert_eq!((new.number_or_new(&"b".into()), new.number_or_new(&"new".into())), ((1, false), (3, true)));
-    let news = |item, category: &str, popularity| Delta { item, category: category.into(), popularity };
+    let delta = |item, category: &str, popularity| Delta { item, category: category.into(), popularity };
     let learned = Learned::new(Sessions::empty(0), &Arc::default());
-    let new = new.grown(&[news(3, "X", 2.5), news(0, "X", 1.0)], learned);
+    let new = new.grown(&[delta(3, "X", 2.5), delta(0, "X", 1.0)], learned);
     assert_eq!(new.trending(), [1, 3, 0, 2]);
     assert_eq!((new.trending_in("X"), new.id(3).map(|id| &**id)), (&[1, 3, 0][..], Some("new")));
     assert_eq!((old.trending(), old.number("new"), old.len(), new.len()), (&[1, 2, 0][..], None, 3, 4));
-    let again = new.clone().grown(&[news(3, "X", 9.0)], new.learned().unwrap().clone());
+    let again = new.clone().grown(&[delta(3, "X", 9.0)], new.learned().unwrap().clone());
     assert_eq!((again.trending(), again.popularity(0)), (&[3, 1, 2, 0][..], 1.0));
 }
 
 #[test]
-fn a_pair_that_one_visitor_had_is_not_told() {
-    let told = |visitors: &[u32]| {
+fn a_pair_of_a_single_visitor_is_left_out() {
+    let neighbours = |visitors: &[u32]| {
         let mut gathered = Gathered::default();
         for visitor in visitors {
             gathered.push(&[0, 1], 0, *visitor);
@@ -57,8 +57,8 @@ fn a_pair_that_one_visitor_had_is_not_told() {
             Parts { items: vec![("a".into(), "".into(), 1.0), ("b".into(), "".into(), 1.0)], ..Parts::default() };
         Index::new(parts).with(Learned::new(gathered.sessions(), &Arc::default())).neighbours(0)
     };
-    assert!(told(&[7, 7, 7]).is_empty());
-    let pair = told(&[7, 7, 9]);
+    assert!(neighbours(&[7, 7, 7]).is_empty());
+    let pair = neighbours(&[7, 7, 9]);
     assert_eq!((pair.len(), pair[0].item, pair[0].support), (1, 1, 2));
     assert!((pair[0].score - 0.5).abs() < 1e-6, "cosine 1, damped by two visits");
 }

@@ -1,8 +1,8 @@
-//! Orders, and how they are found by item and by buyer.
+//! Orders, and their index by item and by buyer.
 
-use super::Number;
+use super::super::types::Number;
 
-/// Orders, buyer after buyer and oldest first within each.
+/// Orders, grouped by buyer, oldest first within each.
 #[derive(Debug, Default)]
 pub struct Orders {
     items: Vec<Number>,
@@ -16,12 +16,12 @@ struct Order {
     at_s: u32,
 }
 
-/// Items of one order that count, the first ones: more is a wholesaler's.
+/// Items counted of one order, the first ones: larger orders are a wholesaler's.
 const ORDER_ITEMS_MAX: usize = 50;
-/// Orders of one item that are counted, and orders after each.
+/// Orders counted for one item, and later orders for each.
 const ITEM_ORDERS_MAX: usize = 3000;
 const LATER_MAX: usize = 10;
-/// How long after an order another follows it.
+/// Period in which an order counts as later than another, seconds.
 const LATER_S: u32 = 90 * 86_400;
 
 impl Orders {
@@ -33,18 +33,18 @@ impl Orders {
         items.dedup();
         if !items.is_empty() {
             self.items.extend(items);
-            let moment = u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
-            self.orders.push(Order { from, buyer, at_s: moment });
+            let at_s = u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
+            self.orders.push(Order { from, buyer, at_s });
         }
     }
 
-    /// How many.
+    /// Number of orders.
     #[must_use]
     pub fn len(&self) -> usize {
         self.orders.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no orders.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.orders.is_empty()
@@ -56,18 +56,18 @@ impl Orders {
     }
 }
 
-/// Orders with what finds them: four bytes for each item of each, eight for each buyer.
+/// Orders with their index: four bytes per item of an order, eight per buyer.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct OrderIndex {
     orders: Orders,
-    /// The orders of item `n` are `of_item[starts[n]..starts[n + 1]]`.
+    /// Orders of item `n`: `of_item[starts[n]..starts[n + 1]]`.
     starts: Vec<u32>,
     of_item: Vec<u32>,
-    /// Every buyer's first order, by buyer.
+    /// The first order of every buyer, sorted by buyer.
     buyers: Vec<(u32, u32)>,
 }
 
-impl Ledger {
+impl OrderIndex {
     pub(super) fn new(orders: Orders) -> Self {
         let catalogue = orders.items.iter().max().map_or(0, |last| *last as usize + 1);
         let mut starts = vec![0_u32; catalogue + 1];
@@ -79,9 +79,9 @@ impl Ledger {
         let mut buyers: Vec<(u32, u32)> = Vec::new();
         for (number, order) in (0..).zip(&orders.orders) {
             for item in orders.items(number as usize) {
-                let place = &mut next[*item as usize];
-                of_item[*place as usize] = number;
-                *place += 1;
+                let at = &mut next[*item as usize];
+                of_item[*at as usize] = number;
+                *at += 1;
             }
             if buyers.last().is_none_or(|(buyer, _)| *buyer != order.buyer) {
                 buyers.push((order.buyer, number));
@@ -95,44 +95,44 @@ impl Ledger {
         self.orders.is_empty()
     }
 
-    /// The orders of an item, buyer after buyer.
+    /// The orders of an item, grouped by buyer.
     fn of_item(&self, item: Number) -> &[u32] {
         let bounds = self.starts.get(item as usize).zip(self.starts.get(item as usize + 1));
         bounds.map_or(&[], |(from, to)| &self.of_item[*from as usize..*to as usize])
     }
 
-    /// The orders of a buyer from the one at a place on.
-    fn run(&self, buyer: u32, from: usize) -> impl Iterator<Item = usize> {
+    /// The orders of a buyer from index `from` on.
+    fn orders_from(&self, buyer: u32, from: usize) -> impl Iterator<Item = usize> {
         let orders = self.orders.orders.iter().enumerate().skip(from);
-        orders.take_while(move |(_, order)| order.buyer == buyer).map(|(place, _)| place)
+        orders.take_while(move |(_, order)| order.buyer == buyer).map(|(index, _)| index)
     }
 
     fn of_buyer(&self, buyer: u32) -> impl Iterator<Item = usize> {
         let begun = self.buyers.partition_point(|(known, _)| *known < buyer);
         let firsts = self.buyers[begun..].iter().take_while(move |(known, _)| *known == buyer);
-        firsts.flat_map(move |(_, first)| self.run(buyer, *first as usize))
+        firsts.flat_map(move |(_, first)| self.orders_from(buyer, *first as usize))
     }
 }
 
-/// Old orders, and new ones, which are numbered on.
+/// Old orders, and new ones, whose numbers follow on.
 #[derive(Clone, Copy)]
-pub(super) struct Books<'a> {
-    pub(super) old: &'a Ledger,
-    pub(super) new: &'a Ledger,
+pub(super) struct OrderHistory<'a> {
+    pub(super) old: &'a OrderIndex,
+    pub(super) new: &'a OrderIndex,
 }
 
-impl<'a> Books<'a> {
-    /// Orders of an item.
+impl<'a> OrderHistory<'a> {
+    /// Number of orders of an item.
     pub(super) fn count(self, item: Number) -> usize {
         self.old.of_item(item).len() + self.new.of_item(item).len()
     }
 
-    /// All orders.
+    /// Number of all orders.
     pub(super) fn len(self) -> usize {
         self.old.orders.len() + self.new.orders.len()
     }
 
-    /// The orders of an item that are counted, those of one buyer side by side.
+    /// The orders counted for an item, grouped by buyer.
     pub(super) fn of_item(self, item: Number, into: &mut Vec<usize>) {
         let new = self.new.of_item(item);
         let new = &new[new.len().saturating_sub(ITEM_ORDERS_MAX)..];
@@ -147,7 +147,7 @@ impl<'a> Books<'a> {
         }
     }
 
-    fn place(self, order: usize) -> (&'a Ledger, usize) {
+    fn locate(self, order: usize) -> (&'a OrderIndex, usize) {
         match order.checked_sub(self.old.orders.len()) {
             Some(new) => (self.new, new),
             None => (self.old, order),
@@ -155,32 +155,32 @@ impl<'a> Books<'a> {
     }
 
     pub(super) fn buyer(self, order: usize) -> u32 {
-        let (ledger, order) = self.place(order);
-        ledger.orders.orders[order].buyer
+        let (index, order) = self.locate(order);
+        index.orders.orders[order].buyer
     }
 
     pub(super) fn items(self, order: usize) -> &'a [Number] {
-        let (ledger, order) = self.place(order);
-        ledger.orders.items(order)
+        let (index, order) = self.locate(order);
+        index.orders.items(order)
     }
 
-    /// The next orders of the same buyer, while they still belong to this one.
+    /// The next orders of the same buyer within the period.
     pub(super) fn later(self, order: usize) -> impl Iterator<Item = usize> {
-        let (ledger, place) = self.place(order);
-        let Order { buyer, at_s, .. } = ledger.orders.orders[place];
+        let (index, position) = self.locate(order);
+        let Order { buyer, at_s, .. } = index.orders.orders[position];
         let first = self.old.orders.len();
         let is_old = order < first;
-        let same = ledger.run(buyer, place + 1).map(move |place| if is_old { place } else { first + place });
-        let since = is_old.then(|| self.new.of_buyer(buyer).map(move |place| first + place));
-        let moment = move |order| {
-            let (ledger, order) = self.place(order);
-            ledger.orders.orders[order].at_s
+        let same = index.orders_from(buyer, position + 1).map(move |at| if is_old { at } else { first + at });
+        let since = is_old.then(|| self.new.of_buyer(buyer).map(move |at| first + at));
+        let time = move |order| {
+            let (index, order) = self.locate(order);
+            index.orders.orders[order].at_s
         };
-        let belongs = move |later: &usize| moment(*later).saturating_sub(at_s) <= LATER_S;
-        same.chain(since.into_iter().flatten()).take(LATER_MAX).take_while(belongs)
+        let is_within_period = move |later: &usize| time(*later).saturating_sub(at_s) <= LATER_S;
+        same.chain(since.into_iter().flatten()).take(LATER_MAX).take_while(is_within_period)
     }
 
-    /// What these buyers ever ordered; for all buyers of new orders, `None`.
+    /// The items that those of `buyers` with new orders ever ordered; `None`: all buyers of new orders.
     pub(super) fn touched(self, buyers: Option<&[u32]>) -> Vec<Number> {
         let all = || self.new.buyers.iter().map(|(buyer, _)| *buyer).collect();
         let buyers: Vec<u32> = buyers.map_or_else(all, <[u32]>::to_vec);
