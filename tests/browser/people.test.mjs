@@ -174,7 +174,7 @@ test('a recovery code logs in another browser, once', async () => {
   // The other login is ended from here.
   await button(phone, 'Log out all other devices').click();
   await button(phone.getByRole('dialog'), 'Log out all other devices').click();
-  await phone.getByText('All other devices were logged out.').waitFor();
+  await phone.getByText('All other devices have been logged out.').waitFor();
   await until('one login to be left', async () => (await phone.getByText('This device').count()) === 1 && (await button(phone, 'Log out all other devices').count()) === 0);
   await member.reload();
   await button(member, 'Log in').waitFor();

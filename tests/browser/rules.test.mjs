@@ -1,4 +1,4 @@
-// Rules as marketers write them: what the editor reads and writes, and a nested one made with the keyboard alone.
+// The rule editor: parsing and serializing rules, and creating a nested rule with the keyboard only.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -8,7 +8,7 @@ import { startService, until } from './service.mjs';
 
 const SOURCES = new URL('../../dashboard/src/', import.meta.url);
 
-/** A module of the dashboard that needs no page. */
+/** Bundles a dashboard module that needs no page. */
 async function dashboard(path) {
   const built = await build({ entryPoints: [new URL(path, SOURCES).pathname], bundle: true, write: false, format: 'esm' });
   return import(`data:text/javascript,${encodeURIComponent(built.outputFiles[0].text)}`);
@@ -17,11 +17,11 @@ async function dashboard(path) {
 let service;
 let browser;
 let offers;
-let shelves;
+let merchandising;
 let amount;
 
 before(async () => {
-  [service, browser, offers, shelves, amount] = await Promise.all([
+  [service, browser, offers, merchandising, amount] = await Promise.all([
     startService(),
     launch(),
     dashboard('parts/offer/rule.ts'),
@@ -35,7 +35,7 @@ after(async () => {
   await service?.stop();
 });
 
-test('amounts are exact in every currency, or say why they are none', () => {
+test('amounts are exact in every currency, or report why they are invalid', () => {
   const check = (text, currency, expected) => assert.equal(amount.toMinorUnits(text, currency), expected, `${text} ${currency}`);
   check('12.5', 'EUR', 1250);
   check('1.15', 'EUR', 115);
@@ -60,7 +60,7 @@ test('amounts are exact in every currency, or say why they are none', () => {
 
 const kinds = (group) => group.rules.map((node) => (node.rules ? [node.kind, ...kinds(node)] : node.why ?? node.kind));
 
-test('what the editor can show is shown, and what it cannot stays the JSON it was', () => {
+test('supported rules are shown in the editor, others are kept as JSON', () => {
   const check = (when, shown, saved = { all: [when] }) => {
     const group = offers.toGroup(when, 'EUR');
     assert.deepEqual([group.kind, ...kinds(group)], shown);
@@ -85,16 +85,16 @@ test('what the editor can show is shown, and what it cannot stays the JSON it wa
   }
 });
 
-test('rules of shelves say prices in the currency of the site', () => {
+test('merchandising rules show prices in the currency of the site', () => {
   const rules = { only: { any: [{ field: 'price_minor', op: 'in', value: [1250, 1_000_000] }, { field: 'attribute.margin', op: 'gte', value: 40 }] } };
-  const draft = shelves.toDraft(rules, 'EUR');
+  const draft = merchandising.toDraft(rules, 'EUR');
   assert.deepEqual(draft.only.rules.map((leaf) => leaf.value), ['12.50, 10000', '40']);
   draft.only.rules[0].value = '12.50, 9,999.99';
-  const { only } = JSON.parse(JSON.stringify(shelves.toRules(draft, 'EUR')));
+  const { only } = JSON.parse(JSON.stringify(merchandising.toRules(draft, 'EUR')));
   assert.deepEqual(only, { any: [{ field: 'price_minor', op: 'in', value: [1250, 999_999] }, rules.only.any[1]] });
 });
 
-test('a nested rule is made with the keyboard, refuses what is no amount, and holds', async () => {
+test('a nested rule is created with the keyboard, rejects an invalid amount, and is applied', async () => {
   const page = await visitor(browser, { locale: 'fa-IR' });
   await page.goto(service.setupLink);
   await page.locator('input[type=email]').fill('owner@shop.example');
@@ -123,7 +123,7 @@ test('a nested rule is made with the keyboard, refuses what is no amount, and ho
   const unknown = { field: 'attribute.grams', op: 'eq', value: 250 };
   await ask(path, { only: { not: unknown } });
 
-  assert.ok((await shown()).some(isCheapAudio), 'what the rule will leave out is shown without it');
+  assert.ok((await shown()).some(isCheapAudio), 'without the rule, the excluded products are shown');
 
   const focus = (name) => page.evaluate(() => document.activeElement.textContent + document.activeElement.getAttribute('aria-label')).then((text) => text.includes(name));
   const tabTo = async (name) => {
@@ -131,7 +131,7 @@ test('a nested rule is made with the keyboard, refuses what is no amount, and ho
       if (await focus(name)) return;
       await page.keyboard.press('Tab');
     }
-    assert.fail(`the keyboard does not come to ${name}`);
+    assert.fail(`the keyboard does not reach ${name}`);
   };
   await page.goto(`${service.base}/dashboard/sites/${site.id}/catalogue`);
   const form = page.locator('form:has(fieldset.group)');
@@ -139,7 +139,7 @@ test('a nested rule is made with the keyboard, refuses what is no amount, and ho
   assert.equal(await page.evaluate(() => document.dir || document.documentElement.dir), 'rtl');
   assert.deepEqual(JSON.parse(await form.locator('textarea').inputValue()), unknown);
 
-  // The group that is there holds none of its conditions; within it goes one that holds all of two.
+  // The existing group matches none of its conditions; a nested group that matches all of two is added.
   await form.locator('select').first().focus();
   await tabTo('افزودن گروه');
   await page.keyboard.press('Enter');
@@ -155,7 +155,7 @@ test('a nested rule is made with the keyboard, refuses what is no amount, and ho
   await page.keyboard.type('۹۹٫۹۹۹');
   await page.keyboard.press('Enter');
   await form.getByText('تعداد رقم‌های اعشار').waitFor();
-  assert.deepEqual((await ask(path)).site.only, { not: unknown }, 'what is no amount is not saved');
+  assert.deepEqual((await ask(path)).site.only, { not: unknown }, 'an invalid amount is not saved');
   for (let n = 0; n < 6; n++) await page.keyboard.press('Backspace');
   await page.keyboard.type('۹۹٫۹۹');
   await page.keyboard.press('Enter');
@@ -175,6 +175,6 @@ test('a nested rule is made with the keyboard, refuses what is no amount, and ho
   await page.goto(`${service.base}/dashboard/sites/${site.id}/recommendations?view=preview`);
   const why = page.locator('.items .why').first();
   await why.waitFor();
-  assert.match(await why.innerText(), /[\u0600-\u06ff]/, 'why an item is shown is said in the language of the reader');
+  assert.match(await why.innerText(), /[\u0600-\u06ff]/, 'the reason of an item is in the language being shown');
   assert.deepEqual(page.errors, []);
 });

@@ -1,4 +1,4 @@
-// What the dashboard makes of the service's own words: readiness and names of browsers.
+// How the dashboard reads readiness and user agents.
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 
 const SOURCES = new URL('../../dashboard/src/', import.meta.url);
 
-/** A module of the dashboard that needs no page. */
+/** Bundles a dashboard module that needs no page. */
 async function dashboard(path) {
   const built = await build({ entryPoints: [new URL(path, SOURCES).pathname], bundle: true, write: false, format: 'esm' });
   return import(`data:text/javascript,${encodeURIComponent(built.outputFiles[0].text)}`);
@@ -19,8 +19,8 @@ before(async () => {
   [{ findProblems }, { agentNames }] = await Promise.all([dashboard('state/health.ts'), dashboard('parts/user-agent.ts')]);
 });
 
-test('readiness becomes problems: refused events, reports that are away, parts that need a look', () => {
-  const check = (said, expected) => assert.deepEqual(findProblems(said).map(({ kind, name, code }) => [kind, name, code]), expected);
+test('readiness becomes problems: rejected events, unavailable reports, components that need attention', () => {
+  const check = (readiness, expected) => assert.deepEqual(findProblems(readiness).map(({ kind, name, code }) => [kind, name, code]), expected);
   check({ ready: true, because: null, reports: true }, []);
   check({ ready: true, reports: false, components: [{ name: 'warehouse', state: 'down', code: 'warehouse_starting', message: 'm' }] }, []);
   check({ ready: false, code: 'stopping', because: 'the service is stopping', components: [{ name: 'service', state: 'down', code: 'stopping' }] }, []);
@@ -34,7 +34,7 @@ test('readiness becomes problems: refused events, reports that are away, parts t
     [['events', 'service', 'journal_full'], ['part', 'feeds', 'task_failed']]);
 });
 
-test('browsers are named as people know them', () => {
+test('browsers are shown by their common names', () => {
   const check = (agent, browser, system) => assert.deepEqual({ ...agentNames(agent) }, { browser, system });
   const webkit = 'AppleWebKit/537.36 (KHTML, like Gecko)';
   check(`Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${webkit} Chrome/142.0.0.0 Safari/537.36`, 'Chrome', 'Windows');
