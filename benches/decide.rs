@@ -5,7 +5,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use ashna::{
     catalog::{
-        compile::{compile, compile_shelves},
+        compile::{compile, compile_merchandising},
         snapshot::{Items, SiteSnapshot},
     },
     config::{Config, Endpoint},
@@ -71,10 +71,10 @@ fn shop() -> SiteSnapshot {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         rate_entries: [].into(),
-        rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
+        rates: std::sync::Arc::new(ashna::model::rates::Rates::identity(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         captures: ashna::model::Captures::ALL,
-        recommending: ashna::model::Recommending::default(),
+        exploration: ashna::model::ExplorationSettings::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         offer_html: false,
@@ -161,8 +161,8 @@ fn rules(c: &mut Criterion, profile: &Profile, index: &Index, context: &Context<
     for (name, told) in cases {
         let rules = [("product-recs".to_owned(), serde_json::from_value(told).expect("rules"))];
         let shop = shop();
-        let plans = compile_shelves(&rules, &shop.items).expect("rules of this shop");
-        let shop = shop.with_shelves(plans);
+        let plans = compile_merchandising(&rules, &shop.items).expect("rules of this shop");
+        let shop = shop.with_merchandising(plans);
         let asked = || decide::run(&profile, &shop, index, black_box(context), &["product-recs"]);
         assert_eq!(asked().first().map_or(0, |decision| decision.items.len()), 8, "{name} fill the slot");
         c.bench_function(&format!("1 slot, rules: {name}"), |b| b.iter(asked));
@@ -178,7 +178,7 @@ fn decisions(c: &mut Criterion) {
         database: "none".into(),
     };
     let profiles = Profiles::new(&config.profiles, 30, 1, Store::connect_to(nowhere, &config.clickhouse));
-    profiles.expect(SiteId(1), VISITOR);
+    profiles.start_profile(SiteId(1), VISITOR);
     visit(&profiles);
     let (snapshot, index) = (shop(), index());
     let settings = Settings::new(&config.decide, &config.profiles);
@@ -189,8 +189,8 @@ fn decisions(c: &mut Criterion) {
         url_path: "/",
         language: "",
         explain: false,
-        exploring: None,
-        remembered: None,
+        exploration: None,
+        session_cache: None,
         settings,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ashna::recommend::{Ask, Bounds, Learned, Model, Number, Scratch, Sessions, Tuned, tune};
+use ashna::recommend::{Bounds, Learned, Model, Number, RankRequest, Scratch, Sessions, Tuned, tune};
 
 /// Chance, the same each time (xorshift, Marsaglia 2003).
 struct Dice(u64);
@@ -99,8 +99,8 @@ fn main() {
             let visit = asks.items(u32::try_from(dice.below(asks.len())).unwrap_or(0));
             let revealed = 1 + dice.below(visit.len());
             let begun = Instant::now();
-            let ask = Ask { clicks: &visit[..revealed], now: asks.last_ended(), k: 21, model: Model::Blend };
-            std::hint::black_box(learned.rank(&ask, &mut scratch));
+            let request = RankRequest { clicks: &visit[..revealed], now: asks.last_ended(), k: 21, model: Model::Blend };
+            std::hint::black_box(learned.rank(&request, &mut scratch));
             times.push(begun.elapsed());
         }
         times.sort_unstable();

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     clock,
-    decide::Shown,
+    decide::ImpressionCounts,
     model::{ItemId, SiteId, Timestamp},
     store::{Store, StoreError},
     tasks::Stopping,
@@ -27,7 +27,7 @@ const ITEMS_MAX: u64 = 2_000_000;
 #[derive(Debug)]
 pub struct Impressions {
     store: Store,
-    sites: ArcSwap<HashMap<SiteId, Arc<Shown>>>,
+    sites: ArcSwap<HashMap<SiteId, Arc<ImpressionCounts>>>,
 }
 
 impl Impressions {
@@ -39,7 +39,7 @@ impl Impressions {
 
     /// The impressions of a site.
     #[must_use]
-    pub fn for_site(&self, site: SiteId) -> Arc<Shown> {
+    pub fn for_site(&self, site: SiteId) -> Arc<ImpressionCounts> {
         self.sites.load().get(&site).map(Arc::clone).unwrap_or_default()
     }
 

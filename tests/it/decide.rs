@@ -106,7 +106,7 @@ async fn explanations_are_for_the_sites_own_programs() {
     assert_eq!(explanation(app.with_key(Scope::Read).await).await, Value::Null);
     for door in [app.with_key(Scope::Server).await, admin] {
         let lines = explanation(door).await.to_string();
-        assert!(lines.contains("`never` passed over") && lines.contains("`hello` (priority 1)"), "{lines}");
+        assert!(lines.contains("`never` skipped") && lines.contains("`hello` (priority 1)"), "{lines}");
     }
     app.finish().await;
 }

@@ -8,7 +8,7 @@ use ashna::{
     control::{Control, NewSite, Scope},
     learn::Learn,
     model::{Event, SiteId, VisitorId, event::ItemLine},
-    recommend::{Ask, Model, Scratch},
+    recommend::{Model, RankRequest, Scratch},
     store::Store,
     tasks::Tasks,
 };
@@ -126,12 +126,12 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     let index = learn.index(SiteId(1));
     let learned = index.learned().unwrap();
     assert!(learned.is_tuned());
-    let standing = learn.standing(SiteId(1));
+    let standing = learn.model_status(SiteId(1));
     assert!(standing.tuned.as_ref().unwrap().margin().0.hit_rate > 0.9);
     assert_eq!((standing.clicks, standing.serving()), (3500, Some(Model::Blend)));
     let clicks: Vec<u32> = ["i-4", "i-5"].iter().map(|id| index.number(id).unwrap()).collect();
-    let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
-    let first = learned.rank(&ask, &mut Scratch::default())[0].1;
+    let request = RankRequest { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
+    let first = learned.rank(&request, &mut Scratch::default())[0].1;
     assert_eq!(index.id(first).map(|id| &**id), Some("i-6"));
 
     learn.choose(SiteId(1), Some(Model::Trending), "owner").await.unwrap();
@@ -140,7 +140,7 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
 
     let again = opened(&store, &config, &directory).await;
     again.learn().await.unwrap();
-    let kept = again.standing(SiteId(1));
+    let kept = again.model_status(SiteId(1));
     assert_eq!((kept.clicks, kept.at, kept.serving()), (3500, standing.at, Some(Model::Trending)));
     assert_eq!(kept.choice.as_ref().map(|choice| &*choice.who), Some("owner"));
     assert!(is_the_same_for_all(&again), "at once, without tuning again");
@@ -163,8 +163,8 @@ fn first_of(learn: &Learn, id: &str) -> String {
     let index = learn.index(SiteId(1));
     let learned = index.learned().unwrap();
     let clicks = [index.number(id).unwrap()];
-    let ask = Ask { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
-    let first = learned.rank(&ask, &mut Scratch::default())[0].1;
+    let request = RankRequest { clicks: &clicks, now: learned.sessions().last_ended(), k: 5, model: Model::Blend };
+    let first = learned.rank(&request, &mut Scratch::default())[0].1;
     index.id(first).unwrap().to_string()
 }
 
