@@ -131,9 +131,9 @@ fn visit(profiles: &Profiles) {
 
 /// What one slot of an item page costs under no rule, under each, and under all of them.
 fn rules(c: &mut Criterion, profile: &Profile, index: &Index, context: &Context<'_>) {
-    let lately = context.now.plus(-3_600_000);
+    let recently = context.now.plus(-3_600_000);
     let ignored =
-        (0..50).map(|n| Ignored { item: format!("item-{}", (7 + n * 37) % ITEMS).into(), times: 5, last: lately });
+        (0..50).map(|n| Ignored { item: format!("item-{}", (7 + n * 37) % ITEMS).into(), impressions: 5, last: recently });
     let profile = Profile { ignored: ignored.collect(), ..profile.clone() };
     let filter = serde_json::json!({ "all": [
         { "field": "attribute.margin", "op": "gte", "value": 30 },
