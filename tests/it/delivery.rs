@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use ashna::{
     config::{self, Config, Endpoint},
-    delivery::{Delivery, Progress, Replay, Replayed},
+    delivery::{Delivery, Progress, Replay, ReplayCounts},
     journal::{Batch, Journal},
     model::{Event, Position, VisitorId},
     store::Store,
@@ -230,11 +230,11 @@ async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
     torn.push(1, |payload| payload.extend([1, 2, 3]));
     line.journal.append(torn).await.unwrap();
     line.delivered(61).await;
-    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 0, refused: 2 });
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), ReplayCounts { replayed: 0, refused: 2 });
     assert_eq!(line.progress.borrow().quarantined, 2, "nothing changed");
     store.execute("ALTER TABLE events DROP CONSTRAINT no_poison", &[]).await.unwrap();
-    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 1, refused: 1 });
-    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 0, refused: 1 }, "once");
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), ReplayCounts { replayed: 1, refused: 1 });
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), ReplayCounts { replayed: 0, refused: 1 }, "once");
     let after = Progress { delivered: Position(61), inserted: 60, quarantined: 1 };
     assert_eq!(*line.progress.borrow(), after);
     assert_eq!(stored(&store).await, (60, 60, 60));
@@ -245,7 +245,7 @@ async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
     std::fs::remove_file(data.path().join("quarantine/replayed.ndjson")).unwrap();
     let line = Line::open(data.path(), &store);
     assert_eq!(*line.progress.borrow(), Progress { delivered: Position(70), inserted: 68, quarantined: 2 });
-    assert_eq!(line.quarantine.replay(100).await.unwrap(), Replayed { replayed: 1, refused: 1 });
+    assert_eq!(line.quarantine.replay(100).await.unwrap(), ReplayCounts { replayed: 1, refused: 1 });
     assert_eq!(*line.progress.borrow(), Progress { delivered: Position(70), inserted: 69, quarantined: 1 });
     line.stop().await;
     assert_eq!(stored(&store).await, (69, 69, 69));
@@ -263,7 +263,7 @@ async fn an_erased_visitors_rows_are_in_quarantine_no_longer_and_the_law_holds()
     assert_eq!(line.quarantine.erase(site, visitor).await.unwrap(), 1);
     let listed = line.quarantine.list(9).await.unwrap();
     assert_eq!((listed.len(), listed[0].reason.as_str(), &listed[0].event), (1, "erased with its visitor", &None));
-    assert_eq!(line.quarantine.replay(9).await.unwrap(), Replayed { replayed: 0, refused: 1 });
+    assert_eq!(line.quarantine.replay(9).await.unwrap(), ReplayCounts { replayed: 0, refused: 1 });
     assert_eq!(line.progress.borrow().quarantined, 1);
     line.stop().await;
 }
