@@ -30,7 +30,7 @@ impl Learn {
     ) -> Result<(ItemChange, Duration), StoreError> {
         let handle = Handle::current();
         let built = run_low_priority("learn", move || handle.block_on(self.build_index(change, &stopping)));
-        let panicked = |error| Err(StoreError::Misfit(format!("the index could not be built: {error}")));
+        let panicked = |error| Err(StoreError::UnexpectedResponse(format!("the index could not be built: {error}")));
         Ok((change, built.await.unwrap_or_else(panicked)?))
     }
 

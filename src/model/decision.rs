@@ -35,14 +35,14 @@ pub struct Decision {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SlotExplanation {
     /// The items shown, in order.
-    pub items: Vec<ItemExplanation>,
+    pub items: Vec<ItemReason>,
     /// Items whose score would have sufficed but that a rule excluded, best first.
     pub left_out: Vec<ExcludedItem>,
 }
 
 /// Why an item is shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ItemExplanation {
+pub struct ItemReason {
     /// Its strongest evidence.
     pub evidence: Evidence,
     /// The model's score, before merchandising rules.

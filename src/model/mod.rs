@@ -24,7 +24,7 @@ pub mod site;
 pub mod time;
 
 pub use capture::{Capture, Captures};
-pub use decision::{Content, Decision, ExcludedItem, ItemExplanation, RankedBy, RankedItem, Reason, SlotExplanation};
+pub use decision::{Content, Decision, ExcludedItem, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation};
 pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, Page, Traffic};
 pub use evidence::Evidence;
 pub use exploration::ExplorationSettings;

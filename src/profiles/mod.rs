@@ -271,7 +271,7 @@ impl Profiles {
         self.cache.begin_read(key);
         let since = Timestamp(clock::now().0.saturating_sub(self.history_ms));
         let history = self.store.visitor_history(site, visitor, since, self.history_events_max);
-        let result = match timeout(READ_TIME_MAX, history).await {
+        let result = match timeout(READ_TIMEOUT, history).await {
             Ok(Ok(stored)) => {
                 self.reads_done.fetch_add(1, Relaxed);
                 let (profile, complete) = running.finish(stored);

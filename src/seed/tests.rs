@@ -20,7 +20,7 @@ fn plan(visitors: u32) -> Plan {
     Plan { seed: 1, until: NOW, days: 42, visitors, origin: "http://shop.example".into() }
 }
 
-fn story(plan: &Plan) -> Vec<Line> {
+fn history(plan: &Plan) -> Vec<Line> {
     GeneratedHistory::new(plan, &Shop::demo().unwrap()).collect()
 }
 
@@ -51,15 +51,15 @@ fn site() -> Site {
 
 #[test]
 fn the_same_plan_gives_the_same_history_and_another_seed_another() {
-    let first = story(&plan(60));
-    assert_eq!(first, story(&plan(60)));
-    assert_ne!(first, story(&Plan { seed: 2, ..plan(60) }));
+    let first = history(&plan(60));
+    assert_eq!(first, history(&plan(60)));
+    assert_ne!(first, history(&Plan { seed: 2, ..plan(60) }));
 }
 
 #[test]
 fn more_visitors_leave_the_others_as_they_are() {
     let people = |visitors| -> BTreeSet<String> {
-        story(&plan(visitors)).into_iter().map(|line| line.json).filter(|json| !json.contains("bot")).collect()
+        history(&plan(visitors)).into_iter().map(|line| line.json).filter(|json| !json.contains("bot")).collect()
     };
     let headless = |json: &&String| !json.contains("Headless") && !json.contains("python");
     let more = people(51);
@@ -69,7 +69,7 @@ fn more_visitors_leave_the_others_as_they_are() {
 #[test]
 fn lines_are_in_order_of_time_within_the_period_with_unique_ids() {
     let plan = plan(300);
-    let lines = story(&plan);
+    let lines = history(&plan);
     assert!(lines.is_sorted_by_key(|line| line.at));
     assert!(lines.iter().all(|line| plan.begin() <= line.at && line.at < plan.until));
     let ids: BTreeSet<String> = lines
@@ -106,7 +106,7 @@ fn ingest_keeps_every_line_except_those_of_bots() {
         session_of: &|_| None,
         locate: &|_| GeoLocation::default(),
     };
-    let lines = story(&plan(300));
+    let lines = history(&plan(300));
     let texts: Vec<&str> = lines.iter().map(|line| line.json.as_str()).collect();
     let body = format!("{{\"batch\":[{}]}}", texts.join(","));
     let batch = collect::parse(body.as_bytes()).unwrap();
@@ -166,7 +166,7 @@ fn figures(lines: &[Line]) -> Figures {
 
 #[test]
 fn rates_are_plausible_for_a_shop() {
-    let lines = story(&plan(2_000));
+    let lines = history(&plan(2_000));
     let figures = figures(&lines);
     let within = |what: &str, part: u32, whole: u32, least: f64, most: f64| {
         let share = f64::from(part) / f64::from(whole);
@@ -187,7 +187,7 @@ fn rates_are_plausible_for_a_shop() {
 
 #[test]
 fn evenings_and_newsletters_are_busy_and_the_slow_day_is_slow() {
-    let lines = story(&plan(2_000));
+    let lines = history(&plan(2_000));
     let (mut by_hour, mut by_day) = ([0_u32; 24], [0_u32; 42]);
     for line in &lines {
         by_hour[usize::try_from(line.at.0 / 3_600_000 % 24).unwrap()] += 1;
