@@ -2,10 +2,10 @@
 //!
 //! Both first wait until all events accepted before the request are delivered to the warehouse. An export reads the
 //! visitor's rows. An erasure removes them from every table and from the quarantine, and drops the live profile. The
-//! journal starts a new segment with the next event, after which the delivered old one is deleted; damaged bytes kept for
-//! inspection are deleted at once. The warehouse removes rows in the background: the mutation is started once and then
-//! polled. A visitor who returns with the same cookie starts a new history.
-//! Example: `privacy.erase(site, visitor).await?`.
+//! journal starts a new segment with the next event, after which the delivered old one is deleted; damaged bytes kept
+//! for inspection are deleted at once. The warehouse removes rows in the background: the mutation is started once and
+//! then polled. A visitor who returns with the same cookie starts a new history. Example: `privacy.erase(site,
+//! visitor).await?`.
 
 mod lossless_json;
 
@@ -70,8 +70,8 @@ impl Privacy {
     }
 
     /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
-    /// ids that the visitor was identified with. 128-bit ids are 32 hexadecimal digits; numbers that a double would round
-    /// are strings.
+    /// ids that the visitor was identified with. 128-bit ids are 32 hexadecimal digits; numbers that a double would
+    /// round are strings.
     ///
     /// # Errors
     /// If events may not be delivered yet, or the warehouse fails.

@@ -1,9 +1,8 @@
 //! Request flow: removal of a site.
 //!
 //! On removal its keys stop working and events of its pages are rejected. Its data is erased from the warehouse in the
-//! background, also after restarts, until nothing is left, including events that were in flight at the removal. Its id is
-//! never reused.
-//! Example: `removal.remove("owner@shop.example", site, "My shop").await?`.
+//! background, also after restarts, until nothing is left, including events that were in flight at the removal. Its id
+//! is never reused. Example: `removal.remove("owner@shop.example", site, "My shop").await?`.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -56,8 +56,8 @@ impl Control {
         Ok(result.rows_affected() > 0)
     }
 
-    /// Requests an early fetch, or, with `None`, clears the request once it is being processed. Returns false if there is
-    /// no feed.
+    /// Requests an early fetch, or, with `None`, clears the request once it is being processed. Returns false if there
+    /// is no feed.
     pub async fn request_feed(&self, site: SiteId, request: Option<FeedRequest>) -> Result<bool, ControlError> {
         let number = match request {
             None => 0,

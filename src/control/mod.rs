@@ -1,5 +1,6 @@
 //! Database of the control plane (SQLite): sites, users, API keys, and the documents that marketers edit. All data is
-//! small and loaded into memory by `catalog` and `access`; no visitor request waits for it. It must never contain events.
+//! small and loaded into memory by `catalog` and `access`; no visitor request waits for it. It must never contain
+//! events.
 //!
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 

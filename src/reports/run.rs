@@ -125,7 +125,7 @@ impl ReportRun<'_> {
 impl Drop for ReportRun<'_> {
     fn drop(&mut self) {
         if self.admission.initialized() {
-            self.reports.shared.metrics.took(self.report.as_str(), self.started_at.elapsed().as_secs_f64());
+            self.reports.shared.metrics.observe(self.report.as_str(), self.started_at.elapsed().as_secs_f64());
         }
     }
 }

@@ -164,8 +164,8 @@ impl StoreError {
     /// Whether unreadable stored data may be the cause, for a query that sent no data.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
-        // In addition to `Damaged`: CANNOT_PARSE_INPUT_ASSERTION_FAILED, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA,
-        // CANNOT_OPEN_FILE, FILE_DOESNT_EXIST.
+        // In addition to `Damaged`: CANNOT_PARSE_INPUT_ASSERTION_FAILED, ATTEMPT_TO_READ_AFTER_EOF,
+        // CANNOT_READ_ALL_DATA, CANNOT_OPEN_FILE, FILE_DOESNT_EXIST.
         self.kind() == ErrorKind::Damaged || matches!(self, Self::Refused { code: 27 | 32 | 33 | 76 | 107, .. })
     }
 

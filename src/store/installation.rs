@@ -21,7 +21,8 @@ impl Store {
     }
 
     /// Makes `id` the owner of a warehouse without one, and returns the resulting owner. A warehouse with events is
-    /// only claimed if some of them come from `journal`; with `None` always, because no other installation can have used it.
+    /// only claimed if some of them come from `journal`; with `None` always, because no other installation can have
+    /// used it.
     ///
     /// # Errors
     /// If the warehouse is unreachable or returns an error.

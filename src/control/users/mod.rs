@@ -261,8 +261,8 @@ fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(["SELECT ", USER, " ", rest].concat())
 }
 
-/// Normalizes an e-mail address for comparison: trimmed, and case-folded in every script (to uppercase and back, so that
-/// letters with several lowercase forms become equal).
+/// Normalizes an e-mail address for comparison: trimmed, and case-folded in every script (to uppercase and back, so
+/// that letters with several lowercase forms become equal).
 #[must_use]
 pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase().to_uppercase().to_lowercase()
