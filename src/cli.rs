@@ -216,14 +216,14 @@ fn check_config(common: &Common, config: &Config, shown: &toml::Table) -> anyhow
 }
 
 async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {
-    let app = crate::app::App::start(config, &common.data_dir, crate::app::Start::default()).await?;
-    let mut condition = app.condition.clone();
+    let app = crate::app::App::start(config, &common.data_dir, crate::app::StartOptions::default()).await?;
+    let mut availability = app.availability.clone();
     let limit = std::time::Duration::from_mins(1);
     // Stop waiting for errors that are not temporary.
     let settled = |now: &Availability| now.is_ready() || now.fault().is_some_and(|fault| !fault.may_pass());
     // The final availability decides, whether or not the wait timed out.
-    let _ = tokio::time::timeout(limit, condition.wait_for(settled)).await;
-    let availability = app.condition.borrow().clone();
+    let _ = tokio::time::timeout(limit, availability.wait_for(settled)).await;
+    let availability = app.availability.borrow().clone();
     app.stop().await;
     match availability {
         Availability::Ready => {}

@@ -15,7 +15,7 @@ use std::{
 };
 
 use ashna::{
-    app::{App, Start},
+    app::{App, StartOptions},
     config::Config,
     http::{
         entry,
@@ -50,14 +50,14 @@ impl Service {
         let data = tempfile::tempdir()?;
         let config = Config::load(None)?;
         let program = Some(env!("CARGO_BIN_EXE_ashna").into());
-        let mut app = App::start(&config, data.path(), Start { engine_program: program, ..Start::default() }).await?;
-        app.warehouse.clone().wait_for(|ready| *ready).await?;
+        let mut app = App::start(&config, data.path(), StartOptions { engine_program: program, ..StartOptions::default() }).await?;
+        app.warehouse_ready.clone().wait_for(|ready| *ready).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let metrics = app.state.metrics.connections.clone();
         let settings = Settings::new(&config.server, 4096, metrics, app.supervision().clone());
         let way_in = entry(app.state.clone());
-        app.front.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
+        app.listeners.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
         let site = app.state.catalog.add_site("bench", "Shop", &[ORIGIN.to_owned()], false).await?;
         let engine = app.engine.as_ref().map(ashna::engine::Engine::endpoint);
         let endpoint = engine.ok_or_else(|| anyhow::anyhow!("the embedded engine is measured"))?;
@@ -66,7 +66,7 @@ impl Service {
     }
 
     fn waiting(&self) -> u64 {
-        (self.app.state.delivery)().waiting
+        self.app.state.delivery.counts().waiting
     }
 
     /// Waits until the warehouse has everything.

@@ -1,4 +1,4 @@
-//! What runs beside the requests.
+//! Background tasks.
 
 use std::{
     path::Path,
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::reserve::Reserve;
+use super::{parts::Durable, reserve::Reserve};
 use crate::{
     clock,
     dedup::Dedup,
@@ -25,8 +25,8 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// Profiles let go of events that the warehouse now has.
-pub async fn follow_delivery(
+/// Releases events that the warehouse has received from the live profiles.
+pub async fn release_delivered(
     profiles: Arc<Profiles>,
     mut delivered: watch::Receiver<Position>,
     mut stopping: Stopping,
@@ -40,44 +40,42 @@ pub async fn follow_delivery(
     }
 }
 
-/// Brings message ids to disk once a second, so that the journal may let go of the records they came with.
-pub struct IdKeeper {
+/// Writes message ids to disk once per second, so that the journal can release their records.
+pub struct MessageIdSync {
     dedup: Dedup,
     journal: Arc<Journal>,
-    /// Below it records are in the warehouse and known to be readable.
+    /// Records below it are in the warehouse and verified as readable.
     releasable: watch::Receiver<Position>,
-    /// Told to delivery: below it, ids are safe.
+    /// Message ids of records below it are on disk; read by delivery.
     safe_below: Arc<AtomicU64>,
     reserve: Reserve,
 }
 
-impl IdKeeper {
-    /// For the ids of this journal's records; `safe_below` is where it tells how far they are on disk.
-    pub fn new(
-        dedup: &Dedup,
-        journal: &Arc<Journal>,
-        delivery: &Delivery,
-        safe_below: Arc<AtomicU64>,
-        data_dir: &Path,
-    ) -> Self {
-        let releasable = delivery.releasable();
-        let (dedup, journal, reserve) = (dedup.clone(), Arc::clone(journal), Reserve::in_directory(data_dir));
-        Self { dedup, journal, releasable, safe_below, reserve }
+impl MessageIdSync {
+    /// Creates the task's state.
+    pub(super) fn new(durable: &Durable, delivery: &Delivery, data_dir: &Path) -> Self {
+        Self {
+            dedup: durable.dedup.clone(),
+            journal: Arc::clone(&durable.journal),
+            releasable: delivery.releasable(),
+            safe_below: Arc::clone(&durable.ids_safe_below),
+            reserve: Reserve::in_directory(data_dir),
+        }
     }
 
-    /// Until stopping begins.
+    /// Runs until the service stops.
     pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
         while !stopping.sleep(Duration::from_secs(1)).await {
-            let keeper = Arc::clone(&self);
-            if let Err(error) = tokio::task::spawn_blocking(move || keeper.keep()).await {
+            let this = Arc::clone(&self);
+            if let Err(error) = tokio::task::spawn_blocking(move || this.sync()).await {
                 tracing::error!(%error, "writing message ids failed");
             }
         }
     }
 
-    /// Delivery lets go of records as it goes on; but when nothing more can be taken because there is no
-    /// room, it does not go on, so what is safe is let go here too.
-    fn keep(&self) {
+    /// Delivery also releases records, but only while it makes progress. On a full disk it does not, so they are
+    /// released here too.
+    fn sync(&self) {
         match self.dedup.sync(clock::steady()) {
             Ok(position) => {
                 self.safe_below.store(position.0, Ordering::Relaxed);
@@ -85,38 +83,38 @@ impl IdKeeper {
                 self.reserve.hold();
             }
             Err(error) => {
-                tracing::warn!(%error, "message ids stay in the journal a little longer");
-                self.reserve.let_go();
+                tracing::warn!(%error, "message ids cannot be written; their journal records are kept");
+                self.reserve.release();
             }
         }
     }
 }
 
-/// Takes up a database of places that was replaced; a damaged one is named, and the old one goes on.
-pub async fn keep_places(geo: Arc<Geo>, every: Duration, metrics: Arc<Metrics>, mut stopping: Stopping) {
+/// Reloads the location database when its file is replaced; if the new one is damaged, the old one stays in use.
+pub async fn reload_geo(geo: Arc<Geo>, every: Duration, metrics: Arc<Metrics>, mut stopping: Stopping) {
     while !stopping.sleep(every).await {
         let geo = Arc::clone(&geo);
         match tokio::task::spawn_blocking(move || geo.refresh()).await {
             Ok(Ok(Refreshed::Unchanged)) => {}
             Ok(Ok(Refreshed::Swapped { path, kind })) => {
-                tracing::info!(path = %path.display(), kind, "places come from a new database");
+                tracing::info!(path = %path.display(), kind, "the location database was replaced");
                 metrics.geo_swaps.inc();
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the database of places before stays in use");
+                tracing::warn!(%error, "the new location database is refused; the previous one stays in use");
                 metrics.geo_refusals.inc();
             }
-            Err(error) => tracing::error!(%error, "looking at the database of places failed"),
+            Err(error) => tracing::error!(%error, "checking the location database failed"),
         }
     }
 }
 
-/// Salts that have had their day are destroyed within the minute.
-pub async fn keep_salts(salts: Arc<Salts>, mut stopping: Stopping) {
+/// Destroys expired salts within a minute.
+pub async fn rotate_salts(salts: Arc<Salts>, mut stopping: Stopping) {
     while !stopping.sleep(Duration::from_mins(1)).await {
         let salts = Arc::clone(&salts);
-        if let Err(error) = tokio::task::spawn_blocking(move || salts.tidy(clock::now())).await {
-            tracing::error!(%error, "tidying the salts failed");
+        if let Err(error) = tokio::task::spawn_blocking(move || salts.rotate(clock::now())).await {
+            tracing::error!(%error, "rotating the salts failed");
         }
     }
 }

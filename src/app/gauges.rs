@@ -1,62 +1,56 @@
-//! Gauges that are brought up to date when they are read.
+//! Gauges that are updated when they are read.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::waiting::Waiting;
+use super::undelivered_age::UndeliveredAge;
 use crate::{
     dedup::Dedup,
-    delivery::{Progress, Waits},
+    delivery::{DeliveryStatus, Progress, WaitReason},
     engine::Engine,
     geo::Geo,
     journal::Journal,
     learn::Learn,
     profiles::Profiles,
-    store::{Condition, Fault},
+    store::{Availability, Fault},
     tasks::Stopping,
     telemetry::{
         Metrics,
         health::{Health, Serves},
     },
-    wire::admin::JournalCounts,
 };
 
-/// What the gauges are read from.
+/// Sources of the gauges.
 pub struct Gauges {
     pub metrics: Arc<Metrics>,
     pub journal: Arc<Journal>,
     pub dedup: Dedup,
+    pub delivery: DeliveryStatus,
     pub progress: watch::Receiver<Progress>,
-    pub waits: watch::Receiver<Option<Waits>>,
+    pub wait_reason: watch::Receiver<Option<WaitReason>>,
     pub profiles: Arc<Profiles>,
     pub learn: Arc<Learn>,
-    pub condition: watch::Receiver<Condition>,
+    pub availability: watch::Receiver<Availability>,
     pub health: Health,
     pub geo: Arc<Geo>,
     pub engine: Option<Engine>,
     pub data_dir: PathBuf,
-    pub waiting: Mutex<Waiting>,
-}
-
-/// How far the journal's records are.
-pub fn counts(journal: &Journal, progress: Progress) -> JournalCounts {
-    let Progress { inserted, quarantined, .. } = progress;
-    let kept = journal.next().0;
-    JournalCounts { kept, inserted, quarantined, waiting: kept.saturating_sub(inserted + quarantined) }
+    pub undelivered_age: Mutex<UndeliveredAge>,
 }
 
 impl Gauges {
-    /// Brings them up to date.
+    /// Updates all gauges.
     pub fn refresh(&self) {
         let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let (metrics, stats) = (&self.metrics, self.profiles.stats());
-        let records = counts(&self.journal, *self.progress.borrow());
-        metrics.delivery_waits.set(self.waits.borrow().is_some().into());
+        let records = self.delivery.counts();
+        metrics.delivery_waits.set(self.wait_reason.borrow().is_some().into());
         metrics.journal_kept.set(whole(records.kept));
         metrics.journal_inserted.set(whole(records.inserted));
         metrics.journal_quarantined.set(whole(records.quarantined));
@@ -64,15 +58,15 @@ impl Gauges {
         metrics.journal_bytes.set(whole(self.journal.disk_bytes()));
         let (current, sealed) = self.dedup.memory_bytes();
         metrics.dedup_memory_bytes.set(whole(current + sealed));
-        let condition = self.condition.borrow().clone();
-        metrics.store_up.set(condition.is_ready().into());
+        let availability = self.availability.borrow().clone();
+        metrics.store_up.set(availability.is_ready().into());
         let operations = &metrics.operations;
-        operations.set_warehouse(condition.fault().map(Fault::as_str));
+        operations.set_warehouse(availability.fault().map(Fault::as_str));
         operations.set_records(records.kept, records.inserted, records.quarantined);
         operations.ready.set(self.health.report().refusal(Serves::Events).is_none().into());
         operations.set_engine_restarts(self.engine.as_ref().map_or(0, Engine::restarts));
         operations.geo_built_seconds.set(whole(self.geo.built_at().unwrap_or(0)));
-        operations.oldest_waiting_seconds.set(self.oldest_waiting().as_secs_f64());
+        operations.oldest_waiting_seconds.set(self.oldest_undelivered().as_secs_f64());
         if let Ok(disk) = rustix::fs::statvfs(&self.data_dir) {
             operations.disk_free_bytes.set(whole(disk.f_bavail.saturating_mul(disk.f_frsize)));
         }
@@ -81,17 +75,17 @@ impl Gauges {
         metrics.profiles_waiting_events.set(whole(stats.pending_events));
     }
 
-    fn oldest_waiting(&self) -> Duration {
+    fn oldest_undelivered(&self) -> Duration {
         let (delivered, now) = (self.progress.borrow().delivered, Instant::now());
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.note(self.journal.next(), delivered, now);
-        waiting.age(delivered, now)
+        let mut age = self.undelivered_age.lock();
+        age.observe(self.journal.next(), delivered, now);
+        age.get(delivered, now)
     }
 
-    /// Looks once a second how old what waits is.
-    pub async fn watch_waiting(self: Arc<Self>, mut stopping: Stopping) {
+    /// Observes once per second how long events have been undelivered.
+    pub async fn measure_age(self: Arc<Self>, mut stopping: Stopping) {
         while !stopping.sleep(Duration::from_secs(1)).await {
-            self.oldest_waiting();
+            self.oldest_undelivered();
         }
     }
 }

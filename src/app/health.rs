@@ -1,4 +1,4 @@
-//! What `/readyz` knows of the parts that cannot speak for themselves.
+//! Health probes for `/readyz` of components that do not report by themselves.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,51 +11,54 @@ use crate::{
     engine::{Engine, Status},
     journal::Journal,
     tasks::Stopping,
-    telemetry::health::{Cause, Component, Health, Serves, State},
+    telemetry::health::{Cause, Component, ComponentState, Health, Serves},
 };
 
-/// How often the disk's free space is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Interval of the free-space check.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The journal takes records.
+/// Reports whether the journal accepts records.
 pub fn watch_journal(health: &Health, journal: &Arc<Journal>) {
     let journal = Arc::clone(journal);
     health.probe("journal", Serves::Events, move || {
         if journal.has_ended() {
-            State::Down(Cause::new(
+            ComponentState::Down(Cause::new(
                 "journal_ended",
-                "the journal's thread has ended: the service must be started again",
+                "the journal's thread has ended: the service must be restarted",
             ))
-        } else if journal.has_room() {
-            State::Ok
+        } else if journal.has_space() {
+            ComponentState::Ok
         } else {
-            State::Down(Cause::new("journal_full", "the journal is full: events are refused until it is delivered"))
+            ComponentState::Down(Cause::new(
+                "journal_full",
+                "the journal is full: events are refused until records are delivered",
+            ))
         }
     });
 }
 
-/// Delivery goes on.
+/// Reports whether delivery makes progress.
 pub fn watch_delivery(health: &Health, delivery: &Delivery) {
-    let waits = delivery.waits();
+    let waits = delivery.wait_reason();
     health.probe("delivery", Serves::Nothing, move || match *waits.borrow() {
-        None => State::Ok,
-        Some(reason) => State::Degraded(Cause::new(reason.code(), reason.as_str())),
+        None => ComponentState::Ok,
+        Some(reason) => ComponentState::Degraded(Cause::new(reason.code(), reason.message())),
     });
 }
 
-/// The embedded engine answers.
+/// Reports whether the embedded engine responds.
 pub fn watch_engine(health: &Health, engine: &Engine) {
     let status = engine.status();
     health.probe("engine", Serves::Reports, move || match &*status.borrow() {
-        Status::Ready => State::Ok,
-        Status::Starting => State::Down(Cause::new("engine_starting", "the warehouse's engine is starting")),
+        Status::Ready => ComponentState::Ok,
+        Status::Starting => ComponentState::Down(Cause::new("engine_starting", "the warehouse's engine is starting")),
         Status::Down { reason, .. } => {
-            State::Down(Cause::new("engine_down", format!("the warehouse's engine is being started again: {reason}")))
+            ComponentState::Down(Cause::new("engine_down", format!("the warehouse's engine is restarting: {reason}")))
         }
     });
 }
 
-/// The disk has the room that the journal must leave.
+/// Reports whether the disk has the minimum free space.
 #[derive(Debug, Clone)]
 pub struct Disk {
     component: Component,
@@ -64,28 +67,33 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Looks once, at once.
+    /// Creates the component and checks the disk once.
     pub fn new(health: &Health, dir: PathBuf, free_bytes_min: u64) -> Self {
         let disk = Self { component: health.component("disk", Serves::Events), dir, free_bytes_min };
-        disk.component.set(disk.look());
+        disk.component.set(disk.check());
         disk
     }
 
-    /// Looks again and again, off the async threads: a disk that hangs answers late.
+    /// Checks the disk periodically, off the async threads: a hanging disk blocks.
     pub async fn watch(self, mut stopping: Stopping) {
-        while !stopping.sleep(LOOK_EVERY).await {
+        while !stopping.sleep(CHECK_INTERVAL).await {
             let disk = self.clone();
-            match tokio::task::spawn_blocking(move || disk.look()).await {
+            match tokio::task::spawn_blocking(move || disk.check()).await {
                 Ok(state) => self.component.set(state),
-                Err(error) => tracing::error!(%error, "looking at the disk's free space failed"),
+                Err(error) => tracing::error!(%error, "checking the disk's free space failed"),
             }
         }
     }
 
-    fn look(&self) -> State {
+    fn check(&self) -> ComponentState {
         free_bytes(&self.dir).map_or_else(
-            |error| State::Degraded(Cause::new("disk_unknown", format!("cannot tell the disk's free space: {error}"))),
-            |free| judge(&self.dir, free, self.free_bytes_min),
+            |error| {
+                ComponentState::Degraded(Cause::new(
+                    "disk_unknown",
+                    format!("cannot determine the disk's free space: {error}"),
+                ))
+            },
+            |free| disk_status(&self.dir, free, self.free_bytes_min),
         )
     }
 }
@@ -95,15 +103,15 @@ fn free_bytes(dir: &Path) -> std::io::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-fn judge(dir: &Path, free: u64, least: u64) -> State {
-    if free >= least {
-        return State::Ok;
+fn disk_status(dir: &Path, free: u64, min: u64) -> ComponentState {
+    if free >= min {
+        return ComponentState::Ok;
     }
     let message = format!(
-        "the disk of {} has {free} bytes free, fewer than journal.disk_free_bytes_min = {least}: events are refused",
+        "the disk of {} has {free} bytes free, fewer than journal.disk_free_bytes_min = {min}: events are refused",
         dir.display()
     );
-    State::Down(Cause::new("disk_below_floor", message))
+    ComponentState::Down(Cause::new("disk_below_floor", message))
 }
 
 #[cfg(test)]
@@ -111,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_below_the_floor_refuses_events_before_the_first_one_comes() {
+    fn a_disk_below_the_minimum_refuses_events_from_the_start() {
         let (dir, health) = (tempfile::tempdir().unwrap(), Health::default());
         let _ = Disk::new(&health, dir.path().to_owned(), u64::MAX);
         let report = health.report();

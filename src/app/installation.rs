@@ -1,8 +1,8 @@
-//! One installation: the control database, the journal and the warehouse belong together.
+//! Installation id: control database, journal and warehouse must belong together.
 //!
-//! An id made at random is kept in all three. A control database that was lost and made once more would give the
-//! numbers of the old sites to new ones, and with them what the old ones' visitors did; two installations in one
-//! warehouse would do the same to each other. So a mismatch is refused, and taking over is an order of its own.
+//! A random id is stored in all three. A lost and recreated control database would assign the ids of old sites to new
+//! ones, and with them the old sites' data; two installations in one warehouse would do the same to each other. A
+//! mismatch is therefore refused, and taking over is a separate command.
 
 use std::{
     fs::{self, File},
@@ -25,36 +25,36 @@ use crate::{
 };
 
 const SETTING: &str = "installation";
-/// How long taking over waits for the warehouse.
-const WAREHOUSE_LIMIT: Duration = Duration::from_mins(1);
+/// How long a takeover waits for the warehouse.
+const WAREHOUSE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The id of this installation, made where nothing has one yet.
+/// Returns the id of this installation; creates one if none exists yet.
 ///
 /// # Errors
-/// When control database and journal do not belong together.
+/// If control database and journal do not belong together.
 pub async fn bind(control: &Control, journal: &Journal, data_dir: &Path) -> anyhow::Result<String> {
     let path = data_dir.join("journal").join("installation");
-    let (of_control, of_journal) = (control.known_setting(SETTING).await?, read(&path)?);
+    let (control_id, journal_id) = (control.known_setting(SETTING).await?, read(&path)?);
     let journal_is_empty = journal.next().0 == 0;
     let control_is_empty = control.sites().await?.is_empty();
     let dir = data_dir.display();
-    let id = match (of_control, of_journal) {
+    let id = match (control_id, journal_id) {
         (Some(control), Some(journal)) if control == journal => return Ok(control),
         (Some(control), _) if journal_is_empty => control,
         (Some(_), Some(_)) => bail!(
-            "control.sqlite and journal/ in {dir} belong to different installations: put back the one that belongs to \
-             the other, or run `ashna adopt` for this control database to take the journal and the warehouse over"
+            "control.sqlite and journal/ in {dir} belong to different installations: restore the matching one, or run \
+             `ashna adopt` to make this control database the owner of the journal and the warehouse"
         ),
-        // An update that was cut short between the two, or a copy from before there were ids.
+        // An interrupted update, or a copy from before ids existed.
         (None, Some(journal)) if !control_is_empty || journal_is_empty => journal,
         (None, None) if !control_is_empty || journal_is_empty => new_secret(""),
         (None, _) => bail!(
-            "control.sqlite in {dir} is new, but journal/ holds another installation's events: put the lost \
-             control.sqlite back, or run `ashna adopt` to begin with new sites beside the old ones' data"
+            "control.sqlite in {dir} is new, but journal/ has another installation's events: restore the lost \
+             control.sqlite, or run `ashna adopt` to start with new sites in addition to the old data"
         ),
         (Some(_), None) => bail!(
-            "journal/ in {dir} does not say which installation it belongs to and holds events: put the lost file \
-             journal/installation back, or run `ashna adopt` for this control database to take the journal over"
+            "journal/ in {dir} has events but no installation id: restore the lost file journal/installation, or run \
+             `ashna adopt` to make this control database the owner of the journal"
         ),
     };
     write(&path, &id).with_context(|| format!("cannot write {}", path.display()))?;
@@ -62,43 +62,43 @@ pub async fn bind(control: &Control, journal: &Journal, data_dir: &Path) -> anyh
     Ok(id)
 }
 
-/// Whether the warehouse is this installation's; one that names no owner is taken when it is empty, or holds events of
-/// this journal, or is in this data directory (`None`).
+/// Returns whether this installation owns the warehouse. A warehouse without an owner is claimed if it is empty, has
+/// events of this journal, or is in this data directory (`None`).
 ///
 /// # Errors
-/// When the warehouse cannot be reached or refuses.
+/// If the warehouse cannot be reached or refuses the request.
 pub async fn owns_warehouse(store: &Store, id: &str, journal: Option<u64>) -> Result<bool, StoreError> {
-    Ok(store.own_first(id, journal).await?.as_deref() == Some(id))
+    Ok(store.claim_ownership(id, journal).await?.as_deref() == Some(id))
 }
 
-/// Makes this control database the owner of journal and warehouse. New sites get numbers that neither of them has
-/// seen. Returns the highest number that was seen.
+/// Makes this control database the owner of journal and warehouse. New sites get ids that neither has used. Returns the
+/// highest used id.
 ///
 /// # Errors
-/// When anything cannot be opened, or the warehouse does not answer.
+/// If anything cannot be opened, or the warehouse does not respond.
 pub async fn adopt(config: &Config, data_dir: &Path) -> anyhow::Result<u32> {
     fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
-    let _lock = DataLock::take(data_dir)?;
+    let _lock = DataLock::acquire(data_dir)?;
     let control = Control::open(data_dir).await?;
     let (journal, _) = Journal::open(&data_dir.join("journal"), &config.journal)?;
     let mut tasks = Tasks::default();
     let health = Health::default();
     let Warehouse { engine: _engine, endpoint } = Warehouse::open(config, data_dir, None, &health, &mut tasks)?;
     let store = Store::connect(endpoint, &config.clickhouse);
-    let taken = take_over(&control, &journal, &store, data_dir).await;
+    let result = take_over(&control, &journal, &store, data_dir).await;
     control.close().await;
     tasks.stop(Duration::from_millis(config.server.shutdown_ms)).await;
-    taken
+    result
 }
 
 async fn take_over(control: &Control, journal: &Journal, store: &Store, data_dir: &Path) -> anyhow::Result<u32> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     while let Err(error) = store.migrate().await {
-        ensure!(begun.elapsed() < WAREHOUSE_LIMIT, "the warehouse cannot be taken over: {error}");
+        ensure!(started.elapsed() < WAREHOUSE_TIMEOUT, "the warehouse cannot be taken over: {error}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let highest = store.highest_site().await?.max(highest_site(journal)?);
-    control.number_sites_beyond(highest).await?;
+    control.reserve_site_ids_up_to(highest).await?;
     let id = control.setting(SETTING, || new_secret("")).await?;
     if store.owner().await?.as_deref() != Some(&id) {
         store.take_over(&id).await?;
@@ -108,7 +108,7 @@ async fn take_over(control: &Control, journal: &Journal, store: &Store, data_dir
     Ok(highest)
 }
 
-/// The highest number of a site that the journal has records of.
+/// Returns the highest site id in the journal.
 fn highest_site(journal: &Journal) -> anyhow::Result<u32> {
     let (mut reader, mut highest) = (journal.reader(journal.first()), 0);
     loop {

@@ -1,16 +1,16 @@
-//! One service a data directory.
+//! Lock that allows only one service per data directory.
 
 use std::{fs::File, path::Path};
 
 use anyhow::Context;
 
-/// Held while a process uses the directory; the system lets go of it however the process ends.
+/// Held while a process uses the directory; the operating system releases it when the process ends.
 #[derive(Debug)]
 pub struct DataLock(#[expect(dead_code, reason = "held, not used")] File);
 
 impl DataLock {
-    /// Takes the directory or says who seems to have it.
-    pub fn take(data_dir: &Path) -> anyhow::Result<Self> {
+    /// Locks the directory; fails if another process has locked it.
+    pub fn acquire(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join("lock");
         let file = File::options()
             .create(true)

@@ -1,4 +1,4 @@
-//! Opening the parts that `App::start` puts together.
+//! Opens the modules that [`super::start`] connects.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,12 +20,12 @@ use crate::{
     control::Control,
     dedup::Dedup,
     delivery::{self, Delivery},
-    engine::{self, Engine, Space},
+    engine::{self, DiskSpace, Engine},
     geo::Geo,
     import::feeds::Feeds,
     ingest::TokenSigner,
     journal::Journal,
-    learn::{self, Learn, Shows},
+    learn::{self, Impressions, Learn},
     model::Position,
     profiles::{Profiles, reducer::SessionMinutes},
     store::Store,
@@ -33,17 +33,17 @@ use crate::{
     telemetry::{Metrics, health::Health},
 };
 
-/// What is durable on this machine.
+/// Durable event data on this machine.
 pub(super) struct Durable {
     pub(super) journal: Arc<Journal>,
     pub(super) dedup: Dedup,
-    /// Below it the files of `dedup` have every message id.
+    /// Message ids of all records below it are in the files of `dedup`.
     pub(super) ids_safe_below: Arc<AtomicU64>,
 }
 
 impl Durable {
-    /// Opens the journal and the message ids, in step with each other. The end of the journal's thread is the end of
-    /// the service: what is acknowledged is on disk, and only a new start can go on from there.
+    /// Opens the journal and the message ids, consistent with each other. If the journal's thread ends, the service
+    /// stops: acknowledged events are on disk, and only a restart can continue from there.
     pub(super) fn open(
         config: &Config,
         data_dir: &Path,
@@ -59,11 +59,11 @@ impl Durable {
         }
         let (journal, recovery) = Journal::open_counting(&dir, &settings, panics)?;
         let (dedup, opened) = Dedup::open(&data_dir.join("dedup"), &config.dedup, journal.id(), clock::steady())?;
-        let known = delivery::highest_position(data_dir, journal.id());
-        let beyond = journal.go_on_at(known.max(opened.complete));
+        let delivered = delivery::highest_position(data_dir, journal.id());
+        let beyond = journal.continue_at(delivered.max(opened.complete));
         recover::report(&recovery, &beyond);
         recover::message_ids(&journal, &dedup, opened.complete)?;
-        journal.time_syncs(metrics.operations.sync_times());
+        journal.record_sync_times(metrics.operations.sync_times());
         let journal = Arc::new(journal);
         health::watch_journal(health, &journal);
         let watched = Arc::clone(&journal);
@@ -78,50 +78,50 @@ impl Durable {
         Ok(Self { journal, dedup, ids_safe_below: Arc::new(AtomicU64::new(opened.complete.0)) })
     }
 
-    /// Delivery of the journal, which may let go of a record once its message id is safe elsewhere.
+    /// Opens delivery of the journal, which may release a record once its message id is on disk elsewhere.
     pub(super) fn delivery(
         &self,
         config: &Config,
         data_dir: &Path,
         store: &Store,
-        space: Option<&Arc<Space>>,
+        space: Option<&Arc<DiskSpace>>,
         metrics: &Metrics,
     ) -> anyhow::Result<Delivery> {
         let safe = Arc::clone(&self.ids_safe_below);
         let keep_from = move || Position(safe.load(Ordering::Relaxed));
         let journal = Arc::clone(&self.journal);
         let delivery = Delivery::open(data_dir, journal, store.clone(), &config.delivery, keep_from)?
-            .counting(&metrics.parts_set_aside);
+            .with_detached_counter(&metrics.parts_set_aside);
         Ok(match space {
-            Some(space) => delivery.onto(Arc::clone(space)),
+            Some(space) => delivery.with_disk(Arc::clone(space)),
             None => delivery,
         })
     }
 }
 
-/// What the journal leaves free beside an embedded engine.
+/// Minimum free disk space of the journal with an embedded engine, bytes.
 fn journal_floor(config: &Config) -> u64 {
-    Space::journal_floor(config.journal.disk_free_bytes_min)
+    DiskSpace::journal_floor(config.journal.disk_free_bytes_min)
 }
 
-/// Room on the disk of the embedded engine.
-pub(super) fn space(config: &Config, data_dir: &Path) -> Space {
-    Space::on(&data_dir.join("engine"), journal_floor(config))
+/// Returns the disk space of the embedded engine.
+pub(super) fn engine_disk(config: &Config, data_dir: &Path) -> DiskSpace {
+    DiskSpace::new(&data_dir.join("engine"), journal_floor(config))
 }
 
-/// The control database. Where the disk is full it gets the room that is held in reserve: SQLite cannot open a file
-/// without writing beside it.
+/// Opens the control database. On a full disk the reserved space is released first: SQLite writes additional files when
+/// it opens a database.
 pub(super) async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
     let reserve = Reserve::in_directory(data_dir);
     if reserve.is_needed() {
-        reserve.let_go();
+        reserve.release();
     }
     let mut tries = 0;
     loop {
         match Control::open(data_dir).await {
             Err(error) if reserve.is_needed() && tries < 20 => {
-                tracing::debug!(%error, "the control database finds no room yet");
-                reserve.let_go();
+                tracing::debug!(%error, "not enough disk space for the control database yet");
+                reserve.release();
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -130,12 +130,12 @@ pub(super) async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
     }
 }
 
-/// What signs the draws of recommendations and knows them again; made once, kept in the control database.
-pub(super) async fn exposure_seal(control: &Control) -> anyhow::Result<TokenSigner> {
+/// Returns the signer of exposure tokens; its secret is created once and kept in the control database.
+pub(super) async fn exposure_signer(control: &Control) -> anyhow::Result<TokenSigner> {
     Ok(TokenSigner::new(&control.setting("exposure_secret", || new_secret("")).await?))
 }
 
-/// Shows what imports stored, and visits sites' feeds.
+/// Starts fetching product feeds, and publishing imported items.
 pub(super) fn feeds(
     catalog: &Arc<Catalog>,
     control: &Control,
@@ -144,22 +144,22 @@ pub(super) fn feeds(
     tasks: &mut Tasks,
 ) -> Feeds {
     let feeds = Feeds::new(Arc::clone(catalog), control.clone(), config, metrics.operations.clone());
-    let visiting = feeds.clone();
-    tasks.spawn_restarting("feeds", move |stopping| visiting.clone().run(stopping));
-    let showing = Arc::clone(catalog);
-    tasks.spawn_restarting("catalog", move |stopping| Arc::clone(&showing).run(stopping));
+    let runner = feeds.clone();
+    tasks.spawn_restarting("feeds", move |stopping| runner.clone().run(stopping));
+    let publisher = Arc::clone(catalog);
+    tasks.spawn_restarting("catalog", move |stopping| Arc::clone(&publisher).run(stopping));
     feeds
 }
 
-/// The warehouse's server and where it is.
+/// The ClickHouse server of the warehouse.
 pub(super) struct Warehouse {
-    /// The embedded engine, unless the owner named a server.
+    /// The embedded engine, unless an external server is configured.
     pub(super) engine: Option<Engine>,
     pub(super) endpoint: watch::Receiver<Endpoint>,
 }
 
 impl Warehouse {
-    /// Starts the embedded engine, or takes the server that the owner named.
+    /// Starts the embedded engine, or uses the configured server.
     pub(super) fn open(
         config: &Config,
         data_dir: &Path,
@@ -180,36 +180,37 @@ impl Warehouse {
     }
 }
 
-/// The database of places, and the task that takes up a new one.
-pub(super) fn places(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> anyhow::Result<Arc<Geo>> {
+/// Opens the location database, and starts reloading it when it is replaced.
+pub(super) fn geo(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Tasks) -> anyhow::Result<Arc<Geo>> {
     let geo = Arc::new(Geo::open((!config.database.is_empty()).then(|| Path::new(&config.database)))?);
     if config.refresh_seconds > 0 {
-        let (look_every, watched, metrics) =
+        let (interval, watched, metrics) =
             (Duration::from_secs(config.refresh_seconds), Arc::clone(&geo), Arc::clone(metrics));
         tasks.spawn_restarting("geo", move |stopping| {
-            background::keep_places(Arc::clone(&watched), look_every, Arc::clone(&metrics), stopping)
+            background::reload_geo(Arc::clone(&watched), interval, Arc::clone(&metrics), stopping)
         });
     }
     Ok(geo)
 }
 
-/// Live profiles; some sites choose themselves what silence ends a session.
+/// Creates the live profiles; sites can override the session timeout.
 pub(super) fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &Store) -> Arc<Profiles> {
     let sites = catalog.cell();
-    let chosen: SessionMinutes = Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
+    let site_minutes: SessionMinutes =
+        Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
     let minutes = config.ingest.session_minutes;
-    Arc::new(Profiles::with_choices(&config.profiles, minutes, chosen, journal.id(), store.clone()))
+    Arc::new(Profiles::with_choices(&config.profiles, minutes, site_minutes, journal.id(), store.clone()))
 }
 
-/// What is learned from all visitors.
+/// Recommendation models and impression counts.
 pub(super) struct Learning {
     pub(super) learn: Arc<Learn>,
     /// How often items were shown.
-    pub(super) shows: Arc<Shows>,
+    pub(super) impressions: Arc<Impressions>,
 }
 
 impl Learning {
-    /// What learns, with what it was tuned to before, and what counts what was shown.
+    /// Loads the models with their last tuning result, and the impression counts.
     pub(super) async fn open(
         config: &Config,
         control: &Control,
@@ -222,19 +223,19 @@ impl Learning {
         let catalogues = catalogues(catalog);
         let (stored, control) = (store.clone(), control.clone());
         let learn = Learn::reporting(stored, control, &config.learn, minutes, delivered, catalogues, reporting).await?;
-        Ok(Self { learn: Arc::new(learn), shows: Arc::new(Shows::new(store.clone())) })
+        Ok(Self { learn: Arc::new(learn), impressions: Arc::new(Impressions::new(store.clone())) })
     }
 
-    /// Starts to learn.
-    pub(super) fn run(&self, tasks: &mut Tasks) {
+    /// Starts learning in the background.
+    pub(super) fn start(&self, tasks: &mut Tasks) {
         let learn = Arc::clone(&self.learn);
         tasks.spawn_restarting("learn", move |stopping| Arc::clone(&learn).run(stopping));
-        let shows = Arc::clone(&self.shows);
-        tasks.spawn_restarting("exposures", move |stopping| Arc::clone(&shows).run(stopping));
+        let impressions = Arc::clone(&self.impressions);
+        tasks.spawn_restarting("exposures", move |stopping| Arc::clone(&impressions).run(stopping));
     }
 }
 
-/// Reads the items of every site as they are now.
+/// Returns a reader of all sites' current items.
 fn catalogues(catalog: &Catalog) -> learn::Catalogues {
     let sites = catalog.cell();
     Arc::new(move || sites.load().sites.iter().map(|(id, site)| (*id, Arc::clone(&site.items))).collect())

@@ -1,4 +1,4 @@
-//! What a start makes of what the last run left.
+//! Recovery at the start from what the last run left.
 
 use std::ops::Range;
 
@@ -11,23 +11,22 @@ use crate::{
     model::Position,
     profiles::{Profiles, reducer},
     store::rows,
-    tasks::contained,
+    tasks::catch_panic,
     telemetry::Counter,
 };
 
-/// Says loudly what is not as it was left. `beyond`: positions behind the journal's end that were given before.
+/// Logs damage of the journal. `beyond`: positions after the journal's end that were assigned before.
 pub fn report(recovery: &Recovery, beyond: &Range<Position>) {
     if !beyond.is_empty() {
         tracing::error!(
             from = %beyond.start, to = %beyond.end, cut_bytes = recovery.torn_bytes,
-            "the journal's newest records are damaged or gone, although they had been made durable and were known by \
-             their positions; those that the warehouse has already are safe, the others are counted as lost. New records \
-             go on behind them"
+            "the journal's newest records are damaged or missing although they were durable; those already in the warehouse \
+             are safe, the others are counted as lost. New records continue after them"
         );
     } else if recovery.torn_bytes > 0 {
         tracing::info!(
             bytes = recovery.torn_bytes,
-            "an unfinished write was cut off the journal; nothing in it was promised"
+            "an incomplete write was removed from the journal; none of it was acknowledged"
         );
     }
     for range in &recovery.lost {
@@ -35,7 +34,7 @@ pub fn report(recovery: &Recovery, beyond: &Range<Position>) {
     }
 }
 
-/// Message ids of records that the files of `dedup` do not cover yet.
+/// Restores message ids that the files of `dedup` do not contain yet from the journal.
 pub fn message_ids(journal: &Journal, dedup: &Dedup, complete: Position) -> anyhow::Result<()> {
     let mut next = complete.max(journal.first());
     dedup.skip(complete..next);
@@ -45,7 +44,7 @@ pub fn message_ids(journal: &Journal, dedup: &Dedup, complete: Position) -> anyh
             Ok(records) if records.is_empty() => return Ok(()),
             Ok(records) => {
                 for record in records {
-                    dedup.remember(record.position, record.key);
+                    dedup.restore(record.position, record.key);
                     next = record.position.plus(1);
                 }
             }
@@ -58,9 +57,9 @@ pub fn message_ids(journal: &Journal, dedup: &Dedup, complete: Position) -> anyh
     }
 }
 
-/// Live profiles, and what is learned from everybody, begin with what the warehouse does not have yet. A record whose
-/// folding panics is left out of them, or the service could not start until it is delivered.
-pub fn undelivered(
+/// Applies undelivered events to live profiles and recommendation models. A record that causes a panic is skipped:
+/// otherwise the service could not start until it is delivered.
+pub fn undelivered_events(
     journal: &Journal,
     (profiles, learn): (&Profiles, &Learn),
     delivered: Position,
@@ -73,11 +72,11 @@ pub fn undelivered(
             Ok(records) => {
                 for record in records {
                     let Ok(event) = rows::decode(&record.payload) else { continue };
-                    if event.visitor.is_somebody() && event.robot.is_empty() {
-                        contained("folding a stored event into its profile", panics, || {
-                            let folded = reducer::event_of(&event, journal.id(), record.position);
-                            profiles.apply(event.site, event.visitor, &folded);
-                            learn.recover(event.site, event.visitor, &folded);
+                    if event.visitor.is_identified() && event.robot.is_empty() {
+                        catch_panic("applying a stored event to its profile", panics, || {
+                            let profile_event = reducer::profile_event(&event, journal.id(), record.position);
+                            profiles.apply(event.site, event.visitor, &profile_event);
+                            learn.recover(event.site, event.visitor, &profile_event);
                         });
                     }
                 }
@@ -101,7 +100,8 @@ mod tests {
         control::Control,
         journal::Batch,
         model::{
-            Action, Currency, Device, Event, Kind, MessageHash, Page, Place, SiteId, Timestamp, Traffic, VisitorId,
+            Action, Currency, Device, Event, GeoLocation, Kind, MessageHash, Page, SiteId, Timestamp, Traffic,
+            VisitorId,
         },
         profiles::reducer::SessionMinutes,
         store::Store,
@@ -124,7 +124,7 @@ mod tests {
             page: Page::default(),
             traffic: Traffic::default(),
             device: Device::default(),
-            place: Place::default(),
+            place: GeoLocation::default(),
             language: "".into(),
             timezone: "".into(),
             screen_width: 0,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_that_cannot_be_folded_does_not_keep_the_service_from_starting() {
+    async fn a_record_that_causes_a_panic_does_not_prevent_the_start() {
         let (dir, config) = (tempfile::tempdir().unwrap(), Config::defaults());
         let (journal, _) = Journal::open(&dir.path().join("journal"), &config.journal).unwrap();
         for visitor in 1..=3 {
@@ -150,27 +150,27 @@ mod tests {
             batch.push(visitor, |out| rows::encode(&view(visitor), out));
             journal.append(batch).await.unwrap();
         }
-        let nowhere = Endpoint {
+        let unreachable = Endpoint {
             url: "http://127.0.0.1:9".into(),
             user: String::new(),
             password: crate::config::Secret::default(),
             database: "none".into(),
         };
-        let store = Store::connect_to(nowhere, &config.clickhouse);
-        // Asked once for each event that is folded into a live profile: the second one fails.
-        let asked = AtomicU32::new(0);
-        let chosen: SessionMinutes = Arc::new(move |_| {
-            assert!(asked.fetch_add(1, Relaxed) != 1, "as the test wants it");
+        let store = Store::connect_to(unreachable, &config.clickhouse);
+        // Called once for each event applied to a live profile: the second call panics.
+        let calls = AtomicU32::new(0);
+        let site_minutes: SessionMinutes = Arc::new(move |_| {
+            assert!(calls.fetch_add(1, Relaxed) != 1, "intended by the test");
             None
         });
-        let profiles = Profiles::with_choices(&config.profiles, 30, chosen, journal.id(), store.clone());
-        (1..=3).for_each(|visitor| profiles.expect(SiteId(1), VisitorId(visitor)));
+        let profiles = Profiles::with_choices(&config.profiles, 30, site_minutes, journal.id(), store.clone());
+        (1..=3).for_each(|visitor| profiles.start_profile(SiteId(1), VisitorId(visitor)));
         let control = Control::open(dir.path()).await.unwrap();
         let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
         let panics = Counter::default();
-        undelivered(&journal, (&profiles, &learn), Position(0), &panics).unwrap();
+        undelivered_events(&journal, (&profiles, &learn), Position(0), &panics).unwrap();
         assert_eq!(panics.get(), 1);
         let known = |visitor| profiles.session_of(SiteId(1), VisitorId(visitor)).map(|(start, _)| start.0 > 0);
-        assert_eq!([1, 2, 3].map(known), [Some(true), Some(false), Some(true)], "the others are as they were");
+        assert_eq!([1, 2, 3].map(known), [Some(true), Some(false), Some(true)], "the other profiles are updated");
     }
 }

@@ -1,8 +1,8 @@
-//! A little room on the disk that nobody else can take.
+//! Reserved disk space.
 //!
-//! On a disk that is full to the last byte the journal can only be drained and let go if message ids can
-//! still be written, and the service only started again if the control database can be opened. So a file holds the room they need, is deleted when they find none, and is made again
-//! when there is plenty.
+//! On a full disk the journal can be drained and released only if message ids can still be written, and the service can
+//! be restarted only if the control database can be opened. A file reserves the space they need; it is deleted when they
+//! run out of space and recreated when enough is free.
 
 use std::{
     fs::{self, File},
@@ -10,24 +10,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Enough for the ids of a quarter of a million events.
+/// Size of the reserve: enough for the ids of 250,000 events.
 const BYTES: u64 = 4 * 1024 * 1024;
-/// It is made only when this many times its size is free.
-const PLENTY: u64 = 4;
+/// The reserve is created only if this many times its size is free.
+const FREE_FACTOR: u64 = 4;
 
-/// With less than this a start is likely to fail.
-const SCARCE: u64 = 1024 * 1024;
+/// With less free space than this a start is likely to fail, bytes.
+const START_BYTES_MIN: u64 = 1024 * 1024;
 
 fn free_bytes(directory: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(directory)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Says of a start that failed that the disk is full, where it is: what failed first seldom does.
+/// Adds to the error of a failed start that the disk is full, if it is: the original error rarely says so.
 pub fn explain(error: anyhow::Error, data_dir: &Path) -> anyhow::Error {
     match free_bytes(data_dir) {
-        Ok(free) if free < SCARCE => error.context(format!(
-            "the disk of {} is full ({free} bytes are free): make room and start again",
+        Ok(free) if free < START_BYTES_MIN => error.context(format!(
+            "the disk of {} is full ({free} bytes are free): free some space and start again",
             data_dir.display()
         )),
         _ => error,
@@ -41,32 +41,32 @@ pub struct Reserve {
 }
 
 impl Reserve {
-    /// Not made yet, or left from the last run.
+    /// Returns the reserve of a data directory, whether or not its file exists.
     pub fn in_directory(data_dir: &Path) -> Self {
         Self { path: data_dir.join("reserve") }
     }
 
-    /// Makes the file unless it is there or room is scarce.
+    /// Creates the file unless it exists or free space is low.
     pub fn hold(&self) {
         if self.path.exists() {
             return;
         }
-        match self.make() {
+        match self.create() {
             Ok(()) => {}
             Err(error) => {
-                tracing::debug!(%error, "no room is held in reserve");
-                self.let_go();
+                tracing::debug!(%error, "cannot reserve disk space");
+                self.release();
             }
         }
     }
 
-    /// Whether a start may find too little room for itself.
+    /// Returns whether a start may run out of disk space.
     pub fn is_needed(&self) -> bool {
-        free_bytes(self.path.parent().unwrap_or(Path::new("."))).is_ok_and(|free| free < SCARCE)
+        free_bytes(self.path.parent().unwrap_or(Path::new("."))).is_ok_and(|free| free < START_BYTES_MIN)
     }
 
-    fn make(&self) -> io::Result<()> {
-        if free_bytes(self.path.parent().unwrap_or(Path::new(".")))? < BYTES * PLENTY {
+    fn create(&self) -> io::Result<()> {
+        if free_bytes(self.path.parent().unwrap_or(Path::new(".")))? < BYTES * FREE_FACTOR {
             return Ok(());
         }
         let file = File::create(&self.path)?;
@@ -74,12 +74,12 @@ impl Reserve {
         Ok(())
     }
 
-    /// Gives the room back.
-    pub fn let_go(&self) {
+    /// Deletes the file to free its space.
+    pub fn release(&self) {
         match fs::remove_file(&self.path) {
-            Ok(()) => tracing::warn!("the disk is full: the room held in reserve is used now"),
+            Ok(()) => tracing::warn!("the disk is full: the reserved space is released"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(%error, "the room held in reserve cannot be used"),
+            Err(error) => tracing::warn!(%error, "the reserved disk space cannot be released"),
         }
     }
 }
@@ -89,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_held_once_and_given_back() {
+    fn space_is_reserved_once_and_released() {
         let dir = tempfile::tempdir().unwrap();
         let reserve = Reserve::in_directory(dir.path());
-        reserve.let_go();
+        reserve.release();
         reserve.hold();
         reserve.hold();
         assert_eq!(fs::metadata(dir.path().join("reserve")).unwrap().len(), BYTES);
-        reserve.let_go();
+        reserve.release();
         assert!(!dir.path().join("reserve").exists());
     }
 }

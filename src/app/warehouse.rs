@@ -1,4 +1,4 @@
-//! Keeps the warehouse usable: checks it, brings its tables up to date, watches it, and says at once what is wrong.
+//! Monitors the warehouse: checks it, migrates its tables, and reports problems immediately.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,153 +11,162 @@ use tokio::sync::watch;
 use super::installation;
 
 use crate::{
-    delivery::{Delivery, Waits},
-    engine::Space,
-    store::{Condition, Fault, Store, StoreError},
+    delivery::{Delivery, WaitReason},
+    engine::DiskSpace,
+    store::{Availability, Fault, Store, StoreError},
     tasks::Stopping,
     telemetry::health::Component,
 };
 
-/// How often it is looked at while it is well.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// So many looks in a row must fail before a warehouse that was well is called unusable for what may pass.
-const FAILED_LOOKS: u32 = 2;
-/// The same complaint is repeated this often while it lasts.
+/// Interval of checks.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Number of consecutive failed checks before an available warehouse is reported as unusable for a temporary error.
+const FAILED_CHECKS: u32 = 2;
+/// Interval at which a persisting problem is logged again.
 const REPEAT_EVERY: Duration = Duration::from_mins(10);
-/// An engine of ours that starts has this long before its silence is worth a word.
+/// How long the embedded engine may take to start before temporary errors are reported.
 const ENGINE_START: Duration = Duration::from_secs(15);
 
-/// Who keeps it.
-pub(super) struct Keeper {
+/// The warehouse monitor.
+pub(super) struct Monitor {
     store: Store,
-    /// Turns true once the tables are up to date.
+    /// Set to true once the tables are migrated.
     ready: watch::Sender<bool>,
-    condition: watch::Sender<Condition>,
-    /// The same for `/readyz`.
+    availability: watch::Sender<Availability>,
+    /// The availability for `/readyz`.
     component: Component,
-    /// The embedded engine's disk; `None` where the owner named a server.
-    space: Option<Arc<Space>>,
+    /// The embedded engine's disk; `None` with an external server.
+    disk: Option<Arc<DiskSpace>>,
     owner: Owner,
-    complaints: Complaints,
+    problems: ProblemLog,
 }
 
-impl Keeper {
-    /// With a `space` it is the embedded engine, which takes a while to start and is watched by its own supervisor.
+impl Monitor {
+    /// Creates the monitor. With a `disk` the warehouse is the embedded engine, which takes time to start and has its
+    /// own supervisor.
     pub(super) fn new(
         store: Store,
         ready: watch::Sender<bool>,
         component: Component,
-        (space, owner): (Option<Arc<Space>>, Owner),
+        (disk, owner): (Option<Arc<DiskSpace>>, Owner),
     ) -> Self {
-        let patience = if space.is_some() { ENGINE_START } else { Duration::ZERO };
-        let complaints = Complaints { begun: Instant::now(), patience, said: HashMap::new() };
-        Self { store, ready, condition: watch::Sender::new(Condition::Starting), component, space, owner, complaints }
+        let grace_period = if disk.is_some() { ENGINE_START } else { Duration::ZERO };
+        let problems = ProblemLog { started: Instant::now(), grace_period, logged: HashMap::new() };
+        Self {
+            store,
+            ready,
+            availability: watch::Sender::new(Availability::Starting),
+            component,
+            disk,
+            owner,
+            problems,
+        }
     }
 
-    /// How it is.
-    pub(super) fn condition(&self) -> watch::Receiver<Condition> {
-        self.condition.subscribe()
+    /// Returns a receiver of the availability.
+    pub(super) fn availability(&self) -> watch::Receiver<Availability> {
+        self.availability.subscribe()
     }
 
-    /// Brings the tables up to date as soon as the warehouse answers, then moves the journal into it and watches it.
+    /// Migrates the tables as soon as the warehouse responds, then delivers the journal into it and monitors it.
     pub(super) async fn run(mut self, delivery: Delivery, mut stopping: Stopping) {
         let Some(tables) = self.prepare(&delivery, &mut stopping).await else { return };
-        delivery.wait_for_nothing();
+        delivery.clear_wait_reason();
         self.ready.send_replace(true);
-        let watching = stopping.clone();
-        tokio::join!(delivery.run(stopping), self.watch(tables, watching));
+        let monitoring = stopping.clone();
+        tokio::join!(delivery.run(stopping), self.monitor(tables, monitoring));
     }
 
-    /// Until its tables are up to date; their names. None: the service stops.
+    /// Waits until the tables are migrated and returns their names; `None` if the service stops.
     async fn prepare(&mut self, delivery: &Delivery, stopping: &mut Stopping) -> Option<BTreeSet<String>> {
-        let mut pause = Duration::from_millis(50);
+        let mut delay = Duration::from_millis(50);
         loop {
-            // A table that is made or changed on a full disk is one whose description is empty.
-            if self.space.as_ref().is_some_and(|space| !space.look()) {
-                self.waits_for_space();
+            // A table created or altered on a full disk gets an empty definition.
+            if self.disk.as_ref().is_some_and(|disk| !disk.has_space()) {
+                self.report_disk_full();
                 if stopping.sleep(Duration::from_secs(1)).await {
                     return None;
                 }
                 continue;
             }
-            match self.bring_up_to_date().await {
+            match self.migrate().await {
                 Ok(tables) => {
-                    self.is_well();
+                    self.report_available();
                     return Some(tables);
                 }
                 Err(error) => {
                     if matches!(error, StoreError::Foreign) {
-                        delivery.wait_for(Waits::Owner);
+                        delivery.set_wait_reason(WaitReason::Owner);
                     }
-                    self.is_unwell(&error);
+                    self.report_error(&error);
                 }
             }
-            if stopping.sleep(pause).await {
+            if stopping.sleep(delay).await {
                 return None;
             }
-            pause = (pause * 2).min(Duration::from_secs(2));
+            delay = (delay * 2).min(Duration::from_secs(2));
         }
     }
 
-    async fn bring_up_to_date(&self) -> Result<BTreeSet<String>, StoreError> {
+    async fn migrate(&self) -> Result<BTreeSet<String>, StoreError> {
         if !self.owner.prepare(&self.store).await? {
             return Err(StoreError::Foreign);
         }
         self.store.tables().await
     }
 
-    fn waits_for_space(&mut self) {
-        let message = "the warehouse's tables wait for disk space";
-        if self.complaints.is_due(Fault::DiskFull) {
+    fn report_disk_full(&mut self) {
+        let message = "migration of the warehouse's tables waits for disk space";
+        if self.problems.is_due(Fault::DiskFull) {
             tracing::warn!("{message}; events wait in the journal");
         }
         self.component.down(Fault::DiskFull.code(), message);
     }
 
-    /// Looks at it now and then. Tables that are gone are not made again while the service runs: whoever restores
+    /// Checks the warehouse periodically. Missing tables are not recreated while the service runs: someone who restores
     /// them would find empty ones.
-    async fn watch(mut self, tables: BTreeSet<String>, mut stopping: Stopping) {
+    async fn monitor(mut self, tables: BTreeSet<String>, mut stopping: Stopping) {
         let mut failed = 0;
-        while !stopping.sleep(LOOK_EVERY).await {
-            match self.look(&tables).await {
+        while !stopping.sleep(CHECK_INTERVAL).await {
+            match self.check(&tables).await {
                 Ok(()) => {
                     failed = 0;
-                    self.is_well();
+                    self.report_available();
                 }
                 Err(error) => {
                     failed += 1;
-                    if failed >= FAILED_LOOKS || !error.fault().may_pass() {
-                        self.is_unwell(&error);
+                    if failed >= FAILED_CHECKS || !error.fault().may_pass() {
+                        self.report_error(&error);
                     }
                 }
             }
         }
     }
 
-    async fn look(&self, tables: &BTreeSet<String>) -> Result<(), StoreError> {
+    async fn check(&self, tables: &BTreeSet<String>) -> Result<(), StoreError> {
         self.store.check_version().await?;
-        self.store.still_has(tables).await
+        self.store.check_tables_exist(tables).await
     }
 
-    fn is_well(&mut self) {
-        let was_unwell = !self.condition.borrow().is_ready();
-        if was_unwell {
-            self.condition.send_replace(Condition::Ready);
+    fn report_available(&mut self) {
+        let was_unavailable = !self.availability.borrow().is_ready();
+        if was_unavailable {
+            self.availability.send_replace(Availability::Ready);
             self.component.ok();
         }
-        if self.complaints.end() {
-            tracing::warn!("the warehouse can be used again");
+        if self.problems.clear() {
+            tracing::warn!("the warehouse is available again");
         }
     }
 
-    fn is_unwell(&mut self, error: &StoreError) {
+    fn report_error(&mut self, error: &StoreError) {
         let fault = error.fault();
-        if !self.complaints.count(fault) {
-            tracing::debug!(%error, "the warehouse is not there yet");
+        if !self.problems.is_relevant(fault) {
+            tracing::debug!(%error, "the warehouse is not available yet");
             return;
         }
         let message = error.to_string();
-        if !self.complaints.is_due(fault) {
+        if !self.problems.is_due(fault) {
             tracing::debug!("{message}");
         } else if fault.may_pass() {
             tracing::warn!(cause = fault.as_str(), "{message}; events wait in the journal");
@@ -165,10 +174,10 @@ impl Keeper {
             tracing::error!(cause = fault.as_str(), "{message}; {}; events wait in the journal", fault.advice());
         }
         self.component.down(fault.code(), fault.advice());
-        self.condition.send_if_modified(|condition| {
-            let is_new = condition.fault() != Some(fault);
+        self.availability.send_if_modified(|availability| {
+            let is_new = availability.fault() != Some(fault);
             if is_new {
-                *condition = Condition::Unusable { fault, message };
+                *availability = Availability::Unusable { fault, message };
             }
             is_new
         });
@@ -180,54 +189,54 @@ impl Keeper {
 pub(super) struct Owner {
     /// Its id.
     pub(super) id: String,
-    /// Its journal's, where the warehouse may have been used by others.
+    /// Id of its journal, if the warehouse may have been used by others.
     pub(super) journal: Option<u64>,
 }
 
 impl Owner {
-    /// Brings the tables up to date, unless they belong to somebody else: then nothing is asked of the warehouse any
-    /// more but whose it is.
+    /// Migrates the tables, unless another installation owns the warehouse: then all access except the ownership check
+    /// is blocked.
     async fn prepare(&self, store: &Store) -> Result<bool, StoreError> {
-        let asking = store.for_the_owner_check();
-        // Before all else: what is no warehouse, or an old one, misunderstands any other question.
-        asking.check_version().await?;
-        let mut is_ours = asking.owner().await?.is_none_or(|owner| owner == self.id);
+        let unblocked = store.without_access_block();
+        // First, because another kind of server, or an old version, would misunderstand any other query.
+        unblocked.check_version().await?;
+        let mut is_ours = unblocked.owner().await?.is_none_or(|owner| owner == self.id);
         if is_ours {
-            asking.migrate().await?;
-            is_ours = installation::owns_warehouse(&asking, &self.id, self.journal).await?;
+            unblocked.migrate().await?;
+            is_ours = installation::owns_warehouse(&unblocked, &self.id, self.journal).await?;
         }
-        store.refuse_everything(!is_ours);
+        store.set_access_blocked(!is_ours);
         Ok(is_ours)
     }
 }
 
-/// What was said already: each cause once, and again only when it lasts long.
-struct Complaints {
-    begun: Instant,
-    /// What may pass does not count before.
-    patience: Duration,
-    said: HashMap<Fault, Instant>,
+/// Problems already logged: each cause is logged once, and again only if it persists.
+struct ProblemLog {
+    started: Instant,
+    /// Temporary errors are ignored for this long after the start.
+    grace_period: Duration,
+    logged: HashMap<Fault, Instant>,
 }
 
-impl Complaints {
-    /// Whether a failure means anything yet.
-    fn count(&self, fault: Fault) -> bool {
-        !fault.may_pass() || self.begun.elapsed() >= self.patience
+impl ProblemLog {
+    /// Returns whether a failure is to be reported.
+    fn is_relevant(&self, fault: Fault) -> bool {
+        !fault.may_pass() || self.started.elapsed() >= self.grace_period
     }
 
-    /// Whether this is to be said now; notes that it was.
+    /// Returns whether a problem is to be logged now, and records it as logged.
     fn is_due(&mut self, fault: Fault) -> bool {
-        let due = self.said.get(&fault).is_none_or(|at| at.elapsed() >= REPEAT_EVERY);
+        let due = self.logged.get(&fault).is_none_or(|at| at.elapsed() >= REPEAT_EVERY);
         if due {
-            self.said.insert(fault, Instant::now());
+            self.logged.insert(fault, Instant::now());
         }
         due
     }
 
-    /// Forgets what was said; whether anything was.
-    fn end(&mut self) -> bool {
-        self.patience = Duration::ZERO;
-        !std::mem::take(&mut self.said).is_empty()
+    /// Clears the log after a recovery; returns whether any problem was logged.
+    fn clear(&mut self) -> bool {
+        self.grace_period = Duration::ZERO;
+        !std::mem::take(&mut self.logged).is_empty()
     }
 }
 
@@ -236,15 +245,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_is_said_once_and_a_start_may_take_its_time() {
-        let mut complaints =
-            Complaints { begun: Instant::now(), patience: Duration::from_mins(1), said: HashMap::new() };
-        assert!(!complaints.count(Fault::Unreachable), "it may still be starting");
-        assert!(complaints.count(Fault::WrongCredentials), "waiting would change nothing");
-        assert!(complaints.is_due(Fault::WrongCredentials));
-        assert!(complaints.is_due(Fault::TooOld), "another cause");
-        assert!(!complaints.is_due(Fault::WrongCredentials), "it was said");
-        assert!(complaints.end() && !complaints.end());
-        assert!(complaints.count(Fault::Unreachable), "it was well, and no longer is");
+    fn each_cause_is_logged_once_and_a_start_has_a_grace_period() {
+        let mut problems =
+            ProblemLog { started: Instant::now(), grace_period: Duration::from_mins(1), logged: HashMap::new() };
+        assert!(!problems.is_relevant(Fault::Unreachable), "it may still be starting");
+        assert!(problems.is_relevant(Fault::WrongCredentials), "it is not temporary");
+        assert!(problems.is_due(Fault::WrongCredentials));
+        assert!(problems.is_due(Fault::TooOld), "another cause");
+        assert!(!problems.is_due(Fault::WrongCredentials), "it was logged");
+        assert!(problems.clear() && !problems.clear());
+        assert!(problems.is_relevant(Fault::Unreachable), "it was available, and no longer is");
     }
 }

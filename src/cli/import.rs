@@ -20,7 +20,7 @@ use crate::{
     clock,
     config::Config,
     feed,
-    import::{Counts, Format, items::PIECE},
+    import::{Counts, Format, items::ROWS_PER_CHUNK},
     model::Currency,
     operate::Operation,
     wire::item::ItemBody,
@@ -165,7 +165,7 @@ async fn import_rows(
     let known = sites.as_array().into_iter().flatten().find(|known| known["site_id"] == site);
     let currency = known.with_context(|| format!("there is no site {site}"))?["currency"].as_str();
     let currency = currency.and_then(Currency::parse).unwrap_or_default();
-    let setting = feed::Setting { currency, now: clock::now(), bytes_max: u64::MAX };
+    let setting = feed::ReadOptions { currency, now: clock::now(), bytes_max: u64::MAX };
     let (mut counts, mut positions, mut pending) = (Counts::default(), Vec::new(), Vec::new());
     let opened = match feed::open(source, setting) {
         Ok(rows) => rows,
@@ -183,14 +183,14 @@ async fn import_rows(
             Err(issue) => {
                 counts.read += 1;
                 counts.rejected += 1;
-                counts.reject(row.place, &issue);
+                counts.reject(row.number, &issue);
             }
             Ok(item) => {
-                positions.push(row.place);
+                positions.push(row.number);
                 pending.push(item);
             }
         }
-        if pending.len() == PIECE {
+        if pending.len() == ROWS_PER_CHUNK {
             send(service, site, &mut positions, &mut pending, &mut counts).await?;
         }
     }
@@ -208,7 +208,7 @@ async fn send(
     let items = std::mem::take(pending);
     if !items.is_empty() {
         let answer = service.operate(Operation::ImportItems { site, items }).await?;
-        counts.add(&serde_json::from_value::<Counts>(answer)?.placed(positions));
+        counts.add(&serde_json::from_value::<Counts>(answer)?.with_row_numbers(positions));
         positions.clear();
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::{
     import::Format,
     model::Timestamp,
     operate::Operation,
-    seed::{Plan, Shop, Story},
+    seed::{Plan, Shop, GeneratedHistory},
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -74,7 +74,7 @@ async fn fill(
     let length = u64::try_from(until.since(plan.begin()) / HOUR_MS).unwrap_or_default();
     let bar = progress(length, "{pos}/{len} generated hours", common.json);
     let mut sender = ChunkSender::new(service, site, Format::Events, plan.name(), bar);
-    for (position, line) in (0..).zip(Story::new(&plan, shop)) {
+    for (position, line) in (0..).zip(GeneratedHistory::new(&plan, shop)) {
         let hours = u64::try_from(line.at.since(plan.begin()) / HOUR_MS).unwrap_or_default();
         sender.push(position, line.json, hours).await?;
     }

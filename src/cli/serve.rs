@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Common, open_files, print_line};
 use crate::{
-    app::{App, Start},
+    app::{App, StartOptions},
     config::{Config, OptionValue},
     http::{self, serve},
 };
@@ -63,7 +63,7 @@ pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> 
     let metrics = (!metrics.is_empty()).then(|| listen(metrics, "--metrics-listen")).transpose()?;
     let address = listener.local_addr()?;
     let base = base_url(config, address);
-    let start = Start { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
+    let start = StartOptions { demo_origins: options.demo.then(|| origins(&base, address)), engine_program: None };
     let mut app = App::start(config, data_dir, start).await?;
 
     // Open the commands' socket and the metrics before the ready message, which promises both.
@@ -71,14 +71,14 @@ pub(super) async fn run(config: &Config, common: &Common, options: &Options) -> 
     let counted = app.state.metrics.connections.clone();
     let settings = serve::Settings::new(&config.server, open_files, counted, app.supervision().clone());
     let (entry, serving) = (http::entry(app.state.clone()), settings.clone());
-    app.front.spawn_fatal("http", move |stopping| serve::serve(listener, entry, stopping, serving));
+    app.listeners.spawn_fatal("http", move |stopping| serve::serve(listener, entry, stopping, serving));
     let (socket, state) = (Arc::new(socket), app.state.clone());
-    app.front
+    app.listeners
         .spawn_restarting("commands", move |stopping| http::local::serve(Arc::clone(&socket), state.clone(), stopping));
     if let Some(listener) = metrics {
         let entry = http::metrics_entry(app.state.clone());
         let settings = settings.at_most(METRICS_CONNECTIONS_MAX);
-        app.front.spawn_fatal("metrics", move |stopping| serve::serve(listener, entry, stopping, settings));
+        app.listeners.spawn_fatal("metrics", move |stopping| serve::serve(listener, entry, stopping, settings));
     }
     let message = ready_message(common.json, &base, options.demo, app.setup_token.as_deref());
     // A closed or full standard output is not fatal: only the message is lost.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 
 use crate::{
-    app::{App, Start},
+    app::{App, StartOptions},
     config::Config,
     http::local::SOCKET,
     operate::Operation,
@@ -39,7 +39,7 @@ impl Service {
         if UnixStream::connect(&socket).await.is_ok() {
             return Ok(Self::Running(socket));
         }
-        Ok(Self::Started(Box::new(App::start(config, data_dir, Start::default()).await?)))
+        Ok(Self::Started(Box::new(App::start(config, data_dir, StartOptions::default()).await?)))
     }
 
     /// Executes one operation.

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, path::Path, time::Duration};
 
 use ashna::{
-    app::{App, Start},
+    app::{App, StartOptions},
     clock,
     config::Config,
     control::{Membership, Role, Scope},
@@ -58,7 +58,7 @@ impl TestApp {
     /// With changed settings, and a warehouse that is ready.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let app = Self::without_waiting(change).await;
-        let mut ready = app.running().warehouse.clone();
+        let mut ready = app.running().warehouse_ready.clone();
         tokio::time::timeout(PATIENCE, ready.wait_for(|ready| *ready)).await.expect("a warehouse in time").unwrap();
         app
     }
@@ -81,12 +81,12 @@ impl TestApp {
         change(&mut config);
 
         let data = tempfile::tempdir().unwrap();
-        let mut app = App::start(&config, data.path(), Start::default()).await.unwrap();
+        let mut app = App::start(&config, data.path(), StartOptions::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let way_in = entry(app.state.clone());
         let settings = serving(&config, &app);
-        app.front.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
+        app.listeners.spawn_fatal("http", move |stopping| serve(listener, way_in, stopping, settings));
 
         let origins = [ORIGIN.to_owned(), url.clone()];
         let site = app.state.catalog.add_site("test", "Test shop", &origins, false).await.unwrap();
@@ -111,7 +111,7 @@ impl TestApp {
         let app = self.app.as_mut().expect("it runs until it is finished");
         let entry = Entry::new(router(app.state.clone()));
         let settings = serving(&Config::defaults(), app);
-        app.front.spawn_fatal("http by the router", move |stopping| serve(listener, entry, stopping, settings));
+        app.listeners.spawn_fatal("http by the router", move |stopping| serve(listener, entry, stopping, settings));
         url
     }
 
@@ -142,7 +142,7 @@ impl TestApp {
     /// A part fails without which it cannot go on.
     pub fn loses_a_task(&mut self, name: &'static str) {
         let app = self.app.as_mut().expect("it runs until it is finished");
-        app.front.spawn_fatal(name, |_| async { panic!("as the test wants it") });
+        app.listeners.spawn_fatal(name, |_| async { panic!("as the test wants it") });
     }
 
     /// Waits until a part failed without which it cannot go on.
@@ -184,7 +184,7 @@ impl TestApp {
     /// The same as a person of this role who has just logged in.
     pub async fn with_login(&self, role: Role) -> Door {
         let email = format!("{}@shop.example", role.as_str());
-        self.with_login_of(&email, &Membership::of_all_sites(role)).await
+        self.with_login_of(&email, &Membership::with_all_sites(role)).await
     }
 
     /// The same as a person who may do just this.

@@ -1,0 +1,178 @@
+//! The modules of a running service, opened in groups.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    access::Access,
+    app::{
+        demo, health, installation,
+        parts::{self, Durable, Learning, Warehouse},
+        recover,
+    },
+    catalog::Catalog,
+    clock,
+    collect::{Collector, Dependencies},
+    config::Config,
+    control::Control,
+    delivery::Delivery,
+    engine::{DiskSpace, Engine},
+    geo::Geo,
+    import::feeds::Feeds,
+    learn,
+    mail::Mailer,
+    personalize::Personalizer,
+    privacy::Privacy,
+    profiles::Profiles,
+    reports::Reports,
+    salts::Salts,
+    store::Store,
+    tasks::{Supervision, Tasks},
+    telemetry::{
+        Metrics,
+        health::{Health, Serves},
+    },
+};
+
+/// What all steps use.
+pub(super) struct Context<'a> {
+    pub(super) config: &'a Config,
+    pub(super) data_dir: &'a Path,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) health: Health,
+    pub(super) supervision: Supervision,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(config: &'a Config, data_dir: &'a Path) -> Self {
+        let (metrics, health) = (Arc::new(Metrics::default()), Health::default());
+        let supervision = Supervision::new(health.clone(), metrics.failures.clone());
+        Self { config, data_dir, metrics, health, supervision }
+    }
+}
+
+/// Data on this machine: control database, journal and message ids, with catalog and users.
+pub(super) struct Local {
+    pub(super) control: Control,
+    pub(super) durable: Durable,
+    /// Id of this installation.
+    pub(super) installation: String,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) access: Arc<Access>,
+    /// Token of the one-time set-up link, while no user exists.
+    pub(super) setup_token: Option<String>,
+}
+
+impl Local {
+    pub(super) async fn open(
+        context: &Context<'_>,
+        demo_origins: Option<&[String]>,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<Self> {
+        let Context { config, data_dir, metrics, health, .. } = context;
+        let control = parts::open_control(data_dir).await?;
+        let durable = Durable::open(config, data_dir, metrics, health, tasks)?;
+        // Before anything else is written: the control database may be the wrong one.
+        let installation = installation::bind(&control, &durable.journal, data_dir).await?;
+        let catalog = Arc::new(Catalog::load(control.clone()).await?);
+        let mailer = Mailer::new(&config.smtp)?;
+        let access = Access::open(control.clone(), config.access.clone(), mailer, Arc::clone(metrics)).await?;
+        let setup_token = access.open_setup().await?;
+        if let Some(origins) = demo_origins {
+            demo::install(&catalog, origins).await?;
+        }
+        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), setup_token })
+    }
+}
+
+/// From the journal to the warehouse, with what is derived from events: live profiles and recommendation models.
+pub(super) struct Pipeline {
+    pub(super) engine: Option<Engine>,
+    /// The embedded engine's disk.
+    pub(super) disk: Option<Arc<DiskSpace>>,
+    pub(super) store: Store,
+    pub(super) delivery: Delivery,
+    pub(super) profiles: Arc<Profiles>,
+    pub(super) learning: Learning,
+}
+
+impl Pipeline {
+    pub(super) async fn open(
+        context: &Context<'_>,
+        local: &Local,
+        engine_program: Option<PathBuf>,
+        tasks: &mut Tasks,
+        engine_tasks: &mut Tasks,
+    ) -> anyhow::Result<Self> {
+        let Context { config, data_dir, metrics, health, .. } = context;
+        let journal = &local.durable.journal;
+        let Warehouse { engine, endpoint } = Warehouse::open(config, data_dir, engine_program, health, engine_tasks)?;
+        let store = Store::connect(endpoint, &config.clickhouse);
+        let disk = engine.is_some().then(|| Arc::new(parts::engine_disk(config, data_dir)));
+        let delivery = local.durable.delivery(config, data_dir, &store, disk.as_ref(), metrics)?;
+        health::watch_delivery(health, &delivery);
+        let profiles = parts::live_profiles(config, &local.catalog, journal, &store);
+        let reporting = learn::Reporting {
+            metrics: metrics.learning.clone(),
+            component: Some(health.component("learning", Serves::Nothing)),
+        };
+        let learning = Learning::open(config, &local.control, &local.catalog, &store, &delivery, reporting).await?;
+        let (delivered, panics) = (*delivery.delivered().borrow(), &metrics.failures.hook_panics);
+        recover::undelivered_events(journal, (&profiles, &learning.learn), delivered, panics)?;
+        learning.start(tasks);
+        Ok(Self { engine, disk, store, delivery, profiles, learning })
+    }
+}
+
+/// The request flows, and what only they need.
+pub(super) struct Flows {
+    pub(super) collector: Collector,
+    pub(super) personalizer: Personalizer,
+    pub(super) reports: Reports,
+    pub(super) privacy: Privacy,
+    pub(super) feeds: Feeds,
+    pub(super) geo: Arc<Geo>,
+    pub(super) salts: Arc<Salts>,
+}
+
+impl Flows {
+    pub(super) async fn open(
+        context: &Context<'_>,
+        local: &Local,
+        pipeline: &Pipeline,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<Self> {
+        let Context { config, data_dir, metrics, .. } = context;
+        let Pipeline { store, profiles, learning, .. } = pipeline;
+        let token_signer = parts::exposure_signer(&local.control).await?;
+        let feeds = parts::feeds(&local.catalog, &local.control, &config.feeds, metrics, tasks);
+        let salts = Arc::new(Salts::open(data_dir, clock::now()));
+        let geo = parts::geo(&config.geo, metrics, tasks)?;
+        let collector = Collector::new(Dependencies {
+            limits: config.ingest.clone(),
+            journal: Arc::clone(&local.durable.journal),
+            dedup: local.durable.dedup.clone(),
+            profiles: Arc::clone(profiles),
+            learn: Arc::clone(&learning.learn),
+            geo: Arc::clone(&geo),
+            salts: Arc::clone(&salts),
+            token_signer: token_signer.clone(),
+            metrics: Arc::clone(metrics),
+        });
+        let personalizer = Personalizer::new(
+            Arc::clone(profiles),
+            (Arc::clone(&learning.learn), Arc::clone(&learning.impressions)),
+            token_signer,
+            &config.decide,
+            &config.profiles,
+            Arc::clone(metrics),
+        );
+        let session_minutes = config.ingest.session_minutes;
+        let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
+        let journal = Arc::clone(&local.durable.journal);
+        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery);
+        Ok(Self { collector, personalizer, reports, privacy, feeds, geo, salts })
+    }
+}
