@@ -10,12 +10,12 @@ use std::{
 
 use ashna::{
     clock,
-    collect::{Arrival, Collector},
+    collect::{Collector, Dependencies, IncomingBatch},
     config::Config,
     control::{Control, NewSite, Scope},
     dedup::Dedup,
     geo::Geo,
-    ingest::{Consent, Hints, Identity, Origin, Sender, TokenSigner},
+    ingest::{ClientHints, Consent, Identity, Origin, Sender, TokenSigner},
     journal::Journal,
     learn::Learn,
     model::{SiteId, VisitorId},
@@ -106,7 +106,7 @@ async fn edits_at_once_of_different_settings_of_one_site_all_survive() {
     for site in [&stored, &*shown.site] {
         assert_eq!((site.name.as_str(), site.timezone.as_str()), ("Renamed", "Asia/Tehran"));
         assert_eq!((site.visitors.session_minutes, site.honour_gpc), (Some(45), false));
-        assert_eq!(site.recommending.explore_items_bp, Some(2500));
+        assert_eq!(site.exploration.explore_items_bp, Some(2500));
     }
     assert_eq!((audited(&app, "change site").await, audited(&app, "change exploring").await), (4, 1));
     app.finish().await;
@@ -237,25 +237,27 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
     let site = NewSite { name, origins: Vec::new(), write_key, secret: secret.into(), demo: false };
     let site = control.add_site(&site).await.unwrap();
     let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
-    let collector = Collector::new(
-        config.ingest.clone(),
-        Arc::clone(&journal),
+    let collector = Collector::new(Dependencies {
+        limits: config.ingest.clone(),
+        journal: Arc::clone(&journal),
         dedup,
-        (Arc::clone(&profiles), Arc::new(learn)),
-        Arc::new(Geo::open(None).unwrap()),
-        (Arc::new(Salts::open(dir.path(), clock::now())), TokenSigner::new("secret")),
-        Arc::clone(&metrics),
-    );
+        profiles: Arc::clone(&profiles),
+        learn: Arc::new(learn),
+        geo: Arc::new(Geo::open(None).unwrap()),
+        salts: Arc::new(Salts::open(dir.path(), clock::now())),
+        token_signer: TokenSigner::new("secret"),
+        metrics: Arc::clone(&metrics),
+    });
     let visitor = VisitorId(7);
     let sends = async |path: &str| {
         let body = json!({ "events": [{ "type": "page", "context": { "page": { "path": path } } }] }).to_string();
         let batch = collect::parse(body.as_bytes()).unwrap();
-        let arrival = Arrival {
+        let arrival = IncomingBatch {
             site: &site,
             batch: &batch,
             sender: Sender::Browser,
             user_agent: crate::support::client::FIREFOX,
-            hints: Hints::default(),
+            hints: ClientHints::default(),
             address: None,
             identity: Identity::new(visitor, Origin::Proposal),
             server_key: false,
@@ -263,9 +265,9 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
             consent: Consent { analytics: true, personalization: true },
             refusal_signal: false,
         };
-        collector.take(arrival).await.expect("it is durable").outcome.kept
+        collector.collect(arrival).await.expect("it is durable").outcome.kept
     };
-    profiles.expect(site.id, visitor);
+    profiles.start_profile(site.id, visitor);
     assert_eq!(sends("/1").await, 1);
     broken.store(true, Relaxed);
     assert_eq!(sends("/2").await, 1, "what is on disk is acknowledged");
