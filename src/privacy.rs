@@ -4,8 +4,8 @@
 //! visitor's rows. An erasure removes them from every table and from the quarantine, and drops the live profile. The
 //! journal starts a new segment with the next event, after which the delivered old one is deleted; damaged bytes kept
 //! for inspection are deleted at once. The warehouse removes rows in the background: the mutation is started once and
-//! then polled. A visitor who returns with the same cookie starts a new history. Example: `privacy.erase(site,
-//! visitor).await?`.
+//! then polled. A visitor who returns with the same cookie starts a new history.
+//! Example: `privacy.erase(site, visitor).await?`.
 
 mod lossless_json;
 

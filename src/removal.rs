@@ -2,7 +2,8 @@
 //!
 //! On removal its keys stop working and events of its pages are rejected. Its data is erased from the warehouse in the
 //! background, also after restarts, until nothing is left, including events that were in flight at the removal. Its id
-//! is never reused. Example: `removal.remove("owner@shop.example", site, "My shop").await?`.
+//! is never reused.
+//! Example: `removal.remove("owner@shop.example", site, "My shop").await?`.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

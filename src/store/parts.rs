@@ -116,8 +116,8 @@ impl Store {
         self.execute("SYSTEM START MERGES", &[]).await
     }
 
-    /// Kills the embedded engine as a crash would. Its supervisor restarts it; on start it detaches unreadable parts and
-    /// falls back to the parts they were merged from.
+    /// Kills the embedded engine as a crash would. Its supervisor restarts it; on start it detaches unreadable parts
+    /// and falls back to the parts they were merged from.
     pub async fn kill_embedded_engine(&self) {
         // The connection is closed instead of a response.
         let _ = self.execute("SYSTEM KILL", &[]).await;
