@@ -154,3 +154,6 @@ pub(crate) const PRIVATE_VOCABULARY: &[&str] = &[
     "doors", "rooms", "errand", "errands", "keepers", "shelf", "shelves", "obituary", "flaw", "flaws", "twin", "twins",
     "ruling", "dice", "anew", "lately", "told", "tells", "nobody", "nobody's", "somebody", "heard", "dearer",
 ];
+
+/// Stored and public names from before, which stay: JSON values, a route, a table.
+pub(crate) const OLD_PUBLIC_NAMES: &[&str] = &["\"dearer\"", "\"flaws\"", "\"heard\"", "reports/flaws", "shelf_rules"];
