@@ -58,7 +58,7 @@ export const editors = {
   'funnel.legend': 'Solid: visitors who reached the step. Hatched: visitors who dropped off before it; click to view them.',
   'funnel.answered_in': 'calculated in {time} ms',
   'funnel.by': 'By {property}',
-  'funnel.no_entries': 'Nobody entered this funnel in the date range',
+  'funnel.no_entries': 'No visitor entered this funnel in the date range',
   'funnel.no_entries_text': 'Choose a longer date range or another first step. The event list of each step shows what your site sends.',
   'funnel.incomplete': 'Choose at least two steps',
   'funnel.incomplete_text': 'Select an event for each step to see how many visitors continue from one to the next.',
