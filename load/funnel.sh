@@ -4,7 +4,7 @@
 #   load/funnel.sh URL [EVENTS] [VISITORS]
 #
 # URL is the HTTP interface of a ClickHouse server, such as http://127.0.0.1:8123. A database
-# `funnel_load` with invented events is made there unless it exists: drop it to begin anew. Three rounds,
+# `funnel_load` with invented events is made there unless it exists: drop it to rebuild it. Three rounds,
 # the best counts; the question is reports.funnel.sql as the service asks it, streamed to us in RowBinary.
 set -eu
 url=${1:?usage: load/funnel.sh URL [EVENTS] [VISITORS]}
@@ -20,12 +20,12 @@ if [ "$(echo "EXISTS DATABASE funnel_load" | ask '')" = 0 ]; then
     sed -n '/^CREATE TABLE events$/,/;$/p' "$here/migrations/0001_events.sql" | sed 's/;$//' | ask database=funnel_load
     ask database=funnel_load <<SQL
 INSERT INTO events (journal, position, site_id, message, kind, name, occurred_at, received_at, visitor, path, device, properties)
-SELECT 1, number, 1, number, if(dice < 40, 2, 1),
-    multiIf(dice < 40, '', dice < 60, 'Product Viewed', dice < 67, 'Product Added', dice < 70, 'Order Completed', 'Slot Viewed'),
+SELECT 1, number, 1, number, if(draw < 40, 2, 1),
+    multiIf(draw < 40, '', draw < 60, 'Product Viewed', draw < 67, 'Product Added', draw < 70, 'Order Completed', 'Slot Viewed'),
     at, at, reinterpretAsUInt128(sipHash128(cityHash64(number, 1) % $visitors)),
     concat('/p/', toString(number % 60)), ['desktop', 'mobile', 'tablet'][number % 3 + 1],
     concat('{"price":', toString(number % 100), '}')
-FROM (SELECT number, cityHash64(number) % 100 AS dice,
+FROM (SELECT number, cityHash64(number) % 100 AS draw,
              toDateTime64('2026-10-01 00:00:00', 3, 'UTC') + toIntervalMillisecond(cityHash64(number, 7) % 2419200000) AS at
       FROM numbers($events))
 SQL

@@ -16,17 +16,17 @@ fill_reports() {
         ask_engine <<SQL
 INSERT INTO events (journal, position, site_id, message, kind, name, action, occurred_at, received_at, visitor, session_start, path,
     device, country, channel, source, host, properties, amount_minor, currency)
-SELECT 1, number, $1, number, if(dice < 40, 2, 1),
-    multiIf(dice < 40, '', dice < 60, 'Product Viewed', dice < 67, 'Product Added', dice < 70, 'Order Completed', 'Slot Viewed'),
-    multiIf(dice < 40, 0, dice < 60, 1, dice < 67, 4, dice < 70, 7, 10),
+SELECT 1, number, $1, number, if(draw < 40, 2, 1),
+    multiIf(draw < 40, '', draw < 60, 'Product Viewed', draw < 67, 'Product Added', draw < 70, 'Order Completed', 'Slot Viewed'),
+    multiIf(draw < 40, 0, draw < 60, 1, draw < 67, 4, draw < 70, 7, 10),
     at, at, reinterpretAsUInt128(sipHash128(intDiv(number, 10))), start, concat('/p/', toString(number % 600)),
     ['desktop', 'mobile', 'tablet'][visit % 3 + 1], ['DE', 'IR', 'US', 'FR', 'GB'][visit % 5 + 1],
     ['Direct', 'Organic Search', 'Paid Search', 'Referral'][visit % 4 + 1], ['', 'google', 'bing', 'example.com'][visit % 4 + 1],
     'shop.example', concat('{"price":', toString(number % 100), '}'),
-    if(dice BETWEEN 67 AND 69, 1000 + number % 9000, 0), if(dice BETWEEN 67 AND 69, 'EUR', '')
+    if(draw BETWEEN 67 AND 69, 1000 + number % 9000, 0), if(draw BETWEEN 67 AND 69, 'EUR', '')
 FROM
 (
-    SELECT number, cityHash64(number) % 100 AS dice, cityHash64(intDiv(number, 5), 3) AS visit,
+    SELECT number, cityHash64(number) % 100 AS draw, cityHash64(intDiv(number, 5), 3) AS visit,
         toDateTime64(toStartOfDay(now()), 3, 'UTC') - toIntervalDay(90)
             + toIntervalMillisecond(cityHash64(intDiv(number, 5), 7) % 7770000000) AS start,
         start + toIntervalMillisecond((number % 5) * 60000 + cityHash64(number, 9) % 30000) AS at

@@ -94,7 +94,7 @@ pub enum ReportError {
     /// It exceeded the limits of one report, regardless of others.
     #[error("{}", too_large(*.0))]
     TooLarge(Exceeded),
-    /// The warehouse failed; the error's kind tells whether a retry may succeed.
+    /// The warehouse failed; the error's kind says whether a retry may succeed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
