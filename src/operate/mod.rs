@@ -179,11 +179,11 @@ impl Operator<'_> {
             }
             Operation::Import { site, chunk } => {
                 let site = self.catalog.site(SiteId(site))?;
-                Ok(to_json(&import::take(self.collector, &site, chunk).await?))
+                Ok(to_json(&import::import_chunk(self.collector, &site, chunk).await?))
             }
             Operation::ImportItems { site, items } => {
                 let site = self.catalog.site(SiteId(site))?;
-                Ok(to_json(&import::take_items(self.catalog, &site, items).await?))
+                Ok(to_json(&import::import_items(self.catalog, &site, items).await?))
             }
             Operation::ExportVisitor { site, visitor } => self.export_visitor(site, &visitor).await,
             Operation::EraseVisitor { site, visitor } => self.erase_visitor(site, &visitor).await,

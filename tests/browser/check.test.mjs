@@ -50,7 +50,7 @@ test('a page is checked in the owner\'s browser by a link that works once', asyn
   assert.equal(foreign.status, 422);
   const opened = await ask('', { url: pages.url + '/static' });
   assert.deepEqual([opened.status, opened.page], [201, ['page_unreachable']]);
-  assert.match(opened.message, /inside a network/);
+  assert.match(opened.message, /private network address/);
   assert.equal((await ask('/' + opened.token)).state, 'waiting');
 
   const page = await browser.newPage();

@@ -3,7 +3,7 @@
 
 use ashna::{
     control::{Membership, Role},
-    tasks::Aside,
+    tasks::AbortOnDrop,
 };
 use reqwest::header::SET_COOKIE;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ async fn of_three_hundred_guesses_at_once_ten_are_looked_at_and_the_owners_own_b
     app.with_login(Role::Owner).await;
     let mine = app.door().post("/api/v1/session", login(PASSWORD)).await;
     let mine = known_browser(&app, &mine);
-    let mut guessing = Aside::begin({
+    let mut guessing = AbortOnDrop::spawn({
         let door = app.door();
         async move { at_once((0..300).map(|n| (door.clone(), login(&format!("guess number {n}"))))).await }
     });
@@ -59,7 +59,7 @@ async fn of_three_hundred_guesses_at_once_ten_are_looked_at_and_the_owners_own_b
         let answer = mine.post("/api/v1/session", login(PASSWORD)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
-    assert_eq!(guessing.done().await, (10, 290));
+    assert_eq!(guessing.join().await, (10, 290));
     app.door().post("/api/v1/session", login(PASSWORD)).await.refuses(429, "too_many");
     assert_eq!(mine.post("/api/v1/session", login(PASSWORD)).await.status, 200, "known, whatever others do");
     for _ in 0..10 {
@@ -138,7 +138,7 @@ async fn a_neighbours_cookie_of_the_same_name_hides_no_login_and_over_tls_there_
 #[tokio::test]
 async fn names_are_compared_without_regard_to_case_in_every_script_and_common_passwords_are_refused() {
     let app = TestApp::start().await;
-    let all = Membership::of_all_sites(Role::Viewer);
+    let all = Membership::with_all_sites(Role::Viewer);
     app.with_login_of("Änne.ΣΟΦΙΑΣ@shop.example", &all).await;
     app.door().logs_in("äNNE.σοφιας@SHOP.example", PASSWORD).await;
     let owner = app.with_login(Role::Owner).await;

@@ -3,7 +3,7 @@
 use ashna::{
     control::{Membership, Role, Scope},
     model::SiteId,
-    tasks::Aside,
+    tasks::AbortOnDrop,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -87,7 +87,7 @@ async fn an_invitation_makes_one_account_once_and_can_be_taken_back() {
 async fn an_invitation_is_mailed_where_a_server_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let mut server = Aside::begin(async move {
+    let mut server = AbortOnDrop::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let (reading, mut writing) = stream.into_split();
         let mut lines = BufReader::new(reading).lines();
@@ -127,7 +127,7 @@ async fn an_invitation_is_mailed_where_a_server_is_named() {
     let owner = app.with_login(Role::Owner).await;
     let made = owner.post("/api/v1/invitations", json!({ "email": "new@shop.example", "role": "viewer" })).await.json();
     assert_eq!(made["mailed"], true, "{made}");
-    let mail = server.done().await.replace("=\n", "").replace("=3D", "=");
+    let mail = server.join().await.replace("=\n", "").replace("=3D", "=");
     assert!(mail.contains(made["link"].as_str().unwrap()), "{mail}");
     assert!(made["link"].as_str().unwrap().starts_with("https://ashna.shop.example/dashboard/"), "{made}");
     let again = owner.post("/api/v1/invitations", json!({ "email": "b@shop.example", "role": "viewer" })).await.json();
@@ -166,7 +166,7 @@ async fn access_is_taken_away_at_once_and_an_owner_always_remains() {
     owner.patch(&mine, json!({ "role": "viewer" })).await.refuses(409, "conflict");
 
     // Two owners who each remove the other at the same time: one of them stays.
-    let second = Membership::of_all_sites(Role::Owner);
+    let second = Membership::with_all_sites(Role::Owner);
     let other = app.with_login_of("second@shop.example", &second).await;
     let theirs = format!("/api/v1/users/{}", user_id(&owner, "second@shop.example").await);
     let (one, two) = tokio::join!(owner.delete(&theirs), other.patch(&mine, json!({ "role": "viewer" })));

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ashna::{
     config::{Config, Endpoint},
     model::{Action, Event, Position, Profile, SiteId, VisitorId},
-    profiles::{Freshness, Profiles, reducer::event_of},
+    profiles::{Freshness, Profiles, reducer::profile_event},
     store::Store,
     tasks::Tasks,
 };
@@ -42,7 +42,7 @@ impl Live {
 
     fn apply(&self, from: u64, events: &[Event<'_>]) {
         for (position, event) in (from..).zip(events) {
-            self.profiles.apply(SITE, event.visitor, &event_of(event, JOURNAL, Position(position)));
+            self.profiles.apply(SITE, event.visitor, &profile_event(event, JOURNAL, Position(position)));
         }
     }
 
@@ -81,7 +81,7 @@ async fn the_next_decision_sees_the_click_that_was_just_taken() {
     live.apply(0, &events(1));
     let (after, freshness) = live.get(visitor, SOON).await;
     assert_eq!((after.events, &*after.recent_items[0].0, freshness), (1, "p-0", Freshness::Complete));
-    let (nobody, freshness) = live.get(VisitorId::NOBODY, SOON).await;
+    let (nobody, freshness) = live.get(VisitorId::ANONYMOUS, SOON).await;
     assert_eq!((nobody.events, freshness), (0, Freshness::Complete));
 }
 
@@ -136,7 +136,7 @@ async fn without_the_engine_a_person_is_what_memory_knows() {
     let (profile, freshness) = live.profiles.known(SITE, VisitorId(100), "", SOON).await;
     assert_eq!(freshness, Freshness::Degraded);
     assert_eq!(profile.events, 2 * 17, "of sixteen other browsers");
-    let (nobody, _) = live.profiles.known(SITE, VisitorId::NOBODY, "u", SOON).await;
+    let (nobody, _) = live.profiles.known(SITE, VisitorId::ANONYMOUS, "u", SOON).await;
     assert_eq!(nobody.events, 0, "without consent there is no person");
 }
 
@@ -231,7 +231,7 @@ async fn what_did_not_fit_into_memory_is_told_and_comes_back_with_delivery() {
     let live = Live::over(store.clone(), 1000, 50);
     live.apply(0, &events);
     let stats = live.profiles.stats();
-    assert_eq!((stats.pending_events, stats.events_let_go), (50, 250));
+    assert_eq!((stats.pending_events, stats.events_dropped), (50, 250));
     let mut degraded = 0;
     for visitor in visitors() {
         degraded += u32::from(live.get(visitor, PATIENT).await.1 == Freshness::Degraded);

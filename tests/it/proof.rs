@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use ashna::{
     delivery::Progress,
     model::Position,
-    store::{Held, Param, Store},
+    store::{StoredRange, Param, Store},
 };
 
 use crate::{
@@ -133,12 +133,12 @@ async fn copies_and_gaps_are_told_from_what_is_whole() {
     let store = database().await;
     let range = Position(0)..Position(30);
     let events: Vec<_> = (0..30).map(event).collect();
-    assert_eq!(store.held(7, &range, 30).await.unwrap(), Held::Otherwise(0));
+    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Differs(0));
     store.insert(batch(0, &events)).await.unwrap();
-    assert_eq!(store.held(7, &range, 30).await.unwrap(), Held::Whole);
-    assert_eq!(store.held(8, &range, 0).await.unwrap(), Held::Whole, "another journal has none");
+    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Complete);
+    assert_eq!(store.stored_range(8, &range, 0).await.unwrap(), StoredRange::Complete, "another journal has none");
     store.execute("INSERT INTO visitor_events SELECT * FROM visitor_events WHERE position = 3", &[]).await.unwrap();
-    assert_eq!(store.held(7, &range, 30).await.unwrap(), Held::Otherwise(30), "a copy too many");
+    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Differs(30), "a copy too many");
     // Rows of others are in the same part by now.
     store.insert(batch(30, &(30..60).map(event).collect::<Vec<_>>())).await.unwrap();
     for table in ["events", "visitor_events"] {
@@ -146,11 +146,11 @@ async fn copies_and_gaps_are_told_from_what_is_whole() {
     }
     store.remove_range(7, &range).await.unwrap();
     assert_eq!(stored(&store).await, (30, 30, 30));
-    assert_eq!(store.held(7, &range, 30).await.unwrap(), Held::Otherwise(0));
+    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Differs(0));
     let mut again = batch(0, &events);
     again.epoch = 1;
     store.insert(again).await.unwrap();
-    assert_eq!(store.held(7, &range, 30).await.unwrap(), Held::Whole);
+    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Complete);
     assert_eq!(stored(&store).await, (60, 60, 60));
 }
 

@@ -7,7 +7,7 @@ use ashna::{
     config::Config,
     control::Scope,
     model::{SiteId, Timestamp},
-    store::{Exceeded, Param, Share, Store, StoreError},
+    store::{Exceeded, Param, QueryLimits, Store, StoreError},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ async fn one_asker_waits_for_a_turn_and_another_does_not() {
         app.reaches("reports_waiting", 1).await;
         let refused = one.post(&path, funnel(3)).await;
         refused.refuses(503, "reports_busy");
-        assert!(refused.text.contains("busy: 2 questions are ahead"), "{}", refused.text);
+        assert!(refused.text.contains("busy: 2 reports are ahead"), "{}", refused.text);
         assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
         // Another asker's question runs, and a short one of the first as well; events are taken all the while.
         let release = async {
@@ -172,16 +172,16 @@ async fn limits_are_known_from_each_other_and_the_engine_stops_with_its_asker() 
     }
     eventually("the engine stopped", SOON, async || runs().await == 0).await;
 
-    let hasty = Share { until: Some(std::time::Instant::now() + Duration::from_millis(200)), ..Share::default() };
-    let late = store.with_share(hasty).query::<u64>(ENDLESS, &[]).await.unwrap_err();
+    let hasty = QueryLimits { deadline: Some(std::time::Instant::now() + Duration::from_millis(200)), ..QueryLimits::default() };
+    let late = store.with_limits(hasty).query::<u64>(ENDLESS, &[]).await.unwrap_err();
     assert_eq!(late.exceeded(), Some(Exceeded::Time), "{late}");
-    let small = Share { memory_bytes_max: Some(20_000_000), threads_max: Some(1), ..Share::default() };
+    let small = QueryLimits { memory_bytes_max: Some(20_000_000), threads_max: Some(1), ..QueryLimits::default() };
     let large = "SELECT length(groupArray(number)) FROM numbers(100000000)";
-    let large = store.with_share(small).query::<u64>(large, &[]).await.unwrap_err();
+    let large = store.with_limits(small).query::<u64>(large, &[]).await.unwrap_err();
     assert_eq!(large.exceeded(), Some(Exceeded::Memory), "{large}");
     let change = store.query::<u64>("CREATE TABLE mine (a UInt8) ENGINE = Memory", &[]).await.unwrap_err();
     assert!(matches!(change, StoreError::Refused { code: 164, .. }), "a question can change nothing: {change}");
-    assert!(store.limits().await.unwrap().memory_bytes > 0);
+    assert!(store.server_limits().await.unwrap().memory_bytes > 0);
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ async fn a_long_answer_that_falls_silent_is_given_up() {
     let store = Store::connect_to(endpoint, &config);
     proxy.set(Fault::StallAfter(2000));
     let mut rows = 0;
-    let read = store.each_item_event(SiteId(1), Timestamp(0), |_| {
+    let read = store.for_each_item_event(SiteId(1), Timestamp(0), |_| {
         rows += 1;
         true
     });

@@ -31,12 +31,12 @@ pub fn site() -> Site {
         consent_default: ConsentDefault::Granted,
         honour_gpc: true,
         rate_entries: [].into(),
-        rates: std::sync::Arc::new(ashna::model::rates::Rates::to(Currency(*b"EUR"))),
+        rates: std::sync::Arc::new(ashna::model::rates::Rates::identity(Currency(*b"EUR"))),
         rules: std::sync::Arc::default(),
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         captures: ashna::model::Captures::ALL,
-        recommending: ashna::model::Recommending::default(),
+        exploration: ashna::model::ExplorationSettings::default(),
         offer_html: false,
         demo: false,
         created_at: Timestamp(0),
@@ -76,7 +76,7 @@ pub fn page(at: Timestamp, visitor: u128, path: &'static str) -> Event<'static> 
 pub fn track(at: Timestamp, visitor: u128, name: &'static str, properties: &'static str) -> Event<'static> {
     let mut event = plain(at, visitor);
     event.name = name.into();
-    event.action = Action::of_name(name);
+    event.action = Action::from_event_name(name);
     event.properties = properties.into();
     event
 }

@@ -24,7 +24,7 @@ async fn stored(at: &Store, views: &[(u128, i64)]) {
         .map(|(arrived, (visitor, minute))| {
             let mut event = page(evening.plus(minute * 60_000), *visitor, "/");
             event.received_at = evening.plus(600 * 60_000 + i64::try_from(arrived).unwrap());
-            event.message = MessageHash::of(SiteId(1), &arrived.to_le_bytes());
+            event.message = MessageHash::new(SiteId(1), &arrived.to_le_bytes());
             event
         })
         .collect();

@@ -213,7 +213,7 @@ async fn an_owner_sees_the_shop_as_a_visitor_does_and_nothing_is_left_to_chance_
             "liked_category" => {
                 format!("from {}, which the visitor looks at", why["grounds"]["category"].as_str().unwrap())
             }
-            "seen" => "the visitor looked at it lately".to_owned(),
+            "seen" => "the visitor viewed it recently".to_owned(),
             "popular" => "popular now".to_owned(),
             other => panic!("{other}: nothing else is known of this shop"),
         };

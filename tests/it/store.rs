@@ -37,7 +37,7 @@ async fn migrating_twice_changes_nothing_and_a_changed_file_is_refused() {
     let error = store.migrate().await.unwrap_err();
     assert!(matches!(&error, StoreError::MigrationChanged(name) if name == "0001_events"), "{error}");
     store.execute("INSERT INTO ashna_migrations SELECT 9999, '9999_future', 'y', now64(3)", &[]).await.unwrap();
-    assert!(matches!(store.migrate().await.unwrap_err(), StoreError::MigrationFromTheFuture(_)));
+    assert!(matches!(store.migrate().await.unwrap_err(), StoreError::MigrationTooNew(_)));
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ fn varied(n: u64) -> Event<'static> {
     event.page.title = "é".repeat(many % 200).into();
     event.items = lines(many % 4).collect();
     event.traffic.campaign = if n.is_multiple_of(3) { "".into() } else { format!("campaign {n}").into() };
-    event.traffic.marks =
+    event.traffic.campaign_params =
         [("utm_id", format!("{n}").into()), ("utm_marketing_tactic", "".into())].into_iter().take(many % 3).collect();
     event.violations = ["price: missing", "sku: not a text"].map(Into::into).into_iter().take(many % 3).collect();
     event

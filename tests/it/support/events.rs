@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use ashna::{
     model::{
-        Action, Channel, Currency, Device, DeviceClass, Event, Kind, MessageHash, Page, Place, Position, SiteId,
+        Action, Channel, Currency, Device, DeviceClass, Event, Kind, MessageHash, Page, GeoLocation, Position, SiteId,
         Timestamp, Traffic, VisitorId, event::ItemLine,
     },
-    store::{Block, Rows, rows},
+    store::{Block, InsertBatch, rows},
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -18,7 +18,7 @@ pub fn event(n: u64) -> Event<'static> {
     let at = BEGINNING.plus(i64::try_from(n).unwrap() * 1000);
     Event {
         site: SiteId(1),
-        message: MessageHash::of(SiteId(1), &n.to_le_bytes()),
+        message: MessageHash::new(SiteId(1), &n.to_le_bytes()),
         kind: Kind::Track,
         name: "Product Viewed".into(),
         action: Action::ItemViewed,
@@ -37,7 +37,7 @@ pub fn event(n: u64) -> Event<'static> {
         },
         traffic: Traffic { channel: Channel::OrganicSearch, source: "google".into(), ..Traffic::default() },
         device: Device { class: DeviceClass::Mobile, os: "Android".into(), ..Device::default() },
-        place: Place { country: "DE".into(), ..Place::default() },
+        place: GeoLocation { country: "DE".into(), ..GeoLocation::default() },
         language: "de-DE".into(),
         timezone: "Europe/Berlin".into(),
         screen_width: 390,
@@ -62,12 +62,12 @@ pub fn record(event: &Event<'_>) -> Vec<u8> {
 }
 
 /// Events from a position of journal 7 on, as a batch for the store.
-pub fn batch(from: u64, events: &[Event<'_>]) -> Rows {
+pub fn batch(from: u64, events: &[Event<'_>]) -> InsertBatch {
     let mut block = Block::default();
     for (position, event) in (from..).zip(events) {
         block.push(7, Position(position), &record(event)).unwrap();
     }
     let range = Position(from)..Position(from + events.len() as u64);
     let pieces = block.take();
-    Rows { version: rows::VERSION, journal: 7, range, pieces, count: events.len(), epoch: 0 }
+    InsertBatch { version: rows::VERSION, journal: 7, range, chunks: pieces, count: events.len(), epoch: 0 }
 }
