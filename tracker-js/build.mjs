@@ -1,5 +1,5 @@
-// Builds dist/: the script for the page (rollup joins, esbuild strips types, terser squeezes), its
-// compressed forms, the ES module with its types, and the inline style.
+// Builds dist/: the script for pages (rollup bundles, esbuild strips types, terser minifies), compressed versions of it,
+// the ES module with its types, and the inline style.
 import gfx from '@gfx/zopfli';
 import { transform } from 'esbuild';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ async function bundle(entry, format, personalize = true) {
     transform: async (code) => (await transform(code, { loader: 'ts', target: 'es2021', define, minifySyntax: true })).code,
   };
   const onwarn = (warning) => {
-    // The modules of a tracker know each other; only functions cross, and none is called before start.
+    // Circular imports are allowed: only functions are shared, and none is called before start.
     if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message);
   };
   const joined = await rollup({ input: new URL(entry, import.meta.url).pathname, plugins: [types], onwarn });
@@ -25,12 +25,12 @@ async function bundle(entry, format, personalize = true) {
   return output[0].code;
 }
 
-async function squeeze(code) {
-  // Found by trying: what makes fewer letters does not always pack smaller. So is the order of the imports in
-  // src/, which is the order of the modules in the script.
+async function minified(code) {
+  // Options found by experiment: shorter code does not always compress better. The same holds for the order of the
+  // imports in src/, which determines the order of the modules in the script.
   const compress = { passes: 4, unsafe_arrows: true, pure_getters: true, unsafe_comps: true, negate_iife: false, inline: 1, hoist_funs: true };
   const options = { ecma: 2020, compress };
-  // One word for every variable packs better than two, and nothing squeezed assigns to a constant.
+  // A single keyword for all variables compresses better than two, and no code assigns to a constant.
   return (await minify(code, options)).code.replaceAll(/\bconst(?=[ [{])/g, 'let');
 }
 
@@ -48,13 +48,13 @@ async function publish(name, code) {
   await writeFile(`dist/${name}.br`, brotliCompressSync(code, { params }));
 }
 
-// Chromium then compiles all of it while it comes, on another thread, and not function by function on the
-// page's: a quarter less of the page's time for 27 bytes, which the smaller script has no room for.
-const AHEAD = '//# allFunctionsCalledOnLoad\n';
+// Makes Chromium compile all functions during download on another thread, not one by one on the main thread: a quarter
+// less main-thread time for 27 bytes, which do not fit the limit of the smaller script.
+const COMPILE_ALL = '//# allFunctionsCalledOnLoad\n';
 
-await publish('t.js', AHEAD + (await squeeze(await bundle('src/script.ts', 'iife'))));
-await publish('track.js', await squeeze(await bundle('src/script.ts', 'iife', false)));
-// The second file is served as it is: nobody waits for it.
+await publish('t.js', COMPILE_ALL + (await minified(await bundle('src/script.ts', 'iife'))));
+await publish('track.js', await minified(await bundle('src/script.ts', 'iife', false)));
+// The debug script is not minified: it is not performance-critical.
 await writeFile('dist/debug.js', await bundle('src/debug/index.ts', 'esm'));
 await writeFile('dist/ashna.mjs', await bundle('src/index.ts', 'esm'));
 await writeFile('dist/index.d.ts', (await readFile('src/types.ts', 'utf8')) + '\nexport declare const start: Start;\n');

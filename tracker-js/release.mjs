@@ -1,5 +1,5 @@
-// Keeps the tracker that was built for ever: `npm run release` copies it to releases/ under its hash,
-// which is the name it can be pinned by, and notes it in releases/index.json.
+// Publishes the built tracker permanently: `npm run release` copies it to releases/ under its hash, by which pages can
+// pin it, and adds it to releases/index.json.
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 

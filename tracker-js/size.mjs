@@ -1,11 +1,11 @@
-// Prints what the tracker weighs and fails when it weighs too much.
+// Prints the sizes of the tracker's files and fails if one exceeds its limit.
 import { readFileSync } from 'node:fs';
 
 const LIMITS = {
   't.js': Infinity,
   't.js.gz': 6600,
   't.js.br': 6000,
-  // Without slots.
+  // Build without slots.
   'track.js': Infinity,
   'track.js.gz': 4600,
   'track.js.br': Infinity,
@@ -21,7 +21,7 @@ for (const [file, limit] of Object.entries(LIMITS)) {
     file.padEnd(18),
     String(length).padStart(6),
     (limit === Infinity ? '' : String(limit)).padStart(6),
-    length > limit ? 'TOO HEAVY' : '',
+    length > limit ? 'TOO LARGE' : '',
   );
 }
 process.exitCode = failed ? 1 : 0;

@@ -1,6 +1,6 @@
-/** The package's version, written in by the build. */
+/** The package's version, inserted by the build. */
 declare const VERSION: string;
 /** Whether slots are part of this build. */
 declare const PERSONALIZE: boolean;
-/** Where a browser has it, the cheap way to its time zone. */
+/** A fast way to get the time zone, where supported. */
 declare const Temporal: { Now: { timeZoneId(): string } };

@@ -1,66 +1,65 @@
-// What the visitor allows. A browser that objects (Global Privacy Control, Do Not Track)
-// outweighs whatever the page says, where the site honours it: then no id is sent and nothing is
-// stored. While the site's settings are unknown the stricter reading holds: nothing is stored,
-// and the server judges whether the id that a page proposes may be used.
+// Consent. A privacy signal of the browser (Global Privacy Control, Do Not Track) overrides what the page says, if the
+// site honours it: then no id is sent and nothing is stored. While the site's settings are unknown the stricter rule
+// applies: nothing is stored, and the server decides whether the proposed id may be used.
 import type { Consent } from './types';
-import { arrivedFirst } from './page';
-import { know, settings, site } from './settings';
+import { useOriginalReferrer } from './page';
+import { setSite, settings, site } from './settings';
 import { erase, names, read, write } from './storage';
 
 type Choice = Partial<Consent> & { out?: boolean };
 
 export let choice: Choice;
 
-const both = (agreed: boolean): Consent => ({ analytics: agreed, personalization: agreed });
+const both = (granted: boolean): Consent => ({ analytics: granted, personalization: granted });
 
-const objects = (): unknown =>
+const privacySignal = (): unknown =>
   site.gpc !== false &&
   ((navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl || navigator.doNotTrack === '1');
 
-/** Whether a purpose is agreed to; undefined while nobody has said. */
+/** Whether consent to a purpose is granted; undefined if unknown. */
 export const may = (purpose: keyof Consent): boolean | undefined =>
-  !objects() && site.keep !== false && (choice[purpose] ?? site.consent);
+  !privacySignal() && site.keep !== false && (choice[purpose] ?? site.consent);
 
-/** What was said in so many words, for the server. */
-export const said = (): Choice => (objects() ? both(false) : choice);
+/** Explicit choices only, for the server. */
+export const explicitConsent = (): Choice => (privacySignal() ? both(false) : choice);
 
-/** Opted out, or to wait for the visitor's word: then nothing leaves the page. */
-export const silent = (): unknown => choice.out || (settings.consent === 'wait' && choice.analytics == null);
+/** Opted out, or waiting for the visitor's choice: then nothing is sent. */
+export const sendsNothing = (): unknown => choice.out || (settings.consent === 'wait' && choice.analytics == null);
 
-/** The `choice` itself may be kept even when it is a refusal, or it would be asked for ever; and what the `site` is like. */
+/** The `choice` is stored even if it is a refusal, or visitors would be asked again and again; so are the `site` settings. */
 export const mayStore = (name: string): unknown =>
   /^[cs]/.test(name) || may('analytics') || may('personalization');
 
-/** Brings what is stored in line with what may be. */
-export function settle(): void {
-  const stored = mayStore('');
+/** Updates stored values to what consent allows. */
+export function applyToStorage(): void {
+  const allowed = mayStore('');
   for (const name of names('')) {
-    // What memory held until now is stored; what another tab has stored already is what is read, and stays.
-    if (stored) write(name, read(name));
+    // Values held in memory are stored now; values already stored by another tab take precedence.
+    if (allowed) write(name, read(name));
     else if (may('analytics') === false && name !== 'choice') erase(name);
   }
-  // Who agreed where nothing may be kept would be given an id on the next page, until that is known anew.
-  if (site.keep ? stored : choice.analytics) write('site', site);
+  // Without these settings, a consenting visitor of a cookieless site would get an id on the next page, until the answer.
+  if (site.keep ? allowed : choice.analytics) write('site', site);
 }
 
 export function startConsent(): void {
   const { consent } = settings;
-  const kept = read('site');
-  // What another script made of it is not believed.
-  know(kept?.on?.map ? kept : { v: '' });
+  const stored = read('site');
+  // Other scripts may have changed it.
+  setSite(stored?.on?.map ? stored : { v: '' });
   choice = { ...(consent && consent !== 'wait' && both(consent === 'granted')), ...read('choice') };
 }
 
-/** What another tool on the page presumes until the visitor says otherwise; it is not kept. */
-export function presume(part: Choice): void {
+/** Default consent set by another tool on the page, until the visitor decides; not stored. */
+export function setDefault(part: Choice): void {
   choice = { ...part, ...choice };
-  settle();
+  applyToStorage();
 }
 
 export function choose(part: Choice): void {
   const before = may('analytics');
   choice = { ...choice, ...part };
-  if (before === false && may('analytics')) arrivedFirst();
-  settle();
+  if (before === false && may('analytics')) useOriginalReferrer();
+  applyToStorage();
   write('choice', choice);
 }

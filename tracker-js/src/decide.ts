@@ -1,36 +1,35 @@
-// Asks the server what to show. It draws nothing and never rejects: without an answer the
-// page simply keeps what it has.
-import { adopt, sender, visitorFor } from './visitor';
-import { silent } from './consent';
+// Requests decisions. Renders nothing and never rejects: without an answer the page keeps its default content.
+import { acceptAnswer, requestHead, visitorFor } from './visitor';
+import { sendsNothing } from './consent';
 import type { DecisionContext, Decisions } from './types';
-import { ask } from './ask';
+import { request } from './request';
 
-let known: DecisionContext = {};
+let pageContext: DecisionContext = {};
 
 export function addContext(more: DecisionContext): void {
-  known = { ...known, ...more };
+  pageContext = { ...pageContext, ...more };
 }
 
-/** The item that this page is about; items inside slots are ours, not the page's. */
+/** The item shown on this page; items inside slots are recommendations and do not count. */
 const itemOfPage = (): string | undefined =>
   document.querySelector<HTMLMetaElement>('meta[name="ashna:item"]')?.content ??
   document.querySelector<HTMLElement>('[data-ashna-item]:not([data-ashna-slot] *)')?.dataset.ashnaItem;
 
 export async function decide(slots: string[], context?: DecisionContext): Promise<Decisions> {
   const nothing = { decisions: {}, degraded: true };
-  if (silent()) return nothing;
-  const head = sender(visitorFor('personalization'));
-  const [, answer] = await ask('/v1/decide', {
+  if (sendsNothing()) return nothing;
+  const head = requestHead(visitorFor('personalization'));
+  const [, answer] = await request('/v1/decide', {
     ...head,
     slots,
     context: {
       url: location.href,
       item: itemOfPage(),
-      ...known,
+      ...pageContext,
       ...context,
     },
   });
   if (!answer?.decisions) return nothing;
-  adopt(head, answer);
+  acceptAnswer(head, answer);
   return answer as Decisions;
 }

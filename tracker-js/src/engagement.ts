@@ -1,26 +1,26 @@
-// How long a page held its visitor, and how far down they came. Time counts between signs of life,
-// and at most so long after one: a tab left open engages nobody.
-import { notice } from './events';
+// Engagement: active time on a page and scroll depth. Time counts between user activities, up to a limit after each: a
+// tab left open is not engagement.
+import { autocapture } from './events';
 import { on } from './guard';
 
-const STILL_MAX_MS = 15_000;
+const IDLE_MAX_MS = 15_000;
 
 let since = 0;
 let engaged = 0;
 let bottom = 0;
 
-function live(): void {
+function recordActivity(): void {
   const now = performance.now();
-  engaged += Math.min(now - since, STILL_MAX_MS);
+  engaged += Math.min(now - since, IDLE_MAX_MS);
   since = now;
   bottom = Math.max(bottom, scrollY + innerHeight);
 }
 
-/** What was not told yet; the parts of a view add up. */
-export function tellEngagement(): void {
-  live();
+/** Sends the engagement since the last call; the parts of a view add up. */
+export function sendEngagement(): void {
+  recordActivity();
   if (engaged > 1000) {
-    notice('engage', {
+    autocapture('engage', {
       engaged_ms: engaged | 0,
       scroll_depth: Math.min(100, ((bottom / document.documentElement.scrollHeight) * 100) | 0),
     });
@@ -29,11 +29,11 @@ export function tellEngagement(): void {
 }
 
 export function leaveView(): void {
-  tellEngagement();
+  sendEngagement();
   engaged = bottom = 0;
 }
 
-/** What passed while nobody looked is not counted. */
-export const lookAgain = (): number => (since = performance.now());
+/** Restarts the clock when the page is shown again: time while hidden does not count. */
+export const resumeEngagement = (): number => (since = performance.now());
 
-export const startEngagement = (): void => on('scroll keydown pointerdown pointermove timeupdate', live);
+export const startEngagement = (): void => on('scroll keydown pointerdown pointermove timeupdate', recordActivity);

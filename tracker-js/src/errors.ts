@@ -1,16 +1,16 @@
-// Errors of the page's scripts, each once, and a few at most.
-import { notice, pick } from './events';
+// Errors of the page's scripts, each once, up to a limit.
+import { autocapture, pick } from './events';
 import { on } from './guard';
 
 const ERRORS_MAX = 10;
 
-const met = new Set<unknown>();
+const seen = new Set<unknown>();
 
 export const startErrors = (): void =>
   on('error unhandledrejection', (event: ErrorEvent & PromiseRejectionEvent) => {
     const message = (event.reason || event).message || event.reason;
-    // A picture that does not load is an event without a message.
-    if (message && met.size < ERRORS_MAX && met.size < met.add(message).size) {
-      notice('error', pick(event, 'filename lineno colno', { message: ('' + message).slice(0, 300) }));
+    // A failed image load is an event without a message.
+    if (message && seen.size < ERRORS_MAX && seen.size < seen.add(message).size) {
+      autocapture('error', pick(event, 'filename lineno colno', { message: ('' + message).slice(0, 300) }));
     }
   });

@@ -1,4 +1,4 @@
-// One event, as Segment's specification names its fields.
+// Creates events with the field names of Segment's specification.
 import type { Properties } from './types';
 import { choice } from './consent';
 import { page, type Page } from './page';
@@ -7,11 +7,11 @@ import { enqueue } from './queue';
 import { json } from './json';
 import { randomId } from './visitor';
 
-/** The calls of the API… */
+/** Calls of the API. */
 type Call = 'page' | 'track' | 'identify' | 'group' | 'alias';
 
-/** …and what is noticed by itself; the server knows how reports call it. */
-export type Noticed =
+/** Automatically captured events; the server maps them to the event names of reports. */
+export type AutoEvent =
   | 'view'
   | 'engage'
   | 'vitals'
@@ -28,15 +28,15 @@ export type Noticed =
   | 'gtag';
 
 export interface Event extends Properties {
-  type: Call | Noticed;
+  type: Call | AutoEvent;
   messageId: string;
   timestamp: number;
   context: { page: Page };
 }
 
 /**
- * Copied now: the page may go on to change the object it gave us, or have put something into it that
- * is no JSON, which is left out here and must not fail in a batch with other events.
+ * Copies the fields: the page may change the object later, or it may contain values that are not JSON, which are left
+ * out here so that a batch with other events does not fail.
  */
 function copied(fields: Properties): Properties {
   try {
@@ -47,7 +47,7 @@ function copied(fields: Properties): Properties {
   }
 }
 
-export function capture(type: Call | Noticed, fields: Properties): void {
+export function capture(type: Call | AutoEvent, fields: Properties): void {
   if (choice.out) return;
   enqueue({ type, messageId: randomId(), timestamp: Date.now(), ...copied(fields), context: { page } });
 }
@@ -55,24 +55,24 @@ export function capture(type: Call | Noticed, fields: Properties): void {
 export const track = (event: string, properties?: Properties): void => capture('track', { event, properties });
 
 const HELD_MAX = 200;
-/** What the page pushed to the Google tag while it is unknown what the owner wants. */
+/** Google tag events held until the site's settings are known. */
 let held: Properties[] = [];
 
-/** While it is unknown what the owner wants, only views are sent: the answer to the first one tells. */
-export function notice(type: Noticed, properties?: Properties, event?: unknown): void {
+/** Captures an automatic event if the site enables it. Until the first answer brings the settings, only views are sent. */
+export function autocapture(type: AutoEvent, properties?: Properties, event?: unknown): void {
   if (site.on ? site.on.includes(type) : type === 'view') capture(type, { event, properties });
   else if (!site.on && type === 'gtag') held = [...held, copied({ event, properties, timestamp: Date.now() })].slice(-HELD_MAX);
 }
 
-/** Sends what was held, if the owner wants it. */
-export function release(): void {
+/** Sends the held events, if the site enables them. */
+export function releaseHeld(): void {
   if (site.on?.includes('gtag')) held.forEach((fields) => capture('gtag', fields));
   held = [];
 }
 
 /**
- * The named members of an element or an event, by the names that browsers give them. Plain values
- * only: a field of a form may hide the form's own members, and a page may hang anything on them.
+ * Picks properties of an element or event by name. Primitive values only: form fields can shadow properties of the form,
+ * and pages can add anything.
  */
 export function pick(from: object, names: string, picked: Properties = {}): Properties {
   for (const name of names.split(' ')) {

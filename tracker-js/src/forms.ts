@@ -1,28 +1,28 @@
-// Forms: begun, sent, or left unfinished. Which field, never what is in it.
-import { notice, pick } from './events';
+// Forms: started, submitted or abandoned. Captures the field name, never its value.
+import { autocapture, pick } from './events';
 import { on } from './guard';
 
-/** Begun and not sent, with the field that was touched last. */
-const begun = new Map<HTMLFormElement, string>();
+/** Started but not submitted forms, with the last used field. */
+const started = new Map<HTMLFormElement, string>();
 
-const tell = (what: 'input' | 'submit' | 'abandon', form: HTMLFormElement, field?: string): void =>
-  notice(what, pick(form, 'id name action', { field }));
+const captureForm = (type: 'input' | 'submit' | 'abandon', form: HTMLFormElement, field?: string): void =>
+  autocapture(type, pick(form, 'id name action', { field }));
 
-/** Called when the view is left. */
+/** Called when the view ends. */
 export function abandonForms(): void {
-  begun.forEach((field, form) => tell('abandon', form, field));
-  begun.clear();
+  started.forEach((field, form) => captureForm('abandon', form, field));
+  started.clear();
 }
 
 export function startForms(): void {
   on('input', ({ target }) => {
     const { form, name } = target as HTMLInputElement;
     if (!form) return;
-    if (!begun.has(form)) tell('input', form, name);
-    begun.set(form, name);
+    if (!started.has(form)) captureForm('input', form, name);
+    started.set(form, name);
   });
   on('submit', ({ target }) => {
-    begun.delete(target as HTMLFormElement);
-    tell('submit', target as HTMLFormElement);
+    started.delete(target as HTMLFormElement);
+    captureForm('submit', target as HTMLFormElement);
   });
 }

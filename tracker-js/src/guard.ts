@@ -1,5 +1,4 @@
-// The promise that nothing is ever thrown into the page: every way in from the page
-// (a call of the API, an event, a timer) passes through here.
+// The tracker never throws errors into the page: every entry point (API call, event, timer) is wrapped by `guard`.
 
 export function guard<A extends unknown[], R>(work: (...args: A) => R): (...args: A) => R | undefined {
   return (...args) => {
@@ -11,35 +10,35 @@ export function guard<A extends unknown[], R>(work: (...args: A) => R): (...args
   };
 }
 
-let waiting: (() => void) | undefined;
+let deferred: (() => void) | undefined;
 
-/** Does now what was put off, if it is still to be done. */
-export function wake(): void {
-  const work = waiting;
-  waiting = undefined;
+/** Runs the deferred work now, if it has not run yet. */
+export function runDeferred(): void {
+  const work = deferred;
+  deferred = undefined;
   work?.();
 }
 
-/** Puts work off until the page has nothing better to do, or until somebody needs it done. */
+/** Defers work until the page is idle, or until `runDeferred` is called. */
 export function whenIdle(work: () => void): void {
-  waiting = guard(work);
-  // Where nobody tells when the page is idle, at least not in the middle of its loading.
-  (window.requestIdleCallback || setTimeout)(wake, { timeout: 200 } as IdleRequestOptions & number);
+  deferred = guard(work);
+  // Without idle callbacks, a timer at least avoids the middle of page loading.
+  (window.requestIdleCallback || setTimeout)(runDeferred, { timeout: 200 } as IdleRequestOptions & number);
 }
 
 /**
- * Hears events of any element, and of document and window, by their types separated by blanks.
- * Capturing, so that a page that stops propagation does not make us blind.
+ * Listens to events of any element, document and window; types are separated by spaces. Uses the capture phase, so that
+ * pages that stop propagation do not hide events.
  */
-export const on = <E extends Event>(types: string, react: (event: E) => void): void =>
-  types.split(' ').forEach((type) => addEventListener(type, guard(react) as EventListener, true));
+export const on = <E extends Event>(types: string, handler: (event: E) => void): void =>
+  types.split(' ').forEach((type) => addEventListener(type, guard(handler) as EventListener, true));
 
-/** Hears calls of a method that has no event. */
-export function spy<O>(object: O, method: keyof O, hear: (...args: any[]) => void): void {
+/** Observes calls of a method. */
+export function spy<O>(object: O, method: keyof O, observe: (...args: any[]) => void): void {
   const original = object[method] as (...args: unknown[]) => unknown;
   object[method] = ((...args: unknown[]) => {
     const result = original.apply(object, args);
-    hear(...args);
+    observe(...args);
     return result;
   }) as O[keyof O];
 }

@@ -1,5 +1,4 @@
-// Counts what was really seen, at least half of a slot in view for a second, and what was
-// clicked in it.
+// Impressions (at least half of a slot in view for one second) and clicks in slots.
 import { track } from './events';
 import type { Decision, Properties } from './types';
 import { guard } from './guard';
@@ -13,19 +12,19 @@ interface Watched {
 
 const watched = new WeakMap<Element, Watched>();
 
-let eye: IntersectionObserver | undefined;
+let observer: IntersectionObserver | undefined;
 
-function look({ target, intersectionRatio, intersectionRect }: IntersectionObserverEntry): void {
+function update({ target, intersectionRatio, intersectionRect }: IntersectionObserverEntry): void {
   const slot = watched.get(target)!;
   const seen = () => {
-    // In a tab behind others nobody sees anything.
+    // In a hidden tab nothing is seen.
     if (document.hidden) slot.timer = setTimeout(seen, VIEW_MS);
     else {
-      eye!.unobserve(target);
+      observer!.unobserve(target);
       track('Slot Viewed', slot.facts);
     }
   };
-  // A slot too tall to show its half counts once it fills half of the window.
+  // A slot too tall to be half visible counts once it fills half of the window.
   if (intersectionRatio >= 0.5 || intersectionRect.height >= innerHeight / 2) {
     slot.timer ||= setTimeout(guard(seen), VIEW_MS);
   } else {
@@ -38,20 +37,20 @@ export function watch(slot: HTMLElement, { offer, variant, reason, exposure, ite
   watched.set(slot, {
     facts: { slot: slot.dataset.ashnaSlot, offer, variant, reason, exposure, items: items.map(({ id }) => id) },
   });
-  eye ||= new IntersectionObserver(
-    guard((entries: IntersectionObserverEntry[]) => entries.forEach(look)),
+  observer ||= new IntersectionObserver(
+    guard((entries: IntersectionObserverEntry[]) => entries.forEach(update)),
     { threshold: [0, 0.1, 0.2, 0.3, 0.4, 0.5] },
   );
-  eye.observe(slot);
+  observer.observe(slot);
 }
 
-/** True if the click was in a slot, which then counts it. */
+/** Tracks a click in a slot; returns whether the target is in a slot. */
 export function slotClicked(target: Element): boolean {
   const slot = watched.get(target.closest('[data-ashna-slot]')!);
   if (!slot) return false;
   const { facts } = slot;
-  const place = target.closest<HTMLElement>('[data-ashna-position]')?.dataset.ashnaPosition;
-  const position = place && +place;
+  const index = target.closest<HTMLElement>('[data-ashna-position]')?.dataset.ashnaPosition;
+  const position = index && +index;
   track('Slot Clicked', { ...facts, item: position && facts.items[position - 1], position });
   return true;
 }

@@ -1,7 +1,7 @@
-// JSON of whatever a page hands over. Old libraries give arrays a `toJSON` of their own, which would turn the list of
-// events into a text; and a page may put into an event what JSON cannot hold.
+// Serializes values from the page to JSON. Old libraries add a `toJSON` to arrays, which would turn the list of events into
+// a string; and pages put values into events that JSON cannot represent.
 
-/** Given `seen`, what was written already is left out: so an object that holds itself has an end. */
+/** With `seen`, objects that were already written are left out, so that circular references end. */
 export const json = (value: unknown, seen?: WeakSet<object>): string =>
   JSON.stringify(value, function (this: Record<string, unknown>, name: string, written: unknown) {
     const own = this[name];

@@ -1,21 +1,21 @@
-// Carries the visitor over to another origin of the site: the link that is clicked gets a token
-// that the server made, and only the server can read. It is asked for when the pointer comes near.
+// Cross-domain linking: a clicked link to another origin of the site gets a token that identifies the visitor, which only
+// the server can read. It is requested when the pointer or the focus reaches such a link.
 import { on } from './guard';
 import { site } from './settings';
-import { sender, visitorFor } from './visitor';
-import { ask } from './ask';
+import { requestHead, visitorFor } from './visitor';
+import { request } from './request';
 
 const TOKEN_MS = 100_000;
 
 let token: string | undefined;
 
-const isSister = (link: HTMLAnchorElement | null): unknown => site.origins?.includes(link?.origin!);
+const isOtherOrigin = (link: HTMLAnchorElement | null): unknown => site.origins?.includes(link?.origin!);
 
-export function decorate(link: HTMLAnchorElement): void {
-  if (token && isSister(link)) {
+export function decorateLink(link: HTMLAnchorElement): void {
+  if (token && isOtherOrigin(link)) {
     const { href } = link;
     link.search = (link.search || '?') + '&_ashna=' + token;
-    // A link that is copied, or followed later, carries nobody.
+    // A link that is copied or followed later must not have the token.
     setTimeout(() => (link.href = href));
   }
 }
@@ -23,8 +23,8 @@ export function decorate(link: HTMLAnchorElement): void {
 export const startLinking = (): void =>
   on('pointerover focusin', async ({ target }) => {
     const visitor = visitorFor('analytics');
-    if (token != null || !visitor || !isSister((target as Element).closest('a'))) return;
+    if (token != null || !visitor || !isOtherOrigin((target as Element).closest('a'))) return;
     token = '';
     setTimeout(() => (token = undefined), TOKEN_MS);
-    token = (await ask('/e', { ...sender(visitor), linking: true, events: [] }))[1]?.link;
+    token = (await request('/e', { ...requestHead(visitor), linking: true, events: [] }))[1]?.link;
   });

@@ -1,14 +1,14 @@
-// Films and sounds that are played, and text that is copied.
-import { notice, pick } from './events';
+// Video and audio playback, and copied text.
+import { autocapture, pick } from './events';
 import { on } from './guard';
 
 export function startMedia(): void {
   on('play pause ended', ({ type, target }) => {
     const { loop, ended } = target as HTMLMediaElement;
-    // What runs round and round is decoration, and an end announces itself as a pause first.
+    // Looping media are decoration, and an end is preceded by a pause event.
     if (!loop && (!ended || type !== 'pause')) {
-      notice(type as 'play', pick(target!, 'localName id currentSrc currentTime duration'));
+      autocapture(type as 'play', pick(target!, 'localName id currentSrc currentTime duration'));
     }
   });
-  on('copy', () => notice('copy', { length: ('' + getSelection()).length }));
+  on('copy', () => autocapture('copy', { length: ('' + getSelection()).length }));
 }

@@ -1,10 +1,9 @@
-// Page views: the first one, those of single-page navigation, and a return from the
-// back-forward cache.
+// Page views: the initial one, those of single-page navigation, and returns from the back-forward cache.
 import { guard, on, spy } from './guard';
 import { abandonForms } from './forms';
-import { leaveView, lookAgain } from './engagement';
+import { leaveView, resumeEngagement } from './engagement';
 import { send } from './queue';
-import { notice } from './events';
+import { autocapture } from './events';
 
 export interface Page {
   url: string;
@@ -12,68 +11,68 @@ export interface Page {
   referrer: string;
 }
 
-/** The page as it is now; events hold a reference, so that a late title still reaches them. */
+/** The current page; events hold a reference, so that a title set later is included. */
 export let page: Page;
 
-function look(referrer: string): void {
+function updatePage(referrer: string): void {
   page = { url: location.href, title: document.title, referrer };
 }
 
-/** Who agrees on a later view came the way of the first: until then it was told of nobody. */
-export function arrivedFirst(): void {
-  look(document.referrer);
+/** Consent on a later view: its referrer is that of the first one, since earlier views were anonymous. */
+export function useOriginalReferrer(): void {
+  updatePage(document.referrer);
 }
 
 function view(): void {
-  look(page.url);
-  notice('view');
+  updatePage(page.url);
+  autocapture('view');
 }
 
-/** An address without the place within its page; `#/…` and `#!…` are pages of their own. */
-const placeless = (url: string): string => url.replace(/#(?![/!]).*/, '');
+/** Removes the fragment of a URL, except `#/…` and `#!…`, which are separate pages. */
+const withoutFragment = (url: string): string => url.replace(/#(?![/!]).*/, '');
 
 /**
- * Frameworks write the address again without going anywhere; that is no view. Neither is what replaces the
- * address of the same path: pages keep filters and scroll places so.
+ * Frameworks rewrite the current address; that is not a view. Neither is replacing the address on the same path: pages use
+ * it to keep filters and scroll positions.
  */
-const viewIfMoved = guard(({ navigationType }: { navigationType?: string }) => {
-  const [path, before] = [location.href, page.url].map((url) =>
-    navigationType === 'replace' ? placeless(url).replace(/\?[^#]*/, '') : placeless(url),
+const viewIfNavigated = guard(({ navigationType }: { navigationType?: string }) => {
+  const [url, previous] = [location.href, page.url].map((url) =>
+    navigationType === 'replace' ? withoutFragment(url).replace(/\?[^#]*/, '') : withoutFragment(url),
   );
-  if (path !== before) {
+  if (url !== previous) {
     abandonForms();
     leaveView();
     view();
-    // The view itself keeps the address it was of: marks of a campaign are taken out so.
-  } else look(page.referrer);
+    // The view itself keeps its original address: pages remove campaign parameters this way.
+  } else updatePage(page.referrer);
 });
 
-/** When the page was first shown, if it was prepared unseen. */
-export let shown = 0;
+/** When a prerendered page was first shown. */
+export let shownAt = 0;
 
-/** True while the browser only prepares a page that nobody has asked for yet. */
+/** True while the page is only being prerendered. */
 export const prerendering = (): unknown => (document as { prerendering?: boolean }).prerendering;
 
 export function startPages(): void {
-  look(document.referrer);
+  updatePage(document.referrer);
   const first = () => {
-    notice('view');
-    // Promptly: many visits are over before an idle wait is. After the calls in this task.
+    autocapture('view');
+    // Sent soon, without the idle delay, because many visits are short; but after the calls in this task.
     setTimeout(send);
   };
   if (prerendering()) {
     on('prerenderingchange', () => {
-      shown = lookAgain();
+      shownAt = resumeEngagement();
       first();
     });
   } else first();
   const { navigation } = window as { navigation?: EventTarget };
-  // Where it exists it tells of every way to move, and nobody's history has to be touched.
-  if (navigation) navigation.addEventListener('currententrychange', viewIfMoved as EventListener);
+  // Where supported, the Navigation API reports all navigations, and `history` need not be patched.
+  if (navigation) navigation.addEventListener('currententrychange', viewIfNavigated as EventListener);
   else {
-    spy(history, 'pushState', () => viewIfMoved({}));
-    spy(history, 'replaceState', () => viewIfMoved({ navigationType: 'replace' }));
-    on('popstate hashchange', viewIfMoved as () => void);
+    spy(history, 'pushState', () => viewIfNavigated({}));
+    spy(history, 'replaceState', () => viewIfNavigated({ navigationType: 'replace' }));
+    on('popstate hashchange', viewIfNavigated as () => void);
   }
   on('pageshow', (event: PageTransitionEvent) => {
     if (event.persisted) view();

@@ -1,56 +1,55 @@
-// Delivery: events wait here until the server has acknowledged them. Batches leave one at a
-// time, a failure waits longer each time, and what is unsent when the page goes away is left
-// in storage for the next page. Every event keeps its messageId, so sending one twice is
-// harmless, and losing one is what we take pains about.
-import { adopt, randomId, sender, visitorFor, type Sender } from './visitor';
+// Delivery: events are queued until the server acknowledges them. One batch is sent at a time, with exponential backoff
+// after failures; unsent events are stored for the next page. Every event keeps its messageId, so sending it twice is
+// harmless.
+import { acceptAnswer, randomId, requestHead, visitorFor, type RequestHead } from './visitor';
 import { guard, on } from './guard';
 import { abandonForms } from './forms';
 import { pick, type Event } from './events';
-import { silent } from './consent';
-import { lookAgain, tellEngagement } from './engagement';
+import { sendsNothing } from './consent';
+import { resumeEngagement, sendEngagement } from './engagement';
 import { page, prerendering } from './page';
 import { erase, names, read, write } from './storage';
-import { addressOf, ask } from './ask';
+import { request, urlOf } from './request';
 import { json } from './json';
-import { tellVitals } from './vitals';
+import { sendVitals } from './vitals';
 
 const enum Limit {
   IDLE_MS = 400,
   BATCH_EVENTS = 20,
   QUEUE_EVENTS = 200,
   EVENT_BYTES = 32_768,
-  // A browser lets 64 KiB be under way to outlive the page; the rest is for the batch's head.
+  // Browsers allow 64 KiB of keepalive requests in flight; the rest is for the batch's head.
   BATCH_BYTES = 59_000,
   RETRY_FIRST_MS = 1000,
   RETRY_DOUBLINGS = 8,
   RETRY_AFTER_S = 3600,
-  // The server remembers message ids for a day: what it may have seen is not sent after that.
+  // The server deduplicates message ids for a day: events that it may have received are not sent after that.
   RETRY_AGE_MS = 82_800_000,
 }
 
 interface Entry {
   event: Event;
-  /** The visitor at that time: who was here before a reset or without consent stays so. */
+  /** The visitor id when the event occurred; a later reset or consent does not change it. */
   visitor?: string | undefined;
-  /** When it was first sent, if ever. */
+  /** Time of the first attempt to send it. */
   tried?: number;
   bytes?: number;
 }
 
 let queue: Entry[] = [];
-let flying: Entry[] = [];
+let inFlight: Entry[] = [];
 let failures = 0;
 let retryAfter = 0;
 let notBefore = 0;
 let timer: ReturnType<typeof setTimeout>;
 
-/** Where this page keeps what it could not send. */
-let box: string;
+/** Storage name for unsent events of this page. */
+let storageName: string;
 
-/** Whether there is room for more in a batch. */
+/** Adds an event; returns whether a batch has room for more. */
 function add(entry: Entry): boolean {
   entry.bytes = new TextEncoder().encode(json(entry.event)).length;
-  // What lies in storage may be anything; without a page it is none of ours.
+  // Stored data may be anything; an entry without a page is not an event of the tracker.
   if (entry.event.context.page && entry.bytes < Limit.EVENT_BYTES) queue = queue.concat(entry).slice(-Limit.QUEUE_EVENTS);
   return queue.length < Limit.BATCH_EVENTS;
 }
@@ -63,11 +62,11 @@ function schedule(wait: number): void {
   timer = setTimeout(send, Math.max(wait, notBefore - Date.now()));
 }
 
-/** Takes the oldest events that fit into one body and are one visitor's out of the queue. */
+/** Removes the oldest events of one visitor that fit into one body from the queue. */
 function nextBatch(): Entry[] {
   const now = Date.now();
   let bytes = 0;
-  if (silent()) return [];
+  if (sendsNothing()) return [];
   queue = queue.filter(({ tried }) => !(now - tried! > Limit.RETRY_AGE_MS));
   const batch = queue.filter(
     (entry) => entry.visitor === queue[0]!.visitor && (bytes += entry.bytes!) < Limit.BATCH_BYTES,
@@ -77,90 +76,90 @@ function nextBatch(): Entry[] {
   return batch;
 }
 
-/** The older way takes ten milliseconds of a page: browsers read tables of all the world's calendars for it. */
-const zone = (): string =>
+/** `Intl` takes ten milliseconds, because browsers load calendar tables for it. */
+const timeZone = (): string =>
   guard(() => Temporal.Now.timeZoneId())() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** What most events share is said once, in the batch's own context. */
-function bodyOf(batch: Entry[]): Sender {
+/** Context shared by the events is sent once per batch. */
+function bodyOf(batch: Entry[]): RequestHead {
   page.title = document.title;
   return {
-    // Of those who may not be told apart any more, nobody's id is sent, whatever held before.
-    ...sender(visitorFor('analytics') && batch[0]!.visitor),
+    // Without consent no id is sent, even for events that had one before.
+    ...requestHead(visitorFor('analytics') && batch[0]!.visitor),
     sentAt: Date.now(),
     context: pick(navigator, 'webdriver', {
       page,
       locale: navigator.language,
-      timezone: zone(),
+      timezone: timeZone(),
       screen: pick(screen, 'width height'),
       userAgentData: (navigator as { userAgentData?: object }).userAgentData,
       library: { version: VERSION },
     }),
     events: batch.map(({ event }) => (event.context.page === page ? { ...event, context: undefined } : event)),
-  } as Sender;
+  } as RequestHead;
 }
 
 export async function send(): Promise<void> {
-  if (flying[0] || prerendering()) return;
-  flying = nextBatch();
-  if (!flying[0]) return;
-  const body = bodyOf(flying);
-  const [response, answer, wait] = await ask('/e', body);
+  if (inFlight[0] || prerendering()) return;
+  inFlight = nextBatch();
+  if (!inFlight[0]) return;
+  const body = bodyOf(inFlight);
+  const [response, answer, wait] = await request('/e', body);
   if (response?.status! < 500 && response!.status !== 429) failures = notBefore = retryAfter = 0;
   else {
-    queue = flying.concat(queue).slice(-Limit.QUEUE_EVENTS);
+    queue = inFlight.concat(queue).slice(-Limit.QUEUE_EVENTS);
     retryAfter = Math.min(wait!, Limit.RETRY_AFTER_S) * 1000 || 0;
-    const patience = Limit.RETRY_FIRST_MS << Math.min(failures++, Limit.RETRY_DOUBLINGS);
-    // Never sooner than asked; spread, so that all the visitors do not come back at once.
-    notBefore = Date.now() + retryAfter + (patience * (1 + Math.random())) / 2;
+    const backoff = Limit.RETRY_FIRST_MS << Math.min(failures++, Limit.RETRY_DOUBLINGS);
+    // Never before `Retry-After`; randomized, so that not all visitors retry at once.
+    notBefore = Date.now() + retryAfter + (backoff * (1 + Math.random())) / 2;
   }
-  flying = [];
-  if (response?.ok) adopt(body, answer);
+  inFlight = [];
+  if (response?.ok) acceptAnswer(body, answer);
   save(failures || document.hidden);
   if (queue[0]) schedule(Limit.IDLE_MS);
 }
 
-/** Keeps what is not acknowledged for the next page, or clears what an earlier call kept. */
+/** Stores unacknowledged events for the next page, or deletes what an earlier call stored. */
 function save(needed: unknown): void {
-  const unsent = flying.concat(queue);
-  if (needed && unsent[0]) write(box, unsent);
-  else erase(box);
+  const unsent = inFlight.concat(queue);
+  if (needed && unsent[0]) write(storageName, unsent);
+  else erase(storageName);
 }
 
-/** Hands everything over now: the page, or its visitor, may be about to go. */
-export function handOver(): void {
-  const trouble = failures || !navigator.onLine;
-  // In trouble a beacon is only a second chance beside the saved copy, and none at all while
-  // the server has asked us to wait.
+/** Sends everything now: the page may be closed, or the visitor may change. */
+export function flush(): void {
+  const failing = failures || !navigator.onLine;
+  // After failures a beacon is only a second chance in addition to the stored copy; while the server's `Retry-After`
+  // lasts, none is sent.
   while (!retryAfter) {
     const batch = nextBatch();
-    const gone = batch[0] && guard(() => navigator.sendBeacon(addressOf('/e'), json(bodyOf(batch))))();
-    if (gone && !trouble) continue;
+    const accepted = batch[0] && guard(() => navigator.sendBeacon(urlOf('/e'), json(bodyOf(batch))))();
+    if (accepted && !failing) continue;
     queue = batch.concat(queue);
     break;
   }
-  if (!trouble) send();
+  if (!failing) send();
   save(true);
 }
 
 function hide(): void {
-  tellEngagement();
-  tellVitals();
-  handOver();
+  sendEngagement();
+  sendVitals();
+  flush();
 }
 
 export function startQueue(): void {
-  box = 'queue.' + randomId();
+  storageName = 'queue.' + randomId();
   names('queue.').forEach(
     guard((name) => {
-      const left: Entry[] = read(name);
+      const unsent: Entry[] = read(name);
       erase(name);
-      left.forEach(guard(add));
+      unsent.forEach(guard(add));
     }),
   );
   on('visibilitychange', () => {
     if (document.hidden) hide();
-    else lookAgain();
+    else resumeEngagement();
   });
   on('pagehide', () => {
     abandonForms();

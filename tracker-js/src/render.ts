@@ -1,9 +1,8 @@
-// Puts a decision into a slot: through the slot's own `<template>`, else as the HTML that the
-// offer's owner was allowed, else as plain text. All is prepared aside and swapped in at the
-// end, so that a failure half-way leaves the default untouched.
+// Renders a decision into a slot: with the slot's `<template>`, else as HTML if the site allows it, else as plain text. The
+// result is built separately and inserted at the end, so that an error leaves the default content untouched.
 import type { Decision, Item, Properties } from './types';
 
-/** Minor units as the reader writes money; how many digits they have is the currency's own. */
+/** Formats minor units in the page's language; the number of decimals depends on the currency. */
 function money(minor: unknown, currency: unknown): string {
   const format = new Intl.NumberFormat(document.documentElement.lang || undefined, {
     style: 'currency',
@@ -18,23 +17,23 @@ function show(element: Element, kind: string, value: unknown, { currency }: Prop
   const text = '' + value;
   if (kind === 'text') element.textContent = text;
   else if (kind === 'money') element.textContent = money(value, currency);
-  // An address must do no more than fetch when it is followed: no `javascript:`, no `data:`.
+  // Only `http` and `https` URLs: no `javascript:`, no `data:`.
   else if (kind === 'alt' || /^https?:$/.test(new URL(text, document.baseURI).protocol)) {
     element.setAttribute(kind, text);
   }
 }
 
 /**
- * A value that is missing, or that can't be shown, leaves the element as the template has it.
- * The marks go, so that what belongs to an item is not filled again from the slot's content.
+ * A missing or invalid value leaves the element as in the template. The attributes are removed, so that fields of an item
+ * are not filled again from the slot's content.
  */
 function fillFields(root: ParentNode, scope: Properties): void {
   for (const kind of kinds) {
-    const mark = 'data-ashna-' + kind;
-    for (const element of root.querySelectorAll(`[${mark}]`)) {
-      const name = element.getAttribute(mark)!;
+    const attribute = 'data-ashna-' + kind;
+    for (const element of root.querySelectorAll(`[${attribute}]`)) {
+      const name = element.getAttribute(attribute)!;
       const value = scope[kind === 'money' ? name + '_minor' : name];
-      element.removeAttribute(mark);
+      element.removeAttribute(attribute);
       try {
         if (value != null) show(element, kind, value, scope);
       } catch {}
@@ -42,7 +41,7 @@ function fillFields(root: ParentNode, scope: Properties): void {
   }
 }
 
-/** One copy of the model an item; its position says later which one was clicked. */
+/** Creates one copy of the template element per item; the position attribute identifies clicks. */
 function repeat(model: Element, items: Item[]): void {
   items.forEach((item, index) => {
     const holder = new DocumentFragment();
@@ -54,7 +53,7 @@ function repeat(model: Element, items: Item[]): void {
   model.remove();
 }
 
-/** True if there was something to show. */
+/** Returns whether there was something to show. */
 export function render(slot: HTMLElement, { content, items = [] }: Decision): boolean {
   const { html, title } = content || {};
   const template = slot.querySelector('template');

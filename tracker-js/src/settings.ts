@@ -1,23 +1,22 @@
-// What the site owner chose: in the tag, known from the start, and in the dashboard, learned with
-// the first answer. One tracker lives on a page, so these are plain module variables and not an
-// object handed from call to call.
+// Settings: from the tag, known at the start, and from the dashboard, received with the first answer. There is one tracker
+// per page, so these are plain module variables.
 import type { Options } from './types';
 
 export let settings: Options;
 
-/** What the server says of the site. Nothing is known of it at first: then the stricter rule holds. */
+/** Site settings from the server. While they are unknown, the stricter rule applies. */
 export interface SiteSettings {
-  /** Names this state of the settings; the server tells them anew when it has another. */
+  /** Version of the settings; the server sends them again if it has another one. */
   v?: string;
-  /** What holds until the visitor says otherwise. */
+  /** Consent assumed until the visitor decides. */
   consent?: boolean;
-  /** Whether the browser's privacy signal counts as a refusal. */
+  /** Whether the browser's privacy signal counts as denied consent. */
   gpc?: boolean;
-  /** False where visitors are known without anything being kept in their browsers. */
+  /** False on cookieless sites, where nothing is stored in browsers. */
   keep?: boolean;
-  /** What is noticed by itself, by the types of events.ts. */
+  /** Automatically captured event types, see events.ts. */
   on?: string[];
-  /** Other origins of the site, to which a visitor may be carried over. */
+  /** Other origins of the site, for cross-domain linking. */
   origins?: string[];
 }
 
@@ -27,6 +26,6 @@ export function configure(options: Options): void {
   settings = options;
 }
 
-export function know(news: SiteSettings): void {
-  site = news;
+export function setSite(update: SiteSettings): void {
+  site = update;
 }

@@ -1,9 +1,9 @@
-// Puts the tracker together. The order matters: the first page view before the page's own events,
-// and what the page says, of consent and of itself, before anything is sent or asked.
+// Starts the tracker. The order matters: the first page view comes before the page's own events, and consent and context
+// given by the page are applied before any request.
 import { addContext, decide } from './decide';
-import { arrive, forget } from './visitor';
+import { acceptLink, forgetVisitor } from './visitor';
 import { startVitals } from './vitals';
-import { guard, on, wake, whenIdle } from './guard';
+import { guard, on, runDeferred, whenIdle } from './guard';
 import { configure } from './settings';
 import { choose, startConsent } from './consent';
 import { startMedia } from './media';
@@ -11,7 +11,7 @@ import { startErrors } from './errors';
 import { capture, track } from './events';
 import { startDataLayer } from './datalayer';
 import type { Ashna, Properties, Shop, Start } from './types';
-import { handOver, startQueue } from './queue';
+import { flush, startQueue } from './queue';
 import { startClicks } from './clicks';
 import { startLinking } from './linking';
 import { startEngagement } from './engagement';
@@ -28,8 +28,8 @@ const calls: Omit<Ashna, SlotCall | 'push' | keyof Shop> = {
   group: (groupId, traits) => capture('group', { groupId, traits }),
   alias: (userId, previousId) => capture('alias', { userId, previousId }),
   reset() {
-    handOver();
-    forget();
+    flush();
+    forgetVisitor();
   },
   consent: choose,
   optOut: (out = true) => choose({ out }),
@@ -41,10 +41,10 @@ const slotCalls: Pick<Ashna, SlotCall> = {
   decided: presetDecisions,
 };
 
-/** What costs time, the browser's storage most of all. Where one fails, the others work on. */
+/** Expensive parts (mostly because of storage), started when idle. If one fails, the others still work. */
 const PARTS = [
   startConsent,
-  arrive,
+  acceptLink,
   startQueue,
   startPages,
   startVitals,
@@ -75,22 +75,22 @@ export const start: Start = (options, earlier = []) => {
   } as Ashna;
   ashna = new Proxy(own, {
     get(target, name: keyof Ashna) {
-      // Who asks for a call is about to make it.
-      wake();
-      // `productAdded(…)` and its like: every event of a shop was done to something.
+      // Reading a method means that it is about to be called.
+      runDeferred();
+      // `productAdded(…)` and the like: names of e-commerce events end with a participle.
       return target[name] || (/[A-Z]\w*ed/.test(name) && guard((properties?: Properties) => track(name, properties)));
     },
   });
   const all = PERSONALIZE ? { ...calls, ...slotCalls } : calls;
   for (const name in all) own[name as 'reset'] = guard(all[name as 'reset']);
-  // While a page loads it has better things to do. But nothing that happens to it is missed.
+  // Deferred so as not to slow down page loading; no event is missed.
   whenIdle(() => {
     PARTS.forEach((part) => guard(part)());
     ashna.push(...earlier);
   });
-  on('keydown pointerdown pagehide', wake);
-  // What the page has asked by then may be a decision, and is not kept waiting.
-  if (PERSONALIZE && earlier[0]) wake();
+  on('keydown pointerdown pagehide', runDeferred);
+  // Earlier calls may request a decision, which must not wait.
+  if (PERSONALIZE && earlier[0]) runDeferred();
   if (PERSONALIZE) guard(startSlots)();
   return ashna;
 };

@@ -1,38 +1,37 @@
-// localStorage for one site, or plain memory where the browser refuses it or the visitor has
-// not consented: the other modules read and write without asking which of the two it is.
+// localStorage for one site, or memory if the browser refuses it or consent is missing; transparent to other modules.
 import { mayStore } from './consent';
 import { guard } from './guard';
 import { json } from './json';
 import { settings } from './settings';
 
-type Shelf = Record<string, string>;
+type Values = Record<string, string>;
 
-/** One for all frames of an origin, so that they propose one visitor before anything may be stored. */
-const memory: Shelf = guard((): Shelf => ((top as unknown as Record<string, Shelf>)._ashna ||= {}))() || {};
+/** Shared by all frames of an origin, so that they propose the same visitor id before anything may be stored. */
+const memory: Values = guard((): Values => ((top as unknown as Record<string, Values>)._ashna ||= {}))() || {};
 
-const disk = (): Shelf => guard((): Shelf => localStorage)() || {};
+const disk = (): Values => guard((): Values => localStorage)() || {};
 
 const keyOf = (name: string) => `ashna.${settings.key}.${name}`;
 
-/** What is kept of this site under a name that starts so, by any of its tabs. */
+/** Names with this prefix that any tab has stored for this site. */
 export const names = (start: string): string[] =>
   Object.keys({ ...disk(), ...memory })
     .filter((key) => key.startsWith(keyOf(start)))
     .map((key) => key.slice(keyOf('').length));
 
-/** What was written, unchecked: another script, or a person, may have changed it meanwhile. */
+/** Returns a stored value, unchecked: other scripts or people may have changed it. */
 export const read = guard((name: string): any => {
   const text = (mayStore(name) && disk()[keyOf(name)]) || memory[keyOf(name)];
-  // Not by the error of parsing nothing: the first error that is thrown costs a page more than all of this.
+  // Checked first, because throwing a first error is slow.
   return text && JSON.parse(text as string);
 });
 
-/** What is refused, or does not fit, is kept for as long as the page lives. */
+/** Values that may not be stored, or do not fit, are kept in memory while the page lives. */
 export const write = guard((name: string, value: unknown): void => {
   memory[keyOf(name)] = json(value);
   if (mayStore(name)) {
     localStorage[keyOf(name)] = memory[keyOf(name)]!;
-    // From here on the other tabs have a say in it.
+    // From now on the value is shared with other tabs.
     delete memory[keyOf(name)];
   }
 });

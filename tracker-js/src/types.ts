@@ -1,7 +1,6 @@
-// The words that a page and the tracker share. Types only: it weighs nothing in t.js, and it is
-// what the build publishes as the declarations of the module.
+// Public types of the tracker. They add nothing to t.js, and the build publishes them as the declarations of the module.
 
-/** Properties of an event or traits of a visitor: whatever JSON can hold. */
+/** Properties of an event or traits of a user: any JSON values. */
 export type Properties = Record<string, unknown>;
 
 export interface Consent {
@@ -9,7 +8,7 @@ export interface Consent {
   personalization: boolean;
 }
 
-/** What the tracker notices by itself; the owner switches each in the dashboard. */
+/** What the tracker captures automatically; each can be switched in the dashboard. */
 export type Capture =
   | 'pages'
   | 'engagement'
@@ -26,18 +25,18 @@ export type Capture =
 export interface Options {
   /** The site's write key. */
   key: string;
-  /** Where the service listens, without a slash at the end, e.g. `https://ashna.example.org`. */
+  /** URL of the service, without a trailing slash, e.g. `https://ashna.example.org`. */
   api: string;
   /**
-   * What holds until the visitor says otherwise; without it, what the site's settings say. `wait`
-   * keeps everything in memory until then.
+   * Consent assumed until the visitor decides; default: the site's settings. `wait` keeps everything in memory until
+   * then.
    */
   consent?: 'granted' | 'denied' | 'wait';
   /** Milliseconds after which a slot keeps its default content. Default 300. */
   deadline?: number | string;
 }
 
-/** What a decision may be made from, besides what the service knows of the visitor. */
+/** Context of a decision, in addition to the visitor's profile. */
 export interface DecisionContext extends Properties {
   url?: string;
   item?: string;
@@ -58,7 +57,7 @@ export interface Decision {
   variant?: string | null;
   content?: Properties | null;
   items?: Item[];
-  /** How the items were drawn, signed by the service; goes back as it came when the slot is seen or clicked. */
+  /** Signed token of how the items were selected; sent back unchanged when the slot is seen or clicked. */
   exposure?: string;
   reason?: string;
 }
@@ -66,7 +65,7 @@ export interface Decision {
 export interface Decisions {
   visitor?: string;
   decisions: Record<string, Decision>;
-  /** True when the service could not use all it knows, or could not be asked at all. */
+  /** True if the service could not use the full profile, or could not be reached. */
   degraded: boolean;
 }
 
@@ -78,7 +77,7 @@ export interface SlotOutcome {
   late: boolean;
 }
 
-/** Segment's e-commerce events, each by its name in camel case: `productAdded({product_id: 'p-1'})`. */
+/** Segment's e-commerce events as methods, with their names in camel case: `productAdded({product_id: 'p-1'})`. */
 export type Shop = Record<ShopCall, (properties?: Properties) => void>;
 
 export type ShopCall =
@@ -117,16 +116,16 @@ export interface Ashna extends Shop {
   identify(userId: string, traits?: Properties, signature?: string): void;
   group(groupId: string, traits?: Properties): void;
   alias(userId: string, previousId?: string): void;
-  /** A new, unknown visitor from here on; for the moment of logging out. */
+  /** Starts a new anonymous visitor, for example on logout. */
   reset(): void;
   consent(choice: Partial<Consent>): void;
-  /** From here on nothing is counted and nothing is sent, on later pages neither; `false` ends that. */
+  /** Stops all tracking in this browser, also on later pages; `false` resumes it. */
   optOut(out?: boolean): void;
-  /** Adds to what every later decision is made from. */
+  /** Adds context for all later decisions. */
   context(more: DecisionContext): void;
-  /** Asks without drawing anything; never rejects. Without `slots`, those on the page. */
+  /** Requests decisions without rendering; never rejects. Default `slots`: those on the page. */
   decide(slots?: string[], context?: DecisionContext): Promise<Decisions>;
-  /** Decisions that the server made while it drew the page; their slots are not asked for again. */
+  /** Passes in decisions made during server-side rendering; their slots are not requested again. */
   decided(decisions: Record<string, Decision>): void;
   /** `push(['track', 'Signed Up', {}])` or `push(ashna => …)`: works before and after loading. */
   push(...calls: Call[]): void;
@@ -134,5 +133,5 @@ export interface Ashna extends Shop {
 
 export type Call = ArrayLike<unknown> | ((ashna: Ashna) => void);
 
-/** Starts the one tracker of the page; `earlier` are calls that did not wait for it. */
+/** Starts the page's tracker; `earlier` are calls made before it was loaded. */
 export type Start = (options: Options, earlier?: Call[]) => Ashna;

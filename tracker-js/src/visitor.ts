@@ -1,26 +1,26 @@
-// Who is here: a random id that is proposed to the server, which has the last word.
+// Visitor id: a random id proposed to the server, which makes the final decision.
 import { erase, read, write } from './storage';
 import type { Consent } from './types';
-import { may, said, settle } from './consent';
-import { know, settings, site, type SiteSettings } from './settings';
-import { release } from './events';
+import { applyToStorage, explicitConsent, may } from './consent';
+import { setSite, settings, site, type SiteSettings } from './settings';
+import { releaseHeld } from './events';
 
-/** 128 random bits as hex: guessing one is hopeless, and so are collisions. */
+/** 128 random bits as hex: practically impossible to guess or to collide. */
 export const randomId = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join('');
 
-/** The id was made on this page and no server has answered to it yet: it has no history to look for. */
+/** The id was created on this page and is not yet confirmed by the server, so there is no history to load. */
 let fresh = false;
-/** What this page proposed before the server settled on another: both are the same visitor. */
-let former: string | undefined;
-/** Brought along from another origin of the site, until it is answered. */
+/** Id proposed before the server assigned another one; both are the same visitor. */
+let proposed: string | undefined;
+/** Cross-domain link from another origin of the site, until the server has answered it. */
 let link: { token: string; referrer: string } | undefined;
 
-/** The visitor's id, unless using it for `purpose` is known to be refused. */
+/** Returns the visitor id, unless consent to `purpose` is denied. */
 export function visitorFor(purpose: keyof Consent): string | undefined {
   if (may(purpose) === false) return;
   let id = read('id');
-  // What another script put there is no id.
+  // Another script may have changed it.
   if (!/^\w{32}$/.test(id)) {
     write('id', (id = randomId()));
     fresh = true;
@@ -28,7 +28,7 @@ export function visitorFor(purpose: keyof Consent): string | undefined {
   return id;
 }
 
-export interface Sender {
+export interface RequestHead {
   key: string;
   consent: Partial<Consent>;
   visitor: string | undefined;
@@ -38,11 +38,11 @@ export interface Sender {
   link: { token: string; referrer: string } | undefined;
 }
 
-/** The head of every request. */
-export const sender = (visitor: string | undefined): Sender => ({
+/** Common fields of all requests. */
+export const requestHead = (visitor: string | undefined): RequestHead => ({
   key: settings.key,
-  visitor: visitor === former ? read('id') : visitor,
-  consent: said(),
+  visitor: visitor === proposed ? read('id') : visitor,
+  consent: explicitConsent(),
   fresh,
   reset: read('reset'),
   settings: site.v,
@@ -54,35 +54,35 @@ export interface Answer {
   settings?: SiteSettings;
 }
 
-/** Takes the id that the server settled on, unless a reset came between question and answer. */
-export function adopt(sent: Sender, answer: Answer | undefined): void {
+/** Stores the id that the server assigned, unless the visitor was reset since the request, and new site settings. */
+export function acceptAnswer(sent: RequestHead, answer: Answer | undefined): void {
   if (sent.visitor && sent.visitor === read('id')) {
     erase('reset');
     fresh = false;
     link = undefined;
     if (answer?.visitor) {
-      former = sent.visitor;
+      proposed = sent.visitor;
       write('id', answer.visitor);
     }
   }
   if (answer?.settings) {
-    know(answer.settings);
-    settle();
-    release();
+    setSite(answer.settings);
+    applyToStorage();
+    releaseHeld();
   }
 }
 
-/** Someone else from here on. The server is told, for it has a cookie that we can't clear. */
-export function forget(): void {
+/** Resets the visitor. The server is notified, because it has a cookie that the script cannot clear. */
+export function forgetVisitor(): void {
   erase('id');
   write('reset', true);
 }
 
-/** Takes the mark of another origin out of the address, and keeps it if nobody is known here. */
-export function arrive(): void {
-  const [mark, token] = /[?&]+_ashna=([^&]+)/.exec(location.search) || [];
+/** Removes a cross-domain token from the address, and keeps it if this origin has no visitor id yet. */
+export function acceptLink(): void {
+  const [parameter, token] = /[?&]+_ashna=([^&]+)/.exec(location.search) || [];
   if (token) {
     if (!read('id')) link = { token, referrer: document.referrer };
-    history.replaceState(history.state, '', location.href.replace(mark!, ''));
+    history.replaceState(history.state, '', location.href.replace(parameter!, ''));
   }
 }

@@ -1,6 +1,6 @@
-// Core Web Vitals, told once, when the page is first left or hidden. Definitions: web.dev/vitals.
-import { notice } from './events';
-import { shown } from './page';
+// Core Web Vitals, sent once, when the page is first left or hidden. Definitions: web.dev/vitals.
+import { autocapture } from './events';
+import { shownAt } from './page';
 import { guard } from './guard';
 
 interface Entry extends PerformanceEntry {
@@ -14,9 +14,9 @@ let cls = 0;
 /** The longest duration of each slow interaction. */
 const slow: Record<number, number> = {};
 
-function watch(type: string, take: (entry: Entry) => void): void {
+function watch(type: string, handle: (entry: Entry) => void): void {
   guard(() =>
-    new PerformanceObserver((list) => (list.getEntries() as Entry[]).forEach(take)).observe({
+    new PerformanceObserver((list) => (list.getEntries() as Entry[]).forEach(handle)).observe({
       type,
       buffered: true,
       durationThreshold: 40,
@@ -24,12 +24,12 @@ function watch(type: string, take: (entry: Entry) => void): void {
   )();
 }
 
-export function tellVitals(): void {
+export function sendVitals(): void {
   if (!lcp) return;
-  notice('vitals', {
-    lcp_ms: Math.max(0, lcp - shown),
+  autocapture('vitals', {
+    lcp_ms: Math.max(0, lcp - shownAt),
     cls,
-    // One interaction in fifty may be an outlier.
+    // One outlier per 50 interactions is ignored.
     inp_ms: Object.values(slow).sort((a, b) => b - a)[
       ((performance as { interactionCount?: number }).interactionCount! / 50) | 0
     ],
@@ -38,7 +38,7 @@ export function tellVitals(): void {
 }
 
 export function startVitals(): void {
-  // What is loaded out of sight is painted whenever somebody comes.
+  // A page loaded in the background is painted only when it is shown.
   if (document.hidden) return;
   let sum = 0;
   let first = 0;
@@ -46,7 +46,7 @@ export function startVitals(): void {
   watch('largest-contentful-paint', ({ startTime }) => (lcp = startTime));
   watch('layout-shift', ({ value, startTime, hadRecentInput }) => {
     if (hadRecentInput) return;
-    // Shifts count together while less than a second lies between them and five over all.
+    // Session window: shifts less than one second apart, five seconds in total.
     if (startTime - last > 1000 || startTime - first > 5000) {
       sum = 0;
       first = startTime;

@@ -1,4 +1,4 @@
-// One Chromium a test file; every test gets a fresh profile and a site of its own.
+// One Chromium per test file; every test gets a fresh profile and its own site.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
@@ -15,13 +15,13 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // The back-forward cache is off in a driven browser unless asked for.
+  // The back-forward cache is disabled in automated browsers by default.
   '--enable-features=BackForwardCache',
 ];
 
-// Most of a scene is waiting; more than this on two cores and the pages become slow.
+// Tests mostly wait; with more than this on two cores the pages become slow.
 const CONCURRENT = 3;
-// They only end a test that fails.
+// Timeouts are reached only by failing tests.
 const LIMIT_MS = 180_000;
 const STEP_LIMIT_MS = 60_000;
 

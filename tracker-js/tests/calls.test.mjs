@@ -18,8 +18,8 @@ scene('every call becomes the event that Segment describes', async ({ site, page
     ashna.alias('u-1', 'old');
   });
   await until('all of them', () => site.events.length === 6);
-  const told = site.events.slice(1).map(({ messageId, timestamp, page, context, ...rest }) => rest);
-  assert.deepEqual(told, [
+  const sent = site.events.slice(1).map(({ messageId, timestamp, page, context, ...rest }) => rest);
+  assert.deepEqual(sent, [
     { type: 'track', event: 'Product Viewed', properties: { product_id: 'p-1', price: 12.5 } },
     { type: 'page', name: 'Cart', properties: { items: 2 } },
     { type: 'identify', userId: 'u-1', traits: { email: 'a@shop.example' }, signature: 'f00d' },
@@ -28,7 +28,7 @@ scene('every call becomes the event that Segment describes', async ({ site, page
   ]);
 });
 
-scene('calls made before the script came are made up for, in order', async ({ site, page }) => {
+scene('calls made before the script was loaded are replayed in order', async ({ site, page }) => {
   await ready(
     { site, page },
     {
@@ -46,7 +46,7 @@ scene('calls made before the script came are made up for, in order', async ({ si
   assert.equal(site.events[0].type, 'view');
 });
 
-scene('the global name and the address of the service are the site owner\'s', async ({ site, page }) => {
+scene('the global name and the URL of the service can be configured', async ({ site, page }) => {
   site.page('/', { tag: `data-global="shopStats" data-api="${site.url.replace('127.0.0.1', 'localhost')}"` });
   const posted = page.waitForRequest((request) => request.url().startsWith('http://localhost:') && request.url().endsWith('/e'));
   await page.goto(site.url);
@@ -54,7 +54,7 @@ scene('the global name and the address of the service are the site owner\'s', as
   assert.deepEqual(await page.evaluate(() => [typeof window.ashna, typeof shopStats.track]), ['undefined', 'function']);
 });
 
-scene('the tag twice is one tracker', async ({ site, page }) => {
+scene('two tags make one tracker', async ({ site, page }) => {
   await ready({ site, page }, { body: '<script async src="/t.js?again" data-key="k1"></script>' });
   await page.waitForLoadState('networkidle');
   await quiet(page);
@@ -76,7 +76,7 @@ scene('events declared in the markup are tracked on click', async ({ site, page 
   assert.deepEqual(site.named('Size Chosen')[0].properties, { size: 'XL' });
 });
 
-scene('nonsense from the page breaks neither the page nor the events beside it', async ({ site, page }) => {
+scene('invalid calls break neither the page nor other events', async ({ site, page }) => {
   await ready({ site, page });
   await page.evaluate(() => {
     const loop = {};
@@ -91,12 +91,12 @@ scene('nonsense from the page breaks neither the page nor the events beside it',
   });
   await until('the good one', () => site.named('Good').length === 1);
   assert.deepEqual(site.named('Good')[0].properties, { n: 1 });
-  // What JSON cannot hold is left out or told as text, and costs no event.
+  // Values that are not JSON are left out or sent as strings, and lose no event.
   assert.deepEqual(site.named('Loop')[0].properties, {});
   assert.deepEqual(site.named('Number')[0].properties, { n: '1', plan: 'silver' });
 });
 
-scene('old libraries that give arrays a toJSON of their own cost nothing', async ({ site, page }) => {
+scene('old libraries that add a toJSON to arrays do no harm', async ({ site, page }) => {
   site.page('/', {
     head: `<script>Array.prototype.toJSON = function () { return '[' + Array.from(this, (x) => JSON.stringify(x)).join(',') + ']'; };</script>`,
   });
@@ -105,7 +105,7 @@ scene('old libraries that give arrays a toJSON of their own cost nothing', async
   assert.ok(Array.isArray(site.posts[0].events), JSON.stringify(site.posts[0]));
 });
 
-scene('the key may stand in the address of the script, and its absence is said', async ({ site, page }) => {
+scene('the key may be in the URL of the script, and its absence is logged', async ({ site, page }) => {
   const said = [];
   page.on('console', (message) => said.push(message.text()));
   site.pages['/bare'] = '<!doctype html><title>Through a tag manager</title>';
@@ -117,13 +117,13 @@ scene('the key may stand in the address of the script, and its absence is said',
       document.head.append(script);
     }, '/t.js' + query);
   await add('');
-  await until('the word of it', () => said.some((text) => text.includes('data-key')));
+  await until('the warning', () => said.some((text) => text.includes('data-key')));
   await add('?key=k1');
   await until('the view', () => site.posts.length === 1);
   assert.equal(site.posts[0].key, 'k1');
 });
 
-scene('reset makes someone else, and tells the server so', async ({ site, page }) => {
+scene('reset creates a new visitor and notifies the server', async ({ site, page }) => {
   await ready({ site, page });
   await until('the first view', () => site.posts.length === 1);
   await page.evaluate(() => {
@@ -142,7 +142,7 @@ scene('reset makes someone else, and tells the server so', async ({ site, page }
 
 const stored = (page) => page.evaluate(() => Object.keys(localStorage));
 
-scene('refused consent: events go, without an id and without storage', async ({ site, page }) => {
+scene('denied consent: events are sent without an id and without storage', async ({ site, page }) => {
   await ready({ site, page }, { tag: 'data-consent="denied"', body: '<div data-ashna-slot="hero">Default</div>' });
   await page.evaluate(() => ashna.track('Anonymous', {}));
   await until('the event', () => site.named('Anonymous').length === 1);
@@ -155,7 +155,7 @@ scene('refused consent: events go, without an id and without storage', async ({ 
   assert.deepEqual(await page.evaluate(() => document.cookie), '');
 });
 
-scene('consent given is kept, and taken back it clears what was stored', async ({ site, page }) => {
+scene('granted consent is stored, and revoking it clears storage', async ({ site, page }) => {
   await ready({ site, page }, { tag: 'data-consent="denied"' });
   await until('the first view', () => site.posts.length === 1);
   await page.evaluate(() => {
@@ -175,7 +175,7 @@ scene('consent given is kept, and taken back it clears what was stored', async (
   assert.deepEqual(await stored(page), ['ashna.k1.choice']);
 });
 
-scene('a refusal that was queued holds for the first view already', async ({ site, page }) => {
+scene('a queued refusal applies to the first view already', async ({ site, page }) => {
   await ready(
     { site, page },
     { head: `<script>window.ashna = [['track', 'Early'], ['consent', { analytics: false, personalization: false }]]</script>` },

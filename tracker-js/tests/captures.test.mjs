@@ -4,7 +4,7 @@ import { lived, quiet, until } from './site.mjs';
 
 const EVERYTHING = ['view', 'engage', 'vitals', 'click', 'rage', 'input', 'submit', 'abandon', 'error', 'play', 'pause', 'ended', 'copy', 'gtag'];
 
-/** A page whose tracker has heard what to notice. */
+/** A page whose tracker has received the site's settings. */
 const opened = async ({ site, page }, parts, on = EVERYTHING) => {
   site.settings.on = on;
   site.page('/', parts).page('/next', parts);
@@ -14,7 +14,7 @@ const opened = async ({ site, page }, parts, on = EVERYTHING) => {
 
 const facts = (events) => events.map(({ properties }) => properties);
 
-scene('links and buttons that are clicked, each once', async ({ site, page }) => {
+scene('clicks on links and buttons, each once', async ({ site, page }) => {
   await opened({ site, page }, {
     body: `<a id="out" href="https://other.example/a?b=1" onclick="event.preventDefault()"> Elsewhere <b>now</b></a>
       <button name="size" value="secret">XL</button> <p>Nothing</p>
@@ -32,7 +32,7 @@ scene('links and buttons that are clicked, each once', async ({ site, page }) =>
   assert.deepEqual(facts(site.named('Chosen')), [{ size: 'XL' }]);
 });
 
-scene('a form begun, sent and left, and nothing of what was typed', async ({ site, page }) => {
+scene('a form started, submitted and abandoned, without its values', async ({ site, page }) => {
   await opened({ site, page }, {
     body: `<form id="f" name="letter" action="/next"><input name="email"><input name="id"><button>Go</button></form>
       <form id="g"><input name="note"></form>`,
@@ -52,7 +52,7 @@ scene('a form begun, sent and left, and nothing of what was typed', async ({ sit
   assert.ok(!JSON.stringify(site.events.map(({ properties }) => properties)).includes('secret'));
 });
 
-scene('impatient clicks are told once, words that are selected are not', async ({ site, page }) => {
+scene('rage clicks are captured once, text selection is not', async ({ site, page }) => {
   await opened({ site, page }, { body: '<div id="dead" style="height:50px"></div><p>some words</p>' });
   await page.click('p', { clickCount: 3 });
   await page.click('#dead', { clickCount: 5 });
@@ -61,7 +61,7 @@ scene('impatient clicks are told once, words that are selected are not', async (
   assert.deepEqual(facts(site.named('rage')), [{ localName: 'div', id: 'dead' }]);
 });
 
-scene('errors of scripts, each once; pictures that are missing are none', async ({ site, page }) => {
+scene('script errors, each once; missing images are not errors', async ({ site, page }) => {
   site.silent = true;
   await opened({ site, page }, { body: '<img src="/none.png">' });
   await page.evaluate(() => {
@@ -71,12 +71,12 @@ scene('errors of scripts, each once; pictures that are missing are none', async 
   });
   await until('the errors', () => site.named('error').length >= 10);
   await quiet(page);
-  const told = facts(site.named('error'));
-  assert.deepEqual(told.slice(0, 2), [{ message: 'Oh', filename: 'a.js', lineno: 7, colno: 9 }, { message: 'No' }]);
-  assert.equal(told.length, 10);
+  const errors = facts(site.named('error'));
+  assert.deepEqual(errors.slice(0, 2), [{ message: 'Oh', filename: 'a.js', lineno: 7, colno: 9 }, { message: 'No' }]);
+  assert.equal(errors.length, 10);
 });
 
-scene('attention and vitals are told when the page is left, and attention at each view', async ({ site, page }) => {
+scene('engagement and vitals are sent when the page is left, and engagement at each view', async ({ site, page }) => {
   await opened({ site, page }, { body: '<h1>Words</h1><div style="height:3000px"></div>' });
   await lived(page, 1100);
   await page.mouse.wheel(0, 700);
@@ -97,7 +97,7 @@ scene('attention and vitals are told when the page is left, and attention at eac
   assert.equal(site.named('engage').at(-1).page.url, site.url + '/inner');
 });
 
-scene('films, sounds and copied text', async ({ site, page }) => {
+scene('video, audio and copied text', async ({ site, page }) => {
   await opened({ site, page }, { body: '<video id="v"></video><audio id="a"></audio><video id="w" loop></video><p>copied</p>' });
   await page.evaluate(() => {
     const play = (id, type, ended) => {
@@ -120,7 +120,7 @@ scene('films, sounds and copied text', async ({ site, page }) => {
   assert.deepEqual(media, ['play v', 'pause v', 'play a', 'ended a']);
 });
 
-scene('what a Google tag is told is taken too, from before and after', async ({ site, page }) => {
+scene('events of a Google tag are captured, from before and after the start', async ({ site, page }) => {
   await opened({ site, page }, {
     head: `<script>
       window.dataLayer = window.dataLayer || [];
@@ -144,7 +144,7 @@ scene('what a Google tag is told is taken too, from before and after', async ({ 
   ]);
 });
 
-scene('the consent command of a Google tag is heeded', async ({ site, page }) => {
+scene('the consent command of a Google tag is applied', async ({ site, page }) => {
   site.page('/', {
     head: `<script>
       window.dataLayer = [];
@@ -165,7 +165,7 @@ scene('the consent command of a Google tag is heeded', async ({ site, page }) =>
   assert.match(site.posts.at(-1).visitor, /^[0-9a-f]{32}$/);
 });
 
-scene('what is switched off is not noticed, and nothing is before that is known', async ({ site, page }) => {
+scene('disabled captures are not sent, and none before the settings are known', async ({ site, page }) => {
   site.collect = (post, nth) => (nth === 0 ? { hang: true } : { status: 204 });
   site.settings.on = ['copy'];
   site.page('/', { body: '<button>x</button>' });
@@ -178,14 +178,14 @@ scene('what is switched off is not noticed, and nothing is before that is known'
   await page.click('button');
   await page.evaluate(() => {
     history.pushState({}, '', '/inner');
-    ashna.track('Told', {});
+    ashna.track('Sent', {});
   });
-  await until('what was told', () => site.named('Told').length === 1);
+  await until('the event', () => site.named('Sent').length === 1);
   assert.deepEqual(site.events.map(({ type }) => type).filter((type) => type !== 'view'), ['track']);
   assert.ok(!site.named('view').some(({ page: { url } }) => url.endsWith('/inner')));
 });
 
-scene('the calls of a shop are one-liners', async ({ site, page }) => {
+scene('e-commerce events are methods', async ({ site, page }) => {
   await opened({ site, page });
   await page.evaluate(async () => {
     ashna.productAdded({ product_id: 'p-1', price: 12.5 });

@@ -5,7 +5,7 @@ import { lived, quiet, until } from './site.mjs';
 const stored = (page) => page.evaluate(() => Object.keys(localStorage).sort());
 const ready = (page) => page.waitForFunction(() => window.ashna?.track);
 
-scene('a site that waits for consent is told nothing and stores nothing until it is given', async ({ site, page }) => {
+scene('with `wait` nothing is sent and nothing is stored until consent is given', async ({ site, page }) => {
   site.page('/', { tag: 'data-consent="wait"', deadlineMs: 9000, body: '<div data-ashna-slot="hero">Default</div>' });
   await page.goto(site.url);
   await ready(page);
@@ -21,7 +21,7 @@ scene('a site that waits for consent is told nothing and stores nothing until it
   assert.deepEqual(await stored(page), ['ashna.k1.choice', 'ashna.k1.id', 'ashna.k1.site']);
 });
 
-scene('what the dashboard says holds from the first answer on', async ({ site, page }) => {
+scene('the site settings apply from the first answer on', async ({ site, page }) => {
   site.settings.consent = false;
   site.page('/');
   await page.goto(site.url);
@@ -33,7 +33,7 @@ scene('what the dashboard says holds from the first answer on', async ({ site, p
   assert.deepEqual(await stored(page), []);
 });
 
-scene('an id is kept only once it is known that it may be', async ({ site, page }) => {
+scene('an id is stored only once the settings allow it', async ({ site, page }) => {
   site.page('/');
   await page.goto(site.url);
   await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
@@ -44,7 +44,7 @@ scene('an id is kept only once it is known that it may be', async ({ site, page 
   assert.equal(site.posts[1].settings, 'v1');
 });
 
-scene('where nothing may be kept nothing is, whatever the visitor says, and what was kept goes', async ({ site, page }) => {
+scene('a cookieless site stores nothing regardless of consent, and clears what was stored', async ({ site, page }) => {
   site.page('/');
   await page.goto(site.url);
   await until('the settings', async () => (await stored(page)).includes('ashna.k1.site'));
@@ -84,7 +84,7 @@ scene(
   { prepare: () => Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true }) },
 );
 
-scene('who opts out is counted no more, on later pages neither, until they opt in again', async ({ site, page }) => {
+scene('after an opt-out nothing is counted, also on later pages, until opting in again', async ({ site, page }) => {
   site.page('/');
   await page.goto(site.url);
   await until('the first view', () => site.posts.length === 1);
@@ -109,7 +109,7 @@ scene('who opts out is counted no more, on later pages neither, until they opt i
   assert.equal(site.named('Unseen').length, 0);
 });
 
-scene('decisions that the server made while drawing are shown and counted, not asked for', async ({ site, page }) => {
+scene('decisions made during server-side rendering are shown and counted, not requested', async ({ site, page }) => {
   const hero = { offer: 'spring', variant: null, content: { title: 'Spring' }, items: [], reason: 'offer' };
   site.page('/', {
     head: `<script>window.ashna = [['decided', ${JSON.stringify({ hero, drawn: { ...hero, offer: 'drawn' } })}]]</script>`,
@@ -119,14 +119,14 @@ scene('decisions that the server made while drawing are shown and counted, not a
   await page.goto(site.url);
   await page.waitForFunction(() => document.querySelector('[data-ashna-slot=hero]').textContent === 'Spring');
   await page.click('b');
-  // Whichever comes first: a click in the first second leaves before the impressions, a later one after them.
+  // In any order: a click in the first second is sent before the impressions, a later one after them.
   await until('both impressions and the click', () => site.named('Slot Viewed').length >= 2 && site.named('Slot Clicked').length >= 1);
   assert.deepEqual(site.named('Slot Viewed').map(({ properties }) => properties.offer).sort(), ['drawn', 'spring']);
   assert.deepEqual(site.named('Slot Clicked').map(({ properties }) => properties.offer), ['drawn']);
   assert.equal(site.asked.length, 0);
 });
 
-scene('a visitor is carried over to a sister site by the link that is clicked, and by no other', async ({ site, page }) => {
+scene('a visitor is linked to another origin of the site by the clicked link, and by no other', async ({ site, page }) => {
   const sister = site.url.replace('127.0.0.1', 'localhost');
   site.settings.origins = [sister];
   site.page('/', { body: `<a id="s" href="${sister}/there?a=1">Sister</a> <a id="o" href="https://other.example/">Other</a>` }).page('/there');
@@ -137,7 +137,7 @@ scene('a visitor is carried over to a sister site by the link that is clicked, a
   const answered = page.waitForEvent('requestfinished', (request) => request.postDataJSON()?.linking);
   await page.hover('#s');
   await (await (await answered).response()).finished();
-  // The page has taken the answer up once it has run what was waiting for it.
+  // The page has processed the answer once it has run the code that awaited it.
   await lived(page, 0);
   await page.click('#s');
   await page.waitForURL(`${sister}/there?a=1`);

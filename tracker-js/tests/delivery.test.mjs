@@ -16,7 +16,7 @@ const opened = async ({ site, page }, parts) => {
 
 const idsOf = (events) => events.map(({ messageId }) => messageId);
 
-scene('events that come together leave together', async ({ site, page }) => {
+scene('events of the same moment are sent in one batch', async ({ site, page }) => {
   await opened({ site, page });
   await page.evaluate(() => {
     for (let n = 0; n < 5; n++) ashna.track('Step', { n });
@@ -27,7 +27,7 @@ scene('events that come together leave together', async ({ site, page }) => {
   assert.equal(new Set(idsOf(site.events)).size, 6);
 });
 
-scene('twenty events do not wait for the idle time', async ({ site, page }) => {
+scene('twenty events do not wait for the idle delay', async ({ site, page }) => {
   await opened({ site, page });
   await page.evaluate(() => {
     for (let n = 0; n < 20; n++) ashna.track('Step', { n });
@@ -37,7 +37,7 @@ scene('twenty events do not wait for the idle time', async ({ site, page }) => {
   assert.deepEqual(site.posts.map(({ events }) => events.length), [1, 20, 1]);
 });
 
-scene('what is waiting leaves with a beacon when the page goes', async ({ site, page }) => {
+scene('queued events are sent with a beacon when the page is left', async ({ site, page }) => {
   site.page('/next');
   await opened({ site, page });
   await until('the answer', () => page.evaluate(() => !!localStorage['ashna.k1.site']));
@@ -54,26 +54,26 @@ scene('what is waiting leaves with a beacon when the page goes', async ({ site, 
   assert.equal(site.events.length, 3, 'nothing was sent twice');
 });
 
-scene('what is waiting leaves when the tab is closed', async ({ site, page }) => {
+scene('queued events are sent when the tab is closed', async ({ site, page }) => {
   await opened({ site, page });
   await page.evaluate(() => ashna.track('Closed', {}));
   await page.close({ runBeforeUnload: true });
   await until('the last event', () => site.named('Closed').length === 1);
 });
 
-scene('without beacons a fetch that outlives the page does', async ({ site, page }) => {
+scene('without beacons a keepalive fetch is used', async ({ site, page }) => {
   await opened({ site, page });
   site.pages['/elsewhere'] = '<!doctype html><p>No tracker here</p>';
   await page.evaluate(() => {
     navigator.sendBeacon = undefined;
     ashna.track('Left', {});
   });
-  // Not by closing the tab: a browser short of time ends that page with its fetch.
+  // Not by closing the tab: a busy browser then ends the page together with its fetch.
   await page.goto(site.url + '/elsewhere');
   await until('the last event', () => site.named('Left').length === 1);
 });
 
-scene('a busy server is asked again after the time it named, with the same ids', async ({ site, page }) => {
+scene('a busy server gets a retry after its Retry-After, with the same ids', async ({ site, page }) => {
   site.collect = (_, nth) => (nth === 0 ? { status: 503, headers: { 'retry-after': '2' } } : { status: 204 });
   site.page('/');
   await loaded({ site, page });
@@ -83,7 +83,7 @@ scene('a busy server is asked again after the time it named, with the same ids',
   assert.ok(taken.at - refused.at >= 1990, `came back after ${taken.at - refused.at} ms`);
 });
 
-scene('a server that is down loses nothing and gets it all when it is up', async ({ site, page }) => {
+scene('no event is lost while the server is down', async ({ site, page }) => {
   site.collect = () => ({ drop: true });
   site.page('/');
   await loaded({ site, page });
@@ -96,7 +96,7 @@ scene('a server that is down loses nothing and gets it all when it is up', async
   await until('an empty box', () => page.evaluate(() => !Object.keys(localStorage).some((name) => name.includes('queue'))));
 });
 
-scene('what a page could not send is sent by the next one', async ({ site, page, context }) => {
+scene('unsent events of a page are sent by the next one', async ({ site, page, context }) => {
   site.collect = () => ({ drop: true });
   site.page('/', { tag: 'data-consent="granted"' });
   await loaded({ site, page });
@@ -114,7 +114,7 @@ scene('what a page could not send is sent by the next one', async ({ site, page,
   assert.equal(left.page.url, site.url + '/', 'it still belongs to the page where it happened');
 });
 
-scene('a page closed while its batch is under way leaves it to the next page', async ({ site, page, context }) => {
+scene('a page closed while its batch is in flight leaves it to the next page', async ({ site, page, context }) => {
   site.collect = () => ({ hang: true });
   await opened({ site, page }, { tag: 'data-consent="granted"' });
   const [view] = site.posts[0].events;
@@ -149,7 +149,7 @@ scene(
   },
 );
 
-scene('what happens without a network arrives when it is back', async ({ site, page, context }) => {
+scene('events recorded offline are sent when the network is back', async ({ site, page, context }) => {
   await opened({ site, page });
   await context.setOffline(true);
   await page.evaluate(() => ashna.track('Underground', {}));
@@ -166,7 +166,7 @@ scene('two tabs are one visitor', async ({ site, page, context }) => {
   assert.equal(site.posts[1].visitor, site.posts[0].visitor);
 });
 
-scene('what waited for the server when the visitor changed stays the old one\'s', async ({ site, page }) => {
+scene('queued events keep their visitor after a reset', async ({ site, page }) => {
   site.collect = () => ({ drop: true });
   await opened({ site, page });
   const old = site.posts[0].visitor;
@@ -176,7 +176,7 @@ scene('what waited for the server when the visitor changed stays the old one\'s'
     ashna.track('Someone else', {});
   });
   site.collect = () => ({ status: 204 });
-  // In trouble a beacon is a second chance beside the retry: one of them may come twice, with its id.
+  // After failures a beacon is sent in addition to the retry: one of them may arrive twice, with the same id.
   await until('all three', () => new Set(idsOf(site.events)).size === 3);
   const senderOf = (name) =>
     site.posts.find(({ status, events }) => status && events.some(({ type, event }) => name === type || name === event)).visitor;
@@ -185,7 +185,7 @@ scene('what waited for the server when the visitor changed stays the old one\'s'
   assert.notEqual(senderOf('Someone else'), old);
 });
 
-scene('an answer that is final is not asked again', async ({ site, page }) => {
+scene('a final response is not retried', async ({ site, page }) => {
   site.collect = () => ({ status: 400 });
   await opened({ site, page });
   await page.evaluate(() => ashna.track('Refused', {}));
@@ -232,7 +232,7 @@ scene(
   },
 );
 
-scene('the id that the server settles on is the one that is used', async ({ site, page }) => {
+scene('the id that the server assigns is used', async ({ site, page }) => {
   const settled = 'ab'.repeat(16);
   site.collect = (_, nth) => (nth === 0 ? { status: 200, answer: { visitor: settled } } : { status: 204 });
   await opened({ site, page });

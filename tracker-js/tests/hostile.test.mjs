@@ -1,5 +1,5 @@
-// What a page, or other scripts on it, may do to the tracker: none of it is thrown back at the page, and
-// what can still be counted is.
+// What a page, or other scripts on it, may do to the tracker: it never throws errors into the page, and counts what can
+// still be counted.
 import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
 import { lived, until } from './site.mjs';
@@ -7,8 +7,8 @@ import { lived, until } from './site.mjs';
 const ID = /^[0-9a-f]{32}$/;
 
 const tracked = async ({ site, page }) => {
-  await page.evaluate(() => ashna.track('Told', { n: 1 }));
-  await until('the event', () => site.named('Told').length === 1);
+  await page.evaluate(() => ashna.track('Sent', { n: 1 }));
+  await until('the event', () => site.named('Sent').length === 1);
 };
 
 scene(
@@ -46,7 +46,7 @@ scene(
   },
   {
     prepare: () => {
-      // Once: what the tracker writes then is its own.
+      // Only once: later values are written by the tracker itself.
       if (origin === 'null' || localStorage['ashna.k1.id']) return;
       localStorage['ashna.k1.id'] = '"short"';
       localStorage['ashna.k1.queue.a'] = '[null,7,{"event":5},{"event":{"messageId":"x","context":null}}]';
@@ -86,10 +86,10 @@ for (const [what, broken] of Object.entries({
       site.page('/').page('/next');
       await page.goto(site.url);
       await page.waitForFunction(() => window.ashna?.track);
-      await page.evaluate(() => ashna.track('Told', {}));
+      await page.evaluate(() => ashna.track('Sent', {}));
       await lived(page);
       await page.goto(site.url + '/next');
-      await until('the beacon', () => site.named('Told').length >= 1);
+      await until('the beacon', () => site.named('Sent').length >= 1);
     },
     { prepare: broken },
   );
@@ -143,22 +143,22 @@ scene('a dataLayer of twenty thousand entries', async ({ site, page }) => {
   assert.ok(site.named('gtag').length <= 200);
 });
 
-scene('frames: those of one origin are one visitor from the first moment, a sandboxed one is left alone', async ({ site, page }) => {
+scene('frames of one origin share one visitor from the start, a sandboxed frame does not', async ({ site, page }) => {
   site.page('/', {
     body: `<iframe src="/framed"></iframe><iframe sandbox="allow-scripts" src="/boxed"></iframe>`,
   }).page('/framed').page('/boxed');
   site.collect = () => ({ status: 204, answer: {} });
   await page.goto(site.url);
   const of = (path) => site.posts.find(({ context }) => context.page.url === site.url + path)?.visitor;
-  // The sandboxed frame may be heard before the other.
+  // The events of the sandboxed frame may arrive first.
   await until('the views of both', () => of('/') && of('/framed'));
   assert.match(of('/'), ID);
   assert.equal(of('/framed'), of('/'));
 });
 
-scene('a page whose first moment is its last is counted all the same', async ({ site, page }) => {
+scene('a page that is left immediately is counted', async ({ site, page }) => {
   site.page('/', {
-    // Idle time never comes, and the visitor is gone before it is not waited for any more; but not before the script came.
+    // The page is never idle, and the visitor leaves before the idle timeout, but after the script was loaded.
     head: '<script>requestIdleCallback = () => 1; document.addEventListener("load", () => setTimeout(() => (location.href = "/next"), 50), true)</script>',
   }).page('/next');
   await page.goto(site.url);

@@ -1,5 +1,4 @@
-// What leaves this folder: the npm package with its module and types, and the releases that pages
-// have pinned.
+// Published artifacts: the npm package with its module and types, and the releases that pages have pinned.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +10,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 const here = new URL('..', import.meta.url).pathname;
 
-test('the package holds the module, its types and the scripts', () => {
+test('the package contains the module, its types and the scripts', () => {
   const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: here, encoding: 'utf8' }));
   const paths = files.map(({ path }) => path);
   for (const path of ['dist/ashna.mjs', 'dist/index.d.ts', 'dist/t.js', 'dist/track.js', 'dist/snippet.css.txt', 'README.md']) {
@@ -20,7 +19,7 @@ test('the package holds the module, its types and the scripts', () => {
   assert.ok(!paths.some((path) => /^(src|tests)\//.test(path)));
 });
 
-test('a program that uses it is checked by its types', () => {
+test('a program that uses the package type-checks', () => {
   const place = mkdtempSync(join(tmpdir(), 'ashna-types-'));
   try {
     mkdirSync(join(place, 'node_modules'));
@@ -31,8 +30,8 @@ test('a program that uses it is checked by its types', () => {
       ashna.decide(['hero']).then(({ decisions }) => decisions['hero']?.offer);`;
     const tsc = (text) => {
       writeFileSync(join(place, 'use.ts'), text);
-      const words = ['--noEmit', '--strict', '--module', 'esnext', '--moduleResolution', 'bundler', '--target', 'es2022', '--lib', 'es2022,dom', 'use.ts'];
-      execFileSync(join(here, 'node_modules/.bin/tsc'), words, { cwd: place, stdio: 'pipe' });
+      const options = ['--noEmit', '--strict', '--module', 'esnext', '--moduleResolution', 'bundler', '--target', 'es2022', '--lib', 'es2022,dom', 'use.ts'];
+      execFileSync(join(here, 'node_modules/.bin/tsc'), options, { cwd: place, stdio: 'pipe' });
     };
     tsc(good);
     assert.throws(() => tsc(good.replace("key: 'k',", '')));
@@ -42,7 +41,7 @@ test('a program that uses it is checked by its types', () => {
   }
 });
 
-test('what was released is there, as it was', () => {
+test('releases exist unchanged', () => {
   const releases = join(here, 'releases');
   const index = JSON.parse(readFileSync(join(releases, 'index.json'), 'utf8'));
   assert.ok(index.length > 0);
@@ -53,5 +52,5 @@ test('what was released is there, as it was', () => {
     assert.deepEqual(gunzipSync(readFileSync(join(releases, `${hash}.js.gz`))), script);
     assert.deepEqual(brotliDecompressSync(readFileSync(join(releases, `${hash}.js.br`))), script);
   }
-  assert.equal(readdirSync(releases).length, index.length * 3 + 1, 'nothing that nobody released');
+  assert.equal(readdirSync(releases).length, index.length * 3 + 1, 'no files that were not released');
 });

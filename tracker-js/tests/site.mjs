@@ -1,5 +1,5 @@
-// A small site on a port of its own: serves a page with the tracker's tag, records what is
-// posted to /e and answers it, and /v1/decide, as the test says.
+// A small site on its own port: serves pages with the tracker's tag, records requests to /e and /v1/decide, and answers
+// them as the test specifies.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
@@ -19,7 +19,7 @@ export class Site {
   /** What each route answers; a test replaces what it needs. */
   pages = {};
   collect = () => ({ status: 204 });
-  /** What the dashboard would have set; told to a tracker that has something else. */
+  /** Site settings; sent to trackers that have another version. */
   settings = { v: 'v1', consent: true, gpc: true, keep: true, on: ['view'] };
   decide = () => ({ decisions: {} });
   decideDelayMs = 0;
@@ -81,8 +81,8 @@ export class Site {
   }
 
   news({ settings }, answer) {
-    const told = settings !== this.settings.v && { settings: this.settings };
-    return told || answer ? { ...told, ...answer } : undefined;
+    const update = settings !== this.settings.v && { settings: this.settings };
+    return update || answer ? { ...update, ...answer } : undefined;
   }
 
   /**

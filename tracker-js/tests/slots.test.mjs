@@ -124,7 +124,7 @@ scene(
   { prepare: watchFrames },
 );
 
-scene('a service that is down leaves the default at once', async ({ site, page }) => {
+scene('if the service is down the default is shown immediately', async ({ site, page }) => {
   site.page('/', { ...PATIENT, body: HERO });
   await page.route('**/v1/decide', (route) => route.abort());
   await page.goto(site.url);
@@ -132,7 +132,7 @@ scene('a service that is down leaves the default at once', async ({ site, page }
   assert.equal(await page.innerText('[data-ashna-slot]'), 'Default');
 });
 
-scene('hostile content stays text and hostile addresses are refused', async ({ site, page }) => {
+scene('hostile content stays text and hostile URLs are refused', async ({ site, page }) => {
   const attack = '<img src=x onerror="window.hit=1">';
   const addresses = ['javascript:hit=1', ' java\nscript:hit=1', 'data:text/html,<script>hit=1</script>', 'vbscript:x', 'blob:x', 'http://['];
   site.decide = () => ({
@@ -157,7 +157,7 @@ scene('hostile content stays text and hostile addresses are refused', async ({ s
   assert.equal(await page.evaluate(() => window.hit), undefined);
 });
 
-scene('without a template: the HTML that was allowed, else the title, else the default', async ({ site, page }) => {
+scene('without a template: allowed HTML, else the title, else the default', async ({ site, page }) => {
   site.decide = () => ({
     decisions: {
       rich: { ...hero, content: { html: '<em>Rich</em>', title: 'Poor' } },
@@ -180,7 +180,7 @@ scene('without a template: the HTML that was allowed, else the title, else the d
   ]);
 });
 
-scene('slots that come later are gathered into one further request', async ({ site, page }) => {
+scene('slots inserted later are combined into one more request', async ({ site, page }) => {
   site.decide = () => ({ decisions: { hero, row } });
   site.page('/', { ...PATIENT, body: HERO });
   await page.goto(site.url);
@@ -196,7 +196,7 @@ scene('slots that come later are gathered into one further request', async ({ si
   assert.equal(site.asked[1].context.url, site.url + '/p/2');
 });
 
-scene('a slot that comes long after the page was opened has a deadline of its own', async ({ site, page }) => {
+scene('a slot inserted long after page load has its own deadline', async ({ site, page }) => {
   site.decide = () => ({ decisions: { hero } });
   site.page('/', { deadlineMs: 1500 });
   await page.goto(site.url);
@@ -206,7 +206,7 @@ scene('a slot that comes long after the page was opened has a deadline of its ow
   await settled(page, 'hero', 'filled');
 });
 
-scene('the item and the context of the page go with the question', async ({ site, page }) => {
+scene('the item and the context of the page are part of the request', async ({ site, page }) => {
   site.page('/', {
     ...PATIENT,
     head: `<script>(window.ashna = window.ashna || []).push(['context', { cart: ['p-9'] }])</script>`,
@@ -218,7 +218,7 @@ scene('the item and the context of the page go with the question', async ({ site
   assert.deepEqual([item, cart], ['p-12', ['p-9']]);
 });
 
-scene('a slot of which the page has brought only half is not filled before it has come whole', async ({ site, page }) => {
+scene('a partially loaded slot is not filled before it is complete', async ({ site, page }) => {
   let go;
   site.goOn = new Promise((resolve) => (go = resolve));
   site.decide = ({ slots }) => ({ decisions: Object.fromEntries(slots.map((slot) => [slot, { ...hero, content: { title: slot } }])) });
@@ -233,7 +233,7 @@ scene('a slot of which the page has brought only half is not filled before it ha
   assert.deepEqual(site.asked.map(({ slots }) => slots), [['whole'], ['half']]);
 });
 
-scene('decide() answers without drawing, and never rejects', async ({ site, page }) => {
+scene('decide() returns decisions without rendering, and never rejects', async ({ site, page }) => {
   site.decide = () => ({ decisions: { other: hero } });
   site.page('/');
   await page.goto(site.url);
@@ -246,7 +246,7 @@ scene('decide() answers without drawing, and never rejects', async ({ site, page
   assert.deepEqual(await page.evaluate(() => ashna.decide(['other'])), { decisions: {}, degraded: true });
 });
 
-scene('a slot counts as viewed after a second with its half in view, once', async ({ site, page }) => {
+scene('a slot counts as viewed once, after half of it was visible for a second', async ({ site, page }) => {
   site.decide = () => ({ decisions: { hero, row, control: { ...hero, content: null, reason: 'control' } } });
   site.page('/', { ...PATIENT, body: `${HERO}<p data-ashna-slot="control">Default</p><div style="height: 2000px"></div>${ROW}` });
   await page.goto(site.url);
@@ -257,7 +257,7 @@ scene('a slot counts as viewed after a second with its half in view, once', asyn
   await page.evaluate(() => scrollTo(0, 0));
   await quiet(page, 1600);
   assert.deepEqual(
-    // The first two come into view in the same moment; their order means nothing.
+    // The first two become visible at the same time; their order does not matter.
     site.named('Slot Viewed').map(({ properties }) => properties).sort((a, b) => (a.slot < b.slot ? -1 : 1)),
     [
       { slot: 'control', offer: 'welcome', variant: 'b', reason: 'control', items: [] },
@@ -267,7 +267,7 @@ scene('a slot counts as viewed after a second with its half in view, once', asyn
   );
 });
 
-scene('a click in a slot says on which item and where it stood', async ({ site, page }) => {
+scene('a click in a slot has the item and its position', async ({ site, page }) => {
   site.decide = () => ({ decisions: { hero, row } });
   site.page('/', { ...PATIENT, body: HERO + ROW + '<div data-ashna-slot="none">Default</div>' });
   await page.goto(site.url);
@@ -282,16 +282,16 @@ scene('a click in a slot says on which item and where it stood', async ({ site, 
   assert.equal(site.named('Slot Clicked').length, 2);
 });
 
-scene('the page hears of each decision', async ({ site, page }) => {
+scene('the page gets an event for each decision', async ({ site, page }) => {
   site.decide = () => ({ decisions: { hero } });
   site.page('/', {
     ...PATIENT,
-    head: `<script>heard = []; addEventListener('ashna:decision', ({ detail, target }) => heard.push([detail.slot, detail.state, detail.late, detail.decision?.offer, target.dataset.ashnaState]))</script>`,
+    head: `<script>decided = []; addEventListener('ashna:decision', ({ detail, target }) => decided.push([detail.slot, detail.state, detail.late, detail.decision?.offer, target.dataset.ashnaState]))</script>`,
     body: HERO + ROW,
   });
   await page.goto(site.url);
   await settled(page, 'row', 'default');
-  assert.deepEqual(await page.evaluate(() => heard), [
+  assert.deepEqual(await page.evaluate(() => decided), [
     ['hero', 'filled', false, 'welcome', 'filled'],
     ['row', 'default', false, null, 'default'],
   ].map((line) => line.map((value) => value ?? undefined)));

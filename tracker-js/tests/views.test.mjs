@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { play, scene } from './browser.mjs';
 import { quiet, until } from './site.mjs';
 
-scene('the first page view goes promptly and says where and on what', async ({ site, page }) => {
+scene('the first page view is sent promptly with page and device', async ({ site, page }) => {
   site.page('/', { title: 'Home' });
   await page.goto(site.url + '/?utm_source=letter', { referer: 'https://search.example/' });
   await until('a page view', () => site.named('view').length === 1);
@@ -10,7 +10,7 @@ scene('the first page view goes promptly and says where and on what', async ({ s
   assert.equal(post.key, 'k1');
   assert.match(post.visitor, /^[0-9a-f]{32}$/);
   assert.match(post.type, /^text\/plain/);
-  assert.deepEqual(post.consent, {}, 'nobody has said anything: the site decides');
+  assert.deepEqual(post.consent, {}, 'no choice was made: the site setting applies');
   assert.deepEqual(post.context.page, {
     url: site.url + '/?utm_source=letter',
     title: 'Home',
@@ -25,7 +25,7 @@ scene('the first page view goes promptly and says where and on what', async ({ s
   assert.equal(post.context.webdriver, undefined, 'said only by a browser that is driven');
 });
 
-scene('single-page navigation makes views, rewriting the same address does not', async ({ site, page }) => {
+scene('single-page navigation creates views, rewriting the same address does not', async ({ site, page }) => {
   site.page('/');
   await page.goto(site.url);
   await page.waitForFunction(() => window.ashna?.track);
@@ -52,7 +52,7 @@ scene('single-page navigation makes views, rewriting the same address does not',
   ]);
 });
 
-scene('a virtual view carries the title that the page set afterwards', async ({ site, page }) => {
+scene('a virtual view has the title that the page sets afterwards', async ({ site, page }) => {
   site.page('/');
   await page.goto(site.url);
   await until('the first view', () => site.named('view').length === 1);
@@ -82,7 +82,7 @@ scene('a page restored from the back-forward cache is viewed again', async ({ si
 scene('a visitor keeps the id over pages', async ({ site, page }) => {
   site.page('/').page('/next');
   await page.goto(site.url + '/');
-  // An id is kept once the answer says that it may be, and that comes after the question.
+  // An id is stored once the answer allows it, which arrives after the request.
   await until('a kept id', () => page.evaluate(() => !!localStorage['ashna.k1.id']));
   await page.goto(site.url + '/next');
   await until('the second view', () => site.posts.length === 2);

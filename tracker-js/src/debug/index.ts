@@ -1,9 +1,8 @@
-// The second file: shows in the page what the tracker sends, what is answered and why something was
-// not counted, and reports to the dashboard's check. Loaded before the tracker starts, only with a
-// one-time token, and never counted in the tracker's weight.
+// Debug script: shows in the page what the tracker sends, the responses, and why events were not counted, and reports to the
+// dashboard's installation check. Loaded before the tracker starts, and only with a one-time token.
 import { Panel } from './panel';
 
-interface Answered {
+interface ServerAnswer {
   status: number;
   outcome: string;
 }
@@ -14,44 +13,44 @@ const token = here.searchParams.get('ashna_debug') || '';
 const tag = document.querySelector<HTMLScriptElement>(`script[src^="${api}/t"]`) ?? document.querySelector<HTMLScriptElement>('script[data-key]');
 const key = tag?.dataset.key ?? '';
 const panel = new Panel();
-const answers: Answered[] = [];
+const answers: ServerAnswer[] = [];
 const violated: string[] = [];
-let refused = false;
+let consentDenied = false;
 let reporting: ReturnType<typeof setTimeout>;
 
 const isOurs = (url: string): boolean => url.startsWith(api + '/') || url.startsWith((tag?.dataset.api ?? api) + '/');
 
-/** Why an answer did not count what was sent, in words. */
-function verdict(status: number, outcome: string): string {
-  if (status === 0) return 'The request failed: blocked by the browser, by something in it, or by the network.';
-  if (status === 401) return 'No site has this key. Copy the tag from the dashboard again.';
+/** Explains why the sent events were not counted; empty if they were. */
+function explanation(status: number, outcome: string): string {
+  if (status === 0) return 'The request failed: blocked by the browser, an extension, or the network.';
+  if (status === 401) return 'This key belongs to no site. Copy the tag from the dashboard again.';
   if (status === 403) return 'This page’s origin is not one of the site’s. Add it in the dashboard.';
   if (status === 413) return 'Too large.';
-  if (status === 429 || status >= 500) return 'The service is busy; the tracker tries again by itself.';
-  const reasons = [...outcome.matchAll(/\(([^)]+)\)/g)].map(([, words]) => words).join(', ');
-  return reasons ? 'Not all of it was counted: ' + reasons : '';
+  if (status === 429 || status >= 500) return 'The service is busy; the tracker will retry.';
+  const reasons = [...outcome.matchAll(/\(([^)]+)\)/g)].map(([, reason]) => reason).join(', ');
+  return reasons ? 'Not all events were counted: ' + reasons : '';
 }
 
-function answered(status: number, outcome: string): void {
+function showAnswer(status: number, outcome: string): void {
   answers.push({ status, outcome });
-  const text = verdict(status, outcome);
-  panel.add(text ? 'bad' : 'good', `answer ${status || '–'} ${outcome}`, text);
+  const text = explanation(status, outcome);
+  panel.add(text ? 'bad' : 'good', `response ${status || '–'} ${outcome}`, text);
   reportSoon();
 }
 
-interface Sent {
+interface SentBody {
   consent?: { analytics?: boolean };
   events?: { type: string; event?: string; name?: string; properties?: object }[];
   slots?: string[];
 }
 
-function sent(how: string, text: unknown): void {
-  const { consent, events = [], slots }: Sent = JSON.parse('' + text);
-  refused = consent?.analytics === false;
+function showSent(prefix: string, text: unknown): void {
+  const { consent, events = [], slots }: SentBody = JSON.parse('' + text);
+  consentDenied = consent?.analytics === false;
   for (const event of events) {
-    panel.add('sent', `${how} ${event.type} ${event.event ?? event.name ?? ''}`, JSON.stringify(event.properties ?? {}));
+    panel.add('sent', `${prefix} ${event.type} ${event.event ?? event.name ?? ''}`, JSON.stringify(event.properties ?? {}));
   }
-  if (slots) panel.add('sent', 'asked for ' + slots.join(', '));
+  if (slots) panel.add('sent', 'requested slots: ' + slots.join(', '));
 }
 
 function spyOnRequests(): void {
@@ -59,30 +58,30 @@ function spyOnRequests(): void {
   window.fetch = async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input, location.href);
     const ours = isOurs(url.href) && /\/(e|v1\/decide)$/.test(url.pathname);
-    if (ours) sent('', init?.body);
+    if (ours) showSent('', init?.body);
     try {
       const response = await fetch(input, init);
-      if (ours && url.pathname.endsWith('/e')) answered(response.status, response.headers.get('Ashna-Outcome') ?? '');
+      if (ours && url.pathname.endsWith('/e')) showAnswer(response.status, response.headers.get('Ashna-Outcome') ?? '');
       return response;
     } catch (error) {
-      if (ours) answered(0, '');
+      if (ours) showAnswer(0, '');
       throw error;
     }
   };
   const beacon = navigator.sendBeacon?.bind(navigator);
   navigator.sendBeacon = (url, body) => {
-    if (isOurs(new URL(url, location.href).href)) sent('on leaving:', body);
+    if (isOurs(new URL(url, location.href).href)) showSent('on page exit:', body);
     return beacon(url, body);
   };
 }
 
-/** What the tracker would hear in the browser, said before anything is sent. */
+/** Shows browser signals that affect tracking, before anything is sent. */
 function explainSignals(): void {
   const { globalPrivacyControl } = navigator as { globalPrivacyControl?: boolean };
   if (globalPrivacyControl || navigator.doNotTrack === '1') {
-    panel.add('bad', 'This browser objects (GPC or DNT)', 'Where the site honours that, events go without an id.');
+    panel.add('bad', 'This browser sends a privacy signal (GPC or DNT)', 'If the site honours it, events are sent without an id.');
   }
-  if (navigator.webdriver) panel.add('bad', 'This browser is driven by a program', 'Its events are taken for a robot’s.');
+  if (navigator.webdriver) panel.add('bad', 'This browser is automated', 'Its events are classified as bot traffic.');
   if (!key) panel.add('bad', 'The tag has no data-key', 'Copy it from the dashboard again.');
 }
 
@@ -109,27 +108,27 @@ async function report(): Promise<void> {
     answers: answers.slice(-20).map(({ status, outcome }) => [status, outcome]),
     violated,
     objects: !!globalPrivacyControl || navigator.doNotTrack === '1',
-    refused: refused || analytics === false,
+    refused: consentDenied || analytics === false,
     out: !!out,
     driven: !!navigator.webdriver,
   };
   try {
-    const heard = await fetch(api + '/v1/debug', { method: 'POST', body: JSON.stringify(body) });
-    panel.add(heard.ok ? 'good' : 'bad', heard.ok ? 'The dashboard has heard.' : 'The dashboard’s check is over.');
+    const response = await fetch(api + '/v1/debug', { method: 'POST', body: JSON.stringify(body) });
+    panel.add(response.ok ? 'good' : 'bad', response.ok ? 'The dashboard received the report.' : 'The dashboard’s check has expired.');
   } catch {
-    panel.add('bad', 'The dashboard cannot be told', 'Requests to ' + api + ' are blocked.');
+    panel.add('bad', 'The report cannot be sent to the dashboard', 'Requests to ' + api + ' are blocked.');
   }
 }
 
 addEventListener('securitypolicyviolation', (event) => {
   if (!isOurs(event.blockedURI)) return;
   violated.push(event.effectiveDirective);
-  panel.add('bad', 'The page’s Content-Security-Policy stops ' + event.blockedURI, `Add ${api} to ${event.effectiveDirective}.`);
+  panel.add('bad', 'The page’s Content-Security-Policy blocks ' + event.blockedURI, `Add ${api} to ${event.effectiveDirective}.`);
   reportSoon();
 });
 
 panel.add('good', 'The tracker is on this page', `key ${key || '–'}, service ${api}`);
 explainSignals();
 spyOnRequests();
-// A page that sends nothing has something to say too.
+// A page that sends nothing is reported too.
 reportSoon(6000);

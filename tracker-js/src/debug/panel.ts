@@ -1,4 +1,4 @@
-// A panel at the lower edge of the page, out of the reach of its styles.
+// A panel at the lower edge of the page, isolated from its styles.
 
 type Tone = 'good' | 'bad' | 'sent';
 
