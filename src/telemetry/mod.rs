@@ -108,7 +108,7 @@ pub struct Metrics {
     pub decisions: Counter,
     /// Decision requests answered without the stored profile.
     pub decisions_degraded: Counter,
-    /// Requests of recommendations for a session.
+    /// Lookups in the session cache.
     pub session_lookups: Counter,
     /// Session lookups answered from the cache.
     pub session_cache_hits: Counter,
@@ -238,8 +238,8 @@ impl Metrics {
             self.decisions_degraded.clone(),
         );
         for (name, help, counter) in [
-            ("visits_asked", "Requests of recommendations for a session", &self.session_lookups),
-            ("visits_remembered", "Session requests answered from the cache", &self.session_cache_hits),
+            ("visits_asked", "Lookups in the session cache", &self.session_lookups),
+            ("visits_remembered", "Lookups answered from the session cache", &self.session_cache_hits),
         ] {
             registry.register(name, help, counter.clone());
         }
