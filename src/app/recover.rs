@@ -138,6 +138,8 @@ mod tests {
             library: "".into(),
             violations: Vec::new(),
             exposure: "".into(),
+            by_server_key: false,
+            user_id_only: false,
         }
     }
 

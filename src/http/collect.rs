@@ -16,6 +16,8 @@ use super::{
     body::{self, BufferedBody},
     error::ApiError,
     extract::Query,
+    foreign,
+    key::{self, GivenKeys, KeyQuery, SiteKey},
     request_info,
     state::AppState,
     tracker,
@@ -27,26 +29,21 @@ use crate::{
     ingest::{Identity, Sender, consent},
     model::{Kind, Site},
     wire::{
-        collect::{self, Batch, Text},
+        collect::{self, Batch, Text, Unreadable},
+        foreign::posthog::Posthog,
         tracker::TrackerUpdate,
     },
 };
 
 pub(super) const OUTCOME: &str = "ashna-outcome";
 
-/// The write key, which may be in the query instead of the body.
-#[derive(Debug, Default, Deserialize)]
-pub struct KeyQuery {
-    /// The write key.
-    #[serde(default)]
-    pub key: Option<String>,
-}
-
 /// The query of a pixel.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PixelQuery {
     key: String,
+    #[serde(rename = "writeKey")]
+    write_key: String,
     url: String,
     title: String,
     referrer: String,
@@ -62,8 +59,15 @@ pub async fn tracker_batch(
 ) -> Result<Response, ApiError> {
     let (parts, bytes) = read_body(&state, peer, request).await?;
     let mut repaired = Vec::new();
-    let batch = parse(&state, &bytes, None, &mut repaired)?;
-    let key = query.key.as_deref().unwrap_or(batch.key.as_str());
+    let batch = match collect::parse(&bytes) {
+        Ok(batch) if !batch.key.is_empty() => batch,
+        // Clients of PostHog have the same path.
+        _ if Posthog::is_body(&bytes) => return foreign::posthog_batch(&state, &parts, peer, &query, &bytes).await,
+        read => read.or_else(|error| parse_repaired(&state, &bytes, None, &mut repaired, &error))?,
+    };
+    let given = GivenKeys { address: query.as_str(), body: batch.key.as_str() };
+    let snapshot = state.catalog.snapshot();
+    let key = key::resolve_sender(&state, &snapshot, &parts.headers, given)?;
     from_browser(&state, &parts, peer, key, &batch).await
 }
 
@@ -74,7 +78,6 @@ pub async fn pixel(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
     let (parts, _) = request.into_parts();
     admission::admit_address(&state, peer, &parts.headers)?;
     let referer = request_info::text(&parts.headers, header::REFERER);
@@ -90,16 +93,25 @@ pub async fn pixel(
     .to_string();
     let mut repaired = Vec::new();
     let batch = parse(&state, body.as_bytes(), None, &mut repaired)?;
-    let counted = from_browser(&state, &parts, peer, &query.key, &batch).await?;
-    let mut answer = (StatusCode::OK, GIF).into_response();
+    let address = if query.key.is_empty() { &query.write_key } else { &query.key };
+    let snapshot = state.catalog.snapshot();
+    let given = GivenKeys { address, body: "" };
+    let key = key::resolve_sender(&state, &snapshot, &parts.headers, given)?;
+    let counted = from_browser(&state, &parts, peer, key, &batch).await?;
+    let mut answer = gif();
     for name in [header::SET_COOKIE, header::HeaderName::from_static(OUTCOME)] {
         if let Some(value) = counted.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
         }
     }
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/gif"));
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
+}
+
+/// A transparent pixel, not to be cached.
+pub(super) fn gif() -> Response {
+    const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+    let headers = [(header::CONTENT_TYPE, "image/gif"), (header::CACHE_CONTROL, "no-store")];
+    (StatusCode::OK, headers, GIF).into_response()
 }
 
 /// Reads a request's body after admitting its address; counts refusals by reason.
@@ -129,21 +141,31 @@ pub(super) fn parse<'a>(
     call: Option<Kind>,
     repaired: &'a mut Vec<u8>,
 ) -> Result<Batch<'a>, ApiError> {
-    let read = |bytes| match call {
+    read(bytes, call).or_else(|error| parse_repaired(state, bytes, call, repaired, &error))
+}
+
+fn read(bytes: &[u8], call: Option<Kind>) -> Result<Batch<'_>, Unreadable> {
+    match call {
         None => collect::parse(bytes),
         Some(kind) => collect::parse_call(bytes, kind),
-    };
-    let unreadable = match read(bytes) {
-        Ok(batch) => return Ok(batch),
-        Err(error) => error,
-    };
+    }
+}
+
+/// Parses a body that could not be parsed as it is.
+fn parse_repaired<'a>(
+    state: &AppState,
+    bytes: &[u8],
+    call: Option<Kind>,
+    repaired: &'a mut Vec<u8>,
+    error: &Unreadable,
+) -> Result<Batch<'a>, ApiError> {
     if let Some(bytes) = collect::repair(bytes) {
         *repaired = bytes;
-        if let Ok(batch) = read(repaired) {
+        if let Ok(batch) = read(repaired, call) {
             return Ok(batch);
         }
     }
-    Err(state.refuse("unreadable", ApiError::Unreadable(unreadable.to_string())))
+    Err(state.refuse("unreadable", ApiError::Unreadable(error.to_string())))
 }
 
 /// Collects a batch of `/e` or the pixel, whose connection is the visitor's own browser.
@@ -151,11 +173,10 @@ async fn from_browser(
     state: &AppState,
     parts: &Parts,
     peer: SocketAddr,
-    key: &str,
+    key: SiteKey<'_>,
     batch: &Batch<'_>,
 ) -> Result<Response, ApiError> {
-    let snapshot = state.catalog.snapshot();
-    let known = snapshot.site_of_key(key).ok_or_else(|| state.refuse("unknown_key", ApiError::Unauthorized))?;
+    let known = key.site;
     let site = &known.site;
     sender_of(state, &parts.headers, site)?;
     admission::admit_events(state, peer, &parts.headers, site, batch.events.len())?;
@@ -177,7 +198,7 @@ async fn from_browser(
         hints: request_info::hints(peer, &parts.headers, &state.server.trusted_proxies),
         address: Some(request_info::client_address(peer, &parts.headers, &state.server.trusted_proxies)),
         identity,
-        server_key: false,
+        server_key: key.is_server(),
         from_file: false,
         consent,
         refusal_signal,

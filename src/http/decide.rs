@@ -10,10 +10,9 @@ use axum::{
 
 use super::{
     admission, body,
-    collect::KeyQuery,
     error::ApiError,
     extract::Query,
-    key::{self, SiteKey},
+    key::{self, GivenKeys, KeyQuery, SiteKey},
     request_info,
     state::AppState,
     tracker,
@@ -56,8 +55,9 @@ pub async fn decide(
     let question = parse(&bytes)?;
     check_lengths(&question)?;
     let snapshot = state.catalog.snapshot();
-    let write_key = query.key.as_deref().or(question.key.as_deref());
-    let key = authorize(&state, &snapshot, &parts.headers, write_key)?;
+    let body = question.key.as_deref().or(question.write_key.as_deref()).unwrap_or("");
+    let given = GivenKeys { address: query.as_str(), body };
+    let key = authorize(&state, &snapshot, &parts.headers, given)?;
     let (site, explain) = (key.site, key.is_server());
     admission::admit_site_decision(&state, &site.site)?;
     let given = question.consent.map_or_else(GivenConsent::default, |c| GivenConsent {
@@ -120,7 +120,8 @@ pub async fn recommend(
 ) -> Result<Response, ApiError> {
     admission::admit_address_decision(&state, peer, &headers)?;
     let snapshot = state.catalog.snapshot();
-    let key = authorize(&state, &snapshot, &headers, query.key.as_deref())?;
+    let address = query.key.as_deref().or(query.write_key.as_deref()).unwrap_or("");
+    let key = authorize(&state, &snapshot, &headers, GivenKeys { address, body: "" })?;
     let (site, explain) = (key.site, key.is_server());
     admission::admit_site_decision(&state, &site.site)?;
     // A server that names a visitor has checked consent itself; a browser's privacy signal is honoured here.
@@ -202,9 +203,9 @@ fn authorize<'s>(
     state: &AppState,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,
-    write_key: Option<&str>,
+    given: GivenKeys<'_>,
 ) -> Result<SiteKey<'s>, ApiError> {
-    let key = key::resolve(state, snapshot, headers, write_key)?;
+    let key = key::resolve(state, snapshot, headers, given)?;
     match request_info::origin(headers) {
         Some(origin) if key.scope.is_none() && !request_info::is_listed(origin, &key.site.site) => Err(state.refuse(
             "foreign_origin",

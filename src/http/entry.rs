@@ -1,7 +1,7 @@
 //! The entry point of all requests of a listener.
 //!
 //! Routes that pages call on every view take a fast path: they are answered on the connection's own thread without
-//! the router. All others take the router: public ones on that thread too, `/api/` on the service's shared runtime, so
+//! the router. All others take the router: public ones on that thread too, `/api/v1/` on the service's shared runtime, so
 //! that a report never delays visitors' requests.
 
 use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
@@ -89,7 +89,7 @@ impl Service<Request<Incoming>> for ConnectionService {
             }));
         }
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        let is_private = request.uri().path().starts_with("/api/");
+        let is_private = request.uri().path().starts_with("/api/v1/");
         let answer = self.entry.router.clone().oneshot(request);
         let shared_runtime = self.entry.shared_runtime.clone();
         Box::pin(async move {
@@ -150,7 +150,10 @@ async fn answer_fast(state: AppState, route: FastRoute, request: Request<Body>, 
             Ok(query) => collect::tracker_batch(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),
         },
-        FastRoute::Segment(call) => segment::call(State(state), Path(call), ConnectInfo(peer), request).await,
+        FastRoute::Segment(call) => match Query::parse(request.uri()) {
+            Ok(query) => segment::call(State(state), Path(call), query, ConnectInfo(peer), request).await,
+            Err(error) => Err(error),
+        },
         FastRoute::Decide => match Query::parse(request.uri()) {
             Ok(query) => decide::decide(State(state), query, ConnectInfo(peer), request).await,
             Err(error) => Err(error),

@@ -19,6 +19,7 @@ pub mod edits;
 pub mod entry;
 pub mod error;
 pub mod extract;
+pub mod foreign;
 pub mod hot_routes;
 pub mod key;
 pub mod local;
@@ -29,6 +30,7 @@ pub mod ops;
 pub mod origin;
 pub mod rate;
 pub mod request_info;
+pub mod rudderstack;
 pub mod security_headers;
 pub mod segment;
 pub mod serve;
@@ -41,7 +43,7 @@ use axum::{
     Router,
     http::{HeaderValue, header},
     middleware,
-    routing::{any, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 use utoipa::OpenApi;
@@ -119,19 +121,36 @@ pub fn openapi() -> String {
 
 /// Routes for pages and SDKs, readable from other origins.
 fn public() -> Router<AppState> {
-    Router::new()
-        .route("/e", post(collect::tracker_batch).options(ops::alive))
-        .route("/px.gif", get(collect::pixel))
-        .route("/v1/decide", post(decide::decide).options(ops::alive))
-        .route("/v1/recommend", get(decide::recommend).options(ops::alive))
-        .route("/v1/debug", post(debug::report).options(ops::alive))
-        .route("/v1/{call}", post(segment::call).options(ops::alive))
-        .route("/v1/{call}/", post(segment::call).options(ops::alive))
-        .route("/v1/projects/{key}/settings", get(segment::settings).options(ops::alive))
+    let mut router = Router::new();
+    for (path, route) in public_routes().into_iter().chain(foreign::routes()) {
+        // Preflights, and errors that pages can read.
+        let route = route.options(ops::alive).fallback(|| async { ApiError::WrongMethod });
+        // Clients of any product may add a slash to the path.
+        router = router.route(path, route.clone()).route(&format!("{path}/"), route);
+    }
+    router
         .layer(middleware::from_fn(cors::public))
         .route("/t.js", get(assets::tracker))
         .route("/t/debug.js", get(assets::debug_file))
         .route("/t/{name}", get(assets::pinned_tracker))
+}
+
+/// The routes of our own tracker and of Segment's and RudderStack's clients.
+fn public_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    vec![
+        ("/e", post(collect::tracker_batch)),
+        ("/px.gif", get(collect::pixel)),
+        ("/v1/decide", post(decide::decide)),
+        ("/v1/recommend", get(decide::recommend)),
+        ("/v1/debug", post(debug::report)),
+        ("/v1/{call}", post(segment::call)),
+        ("/v1/projects/{key}/settings", get(segment::settings)),
+        // Clients with a slash at the end of the configured address.
+        ("//v1/{call}", post(segment::call)),
+        ("//v1/projects/{key}/settings", get(segment::settings)),
+        ("/sourceConfig", get(rudderstack::source_config)),
+        ("/beacon/v1/batch", post(rudderstack::beacon)),
+    ]
 }
 
 /// Routes for the dashboard and API clients.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use axum::{
     Json,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -17,18 +17,19 @@ use super::{
     admission,
     collect::{OUTCOME, parse, read_body, sender_of, unavailable},
     error::ApiError,
-    extract::Path,
-    key, request_info,
+    extract::{Path, Query},
+    key::{self, GivenKeys, KeyQuery, SiteKey},
+    request_info,
     state::AppState,
     visitor::{self, Claims},
 };
 use crate::{
     clock,
     collect::IncomingBatch,
-    control::Scope,
     ingest::{Consent, RejectReason, Sender, consent, identify},
     model::{Kind, KnownBy, Site},
     telemetry::Outcome,
+    wire::collect::Batch,
 };
 
 /// The kind of event of a call; `Some(None)` for a batch of any kinds, `None` for an unknown call.
@@ -50,6 +51,7 @@ pub fn kind_of(call: &str) -> Option<Option<Kind>> {
 pub async fn call(
     State(state): State<AppState>,
     Path(call): Path<String>,
+    Query(query): Query<KeyQuery>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -59,31 +61,37 @@ pub async fn call(
     let mut repaired = Vec::new();
     let batch = parse(&state, &bytes, kind, &mut repaired)?;
     let snapshot = state.catalog.snapshot();
-    let key = key::resolve(&state, &snapshot, &parts.headers, Some(batch.key.as_str()));
-    let key = key.map_err(|error| match error {
-        ApiError::Unauthorized => state.refuse("unknown_key", error),
-        other => other,
-    })?;
-    if key.scope.is_some_and(|scope| scope < Scope::Server) {
-        let forbidden = ApiError::Forbidden("a `read` key may not send events; use a `server` key or the write key");
-        return Err(state.refuse("unknown_key", forbidden));
-    }
+    let given = GivenKeys { address: query.as_str(), body: batch.key.as_str() };
+    let key = key::resolve_sender(&state, &snapshot, &parts.headers, given)?;
+    let sender = sender_of(&state, &parts.headers, &key.site.site)?;
+    let outcome = collect_calls(&state, &parts, peer, key, sender, &batch).await?;
+    Ok(answer(kind, &outcome))
+}
+
+/// Collects calls in Segment's form. No cookie is read or set.
+pub(super) async fn collect_calls(
+    state: &AppState,
+    parts: &Parts,
+    peer: SocketAddr,
+    key: SiteKey<'_>,
+    sender: Sender,
+    batch: &Batch<'_>,
+) -> Result<Outcome, ApiError> {
     let site = &key.site.site;
-    let sender = sender_of(&state, &parts.headers, site)?;
-    admission::admit_events(&state, peer, &parts.headers, site, batch.events.len())?;
+    admission::admit_events(state, peer, &parts.headers, site, batch.events.len())?;
     let from_browser = sender == Sender::Browser;
     let refusal_signal = from_browser && visitor::signals_refusal(&parts.headers);
-    let consent = consent::resolve(site, consent::stated(&batch), refusal_signal);
-    // No cookie is read: without request-level consent, events with their own consent can still have an id.
+    let consent = consent::resolve(site, consent::stated(batch), refusal_signal);
+    // Without request-level consent, events with their own consent can still have an id.
     let identity = if from_browser && site.visitors.known_by == KnownBy::DailyHash {
         let claims = Claims { proposal: "", reset: false, own_connection: true };
-        visitor::identify(&state, &parts.headers, peer, site, &claims, Consent::FULL)
+        visitor::identify(state, &parts.headers, peer, site, &claims, Consent::FULL)
     } else {
         identify::resolve(None, "", true, rand::random(), clock::now())
     };
     let arrival = IncomingBatch {
         site,
-        batch: &batch,
+        batch,
         sender,
         user_agent: if from_browser { request_info::text(&parts.headers, header::USER_AGENT) } else { "" },
         hints: request_info::hints(peer, &parts.headers, &state.server.trusted_proxies),
@@ -95,8 +103,8 @@ pub async fn call(
         consent,
         refusal_signal,
     };
-    let collected = state.collector.collect(arrival).await.map_err(|e| unavailable(&state, &e))?;
-    Ok(answer(kind, &collected.outcome))
+    let collected = state.collector.collect(arrival).await.map_err(|e| unavailable(state, &e))?;
+    Ok(collected.outcome)
 }
 
 /// 200, or Segment's 400 for a single call that is too large.
@@ -118,7 +126,7 @@ fn answer(kind: Option<Kind>, outcome: &Outcome) -> Response {
     (StatusCode::OK, counted, Json(body)).into_response()
 }
 
-fn counted_header(outcome: &Outcome) -> Option<(header::HeaderName, HeaderValue)> {
+pub(super) fn counted_header(outcome: &Outcome) -> Option<(header::HeaderName, HeaderValue)> {
     let value = HeaderValue::from_str(&outcome.header()).ok()?;
     Some((header::HeaderName::from_static(OUTCOME), value))
 }

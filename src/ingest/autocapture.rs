@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     model::{Action, Capture, Event},
-    wire::collect::{self, Text},
+    wire::{
+        collect::{self, Text},
+        foreign::ga4::ECOMMERCE_NAMES as GTAG_NAMES,
+    },
 };
 
 /// Facts of an element that classify an interaction.
@@ -36,26 +39,6 @@ struct Facts<'a> {
 const DOWNLOADS: &[&str] = &[
     "pdf", "zip", "rar", "7z", "tar", "gz", "tgz", "dmg", "pkg", "exe", "msi", "apk", "iso", "doc", "docx", "xls",
     "xlsx", "ppt", "pptx", "odt", "ods", "odp", "csv", "txt", "epub", "mp3", "mp4", "mov", "avi", "wav", "mkv",
-];
-
-/// The Google tag's e-commerce events, and Segment's names.
-const GTAG: &[(&str, &str)] = &[
-    ("view_item", "Product Viewed"),
-    ("view_item_list", "Product List Viewed"),
-    ("select_item", "Product Clicked"),
-    ("add_to_cart", "Product Added"),
-    ("remove_from_cart", "Product Removed"),
-    ("view_cart", "Cart Viewed"),
-    ("begin_checkout", "Checkout Started"),
-    ("add_shipping_info", "Checkout Step Completed"),
-    ("add_payment_info", "Payment Info Entered"),
-    ("purchase", "Order Completed"),
-    ("refund", "Order Refunded"),
-    ("add_to_wishlist", "Product Added to Wishlist"),
-    ("view_promotion", "Promotion Viewed"),
-    ("select_promotion", "Promotion Clicked"),
-    ("search", "Products Searched"),
-    ("view_search_results", "Products Searched"),
 ];
 
 /// The tracker's shortcuts, and Segment's names.
@@ -137,7 +120,7 @@ pub(super) fn set_event_name(call: &mut collect::Event<'_>) -> Option<Capture> {
         "error" => "Error Occurred",
         "play" | "pause" | "ended" => playback(kind, facts().local_name.as_str() == "video"),
         "copy" => "Text Copied",
-        _ => standard_name(GTAG, call.event.as_str()).unwrap_or_default(),
+        _ => standard_name(GTAG_NAMES, call.event.as_str()).unwrap_or_default(),
     };
     if !name.is_empty() {
         call.event = Text::from(name);

@@ -134,5 +134,7 @@ fn blank<'a>(request: &RequestContext<'_>, kind: Kind) -> Event<'a> {
         library: Cow::Borrowed(""),
         violations: Vec::new(),
         exposure: Cow::Borrowed(""),
+        by_server_key: request.server_key,
+        user_id_only: false,
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn reject_unidentified<'a>(
                 (Some(visitor), _) => visitor,
                 (None, Sender::Browser) => request.identity.visitor,
                 (None, Sender::Server | Sender::Import) => {
+                    event.user_id_only = true;
                     let kind = if is_verified(request, call) { IdKind::VerifiedUser } else { IdKind::User };
                     visitor_of(kind, call.user_id.as_str()).ok_or(Verdict::Reject(RejectReason::IdentityMissing))?
                 }

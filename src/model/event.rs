@@ -68,6 +68,10 @@ pub struct Event<'a> {
     pub exposure: Cow<'a, str>,
     /// Name and version of the sending library.
     pub library: Cow<'a, str>,
+    /// Whether it was sent with a server key: what it says of an order replaces what browsers say.
+    pub by_server_key: bool,
+    /// Whether a server named a user and no browser or device: the event belongs to the person, and to no session.
+    pub user_id_only: bool,
 }
 
 /// The calls of the Segment specification. Numbers are stored: never reuse one.

@@ -3,9 +3,10 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, limit, money, period::Period};
+use super::{Report, ReportError, Reports, limit, money, people, period::Period};
 use crate::{
     model::Site,
+    store::{Statement, statement},
     wire::reports::{
         SourceBy, SourceRow, Sources, SourcesQuestion, VisitorRow, Visitors, VisitorsBy, VisitorsQuestion,
     },
@@ -39,18 +40,24 @@ impl Reports {
     /// If the request is invalid or the warehouse fails.
     pub async fn sources(&self, site: &Site, request: &SourcesQuestion) -> Result<Sources, ReportError> {
         let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
-        let by = match request.by {
-            SourceBy::Channel => "channel",
-            SourceBy::Source => "source",
-            SourceBy::Referrer => "referrer",
-            SourceBy::Campaign => "campaign",
+        let (value, otherwise) = match request.by {
+            SourceBy::Channel => ("toString(channel)", "Direct"),
+            SourceBy::Source => ("toString(source)", ""),
+            SourceBy::Referrer => ("toString(referrer_host)", ""),
+            SourceBy::Campaign => ("toString(campaign)", ""),
         };
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
-        params.push(("by", by.into()));
+        params.push(("otherwise", otherwise.into()));
         params.extend(money::params(site));
         params.push(("limit", limit(request.limit)?));
-        let records: Vec<SourceRecord> = self.start(Report::Sources).query(SOURCES, &params).await?;
+        let run = self.start(Report::Sources);
+        let join_people = people::are_joined(&run, site.id, request.unit).await?;
+        let sales = if join_people { statement::USER_SALES } else { statement::USER_SALES_UNMATCHED };
+        let mut fragments = vec![("$USER_SALES", sales), ("$MONEY", statement::MONEY)];
+        fragments.extend(statement::people(join_people));
+        fragments.push(("$VALUE", value));
+        let records: Vec<SourceRecord> = run.query(Statement::with(SOURCES, &fragments), &params).await?;
         let row = |record: SourceRecord| SourceRow {
             value: record.value,
             visitors: record.visitors,
@@ -68,18 +75,21 @@ impl Reports {
     /// If the request is invalid or the warehouse fails.
     pub async fn visitors(&self, site: &Site, request: &VisitorsQuestion) -> Result<Visitors, ReportError> {
         let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
-        let by = match request.by {
-            VisitorsBy::Country => "country",
-            VisitorsBy::Device => "device",
-            VisitorsBy::Browser => "browser",
-            VisitorsBy::Os => "os",
-            VisitorsBy::Language => "language",
+        let value = match request.by {
+            VisitorsBy::Country => "toString(country)",
+            VisitorsBy::Device => "toString(device)",
+            VisitorsBy::Browser => "toString(browser)",
+            VisitorsBy::Os => "toString(os)",
+            VisitorsBy::Language => "toString(language)",
         };
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
-        params.push(("by", by.into()));
         params.push(("limit", limit(request.limit)?));
-        let records: Vec<VisitorsRecord> = self.start(Report::Visitors).query(VISITORS, &params).await?;
+        let run = self.start(Report::Visitors);
+        let join_people = people::are_joined(&run, site.id, request.unit).await?;
+        let mut fragments = statement::people(join_people).to_vec();
+        fragments.push(("$VALUE", value));
+        let records: Vec<VisitorsRecord> = run.query(Statement::with(VISITORS, &fragments), &params).await?;
         let row = |record: VisitorsRecord| VisitorRow {
             value: record.value,
             visitors: record.visitors,

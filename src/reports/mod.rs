@@ -23,6 +23,7 @@ mod limits;
 mod money;
 mod overview;
 mod pages;
+mod people;
 mod period;
 pub mod queue;
 mod realtime;

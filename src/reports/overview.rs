@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{
-    Report, ReportError, ReportRun, Reports, moment, money,
-    period::{Period, unit},
-};
+use super::{Report, ReportError, ReportRun, Reports, moment, money, people, period::Period};
 use crate::{
+    clock,
     model::Site,
-    wire::reports::{Interval, Overview, OverviewQuestion, SeriesPoint, Totals},
+    store::{Param, Statement, statement},
+    wire::reports::{Overview, OverviewQuestion, SeriesPoint, Totals},
 };
 
 const EVENTS: &str = include_str!("../store/sql/reports.overview_events.sql");
-const HAS_MERGED_VISITORS: &str = include_str!("../store/sql/reports.has_merged_visitors.sql");
 const MERGED_VISITORS: &str = include_str!("../store/sql/reports.overview_merged_visitors.sql");
+const MONEY: &str = include_str!("../store/sql/reports.overview_money.sql");
 const SESSIONS: &str = include_str!("../store/sql/reports.overview_sessions.sql");
+
+/// Events that the tracker sends without an action of the visitor: a session with one page view and any of these is
+/// still a bounce.
+const PASSIVE_EVENTS: [&str; 5] =
+    ["Page Engaged", "Web Vitals", "Error Occurred", "Decision Late", "Experiment Viewed"];
 
 #[derive(Row, Deserialize)]
 struct EventsRow {
@@ -26,6 +30,12 @@ struct EventsRow {
     events: u64,
     pageviews: u64,
     visitors: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct MoneyRow {
+    bucket_ms: i64,
+    is_total: u8,
     orders: u64,
     revenue_minor: i64,
     other_currency_orders: u64,
@@ -54,14 +64,16 @@ impl Reports {
         let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
         let steps = period.steps(request.interval)?;
         let run = self.start(Report::Overview);
-        let (events, sessions) = self.metrics(&run, site, &period, request.interval).await?;
-        // Only totals are needed of the previous period, so the widest interval is used.
-        let (events_before, sessions_before) = self.metrics(&run, site, &period.previous(), Interval::Month).await?;
+        let join_people = people::are_joined(&run, site.id, request.unit).await?;
+        let current = self.metrics(&run, site, &period, &steps, join_people).await?;
+        let before = period.previous(clock::now());
+        // Only totals are needed of the previous period: one step.
+        let previous = self.metrics(&run, site, &before, &[before.from], join_people).await?;
         Ok(Overview {
-            totals: totals(&events, &sessions),
-            previous: totals(&events_before, &sessions_before),
+            totals: current.totals(),
+            previous: previous.totals(),
             currency: site.currency.as_str().to_owned(),
-            series: series(&steps, &events, &sessions),
+            series: current.series(&steps),
         })
     }
 
@@ -70,68 +82,80 @@ impl Reports {
         run: &ReportRun<'_>,
         site: &Site,
         period: &Period,
-        interval: Interval,
-    ) -> Result<(Vec<EventsRow>, Vec<SessionsRow>), ReportError> {
+        steps: &[i64],
+        join_people: bool,
+    ) -> Result<Metrics, ReportError> {
         let mut params = period.params(site.id);
-        params.push(("interval", unit(interval).into()));
-        params.push(("timezone", period.timezone()));
-        params.extend(money::params(site));
+        params.push(("steps", Param::ArrayI64(steps.to_vec())));
         params.push(("session_ms", self.session_ms(site)));
+        params.push(("passive", Param::ArrayStr(PASSIVE_EVENTS.map(str::to_owned).to_vec())));
+        params.extend(money::params(site));
         let mut events: Vec<EventsRow> = run.query(EVENTS, &params).await?;
-        // A user with several browsers counts as one visitor. Such users are rare, so they are subtracted by a separate
-        // query, which keeps the main count cheap.
-        if !run.query::<u8>(HAS_MERGED_VISITORS, &params[..1]).await?.is_empty() {
-            for row in run.query::<MergedRow>(MERGED_VISITORS, &params).await? {
+        if join_people {
+            // Few visitors are joined, so those counted too many are subtracted, which keeps the main count cheap.
+            let further = Statement::with(MERGED_VISITORS, &statement::people(true));
+            for row in run.query::<MergedRow>(further, &params).await? {
                 let counted = events.iter_mut().find(|e| (e.is_total, e.bucket_ms) == (row.is_total, row.bucket_ms));
                 if let Some(counted) = counted {
                     counted.visitors = counted.visitors.saturating_sub(row.further);
                 }
             }
         }
-        Ok((events, run.query(SESSIONS, &params).await?))
+        let money = Statement::with(MONEY, &[("$MONEY", statement::MONEY), ("$VALUE", "''")]);
+        Ok(Metrics { events, money: run.query(money, &params).await?, sessions: run.query(SESSIONS, &params).await? })
     }
 }
 
-fn totals(events: &[EventsRow], sessions: &[SessionsRow]) -> Totals {
-    let started: u64 = sessions.iter().map(|row| row.sessions).sum();
-    let bounced: u64 = sessions.iter().map(|row| row.bounces).sum();
-    let bounce_rate = if started == 0 { 0.0 } else { bounced as f64 / started as f64 };
-    let Some(all) = events.iter().find(|row| row.is_total == 1) else { return Totals::default() };
-    Totals {
-        events: all.events,
-        pageviews: all.pageviews,
-        visitors: all.visitors,
-        sessions: started,
-        bounce_rate,
-        revenue_minor: all.revenue_minor,
-        orders: all.orders,
-        other_currency_orders: all.other_currency_orders,
-    }
+/// What was counted, by step and in total.
+struct Metrics {
+    events: Vec<EventsRow>,
+    money: Vec<MoneyRow>,
+    sessions: Vec<SessionsRow>,
 }
 
-/// Points of all steps, including empty ones.
-fn series(steps: &[i64], events: &[EventsRow], sessions: &[SessionsRow]) -> Vec<SeriesPoint> {
-    let empty = |at: i64| SeriesPoint {
-        at: moment(at),
-        events: 0,
-        pageviews: 0,
-        visitors: 0,
-        sessions: 0,
-        revenue_minor: 0,
-        orders: 0,
-    };
-    // If the warehouse's time zone data differs from ours, its steps are added rather than lost.
-    let mut points: BTreeMap<i64, SeriesPoint> = steps.iter().map(|at| (*at, empty(*at))).collect();
-    for row in events.iter().filter(|row| row.is_total == 0) {
-        let point = points.entry(row.bucket_ms).or_insert_with(|| empty(row.bucket_ms));
-        point.events = row.events;
-        point.pageviews = row.pageviews;
-        point.visitors = row.visitors;
-        point.revenue_minor = row.revenue_minor;
-        point.orders = row.orders;
+impl Metrics {
+    fn totals(&self) -> Totals {
+        let started: u64 = self.sessions.iter().map(|row| row.sessions).sum();
+        let bounced: u64 = self.sessions.iter().map(|row| row.bounces).sum();
+        let mut totals = Totals {
+            sessions: started,
+            bounce_rate: (started > 0).then(|| bounced as f64 / started as f64),
+            ..Totals::default()
+        };
+        if let Some(all) = self.events.iter().find(|row| row.is_total == 1) {
+            (totals.events, totals.pageviews, totals.visitors) = (all.events, all.pageviews, all.visitors);
+        }
+        if let Some(all) = self.money.iter().find(|row| row.is_total == 1) {
+            totals.orders = all.orders;
+            totals.revenue_minor = all.revenue_minor;
+            totals.other_currency_orders = all.other_currency_orders;
+        }
+        totals
     }
-    for row in sessions {
-        points.entry(row.bucket_ms).or_insert_with(|| empty(row.bucket_ms)).sessions = row.sessions;
+
+    /// Every step, empty ones too.
+    fn series(&self, steps: &[i64]) -> Vec<SeriesPoint> {
+        let empty = |at: i64| SeriesPoint {
+            at: moment(at),
+            events: 0,
+            pageviews: 0,
+            visitors: 0,
+            sessions: 0,
+            revenue_minor: 0,
+            orders: 0,
+        };
+        let mut points: BTreeMap<i64, SeriesPoint> = steps.iter().map(|at| (*at, empty(*at))).collect();
+        for row in self.events.iter().filter(|row| row.is_total == 0) {
+            let point = points.entry(row.bucket_ms).or_insert_with(|| empty(row.bucket_ms));
+            (point.events, point.pageviews, point.visitors) = (row.events, row.pageviews, row.visitors);
+        }
+        for row in self.money.iter().filter(|row| row.is_total == 0) {
+            let point = points.entry(row.bucket_ms).or_insert_with(|| empty(row.bucket_ms));
+            (point.revenue_minor, point.orders) = (row.revenue_minor, row.orders);
+        }
+        for row in &self.sessions {
+            points.entry(row.bucket_ms).or_insert_with(|| empty(row.bucket_ms)).sessions = row.sessions;
+        }
+        points.into_values().collect()
     }
-    points.into_values().collect()
 }

@@ -3,9 +3,10 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, check_text, limit, period::Period};
+use super::{Report, ReportError, Reports, check_text, limit, people, period::Period};
 use crate::{
     model::Site,
+    store::{Statement, statement},
     wire::reports::{PageRow, Pages, PagesQuestion},
 };
 
@@ -35,7 +36,10 @@ impl Reports {
         params.push(("session_ms", self.session_ms(site)));
         params.push(("search", search.into()));
         params.push(("limit", limit(request.limit)?));
-        let records: Vec<PageRecord> = self.start(Report::Pages).query(PAGES, &params).await?;
+        let run = self.start(Report::Pages);
+        let join_people = people::are_joined(&run, site.id, request.unit).await?;
+        let pages = Statement::with(PAGES, &statement::people(join_people));
+        let records: Vec<PageRecord> = run.query(pages, &params).await?;
         let total = records.first().map_or(0, |row| row.total);
         let row = |record: PageRecord| PageRow {
             path: record.path,

@@ -50,10 +50,36 @@ impl Period {
         Ok(Self { from, to, zone, zone_name })
     }
 
-    /// The period of equal length before this one.
-    pub(super) fn previous(&self) -> Self {
-        let from = (self.from - (self.to - self.from)).max(0);
-        Self { from, to: self.from, zone: self.zone.clone(), zone_name: self.zone_name.clone() }
+    /// The period before this one: whole months and days are moved by the calendar of the time zone, others by their
+    /// length. While this period is not over at `now`, only the part that corresponds to what has passed of it.
+    pub(super) fn previous(&self, now: crate::model::Timestamp) -> Self {
+        let until = self.to.min(now.0.max(self.from + 1));
+        let (from, to) = self.calendar_shift(until).unwrap_or_else(|| {
+            let length = self.to - self.from;
+            (self.from - length, until - length)
+        });
+        let from = from.max(0);
+        Self { from, to: to.max(from + 1), zone: self.zone.clone(), zone_name: self.zone_name.clone() }
+    }
+
+    /// `from` and `until` moved back by the months or days of the period; `None` if it does not begin with a day.
+    fn calendar_shift(&self, until: i64) -> Option<(i64, i64)> {
+        let from = self.zoned(self.from).ok()?;
+        if from != from.start_of_day().ok()? {
+            return None;
+        }
+        let (to, first, last) = (self.zoned(self.to).ok()?, from.date(), self.zoned(self.to - 1).ok()?.date());
+        let is_whole_days = to == to.start_of_day().ok()?;
+        let whole_months = is_whole_days && first.day() == 1 && to.day() == 1;
+        let span = if whole_months {
+            let months = (i32::from(to.year()) - i32::from(first.year())) * 12 + i32::from(to.month())
+                - i32::from(first.month());
+            months.months()
+        } else {
+            (first.until(last).ok()?.get_days() + 1).days()
+        };
+        let back = |ms: i64| Some(self.zoned(ms).ok()?.checked_sub(span).ok()?.timestamp().as_millisecond());
+        Some((back(self.from)?, back(until)?))
     }
 
     /// `site`, `from_ms` and `to_ms`: the parameters of every query.
@@ -61,16 +87,21 @@ impl Period {
         vec![("site", Param::U32(site.0)), ("from_ms", Param::I64(self.from)), ("to_ms", Param::I64(self.to))]
     }
 
-    pub(super) fn timezone(&self) -> Param {
-        Param::Str(self.zone_name.clone())
-    }
-
     /// The start of every step that overlaps the period, in order.
     pub(super) fn steps(&self, interval: Interval) -> Result<Vec<i64>, ReportError> {
         let (first, mut next): (i64, Box<dyn FnMut(i64) -> Option<i64>>) = match interval {
+            // Full hours of local time, also after a change of the clocks by half an hour.
             Interval::Hour => {
-                let offset_ms = i64::from(self.zoned(self.from)?.offset().seconds()) * 1000;
-                (self.from - (self.from + offset_ms).rem_euclid(HOUR_MS), Box::new(|ms| Some(ms + HOUR_MS)))
+                let past_hour = |ms: i64| {
+                    let offset_ms = i64::from(self.zoned(ms).ok()?.offset().seconds()) * 1000;
+                    Some((ms + offset_ms).rem_euclid(HOUR_MS))
+                };
+                let Some(past) = past_hour(self.from) else { return invalid("from must lie between 1970 and 2100") };
+                let next = move |ms: i64| {
+                    let next = ms + HOUR_MS;
+                    Some(next + (HOUR_MS - past_hour(next)?).rem_euclid(HOUR_MS))
+                };
+                (self.from - past, Box::new(next))
             }
             Interval::Day => self.dates(Some, |date| date.tomorrow().ok())?,
             Interval::Week => self.dates(
@@ -120,16 +151,6 @@ impl Period {
             Ok(time) => Ok(time.to_zoned(self.zone.clone())),
             Err(_) => invalid("from and to must lie between 1970 and 2100"),
         }
-    }
-}
-
-/// The unit of an interval for ClickHouse's `dateTrunc`.
-pub(super) const fn unit(interval: Interval) -> &'static str {
-    match interval {
-        Interval::Hour => "hour",
-        Interval::Day => "day",
-        Interval::Week => "week",
-        Interval::Month => "month",
     }
 }
 
@@ -194,6 +215,62 @@ mod tests {
         assert_eq!(
             steps("2026-10-15T00:00:00Z", "2026-12-01T00:00:00Z", Interval::Month),
             ["2026-09-30T22:00:00.000Z", "2026-10-31T23:00:00.000Z", "2026-11-30T23:00:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn hours_are_full_local_hours_after_a_half_hour_change() {
+        let period = |from, to| Period::check(at(from), at(to), Some("Australia/Lord_Howe"), &site()).unwrap();
+        let steps = |from, to| period(from, to).steps(Interval::Hour).unwrap();
+        let text = |ms: &i64| crate::model::Timestamp(*ms).to_string();
+        let back = steps("2026-04-04T13:00:00Z", "2026-04-04T17:00:00Z");
+        assert_eq!(
+            back.iter().map(text).collect::<Vec<_>>(),
+            [
+                "2026-04-04T13:00:00.000Z",
+                "2026-04-04T14:00:00.000Z",
+                "2026-04-04T15:30:00.000Z",
+                "2026-04-04T16:30:00.000Z"
+            ]
+        );
+        let forward = steps("2026-10-03T13:30:00Z", "2026-10-03T17:30:00Z");
+        assert_eq!(
+            forward.iter().map(text).collect::<Vec<_>>(),
+            [
+                "2026-10-03T13:30:00.000Z",
+                "2026-10-03T14:30:00.000Z",
+                "2026-10-03T16:00:00.000Z",
+                "2026-10-03T17:00:00.000Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_period_before_follows_the_calendar_and_what_has_passed() {
+        let previous = |from: &str, to: &str, now: &str| {
+            let before = Period::check(at(from), at(to), None, &site()).unwrap().previous(at(now).0);
+            [before.from, before.to].map(|ms| crate::model::Timestamp(ms).to_string())
+        };
+        let later = "2027-06-01T00:00:00Z";
+        // A day that has 23 hours, and the whole day before it (Berlin).
+        assert_eq!(
+            previous("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", later),
+            ["2026-03-27T23:00:00.000Z", "2026-03-28T23:00:00.000Z"]
+        );
+        // March after February.
+        assert_eq!(
+            previous("2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", later),
+            ["2026-01-31T23:00:00.000Z", "2026-02-28T23:00:00.000Z"]
+        );
+        // Today until noon is compared with yesterday until noon.
+        assert_eq!(
+            previous("2026-05-04T22:00:00Z", "2026-05-05T22:00:00Z", "2026-05-05T10:00:00Z"),
+            ["2026-05-03T22:00:00.000Z", "2026-05-04T10:00:00.000Z"]
+        );
+        // A period that begins within a day is moved by its length.
+        assert_eq!(
+            previous("2026-05-04T10:00:00Z", "2026-05-04T12:00:00Z", later),
+            ["2026-05-04T08:00:00.000Z", "2026-05-04T10:00:00.000Z"]
         );
     }
 

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, event_name, moment, non_empty, period::MINUTE_MS};
+use super::{
+    Report, ReportError, Reports, event_name, moment, non_empty,
+    period::{DAY_MS, MINUTE_MS},
+};
 use crate::{
     model::{Site, Timestamp, VisitorId},
     store::Param,
@@ -65,9 +68,13 @@ impl Reports {
             ("active_ms", Param::I64(now.0 - ACTIVE_MINUTES * MINUTE_MS)),
             ("limit", Param::U32(RECENT_MAX)),
         ];
+        // Sessions may have begun long before.
+        let mut since = params.to_vec();
+        since[1] = ("from_ms", Param::I64(to - DAY_MS));
+        since.push(("session_ms", self.session_ms(site)));
         let run = self.start(Report::Realtime);
         let minutes: Vec<MinuteRow> = run.query(MINUTES, &params).await?;
-        let breakdowns: Vec<BreakdownRow> = run.query(NOW, &params).await?;
+        let breakdowns: Vec<BreakdownRow> = run.query(NOW, &since).await?;
         let recent: Vec<RecentRow> = run.query(RECENT, &params).await?;
         let by_minute: HashMap<i64, &MinuteRow> = minutes.iter().map(|row| (row.minute_ms, row)).collect();
         let minute = |n: i64| {

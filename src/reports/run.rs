@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::{ReportError, Reports, queue::Permit};
 use crate::{
-    store::{Exceeded, Param, QueryLimits, RowOwned, RowRead, Store, StoreError},
+    store::{Exceeded, Param, QueryLimits, RowOwned, RowRead, Statement, Store, StoreError},
     telemetry::ReportMetrics,
 };
 
@@ -77,7 +77,11 @@ impl ReportRun<'_> {
     }
 
     /// Runs one query of the report.
-    pub(super) async fn query<T>(&self, sql: &'static str, params: &[(&str, Param)]) -> Result<Vec<T>, ReportError>
+    pub(super) async fn query<T>(
+        &self,
+        sql: impl Into<Statement>,
+        params: &[(&str, Param)],
+    ) -> Result<Vec<T>, ReportError>
     where
         T: RowOwned + RowRead,
     {

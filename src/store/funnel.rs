@@ -10,7 +10,7 @@ use fragments::Fragments;
 pub use fragments::is_column;
 use serde::Deserialize;
 
-use super::{Param, Store, StoreError};
+use super::{Param, Statement, Store, StoreError, statement};
 use crate::{
     model::{SiteId, VisitorId},
     wire::reports::FunnelStep,
@@ -43,6 +43,10 @@ pub struct FunnelQuery<'a> {
     pub entry_bits: u32,
     /// Column or property whose value at the entry is the visitor's group.
     pub breakdown: Option<&'a str>,
+    /// Whether the visitors of one person count as one.
+    pub join_people: bool,
+    /// Inactivity that ends a session, milliseconds.
+    pub session_ms: i64,
 }
 
 #[derive(Row, Deserialize)]
@@ -70,7 +74,6 @@ impl Store {
             None => "0".to_owned(),
         };
         let fixed_params = [
-            ("last_ms", Param::I64(query.last_ms)),
             ("entry_bits", Param::U32(query.entry_bits)),
             ("names", Param::ArrayStr(names(query))),
             ("page_views", Param::U8(u8::from(all_steps(query).any(|s| s.event == FunnelStep::PAGE)))),
@@ -78,9 +81,9 @@ impl Store {
             ("ignored", Param::ArrayStr(ignored(query))),
         ];
         let text = if query.strict { STRICT_HISTORIES } else { HISTORIES };
-        let text = text.replace("$MARKS", &marks).replace("$GROUP", &group);
+        let text = fragments.fill(query, text).replace("$MARKS", &marks).replace("$GROUP", &group);
         let limit = self.limits.time_left(self.query_timeout);
-        let mut statement = self.read_only_query(without_header(&text), limit);
+        let mut statement = self.read_only_query(&text, limit);
         let params = fragments.params.iter().map(|(name, value)| (name.as_str(), value));
         for (name, value) in params.chain(fixed_params.iter().map(|(name, value)| (*name, value))) {
             statement = statement.param(name, value);
@@ -110,9 +113,9 @@ impl Store {
         let entries = query.steps.iter().enumerate().filter(|(index, _)| query.entry_bits >> index & 1 == 1);
         let enters: Vec<String> = entries.map(|(_, step)| fragments.step(step)).collect();
         let value = fragments.breakdown_value(breakdown);
-        let text = GROUPS.replace("$ENTERS", &enters.join(" OR ")).replace("$VALUE", &value);
+        let text = fragments.fill(query, GROUPS).replace("$ENTERS", &enters.join(" OR ")).replace("$VALUE", &value);
         let limit = self.limits.time_left(self.query_timeout);
-        let mut statement = self.read_only_query(without_header(&text), limit);
+        let mut statement = self.read_only_query(&text, limit);
         for (name, value) in &fragments.params {
             statement = statement.param(name, value);
         }
@@ -135,9 +138,4 @@ fn names(query: FunnelQuery<'_>) -> Vec<String> {
 fn ignored(query: FunnelQuery<'_>) -> Vec<String> {
     let is_step = |name: &String| all_steps(query).any(|step| step.event == *name);
     query.ignore.iter().filter(|name| !is_step(name)).cloned().collect()
-}
-
-/// The statement without its header comment, which contains the placeholders too.
-fn without_header(text: &str) -> &str {
-    text.find("\nSELECT").map_or(text, |at| &text[at..])
 }

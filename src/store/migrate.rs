@@ -19,6 +19,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (21, "0021_installation", include_str!("../../migrations/0021_installation.sql")),
     (30, "0030_identities_by_visitor", include_str!("../../migrations/0030_identities_by_visitor.sql")),
     (40, "0040_alias_of_any_id", include_str!("../../migrations/0040_alias_of_any_id.sql")),
+    (50, "0050_senders", include_str!("../../migrations/0050_senders.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

@@ -1,8 +1,8 @@
 //! The only module that talks to ClickHouse: embedded or a remote server, accessed in the same way.
 //!
 //! It contains the schema (`migrations/`), the layout of a stored row ([`rows`]) and the classification of errors
-//! ([`StoreError::kind`]). It never retries, never builds SQL at run time (one query is one file with `{name:Type}`
-//! parameters; [`funnel`] is the exception) and knows nothing of the journal.
+//! ([`StoreError::kind`]). It never retries, never puts a value into SQL (one query is one file with `{name:Type}` parameters; [`statement`]
+//! and [`funnel`] combine fixed fragments) and knows nothing of the journal.
 //!
 //! ```no_run
 //! # async fn example(endpoint: tokio::sync::watch::Receiver<ashna::config::Endpoint>)
@@ -32,6 +32,7 @@ mod range_check;
 pub mod read;
 pub mod rows;
 mod site_removal;
+pub mod statement;
 mod tls;
 mod write;
 
@@ -55,6 +56,7 @@ pub use fault::Fault;
 pub use parts::{DetachedPart, Part};
 pub use query_limits::{Priority, QueryLimits, ServerLimits};
 pub use range_check::StoredRange;
+pub use statement::Statement;
 pub use write::InsertBatch;
 
 use crate::config::{self, Endpoint};
@@ -100,6 +102,8 @@ pub enum Param {
     ArrayStr(Vec<String>),
     /// `Array(UInt8)`, `Array(UInt32)` or `Array(UInt64)`.
     ArrayU64(Vec<u64>),
+    /// `Array(Int64)`.
+    ArrayI64(Vec<i64>),
     /// `Array(UInt128)`.
     ArrayU128(Vec<u128>),
 }
@@ -123,6 +127,7 @@ impl Serialize for Param {
             Self::Str(value) => value.serialize(serializer),
             Self::ArrayStr(value) => value.serialize(serializer),
             Self::ArrayU64(value) => value.serialize(serializer),
+            Self::ArrayI64(value) => value.serialize(serializer),
             Self::ArrayU128(value) => value.serialize(serializer),
         }
     }
@@ -157,12 +162,12 @@ impl Store {
     ///
     /// # Errors
     /// If the warehouse is unreachable or returns an error, or a row does not fit `T`.
-    pub async fn query<T>(&self, sql: &'static str, params: &[(&str, Param)]) -> Result<Vec<T>, StoreError>
+    pub async fn query<T>(&self, sql: impl Into<Statement>, params: &[(&str, Param)]) -> Result<Vec<T>, StoreError>
     where
         T: RowOwned + RowRead,
     {
         let limit = self.limits.time_left(self.query_timeout);
-        let mut query = self.read_only_query(sql, limit);
+        let mut query = self.read_only_query(sql.into().as_str(), limit);
         for (name, value) in params {
             query = query.param(name, value);
         }

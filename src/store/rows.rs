@@ -14,7 +14,7 @@ use bytes::BufMut;
 
 pub(super) use table::{PREFIX_COLUMNS, columns};
 pub use table::{VERSION, insert_statement};
-use table::{VERSION_1, is_known};
+use table::{VERSION_1, VERSION_2, VERSION_3, is_known};
 
 use crate::model::{
     Action, Channel, Currency, Device, DeviceClass, Event, GeoLocation, Kind, MessageHash, Page, Position, SiteId,
@@ -107,6 +107,8 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     put_length(out, event.violations.len());
     event.violations.iter().for_each(|violation| put_text(out, violation));
     put_text(out, &event.exposure);
+    out.push(u8::from(event.by_server_key));
+    out.push(u8::from(event.user_id_only));
 }
 
 /// Decodes a journal record.
@@ -172,13 +174,19 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, RowError> {
         library: row.text()?,
         violations: Vec::new(),
         exposure: Cow::Borrowed(""),
+        by_server_key: false,
+        user_id_only: false,
     };
     if version != VERSION_1 {
         event.traffic.campaign_params = row.list(|row| Ok((row.name()?, row.text()?)))?;
         event.violations = row.list(Reader::text)?;
     }
-    if version == VERSION {
+    if !matches!(version, VERSION_1 | VERSION_2) {
         event.exposure = row.text()?;
+    }
+    if !matches!(version, VERSION_1 | VERSION_2 | VERSION_3) {
+        event.by_server_key = row.byte()? != 0;
+        event.user_id_only = row.byte()? != 0;
     }
     if row.0.is_empty() { Ok(event) } else { Err(RowError::Long(row.0.len())) }
 }
@@ -213,8 +221,11 @@ pub fn split_checked(record: &[u8]) -> Result<(u8, &[u8]), RowError> {
         let violations = row.length()?;
         row.skip_texts(violations)?;
     }
-    if version == VERSION {
-        row.skip_texts(1)?;
+    if !matches!(version, VERSION_1 | VERSION_2) {
+        row.skip_texts(1)?; // exposure
+    }
+    if !matches!(version, VERSION_1 | VERSION_2 | VERSION_3) {
+        row.skip(1 + 1)?; // by_server_key, user_id_only
     }
     if row.0.is_empty() { Ok((version, columns)) } else { Err(RowError::Long(row.0.len())) }
 }

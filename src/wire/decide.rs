@@ -9,6 +9,9 @@ pub struct DecideRequest {
     /// The site's write key, unless it is in the query or the `Authorization` header.
     #[serde(default)]
     pub key: Option<String>,
+    /// The same by another name.
+    #[serde(default, rename = "writeKey")]
+    pub write_key: Option<String>,
     /// Visitor id proposed by the tracker.
     #[serde(default)]
     pub visitor: Option<String>,
@@ -95,6 +98,9 @@ pub struct RecommendQuery {
     /// The site's write key.
     #[serde(default)]
     pub key: Option<String>,
+    /// The same by another name.
+    #[serde(default, rename = "writeKey")]
+    pub write_key: Option<String>,
     /// Visitor id.
     #[serde(default)]
     pub visitor: Option<String>,

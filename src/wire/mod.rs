@@ -11,6 +11,7 @@ pub mod currency_and_schema;
 pub mod decide;
 pub mod decided_items;
 pub mod exploration;
+pub mod foreign;
 pub mod health;
 pub mod item;
 pub mod privacy;

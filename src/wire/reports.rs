@@ -61,6 +61,17 @@ pub enum Interval {
     Month,
 }
 
+/// What a report counts as one visitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CountUnit {
+    /// A person: browsers and devices in which the same user was identified count as one.
+    #[default]
+    Person,
+    /// A browser or device.
+    Visitor,
+}
+
 /// Request of the `overview` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +86,9 @@ pub struct OverviewQuestion {
     /// Step width of the series.
     #[serde(default)]
     pub interval: Interval,
+    /// What counts as one visitor.
+    #[serde(default)]
+    pub unit: CountUnit,
 }
 
 /// Metrics of a period.
@@ -88,8 +102,8 @@ pub struct Totals {
     pub visitors: u64,
     /// Sessions started.
     pub sessions: u64,
-    /// Share of sessions with a single page view and nothing else, 0 to 1.
-    pub bounce_rate: f64,
+    /// Share of sessions with a single page view and no action of the visitor, 0 to 1; null without sessions.
+    pub bounce_rate: Option<f64>,
     /// Revenue minus refunds in minor units of the site's currency, converted at the rate of the event's date.
     pub revenue_minor: i64,
     /// Orders.
@@ -122,7 +136,8 @@ pub struct SeriesPoint {
 pub struct Overview {
     /// Totals of the period.
     pub totals: Totals,
-    /// Totals of the preceding period of equal length.
+    /// Totals of the period before: as many months or days before, by the calendar, else of equal length. While the
+    /// period is not over, only of the part of the one before that corresponds to the part that has passed.
     pub previous: Totals,
     /// Currency of the revenue, ISO 4217 code.
     pub currency: String,
@@ -147,6 +162,9 @@ pub struct PagesQuestion {
     /// Substring of path or title, case-insensitive.
     #[serde(default)]
     pub search: Option<String>,
+    /// What counts as one visitor.
+    #[serde(default)]
+    pub unit: CountUnit,
 }
 
 /// One page.
@@ -205,6 +223,9 @@ pub struct SourcesQuestion {
     /// Maximum number of rows, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// What counts as one visitor.
+    #[serde(default)]
+    pub unit: CountUnit,
 }
 
 /// One source.

@@ -51,8 +51,8 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, quality or
-/// quality.
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if,
+/// data-quality or quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
     responses((status = 200, body = ReportAnswer), (status = 422, description = "the question is invalid"),
@@ -117,7 +117,7 @@ async fn answer(
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
-        "quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
+        "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
     }
 }

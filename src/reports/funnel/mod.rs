@@ -24,7 +24,7 @@ use matcher::{FunnelEvent, GROUP_SHIFT, Matcher, Order, Plan};
 use serde::Deserialize;
 use tally::Tally;
 
-use super::{LIMIT_MAX, Report, ReportError, Reports, invalid, moment, non_empty, period::Period};
+use super::{LIMIT_MAX, Report, ReportError, Reports, invalid, moment, non_empty, people, period::Period};
 use crate::{
     model::{Site, SiteId, Timestamp, VisitorId},
     store::{Param, Store, StoreError, funnel::FunnelQuery},
@@ -62,15 +62,20 @@ impl Reports {
         let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
         check::check(request)?;
         let run = self.start(Report::Funnel);
+        let scope = Scope {
+            site: site.id,
+            join_people: people::are_joined(&run, site.id, request.unit).await?,
+            session_ms: site.visitors.session_ms(self.shared.session_minutes),
+        };
         let groups = match breakdown(request) {
             Some(breakdown) => {
-                let query = store_query(site.id, &period, request);
+                let query = store_query(scope, &period, request);
                 let store = run.store().await?;
                 run.finish(store.funnel_groups(query, breakdown, GROUPS_MAX)).await?
             }
             None => Vec::new(),
         };
-        let (store, counting) = (run.store().await?.clone(), (site.id, request.clone(), groups));
+        let (store, counting) = (run.store().await?.clone(), (scope, request.clone(), groups));
         // On a separate thread: there may be millions of histories.
         let counted = run_request_low_priority("funnel", count(store, period, counting));
         let counted = async { counted.await.unwrap_or_else(|error| Err(StoreError::TaskFailed(error.to_string()))) };
@@ -134,9 +139,19 @@ fn breakdown(request: &FunnelQuestion) -> Option<&str> {
     request.breakdown.as_deref().map(str::trim).filter(|field| !field.is_empty())
 }
 
-fn store_query<'a>(site: SiteId, period: &Period, request: &'a FunnelQuestion) -> FunnelQuery<'a> {
+/// Whose events a funnel counts, and how.
+#[derive(Debug, Clone, Copy)]
+struct Scope {
+    site: SiteId,
+    join_people: bool,
+    session_ms: i64,
+}
+
+fn store_query<'a>(scope: Scope, period: &Period, request: &'a FunnelQuestion) -> FunnelQuery<'a> {
     FunnelQuery {
-        site,
+        site: scope.site,
+        join_people: scope.join_people,
+        session_ms: scope.session_ms,
         from_ms: period.from,
         to_ms: period.to,
         // The latest entry is at `to` - 1 ms, and its last step at most a window later.
@@ -161,9 +176,9 @@ struct Counts {
 async fn count(
     store: Store,
     period: Period,
-    (site, request, groups): (SiteId, FunnelQuestion, Vec<String>),
+    (scope, request, groups): (Scope, FunnelQuestion, Vec<String>),
 ) -> Result<Counts, StoreError> {
-    let query = store_query(site, &period, &request);
+    let query = store_query(scope, &period, &request);
     let mut counter = Counter::new(&period, &request, groups.len() + 1);
     store.funnel_histories(query, &groups, |visitor, encoded| counter.add(visitor, encoded)).await?;
     let by_group = std::mem::take(&mut counter.by_group);

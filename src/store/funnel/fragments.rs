@@ -5,22 +5,17 @@
 
 use serde_json::Value;
 
-use super::{FunnelQuery, Param};
+use super::{FunnelQuery, Param, Statement, statement};
 use crate::{
     model::Op,
     wire::reports::{Condition, FunnelStep},
 };
 
 /// Names after `$` and the SQL of each. `$item` is handled separately: an event may have several.
-const COLUMNS: [(&str, &str); 16] = [
+const COLUMNS: [(&str, &str); 11] = [
     ("path", "path"),
     ("host", "toString(host)"),
     ("title", "title"),
-    ("referrer_host", "toString(referrer_host)"),
-    ("channel", "toString(channel)"),
-    ("source", "toString(source)"),
-    ("medium", "toString(medium)"),
-    ("campaign", "toString(campaign)"),
     ("device", "toString(device)"),
     ("os", "toString(os)"),
     ("browser", "toString(browser)"),
@@ -30,17 +25,38 @@ const COLUMNS: [(&str, &str); 16] = [
     ("category", "toString(category)"),
     ("user_id", "user_id"),
 ];
+/// Names after `$` that are those of the event's session, and the SQL of each. An event of a server that names only a
+/// user has the session of the person that began within a day before it; the others have their own. A visitor without
+/// any session came directly.
+const SESSION_COLUMNS: [(&str, &str); 5] = [
+    (
+        "channel",
+        "if(visit_channel = '' OR (user_id_only AND began < occurred_at - INTERVAL 1 DAY), 'Direct', visit_channel)",
+    ),
+    ("source", "if(user_id_only AND began < occurred_at - INTERVAL 1 DAY, '', visit_source)"),
+    ("medium", "if(user_id_only AND began < occurred_at - INTERVAL 1 DAY, '', visit_medium)"),
+    ("campaign", "if(user_id_only AND began < occurred_at - INTERVAL 1 DAY, '', visit_campaign)"),
+    ("referrer_host", "if(user_id_only AND began < occurred_at - INTERVAL 1 DAY, '', visit_referrer)"),
+];
 const ITEM: &str = "item";
+
+/// How events find their session, if visitors are joined to people or not.
+const VISIT_JOIN_PEOPLE: &str = "ASOF LEFT JOIN visits ON visits.visit_key = if(user_id_only, person, visitor) \
+     AND visits.of_person = toUInt8(user_id_only) AND visits.began <= occurred_at";
+const VISIT_JOIN: &str = "ASOF LEFT JOIN visits ON visits.visit_key = visitor \
+     AND visits.of_person = toUInt8(user_id_only) AND visits.began <= occurred_at";
 
 /// Whether `$name` is a known event field.
 #[must_use]
 pub fn is_column(name: &str) -> bool {
-    name == ITEM || COLUMNS.iter().any(|(known, _)| *known == name)
+    name == ITEM || COLUMNS.iter().chain(&SESSION_COLUMNS).any(|(known, _)| *known == name)
 }
 
 /// Builds SQL fragments and collects their parameters.
 pub(super) struct Fragments {
     pub(super) params: Vec<(String, Param)>,
+    /// Whether a fragment reads a column of the session.
+    uses_sessions: bool,
 }
 
 impl Fragments {
@@ -49,8 +65,34 @@ impl Fragments {
             ("site", Param::U32(query.site.0)),
             ("from_ms", Param::I64(query.from_ms)),
             ("to_ms", Param::I64(query.to_ms)),
+            ("last_ms", Param::I64(query.last_ms)),
+            ("session_ms", Param::I64(query.session_ms)),
         ];
-        Self { params: params.map(|(name, value)| (name.to_owned(), value)).into() }
+        Self { params: params.map(|(name, value)| (name.to_owned(), value)).into(), uses_sessions: false }
+    }
+
+    /// The template with what joins people and sessions, as far as the query and the fragments made so far need it.
+    pub(super) fn fill(&self, query: FunnelQuery<'_>, template: &'static str) -> String {
+        let visits: [(&str, &'static str); 3] = match (self.uses_sessions, query.join_people) {
+            (false, _) => [("$VISITS", ""), ("$VISIT_JOIN", ""), ("$PERSON_VISITS", "")],
+            (true, true) => [
+                ("$VISITS", statement::VISITS),
+                ("$VISIT_JOIN", VISIT_JOIN_PEOPLE),
+                ("$PERSON_VISITS", statement::PERSON_VISITS),
+            ],
+            (true, false) => [("$VISITS", statement::VISITS), ("$VISIT_JOIN", VISIT_JOIN), ("$PERSON_VISITS", "")],
+        };
+        let fragments: Vec<_> = visits.into_iter().chain(statement::people(query.join_people)).collect();
+        Statement::with(template, &fragments).as_str().to_owned()
+    }
+
+    /// The SQL of a column; '' for unknown names.
+    fn column(&mut self, name: &str) -> &'static str {
+        if let Some((_, text)) = SESSION_COLUMNS.iter().find(|(known, _)| *known == name) {
+            self.uses_sessions = true;
+            return text;
+        }
+        COLUMNS.iter().find(|(known, _)| *known == name).map_or("''", |(_, text)| text)
     }
 
     /// Adds a parameter with this value; returns its placeholder.
@@ -94,7 +136,7 @@ impl Fragments {
         match condition.property.strip_prefix('$') {
             Some(ITEM) => self.item(condition),
             Some(name) => {
-                let text = COLUMNS.iter().find(|(known, _)| *known == name).map_or("''", |(_, text)| text);
+                let text = self.column(name);
                 self.compare(text, condition, false)
             }
             None => {
@@ -139,8 +181,8 @@ impl Fragments {
         let name = field.strip_prefix('$').unwrap_or(field);
         let text = if name == ITEM {
             "if(empty(items), '', items[1])".to_owned()
-        } else if let Some((_, text)) = COLUMNS.iter().find(|(known, _)| *known == name) {
-            (*text).to_owned()
+        } else if is_column(name) {
+            self.column(name).to_owned()
         } else {
             self.property(field)
         };
@@ -157,6 +199,10 @@ impl Fragments {
             (Op::In, _) => self.is_in(text, value, typed),
             (Op::Contains, _) => ["position(", text, ", ", &self.text(&to_text(value)), ") > 0"].concat(),
             (Op::StartsWith, _) => ["startsWith(", text, ", ", &self.text(&to_text(value)), ")"].concat(),
+            (Op::Eq | Op::Ne, Some(_)) if is_beyond_doubles(value) => {
+                let exact = ["ifNull(toInt128OrNull(", text, ") = ", &self.integer(value), ", 0)"].concat();
+                if condition.op == Op::Ne { ["NOT ", &exact].concat() } else { exact }
+            }
             (op, Some(number)) => {
                 let missing = if op == Op::Ne { ", 1)" } else { ", 0)" };
                 let number = self.param("Float64", Param::F64(number));
@@ -166,16 +212,31 @@ impl Fragments {
         }
     }
 
+    fn integer(&mut self, value: &Value) -> String {
+        let digits = self.text(&value.to_string());
+        ["toInt128OrNull(", &digits, ")"].concat()
+    }
+
     fn is_in(&mut self, text: &str, value: &Value, typed: bool) -> String {
         let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         let texts = values.iter().map(to_text).collect();
         let mut any = vec![["has(", &self.param("Array(String)", Param::ArrayStr(texts)), ", ", text, ")"].concat()];
-        for number in values.iter().filter(|_| typed).filter_map(Value::as_f64) {
+        for (value, number) in values.iter().filter(|_| typed).filter_map(|value| Some((value, value.as_f64()?))) {
+            // Texts are compared above, exactly; a double would take two such integers for one.
+            if is_beyond_doubles(value) {
+                continue;
+            }
             let number = self.param("Float64", Param::F64(number));
             any.push(["ifNull(toFloat64OrNull(", text, ") = ", &number, ", 0)"].concat());
         }
         ["(", &any.join(" OR "), ")"].concat()
     }
+}
+
+/// Whether it is an integer that a double cannot tell from its neighbours.
+fn is_beyond_doubles(value: &Value) -> bool {
+    const EXACT: u64 = 1 << 53;
+    value.as_i64().map(i64::unsigned_abs).or_else(|| value.as_u64()).is_some_and(|magnitude| magnitude > EXACT)
 }
 
 const fn is_order(op: Op) -> bool {
@@ -209,7 +270,7 @@ mod tests {
         for (op, property) in ops.iter().flat_map(|op| properties.map(|property| (*op, property))) {
             let condition = Condition { property: property.into(), op, value: Value::from(evil) };
             let step = FunnelStep { event: evil.into(), conditions: vec![condition] };
-            let mut fragments = Fragments { params: Vec::new() };
+            let mut fragments = Fragments { params: Vec::new(), uses_sessions: false };
             let steps = std::slice::from_ref(&step);
             let sql = [fragments.step_bits(steps, steps), fragments.breakdown_value(evil)].concat();
             assert!(!sql.contains("1=1") && !sql.contains("$MARKS") && !sql.contains("--"), "{sql}");

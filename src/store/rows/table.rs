@@ -1,15 +1,17 @@
 //! The columns of a stored row, in layout order.
 
 /// Layout version written by `encode`.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
+/// Layout 3, without who sent an event.
+pub(super) const VERSION_3: u8 = 3;
 /// The layout before exposures of recommendations were stored.
 pub(super) const VERSION_2: u8 = 2;
 /// The layout before campaign parameters and schema violations were stored.
 pub(super) const VERSION_1: u8 = 1;
 
 /// Columns with their types, in order; the first two come from the journal.
-const COLUMNS: [(&str, &str); 51] = [
+const COLUMNS: [(&str, &str); 53] = [
     ("journal", "UInt64"),
     ("position", "UInt64"),
     ("site_id", "UInt32"),
@@ -61,6 +63,8 @@ const COLUMNS: [(&str, &str); 51] = [
     ("marks", "Map(LowCardinality(String), String)"),
     ("violations", "Array(LowCardinality(String))"),
     ("exposure", "String"),
+    ("by_server_key", "Bool"),
+    ("user_id_only", "Bool"),
 ];
 
 /// Number of columns that are not part of a record.
@@ -68,17 +72,19 @@ pub(in crate::store) const PREFIX_COLUMNS: usize = 2;
 /// Number of columns that a version appended.
 const SINCE_VERSION_2: usize = 2;
 const SINCE_VERSION_3: usize = 1;
+const SINCE_VERSION_4: usize = 2;
 
 /// Whether the layout version is known.
 pub(super) const fn is_known(version: u8) -> bool {
-    matches!(version, VERSION_1 | VERSION_2 | VERSION)
+    matches!(version, VERSION_1 | VERSION_2 | VERSION_3 | VERSION)
 }
 
 /// Names and types of the columns of a known version.
 pub(in crate::store) fn columns(version: u8) -> &'static [(&'static str, &'static str)] {
     let missing = match version {
-        VERSION_1 => SINCE_VERSION_2 + SINCE_VERSION_3,
-        VERSION_2 => SINCE_VERSION_3,
+        VERSION_1 => SINCE_VERSION_2 + SINCE_VERSION_3 + SINCE_VERSION_4,
+        VERSION_2 => SINCE_VERSION_3 + SINCE_VERSION_4,
+        VERSION_3 => SINCE_VERSION_4,
         _ => 0,
     };
     &COLUMNS[..COLUMNS.len() - missing]

@@ -1,6 +1,6 @@
 use proptest::{collection::vec, prelude::*, strategy::ValueTree};
 
-use super::{table::VERSION_2, *};
+use super::*;
 
 fn text() -> impl Strategy<Value = Cow<'static, str>> {
     prop_oneof![Just(String::new()), "\\PC{0,12}", "[a-z]{120,200}"].prop_map(Cow::Owned)
@@ -65,7 +65,7 @@ fn items() -> impl Strategy<Value = Vec<ItemLine<'static>>> {
 /// Any event that `model` allows.
 fn event() -> impl Strategy<Value = Event<'static>> {
     let head = (any::<u32>(), any::<u128>(), 1..=6_u8, text(), 0..=11_u8, any::<[i64; 3]>(), any::<u128>(), text());
-    let flags = (any::<bool>(), proptest::sample::select(vec!["", "crawler"]), any::<[u16; 2]>(), any::<i64>());
+    let flags = (any::<[bool; 3]>(), proptest::sample::select(vec!["", "crawler"]), any::<[u16; 2]>(), any::<i64>());
     let parts = (page(), traffic(), device(), place(), items());
     let tail = (text(), text(), text(), text(), text(), text(), vec(text(), 0..3), text());
     (head, flags, parts, tail).prop_map(|(head, flags, parts, tail)| Event {
@@ -78,7 +78,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         received_at: Timestamp(head.5[1]),
         visitor: VisitorId(head.6),
         user_id: head.7,
-        user_verified: flags.0,
+        user_verified: flags.0[0],
         session_start: Timestamp(head.5[2]),
         robot: flags.1,
         page: parts.0,
@@ -98,6 +98,8 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         library: tail.5,
         violations: tail.6,
         exposure: tail.7,
+        by_server_key: flags.0[1],
+        user_id_only: flags.0[2],
     })
 }
 
@@ -137,12 +139,20 @@ proptest! {
 fn records_of_earlier_versions_are_decoded() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut event = event().new_tree(&mut runner).unwrap().current();
-    event.exposure = "".into();
+    (event.by_server_key, event.user_id_only) = (false, false);
     let mut record = Vec::new();
     encode(&event, &mut record);
-    // The third version appended an empty string.
+    // The fourth version appended two bytes.
+    record[0] = VERSION_3;
+    record.truncate(record.len() - 2);
+    assert_eq!(decode(&record), Ok(event.clone()));
+    assert_eq!(split_checked(&record), Ok((VERSION_3, &record[1..])));
+    event.exposure = "".into();
+    record.clear();
+    encode(&event, &mut record);
+    // The third version appended a string.
     record[0] = VERSION_2;
-    record.truncate(record.len() - 1);
+    record.truncate(record.len() - 3);
     assert_eq!(decode(&record), Ok(event.clone()));
     assert_eq!(split_checked(&record), Ok((VERSION_2, &record[1..])));
     (event.traffic.campaign_params, event.violations, event.exposure) = (Vec::new(), Vec::new(), Cow::Borrowed(""));
@@ -150,7 +160,7 @@ fn records_of_earlier_versions_are_decoded() {
     encode(&event, &mut record);
     // The second version appended two empty lists.
     record[0] = VERSION_1;
-    record.truncate(record.len() - 3);
+    record.truncate(record.len() - 5);
     assert_eq!(decode(&record), Ok(event));
     assert!(
         insert_statement(VERSION_1, "Native").is_some_and(|statement| statement.ends_with("library) FORMAT Native"))

@@ -10,8 +10,13 @@
 -- occurred_at, which orders like received_at if occurred_at is equal; beyond 49 days it is capped and position
 -- decides), 32 of position (the low ones, which order events of the same time), 26 of flags. Visitors without an entry
 -- are left out.
+-- $PEOPLE, $WHO, $JOIN join the visitors of one person; $VISITS, $VISIT_JOIN add the source of the session, where asked for.
+WITH
+$PEOPLE
+$VISITS
+    {site:UInt32} AS site
 SELECT
-    visitor,
+    who AS visitor,
     arrayMap(
         key -> bitOr(bitShiftLeft(toUInt64(bitShiftRight(key, 90)), 26), bitAnd(toUInt64(key), 67108863)),
         arraySort(groupArray(
@@ -21,17 +26,19 @@ SELECT
 FROM
 (
     SELECT
-        visitor, position,
+        $WHO AS who, position,
         toUInt64(toUnixTimestamp64Milli(occurred_at) - {from_ms:Int64}) AS since_ms,
         toUInt64(least(greatest(toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(occurred_at) + 300000, 0), 4294967295)) AS delay_ms,
         $MARKS AS steps,
         toUInt32(bitOr(steps, bitShiftLeft(toUInt32($GROUP), 20))) AS flags
     FROM events
+    $JOIN
+    $VISIT_JOIN
     WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND occurred_at <= fromUnixTimestamp64Milli({last_ms:Int64}, 'UTC')
       AND (name IN {names:Array(String)} OR ({page_views:UInt8} = 1 AND kind IN (2, 3)))
 )
 WHERE steps != 0
-GROUP BY visitor
+GROUP BY who
 HAVING bitAnd(groupBitOr(if(since_ms < {to_ms:Int64} - {from_ms:Int64}, flags, 0)), {entry_bits:UInt32}) != 0

@@ -1,36 +1,41 @@
--- Sessions that started in each interval of a period, and bounces among them.
---   site UInt32, from_ms/to_ms Int64, interval String, timezone String, session_ms Int64
--- A session is a sequence of one visitor's events of the period without a gap longer than session_ms; it belongs to the
--- interval of its first event. A bounce is a session with exactly one page view and no other active event. Passive
--- events are slot views (action 10) and identify, group and alias calls; further page views are not "other" events.
+-- How many sessions began in each interval of a period, and how many of them bounced?
+--   site UInt32, from_ms/to_ms Int64, steps Array(Int64) (the beginning of each interval), session_ms Int64, passive
+--   Array(String) (events that are captured without an action of the visitor)
+-- A session is a run of one visitor's events without a pause longer than session_ms; it belongs to the moment it
+-- begins. A day around the period is read, so that the period cuts no session in two. A bounce is a session with exactly
+-- one page view and nothing else that the visitor did. Calls of a server that name only a user, and sessions with
+-- nothing but identify, group and alias, are no visits.
 SELECT
-    toInt64(toUnixTimestamp(toDateTime(dateTrunc({interval:String}, began, {timezone:String}), {timezone:String}))) * 1000 AS bucket_ms,
+    roundDown(began_ms, {steps:Array(Int64)}) AS bucket_ms,
     count() AS sessions,
-    countIf(pageviews = 1 AND others = 0) AS bounces
+    countIf(pageviews = 1 AND actions = 0) AS bounces
 FROM
 (
     SELECT
-        fromUnixTimestamp64Milli(toInt64(bitShiftRight(session[1], 2)), 'UTC') AS began,
+        toInt64(bitShiftRight(session[1], 3)) AS began_ms,
         arrayCount(event -> bitTest(event, 1), session) AS pageviews,
-        arrayCount(event -> bitTest(event, 0), session) AS others
+        arrayCount(event -> bitTest(event, 0), session) AS actions
     FROM
     (
-        -- Each event is packed into one number (time, is page view, is other active event): arrays of numbers are cheap.
+        -- An event is packed into one number (moment, visit?, page view?, action?): arrays of numbers are cheap.
         SELECT
             arraySort(groupArray(
-                bitShiftLeft(toUInt64(toUnixTimestamp64Milli(occurred_at)), 2)
+                bitShiftLeft(toUInt64(toUnixTimestamp64Milli(occurred_at)), 3)
+                + if(kind < 4, 4, 0)
                 + if(kind IN (2, 3), 2, 0)
-                + if(kind = 1 AND action != 10, 1, 0))) AS history,
+                + if(kind = 1 AND action != 10 AND name NOT IN {passive:Array(String)}, 1, 0))) AS history,
             arrayJoin(arraySplit(
-                (event, before) -> toInt64(bitShiftRight(event, 2)) - toInt64(bitShiftRight(before, 2)) > {session_ms:Int64},
+                (event, before) -> toInt64(bitShiftRight(event, 3)) - toInt64(bitShiftRight(before, 3)) > {session_ms:Int64},
                 history,
                 arrayPushFront(arrayPopBack(history), history[1]))) AS session
         FROM events
-        WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
-          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+        WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
+          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
         GROUP BY visitor
     )
+    WHERE began_ms >= {from_ms:Int64} AND began_ms < {to_ms:Int64}
+      AND arrayExists(event -> bitTest(event, 2), session)
 )
 GROUP BY bucket_ms
 ORDER BY bucket_ms

@@ -1,46 +1,47 @@
--- Visitors of a period by country, device, browser, OS or language.
---   site UInt32, from_ms/to_ms Int64, session_ms Int64, by String (country, device, browser, os or language),
---   limit UInt32
--- A session (see reports.overview_sessions) has the first non-empty value of its events, '' if there is none. Anonymous
--- page views count for the value of each event.
-SELECT
-    value,
-    uniqExactIf(who, who != 0) AS visitors,
-    countIf(who != 0) AS sessions,
-    sum(session_pageviews) AS pageviews
-FROM
-(
-    SELECT
-        visitor AS who,
-        arrayFirst(event -> event.5 != '', session).5 AS value,
-        toUInt64(arraySum(event -> event.6, session)) AS session_pageviews
-    FROM
+-- Which countries, devices, browsers, systems or languages did the visitors of a period have?
+--   site UInt32, from_ms/to_ms Int64, session_ms Int64, limit UInt32
+-- $VALUE is the column asked for; $PEOPLE, $WHO, $JOIN: as in reports.sources. A session (see reports.overview_sessions)
+-- counts for the first value in it, '' if it has none. Anonymous page views count for their own value.
+WITH
+$PEOPLE
+    histories AS
     (
         SELECT
             visitor,
-            arraySort(groupArray((
-                toUnixTimestamp64Milli(occurred_at), received_at, journal, position,
-                toString(multiIf({by:String} = 'country', country, {by:String} = 'device', device,
-                                 {by:String} = 'browser', browser, {by:String} = 'os', os, language)),
-                kind IN (2, 3)))) AS history,
             arrayJoin(arraySplit(
                 (event, before) -> event.1 - before.1 > {session_ms:Int64},
-                history,
+                arraySort(groupArray((
+                    toUnixTimestamp64Milli(occurred_at), received_at, journal, position,
+                    $VALUE,
+                    kind IN (2, 3),
+                    kind < 4))) AS history,
                 arrayPushFront(arrayPopBack(history), history[1]))) AS session
         FROM events
-        WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
-          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+        WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
+          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
         GROUP BY visitor
     )
+SELECT
+    value,
+    uniqExactIf(who, is_visitor) AS visitors,
+    sum(sessions_begun) AS sessions,
+    sum(views) AS pageviews
+FROM
+(
+    SELECT
+        arrayFirst(event -> event.5 != '', session).5 AS value,
+        $WHO AS who,
+        arrayExists(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session) AS is_visitor,
+        toUInt64(session[1].1 >= {from_ms:Int64}) AS sessions_begun,
+        toUInt64(arrayCount(event -> event.6 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session)) AS views
+    FROM histories
+    $JOIN
+    WHERE is_visitor
 
     UNION ALL
 
-    SELECT
-        toUInt128(0) AS who,
-        toString(multiIf({by:String} = 'country', country, {by:String} = 'device', device,
-                         {by:String} = 'browser', browser, {by:String} = 'os', os, language)) AS value,
-        count() AS session_pageviews
+    SELECT $VALUE AS value, toUInt128(0), 0, 0, count()
     FROM events
     WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0 AND kind IN (2, 3)
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')

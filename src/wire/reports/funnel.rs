@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Moment;
+use super::{CountUnit, Moment};
 use crate::model::Op;
 
 /// Required order of the steps.
@@ -51,6 +51,9 @@ pub struct FunnelQuestion {
     /// Column or property to break down by; its value at the first step counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakdown: Option<String>,
+    /// What counts as one visitor.
+    #[serde(default)]
+    pub unit: CountUnit,
 }
 
 const fn seven_days() -> i64 {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::Moment;
+use super::{CountUnit, Moment};
 
 /// Dimension of the `visitors` report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -38,6 +38,9 @@ pub struct VisitorsQuestion {
     /// Maximum number of rows, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// What counts as one visitor.
+    #[serde(default)]
+    pub unit: CountUnit,
 }
 
 /// Visitors with one value of the dimension.

@@ -1,0 +1,413 @@
+//! Endpoints of other products, so that their clients need only another address: PostHog, Snowplow, Google Analytics 4,
+//! Matomo, Plausible and Umami. The key is where the client sends its project, site or app id; where that must be a host
+//! name, it is in the query or at the beginning of the path (`/{key}/api/event`).
+//!
+//! Answers are those that the clients expect; refusals are ours, with the same statuses as for our own clients.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::Deref,
+};
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    admission,
+    collect::{gif, read_body, sender_of},
+    error::ApiError,
+    extract::{Path, Query},
+    key::{self, GivenKeys, KeyQuery},
+    request_info, segment,
+    state::AppState,
+};
+use crate::{
+    clock,
+    ingest::Sender,
+    model::Site,
+    telemetry::Outcome,
+    wire::{
+        collect::{self, Unreadable},
+        foreign::{
+            CallWriter, Connection, ForeignRequest, fields::Fields, ga4::Ga4, matomo::Matomo, plausible::Plausible,
+            posthog::Posthog, snowplow::Snowplow, umami::Umami, valid_json,
+        },
+    },
+};
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The routes of all products. `/e` and `/e/` are shared with our own tracker: see [`super::collect::tracker_batch`].
+pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    let matomo = || get(matomo_query).post(matomo_body);
+    vec![
+        ("/batch", post(posthog)),
+        ("/capture", post(posthog)),
+        ("/i/v0/e", post(posthog)),
+        ("/s", post(posthog_recording)),
+        ("/decide", post(posthog_flags)),
+        ("/flags", post(posthog_flags)),
+        ("/array/{key}/config", get(posthog_config)),
+        ("/array/{key}/config.js", get(posthog_script)),
+        ("/com.snowplowanalytics.snowplow/tp2", post(snowplow_body)),
+        ("/i", get(snowplow_query)),
+        ("/mp/collect", post(ga4)),
+        ("/debug/mp/collect", post(ga4_debug)),
+        ("/matomo.php", matomo()),
+        ("/piwik.php", matomo()),
+        ("/{key}/matomo.php", matomo()),
+        ("/{key}/piwik.php", matomo()),
+        ("/api/event", post(plausible)),
+        ("/{key}/api/event", post(plausible)),
+        ("/api/send", post(umami)),
+        ("/api/batch", post(umami)),
+        ("/{key}/api/send", post(umami)),
+    ]
+}
+
+/// The key that a request carries in its address, in the path or the query.
+#[derive(Debug, Deserialize)]
+struct PathKey {
+    #[serde(default)]
+    key: String,
+}
+
+/// Where a product's client puts the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyPlace {
+    Address,
+    Body,
+}
+
+/// A request with its address's key and whole body.
+struct Received<B> {
+    parts: Parts,
+    peer: SocketAddr,
+    address_key: String,
+    body: B,
+}
+
+async fn receive(
+    state: &AppState,
+    peer: SocketAddr,
+    path: PathKey,
+    query: &KeyQuery,
+    request: Request,
+) -> Result<Received<impl Deref<Target = [u8]> + use<>>, ApiError> {
+    let (parts, body) = read_body(state, peer, request).await?;
+    let address_key = if path.key.is_empty() { query.as_str().to_owned() } else { path.key };
+    Ok(Received { parts, peer, address_key, body })
+}
+
+fn unreadable(state: &AppState, error: &Unreadable) -> ApiError {
+    state.refuse("unreadable", ApiError::Unreadable(error.to_string()))
+}
+
+/// Finds the site, translates the events and collects them.
+async fn accept(
+    state: &AppState,
+    parts: &Parts,
+    peer: SocketAddr,
+    address_key: &str,
+    (place, request): (KeyPlace, &impl ForeignRequest),
+) -> Result<Outcome, ApiError> {
+    let snapshot = state.catalog.snapshot();
+    let candidates = request.keys();
+    let known = candidates.iter().find(|key| snapshot.site_of_key(key).is_some());
+    let own = known.or_else(|| candidates.iter().find(|key| !key.is_empty())).map_or("", String::as_str);
+    let given = match place {
+        // A client that was given the key in its address still sends the id that it had before.
+        KeyPlace::Address if address_key.is_empty() => GivenKeys { address: own, body: "" },
+        KeyPlace::Address | KeyPlace::Body => GivenKeys { address: address_key, body: own },
+    };
+    let key = key::resolve_sender(state, &snapshot, &parts.headers, given)?;
+    let site = &key.site.site;
+    let sender = match sender_of(state, &parts.headers, site)? {
+        Sender::Server if is_image_of_page(parts, site) => Sender::Browser,
+        sender => sender,
+    };
+    let address = visitor_address(state, peer, &parts.headers);
+    let user_agent = request_info::text(&parts.headers, header::USER_AGENT);
+    let daily_id = |ip: &str, agent: &str| {
+        let address = if ip.is_empty() { address } else { ip.trim().parse().ok()? };
+        let agent = if agent.is_empty() { user_agent } else { agent };
+        Some(state.collector.daily_visitor(site, address, agent).to_string())
+    };
+    let mut calls = CallWriter::default();
+    let connection =
+        Connection { user_agent, address: &address.to_string(), now: clock::now(), daily_id: &daily_id };
+    request.write(&connection, &mut calls);
+    let body = calls.finish();
+    let batch = collect::parse(&body).map_err(|error| unreadable(state, &error))?;
+    segment::collect_calls(state, parts, peer, key, sender, &batch).await
+}
+
+/// Whether a request without an `Origin` is for an image on a page: browsers send none with these.
+fn is_image_of_page(parts: &Parts, site: &Site) -> bool {
+    let referer = url::Url::parse(request_info::text(&parts.headers, header::REFERER));
+    let is_listed = referer.is_ok_and(|page| request_info::is_listed(&page.origin().ascii_serialization(), site));
+    parts.method == Method::GET && (is_listed || parts.headers.contains_key(&FETCH_SITE))
+}
+
+/// The visitor's address, for products whose events have no ids: servers that report events name it in
+/// `X-Forwarded-For`.
+fn visitor_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let connection = request_info::client_address(peer, headers, &state.server.trusted_proxies);
+    if connection != peer.ip().to_canonical() || request_info::origin(headers).is_some() {
+        return connection;
+    }
+    let first = request_info::text(headers, FORWARDED_FOR.clone()).split(',').next().unwrap_or_default();
+    first.trim().parse().unwrap_or(connection)
+}
+
+fn with_outcome(mut answer: Response, outcome: &Outcome) -> Response {
+    answer.headers_mut().extend(segment::counted_header(outcome));
+    answer
+}
+
+/// `POST /batch`, `/capture`, `/i/v0/e` of PostHog.
+async fn posthog(
+    State(state): State<AppState>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, bytes) = read_body(&state, peer, request).await?;
+    posthog_batch(&state, &parts, peer, &query, &bytes).await
+}
+
+/// Collects the body of a PostHog client.
+pub(super) async fn posthog_batch(
+    state: &AppState,
+    parts: &Parts,
+    peer: SocketAddr,
+    query: &KeyQuery,
+    bytes: &[u8],
+) -> Result<Response, ApiError> {
+    let unreadable = |error: Unreadable| unreadable(state, &error);
+    let decoded = Posthog::decode(bytes).map_err(unreadable)?;
+    let json = valid_json(&decoded).map_err(unreadable)?;
+    let batch = Posthog::parse(&json).map_err(unreadable)?;
+    let outcome = accept(state, parts, peer, query.as_str(), (KeyPlace::Body, &batch)).await?;
+    Ok(with_outcome(Json(json!({ "status": 1 })).into_response(), &outcome))
+}
+
+/// `POST /s`: recordings are not kept.
+async fn posthog_recording(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    read_body(&state, peer, request).await?;
+    Ok(Json(json!({ "status": 1 })))
+}
+
+/// `POST /flags`, `/decide`: there are no flags, and nothing more is to be loaded.
+async fn posthog_flags(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    read_body(&state, peer, request).await?;
+    let mut answer = client_settings();
+    answer["flags"] = json!({});
+    answer["featureFlags"] = json!({});
+    answer["featureFlagPayloads"] = json!({});
+    answer["errorsWhileComputingFlags"] = false.into();
+    Ok(Json(answer))
+}
+
+/// What PostHog's browser client loads and captures besides events: nothing.
+fn client_settings() -> Value {
+    json!({
+        "config": { "enable_collect_everything": true },
+        "supportedCompression": ["gzip", "gzip-js"],
+        "hasFeatureFlags": false,
+        "sessionRecording": false,
+        "surveys": false,
+        "heatmaps": false,
+        "capturePerformance": false,
+        "autocaptureExceptions": false,
+        "captureDeadClicks": false,
+        "toolbarParams": {},
+        "siteApps": [],
+        "isAuthenticated": false,
+    })
+}
+
+/// `GET /array/{key}/config` of PostHog's browser client.
+async fn posthog_config(State(state): State<AppState>, Path(path): Path<PathKey>) -> Result<Json<Value>, ApiError> {
+    state.catalog.snapshot().site_of_key(&path.key).ok_or(ApiError::NotFound)?;
+    Ok(Json(client_settings()))
+}
+
+/// `GET /array/{key}/config.js`: the same as a script.
+async fn posthog_script(State(state): State<AppState>, Path(path): Path<PathKey>) -> Result<Response, ApiError> {
+    state.catalog.snapshot().site_of_key(&path.key).ok_or(ApiError::NotFound)?;
+    let token = Value::from(path.key);
+    let script = format!(
+        "(window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{{}})[{token}]={{config:{},siteApps:[]}};",
+        client_settings()
+    );
+    Ok(([(header::CONTENT_TYPE, "text/javascript")], script).into_response())
+}
+
+/// `POST /com.snowplowanalytics.snowplow/tp2`.
+async fn snowplow_body(
+    State(state): State<AppState>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, bytes) = read_body(&state, peer, request).await?;
+    let json = valid_json(&bytes).map_err(|error| unreadable(&state, &error))?;
+    let payload = Snowplow::parse(&json).map_err(|error| unreadable(&state, &error))?;
+    let outcome = accept(&state, &parts, peer, query.as_str(), (KeyPlace::Body, &payload)).await?;
+    Ok(with_outcome("ok".into_response(), &outcome))
+}
+
+/// `GET /i` of Snowplow.
+async fn snowplow_query(
+    State(state): State<AppState>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _) = request.into_parts();
+    admission::admit_address(&state, peer, &parts.headers)?;
+    let event = Snowplow::Query(Fields::parse_form(parts.uri.query().unwrap_or_default().as_bytes()));
+    let outcome = accept(&state, &parts, peer, query.as_str(), (KeyPlace::Address, &event)).await?;
+    Ok(with_outcome(gif(), &outcome))
+}
+
+/// The ids of the Measurement Protocol's address; either may be the key.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ga4Query {
+    api_secret: String,
+    measurement_id: String,
+    firebase_app_id: String,
+}
+
+/// `POST /mp/collect` of Google Analytics 4.
+async fn ga4(
+    State(state): State<AppState>,
+    Query(ids): Query<Ga4Query>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, bytes) = read_body(&state, peer, request).await?;
+    let json = valid_json(&bytes).map_err(|error| unreadable(&state, &error))?;
+    let keys = vec![ids.api_secret, ids.measurement_id, ids.firebase_app_id];
+    let events = Ga4::parse(&json, keys).map_err(|error| unreadable(&state, &error))?;
+    let outcome = accept(&state, &parts, peer, query.as_str(), (KeyPlace::Address, &events)).await?;
+    Ok(with_outcome(StatusCode::NO_CONTENT.into_response(), &outcome))
+}
+
+/// `POST /debug/mp/collect`: validates only.
+async fn ga4_debug(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let (_, bytes) = read_body(&state, peer, request).await?;
+    let problem = valid_json(&bytes).and_then(|json| Ga4::parse(&json, Vec::new()).map(|_| ())).err();
+    let messages: Vec<_> = problem
+        .map(|error| json!({ "description": error.to_string(), "validationCode": "VALUE_INVALID" }))
+        .into_iter()
+        .collect();
+    Ok(Json(json!({ "validationMessages": messages })))
+}
+
+/// `GET /matomo.php`.
+async fn matomo_query(
+    State(state): State<AppState>,
+    Path(path): Path<PathKey>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let received = receive(&state, peer, path, &query, request).await?;
+    matomo(&state, KeyPlace::Address, &received).await
+}
+
+/// `POST /matomo.php`: a form, or several requests as JSON.
+async fn matomo_body(
+    State(state): State<AppState>,
+    Path(path): Path<PathKey>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let received = receive(&state, peer, path, &query, request).await?;
+    matomo(&state, KeyPlace::Body, &received).await
+}
+
+async fn matomo(
+    state: &AppState,
+    place: KeyPlace,
+    received: &Received<impl Deref<Target = [u8]>>,
+) -> Result<Response, ApiError> {
+    let unreadable = |error: Unreadable| unreadable(state, &error);
+    let query = received.parts.uri.query().unwrap_or_default();
+    let is_json = received.body.trim_ascii_start().starts_with(b"{");
+    let json = if is_json { Some(valid_json(&received.body).map_err(unreadable)?) } else { None };
+    let body = json.as_deref().unwrap_or(&received.body);
+    let requests = Matomo::parse(query, body).map_err(unreadable)?;
+    let (parts, peer, key) = (&received.parts, received.peer, &received.address_key);
+    let outcome = accept(state, parts, peer, key, (place, &requests)).await?;
+    let answer = match requests.bulk_len() {
+        Some(_) => {
+            let invalid: u64 = outcome.rejected.values().sum();
+            let tracked = outcome.received.saturating_sub(invalid);
+            Json(json!({ "status": "success", "tracked": tracked, "invalid": invalid, "invalid_indices": [] }))
+                .into_response()
+        }
+        None if query.contains("send_image=0") || body.windows(12).any(|part| part == b"send_image=0") => {
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => gif(),
+    };
+    Ok(with_outcome(answer, &outcome))
+}
+
+/// `POST /api/event` of Plausible.
+async fn plausible(
+    State(state): State<AppState>,
+    Path(path): Path<PathKey>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let received = receive(&state, peer, path, &query, request).await?;
+    let json = valid_json(&received.body).map_err(|error| unreadable(&state, &error))?;
+    let event = Plausible::parse(&json).map_err(|error| unreadable(&state, &error))?;
+    let outcome = accept(&state, &received.parts, peer, &received.address_key, (KeyPlace::Body, &event)).await?;
+    Ok(with_outcome((StatusCode::ACCEPTED, "ok").into_response(), &outcome))
+}
+
+/// `POST /api/send` and `/api/batch` of Umami.
+async fn umami(
+    State(state): State<AppState>,
+    Path(path): Path<PathKey>,
+    Query(query): Query<KeyQuery>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let received = receive(&state, peer, path, &query, request).await?;
+    let json = valid_json(&received.body).map_err(|error| unreadable(&state, &error))?;
+    let events = Umami::parse(&json).map_err(|error| unreadable(&state, &error))?;
+    let outcome = accept(&state, &received.parts, peer, &received.address_key, (KeyPlace::Body, &events)).await?;
+    // Its client sends `cache` back with the next event; there is nothing to remember.
+    let answer = Json(json!({ "cache": "", "sessionId": "", "visitId": "" })).into_response();
+    Ok(with_outcome(answer, &outcome))
+}

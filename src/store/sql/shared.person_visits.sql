@@ -1,0 +1,3 @@
+        UNION ALL
+        SELECT person, toUInt8(1), began, arrival.6, arrival.7, arrival.8, arrival.9, arrival.10
+        FROM visit_rows INNER JOIN merged USING (visitor)

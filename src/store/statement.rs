@@ -1,0 +1,94 @@
+//! SQL texts that share fragments.
+//!
+//! A [`Statement`] is made of fixed texts only; values from users are always parameters. The fragments define people,
+//! sessions and revenue once for all reports.
+
+use std::borrow::Cow;
+
+/// `$PEOPLE`: joins the visitors of one person as `merged`.
+pub const PEOPLE: &str = include_str!("sql/shared.people.sql");
+/// `$MONEY`: orders, each counted once, and refunds, as `money`.
+pub const MONEY: &str = include_str!("sql/shared.money.sql");
+/// `$VISITS`: where sessions came from, as `visits`.
+pub const VISITS: &str = include_str!("sql/shared.visits.sql");
+/// `$USER_SALES` if visitors are joined.
+pub const USER_SALES: &str = include_str!("sql/shared.user_sales.sql");
+/// `$USER_SALES` if not.
+pub const USER_SALES_UNMATCHED: &str = include_str!("sql/shared.user_sales_unmatched.sql");
+/// `$PERSON_VISITS` if visitors are joined.
+pub const PERSON_VISITS: &str = include_str!("sql/shared.person_visits.sql");
+
+/// `$WHO` and `$JOIN` if visitors are joined.
+pub const PERSON: &str = "if(person = 0, visitor, person)";
+/// See [`PERSON`].
+pub const JOIN_PEOPLE: &str = "LEFT JOIN merged USING (visitor)";
+
+/// A statement made of fixed texts.
+#[derive(Debug, Clone)]
+pub struct Statement(Cow<'static, str>);
+
+impl Statement {
+    /// The template with its placeholders replaced, in order: a fragment may contain those that follow. The template's
+    /// header comment, which names the placeholders, is left out.
+    #[must_use]
+    pub fn with(template: &'static str, fragments: &[(&str, &'static str)]) -> Self {
+        let text = fragments
+            .iter()
+            .fold(without_header(template).to_owned(), |text, (name, fragment)| text.replace(name, fragment));
+        Self(Cow::Owned(text))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&'static str> for Statement {
+    fn from(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+/// The fragments that join the visitors of people, or leave visitors as they are.
+#[must_use]
+pub const fn people(joined: bool) -> [(&'static str, &'static str); 3] {
+    if joined {
+        [("$PEOPLE", PEOPLE), ("$WHO", PERSON), ("$JOIN", JOIN_PEOPLE)]
+    } else {
+        [("$PEOPLE", ""), ("$WHO", "visitor"), ("$JOIN", "")]
+    }
+}
+
+/// The text from its first line that is no comment.
+pub(super) fn without_header(text: &str) -> &str {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.starts_with("--") && !line.trim().is_empty() {
+            break;
+        }
+        start += line.len();
+    }
+    &text[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_replaced_in_order_and_the_header_is_left_out() {
+        let statement = Statement::with("-- about $A\n\nSELECT $A, $B\n", &[("$A", "a($B)"), ("$B", "b")]);
+        assert_eq!(statement.as_str(), "SELECT a(b), b\n");
+        assert_eq!(Statement::from("SELECT 1").as_str(), "SELECT 1");
+    }
+
+    #[test]
+    fn shared_fragments_end_where_more_may_follow() {
+        for fragment in [PEOPLE, VISITS] {
+            assert!(fragment.trim_end().ends_with(','), "{fragment}");
+        }
+        assert!(!MONEY.trim_end().ends_with(','));
+    }
+}
