@@ -1,4 +1,4 @@
-// What tests outside of Rust need to run the real binary.
+// Runs the real binary for tests outside of Rust.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ export const run = promisify(execFile);
 
 let candidate = process.pid * 97;
 
-/** A free port of those that the kernel gives to no connection by itself: nothing takes it before the service does. */
+/** A free port outside of the kernel's ephemeral range, so that no connection takes it before the service. */
 export async function freePort() {
   for (;;) {
     const port = 10_000 + (candidate++ % 20_000);
@@ -26,7 +26,7 @@ export async function freePort() {
   }
 }
 
-/** Polls until `check` gives something, or fails with what it was waiting for; the limit only ends a test that fails. */
+/** Polls until `check` returns a truthy value, or fails naming what it waited for; only failing tests reach the limit. */
 export async function until(what, check, limitMs = 120_000) {
   const end = Date.now() + limitMs;
   let last;

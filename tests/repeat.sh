@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# tests/repeat.sh [ROUNDS [TARGET…]]: runs make's test targets (all: `test`) so many times (10) while the same cores
-# compile this tree again and again, and says at the end which tests failed, and how often. Fails when any did.
+# tests/repeat.sh [ROUNDS [TARGET…]]: runs make's test targets (default `test`) ROUNDS times (default 10) while the same
+# cores compile this tree in a loop, and reports which tests failed, and how often. Fails if any did.
 #
 #     tests/repeat.sh 10                     # the whole suite
-#     tests/repeat.sh 5 test-front           # what runs in a browser with the tracker alone
-#     COMPILE=0 tests/repeat.sh 3 test-rust  # without the compile beside it
+#     tests/repeat.sh 5 test-front           # browser tests of the tracker only
+#     COMPILE=0 tests/repeat.sh 3 test-rust  # without the parallel compile
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-10}
@@ -20,7 +20,7 @@ finish() {
 }
 trap finish EXIT
 
-# A compile that never ends: of the library alone, in a folder of its own, as an editor beside the tests would do.
+# An endless compile of the library in its own folder, as an editor next to the tests would run.
 if [ "${COMPILE:-1}" != 0 ]; then
     set -m
     (

@@ -1,5 +1,5 @@
-// The check of a page: through the dashboard's doors in a real browser, by the doctor, and never inside
-// a network; and the releases that pages pin.
+// The page check: in a real browser from the dashboard, by `ashna doctor`, never on private addresses; and the
+// pinned releases of the tracker.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -56,11 +56,11 @@ test('a page is checked in the owner\'s browser by a link that works once', asyn
   const page = await browser.newPage();
   await page.evaluateOnNewDocument(() => Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false }));
   await page.goto(opened.open_url);
-  const heard = await until('the report', async () => {
+  const report = await until('the report', async () => {
     const state = await ask('/' + opened.token);
     return state.state === 'heard' && state;
   });
-  assert.deepEqual(heard.findings, ['events_arrive']);
+  assert.deepEqual(report.findings, ['events_arrive']);
   assert.ok(await page.evaluate(() => !!document.querySelector('ashna-debug')));
 
   await page.goto(opened.open_url);
@@ -68,7 +68,7 @@ test('a page is checked in the owner\'s browser by a link that works once', asyn
   assert.ok(await page.evaluate(() => !document.querySelector('ashna-debug')), 'the link worked once');
 });
 
-test('the doctor says what is wrong', async () => {
+test('the doctor reports problems', async () => {
   const found = async (path, key) => {
     pages.key = key;
     const { code, findings } = await doctor(path);
@@ -81,7 +81,7 @@ test('the doctor says what is wrong', async () => {
   assert.deepEqual(await found('/static', elsewhere.write_key), [1, 'wrong_origin']);
 });
 
-test('every release is served for ever, packed and by its hash', async () => {
+test('every release stays available, compressed and under its hash', async () => {
   const index = JSON.parse(await readFile(new URL('../../tracker-js/releases/index.json', import.meta.url), 'utf8'));
   for (const { hash, integrity } of index) {
     for (const encoding of ['br', 'gzip', 'identity']) {

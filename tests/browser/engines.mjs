@@ -1,4 +1,4 @@
-// The browsers a page is opened in, as ordinary visitors, behind the few words that the tests need:
+// The browsers of the tests, as ordinary visitors, behind a minimal common interface:
 // Chromium and Firefox through puppeteer-core, WebKit through its WebDriver where it is installed.
 
 import { existsSync } from 'node:fs';
@@ -28,7 +28,7 @@ export const ENGINES = {
         '--disable-component-update',
         '--disable-blink-features=AutomationControlled',
         '--enable-features=BackForwardCache',
-        // Names of other origins, all of them here.
+        // Host names of other origins, all resolved to this machine.
         '--host-resolver-rules=MAP *.example 127.0.0.1',
       ],
     }),
@@ -44,6 +44,6 @@ export const ENGINES = {
         'dom.security.https_only_mode': false,
       },
     }),
-  // WebKitGTK's driver needs a screen; both are looked for, neither is asked for.
+  // WebKitGTK's driver needs a screen; both are optional.
   ...(existsSync(WEBKIT) && existsSync('/usr/bin/xvfb-run') && { webkit: () => Webkit.launch(WEBKIT) }),
 };

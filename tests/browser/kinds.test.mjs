@@ -1,5 +1,5 @@
-// Pages of every kind in every browser there is, against the real binary: what was done is what the
-// warehouse holds, event for event.
+// Pages of every kind in every installed browser, against the real binary: the warehouse has exactly the events of
+// the actions.
 
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { Road } from './road.mjs';
 import { startService, until } from './service.mjs';
 import { Warehouse } from './warehouse.mjs';
 
-/** Told by the clock, not by what the test does: counted, but not foretold. */
+/** Sent by timers, not by the test's actions: counted, but their number is not asserted. */
 const TIMED = new Set(['Page Engaged', 'Web Vitals']);
 
 let service;
@@ -22,15 +22,15 @@ before(async () => {
 });
 after(() => service?.stop());
 
-const heard = (page) => until('the settings', () => page.evaluate(() => !!window.ashna?.track && !!Object.keys(localStorage).some((key) => key.endsWith('.site'))));
+const configured = (page) => until('the settings', () => page.evaluate(() => !!window.ashna?.track && !!Object.keys(localStorage).some((key) => key.endsWith('.site'))));
 const loaded = (page) => until('the tracker', () => page.evaluate(() => !!window.ashna?.track));
 const posted = (road, count) => until(`${count} events on the road`, () => road.events.filter(({ type }) => !/engage|vitals/.test(type)).length >= count);
 
-/** What is done on a page of each kind, and the events it must leave. */
+/** The actions on each kind of page, and the expected events. */
 const kinds = {
   async static({ page, url, road }) {
     await page.goto(url + '/static');
-    await heard(page);
+    await configured(page);
     await page.click('#out');
     await page.click('#chosen');
     await posted(road, 3);
@@ -40,7 +40,7 @@ const kinds = {
   },
   async 'single-page with React'({ page, url, road }) {
     await page.goto(url + '/spa');
-    await heard(page);
+    await configured(page);
     await page.click('#product');
     await posted(road, 4);
     await page.evaluate(() => history.back());
@@ -49,7 +49,7 @@ const kinds = {
   },
   async 'Turbo-style'({ page, url, road }) {
     await page.goto(url + '/turbo');
-    await heard(page);
+    await configured(page);
     await page.click('#go');
     await until('the second page', () => page.evaluate(() => !!document.querySelector('#add')));
     await page.click('#add');
@@ -57,17 +57,17 @@ const kinds = {
     return ['view /turbo', 'Link Clicked /turbo', 'view /turbo-two', 'Product Added /turbo-two'];
   },
   async 'a frame'({ page, url, road }) {
-    // On the very first visit: neither has heard of the other, and nothing may be stored yet.
+    // On the first visit: the two frames do not know of each other, and nothing may be stored yet.
     await page.goto(url + '/frame');
     await posted(road, 2);
-    await heard(page);
+    await configured(page);
     await page.click('#chosen');
     await posted(road, 3);
     return ['view /frame', 'view /framed', 'Chosen /frame'];
   },
   async 'nothing kept in browsers'({ page, url, road, change }) {
     await page.goto(url + '/static');
-    await heard(page);
+    await configured(page);
     await change({ known_by: 'daily_hash' });
     await page.goto(url + '/next');
     const kept = () => page.evaluate(() => localStorage.length);
@@ -84,7 +84,7 @@ const kinds = {
   },
   async 'a strict policy'({ page, url, road }) {
     await page.goto(url + '/strict');
-    await heard(page);
+    await configured(page);
     await page.click('#chosen');
     await posted(road, 2);
     return ['view /strict', 'Chosen /strict'];
@@ -99,7 +99,7 @@ const kinds = {
   },
   async 'a form that is left'({ page, url, road }) {
     await page.goto(url + '/form');
-    await heard(page);
+    await configured(page);
     await page.type('#mail', 'secret@shop.example');
     await page.goto(url + '/next');
     await posted(road, 4);
@@ -107,7 +107,7 @@ const kinds = {
   },
   async 'offline and back'({ page, url, road }) {
     await page.goto(url + '/static');
-    await heard(page);
+    await configured(page);
     road.mood = 'closed';
     await page.click('#chosen');
     await until('an attempt in vain', () => page.evaluate(() => Object.keys(localStorage).some((key) => key.includes('.queue.'))));
@@ -117,7 +117,7 @@ const kinds = {
   },
   async 'closed while sending'({ page, url, road, context }) {
     await page.goto(url + '/static');
-    await heard(page);
+    await configured(page);
     road.mood = 'swallowing';
     await page.click('#chosen');
     await until('the event to be under way', () => road.swallowed > 0);
@@ -130,7 +130,7 @@ const kinds = {
   },
   async 'back and forward'({ page, url, road }) {
     await page.goto(url + '/static');
-    await heard(page);
+    await configured(page);
     await page.click('#next');
     await posted(road, 3);
     await page.evaluate(() => history.back());
@@ -176,9 +176,9 @@ async function walk(engine, browser, kind, does) {
       return rows.length >= road.events.length && rows;
     });
     assert.equal(stored.length, road.events.length, 'as many rows as events on the road');
-    const told = stored.filter(({ name }) => !TIMED.has(name)).map(({ name, path }) => `${name} ${path}`);
-    assert.deepEqual(told.toSorted(), expected.toSorted());
-    // Somebody who was known by a cookie is somebody else once nothing is kept.
+    const actions = stored.filter(({ name }) => !TIMED.has(name)).map(({ name, path }) => `${name} ${path}`);
+    assert.deepEqual(actions.toSorted(), expected.toSorted());
+    // A visitor known by a cookie becomes another visitor once nothing is stored.
     assert.equal(new Set(stored.map(({ visitor }) => visitor)).size, kind.startsWith('nothing') ? 2 : 1, 'one visitor');
     assert.ok(!JSON.stringify(road.posted).includes('secret@'), 'nothing of what was typed');
     await record(engine, kind, { origin: pages.url, write_key }, road.posted, stored);
@@ -189,7 +189,7 @@ async function walk(engine, browser, kind, does) {
   }
 }
 
-/** What the owner changes in the dashboard. */
+/** Changes site settings, as the owner does in the dashboard. */
 async function changed(site, settings) {
   const { key } = await service.command('key', 'add', '--site', String(site), '--scope', 'admin', '--json');
   const answer = await fetch(`${service.base}/api/v1/sites/${site}`, {
@@ -200,7 +200,7 @@ async function changed(site, settings) {
   assert.equal(answer.status, 200, await answer.text());
 }
 
-/** With RECORD=DIR the bodies become fixtures for the tests of the intake. */
+/** With RECORD=DIR the bodies become fixtures for `tests/it/recorded.rs`. */
 async function record(engine, kind, { origin, write_key }, bodies, stored) {
   const directory = process.env.RECORD;
   if (!directory) return;

@@ -1,4 +1,4 @@
-// Pages of every kind, on an origin of their own, with the tracker's tag of a site.
+// Pages of every kind, on their own origin, with a site's tracker tag.
 
 import { build } from 'esbuild';
 import { once } from 'node:events';
@@ -35,7 +35,7 @@ const kinds = {
 const REFUSING = `Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } });
   Object.defineProperty(document, 'cookie', { get: () => '', set() {} });`;
 
-/** A browser that is driven says so, and is rightly taken for a robot's: these are the visits of people. */
+/** Hides `navigator.webdriver`: automated browsers are detected as robots, but these are visits of people. */
 const DRIVEN = `Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });`;
 
 export class Pages {

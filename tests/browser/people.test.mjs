@@ -1,4 +1,4 @@
-// People and keys from the first invitation to the last removal, by clicks in the dashboard.
+// Users and keys from the first invitation to the last removal, by clicks in the dashboard.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -91,7 +91,7 @@ test('an owner adds sites and invites a member to one of them', async () => {
   await late.context().close();
 });
 
-test('the member sees their site, and nothing that their role may not do', async () => {
+test('the member sees only their site and permitted actions', async () => {
   await inside(member);
   assert.deepEqual(await member.locator('header select option').allInnerTexts(), ['Coffee']);
   await button(member, 'Account menu').click();
@@ -111,7 +111,7 @@ test('the member sees their site, and nothing that their role may not do', async
   assert.equal(await status(member, `/sites/${shop.tea}`), 404);
 });
 
-test('changed access holds at once', async () => {
+test('changed access applies at once', async () => {
   await owner.goto(at('/team'));
   await button(owner, `Edit ${MEMBER}`).click();
   const dialog = owner.getByRole('dialog');
@@ -127,7 +127,7 @@ test('changed access holds at once', async () => {
   await owner.keyboard.press('Escape');
 });
 
-test('two-factor authentication is turned on, and asked for at the login', async () => {
+test('two-factor authentication is enabled and required at login', async () => {
   await member.goto(at('/account'));
   await button(member, 'Turn on two-factor authentication').click();
   const dialog = member.getByRole('dialog');
@@ -138,7 +138,7 @@ test('two-factor authentication is turned on, and asked for at the login', async
   await button(dialog, 'Continue').click();
   await dialog.getByRole('img', { name: 'QR code for your authenticator app' }).waitFor();
   secret = await dialog.locator('pre code').innerText();
-  // Persian digits are digits.
+  // Persian digits are accepted.
   await dialog.getByLabel('Code from the app').fill([...totp(secret)].map((digit) => '۰۱۲۳۴۵۶۷۸۹'[digit]).join(''));
   await button(dialog, 'Turn on').click();
   await dialog.getByText('Each code logs you in once').waitFor();
@@ -171,7 +171,7 @@ test('a recovery code logs in another browser, once', async () => {
   await phone.goto(at('/account'));
   await phone.getByText('9 recovery codes left').waitFor();
 
-  // The other login is ended from here.
+  // Ends the other session.
   await button(phone, 'Log out all other devices').click();
   await button(phone.getByRole('dialog'), 'Log out all other devices').click();
   await phone.getByText('All other devices have been logged out.').waitFor();
@@ -227,7 +227,7 @@ test('a site is deleted by its name', async () => {
   assert.equal(await status(owner, `/sites/${shop.tea}`), 404);
 });
 
-test('the audit log shows it all, in either language', async () => {
+test('the audit log shows all changes in both languages', async () => {
   await choose(owner, 'Audit log');
   const log = owner.locator('.log');
   for (const action of ['Added a site', 'Invited a member', 'Accepted an invitation', 'Changed a member’s access', 'Turned on two-factor authentication',

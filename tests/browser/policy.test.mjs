@@ -1,5 +1,5 @@
-// What marketers write never runs where the dashboard's login is, and the dashboard's own pages live with
-// their strict content policy.
+// Marketers' HTML never runs on the dashboard's origin, and the dashboard works under its strict content security
+// policy.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -24,7 +24,7 @@ let browser;
 let owner;
 let site;
 
-/** Asks the private API as the owner, from outside of any page. */
+/** Calls the private API as the owner, outside of a page. */
 async function ask(method, path, body) {
   const headers = { cookie: owner, 'content-type': 'application/json' };
   const answer = await fetch(`${service.base}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
@@ -46,7 +46,7 @@ after(async () => {
   await service?.stop();
 });
 
-/** A page with the owner's login that notes what its policy stopped. */
+/** A page with the owner's login that records policy violations. */
 async function ownersPage() {
   const page = await visitor(browser);
   const [name, value] = owner.split(/=(.*)/s);
@@ -70,10 +70,10 @@ test('an offer with HTML is refused until an owner allows it', async () => {
   assert.equal((await ask('POST', `/sites/${site.id}/offers`, offer)).status, 201);
 });
 
-test('its HTML shows in the demo shop and nothing of it runs with the login of the dashboard', async () => {
+test('its HTML is shown in the demo shop and cannot use the login of the dashboard', async () => {
   const page = await ownersPage();
   await page.goto(`${service.base}/demo/`);
-  // A slot keeps its default where the answer comes late, as a first one may on a busy machine; then there is another.
+  // A slot keeps its default if the answer is late, as the first one may be on a busy machine: reload.
   await until('the offer in a slot', () => page.evaluate(() => {
     if (document.querySelector('#written')) return true;
     document.querySelector('[data-ashna-slot="written"]')?.remove();
@@ -85,7 +85,7 @@ test('its HTML shows in the demo shop and nothing of it runs with the login of t
     });
   }));
   await until('the policy to stop the handlers', () => page.evaluate(() => window.stopped.some((what) => what.startsWith('script-src'))));
-  // By script, not by mouse: a click of the driver waits for the navigation that the policy stops.
+  // By script, not by mouse: a driver click would wait for the navigation that the policy blocks.
   await page.evaluate(() => ['#link', '#send'].forEach((id) => document.querySelector(id).click()));
   await until('the policy to stop the form', () => page.evaluate(() => window.stopped.some((what) => what.startsWith('form-action'))));
   assert.equal(await page.evaluate(() => window.ran), undefined, 'no script of an offer runs');
@@ -108,7 +108,7 @@ test('the dashboard shows the offer without making it part of a page', async () 
   await page.context().close();
 });
 
-test('every page of the dashboard lives with its policy', async () => {
+test('every page of the dashboard works under its policy', async () => {
   const page = await ownersPage();
   const pages = ['overview', 'realtime', 'pages', 'sources', 'funnel', 'offers', 'recommendations', 'catalogue', 'quality', 'install', 'visitors'];
   await page.goto(`${service.base}/dashboard/`);
@@ -116,7 +116,7 @@ test('every page of the dashboard lives with its policy', async () => {
   for (const path of paths) {
     await page.goto(`${service.base}/dashboard/${path}`);
     await page.locator('main').first().waitFor();
-    await page.waitForLoadState('networkidle', { timeout: 5000 }).catch(() => {}); // realtime asks for ever
+    await page.waitForLoadState('networkidle', { timeout: 5000 }).catch(() => {}); // the realtime page polls
     for (const chart of await page.locator('figure canvas').all()) await chart.hover();
     if (path.endsWith('overview')) assert.ok(await page.locator('figure canvas').count(), 'the chart is drawn');
     assert.deepEqual(await page.evaluate(() => window.stopped), [], `stopped on ${path}`);

@@ -1,17 +1,16 @@
-// The road between a browser and the service: records what is posted, and can be closed or made to
-// swallow what it is given.
+// A proxy between browser and service: records posted bodies, can be closed, or can swallow requests.
 
 import { once } from 'node:events';
 import { createServer, request as ask } from 'node:http';
 
 export class Road {
-  /** Bodies of `/e` that the service answered, in order. */
+  /** Answered bodies of `/e`, in order. */
   posted = [];
   asked = [];
   mood = 'open';
-  /** Bodies that reached neither the service nor an answer. */
+  /** Bodies that were swallowed: neither forwarded nor answered. */
   swallowed = 0;
-  /** Stands in for the tracker, to measure what another script, or none, would cost. */
+  /** Replaces the tracker's script, to measure another script or none. */
   script;
 
   static async to(base) {
@@ -32,7 +31,7 @@ export class Road {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    // Swallowed: the service never hears of it, and the browser never gets an answer.
+    // Swallowed: not forwarded to the service and not answered.
     if (this.mood === 'swallowing' && request.url === '/e') {
       this.swallowed += 1;
       return undefined;
@@ -48,7 +47,7 @@ export class Road {
     answer.pipe(response);
   }
 
-  /** Every event that was answered, once. */
+  /** All answered events, without duplicates. */
   get events() {
     return [...new Map(this.posted.flatMap(({ events }) => events).map((event) => [event.messageId, event])).values()];
   }

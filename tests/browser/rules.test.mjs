@@ -78,8 +78,8 @@ test('supported rules are shown in the editor, others are kept as JSON', () => {
   check({ field: 'cart_value_minor', op: 'gte', value: 19.5 }, ['all', 'value']);
   check({ field: 'channel', op: 'in', value: ['a, b', 'c'] }, ['all', 'value']);
   check({ field: 'trait.plan', op: 'eq', value: 5 }, ['all', 'value']);
-  const nobody = { all: [coffee, { any: [] }] };
-  check(nobody, ['all', 'field', 'shape'], nobody);
+  const never = { all: [coffee, { any: [] }] };
+  check(never, ['all', 'field', 'shape'], never);
   for (const rule of [{ field: 'mood', op: 'eq', value: 'good' }, { field: 'trait.age', op: 'gt', value: 30 }]) {
     assert.equal(offers.toGroup(rule, 'EUR').rules[0].kind, 'json');
   }

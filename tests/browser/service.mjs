@@ -12,7 +12,7 @@ export { BINARY, until };
 
 const STOP_MAX_MS = 20_000;
 
-/** A running service, with the demo shop unless told otherwise; `stop` ends it and removes its data. */
+/** A running service, by default with the demo shop; `stop` ends it and removes its data. */
 export async function startService({ demo = true } = {}) {
   const port = await freePort();
   const data = await mkdtemp(join(tmpdir(), 'ashna-browser-'));
@@ -26,18 +26,18 @@ export async function startService({ demo = true } = {}) {
     if (child.exitCode === null && child.signalCode === null) {
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
-      // It promises to be gone in ten seconds; a test does not hang on that promise.
+      // It should exit within ten seconds; the test does not wait longer.
       const patience = setTimeout(() => child.kill('SIGKILL'), STOP_MAX_MS);
       await gone;
       clearTimeout(patience);
     }
-    // The engine may live a moment longer than its parent, and still write.
+    // The engine may briefly outlive its parent and still write.
     await rm(data, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   try {
     await until('the service to be ready', async () => (await fetch(`${base}/readyz`)).ok);
     const setupLink = (await until('the set-up link', () => printed.match(/http\S+#token=\S+/)))[0];
-    const command = async (...words) => JSON.parse((await run(BINARY, [...words, '--data-dir', data])).stdout);
+    const command = async (...args) => JSON.parse((await run(BINARY, [...args, '--data-dir', data])).stdout);
     const addSite = (...origins) =>
       command('site', 'add', '--name', 'Test', '--json', ...origins.flatMap((origin) => ['--origin', origin]));
     return { base, setupLink, stop, kill: () => child.kill('SIGKILL'), command, addSite, pid: child.pid, data };

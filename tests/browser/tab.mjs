@@ -1,11 +1,10 @@
-// A tab of Chromium that no inspector looks into while its page loads: only its processor is slowed down,
-// and what its main thread does is traced. (A page that puppeteer drives has its scripts watched, which
-// makes every first call of a function dearer.)
+// A Chromium tab without an attached debugger during page load: only CPU throttling and main thread tracing.
+// (Puppeteer instruments the scripts of its pages, which makes the first call of every function more expensive.)
 
 const CATEGORIES = ['toplevel', 'devtools.timeline'];
 const WAIT_MAX_MS = 20_000;
 
-/** Fails instead of waiting for ever: a trace that does not end must not keep its service alive. */
+/** Fails instead of waiting forever: an endless trace must not keep its service alive. */
 export function within(what, promise, limitMs = WAIT_MAX_MS) {
   let timer;
   const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`no end of ${what}`)), limitMs)));
@@ -28,8 +27,8 @@ export class Tab {
   /** What all threads did while `work` ran. */
   async traced(work) {
     const { all } = this;
-    const heard = [];
-    const collect = ({ value }) => heard.push(...value);
+    const events = [];
+    const collect = ({ value }) => events.push(...value);
     all.on('Tracing.dataCollected', collect);
     await within('starting a trace', all.send('Tracing.start', { traceConfig: { includedCategories: CATEGORIES } }));
     await within('the traced work', work());
@@ -37,13 +36,13 @@ export class Tab {
     await within('ending a trace', all.send('Tracing.end'));
     await within('the trace', complete);
     all.off('Tracing.dataCollected', collect);
-    return heard;
+    return events;
   }
 
   goto = (url) => this.page.send('Page.navigate', { url });
 
   async evaluate(expression) {
-    const { result, exceptionDetails } = await within('a word of the page', this.page.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }));
+    const { result, exceptionDetails } = await within('an answer of the page', this.page.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }));
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     return result.value;
   }

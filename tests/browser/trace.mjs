@@ -1,8 +1,8 @@
-// What the tracker costs the page's main thread, by Chromium's own trace, beside an empty script on the
-// same page: `npm run trace`. Prints medians; it judges nothing, because machines differ.
+// Main thread cost of the tracker by Chromium's trace, compared with an empty script on the same page:
+// `npm run trace`. Prints medians without limits, because machines differ.
 //
-// SLOWED=4   how many times the processor is slowed down (1: as it is)
-// ROUNDS=9   loads of each script, each in a browser profile of its own, so that nothing is cached
+// SLOWED=4   CPU throttling factor (1: none)
+// ROUNDS=9   loads of each script, each in a new browser profile, so that nothing is cached
 // OTHERS=DIR further scripts to measure: every *.js in it
 
 import { readFile, readdir } from 'node:fs/promises';
@@ -23,11 +23,11 @@ const TOTAL_MAX_MS = 240_000;
 const SCRIPT = /^(EvaluateScript|FunctionCall|RunMicrotasks|TimerFire|EventDispatch|FireIdleCallback|v8\.compile)$/;
 
 const median = (figures) => figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)];
-// Time of the thread itself where the trace tells it: what others took from the processor is not ours.
+// Thread time if the trace has it: it excludes time taken by other processes.
 const ms = ({ tdur, dur }) => (tdur ?? dur) / 1000;
 const sum = (events) => events.reduce((total, event) => total + ms(event), 0);
 
-/** Events that lie in no other of the list. */
+/** Events that are not nested in another event of the list. */
 function outermost(events) {
   let end = -1;
   return events
@@ -35,7 +35,7 @@ function outermost(events) {
     .filter(({ ts, dur }) => ts + dur > end && ((end = ts + dur), true));
 }
 
-/** What the main thread of the page that loaded `url` did; the page has no other script than this. */
+/** Main thread events of the page that loaded `url`, which is the page's only script. */
 function read(trace, url) {
   const evaluation = trace.find(({ name, args }) => name === 'EvaluateScript' && args?.data?.url === url);
   if (!evaluation) throw new Error('the script never ran');
@@ -86,7 +86,7 @@ const watchdog = setTimeout(() => {
   process.exit(1);
 }, TOTAL_MAX_MS);
 const endings = [];
-// Whatever happens, nothing that was started here goes on.
+// Stops everything that was started here, also after errors.
 process.on('exit', () => endings.forEach((end) => end()));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 

@@ -1,5 +1,4 @@
-// A newcomer's first ten minutes: set up, click through the demo shop, see the page change and the
-// dashboard move.
+// A new owner's first ten minutes: set up, click through the demo shop, see the page and the dashboard change.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -47,7 +46,7 @@ async function demoSite() {
   return sites.find((site) => site.demo).id;
 }
 
-test('the one-time link makes the first account, once', async () => {
+test('the one-time link creates the first account once', async () => {
   owner = await visitor(browser);
   await owner.goto(service.setupLink);
   await owner.locator('input[type=email]').fill('owner@shop.example');
@@ -63,13 +62,13 @@ test('the one-time link makes the first account, once', async () => {
   assert.equal(again.status, 403);
 });
 
-test('what a visitor looks at changes the slot on the next page and moves the dashboard', async () => {
+test('viewed items change the slot on the next page and the dashboard', async () => {
   const page = await visitor(browser);
   await page.goto(`${service.base}/demo/`);
   const hero = page.locator('[data-ashna-slot="home-hero"]');
   await hero.waitFor();
 
-  // Two coffees are a taste.
+  // Two views of coffee are enough for an affinity.
   await page.goto(`${service.base}/demo/c/coffee`);
   for (const index of [0, 1]) {
     const counted = page.waitForResponse((answer) => answer.url().endsWith('/e') && answer.ok());
@@ -95,8 +94,8 @@ test('what a visitor looks at changes the slot on the next page and moves the da
     });
     return decided['home-hero']?.offer === 'likes-coffee' && decided['home-hero'].reason === 'offer';
   });
-  // The first page of a cold browser on a slow machine may keep its default: that is the promise of the
-  // deadline. A warm one shows the decision.
+  // The first page of a cold browser on a slow machine may miss the deadline and keep its default. A warm one
+  // shows the decision.
   await until('the slot on the page to change', async () => {
     await page.reload();
     await page.waitForLoadState('load');
@@ -143,7 +142,7 @@ test('a purchase goes through the funnel, step by step', async () => {
   );
 });
 
-test('the two laws hold on what was clicked', async () => {
+test('the two invariants hold after the clicks', async () => {
   const site = await demoSite();
   const quality = await until('everything to be delivered', async () => {
     const found = await ask(`/sites/${site}/reports/quality`, {});

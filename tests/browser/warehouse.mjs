@@ -1,18 +1,18 @@
-// What the real engine holds, asked by its own interface, as its child process was told to open it.
+// Queries the real engine on its own port, found on its child process's command line.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from './service.mjs';
 
-/** The port that the service gave its engine. */
+/** The port of the service's engine. */
 async function portOf(pid) {
   const children = await Promise.all(
     (await readdir(`/proc/${pid}/task`)).map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8').catch(() => '')),
   );
   for (const child of children.join(' ').split(' ').filter(Boolean)) {
-    const words = (await readFile(`/proc/${child}/cmdline`, 'utf8')).split('\0').filter(Boolean);
+    const args = (await readFile(`/proc/${child}/cmdline`, 'utf8')).split('\0').filter(Boolean);
     // Its command line: engine-child KIND FILE DIRECTORY PORT …
-    if (words.includes('engine-child')) return words[words.indexOf('engine-child') + 4];
+    if (args.includes('engine-child')) return args[args.indexOf('engine-child') + 4];
   }
   throw new Error('the service has no engine yet');
 }

@@ -1,4 +1,4 @@
-// The few words of the tests in the W3C WebDriver protocol, for WebKitGTK's MiniBrowser.
+// The tests' browser interface over the W3C WebDriver protocol, for WebKitGTK's MiniBrowser.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,14 +23,14 @@ export class Webkit {
     const browser = new Webkit();
     const port = await freePort();
     browser.url = `http://127.0.0.1:${port}`;
-    // One that was never started with a seat of its own needs neither a compositor nor a sandbox.
+    // A headless start needs neither a compositor nor a sandbox.
     const env = { ...process.env, WEBKIT_DISABLE_COMPOSITING_MODE: '1', WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' };
     browser.driver = spawn('xvfb-run', ['-a', program, `--port=${port}`, '--host=127.0.0.1'], { stdio: 'ignore', env, detached: true });
     await until('the WebKit driver', async () => (await fetch(browser.url + '/status')).ok);
     return browser;
   }
 
-  /** A context is a session with a profile of its own; the driver has one at a time. */
+  /** A context is a session with its own profile; the driver supports one at a time. */
   async createBrowserContext() {
     const { url } = this;
     const capabilities = {
@@ -72,7 +72,7 @@ class Page {
   ask = (method, path, body) => ask(this.url, method, path, body);
   goto = (url) => this.ask('POST', this.session + '/url', { url });
 
-  /** The last window of a session may not go; another takes its place. */
+  /** The last window of a session cannot be closed; a new one replaces it. */
   async close() {
     const { handle } = await this.ask('POST', this.session + '/window/new', { type: 'window' });
     await this.ask('DELETE', this.session + '/window');

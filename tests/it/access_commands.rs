@@ -1,4 +1,4 @@
-//! People, keys, sites and the audit from the command line: beside a running service, and alone.
+//! Users, keys, sites and the audit log from the command line, with and without a running service.
 
 use std::fs;
 
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::service::{Service, ashna, refusal};
 
 /// A command that reads a password.
-fn with_password(service: &Service, words: &[&str], password: &str) -> std::process::Output {
+fn with_password(service: &Service, arguments: &[&str], password: &str) -> std::process::Output {
     let data = service.data().to_str().unwrap();
-    ashna(&[words, &["--password-stdin", "--json", "--data-dir", data]].concat(), password.as_bytes())
+    ashna(&[arguments, &["--password-stdin", "--json", "--data-dir", data]].concat(), password.as_bytes())
 }
 
 async fn logs_in(service: &Service, client: &reqwest::Client, email: &str, password: &str) -> (u16, Value) {
@@ -19,7 +19,7 @@ async fn logs_in(service: &Service, client: &reqwest::Client, email: &str, passw
 }
 
 #[tokio::test]
-async fn access_is_given_and_taken_away_from_the_command_line() {
+async fn users_keys_and_sites_are_managed_from_the_command_line() {
     let client = reqwest::Client::new();
     let mut service = Service::new(&[]).set("ASHNA__CLICKHOUSE__URL", "http://127.0.0.1:1");
     service.start();
@@ -49,10 +49,12 @@ async fn access_is_given_and_taken_away_from_the_command_line() {
         (&json!("marketer"), &Value::Null, &json!(false))
     );
     assert!(
-        with_password(&service, &["user", "password", "--email", "v@shop.example"], "other words").status.success()
+        with_password(&service, &["user", "password", "--email", "v@shop.example"], "another password")
+            .status
+            .success()
     );
     assert_eq!(logs_in(&service, &client, "v@shop.example", "long enough").await.0, 401);
-    assert_eq!(logs_in(&service, &client, "v@shop.example", "other words").await.0, 200);
+    assert_eq!(logs_in(&service, &client, "v@shop.example", "another password").await.0, 200);
     assert_eq!(service.command(&["user", "log-out", "--email", "v@shop.example"])["ended"], 1);
     service.command(&["user", "reset-totp", "--email", "v@shop.example"]);
     service.command(&["user", "remove", "--email", "v@shop.example"]);
@@ -91,7 +93,7 @@ async fn access_is_given_and_taken_away_from_the_command_line() {
     ] {
         assert!(done.contains(&action), "{action} in {done:?}");
     }
-    assert!(!audit.to_string().contains("other words"), "no password anywhere");
+    assert!(!audit.to_string().contains("another password"), "no password anywhere");
 
     service.kill();
     let config = service.data().join("test.toml");

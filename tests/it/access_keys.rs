@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 #[tokio::test]
-async fn a_key_is_listed_and_opens_nothing_once_it_is_revoked() {
+async fn a_key_is_listed_and_refused_once_revoked() {
     let app = TestApp::start().await;
     let owner = app.with_login(Role::Owner).await;
     let made = owner.post(&app.path("keys"), json!({ "scope": "server", "name": " CRM " })).await;
@@ -20,7 +20,7 @@ async fn a_key_is_listed_and_opens_nothing_once_it_is_revoked() {
     let made = made.json();
     let key = made["key"].as_str().unwrap().to_owned();
     assert!(key.starts_with(made["hint"].as_str().unwrap()), "{made}");
-    let program = app.door().bearing("authorization", format!("Bearer {key}"));
+    let program = app.api().with_header("authorization", format!("Bearer {key}"));
     assert_eq!(program.get(&app.path("items")).await.status, 200);
     let listed = owner.get(&app.path("keys")).await.json();
     assert!(!listed.to_string().contains(&key), "the key itself is shown once");
@@ -35,7 +35,7 @@ async fn a_key_is_listed_and_opens_nothing_once_it_is_revoked() {
     foreign.get(&app.path("keys")).await.refuses(404, "not_found");
     let theirs = format!("/api/v1/sites/{}/keys/{}", other.id, made["id"]);
     foreign.delete(&theirs).await.refuses(404, "not_found");
-    assert_eq!(program.get(&app.path("items")).await.status, 200, "of another site");
+    assert_eq!(program.get(&app.path("items")).await.status, 200, "a key of another site cannot be revoked here");
     let admin = app.with_key(Scope::Admin).await;
     assert_eq!(admin.get(&app.path("keys")).await.status, 200);
     assert_eq!(admin.delete(&app.path(&format!("keys/{}", made["id"]))).await.status, 204);
@@ -46,7 +46,7 @@ async fn a_key_is_listed_and_opens_nothing_once_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_ends_at_its_time() {
+async fn a_key_expires() {
     let app = TestApp::start().await;
     let owner = app.with_login(Role::Owner).await;
     for bad in ["yesterday", "2020-01-01T00:00:00Z"] {
@@ -56,10 +56,10 @@ async fn a_key_ends_at_its_time() {
     let at = clock::now().plus(1500).to_string();
     let made = owner.post(&app.path("keys"), json!({ "scope": "read", "expires_at": at })).await.json();
     assert_eq!(made["expires_at"], json!(at));
-    let program = app.door().bearing("authorization", format!("Bearer {}", made["key"].as_str().unwrap()));
+    let program = app.api().with_header("authorization", format!("Bearer {}", made["key"].as_str().unwrap()));
     let begun = Instant::now();
     while program.get(&app.path("items")).await.status == 200 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it goes on after its time");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it works after its expiry");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     program.get(&app.path("items")).await.refuses(401, "unauthorized");
@@ -67,14 +67,15 @@ async fn a_key_ends_at_its_time() {
 }
 
 #[tokio::test]
-async fn the_audit_names_who_did_what_by_site_and_page() {
+async fn the_audit_log_is_filtered_by_site_and_paged() {
     let app = TestApp::start().await;
     let other = app.another_site().await;
     let owner = app.with_login(Role::Owner).await;
     let offer = json!({ "id": "hello", "slot": "hero" });
     assert_eq!(owner.post(&app.path("offers"), offer.clone()).await.status, 201);
     assert_eq!(owner.post(&format!("/api/v1/sites/{}/offers", other.id), offer).await.status, 201);
-    let order = KeyOperation::Add { site: app.site.id.0, scope: "read".into(), name: "report".into(), expires_at: None };
+    let order =
+        KeyOperation::Add { site: app.site.id.0, scope: "read".into(), name: "report".into(), expires_at: None };
     app.operates(Operation::Keys(order)).await;
     let all = owner.get("/api/v1/audit?limit=500").await.json();
     let entry = |action: &str| {
@@ -133,9 +134,13 @@ async fn a_removed_site_is_refused_at_once_and_its_events_are_erased() {
         assert!(begun.elapsed() < Duration::from_mins(1), "its events are still there");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(app.stored("SELECT toString(count()) FROM events WHERE site_id = 1").await, ["1"], "and no other's");
+    assert_eq!(
+        app.stored("SELECT toString(count()) FROM events WHERE site_id = 1").await,
+        ["1"],
+        "events of other sites remain"
+    );
     let next = app.another_site().await;
-    assert_eq!(next.id.0, other.id.0 + 1, "a number is never given twice");
+    assert_eq!(next.id.0, other.id.0 + 1, "site ids are not reused");
     let audit = owner.get(&format!("/api/v1/audit?site={}", other.id)).await.json();
     assert_eq!(audit["entries"][0]["action"], "remove site", "{audit}");
     app.finish().await;

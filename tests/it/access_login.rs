@@ -1,5 +1,4 @@
-//! Logging in: guesses at the same moment, from many networks, and who still gets in; what failures leave behind;
-//! the login's cookies.
+//! Login: limits on parallel and distributed guesses, known browsers, audit of failures, session cookies.
 
 use ashna::{
     control::{Membership, Role},
@@ -11,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{
     app::TestApp,
-    client::{Answer, Door},
+    client::{Answer, ApiClient},
 };
 
 const EMAIL: &str = "owner@shop.example";
@@ -27,17 +26,17 @@ fn cookies(answer: &Answer) -> String {
     all.map(|cookie| cookie.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
 }
 
-/// The browser in which the owner logged in before: known, but logged out.
-fn known_browser(app: &TestApp, logged_in: &Answer) -> Door {
+/// A browser in which the owner logged in before, now logged out.
+fn known_browser(app: &TestApp, logged_in: &Answer) -> ApiClient {
     let device = cookies(logged_in).split("; ").find(|cookie| cookie.starts_with("ashna_device=")).unwrap().to_owned();
-    app.door().bearing("cookie", device)
+    app.api().with_header("cookie", device)
 }
 
-/// How many of these attempts at once got which status.
-async fn at_once(attempts: impl Iterator<Item = (Door, Value)>) -> (usize, usize) {
+/// Sends attempts in parallel; returns how many were checked (401) and how many refused (429).
+async fn at_once(attempts: impl Iterator<Item = (ApiClient, Value)>) -> (usize, usize) {
     let mut all = JoinSet::new();
-    for (door, body) in attempts {
-        all.spawn(async move { door.post("/api/v1/session", body).await.status });
+    for (api, body) in attempts {
+        all.spawn(async move { api.post("/api/v1/session", body).await.status });
     }
     let statuses = all.join_all().await;
     let of = |status| statuses.iter().filter(|one| **one == status).count();
@@ -46,22 +45,22 @@ async fn at_once(attempts: impl Iterator<Item = (Door, Value)>) -> (usize, usize
 }
 
 #[tokio::test]
-async fn of_three_hundred_guesses_at_once_ten_are_looked_at_and_the_owners_own_browser_gets_in_meanwhile() {
+async fn parallel_guesses_are_limited_and_a_known_browser_still_logs_in() {
     let app = TestApp::start().await;
     app.with_login(Role::Owner).await;
-    let mine = app.door().post("/api/v1/session", login(PASSWORD)).await;
+    let mine = app.api().post("/api/v1/session", login(PASSWORD)).await;
     let mine = known_browser(&app, &mine);
     let mut guessing = AbortOnDrop::spawn({
-        let door = app.door();
-        async move { at_once((0..300).map(|n| (door.clone(), login(&format!("guess number {n}"))))).await }
+        let api = app.api();
+        async move { at_once((0..300).map(|n| (api.clone(), login(&format!("guess number {n}"))))).await }
     });
     for _ in 0..3 {
         let answer = mine.post("/api/v1/session", login(PASSWORD)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
     assert_eq!(guessing.join().await, (10, 290));
-    app.door().post("/api/v1/session", login(PASSWORD)).await.refuses(429, "too_many");
-    assert_eq!(mine.post("/api/v1/session", login(PASSWORD)).await.status, 200, "known, whatever others do");
+    app.api().post("/api/v1/session", login(PASSWORD)).await.refuses(429, "too_many");
+    assert_eq!(mine.post("/api/v1/session", login(PASSWORD)).await.status, 200, "a known browser has its own limit");
     for _ in 0..10 {
         mine.post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
     }
@@ -70,19 +69,19 @@ async fn of_three_hundred_guesses_at_once_ten_are_looked_at_and_the_owners_own_b
 }
 
 #[tokio::test]
-async fn neither_another_address_nor_another_name_makes_guessing_faster() {
+async fn guesses_are_limited_across_addresses_and_accounts() {
     let app = TestApp::with(|config| {
         config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
         config.access.login_failures_max = 3;
     })
     .await;
     app.with_login(Role::Owner).await;
-    let from = |address: String| app.door().bearing("x-forwarded-for", address);
+    let from = |address: String| app.api().with_header("x-forwarded-for", address);
     let (looked_at, _) = at_once((0..40).map(|n| (from(format!("2001:db8:1:2::{n:x}")), login("a wrong one")))).await;
     assert_eq!(looked_at, 3, "one network");
     let (looked_at, _) = at_once((0..40).map(|n| (from(format!("10.{n}.0.1")), login("a wrong one")))).await;
-    assert_eq!(looked_at, 0, "the account, from anywhere");
-    let at = |n: u32| json!({ "email": format!("nobody{n}@shop.example"), "password": "a wrong one" });
+    assert_eq!(looked_at, 0, "the limit of the account counts all addresses");
+    let at = |n: u32| json!({ "email": format!("unknown{n}@shop.example"), "password": "a wrong one" });
     let (looked_at, _) = at_once((0..40).map(|n| (from("192.0.2.7".into()), at(n)))).await;
     assert!((8..=9).contains(&looked_at), "one address at all accounts: {looked_at}");
     let (looked_at, _) = at_once((0..60).map(|n| (from(format!("2001:db8:7:{n:x}::1")), at(100 + n)))).await;
@@ -91,59 +90,59 @@ async fn neither_another_address_nor_another_name_makes_guessing_faster() {
 }
 
 #[tokio::test]
-async fn failed_logins_are_counted_and_in_the_audit_but_not_one_by_one() {
+async fn failed_logins_are_counted_and_grouped_in_the_audit_log() {
     let app = TestApp::start().await;
     let owner = app.with_login(Role::Owner).await;
     for _ in 0..5 {
-        app.door().post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
+        app.api().post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
     }
     let audit = owner.get("/api/v1/audit").await.json();
     let failed: Vec<_> =
         audit["entries"].as_array().unwrap().iter().filter(|e| e["action"] == "failed login").collect();
     let shown: Vec<_> = failed.iter().map(|e| (e["who"].as_str().unwrap(), e["subject"].as_str().unwrap())).collect();
     assert_eq!(shown, [(EMAIL, "4 from 127.0.0.0/24"), (EMAIL, "1 from 127.0.0.0/24")], "{audit}");
-    let outcome = |word: &str| format!("logins_total{{outcome=\"{word}\"}}");
+    let outcome = |outcome: &str| format!("logins_total{{outcome=\"{outcome}\"}}");
     assert_eq!(app.metric(&outcome("bad_credentials")), 5);
     assert_eq!(app.metric(&outcome("done")), 1);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_neighbours_cookie_of_the_same_name_hides_no_login_and_over_tls_there_can_be_none() {
+async fn a_duplicate_session_cookie_hides_no_login_and_tls_uses_the_host_prefix() {
     let app = TestApp::start().await;
     app.with_login(Role::Owner).await;
-    let plain = app.door().post("/api/v1/session", login(PASSWORD)).await;
+    let plain = app.api().post("/api/v1/session", login(PASSWORD)).await;
     let token = cookies(&plain).split("; ").next().unwrap().to_owned();
     assert!(token.starts_with("ashna_session="), "{token}");
     for shadowed in [format!("ashna_session=bad; {token}"), format!("{token}; ashna_session=bad")] {
-        assert_eq!(app.door().bearing("cookie", shadowed).get("/api/v1/session").await.status, 200);
+        assert_eq!(app.api().with_header("cookie", shadowed).get("/api/v1/session").await.status, 200);
     }
-    let crowd = "ashna_session=bad; ".repeat(8);
-    app.door().bearing("cookie", format!("{crowd}{token}")).get("/api/v1/session").await.refuses(401, "unauthorized");
+    let many = "ashna_session=bad; ".repeat(8);
+    app.api().with_header("cookie", format!("{many}{token}")).get("/api/v1/session").await.refuses(401, "unauthorized");
 
-    let safe = app.door().bearing("x-forwarded-proto", "https").post("/api/v1/session", login(PASSWORD)).await;
+    let safe = app.api().with_header("x-forwarded-proto", "https").post("/api/v1/session", login(PASSWORD)).await;
     for cookie in safe.headers.get_all(SET_COOKIE) {
         let cookie = cookie.to_str().unwrap();
         assert!(cookie.starts_with("__Host-ashna_"), "{cookie}");
         assert!(cookie.contains("Secure") && cookie.contains("HttpOnly") && cookie.contains("Path=/"), "{cookie}");
         assert!(!cookie.contains("Domain"), "{cookie}");
     }
-    let both = app.door().bearing("cookie", format!("ashna_session=bad; {}", cookies(&safe)));
+    let both = app.api().with_header("cookie", format!("ashna_session=bad; {}", cookies(&safe)));
     assert_eq!(both.get("/api/v1/session").await.status, 200);
-    let out = both.bearing("x-forwarded-proto", "https").delete("/api/v1/session").await;
-    assert_eq!(out.headers.get_all(SET_COOKIE).iter().count(), 2, "under both names");
+    let out = both.with_header("x-forwarded-proto", "https").delete("/api/v1/session").await;
+    assert_eq!(out.headers.get_all(SET_COOKIE).iter().count(), 2, "cookies of both names are cleared");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn names_are_compared_without_regard_to_case_in_every_script_and_common_passwords_are_refused() {
+async fn emails_are_case_insensitive_in_every_script_and_common_passwords_are_refused() {
     let app = TestApp::start().await;
     let all = Membership::with_all_sites(Role::Viewer);
     app.with_login_of("Änne.ΣΟΦΙΑΣ@shop.example", &all).await;
-    app.door().logs_in("äNNE.σοφιας@SHOP.example", PASSWORD).await;
+    app.api().logs_in("äNNE.σοφιας@SHOP.example", PASSWORD).await;
     let owner = app.with_login(Role::Owner).await;
     let invite = json!({ "email": "änne.σοφίας@shop.example", "role": "viewer" });
-    assert_eq!(owner.post("/api/v1/invitations", invite).await.status, 201, "an accent is another letter");
+    assert_eq!(owner.post("/api/v1/invitations", invite).await.status, 201, "an accented letter is a different one");
     let taken = json!({ "email": "ÄNNE.σοφιας@shop.example", "role": "viewer" });
     owner.post("/api/v1/invitations", taken).await.refuses(409, "conflict");
     for bad in ["12345678", "password", "        ", "owner@shop.example", "aaaaaaaaaaaa", "short"] {

@@ -1,4 +1,4 @@
-//! What people for whom personal data is masked see of it: nothing, whichever route they ask.
+//! Masked users see no personal data on any route.
 
 use ashna::{
     control::{Membership, Role},
@@ -11,10 +11,10 @@ use crate::support::{
     routes::REPORTS,
 };
 
-/// All that must not be seen.
+/// Values that must not be shown.
 const PERSONAL: [&str; 5] = ["anna@private.example", "customer-4711", "Anna Private", "0612345678", "anna%40private"];
 
-/// Sends what a shop might of a person, under every kind of event.
+/// Sends personal data with every kind of event.
 async fn a_person(app: &TestApp) -> String {
     let mut visitor = app.visitor();
     visitor.views("/account").await;
@@ -29,7 +29,7 @@ async fn a_person(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn no_route_shows_personal_data_to_people_for_whom_it_is_masked() {
+async fn no_route_shows_personal_data_to_masked_users() {
     let app = TestApp::start().await;
     let visitor = a_person(&app).await;
     let masked = Membership { role: Role::Marketer, sites: None, masked: true };
@@ -78,7 +78,7 @@ async fn no_route_shows_personal_data_to_people_for_whom_it_is_masked() {
             paths += 1;
         }
     }
-    assert!(paths > 20 && seen >= 1, "of {paths} answers {seen} have something to mask");
+    assert!(paths > 20 && seen >= 1, "{seen} of {paths} answers contain personal data");
 
     let page = app.path(&format!("visitors/{visitor}"));
     let (theirs, full) = (masked.get(&page).await.json(), owner.get(&page).await.json());
@@ -99,7 +99,7 @@ async fn no_route_shows_personal_data_to_people_for_whom_it_is_masked() {
 }
 
 #[tokio::test]
-async fn people_for_whom_it_is_masked_export_nobody_and_confirm_no_guess() {
+async fn masked_users_cannot_export_or_filter_by_personal_data() {
     let app = TestApp::start().await;
     let visitor = a_person(&app).await;
     let masked = Membership { role: Role::Marketer, sites: None, masked: true };
@@ -121,7 +121,7 @@ async fn people_for_whom_it_is_masked_export_nobody_and_confirm_no_guess() {
     app.finish().await;
 }
 
-/// Path and method of everything below a site.
+/// Path and method of every route of a site.
 fn site_routes() -> Vec<(String, String)> {
     let described: Value = serde_json::from_str(&http::openapi()).unwrap();
     let paths = described["paths"].as_object().unwrap().iter();

@@ -1,4 +1,4 @@
-//! People: list, invite, change, remove; their logins and passwords; which sites they see and what they may change.
+//! Users: list, invite, change, remove; sessions and passwords; visible sites and permissions.
 
 use ashna::{
     control::{Membership, Role, Scope},
@@ -14,12 +14,12 @@ use tokio::{
 
 use crate::support::{
     app::{TestApp, these_days},
-    client::Door,
+    client::ApiClient,
 };
 
 const PASSWORD: &str = "another long one";
 
-async fn user_id(owner: &Door, email: &str) -> i64 {
+async fn user_id(owner: &ApiClient, email: &str) -> i64 {
     let users = owner.get("/api/v1/users").await.json();
     let found = users["users"].as_array().unwrap().iter().find(|user| user["email"] == email).cloned();
     found.unwrap_or_else(|| panic!("{email} in {users}"))["id"].as_i64().unwrap()
@@ -30,7 +30,7 @@ fn token(link: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_invitation_makes_one_account_once_and_can_be_taken_back() {
+async fn an_invitation_creates_one_account_and_can_be_revoked() {
     let app = TestApp::start().await;
     let owner = app.with_login(Role::Owner).await;
     let body = json!({ "email": "new@shop.example", "role": "marketer", "sites": [app.site.id], "masked": true });
@@ -42,15 +42,15 @@ async fn an_invitation_makes_one_account_once_and_can_be_taken_back() {
     assert!(link.starts_with(&format!("{}/dashboard/invitation#token=", app.url)), "{link}");
     let second = owner.post("/api/v1/invitations", body).await.json();
     let open = |link: &Value| format!("/api/v1/invitations/{}", token(link));
-    app.door().get(&open(&first["link"])).await.refuses(404, "not_found");
-    let shown = app.door().get(&open(&second["link"])).await.json();
+    app.api().get(&open(&first["link"])).await.refuses(404, "not_found");
+    let shown = app.api().get(&open(&second["link"])).await.json();
     assert_eq!(shown, json!({ "email": "new@shop.example", "role": "marketer" }));
-    app.door().post(&open(&second["link"]), json!({ "password": "password" })).await.refuses(422, "invalid");
+    app.api().post(&open(&second["link"]), json!({ "password": "password" })).await.refuses(422, "invalid");
 
     let mut rush = JoinSet::new();
     for _ in 0..12 {
-        let (door, path) = (app.door(), open(&second["link"]));
-        rush.spawn(async move { door.post(&path, json!({ "password": PASSWORD })).await });
+        let (api, path) = (app.api(), open(&second["link"]));
+        rush.spawn(async move { api.post(&path, json!({ "password": PASSWORD })).await });
     }
     let answers = rush.join_all().await;
     let accepted: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
@@ -62,8 +62,8 @@ async fn an_invitation_makes_one_account_once_and_can_be_taken_back() {
         (&json!("marketer"), &json!(true), &json!([app.site.id]))
     );
     let cookie = accepted[0].cookie().split(';').next().unwrap().to_owned();
-    assert_eq!(app.door().bearing("cookie", cookie).get("/api/v1/session").await.status, 200);
-    app.door().logs_in("new@shop.example", PASSWORD).await;
+    assert_eq!(app.api().with_header("cookie", cookie).get("/api/v1/session").await.status, 200);
+    app.api().logs_in("new@shop.example", PASSWORD).await;
 
     let other = json!({ "email": "other@shop.example", "role": "viewer" });
     let other = owner.post("/api/v1/invitations", other).await.json();
@@ -71,9 +71,9 @@ async fn an_invitation_makes_one_account_once_and_can_be_taken_back() {
     assert_eq!((listed["users"].as_array().unwrap().len(), listed["invitations"].as_array().unwrap().len()), (2, 1));
     assert!(!listed.to_string().contains("argon2") && !listed.to_string().contains(&token(&other["link"])));
     assert_eq!(owner.delete(&format!("/api/v1/invitations/{}", other["id"])).await.status, 204);
-    app.door().get(&open(&other["link"])).await.refuses(404, "not_found");
+    app.api().get(&open(&other["link"])).await.refuses(404, "not_found");
     for bad in [
-        json!({ "email": "nobody", "role": "viewer" }),
+        json!({ "email": "not-an-email", "role": "viewer" }),
         json!({ "email": "a@b.example", "role": "king" }),
         json!({ "email": "a@b.example", "role": "viewer", "sites": [99] }),
         json!({ "email": "a@b.example", "role": "owner", "masked": true }),
@@ -84,7 +84,7 @@ async fn an_invitation_makes_one_account_once_and_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_mailed_where_a_server_is_named() {
+async fn an_invitation_is_mailed_if_smtp_is_configured() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut server = AbortOnDrop::spawn(async move {
@@ -131,12 +131,12 @@ async fn an_invitation_is_mailed_where_a_server_is_named() {
     assert!(mail.contains(made["link"].as_str().unwrap()), "{mail}");
     assert!(made["link"].as_str().unwrap().starts_with("https://ashna.shop.example/dashboard/"), "{made}");
     let again = owner.post("/api/v1/invitations", json!({ "email": "b@shop.example", "role": "viewer" })).await.json();
-    assert_eq!(again["mailed"], false, "the server is gone; the link is there all the same");
+    assert_eq!(again["mailed"], false, "the server is down; the link is returned anyway");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn access_is_taken_away_at_once_and_an_owner_always_remains() {
+async fn access_is_revoked_at_once_and_an_owner_always_remains() {
     let app = TestApp::start().await;
     let owner = app.with_login(Role::Owner).await;
     let marketer = app.with_login(Role::Marketer).await;
@@ -157,7 +157,7 @@ async fn access_is_taken_away_at_once_and_an_owner_always_remains() {
     marketer.post(&app.path("offers"), json!({ "id": "o", "slot": "s" })).await.refuses(403, "forbidden");
     assert_eq!(owner.post(&format!("{theirs}/log-out"), json!({})).await.json()["ended"], 1);
     marketer.get("/api/v1/session").await.refuses(401, "unauthorized");
-    let again = app.door().logs_in("marketer@shop.example", "long enough").await;
+    let again = app.api().logs_in("marketer@shop.example", "long enough").await;
     assert_eq!(owner.delete(&theirs).await.status, 204);
     again.get("/api/v1/session").await.refuses(401, "unauthorized");
     owner.delete(&theirs).await.refuses(404, "not_found");
@@ -176,12 +176,12 @@ async fn access_is_taken_away_at_once_and_an_owner_always_remains() {
 }
 
 #[tokio::test]
-async fn users_see_and_end_their_own_logins_and_change_their_password() {
+async fn users_list_and_end_their_sessions_and_change_their_password() {
     let app = TestApp::start().await;
     let first = app.with_login(Role::Viewer).await;
-    let agent = app.door().bearing("user-agent", "Firefox on the train");
+    let agent = app.api().with_header("user-agent", "Firefox on the train");
     let second = agent.logs_in("viewer@shop.example", "long enough").await;
-    let third = app.door().logs_in("viewer@shop.example", "long enough").await;
+    let third = app.api().logs_in("viewer@shop.example", "long enough").await;
     let sessions = first.get("/api/v1/sessions").await.json()["sessions"].clone();
     let current: Vec<_> = sessions.as_array().unwrap().iter().map(|s| s["current"] == true).collect();
     assert_eq!(current.iter().filter(|current| **current).count(), 1, "{sessions}");
@@ -198,8 +198,8 @@ async fn users_see_and_end_their_own_logins_and_change_their_password() {
     let right = json!({ "current": "long enough", "new": PASSWORD });
     assert_eq!(first.put("/api/v1/session/password", right).await.status, 204);
     third.get("/api/v1/session").await.refuses(401, "unauthorized");
-    assert_eq!(first.get("/api/v1/session").await.status, 200, "the one that changed it goes on");
-    app.door().logs_in("viewer@shop.example", PASSWORD).await;
+    assert_eq!(first.get("/api/v1/session").await.status, 200, "the session that changed it remains");
+    app.api().logs_in("viewer@shop.example", PASSWORD).await;
     assert_eq!(first.delete("/api/v1/sessions").await.json()["ended"], 1);
     assert_eq!(first.delete("/api/v1/sessions?all=true").await.json()["ended"], 1);
     first.get("/api/v1/session").await.refuses(401, "unauthorized");
@@ -207,7 +207,7 @@ async fn users_see_and_end_their_own_logins_and_change_their_password() {
 }
 
 #[tokio::test]
-async fn members_of_one_site_see_no_other() {
+async fn members_of_one_site_cannot_see_other_sites() {
     let app = TestApp::start().await;
     let other = app.another_site().await;
     let owner = app.with_login(Role::Owner).await;
@@ -234,7 +234,11 @@ async fn members_of_one_site_see_no_other() {
     assert_eq!(owner.patch(&path, json!({ "sites": [other.id] })).await.json()["sites"], json!([other.id]));
     member.get(&app.path("items")).await.refuses(404, "not_found");
     assert_eq!(member.get(&format!("{theirs}/items")).await.status, 200);
-    assert_eq!(owner.patch(&path, json!({ "sites": [] })).await.json()["sites"], json!([]), "none is not all");
+    assert_eq!(
+        owner.patch(&path, json!({ "sites": [] })).await.json()["sites"],
+        json!([]),
+        "an empty list is not all sites"
+    );
     assert_eq!(member.get("/api/v1/sites").await.json(), json!([]));
     owner.patch(&path, json!({ "sites": [99] })).await.refuses(422, "invalid");
     assert_eq!(owner.patch(&path, json!({ "sites": null })).await.json()["sites"], Value::Null);
@@ -243,7 +247,7 @@ async fn members_of_one_site_see_no_other() {
 }
 
 #[tokio::test]
-async fn marketers_change_no_promise_made_to_visitors() {
+async fn marketers_cannot_change_privacy_settings() {
     let app = TestApp::start().await;
     let marketer = app.with_login(Role::Marketer).await;
     let owner = app.with_login(Role::Owner).await;
@@ -265,7 +269,7 @@ async fn marketers_change_no_promise_made_to_visitors() {
     for field in ["origins", "robots", "consent_default", "honour_gpc", "known_by", "without_consent"] {
         same[field] = now[field].clone();
     }
-    assert_eq!(marketer.patch(&path, same).await.status, 200, "what is said again is no change");
+    assert_eq!(marketer.patch(&path, same).await.status, 200, "unchanged values are allowed");
     let visitor = app.path("visitors/000000000000000000000000000000ff");
     marketer.delete(&visitor).await.refuses(403, "forbidden");
     marketer.get(&app.path("secret")).await.refuses(403, "forbidden");
@@ -278,7 +282,7 @@ async fn marketers_change_no_promise_made_to_visitors() {
 }
 
 #[tokio::test]
-async fn a_removed_sites_members_do_not_become_members_of_all() {
+async fn members_of_a_removed_site_do_not_gain_all_sites() {
     let app = TestApp::start().await;
     let other = app.another_site().await;
     let owner = app.with_login(Role::Owner).await;

@@ -1,11 +1,11 @@
-//! The private side's gate: set-up, logins, roles, keys, other sites' pages; and settings of a site.
+//! Access to the private API: set-up, logins, roles, keys, foreign origins; and site settings.
 
 use ashna::control::{Role, Scope};
 use serde_json::{Value, json};
 
 use crate::support::{
     app::{TestApp, these_days},
-    client::Door,
+    client::ApiClient,
 };
 
 const EMAIL: &str = "owner@shop.example";
@@ -15,32 +15,32 @@ fn login(password: &str) -> Value {
     json!({ "email": EMAIL, "password": password })
 }
 
-async fn set_up(app: &TestApp) -> Door {
+async fn set_up(app: &TestApp) -> ApiClient {
     let body = json!({ "token": app.setup_token(), "email": EMAIL, "password": PASSWORD });
-    let answer = app.door().post("/api/v1/setup", body).await;
+    let answer = app.api().post("/api/v1/setup", body).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let cookie = answer.cookie();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-    app.door().bearing("cookie", cookie.split(';').next().unwrap())
+    app.api().with_header("cookie", cookie.split(';').next().unwrap())
 }
 
 #[tokio::test]
-async fn the_first_user_is_made_once_by_the_one_time_link() {
+async fn the_one_time_link_creates_the_first_user_once() {
     let app = TestApp::start().await;
-    let door = app.door();
-    assert_eq!(door.get("/api/v1/setup").await.json(), json!({ "needed": true }));
+    let api = app.api();
+    assert_eq!(api.get("/api/v1/setup").await.json(), json!({ "needed": true }));
     let with =
         |token: &str, email: &str, password: &str| json!({ "token": token, "email": email, "password": password });
     let token = app.setup_token();
-    door.post("/api/v1/setup", with("guessed", EMAIL, PASSWORD)).await.refuses(403, "forbidden");
-    door.post("/api/v1/setup", with(&token, EMAIL, "short")).await.refuses(422, "invalid");
-    door.post("/api/v1/setup", with(&token, "nobody", PASSWORD)).await.refuses(422, "invalid");
+    api.post("/api/v1/setup", with("guessed", EMAIL, PASSWORD)).await.refuses(403, "forbidden");
+    api.post("/api/v1/setup", with(&token, EMAIL, "short")).await.refuses(422, "invalid");
+    api.post("/api/v1/setup", with(&token, "not-an-email", PASSWORD)).await.refuses(422, "invalid");
     let owner = set_up(&app).await;
     let session = owner.get("/api/v1/session").await.json();
     assert_eq!((&session["user"]["email"], &session["user"]["role"]), (&json!(EMAIL), &json!("owner")));
     assert_eq!(session["sites"][0]["name"], "Test shop");
-    door.post("/api/v1/setup", with(&token, "second@shop.example", PASSWORD)).await.refuses(403, "forbidden");
-    assert_eq!(door.get("/api/v1/setup").await.json(), json!({ "needed": false }));
+    api.post("/api/v1/setup", with(&token, "second@shop.example", PASSWORD)).await.refuses(403, "forbidden");
+    assert_eq!(api.get("/api/v1/setup").await.json(), json!({ "needed": false }));
     app.finish().await;
 }
 
@@ -48,11 +48,11 @@ async fn the_first_user_is_made_once_by_the_one_time_link() {
 async fn a_login_lasts_until_the_logout() {
     let app = TestApp::start().await;
     set_up(&app).await;
-    app.door().get("/api/v1/session").await.refuses(401, "unauthorized");
-    app.door().post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
-    let nobody = json!({ "email": "nobody@shop.example", "password": PASSWORD });
-    app.door().post("/api/v1/session", nobody).await.refuses(401, "bad_credentials");
-    let person = app.door().logs_in("OWNER@shop.example", PASSWORD).await;
+    app.api().get("/api/v1/session").await.refuses(401, "unauthorized");
+    app.api().post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
+    let unknown = json!({ "email": "unknown@shop.example", "password": PASSWORD });
+    app.api().post("/api/v1/session", unknown).await.refuses(401, "bad_credentials");
+    let person = app.api().logs_in("OWNER@shop.example", PASSWORD).await;
     assert_eq!(person.get("/api/v1/sites").await.status, 200);
     let out = person.delete("/api/v1/session").await;
     assert_eq!((out.status, out.cookie().contains("Max-Age=0")), (204, true), "{}", out.cookie());
@@ -61,13 +61,13 @@ async fn a_login_lasts_until_the_logout() {
 }
 
 #[tokio::test]
-async fn guessing_is_paused_even_for_the_right_password() {
+async fn too_many_guesses_also_block_the_right_password() {
     let app = TestApp::with(|config| config.access.login_failures_max = 3).await;
     set_up(&app).await;
     for _ in 0..3 {
-        app.door().post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
+        app.api().post("/api/v1/session", login("wrong password")).await.refuses(401, "bad_credentials");
     }
-    let paused = app.door().post("/api/v1/session", login(PASSWORD)).await;
+    let paused = app.api().post("/api/v1/session", login(PASSWORD)).await;
     paused.refuses(429, "too_many");
     let seconds: u64 = paused.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
@@ -75,7 +75,7 @@ async fn guessing_is_paused_even_for_the_right_password() {
 }
 
 #[tokio::test]
-async fn roles_may_do_what_they_are_for() {
+async fn roles_are_enforced() {
     let app = TestApp::start().await;
     let viewer = app.with_login(Role::Viewer).await;
     let marketer = app.with_login(Role::Marketer).await;
@@ -99,14 +99,14 @@ async fn roles_may_do_what_they_are_for() {
     }
     assert_eq!(owner.post("/api/v1/sites", site).await.status, 201);
     let key = owner.post(&app.path("keys"), json!({ "scope": "read" })).await.json()["key"].clone();
-    let program = app.door().bearing("authorization", format!("Bearer {}", key.as_str().unwrap()));
+    let program = app.api().with_header("authorization", format!("Bearer {}", key.as_str().unwrap()));
     assert_eq!(program.get(&app.path("items")).await.status, 200);
     owner.post(&app.path("keys"), json!({ "scope": "everything" })).await.refuses(422, "invalid");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn keys_open_their_own_site_and_no_more_than_their_scope() {
+async fn keys_are_limited_to_their_site_and_scope() {
     let app = TestApp::start().await;
     let other = app.another_site().await;
     let theirs = format!("/api/v1/sites/{}", other.id);
@@ -129,36 +129,36 @@ async fn keys_open_their_own_site_and_no_more_than_their_scope() {
     let server = app.with_key(Scope::Server).await;
     assert_eq!(server.post(&app.path("items"), json!([{ "id": "p-1" }])).await.status, 200);
     server.post(&app.path("offers"), json!({ "id": "o", "slot": "s" })).await.refuses(403, "forbidden");
-    app.door().bearing("authorization", "Bearer guessed").get("/api/v1/sites").await.refuses(401, "unauthorized");
-    let write_key = app.door().bearing("authorization", format!("Bearer {}", app.site.write_key));
+    app.api().with_header("authorization", "Bearer guessed").get("/api/v1/sites").await.refuses(401, "unauthorized");
+    let write_key = app.api().with_header("authorization", format!("Bearer {}", app.site.write_key));
     write_key.get("/api/v1/sites").await.refuses(401, "unauthorized");
     write_key.get("/metrics").await.refuses(401, "unauthorized");
-    app.door().get("/metrics").await.refuses(401, "unauthorized");
+    app.api().get("/metrics").await.refuses(401, "unauthorized");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn other_sites_pages_cannot_act_with_somebodys_login() {
+async fn other_origins_cannot_use_a_users_login() {
     let app = TestApp::start().await;
     let owner = app.with_login(Role::Owner).await;
     let site = json!({ "name": "Another shop", "origins": [] });
     for origin in ["https://evil.example", "https://shop.example", "null"] {
-        let there = owner.clone().bearing("origin", origin);
+        let there = owner.clone().with_header("origin", origin);
         there.post("/api/v1/sites", site.clone()).await.refuses(403, "forbidden");
         there.post(&app.path("reports/overview"), these_days()).await.refuses(403, "forbidden");
         there.delete("/api/v1/session").await.refuses(403, "forbidden");
-        let session = app.door().bearing("origin", origin).post("/api/v1/session", login(PASSWORD)).await;
+        let session = app.api().with_header("origin", origin).post("/api/v1/session", login(PASSWORD)).await;
         session.refuses(403, "forbidden");
         let read = there.get("/api/v1/sites").await;
         assert_eq!(read.header("access-control-allow-origin"), "", "and cannot read the answer");
     }
-    let here = owner.bearing("origin", app.url.clone());
+    let here = owner.with_header("origin", app.url.clone());
     assert_eq!(here.post("/api/v1/sites", site).await.status, 201);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_sites_settings_change_what_is_set_and_nothing_else() {
+async fn a_settings_patch_changes_only_the_given_fields() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let path = format!("/api/v1/sites/{}", app.site.id);
@@ -183,7 +183,7 @@ async fn a_sites_settings_change_what_is_set_and_nothing_else() {
         admin.patch(&path, bad).await.refuses(422, "invalid");
     }
     admin.patch(&path, json!({ "colour": "red" })).await.refuses(400, "unreadable");
-    assert_eq!(admin.get(&path).await.json(), expected, "nothing of it was stored");
+    assert_eq!(admin.get(&path).await.json(), expected, "nothing was stored");
 
     let mut visitor = app.visitor();
     visitor.origin = "https://new.example".into();

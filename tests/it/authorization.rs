@@ -1,4 +1,4 @@
-//! Who may do what: every private route against everybody who may come, by the table in `support::routes`.
+//! Authorization: every private route with every kind of caller, by the table in `support::routes`.
 
 use ashna::{
     control::{Role, Scope},
@@ -9,21 +9,21 @@ use serde_json::json;
 
 use crate::support::{
     app::TestApp,
-    client::{Answer, Door},
-    routes::{Route, description, is_described, table, the_table_is_whole},
+    client::{Answer, ApiClient},
+    routes::{Route, description, is_described, table, table_matches_openapi},
 };
 
-/// The six who are known, in the order of a row's letters.
+/// The six known callers, in the order of a row's letters.
 const LETTERS: [char; 6] = ['r', 's', 'a', 'v', 'm', 'o'];
 
 fn may(route: &Route, letter: char) -> bool {
     route.who == "open" || route.who.contains(letter)
 }
 
-/// What the paths name, in a state in which every route finds it.
+/// The resources that the paths name, restored before each request.
 struct Stage<'t> {
     app: &'t TestApp,
-    admin: Door,
+    admin: ApiClient,
     funnel: String,
     visitor: String,
 }
@@ -37,7 +37,7 @@ impl<'t> Stage<'t> {
         Self { app, admin, funnel: "1".into(), visitor: visitor.id }
     }
 
-    /// Puts back what an earlier request may have removed, or removes what a request is to add.
+    /// Restores what an earlier request removed, or removes what the request adds.
     async fn prepare(&mut self, route: &Route) {
         let (app, admin) = (self.app, &self.admin);
         let path = |rest: &str| app.path(rest);
@@ -60,7 +60,7 @@ impl<'t> Stage<'t> {
         }
     }
 
-    /// The path of a route with names of this stage, for a site.
+    /// The path of a route with the names of this stage, for a site.
     fn path(&self, route: &Route, site: &Site) -> String {
         let names = [
             ("{site}", site.id.to_string()),
@@ -80,36 +80,36 @@ impl<'t> Stage<'t> {
         names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
     }
 
-    async fn ask(&self, door: &Door, route: &Route, site: &Site) -> Answer {
+    async fn ask(&self, api: &ApiClient, route: &Route, site: &Site) -> Answer {
         let method = Method::from_bytes(route.method.to_uppercase().as_bytes()).unwrap();
         let body = if route.body.is_null() { String::new() } else { route.body.to_string() };
-        door.sends(method, &self.path(route, site), body).await
+        api.sends(method, &self.path(route, site), body).await
     }
 }
 
 #[test]
-fn every_route_has_a_row_and_every_row_a_route() {
-    the_table_is_whole();
+fn every_route_has_a_row_and_every_row_has_a_route() {
+    table_matches_openapi();
 }
 
 #[tokio::test]
-async fn nobody_passes_without_a_valid_login_or_key() {
+async fn requests_without_a_valid_login_or_key_are_refused() {
     let app = TestApp::start().await;
     let stage = Stage::set(&app).await;
-    let bearing = |value: String| app.door().bearing("authorization", format!("Bearer {value}"));
+    let bearing = |value: String| app.api().with_header("authorization", format!("Bearer {value}"));
     let strangers = [
-        ("nobody", app.door()),
-        ("an invented key", bearing("aa_0123456789abcdef".into())),
-        ("an empty key", bearing(String::new())),
-        ("the public write key", bearing(app.site.write_key.clone())),
-        ("the signing secret", bearing((*app.site.secret).to_owned())),
-        ("an invented login", app.door().bearing("cookie", "ashna_session=0123456789abcdef")),
-        ("a visitor's cookie", app.door().bearing("cookie", format!("ashna_session={}", stage.visitor))),
+        ("anonymous", app.api()),
+        ("an invented key", with_header("aa_0123456789abcdef".into())),
+        ("an empty key", with_header(String::new())),
+        ("the public write key", with_header(app.site.write_key.clone())),
+        ("the signing secret", with_header((*app.site.secret).to_owned())),
+        ("an invented login", app.api().with_header("cookie", "ashna_session=0123456789abcdef")),
+        ("a visitor's cookie", app.api().with_header("cookie", format!("ashna_session={}", stage.visitor))),
     ];
     let description = description();
     for route in table() {
-        for (who, door) in &strangers {
-            let answer = stage.ask(door, &route, &app.site).await;
+        for (who, api) in &strangers {
+            let answer = stage.ask(api, &route, &app.site).await;
             let (method, path, status) = (route.method, route.path, answer.status);
             if route.who == "open" {
                 assert!(route.answers.contains(&status), "{method} {path} to {who}: {status} {}", answer.text);
@@ -124,7 +124,7 @@ async fn nobody_passes_without_a_valid_login_or_key() {
 }
 
 #[tokio::test]
-async fn every_scope_and_role_may_do_what_the_table_says_and_no_more() {
+async fn every_scope_and_role_is_authorized_as_in_the_table() {
     let app = TestApp::with(|config| config.access.login_failures_max = 1000).await;
     let mut stage = Stage::set(&app).await;
     let known = [
@@ -137,9 +137,9 @@ async fn every_scope_and_role_may_do_what_the_table_says_and_no_more() {
     ];
     let description = description();
     for route in table().iter().filter(|route| (route.method, route.path) != ("delete", "/api/v1/session")) {
-        for (letter, door) in LETTERS.iter().zip(&known) {
+        for (letter, api) in LETTERS.iter().zip(&known) {
             stage.prepare(route).await;
-            let answer = stage.ask(door, route, &app.site).await;
+            let answer = stage.ask(api, route, &app.site).await;
             let (method, path, status) = (route.method, route.path, answer.status);
             if may(route, *letter) {
                 assert!(route.answers.contains(&status), "{method} {path} as {letter}: {status} {}", answer.text);
@@ -155,7 +155,7 @@ async fn every_scope_and_role_may_do_what_the_table_says_and_no_more() {
 }
 
 #[tokio::test]
-async fn another_sites_keys_learn_nothing_not_even_that_the_site_exists() {
+async fn another_sites_keys_do_not_reveal_that_a_site_exists() {
     let app = TestApp::start().await;
     let mut stage = Stage::set(&app).await;
     let other = app.another_site().await;
@@ -183,12 +183,12 @@ async fn another_sites_keys_learn_nothing_not_even_that_the_site_exists() {
 }
 
 #[tokio::test]
-async fn another_origins_page_changes_nothing_with_an_owners_cookie() {
+async fn another_origin_cannot_change_anything_with_an_owners_cookie() {
     let app = TestApp::start().await;
     let mut stage = Stage::set(&app).await;
     let owner = app.with_login(Role::Owner).await;
     for origin in ["https://evil.example", "null"] {
-        let there = owner.clone().bearing("origin", origin);
+        let there = owner.clone().with_header("origin", origin);
         for route in table().iter().filter(|route| route.method != "get") {
             stage.prepare(route).await;
             let answer = stage.ask(&there, route, &app.site).await;

@@ -1,4 +1,4 @@
-//! What nobody should send and everybody does: a clear answer, counted, and the service goes on.
+//! Invalid input on the public routes: a clear error, counted, and the service continues.
 
 use std::io::Write as _;
 
@@ -18,7 +18,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn bodies_that_cannot_be_read_are_refused_counted_and_survived() {
+async fn unreadable_bodies_are_refused_and_counted() {
     let app = TestApp::start().await;
     let key = app.site.write_key.as_str();
     let whole = json!({ "key": key, "events": [{ "type": "page" }] }).to_string();
@@ -41,18 +41,18 @@ async fn bodies_that_cannot_be_read_are_refused_counted_and_survived() {
         assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example", "readable: {what}");
         assert_eq!(app.refused("unreadable"), count, "{what}");
     }
-    assert_eq!(app.visitor().views("/").await.status, 204, "and the service goes on");
+    assert_eq!(app.visitor().views("/").await.status, 204, "and the service continues");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn bodies_too_large_are_refused_on_the_wire_and_unpacked() {
+async fn large_bodies_are_refused_compressed_and_decompressed() {
     let app = TestApp::start().await;
     let large = format!("{{\"key\":\"{}\",\"events\":[\"{}\"]}}", app.site.write_key, "x".repeat(4_300_000));
     app.visitor().posts(large.clone()).await.refuses(413, "too_large");
     app.visitor().posts(gzip(large.as_bytes())).await.refuses(413, "too_large");
     app.visitor().posts(gzip(&vec![b' '; 1 << 26])).await.refuses(413, "too_large");
-    // Without a length in advance only reading tells.
+    // Without a content length the size is known only after reading.
     let mut stream = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
     let head = format!("POST /e HTTP/1.1\r\nhost: x\r\nuser-agent: {FIREFOX}\r\ntransfer-encoding: chunked\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -73,12 +73,12 @@ async fn bodies_too_large_are_refused_on_the_wire_and_unpacked() {
     };
     assert_eq!(tokio::join!(reading, sending).0, "HTTP/1.1 413");
     assert_eq!(app.refused("too_large"), 4);
-    assert_eq!(app.visitor().views("/").await.status, 204, "and the service goes on");
+    assert_eq!(app.visitor().views("/").await.status, 204, "and the service continues");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn compressed_bodies_in_good_order_are_taken() {
+async fn compressed_bodies_are_accepted() {
     let app = TestApp::start().await;
     let body = json!({ "key": app.site.write_key, "events": [{ "type": "page" }] }).to_string();
     let answer = Answer::to(
@@ -90,16 +90,16 @@ async fn compressed_bodies_in_good_order_are_taken() {
 }
 
 #[tokio::test]
-async fn a_key_nobody_gave_out_opens_nothing() {
+async fn an_unknown_key_is_refused() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let page = json!([{ "type": "page" }]);
-    for key in ["nobody's", "", "'; DROP TABLE events; --", "\u{0}"] {
+    for key in ["unknown", "", "'; DROP TABLE events; --", "\u{0}"] {
         visitor.key = key.to_owned();
         visitor.sends(page.clone()).await.refuses(401, "unauthorized");
     }
     visitor.posts(json!({ "events": page }).to_string()).await.refuses(401, "unauthorized");
-    app.door().post("/v1/track", json!({ "event": "Paid", "userId": "u" })).await.refuses(401, "unauthorized");
+    app.api().post("/v1/track", json!({ "event": "Paid", "userId": "u" })).await.refuses(401, "unauthorized");
     Answer::to(visitor.request(Method::GET, "/px.gif?url=x")).await.refuses(401, "unauthorized");
     assert_eq!(app.refused("unknown_key"), 7);
     app.finish().await;
@@ -113,7 +113,7 @@ async fn pages_of_other_origins_are_refused_and_counted() {
         visitor.origin = origin.to_owned();
         let answer = visitor.views("/").await;
         answer.refuses(403, "forbidden");
-        assert_eq!(answer.header("access-control-allow-origin"), origin, "the page may read why");
+        assert_eq!(answer.header("access-control-allow-origin"), origin, "the page can read the error");
         let server_call = json!({ "writeKey": app.site.write_key, "event": "Paid", "userId": "u" }).to_string();
         Answer::to(visitor.request(Method::POST, "/v1/track").body(server_call)).await.refuses(403, "forbidden");
         visitor.asks(json!({ "slots": [] })).await.refuses(403, "forbidden");
@@ -123,7 +123,7 @@ async fn pages_of_other_origins_are_refused_and_counted() {
 }
 
 #[tokio::test]
-async fn a_bad_event_fails_alone_with_its_reason() {
+async fn an_invalid_event_is_rejected_alone_with_a_reason() {
     let app = TestApp::start().await;
     let mut deep = json!(1);
     for _ in 0..100 {
@@ -157,7 +157,7 @@ async fn a_bad_event_fails_alone_with_its_reason() {
 }
 
 #[tokio::test]
-async fn depth_without_end_exhausts_nothing() {
+async fn deeply_nested_bodies_are_refused() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     for (depth, reason) in [(5_000, "properties_too_deep"), (100_000, "too_large")] {
@@ -173,7 +173,7 @@ async fn depth_without_end_exhausts_nothing() {
 }
 
 #[tokio::test]
-async fn the_event_beyond_segments_limit_is_too_many() {
+async fn more_events_than_segments_limit_are_refused() {
     let app = TestApp::start().await;
     let events: Vec<Value> = (0..2501).map(|n| json!({ "type": "track", "event": "Many", "messageId": n })).collect();
     let answer = app.visitor().sends(json!(events)).await;
@@ -219,9 +219,9 @@ async fn a_preflight_is_answered_for_two_hours() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_or_path_is_told_plainly() {
+async fn a_wrong_method_or_path_has_a_clear_error() {
     let app = TestApp::start().await;
-    let door = app.door();
+    let api = app.api();
     for (method, path) in [
         ("GET", "/e"),
         ("PUT", "/e"),
@@ -230,26 +230,26 @@ async fn a_wrong_method_or_path_is_told_plainly() {
         ("POST", "/px.gif"),
         ("DELETE", "/readyz"),
     ] {
-        let answer = door.sends(Method::from_bytes(method.as_bytes()).unwrap(), path, "").await;
+        let answer = api.sends(Method::from_bytes(method.as_bytes()).unwrap(), path, "").await;
         answer.refuses(405, "method_not_allowed");
         assert_ne!(answer.header("allow"), "", "{method} {path}");
     }
-    assert_eq!(door.sends(Method::HEAD, "/e", "").await.status, 405);
+    assert_eq!(api.sends(Method::HEAD, "/e", "").await.status, 405);
     for path in ["/nothing", "/v2/track", "/api/v1/nothing"] {
-        door.get(path).await.refuses(404, "not_found");
+        api.get(path).await.refuses(404, "not_found");
     }
-    door.post("/v1/explode", json!({})).await.refuses(404, "not_found");
+    api.post("/v1/explode", json!({})).await.refuses(404, "not_found");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_query_that_cannot_be_read_is_told_plainly() {
+async fn an_unreadable_query_has_a_clear_error() {
     let app = TestApp::start().await;
     let key = &app.site.write_key;
-    let door = app.door();
-    door.get(&format!("/v1/recommend?key={key}&k=many")).await.refuses(400, "unreadable");
-    door.get(&format!("/v1/recommend?key={key}&key={key}")).await.refuses(400, "unreadable");
-    door.post("/e?key=a&key=b", json!({ "events": [] })).await.refuses(400, "unreadable");
-    door.post("/v1/decide?key=a&key=b", json!({})).await.refuses(400, "unreadable");
+    let api = app.api();
+    api.get(&format!("/v1/recommend?key={key}&k=many")).await.refuses(400, "unreadable");
+    api.get(&format!("/v1/recommend?key={key}&key={key}")).await.refuses(400, "unreadable");
+    api.post("/e?key=a&key=b", json!({ "events": [] })).await.refuses(400, "unreadable");
+    api.post("/v1/decide?key=a&key=b", json!({})).await.refuses(400, "unreadable");
     app.finish().await;
 }

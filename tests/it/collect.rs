@@ -1,4 +1,4 @@
-//! Events at the state: taken once, enriched, stored; robots and copies counted.
+//! Collecting events: stored once and enriched; robots and duplicates counted.
 
 use ashna::{clock, control::Scope};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::{
     client::{Answer, FIREFOX},
 };
 
-/// In the test database this is London; nothing else of it may be left anywhere.
+/// London in the test database. Only the location may be stored.
 const ADDRESS: &str = "81.2.69.142";
 const GOOGLEBOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
@@ -18,7 +18,7 @@ async fn behind_a_proxy() -> TestApp {
 }
 
 #[tokio::test]
-async fn an_event_is_stored_with_browser_place_channel_and_campaign() {
+async fn an_event_is_stored_with_browser_location_channel_and_campaign() {
     let app = behind_a_proxy().await;
     let mut visitor = app.visitor();
     visitor.headers.push(("x-forwarded-for", ADDRESS));
@@ -32,26 +32,26 @@ async fn an_event_is_stored_with_browser_place_channel_and_campaign() {
 }
 
 #[tokio::test]
-async fn the_address_is_nowhere() {
+async fn the_ip_address_is_stored_nowhere() {
     let app = behind_a_proxy().await;
     let mut visitor = app.visitor();
     visitor.headers.push(("x-forwarded-for", ADDRESS));
     visitor.views("/p/1").await;
     visitor.tracks("Product Viewed", json!({ "product_id": "p-1" })).await;
-    // What is written to disk before the warehouse has it, and what it has then.
+    // On disk before delivery, and in the warehouse after it.
     let files = || std::process::Command::new("grep").args(["-rlaF", ADDRESS]).arg(app.data_dir()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&files().stdout), "", "files that hold the address");
     let with = "SELECT toString(tuple(*)) AS row FROM events WHERE position(row, '81.2.69.142') > 0
         UNION ALL SELECT toString(tuple(*)) AS row FROM visitor_events WHERE position(row, '81.2.69.142') > 0";
     assert_eq!(app.stored(with).await, [""; 0]);
     let control = app.stored("SELECT name FROM events WHERE position(toString(tuple(*)), 'London') > 0").await;
-    assert_eq!(control.len(), 2, "this way of looking finds what is there");
+    assert_eq!(control.len(), 2, "the search itself works");
     assert_eq!(String::from_utf8_lossy(&files().stdout), "", "files that hold the address");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn an_untrusted_client_cannot_choose_its_address() {
+async fn an_untrusted_client_cannot_choose_its_ip_address() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.headers.push(("x-forwarded-for", ADDRESS));
@@ -61,7 +61,7 @@ async fn an_untrusted_client_cannot_choose_its_address() {
 }
 
 #[tokio::test]
-async fn segments_batches_come_with_basic_auth() {
+async fn a_segment_batch_authenticates_with_basic_auth() {
     let app = TestApp::start().await;
     let body = json!({ "batch": [
         { "type": "track", "event": "Order Completed", "userId": "u-1", "messageId": "a",
@@ -69,7 +69,7 @@ async fn segments_batches_come_with_basic_auth() {
                           "products": [{ "product_id": "p-1", "price": 12.75, "quantity": 2 }] } },
         { "type": "identify", "userId": "u-1", "messageId": "b", "traits": { "plan": "gold" } },
     ] });
-    let server = app.door().bearing("authorization", basic(&app.site.write_key));
+    let server = app.api().with_header("authorization", basic(&app.site.write_key));
     let answer = server.post("/v1/batch", body.clone()).await;
     assert_eq!((answer.status, answer.outcome()), (200, "kept=2, dropped=0, rejected=0"));
     assert_eq!(answer.json()["success"], true);
@@ -77,7 +77,7 @@ async fn segments_batches_come_with_basic_auth() {
         .stored("SELECT concat_ws('|', name, user_id, order_id, toString(amount_minor), currency) FROM events WHERE kind != 4")
         .await;
     assert_eq!(found, ["Order Completed|u-1|o-1|2550|EUR"]);
-    app.door().bearing("authorization", basic("nobody")).post("/v1/batch", body).await.refuses(401, "unauthorized");
+    app.api().with_header("authorization", basic("unknown")).post("/v1/batch", body).await.refuses(401, "unauthorized");
     app.finish().await;
 }
 
@@ -103,7 +103,7 @@ fn message(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_message_counts_once_in_a_batch_across_requests_and_at_the_same_moment() {
+async fn a_message_is_stored_once_within_and_across_parallel_requests() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let answer = visitor.sends(json!([message("a"), message("b"), message("a")])).await;
@@ -135,11 +135,11 @@ async fn two_sites_may_use_the_same_message_id() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_is_corrected_by_the_time_of_sending() {
+async fn a_wrong_client_clock_is_corrected_by_sent_at() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let an_hour_slow = clock::now().0 - 3_600_000;
-    visitor.says = json!({ "sentAt": an_hour_slow });
+    visitor.extra = json!({ "sentAt": an_hour_slow });
     visitor.sends(json!([{ "type": "page", "timestamp": an_hour_slow - 10_000 }])).await;
     let ago = app.stored("SELECT toString(dateDiff('second', occurred_at, received_at)) FROM events").await;
     let ago: i64 = ago[0].parse().unwrap();
@@ -148,7 +148,7 @@ async fn a_wrong_clock_is_corrected_by_the_time_of_sending() {
 }
 
 #[tokio::test]
-async fn a_clock_ahead_is_held_back_and_the_ancient_is_rejected() {
+async fn future_times_are_clamped_and_old_events_are_rejected() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let now = clock::now().0;
@@ -162,7 +162,7 @@ async fn a_clock_ahead_is_held_back_and_the_ancient_is_rejected() {
 }
 
 #[tokio::test]
-async fn robots_are_dropped_and_counted_or_kept_apart_as_the_site_says() {
+async fn robots_are_dropped_or_flagged_by_the_sites_setting() {
     let app = TestApp::start().await;
     let mut robot = app.visitor();
     robot.agent = GOOGLEBOT;
@@ -181,9 +181,9 @@ async fn robots_are_dropped_and_counted_or_kept_apart_as_the_site_says() {
 }
 
 #[tokio::test]
-async fn a_server_is_never_judged_by_its_own_user_agent() {
+async fn a_servers_own_user_agent_is_ignored() {
     let app = TestApp::start().await;
-    let curl = app.door().bearing("user-agent", "curl/8.5.0");
+    let curl = app.api().with_header("user-agent", "curl/8.5.0");
     let call = |context: Value| json!({ "writeKey": app.site.write_key, "event": "Paid", "userId": "u-1", "context": context });
     let answer = curl.post("/v1/track", call(json!({}))).await;
     assert_eq!(answer.outcome(), "kept=1, dropped=0, rejected=0", "{}", answer.text);
@@ -199,7 +199,7 @@ async fn a_server_is_never_judged_by_its_own_user_agent() {
 }
 
 #[tokio::test]
-async fn a_browsers_segment_call_is_judged_by_its_connection() {
+async fn a_browsers_segment_call_uses_its_own_user_agent() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let call = json!({ "writeKey": app.site.write_key, "anonymousId": visitor.id, "name": "Home" }).to_string();

@@ -11,18 +11,18 @@ use tokio::{
 
 use crate::service::Service;
 
-/// So many files may the service open.
+/// File descriptor limit of the service.
 const OPEN_FILES: u32 = 1024;
 const SLOW_CLIENTS: usize = 1300;
 
-/// What the test itself needs for all those connections.
+/// Raises the test's own limit as far as its connections need.
 fn may_open_many_files() -> bool {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     limit.maximum.is_none_or(|most| most > 2 * SLOW_CLIENTS as u64)
 }
 
-/// A service that may open few files, and the write key of its site.
+/// A service with few file descriptors, and the write key of its site.
 async fn service(client: &reqwest::Client) -> (Service, String) {
     let script = format!("ulimit -n {OPEN_FILES} && exec \"$0\" \"$@\"");
     let mut service = Service::new(&[]).under(&["sh", "-c", &script]);
@@ -38,7 +38,7 @@ async fn half_open(service: &Service, part: &str, count: usize) -> Vec<TcpStream
     let address = service.url().trim_start_matches("http://").to_owned();
     let mut open = Vec::with_capacity(count);
     for _ in 0..count {
-        // One that is closed at once to make room may not take what it is sent.
+        // A connection that the service evicts at once may fail the write.
         if let Ok(mut stream) = TcpStream::connect(&address).await {
             let _ = stream.write_all(part.as_bytes()).await;
             open.push(stream);
@@ -53,14 +53,14 @@ async fn sends(client: &reqwest::Client, service: &Service, key: &str) -> (u16, 
     let post = || client.post(format!("{}/e", service.url())).body(body.clone()).send();
     let answer = match post().await {
         Ok(answer) => answer,
-        // A kept connection was closed to make room: browsers and SDKs make a new one, and so do we, once.
+        // A kept-alive connection may have been evicted: retry once, as browsers and SDKs do.
         Err(_) => post().await.expect("an answer"),
     };
     (answer.status().as_u16(), begun.elapsed())
 }
 
 #[tokio::test]
-async fn a_thousand_half_open_requests_keep_nobody_out() {
+async fn a_thousand_half_open_requests_block_no_client() {
     if !may_open_many_files() {
         return;
     }
@@ -84,7 +84,7 @@ async fn a_thousand_half_open_requests_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_half_open_request_ends_and_an_idle_connection_is_answered() {
+async fn half_open_requests_time_out_and_idle_connections_are_served() {
     let client = reqwest::Client::new();
     let (service, key) = service(&client).await;
     let mut slow = half_open(&service, "GET /readyz HTTP/1.1\r\n", 1).await;

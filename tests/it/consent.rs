@@ -1,15 +1,15 @@
-//! What may be known of whom: consent by purpose, its withdrawal, and sites that keep nothing in browsers.
+//! Consent by purpose, its withdrawal, and sites that store nothing in browsers.
 
 use ashna::{control::Scope, import::Format};
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, client::TestVisitor};
 
-const SOMEBODIES: &str = "SELECT toString(uniqExactIf(visitor, visitor != 0)) FROM events";
-const NOBODYS: &str = "SELECT toString(countIf(visitor = 0 AND user_id = '' AND session_start = 0)) FROM events";
+const IDENTIFIED: &str = "SELECT toString(uniqExactIf(visitor, visitor != 0)) FROM events";
+const ANONYMOUS: &str = "SELECT toString(countIf(visitor = 0 AND user_id = '' AND session_start = 0)) FROM events";
 
-fn says(mut visitor: TestVisitor, what: Value) -> TestVisitor {
-    visitor.says = what;
+fn with_body(mut visitor: TestVisitor, what: Value) -> TestVisitor {
+    visitor.extra = what;
     visitor
 }
 
@@ -19,67 +19,67 @@ fn signals(mut visitor: TestVisitor, name: &'static str, value: &'static str) ->
 }
 
 #[tokio::test]
-async fn a_browsers_signal_outweighs_the_page_where_the_site_honours_it() {
+async fn a_gpc_signal_overrides_the_page_if_the_site_honours_it() {
     let app = TestApp::start().await;
     let granted = json!({ "consent": { "analytics": true, "personalization": true } });
     let is_known = |mut visitor: TestVisitor| async move { !visitor.views("/").await.cookie().is_empty() };
     assert!(is_known(app.visitor()).await, "by default");
     for signal in ["sec-gpc", "dnt"] {
         assert!(!is_known(signals(app.visitor(), signal, "1")).await, "{signal}");
-        assert!(!is_known(says(signals(app.visitor(), signal, "1"), granted.clone())).await, "{signal}");
+        assert!(!is_known(with_body(signals(app.visitor(), signal, "1"), granted.clone())).await, "{signal}");
         for no_refusal in ["0", "", "1; x", "true"] {
             assert!(is_known(signals(app.visitor(), signal, no_refusal)).await, "{signal}: {no_refusal}");
         }
     }
     app.changes_site(json!({ "honour_gpc": false })).await;
-    assert!(is_known(signals(app.visitor(), "sec-gpc", "1")).await, "the site chose not to");
+    assert!(is_known(signals(app.visitor(), "sec-gpc", "1")).await, "the site ignores the signal");
     app.changes_site(json!({ "consent_default": "denied" })).await;
     assert!(!is_known(app.visitor()).await);
-    assert!(is_known(says(app.visitor(), granted)).await);
+    assert!(is_known(with_body(app.visitor(), granted)).await);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn without_consent_only_what_the_site_chose_remains() {
+async fn without_consent_events_are_anonymous_or_dropped_by_setting() {
     let app = TestApp::start().await;
     let refusal = json!({ "consent": { "analytics": false } });
-    let mut visitor = says(app.visitor(), refusal);
+    let mut visitor = with_body(app.visitor(), refusal);
     visitor.views("/").await;
     let order = json!([{ "type": "track", "event": "Order Completed", "userId": "u-1", "anonymousId": "a" }]);
     assert_eq!(visitor.sends(order.clone()).await.outcome(), "kept=1, dropped=0, rejected=0");
-    assert_eq!(app.stored(NOBODYS).await, ["2"]);
+    assert_eq!(app.stored(ANONYMOUS).await, ["2"]);
     app.changes_site(json!({ "without_consent": "nothing" })).await;
     assert_eq!(visitor.sends(order).await.outcome(), "kept=0, dropped=1 (no_consent=1), rejected=0");
     assert_eq!(app.visitor().views("/").await.outcome(), "kept=1, dropped=0, rejected=0", "others are counted");
-    assert_eq!(app.stored(SOMEBODIES).await, ["1"]);
+    assert_eq!(app.stored(IDENTIFIED).await, ["1"]);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_withdrawal_clears_the_cookie_and_later_events_are_nobodys() {
+async fn a_withdrawal_clears_the_cookie_and_later_events_are_anonymous() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;
     let kept = visitor.cookie.clone();
-    visitor.says = json!({ "consent": { "analytics": false, "personalization": false } });
+    visitor.extra = json!({ "consent": { "analytics": false, "personalization": false } });
     let answer = visitor.views("/a").await;
     let name = format!("ashna_{}=;", app.site.id);
     assert!(answer.cookie().starts_with(&name) && answer.cookie().contains("Max-Age=0"), "{}", answer.cookie());
-    for word in ["Path=/", "SameSite=None", "Secure", "Partitioned"] {
-        assert!(answer.cookie().contains(word), "only so it replaces the one there was: {}", answer.cookie());
+    for attribute in ["Path=/", "SameSite=None", "Secure", "Partitioned"] {
+        assert!(answer.cookie().contains(attribute), "needed to replace the old cookie: {}", answer.cookie());
     }
     visitor.cookie.clone_from(&kept);
-    assert_eq!(visitor.decides(&[]).await.get("visitor"), None, "decisions forget too");
+    assert_eq!(visitor.decides(&[]).await.get("visitor"), None, "decisions return no id either");
     visitor.cookie = None;
     assert_eq!(visitor.views("/b").await.cookie(), "", "nothing left to clear");
-    assert_eq!(app.stored(NOBODYS).await, ["2"]);
-    visitor.says = json!({ "consent": { "personalization": false } });
-    assert_ne!(visitor.views("/c").await.cookie(), "", "measured, though not answered personally");
+    assert_eq!(app.stored(ANONYMOUS).await, ["2"]);
+    visitor.extra = json!({ "consent": { "personalization": false } });
+    assert_ne!(visitor.views("/c").await.cookie(), "", "measured, but not personalized");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn segments_consent_counts_for_each_event() {
+async fn segments_consent_applies_to_each_event() {
     let app = TestApp::start().await;
     let call = |id: &str, consent: Value| json!({ "type": "track", "event": "x", "anonymousId": id, "context": { "consent": consent } });
     let agrees = json!({ "categoryPreferences": { "Analytics": true, "Advertising": false } });
@@ -88,19 +88,19 @@ async fn segments_consent_counts_for_each_event() {
         call("a", agrees.clone()), call("b", refuses.clone()), call("c", json!({})), call("d", json!("nonsense")),
         { "type": "identify", "userId": "u", "anonymousId": "e", "context": { "consent": refuses } },
     ]});
-    let answer = app.door().post("/v1/batch", batch).await;
+    let answer = app.api().post("/v1/batch", batch).await;
     assert_eq!(answer.outcome(), "kept=4, dropped=1 (no_consent=1), rejected=0");
-    assert_eq!(app.stored(SOMEBODIES).await, ["3"]);
+    assert_eq!(app.stored(IDENTIFIED).await, ["3"]);
     app.changes_site(json!({ "consent_default": "denied" })).await;
     let batch = json!({ "writeKey": app.site.write_key, "batch": [call("a", agrees), call("f", json!({}))]});
-    assert_eq!(app.door().post("/v1/batch", batch).await.status, 200);
-    assert_eq!(app.stored(SOMEBODIES).await, ["3"], "the one who agrees is known, the silent one is not");
+    assert_eq!(app.api().post("/v1/batch", batch).await.status, 200);
+    assert_eq!(app.stored(IDENTIFIED).await, ["3"], "only the visitor with consent is identified");
     assert_eq!(app.stored("SELECT toString(countIf(visitor = 0)) FROM events").await, ["2"]);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn the_pixel_takes_consent_too() {
+async fn the_pixel_accepts_consent() {
     let app = TestApp::start().await;
     let path = format!("/px.gif?key={}&url=https%3A%2F%2Fshop.example%2F", app.site.write_key);
     let ask = |rest: &str| app.visitor().request(reqwest::Method::GET, &format!("{path}{rest}")).send();
@@ -110,7 +110,7 @@ async fn the_pixel_takes_consent_too() {
 }
 
 #[tokio::test]
-async fn a_site_may_keep_nothing_in_browsers() {
+async fn a_site_can_store_nothing_in_browsers() {
     let app = TestApp::start().await;
     let mut before = app.visitor();
     before.views("/").await;
@@ -121,22 +121,22 @@ async fn a_site_may_keep_nothing_in_browsers() {
         let answer = visitor.views("/").await;
         assert_eq!((answer.status, answer.cookie(), answer.text.as_str()), (204, "", ""), "no cookie, no id");
         assert_eq!(visitor.decides(&[]).await.get("visitor"), None);
-        let told = visitor.sends(json!([{ "type": "identify", "userId": "u" }])).await;
-        assert_eq!(told.outcome(), "kept=0, dropped=1 (no_ids=1), rejected=0");
+        let answer = visitor.sends(json!([{ "type": "identify", "userId": "u" }])).await;
+        assert_eq!(answer.outcome(), "kept=0, dropped=1 (no_ids=1), rejected=0");
     }
     one.sends(json!([{ "type": "track", "event": "x", "userId": "u", "anonymousId": "a" }])).await;
     let recommended = format!("/v1/recommend?key={}&visitor={}", app.site.write_key, one.id);
     assert_eq!(one.request(reqwest::Method::GET, &recommended).send().await.unwrap().status(), 200, "no id, no error");
-    assert_eq!(app.stored(SOMEBODIES).await, ["3"], "one with a cookie before, two by address and browser since");
+    assert_eq!(app.stored(IDENTIFIED).await, ["3"], "one by cookie before, two by IP address and user agent since");
     assert_eq!(app.stored("SELECT toString(countIf(user_id != '')) FROM events").await, ["0"]);
-    let refuses = says(app.visitor(), json!({ "consent": { "analytics": false } })).views("/").await;
+    let refuses = with_body(app.visitor(), json!({ "consent": { "analytics": false } })).views("/").await;
     assert_eq!(refuses.status, 204);
-    assert_eq!(app.stored(NOBODYS).await, ["1"], "a refusal counts there as well");
+    assert_eq!(app.stored(ANONYMOUS).await, ["1"], "a refusal applies there as well");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_site_without_ids_knows_the_visitors_of_servers_by_what_they_tell() {
+async fn a_site_without_ids_derives_visitors_from_the_ip_and_user_agent_that_servers_send() {
     let app = TestApp::start().await;
     app.changes_site(json!({ "known_by": "daily_hash" })).await;
     let server = app.with_key(Scope::Server).await;
@@ -145,20 +145,20 @@ async fn a_site_without_ids_knows_the_visitors_of_servers_by_what_they_tell() {
     let batch = json!({ "batch": [view("81.2.69.142", firefox), view("81.2.69.142", firefox),
         view("81.2.69.143", firefox), view("", firefox), view("81.2.69.142", ""), { "type": "page" }] });
     assert_eq!(server.post("/v1/batch", batch).await.outcome(), "kept=6, dropped=0, rejected=0");
-    assert_eq!(app.stored(SOMEBODIES).await, ["2"]);
-    assert_eq!(app.stored(NOBODYS).await, ["3"], "who tells of no address or no browser tells of nobody");
+    assert_eq!(app.stored(IDENTIFIED).await, ["2"]);
+    assert_eq!(app.stored(ANONYMOUS).await, ["3"], "without an IP address or user agent the event is anonymous");
 
     let line = |day: u8| {
         format!("1.1.1.1 - - [{day:02}/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"{firefox}\"\n")
     };
     let log = [line(17), line(17), line(18)].concat();
     assert_eq!(app.imports(Format::AccessLog, "log", &log).await["kept"], 3);
-    assert_eq!(app.stored(SOMEBODIES).await, ["4"], "a day of a log has its visitors, the next day others");
+    assert_eq!(app.stored(IDENTIFIED).await, ["4"], "visitors of a log are per day");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn the_address_is_on_no_disk() {
+async fn the_ip_address_is_on_no_disk() {
     let app = TestApp::start().await;
     app.changes_site(json!({ "known_by": "daily_hash" })).await;
     let server = app.with_key(Scope::Server).await;
@@ -183,7 +183,7 @@ async fn the_address_is_on_no_disk() {
 }
 
 #[tokio::test]
-async fn settings_of_a_site_are_checked_and_kept() {
+async fn site_settings_are_validated_and_stored() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let path = format!("/api/v1/sites/{}", app.site.id);
@@ -203,7 +203,7 @@ async fn settings_of_a_site_are_checked_and_kept() {
     let change = json!({ "known_by": "daily_hash", "without_consent": "nothing", "session_minutes": 60 });
     let site = admin.patch(&path, change).await.json();
     assert_eq!((&site["known_by"], &site["session_minutes"]), (&json!("daily_hash"), &json!(60)));
-    assert_eq!(admin.patch(&path, json!({})).await.json()["session_minutes"], 60, "what is not said stays");
+    assert_eq!(admin.patch(&path, json!({})).await.json()["session_minutes"], 60, "absent fields keep their values");
     assert_eq!(admin.patch(&path, json!({ "session_minutes": null })).await.json()["session_minutes"], Value::Null);
     app.finish().await;
 }

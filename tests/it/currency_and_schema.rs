@@ -1,4 +1,4 @@
-//! What events mean: who is no person, with what it was done, and what an address tells of the way.
+//! Enrichment: robots, browser and system, campaigns, locations, currencies, the event schema and cardinality limits.
 
 use ashna::{
     clock,
@@ -26,7 +26,7 @@ fn on_chrome(app: &TestApp) -> TestVisitor {
 }
 
 #[tokio::test]
-async fn hints_of_the_connection_and_of_the_page_tell_the_browser_and_the_system() {
+async fn client_hints_identify_browser_and_system() {
     let app = TestApp::start().await;
     on_chrome(&app).views("/plain").await;
     let mut brave = on_chrome(&app);
@@ -34,13 +34,13 @@ async fn hints_of_the_connection_and_of_the_page_tell_the_browser_and_the_system
         vec![("sec-ch-ua", BRAVE), ("sec-ch-ua-mobile", "?0"), ("sec-ch-ua-platform-version", "\"15.0.0\"")];
     brave.headers.push(("sec-ch-ua-platform", "\"Windows\""));
     brave.views("/headers").await;
-    let told = json!({
+    let hints = json!({
         "brands": [{ "brand": "Microsoft Edge", "version": "142" }, { "brand": "Chromium", "version": "142" }],
         "mobile": false, "platform": "macOS", "platformVersion": "15.1.0",
     });
     let mut edge = on_chrome(&app);
     let page = json!({ "url": "https://shop.example/page" });
-    edge.sends(json!([{ "type": "page", "context": { "page": page, "userAgentData": told } }])).await;
+    edge.sends(json!([{ "type": "page", "context": { "page": page, "userAgentData": hints } }])).await;
     let found =
         app.stored("SELECT concat_ws('|', path, browser, browser_version, os, device) FROM events ORDER BY path").await;
     let expected = [
@@ -53,7 +53,7 @@ async fn hints_of_the_connection_and_of_the_page_tell_the_browser_and_the_system
 }
 
 #[tokio::test]
-async fn a_driven_browser_is_a_robot_and_counted_by_its_kind() {
+async fn an_automated_browser_is_a_robot_and_counted_by_kind() {
     let app = TestApp::start().await;
     let driven = json!([{ "type": "page", "context": { "webdriver": true } }]);
     assert_eq!(app.visitor().sends(driven.clone()).await.outcome(), "kept=0, dropped=1 (robot=1), rejected=0");
@@ -68,7 +68,7 @@ async fn a_driven_browser_is_a_robot_and_counted_by_its_kind() {
 }
 
 #[tokio::test]
-async fn who_hides_behind_chrome_is_found_out_only_where_chrome_would_speak() {
+async fn fake_chrome_is_detected_only_where_chrome_would_send_hints() {
     let app = TestApp::with(|config| config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
     let mut plain = on_chrome(&app);
     assert_eq!(plain.views("/").await.outcome(), "kept=1, dropped=0, rejected=0");
@@ -84,20 +84,20 @@ async fn who_hides_behind_chrome_is_found_out_only_where_chrome_would_speak() {
     app.finish().await;
 }
 
-/// Page views of one moment, each with an id of its own.
+/// Simultaneous page views with distinct ids.
 fn at_once(name: &str, views: usize) -> Value {
     let view = |n: usize| json!({ "type": "page", "messageId": format!("{name}-{n}"), "context": { "page": { "path": format!("/{n}") } } });
     (0..views).map(view).collect()
 }
 
 #[tokio::test]
-async fn more_pages_than_anybody_can_look_at_make_a_robot_but_trying_again_does_not() {
+async fn an_impossible_view_rate_is_a_robot_but_retries_are_not() {
     let app = TestApp::with(|config| config.ingest.pageviews_per_10s_max = 10).await;
-    let mut patient = app.visitor();
+    let mut retrying = app.visitor();
     for _ in 0..5 {
-        patient.sends(at_once("patient", 5)).await;
+        retrying.sends(at_once("retrying", 5)).await;
     }
-    assert_eq!(patient.views("/").await.outcome(), "kept=1, dropped=0, rejected=0", "copies are not counted");
+    assert_eq!(retrying.views("/").await.outcome(), "kept=1, dropped=0, rejected=0", "duplicates do not count");
     let mut fast = app.visitor();
     assert_eq!(fast.sends(at_once("fast", 30)).await.outcome(), "kept=11, dropped=19 (robot=19), rejected=0");
     assert_eq!(fast.tracks("Product Viewed", json!({})).await.outcome(), "kept=0, dropped=1 (robot=1), rejected=0");
@@ -111,7 +111,7 @@ async fn more_pages_than_anybody_can_look_at_make_a_robot_but_trying_again_does_
 }
 
 #[tokio::test]
-async fn campaigns_keep_every_mark_and_no_persons_data() {
+async fn campaign_parameters_are_kept_without_personal_data() {
     let app = TestApp::start().await;
     app.visitor()
         .views(
@@ -131,7 +131,7 @@ async fn campaigns_keep_every_mark_and_no_persons_data() {
 }
 
 #[tokio::test]
-async fn a_database_of_places_is_swapped_while_running_and_a_damaged_one_refused() {
+async fn the_location_database_is_reloaded_and_a_damaged_one_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("places.mmdb");
     let whole =
@@ -150,7 +150,7 @@ async fn a_database_of_places_is_swapped_while_running_and_a_damaged_one_refused
     app.reaches("geo_refusals_total", 1).await;
     londoner.views("/damaged").await;
     let mut newer = whole;
-    // In every language that has it so.
+    // In every language with this notation.
     for at in 0..newer.len() - 6 {
         if newer[at..].starts_with(b"London") {
             newer[at..at + 6].copy_from_slice(b"Londra");
@@ -164,14 +164,14 @@ async fn a_database_of_places_is_swapped_while_running_and_a_damaged_one_refused
     app.finish().await;
 }
 
-/// An order that is worth so much.
+/// An order with this revenue.
 fn order(id: &str, revenue: impl serde::Serialize, currency: &str) -> Value {
     let properties = json!({ "order_id": id, "revenue": revenue, "currency": currency });
     json!({ "type": "track", "event": "Order Completed", "messageId": id, "properties": properties })
 }
 
 #[tokio::test]
-async fn money_of_other_currencies_is_converted_by_the_owners_rates_and_what_has_none_is_named() {
+async fn amounts_are_converted_by_the_owners_rates_and_missing_rates_are_reported() {
     let app = TestApp::start().await;
     let owner = app.with_key(Scope::Admin).await;
     let today = clock::now().to_string();
@@ -198,18 +198,18 @@ async fn money_of_other_currencies_is_converted_by_the_owners_rates_and_what_has
     by_channel["by"] = json!("channel");
     let sources = owner.post(&app.path("reports/sources"), by_channel).await.json();
     assert_eq!(sources["rows"][0]["revenue_minor"], 2439, "{sources}");
-    let flaws = owner.post(&app.path("reports/flaws"), these_days()).await.json();
-    let unconverted = &flaws["unconverted"];
-    assert_eq!(unconverted.as_array().map(Vec::len), Some(1), "{flaws}");
+    let issues = owner.post(&app.path("reports/flaws"), these_days()).await.json();
+    let unconverted = &issues["unconverted"];
+    assert_eq!(unconverted.as_array().map(Vec::len), Some(1), "{issues}");
     assert_eq!((&unconverted[0]["currency"], &unconverted[0]["amount_minor"]), (&json!("GBP"), &json!(500)));
 
-    // A rate that is told later converts what was sold before.
+    // A rate that is added later also converts earlier orders.
     rates.push(rate("GBP", &today[..10], "1.15"));
     rates.push(rate("GBP", "2020-01-01", "1.2"));
     assert_eq!(owner.put(&app.path("rates"), json!({ "rates": rates })).await.status, 200);
     let overview = owner.post(&app.path("reports/overview"), these_days()).await.json();
     assert_eq!(overview["totals"]["revenue_minor"], 2439 + 575, "{overview}");
-    // In another currency the rates to the old one rest, and come back with it.
+    // Rates to the previous currency are kept, and used again if it returns.
     app.changes_site(json!({ "currency": "IRT" })).await;
     let overview = owner.post(&app.path("reports/overview"), these_days()).await.json();
     assert_eq!((&overview["currency"], &overview["totals"]["other_currency_orders"]), (&json!("IRT"), &json!(4)));
@@ -223,7 +223,7 @@ async fn money_of_other_currencies_is_converted_by_the_owners_rates_and_what_has
 }
 
 #[tokio::test]
-async fn rates_that_cannot_be_used_are_refused() {
+async fn invalid_rates_are_refused() {
     let app = TestApp::start().await;
     let (owner, reader) = (app.with_key(Scope::Admin).await, app.with_key(Scope::Read).await);
     for (currency, from, rate, status, code) in [
@@ -240,9 +240,9 @@ async fn rates_that_cannot_be_used_are_refused() {
     app.finish().await;
 }
 
-/// The same law in the warehouse's arithmetic as in ours.
+/// The warehouse and the service convert with the same rounding.
 #[tokio::test]
-async fn the_warehouse_converts_to_the_last_unit_as_we_do() {
+async fn the_warehouse_converts_exactly_like_the_service() {
     let app = TestApp::start().await;
     let owner = app.with_key(Scope::Admin).await;
     let day = "2020-01-01".parse().unwrap();
@@ -267,7 +267,7 @@ async fn the_warehouse_converts_to_the_last_unit_as_we_do() {
 }
 
 #[tokio::test]
-async fn events_that_break_the_sites_rules_are_kept_counted_and_shown() {
+async fn events_that_violate_the_schema_are_kept_counted_and_reported() {
     let app = TestApp::start().await;
     let owner = app.with_key(Scope::Admin).await;
     let rules = json!({ "closed": true, "events": {
@@ -287,8 +287,8 @@ async fn events_that_break_the_sites_rules_are_kept_counted_and_shown() {
     assert_eq!(visitor.tracks("Unheard Of", json!({})).await.outcome(), "kept=1, dropped=0, rejected=0");
     assert_eq!(app.metric("events_noticed_total{reason=\"rules_broken\"}"), 3);
     app.settled().await;
-    let flaws = owner.post(&app.path("reports/flaws"), these_days()).await.json();
-    let found: Vec<(&str, &str)> = flaws["violations"]
+    let issues = owner.post(&app.path("reports/flaws"), these_days()).await.json();
+    let found: Vec<(&str, &str)> = issues["violations"]
         .as_array()
         .unwrap()
         .iter()
@@ -302,7 +302,7 @@ async fn events_that_break_the_sites_rules_are_kept_counted_and_shown() {
         ("Unheard Of", "event: unplanned"),
     ];
     assert_eq!(found, expected);
-    assert_eq!(flaws["violations"][2]["example"]["plan"], "gold");
+    assert_eq!(issues["violations"][2]["example"]["plan"], "gold");
     let as_table = owner.post(&app.path("reports/flaws?format=csv"), these_days()).await.text;
     assert!(as_table.contains("\"Signed Up\",\"plan: missing\",1,"), "{as_table}");
     owner.put(&app.path("schema/rules"), json!({ "events": { "": {} } })).await.refuses(422, "invalid");
@@ -310,7 +310,7 @@ async fn events_that_break_the_sites_rules_are_kept_counted_and_shown() {
 }
 
 #[tokio::test]
-async fn one_site_can_flood_neither_columns_nor_metrics_nor_the_list_of_events() {
+async fn names_per_site_are_limited_in_columns_metrics_and_event_lists() {
     let app = TestApp::with(|config| {
         config.ingest.event_names_per_day_max = 5;
         config.ingest.column_values_per_day_max = 5;
@@ -329,7 +329,7 @@ async fn one_site_can_flood_neither_columns_nor_metrics_nor_the_list_of_events()
         .await;
     assert_eq!(counted, ["7|7|7|295"]);
     let said = app.stored("SELECT marks['name'] FROM events WHERE name = '(other)' ORDER BY position LIMIT 1").await;
-    assert_eq!(said, ["Hostile 5"], "what was said is kept");
+    assert_eq!(said, ["Hostile 5"], "the original name is kept");
     assert_eq!(app.metric("events_noticed_total{reason=\"bucketed_name\"}"), 295);
     let labels = app.metrics();
     assert!(!labels.keys().any(|name| name.contains("ostile")), "{labels:?}");

@@ -1,4 +1,4 @@
-//! From the journal into the warehouse: exactly once, whatever breaks.
+//! Delivery from the journal to the warehouse: exactly once under all faults.
 
 use std::{path::Path, sync::Arc};
 
@@ -68,7 +68,7 @@ impl Line {
     }
 }
 
-/// Rows, distinct positions, rows of the narrow copy.
+/// Rows, distinct positions, rows of `visitor_events`.
 pub async fn stored(store: &Store) -> (u64, u64, u64) {
     store
         .query::<(u64, u64, u64)>(
@@ -80,7 +80,7 @@ pub async fn stored(store: &Store) -> (u64, u64, u64) {
 }
 
 #[tokio::test]
-async fn what_is_kept_arrives_once_and_counts_hold_across_restarts() {
+async fn kept_events_arrive_once_and_counts_hold_across_restarts() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     let mut line = Line::open(data.path(), &store);
     line.keep((0..100).map(event)).await;
@@ -96,7 +96,7 @@ async fn what_is_kept_arrives_once_and_counts_hold_across_restarts() {
 }
 
 #[tokio::test]
-async fn a_stop_delivers_what_is_left_first() {
+async fn a_stop_delivers_pending_events_first() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     let line = Line::open(data.path(), &store);
     line.keep((0..500).map(event)).await;
@@ -105,14 +105,14 @@ async fn a_stop_delivers_what_is_left_first() {
 }
 
 #[tokio::test]
-async fn a_crash_between_the_insert_and_the_checkpoint_sends_the_same_again() {
+async fn a_crash_between_insert_and_checkpoint_sends_the_same_batch_again() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     let mut line = Line::open(data.path(), &store);
     line.keep((0..40).map(event)).await;
     line.delivered(40).await;
     let id = line.journal.id();
     line.stop().await;
-    // The checkpoint as it was before the insert was answered.
+    // The checkpoint from before the insert was answered.
     let before =
         format!(r#"{{"journal":{id},"delivered":0,"pending":[{{"start":0,"end":40}}],"inserted":0,"quarantined":0}}"#);
     std::fs::remove_file(data.path().join("journal/delivery.json")).unwrap();
@@ -125,9 +125,9 @@ async fn a_crash_between_the_insert_and_the_checkpoint_sends_the_same_again() {
     assert_eq!(stored(&store).await, (50, 50, 50));
 }
 
-/// The engine was killed between a part's place and its token's: it has the rows and does not know them.
+/// The engine was killed between writing a part and its deduplication token: it has the rows but not the token.
 #[tokio::test]
-async fn what_a_killed_engine_stored_without_its_token_is_there_once_after_all() {
+async fn rows_stored_without_their_token_are_deduplicated() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     let mut line = Line::open(data.path(), &store);
     line.keep((0..40).map(event)).await;
@@ -148,7 +148,7 @@ async fn what_a_killed_engine_stored_without_its_token_is_there_once_after_all()
 }
 
 #[tokio::test]
-async fn a_bad_row_is_found_and_put_aside_with_its_reason_and_the_others_arrive() {
+async fn a_bad_row_is_quarantined_with_its_reason_and_the_others_arrive() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/p/33'", &[]).await.unwrap();
     let mut line = Line::open(data.path(), &store);
@@ -170,9 +170,9 @@ async fn a_bad_row_is_found_and_put_aside_with_its_reason_and_the_others_arrive(
     assert_eq!(stored(&store).await, (59, 59, 59));
 }
 
-/// While the first of two stretches under way is halved, what is behind it goes on and counts once.
+/// While the first of two ranges in flight is bisected, the second is delivered and counted once.
 #[tokio::test]
-async fn bad_rows_of_a_stretch_do_not_disturb_the_one_behind_it() {
+async fn bad_rows_of_a_range_do_not_affect_the_next_range() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     store
         .execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path NOT IN ('/p/33', '/p/64', '/p/190')", &[])
@@ -189,9 +189,9 @@ async fn bad_rows_of_a_stretch_do_not_disturb_the_one_behind_it() {
     assert_eq!(stored(&store).await, (297, 297, 297));
 }
 
-/// A crash with two stretches under way, of which the warehouse took the second alone.
+/// A crash with two ranges in flight, of which the warehouse stored only the second.
 #[tokio::test]
-async fn two_stretches_under_way_at_a_crash_are_sent_again_as_they_were() {
+async fn two_ranges_in_flight_at_a_crash_are_sent_again_unchanged() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     let mut line = Line::open(data.path(), &store);
     line.keep((0..40).map(event)).await;
@@ -205,7 +205,7 @@ async fn two_stretches_under_way_at_a_crash_are_sent_again_as_they_were() {
         .execute("ALTER TABLE visitor_events DELETE WHERE position < 40 SETTINGS mutations_sync = 1", &[])
         .await
         .unwrap();
-    // The first has other bounds, as if it had never been sent so.
+    // The first has other bounds, as if it had never been sent.
     let before = format!(
         r#"{{"journal":{id},"delivered":0,"pending":[{{"start":0,"end":20}},{{"start":20,"end":40}},{{"start":40,"end":70}}],"inserted":0,"quarantined":0}}"#
     );
@@ -221,7 +221,7 @@ async fn two_stretches_under_way_at_a_crash_are_sent_again_as_they_were() {
 }
 
 #[tokio::test]
-async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
+async fn quarantined_rows_can_be_resent_and_the_counts_hold() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/p/33'", &[]).await.unwrap();
     let mut line = Line::open(data.path(), &store);
@@ -241,7 +241,7 @@ async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
     line.keep((61..70).map(event)).await;
     line.delivered(70).await;
     line.stop().await;
-    // A crash between the insert and the note of it: the warehouse is asked before it is sent again.
+    // A crash between the insert and its record: the warehouse is checked before it is sent again.
     std::fs::remove_file(data.path().join("quarantine/replayed.ndjson")).unwrap();
     let line = Line::open(data.path(), &store);
     assert_eq!(*line.progress.borrow(), Progress { delivered: Position(70), inserted: 68, quarantined: 2 });
@@ -252,14 +252,14 @@ async fn what_is_in_quarantine_can_be_sent_once_more_and_the_law_follows_it() {
 }
 
 #[tokio::test]
-async fn an_erased_visitors_rows_are_in_quarantine_no_longer_and_the_law_holds() {
+async fn an_erased_visitors_quarantined_rows_are_removed_and_the_counts_hold() {
     let (data, store) = (tempfile::tempdir().unwrap(), database().await);
     store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/p/33'", &[]).await.unwrap();
     let mut line = Line::open(data.path(), &store);
     line.keep((0..60).map(event)).await;
     line.delivered(60).await;
     let Event { site, visitor, .. } = event(33);
-    assert_eq!(line.quarantine.erase(site, VisitorId(visitor.0 ^ 1)).await.unwrap(), 0, "somebody else");
+    assert_eq!(line.quarantine.erase(site, VisitorId(visitor.0 ^ 1)).await.unwrap(), 0, "another visitor");
     assert_eq!(line.quarantine.erase(site, visitor).await.unwrap(), 1);
     let listed = line.quarantine.list(9).await.unwrap();
     assert_eq!((listed.len(), listed[0].reason.as_str(), &listed[0].event), (1, "erased with its visitor", &None));
@@ -269,7 +269,7 @@ async fn an_erased_visitors_rows_are_in_quarantine_no_longer_and_the_law_holds()
 }
 
 #[tokio::test]
-async fn either_checkpoint_may_be_lost_in_the_middle_of_a_batch() {
+async fn either_checkpoint_can_be_lost_during_a_batch() {
     for lost in ["delivery.json", "journal/delivery.json"] {
         let (data, store) = (tempfile::tempdir().unwrap(), database().await);
         let mut line = Line::open(data.path(), &store);
@@ -279,7 +279,7 @@ async fn either_checkpoint_may_be_lost_in_the_middle_of_a_batch() {
         line.keep((40..60).map(event)).await;
         line.delivered(60).await;
         line.stop().await;
-        // As a crash between insert and checkpoint leaves it: both say what was about to be sent.
+        // The state after a crash between insert and checkpoint: both name the batch in flight.
         let before = format!(
             r#"{{"journal":{id},"delivered":40,"pending":[{{"start":40,"end":60}}],"inserted":40,"quarantined":0}}"#
         );
@@ -288,7 +288,7 @@ async fn either_checkpoint_may_be_lost_in_the_middle_of_a_batch() {
         }
         std::fs::remove_file(data.path().join(lost)).unwrap();
         let mut line = Line::open(data.path(), &store);
-        // More arrives before it delivers: without the checkpoint the range would be another one.
+        // More events arrive before delivery: without the checkpoint the range would differ.
         line.keep((60..70).map(event)).await;
         assert_eq!(line.delivered(70).await.inserted, 70, "without {lost}");
         line.stop().await;
@@ -297,7 +297,7 @@ async fn either_checkpoint_may_be_lost_in_the_middle_of_a_batch() {
 }
 
 #[tokio::test]
-async fn a_missing_table_loses_nothing() {
+async fn a_missing_table_loses_no_events() {
     let (data, endpoint) = (tempfile::tempdir().unwrap(), endpoint().await);
     let proxy = FaultProxy::before(&endpoint.url).await;
     let store = Store::connect_to(Endpoint { url: proxy.url(), ..endpoint }, &Config::defaults().clickhouse);
@@ -314,7 +314,7 @@ async fn a_missing_table_loses_nothing() {
 }
 
 #[tokio::test]
-async fn events_survive_a_dying_engine_without_loss_or_duplicates() {
+async fn engine_crashes_cause_no_loss_and_no_duplicates() {
     let (data, engine_data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let own = OwnEngine::start(engine_data.path()).await;
     let store = own.store();
@@ -325,7 +325,7 @@ async fn events_survive_a_dying_engine_without_loss_or_duplicates() {
         for _ in 0..10 {
             line.keep((kept..kept + 50).map(event)).await;
             kept += 50;
-            // Some are inserted and some wait when it dies.
+            // Some events are inserted and some pending when it dies.
             line.delivered(kept.saturating_sub(200)).await;
         }
         own.kill().await;

@@ -1,4 +1,4 @@
-//! What marketers edit and take away: items, offers, funnels, exports, and the description of it all.
+//! What marketers edit and export: items, offers, funnels, CSV, and the OpenAPI description.
 
 use ashna::{control::Scope, http};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::app::{TestApp, these_days};
 
 #[tokio::test]
-async fn items_come_as_an_array_and_replace_one_another() {
+async fn items_are_posted_as_an_array_and_replaced_by_id() {
     let app = TestApp::start().await;
     let shop = app.with_key(Scope::Server).await;
     let beans = json!({ "id": "p-1", "title": "Beans", "price_minor": 1250, "currency": "EUR", "categories": ["Coffee"], "roast": "dark" });
@@ -26,7 +26,7 @@ async fn items_come_as_an_array_and_replace_one_another() {
 }
 
 #[tokio::test]
-async fn a_bad_line_of_items_fails_alone_and_is_named() {
+async fn an_invalid_item_is_rejected_alone_and_reported() {
     let app = TestApp::start().await;
     let shop = app.with_key(Scope::Server).await;
     let lines = "{\"id\":\"p-1\"}\n\nno JSON\r\n{\"title\":\"no id\"}\n{\"id\":\"p-2\",\"url\":\"javascript:alert(1)\"}\n{\"id\":\"p-3\"}";
@@ -44,7 +44,7 @@ async fn a_bad_line_of_items_fails_alone_and_is_named() {
 }
 
 #[tokio::test]
-async fn an_offer_that_cannot_be_used_is_refused_by_name_and_changes_nothing() {
+async fn an_invalid_offer_is_refused_with_its_field_and_changes_nothing() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let good = json!({ "id": "hello", "slot": "home-hero", "when": { "field": "visits", "op": "gte", "value": 2 } });
@@ -68,7 +68,7 @@ async fn an_offer_that_cannot_be_used_is_refused_by_name_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_offers_id_is_one_that_an_address_can_name() {
+async fn an_offer_id_must_fit_into_a_url() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     for id in ["", "a/b", "a b", "é", "..", &"x".repeat(101)] {
@@ -130,9 +130,9 @@ async fn reports_are_exported_as_csv() {
 }
 
 #[tokio::test]
-async fn the_description_names_every_route_and_is_the_committed_one() {
+async fn the_openapi_description_is_complete_and_committed() {
     let app = TestApp::start().await;
-    let served = app.door().get("/api/v1/openapi.json").await;
+    let served = app.api().get("/api/v1/openapi.json").await;
     assert_eq!((served.status, served.header("content-type")), (200, "application/json"));
     let paths = served.json()["paths"].clone();
     for path in [

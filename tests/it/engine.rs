@@ -1,4 +1,4 @@
-//! The embedded engine lives, dies and comes back.
+//! The embedded engine: restarts, ports, passwords, priority, end with its parent.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -17,7 +17,7 @@ use crate::support::{
 const DIRECTORY: &str = "ASHNA_TEST_ENGINE_DIRECTORY";
 
 #[tokio::test]
-async fn a_killed_engine_comes_back_and_has_its_rows() {
+async fn a_killed_engine_is_restarted_and_keeps_its_rows() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;
     let store = own.store();
@@ -33,26 +33,26 @@ async fn a_killed_engine_comes_back_and_has_its_rows() {
 }
 
 #[tokio::test]
-async fn a_dead_engine_s_port_gets_nothing_and_the_next_one_has_another_password() {
+async fn a_dead_engines_port_is_not_used_and_the_next_engine_has_another_password() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;
     let endpoint = own.engine.endpoint();
     let before = endpoint.borrow().clone();
     assert_eq!(own.engine.restarts(), 0);
     own.kill().await;
-    assert!(endpoint.borrow().url != before.url, "nothing is sent to a port that any program may take");
+    assert!(endpoint.borrow().url != before.url, "nothing is sent to a port that another program may open");
     own.engine.ready(std::time::Duration::from_secs(30)).await.unwrap();
     let after = endpoint.borrow().clone();
     assert_ne!(after.password.expose(), before.password.expose());
     assert_eq!(own.engine.restarts(), 1);
     let request = reqwest::Client::new().post(format!("{}/", after.url)).header("X-ClickHouse-User", &after.user);
     let answer = request.header("X-ClickHouse-Key", before.password.expose()).body("SELECT 1").send().await.unwrap();
-    assert!(!answer.status().is_success(), "a password that was sent to a stranger opens nothing");
+    assert!(!answer.status().is_success(), "a leaked password is no longer valid");
     own.stop().await;
 }
 
 #[tokio::test]
-async fn a_stopped_engine_is_gone_and_a_second_one_takes_its_directory() {
+async fn a_stopped_engine_releases_its_directory() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;
     let pid = own.engine.pid().unwrap();
@@ -66,8 +66,8 @@ async fn a_stopped_engine_is_gone_and_a_second_one_takes_its_directory() {
 }
 
 #[tokio::test]
-async fn the_engine_stands_back_as_far_as_the_configuration_says() {
-    // The nineteenth word of the line; the second one, in brackets, is the program's name.
+async fn the_engine_runs_at_the_configured_priority() {
+    // Field 19 of the line is the nice value; field 2, in brackets, is the program's name.
     let niceness = |pid: &str| -> i32 {
         let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         line.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
@@ -75,13 +75,13 @@ async fn the_engine_stands_back_as_far_as_the_configuration_says() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;
     let further = i32::from(ashna::config::Config::defaults().engine.niceness);
-    assert!(further > 0, "or this could not fail");
+    assert!(further > 0, "otherwise this test could not fail");
     assert_eq!(niceness(&own.engine.pid().unwrap().to_string()), (niceness("self") + further).min(19));
     own.stop().await;
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_the_password() {
+async fn the_engine_requires_its_password() {
     let data = tempfile::tempdir().unwrap();
     let own = OwnEngine::start(data.path()).await;
     let url = own.engine.endpoint().borrow().url.clone();
@@ -126,11 +126,11 @@ async fn parent_of_an_engine() {
     {
         println!("\nengine is {}", engine.pid().unwrap());
     }
-    // Until it is killed; or the test that started it ended without doing so, and with it this pipe.
+    // Runs until it is killed, or until the pipe closes because the test ended.
     let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
 }
 
-/// Whether a process runs; one that ended and waits to be collected does not.
+/// Whether a process runs; zombies do not count.
 fn is_running(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")

@@ -1,4 +1,4 @@
-//! `ashna evaluate` as a command line on files as people have them: a sane result, or one line that says what to do.
+//! `ashna evaluate` on realistic files: a valid result, or an error of one line that says what to do.
 
 use std::process::Output;
 
@@ -8,12 +8,12 @@ use crate::service::{ashna, refusal};
 
 const HEADER: &str = "SessionId\tItemId\tTime\n";
 
-/// A line a click: visit, item, second.
-fn clicks(told: &[(&str, &str, i64)]) -> String {
-    told.iter().fold(HEADER.to_owned(), |text, (visit, item, time)| text + &format!("{visit}\t{item}\t{time}\n"))
+/// One line per click: visit, item, second.
+fn clicks(rows: &[(&str, &str, i64)]) -> String {
+    rows.iter().fold(HEADER.to_owned(), |text, (visit, item, time)| text + &format!("{visit}\t{item}\t{time}\n"))
 }
 
-/// Visits that walk a ring of ten items, one every hour from `start` on.
+/// Visits that follow a cycle of ten items, one per hour from `start` on.
 fn walks(start: i64, visits: i64) -> String {
     let click =
         |visit: i64, step: i64| format!("v{visit}\ti{}\t{}\n", (visit + step) % 10, start + visit * 3600 + step);
@@ -22,16 +22,16 @@ fn walks(start: i64, visits: i64) -> String {
         .fold(HEADER.to_owned(), |text, (visit, step)| text + &click(visit, step))
 }
 
-fn evaluated(train: impl AsRef<[u8]>, test: impl AsRef<[u8]>, words: &[&str]) -> Output {
+fn evaluated(train: impl AsRef<[u8]>, test: impl AsRef<[u8]>, options: &[&str]) -> Output {
     let directory = tempfile::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name).to_str().expect("a path").to_owned();
     let (one, other) = (path("train.tsv"), path("test.tsv"));
     std::fs::write(&one, train).expect("a file");
     std::fs::write(&other, test).expect("a file");
-    ashna(&[&["evaluate", "--json", "--train", &one, "--test", &other], words].concat(), b"")
+    ashna(&[&["evaluate", "--json", "--train", &one, "--test", &other], options].concat(), b"")
 }
 
-/// The answer, every figure of which is a number in its bounds.
+/// The result; checks that every figure is within its bounds.
 fn sane(output: &Output) -> Value {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -47,12 +47,12 @@ fn sane(output: &Output) -> Value {
 }
 
 #[test]
-fn what_cannot_be_judged_is_refused_with_one_line_that_says_why() {
+fn unusable_files_are_refused_with_a_one_line_reason() {
     let good = walks(1_700_000_000, 20);
     let line = |text: &str| HEADER.to_owned() + text;
-    let check = |train: &[u8], test: &[u8], says: &[&str]| {
+    let check = |train: &[u8], test: &[u8], expected: &[&str]| {
         let said = refusal(&evaluated(train, test, &[]));
-        assert!(says.iter().all(|word| said.contains(word)), "{said:?} lacks {says:?}");
+        assert!(expected.iter().all(|text| said.contains(text)), "{said:?} lacks {expected:?}");
     };
     let good = good.as_bytes();
     check(b"", good, &["train.tsv is empty", "SessionId ItemId Time"]);
@@ -70,7 +70,7 @@ fn what_cannot_be_judged_is_refused_with_one_line_that_says_why() {
 }
 
 #[test]
-fn small_and_odd_files_give_sane_figures() {
+fn small_and_unusual_files_give_valid_figures() {
     let train = walks(1_700_000_000, 20);
     let later = clicks(&[("a", "i1", 1_700_100_000), ("a", "i2", 1_700_100_005), ("a", "i3", 1_700_100_009)]);
     let one = sane(&evaluated(&train, &later, &[]));
@@ -89,7 +89,7 @@ fn small_and_odd_files_give_sane_figures() {
 }
 
 #[test]
-fn the_form_of_the_lines_does_not_matter() {
+fn the_line_format_does_not_matter() {
     let (train, test) = (walks(1_700_000_000, 40), walks(1_700_200_000, 4));
     let figures = |train: &str, test: &str| {
         let mut answer = sane(&evaluated(train, test, &[]));
@@ -118,7 +118,7 @@ fn the_form_of_the_lines_does_not_matter() {
 }
 
 #[test]
-fn times_of_any_size_are_sane_and_the_wrong_order_is_told() {
+fn times_of_any_size_work_and_a_wrong_order_is_reported() {
     let (early, late) = (walks(1_700_000_000, 20), walks(1_800_000_000, 20));
     let swapped = evaluated(&late, &early, &[]);
     assert_eq!(sane(&swapped)["predictions"], 60);

@@ -1,4 +1,4 @@
-//! Files of items sent by hand, and a feed that is fetched from a server of the test's own.
+//! Item files that are uploaded, and feeds that are fetched from a test server.
 
 use ashna::{
     config::Config,
@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    client::Door,
+    client::ApiClient,
     engine::{PATIENCE, eventually},
     shop::{Answer, ShopServer},
 };
 
-/// Feeds may come from this machine.
+/// Allows feeds from loopback addresses.
 fn own_machine(config: &mut Config) {
     config.feeds.inside_networks = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
-/// The time until the next visit is over.
+/// Moves the next visit an hour closer.
 async fn an_hour_passes(app: &TestApp) {
     let control = Control::open(app.data_dir()).await.unwrap();
     for feed in control.feeds().await.unwrap() {
@@ -36,7 +36,7 @@ fn csv(items: std::ops::Range<usize>) -> String {
     items.fold("id,title,price\n".to_owned(), |text, n| text + &format!("f-{n},Thing {n},1.00 EUR\n"))
 }
 
-async fn visited(app: &TestApp, admin: &Door, expected: &str) -> Value {
+async fn visited(app: &TestApp, admin: &ApiClient, expected: &str) -> Value {
     let mut state = Value::Null;
     eventually("the feed is visited", PATIENCE, async || {
         state = admin.get(&app.path("feed")).await.json();
@@ -46,8 +46,8 @@ async fn visited(app: &TestApp, admin: &Door, expected: &str) -> Value {
     state
 }
 
-/// Waits until so many items are available; an import shows what it stored a moment later.
-async fn offers(app: &TestApp, admin: &Door, expected: usize) {
+/// Waits until this many items are available; imports are published with a short delay.
+async fn offers(app: &TestApp, admin: &ApiClient, expected: usize) {
     eventually("so many items are available", PATIENCE, async || {
         let page = admin.get(&app.path("items?limit=1000")).await.json();
         page["items"].as_array().unwrap().iter().filter(|item| item["available"] == true).count() == expected
@@ -56,7 +56,7 @@ async fn offers(app: &TestApp, admin: &Door, expected: usize) {
 }
 
 #[tokio::test]
-async fn a_feed_is_followed_and_what_leaves_it_becomes_unavailable() {
+async fn items_removed_from_a_feed_become_unavailable() {
     let app = TestApp::with(own_machine).await;
     let admin = app.with_key(Scope::Admin).await;
     admin.post(&app.path("items"), json!({ "id": "own", "title": "Not of the feed" })).await;
@@ -72,7 +72,7 @@ async fn a_feed_is_followed_and_what_leaves_it_becomes_unavailable() {
     admin.post(&app.path("feed/visit"), json!({})).await;
     offers(&app, &admin, 36).await;
 
-    // Most leave at once: nothing happens until the owner says so.
+    // Most items leave at once: nothing changes until the owner confirms.
     shop.serves(&csv(38..40));
     admin.post(&app.path("feed/visit"), json!({})).await;
     let state = visited(&app, &admin, "withheld").await;
@@ -83,7 +83,7 @@ async fn a_feed_is_followed_and_what_leaves_it_becomes_unavailable() {
     assert_eq!(state["withdrawn"], 33, "{state}");
     offers(&app, &admin, 3).await;
 
-    // A file that breaks off takes nothing away.
+    // A truncated file removes nothing.
     shop.does(Answer::Broken);
     admin.post(&app.path("feed/visit"), json!({})).await;
     visited(&app, &admin, "failed").await;
@@ -93,8 +93,8 @@ async fn a_feed_is_followed_and_what_leaves_it_becomes_unavailable() {
     app.finish().await;
 }
 
-/// What a visit in its time leaves, once it left it.
-async fn visited_in_time(app: &TestApp, admin: &Door, expected: &str) -> Value {
+/// Waits for a scheduled visit and returns the feed's state.
+async fn visited_in_time(app: &TestApp, admin: &ApiClient, expected: &str) -> Value {
     an_hour_passes(app).await;
     let before = admin.get(&app.path("feed")).await.json()["visited_at"].clone();
     let mut state = Value::Null;
@@ -107,14 +107,14 @@ async fn visited_in_time(app: &TestApp, admin: &Door, expected: &str) -> Value {
     state
 }
 
-/// Minutes from a visit to the next one.
+/// Minutes between a visit and the next.
 fn pause(state: &Value) -> i64 {
     let at = |name: &str| state[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
     (at("next_visit_at") - at("visited_at") + 30) / 60
 }
 
 #[tokio::test]
-async fn a_feed_that_did_not_change_is_not_sent_again_and_errors_are_told() {
+async fn an_unchanged_feed_is_not_sent_again_and_errors_are_reported() {
     let app = TestApp::with(own_machine).await;
     let admin = app.with_key(Scope::Admin).await;
     let shop = ShopServer::start(&csv(0..12)).await;
@@ -128,7 +128,7 @@ async fn a_feed_that_did_not_change_is_not_sent_again_and_errors_are_told() {
     assert_eq!((&same["items"], &same["counts"], pause(&same)), (&json!(12), &taken["counts"], 45));
     offers(&app, &admin, 12).await;
 
-    // An error is told, takes nothing away, and does not make it forget what it knows.
+    // An error is reported, removes no items and keeps the validators (`ETag`).
     for (answer, says) in [(Answer::Status(503), "status 503"), (Answer::Status(404), "status 404")] {
         shop.does(answer);
         let failed = visited_in_time(&app, &admin, "failed").await;
@@ -140,16 +140,16 @@ async fn a_feed_that_did_not_change_is_not_sent_again_and_errors_are_told() {
     assert_eq!(again["message"], "", "{again}");
     assert_eq!(shop.asked().len(), 5, "one visit at a time: {:?}", shop.asked());
 
-    // A server that tells its state by a date.
+    // A server with `Last-Modified` instead of `ETag`.
     let date = "Wed, 21 Oct 2026 07:28:00 GMT";
     shop.does(Answer::Dated(csv(0..13), date));
     visited_in_time(&app, &admin, "taken").await;
     visited_in_time(&app, &admin, "unchanged").await;
     let last = shop.asked().pop().unwrap();
     assert!(last.contains(&format!("if-modified-since: {}", date.to_lowercase())), "{last}");
-    assert!(!last.contains("if-none-match"), "of another state: {last}");
+    assert!(!last.contains("if-none-match"), "the ETag is of an earlier state: {last}");
     offers(&app, &admin, 13).await;
-    // Who asks by hand gets the whole file.
+    // A manual fetch reads the whole file.
     admin.post(&app.path("feed/visit"), json!({})).await;
     visited(&app, &admin, "taken").await;
     assert!(!shop.asked().pop().unwrap().contains("if-modified-since"));
@@ -157,7 +157,7 @@ async fn a_feed_that_did_not_change_is_not_sent_again_and_errors_are_told() {
 }
 
 #[tokio::test]
-async fn a_feed_that_hangs_delays_no_other() {
+async fn a_feed_that_hangs_does_not_delay_others() {
     let app = TestApp::with(|config| {
         own_machine(config);
         (config.feeds.at_once, config.feeds.silence_ms) = (2, 4_000);
@@ -167,14 +167,14 @@ async fn a_feed_that_hangs_delays_no_other() {
     let hanging = ShopServer::doing(Answer::Hangs).await;
     admin.put(&app.path("feed"), json!({ "url": hanging.url })).await;
     eventually("the first feed hangs", PATIENCE, async || hanging.asked().len() == 1).await;
-    // The other place is left to everybody else, one after the other.
+    // The other slot serves all other feeds, one after the other.
     for n in 1..=3 {
         let shop = ShopServer::start(&csv(0..n)).await;
         let (site, path) = (app.another_site().await, |site: &Site| format!("/api/v1/sites/{}/feed", site.id));
-        let door = app.with_key_of(&site, Scope::Admin).await;
-        door.put(&path(&site), json!({ "url": shop.url })).await;
+        let api = app.with_key_of(&site, Scope::Admin).await;
+        api.put(&path(&site), json!({ "url": shop.url })).await;
         eventually("the other feed is taken", PATIENCE, async || {
-            door.get(&path(&site)).await.json()["outcome"] == "taken"
+            api.get(&path(&site)).await.json()["outcome"] == "taken"
         })
         .await;
         if n == 1 {
@@ -188,7 +188,7 @@ async fn a_feed_that_hangs_delays_no_other() {
 }
 
 #[tokio::test]
-async fn a_feed_inside_the_network_is_not_fetched() {
+async fn a_feed_on_a_private_address_is_not_fetched() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     for url in ["http://127.0.0.1:1/feed.xml", "http://169.254.169.254/latest", "http://localhost:1/"] {
@@ -205,7 +205,7 @@ async fn a_feed_inside_the_network_is_not_fetched() {
 }
 
 #[tokio::test]
-async fn a_file_of_any_kind_is_taken_and_a_second_time_adds_nothing() {
+async fn every_file_format_is_imported_and_a_repeat_adds_nothing() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let rss = "<rss xmlns:g='http://base.google.com/ns/1.0'><channel>\

@@ -1,4 +1,4 @@
-//! Funnels over real rows: order, edges, conditions, groups, lists.
+//! Funnels over real rows: order, boundaries, conditions, breakdowns, visitor lists.
 
 use ashna::{
     model::{DeviceClass, Event, Timestamp},
@@ -52,15 +52,15 @@ async fn with(events: Vec<Event<'static>>) -> Reports {
 }
 
 #[tokio::test]
-async fn the_edges_of_period_and_window_are_exact() {
+async fn period_and_window_boundaries_are_exact() {
     let hour = 3_600_000;
     let reports = with(vec![
-        // The edge of the window counts, a millisecond more does not.
+        // The window includes its end; one millisecond more is outside.
         did(0, 1, VIEWED),
         did(1000, 1, ADDED),
         did(0, 2, VIEWED),
         did(1001, 2, ADDED),
-        // Entries from the first moment to the last before `to`; later steps may lie after it.
+        // Entries lie in [`from`, `to`); later steps may be after `to`.
         did(-1, 3, VIEWED),
         did(1, 3, ADDED),
         did(hour - 1, 4, VIEWED),
@@ -76,14 +76,14 @@ async fn the_edges_of_period_and_window_are_exact() {
 }
 
 #[tokio::test]
-async fn events_of_one_moment_are_ordered_by_arrival() {
+async fn simultaneous_events_are_ordered_by_arrival() {
     let reports = with(vec![
         did(5, 1, VIEWED),
         did(5, 1, ADDED),
         did(5, 2, ADDED),
         did(5, 2, VIEWED),
         {
-            // Arrived later although its position is lower than that of the view after it.
+            // Arrived later, although its position is lower than that of the next view.
             let mut added = did(7, 3, ADDED);
             added.received_at = ms(100);
             added
@@ -95,12 +95,12 @@ async fn events_of_one_moment_are_ordered_by_arrival() {
 }
 
 #[tokio::test]
-async fn the_same_event_twice_needs_two_events_and_every_entry_is_tried() {
+async fn a_repeated_step_needs_two_events_and_every_entry_is_tried() {
     let reports = with(vec![
         did(0, 1, VIEWED),
         did(0, 2, VIEWED),
         did(10, 2, VIEWED),
-        // Only the second entry gets to the order in time.
+        // Only the second entry reaches the order within the window.
         did(0, 3, VIEWED),
         did(900, 3, VIEWED),
         did(1500, 3, ORDERED),
@@ -112,7 +112,7 @@ async fn the_same_event_twice_needs_two_events_and_every_entry_is_tried() {
 }
 
 #[tokio::test]
-async fn strict_any_and_exclusions() {
+async fn strict_order_any_order_and_exclusions() {
     let reports = with(vec![
         did(0, 1, VIEWED),
         did(1, 1, ADDED),
@@ -132,7 +132,7 @@ async fn strict_any_and_exclusions() {
 }
 
 #[tokio::test]
-async fn what_is_noticed_while_somebody_reads_may_lie_between_strict_steps_if_the_question_says_so() {
+async fn automatic_events_between_strict_steps_can_be_ignored() {
     const ENGAGED: &str = "Page Engaged";
     let reports = with(vec![
         did(0, 1, VIEWED),
@@ -145,16 +145,16 @@ async fn what_is_noticed_while_somebody_reads_may_lie_between_strict_steps_if_th
     ])
     .await;
     let way = steps(&[VIEWED, ADDED]);
-    assert_eq!(reached(&ask(&reports, &way, &json!({"order": "strict"})).await), [2, 0], "any event, as it stands");
+    assert_eq!(reached(&ask(&reports, &way, &json!({"order": "strict"})).await), [2, 0], "any event, by default");
     let ignoring = json!({"order": "strict", "ignore": [ENGAGED]});
     assert_eq!(reached(&ask(&reports, &way, &ignoring).await), [2, 1]);
-    // What is a step itself is never ignored.
+    // A step's own event is never ignored.
     let with_it = steps(&[VIEWED, ENGAGED, ADDED]);
     assert_eq!(reached(&ask(&reports, &with_it, &ignoring).await), [2, 2, 1]);
 }
 
 #[tokio::test]
-async fn conditions_compare_numbers_as_numbers_and_texts_as_texts() {
+async fn conditions_compare_numbers_and_texts_by_type() {
     let view = |visitor, properties| track(ms(0), visitor, VIEWED, properties);
     let mut item = view(6, "{}");
     item.items = vec![ashna::model::event::ItemLine { id: "p-9".into(), price_minor: 0, quantity: 1 }];
@@ -197,7 +197,7 @@ async fn conditions_compare_numbers_as_numbers_and_texts_as_texts() {
 }
 
 #[tokio::test]
-async fn a_breakdown_groups_by_the_value_at_the_entry() {
+async fn a_breakdown_groups_by_the_value_at_entry() {
     let at = |n: i64, visitor, name, class| {
         let mut event = did(n, visitor, name);
         event.device.class = class;
@@ -221,7 +221,7 @@ async fn a_breakdown_groups_by_the_value_at_the_entry() {
 }
 
 #[tokio::test]
-async fn values_beyond_the_ten_most_frequent_are_one_group() {
+async fn values_beyond_the_ten_most_frequent_form_one_group() {
     let mut events = Vec::new();
     for visitor in 1..=24 {
         let properties = if visitor % 2 == 0 { r#"{"plan":"other"}"# } else { NUMBERED[visitor as usize / 2] };
@@ -250,7 +250,7 @@ const NUMBERED: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn the_dropped_list_names_those_who_went_no_further() {
+async fn the_dropout_list_contains_visitors_who_stopped_at_a_step() {
     let mut known = did(20, 2, VIEWED);
     known.user_id = "u-2".into();
     let reports = with(vec![did(0, 1, VIEWED), did(10, 1, ADDED), known, did(30, 3, VIEWED)]).await;
@@ -269,12 +269,12 @@ async fn the_dropped_list_names_those_who_went_no_further() {
 }
 
 #[tokio::test]
-async fn a_list_is_whole_before_the_warehouse_has_its_people_s_details() {
+async fn a_list_is_complete_before_user_details_are_stored() {
     let database = database().await;
     store(&database, vec![did(0, 1, VIEWED), did(10, 1, ADDED), did(20, 2, VIEWED), did(30, 3, VIEWED)]).await;
     let reports = Reports::new(database.clone(), 30);
     let funnel = ask(&reports, &steps(&[VIEWED, ADDED]), &json!({})).await;
-    // The table that knows them is filled a moment after the one that funnels read.
+    // The table with user details is filled shortly after the one that funnels read.
     database.execute("TRUNCATE TABLE visitor_events", &[]).await.unwrap();
     let list = funnel.steps[0].dropped_list.clone().unwrap();
     let dropped = reports.funnel_dropped(&site(), &list, None, ms(0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the HTTP surface gives away, and to whom: HTML of offers, other sites' figures, caches, hosts, floods.
+//! Hardening of the HTTP API: HTML in offers, isolation of sites, caching, hosts, floods.
 
 use ashna::control::{Role, Scope};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{
     app::{ORIGIN, TestApp, these_days},
-    client::{Answer, Door},
+    client::{Answer, ApiClient},
 };
 
 const HTML: &str = "<img src=x onerror=\"window.ran = 1\">";
@@ -20,51 +20,51 @@ async fn shown(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn html_in_offers_is_an_owners_to_allow() {
+async fn html_in_offers_must_be_allowed_by_an_owner() {
     let app = TestApp::start().await;
     let site = format!("/api/v1/sites/{}", app.site.id);
     let [marketer, owner] = [app.with_login(Role::Marketer).await, app.with_login(Role::Owner).await];
     let admin = app.with_key(Scope::Admin).await;
     assert_eq!(owner.get(&site).await.json()["offer_html"], false, "off for a new site");
-    for door in [&marketer, &admin, &owner] {
-        let refusal = door.post(&app.path("offers"), html_offer("o")).await;
+    for api in [&marketer, &admin, &owner] {
+        let refusal = api.post(&app.path("offers"), html_offer("o")).await;
         refusal.refuses(422, "invalid");
         assert!(refusal.text.contains("offer_html"), "it says what to do: {}", refusal.text);
     }
-    for door in [&marketer, &admin] {
-        door.patch(&site, json!({ "offer_html": true })).await.refuses(403, "forbidden");
-        assert_eq!(door.patch(&site, json!({ "offer_html": false, "name": "N" })).await.status, 200, "no change of it");
+    for api in [&marketer, &admin] {
+        api.patch(&site, json!({ "offer_html": true })).await.refuses(403, "forbidden");
+        assert_eq!(api.patch(&site, json!({ "offer_html": false, "name": "N" })).await.status, 200, "HTML unchanged");
     }
     assert_eq!(owner.patch(&site, json!({ "offer_html": true })).await.json()["offer_html"], true);
     marketer.patch(&site, json!({ "offer_html": false })).await.refuses(403, "forbidden");
     assert_eq!(marketer.post(&app.path("offers"), html_offer("o")).await.status, 201);
     assert_eq!(shown(&app).await, json!({ "html": HTML, "title": "T" }));
 
-    // Taken back: what is stored is not sent any more, and cannot be stored again.
+    // Permission withdrawn: stored HTML is no longer sent and cannot be stored again.
     assert_eq!(owner.patch(&site, json!({ "offer_html": false })).await.status, 200);
     assert_eq!(shown(&app).await, json!({ "title": "T" }));
     marketer.put(&app.path("offers/o"), html_offer("o")).await.refuses(422, "invalid");
     let plain = json!({ "id": "p", "slot": "other", "content": { "title": "<b>text</b>", "html": null } });
-    assert_eq!(marketer.post(&app.path("offers"), plain).await.status, 201, "others are not concerned");
-    assert_eq!(shown(&app).await, json!({ "title": "T" }), "an edit beside it does not bring it back");
+    assert_eq!(marketer.post(&app.path("offers"), plain).await.status, 201, "others are not affected");
+    assert_eq!(shown(&app).await, json!({ "title": "T" }), "a concurrent edit does not restore it");
     let preview = admin.post(&app.path("recommendations/preview"), json!({ "slots": ["hero"] })).await.json();
     assert_eq!(preview["decisions"]["hero"]["content"], json!({ "title": "T" }));
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_keys_figures_are_its_sites_alone() {
+async fn a_key_reads_only_the_metrics_of_its_site() {
     let app = TestApp::start().await;
     let key = app.with_key(Scope::Read).await;
     app.visitor().views("/").await;
     app.settled().await;
-    let of = async |door: &Door| {
-        let metrics = door.get("/metrics").await;
+    let of = async |api: &ApiClient| {
+        let metrics = api.get("/metrics").await;
         assert_eq!(metrics.status, 200, "{}", metrics.text);
         metrics.text
     };
-    assert!(of(&key).await.contains("ashna_journal_records_kept 1"), "the only site's key sees the whole service");
-    let quality = async |door: &Door, path: &str| door.post(path, json!({})).await.json();
+    assert!(of(&key).await.contains("ashna_journal_records_kept 1"), "with one site its key sees all metrics");
+    let quality = async |api: &ApiClient, path: &str| api.post(path, json!({})).await.json();
     let mine = app.path("reports/quality");
     assert_eq!(quality(&key, &mine).await["journal"]["kept"], 1);
 
@@ -93,10 +93,10 @@ async fn a_keys_figures_are_its_sites_alone() {
 }
 
 #[tokio::test]
-async fn private_and_personal_answers_stay_in_no_cache_and_in_no_frame() {
+async fn private_answers_cannot_be_cached_or_framed() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
-    let mut answers = vec![app.door().get("/api/v1/nothing").await, app.door().post("/api/v1/sites", json!({})).await];
+    let mut answers = vec![app.api().get("/api/v1/nothing").await, app.api().post("/api/v1/sites", json!({})).await];
     for path in [
         app.path("secret"),
         app.path("offers"),
@@ -119,7 +119,7 @@ async fn private_and_personal_answers_stay_in_no_cache_and_in_no_frame() {
     let vary: Vec<_> = recommended.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
     assert!(vary.join(", ").contains("Authorization") && vary.join(", ").contains("Origin"), "{vary:?}");
     for page in ["/dashboard/", "/dashboard/sites"] {
-        let answer = app.door().get(page).await;
+        let answer = app.api().get(page).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(answer.header("x-frame-options"), "DENY");
@@ -130,7 +130,7 @@ async fn private_and_personal_answers_stay_in_no_cache_and_in_no_frame() {
     app.finish().await;
 }
 
-/// The status line of the answer to a request that no ordinary client sends.
+/// The status line of the answer to a raw request head.
 async fn status_of(app: &TestApp, head: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
     stream.write_all(head.replace('\n', "\r\n").as_bytes()).await.unwrap();
@@ -140,7 +140,7 @@ async fn status_of(app: &TestApp, head: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_names_its_host_exactly_once() {
+async fn a_request_needs_exactly_one_host() {
     let app = TestApp::start().await;
     for path in ["/healthz", "/v1/recommend?key=k", "/dashboard/", "/api/v1/setup"] {
         for hosts in [
@@ -165,7 +165,7 @@ async fn a_request_names_its_host_exactly_once() {
 }
 
 #[tokio::test]
-async fn an_invalid_key_in_a_header_is_refused_whatever_else_the_request_carries() {
+async fn an_invalid_header_key_is_refused_despite_other_credentials() {
     let app = TestApp::start().await;
     let good = app.site.write_key.as_str();
     let event = json!({ "event": "Paid", "userId": "u", "writeKey": good });
@@ -174,20 +174,22 @@ async fn an_invalid_key_in_a_header_is_refused_whatever_else_the_request_carries
     for (header, value) in
         [("authorization", "Bearer as_revoked"), ("authorization", "bearer x"), ("x-api-key", "as_revoked")]
     {
-        let door = app.door().bearing(header, value);
-        door.post("/v1/track", event.clone()).await.refuses(401, "unauthorized");
-        door.post("/v1/decide", ask.clone()).await.refuses(401, "unauthorized");
-        door.get(&recommend).await.refuses(401, "unauthorized");
+        let api = app.api().with_header(header, value);
+        api.post("/v1/track", event.clone()).await.refuses(401, "unauthorized");
+        api.post("/v1/decide", ask.clone()).await.refuses(401, "unauthorized");
+        api.get(&recommend).await.refuses(401, "unauthorized");
     }
     app.with_key(Scope::Read).await.post("/v1/track", event.clone()).await.refuses(403, "forbidden");
-    // The public key goes the same ways.
-    for door in [app.door().bearing("authorization", format!("Bearer {good}")), app.door().bearing("x-api-key", good)] {
-        let track = door.post("/v1/track", json!({ "event": "Paid", "userId": "u" })).await;
+    // The same holds for the public key.
+    for api in
+        [app.api().with_header("authorization", format!("Bearer {good}")), app.api().with_header("x-api-key", good)]
+    {
+        let track = api.post("/v1/track", json!({ "event": "Paid", "userId": "u" })).await;
         assert_eq!((track.status, track.outcome()), (200, "kept=1, dropped=0, rejected=0"), "{}", track.text);
-        assert_eq!(door.post("/v1/decide", json!({ "slots": [] })).await.status, 200);
-        assert_eq!(door.get("/v1/recommend").await.status, 200);
-        door.clone()
-            .bearing("origin", "https://elsewhere.example")
+        assert_eq!(api.post("/v1/decide", json!({ "slots": [] })).await.status, 200);
+        assert_eq!(api.get("/v1/recommend").await.status, 200);
+        api.clone()
+            .with_header("origin", "https://elsewhere.example")
             .get("/v1/recommend")
             .await
             .refuses(403, "forbidden");
@@ -196,7 +198,7 @@ async fn an_invalid_key_in_a_header_is_refused_whatever_else_the_request_carries
 }
 
 #[tokio::test]
-async fn invented_visitors_push_no_real_one_out_of_memory() {
+async fn invented_visitors_do_not_evict_real_profiles() {
     let app = TestApp::with(|config| config.profiles.cached_max = 100).await;
     let mut real = app.visitor();
     real.views("/").await;
@@ -206,21 +208,21 @@ async fn invented_visitors_push_no_real_one_out_of_memory() {
     for fresh in [true, false] {
         for _ in 0..150 {
             let mut invented = app.visitor();
-            invented.says = json!({ "fresh": fresh });
+            invented.extra = json!({ "fresh": fresh });
             let answer = invented.decides(&[]).await;
             assert!(!fresh || answer["degraded"] == false, "nothing had to be read");
         }
     }
-    // Requests whose events are refused begin no profile either.
+    // Requests whose events are refused create no profile either.
     for _ in 0..150 {
         let mut invented = app.visitor();
-        invented.says = json!({ "fresh": true });
+        invented.extra = json!({ "fresh": true });
         invented.sends(json!([{ "type": "nonsense" }])).await;
     }
     assert!(cached().await <= 1, "{} profiles", cached().await);
-    // A stranger's first event begins the profile, and the next decision knows it.
+    // The first event of a new visitor creates the profile, which the next decision uses.
     let mut stranger = app.visitor();
-    stranger.says = json!({ "fresh": true });
+    stranger.extra = json!({ "fresh": true });
     let offer = json!({ "id": "seen", "slot": "hero", "when": { "field": "pageviews", "op": "gte", "value": 1 } });
     assert_eq!(app.with_key(Scope::Admin).await.post(&app.path("offers"), offer).await.status, 201);
     assert_eq!(stranger.decides(&["hero"]).await["decisions"], json!({}));
@@ -230,7 +232,7 @@ async fn invented_visitors_push_no_real_one_out_of_memory() {
 }
 
 #[tokio::test]
-async fn decisions_and_private_requests_are_limited_where_the_owner_says() {
+async fn decisions_and_private_requests_have_configured_limits() {
     let app = TestApp::with(|config| {
         config.rate.address_decisions_per_second = 1;
         config.rate.address_requests_per_second = 1;
@@ -238,18 +240,18 @@ async fn decisions_and_private_requests_are_limited_where_the_owner_says() {
         config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await;
-    let at = |address: &str| app.door().bearing("x-forwarded-for", address);
+    let at = |address: &str| app.api().with_header("x-forwarded-for", address);
     let ask = json!({ "key": app.site.write_key, "slots": [] });
     let recommend = format!("/v1/recommend?key={}", app.site.write_key);
     for (address, refused) in [("81.2.69.1", 0), ("81.2.69.2", 1), ("81.2.69.3", 2), ("81.2.69.4", 3)] {
-        let door = at(address);
+        let api = at(address);
         let mut last = None;
         for _ in 0..40 {
             let answer = match refused {
-                0 => door.post("/v1/decide", ask.clone()).await,
-                1 => door.get(&recommend).await,
-                2 => door.get("/api/v1/setup").await,
-                _ => door.post("/v1/debug", json!({})).await,
+                0 => api.post("/v1/decide", ask.clone()).await,
+                1 => api.get(&recommend).await,
+                2 => api.get("/api/v1/setup").await,
+                _ => api.post("/v1/debug", json!({})).await,
             };
             last = Some(answer);
             if last.as_ref().is_some_and(|answer| answer.status == 429) {
@@ -260,20 +262,20 @@ async fn decisions_and_private_requests_are_limited_where_the_owner_says() {
         last.refuses(429, "rate_limited");
         assert!((1..=60).contains(&last.header("retry-after").parse::<u64>().unwrap()));
     }
-    assert_eq!(at("81.2.69.5").post("/v1/decide", ask).await.status, 200, "others are not concerned");
+    assert_eq!(at("81.2.69.5").post("/v1/decide", ask).await.status, 200, "others are not affected");
     let mut visitor = app.visitor();
     visitor.headers.push(("x-forwarded-for", "81.2.69.1"));
-    assert_eq!(visitor.views("/").await.status, 204, "events are metered apart");
+    assert_eq!(visitor.views("/").await.status, 204, "events have a separate limit");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn sites_decide_no_more_than_the_owner_says() {
+async fn decisions_per_site_are_limited() {
     let app = TestApp::with(|config| (config.rate.site_decisions_per_second, config.rate.burst_seconds) = (1, 9)).await;
     let ask = json!({ "key": app.site.write_key, "slots": [] });
     let mut status = 0;
     for _ in 0..40 {
-        status = app.door().post("/v1/decide", ask.clone()).await.status;
+        status = app.api().post("/v1/decide", ask.clone()).await.status;
         if status != 200 {
             break;
         }
@@ -281,12 +283,12 @@ async fn sites_decide_no_more_than_the_owner_says() {
     assert_eq!(status, 429);
     let other = app.another_site().await;
     let theirs = json!({ "key": other.write_key, "slots": [] });
-    assert_eq!(app.door().post("/v1/decide", theirs).await.status, 200);
+    assert_eq!(app.api().post("/v1/decide", theirs).await.status, 200);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn every_report_is_exported_and_no_format_is_silently_another() {
+async fn every_report_is_exported_and_unknown_formats_are_refused() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let page = json!({ "url": format!("{ORIGIN}/a"), "title": "a;=1+1;" });
@@ -322,7 +324,7 @@ async fn every_report_is_exported_and_no_format_is_silently_another() {
 }
 
 #[tokio::test]
-async fn an_export_names_its_visitor_and_rounds_nothing() {
+async fn an_export_contains_the_visitor_id_and_exact_numbers() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let mut visitor = app.visitor();
@@ -341,7 +343,7 @@ async fn an_export_names_its_visitor_and_rounds_nothing() {
 }
 
 #[tokio::test]
-async fn origins_are_kept_as_browsers_send_them() {
+async fn origins_are_normalized_as_browsers_send_them() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let path = format!("/api/v1/sites/{}", app.site.id);

@@ -1,4 +1,4 @@
-//! Who the visitor is: the signed cookie, the tracker's proposal, consent.
+//! Visitor identity: the signed cookie, the tracker's proposed id, consent.
 
 use ashna::{control::Scope, operate::Operation};
 use reqwest::Method;
@@ -13,7 +13,7 @@ use crate::{
 };
 
 const VISITORS: &str = "SELECT DISTINCT leftPad(lower(hex(visitor)), 32, '0') AS id FROM events ORDER BY id";
-const NOBODY: &str = "00000000000000000000000000000000";
+const ANONYMOUS: &str = "00000000000000000000000000000000";
 
 fn sorted<const N: usize>(mut ids: [&str; N]) -> Vec<String> {
     ids.sort_unstable();
@@ -21,7 +21,7 @@ fn sorted<const N: usize>(mut ids: [&str; N]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_proposal_is_adopted_and_sealed_into_a_cookie() {
+async fn a_proposed_id_is_adopted_and_signed_into_a_cookie() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let answer = visitor.views("/").await;
@@ -34,7 +34,7 @@ async fn a_proposal_is_adopted_and_sealed_into_a_cookie() {
 }
 
 #[tokio::test]
-async fn a_valid_cookie_wins_over_a_proposal() {
+async fn a_valid_cookie_wins_over_a_proposed_id() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/a").await;
@@ -47,7 +47,7 @@ async fn a_valid_cookie_wins_over_a_proposal() {
 }
 
 #[tokio::test]
-async fn a_forged_foreign_or_torn_cookie_is_no_cookie_and_no_error() {
+async fn an_invalid_cookie_is_ignored_without_an_error() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;
@@ -75,7 +75,7 @@ async fn a_forged_foreign_or_torn_cookie_is_no_cookie_and_no_error() {
         let mut forger = app.visitor();
         forger.cookie = Some(bad.clone());
         let answer = forger.views("/").await;
-        assert_eq!(answer.status, 204, "the proposal counts, not {bad}");
+        assert_eq!(answer.status, 204, "the proposed id is used, not {bad}");
         assert!(answer.cookie().contains(&forger.id), "{bad} is replaced");
         ids.push(forger.id);
     }
@@ -85,14 +85,14 @@ async fn a_forged_foreign_or_torn_cookie_is_no_cookie_and_no_error() {
 }
 
 #[tokio::test]
-async fn without_cookie_and_proposal_the_service_thinks_of_an_id() {
+async fn without_cookie_and_proposed_id_the_service_generates_one() {
     let app = TestApp::start().await;
-    for proposal in ["", "mine", NOBODY, "81.2.69.142"] {
+    for proposal in ["", "mine", ANONYMOUS, "81.2.69.142"] {
         let mut visitor = app.visitor();
-        visitor.says = json!({ "visitor": proposal });
+        visitor.extra = json!({ "visitor": proposal });
         let answer = visitor.views("/").await;
         let id = answer.json()["visitor"].as_str().unwrap().to_owned();
-        assert!(answer.status == 200 && id.len() == 32 && id != NOBODY, "{proposal}: {id}");
+        assert!(answer.status == 200 && id.len() == 32 && id != ANONYMOUS, "{proposal}: {id}");
         assert!(answer.cookie().contains(&id), "{}", answer.cookie());
     }
     assert_eq!(app.stored(VISITORS).await.len(), 4, "different ones");
@@ -100,11 +100,11 @@ async fn without_cookie_and_proposal_the_service_thinks_of_an_id() {
 }
 
 #[tokio::test]
-async fn the_cookie_travels_from_other_sites_pages_only_in_its_own_partition() {
+async fn cross_site_cookies_are_partitioned() {
     let app = TestApp::start().await;
     let foreign = app.visitor().views("/").await;
-    for word in ["SameSite=None", "Secure", "Partitioned"] {
-        assert!(foreign.cookie().contains(word), "{word} in {}", foreign.cookie());
+    for attribute in ["SameSite=None", "Secure", "Partitioned"] {
+        assert!(foreign.cookie().contains(attribute), "{attribute} in {}", foreign.cookie());
     }
     let mut at_home = app.visitor();
     at_home.origin.clone_from(&app.url);
@@ -114,7 +114,7 @@ async fn the_cookie_travels_from_other_sites_pages_only_in_its_own_partition() {
 }
 
 #[tokio::test]
-async fn a_valid_cookie_is_found_among_planted_ones() {
+async fn a_valid_cookie_is_found_among_forged_ones() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;
@@ -124,13 +124,13 @@ async fn a_valid_cookie_is_found_among_planted_ones() {
     let before = std::mem::replace(&mut visitor.id, app.visitor().id);
     assert_eq!(visitor.views("/b").await.json()["visitor"], before);
     visitor.cookie = Some(format!("{}; {good}", vec![format!("{name}=x"); 2000].join("; ")));
-    assert_eq!(visitor.views("/c").await.status, 204, "a flood of them costs the flooder the cookie, not us");
+    assert_eq!(visitor.views("/c").await.status, 204, "too many cookies are ignored");
     assert_eq!(app.stored(VISITORS).await, sorted([&before, &visitor.id]));
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_rotated_key_still_verifies_and_a_forgotten_one_does_not() {
+async fn a_rotated_key_still_verifies_and_a_removed_one_does_not() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;
@@ -147,7 +147,7 @@ async fn a_rotated_key_still_verifies_and_a_forgotten_one_does_not() {
     let mut thief = app.visitor();
     thief.cookie = old_cookie;
     let answer = thief.views("/").await;
-    assert_eq!(answer.status, 204, "a forgotten key is no error: the proposal counts");
+    assert_eq!(answer.status, 204, "a removed key is no error: the proposed id is used");
     assert!(answer.cookie().contains(&thief.id), "{}", answer.cookie());
     assert_eq!(app.stored(VISITORS).await, sorted([&first, &thief.id]));
     app.finish().await;
@@ -164,7 +164,7 @@ async fn one_id_on_two_sites_is_two_visitors() {
     let mut visitor = app.visitor();
     visitor.views("/").await;
     visitor.key.clone_from(&elsewhere.write_key);
-    assert_eq!(visitor.decides(&["hero"]).await["decisions"], json!({}), "what was done here is unknown there");
+    assert_eq!(visitor.decides(&["hero"]).await["decisions"], json!({}), "events of one site are unknown on the other");
     assert!(
         visitor.views("/").await.cookie().starts_with(&format!("ashna_{}=", elsewhere.id)),
         "nor is the cookie one"
@@ -174,23 +174,23 @@ async fn one_id_on_two_sites_is_two_visitors() {
 }
 
 #[tokio::test]
-async fn the_command_rotates_beside_a_running_service_and_without_one() {
+async fn the_command_rotates_keys_with_and_without_a_running_service() {
     let client = reqwest::Client::new();
     let mut service = Service::new(&[]);
-    let rotated = |service: &Service, words: &[&str]| service.command(words)["keys"].clone();
-    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 2, "the first one verifies on");
+    let rotated = |service: &Service, arguments: &[&str]| service.command(arguments)["keys"].clone();
+    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 2, "the first key still verifies");
     service.start();
     service.ready(&client).await;
     assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 3);
     service.kill();
-    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 4, "they outlive the service");
+    assert_eq!(rotated(&service, &["cookie-key", "rotate"]), 4, "keys survive a restart");
     assert_eq!(rotated(&service, &["cookie-key", "rotate", "--forget-old"]), 1);
 }
 
 #[tokio::test]
-async fn an_sdks_ids_may_be_any_text() {
+async fn sdk_ids_can_be_any_text() {
     let app = TestApp::start().await;
-    let server = app.door();
+    let server = app.api();
     let ids = ["a\u{0}b", "شناسه", " 😀 ", "<script>", &"x".repeat(5000), "7"];
     for id in ids {
         let call = json!({ "writeKey": app.site.write_key, "event": "x", "anonymousId": id });
@@ -202,24 +202,24 @@ async fn an_sdks_ids_may_be_any_text() {
 }
 
 #[tokio::test]
-async fn nobody_can_take_a_persons_place_by_knowing_the_user_id() {
+async fn knowing_a_user_id_does_not_grant_its_identity() {
     let app = TestApp::start().await;
     let call = json!({ "event": "x", "userId": "u-1" });
     let server = app.with_key(Scope::Server).await;
     assert_eq!(server.post("/v1/track", call.clone()).await.status, 200);
     let mut claim = call;
     claim["writeKey"] = app.site.write_key.clone().into();
-    assert_eq!(app.door().post("/v1/track", claim).await.status, 200);
+    assert_eq!(app.api().post("/v1/track", claim).await.status, 200);
     assert_eq!(
         app.stored("SELECT concat(user_id, ' ', toString(user_verified)) FROM events ORDER BY user_verified").await,
         ["u-1 false", "u-1 true"]
     );
-    assert_eq!(app.stored(VISITORS).await.len(), 2, "a claim does not write into what the site's server tells");
+    assert_eq!(app.stored(VISITORS).await.len(), 2, "an unverified claim does not change the server's identity data");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn without_consent_nobody_is_known_and_no_cookie_is_read_or_set() {
+async fn without_consent_visitors_are_anonymous_and_cookies_are_not_used() {
     let app = TestApp::start().await;
     let mut known = app.visitor();
     known.views("/").await;
@@ -229,44 +229,44 @@ async fn without_consent_nobody_is_known_and_no_cookie_is_read_or_set() {
         visitor
     };
     let refuses_in_words = |mut visitor: TestVisitor| {
-        visitor.says = json!({ "consent": { "analytics": false, "personalization": false } });
+        visitor.extra = json!({ "consent": { "analytics": false, "personalization": false } });
         visitor
     };
     let with_a_cookie = refuses_by_signal(known.clone());
     for mut visitor in [refuses_by_signal(app.visitor()), refuses_in_words(app.visitor()), with_a_cookie] {
         let answer = visitor.views("/").await;
         assert_eq!((answer.status, answer.cookie(), answer.text.as_str()), (204, "", ""));
-        let told = visitor.sends(json!([{ "type": "identify", "userId": "u-1" }])).await;
-        assert_eq!(told.outcome(), "kept=0, dropped=1 (no_consent=1), rejected=0");
+        let answer = visitor.sends(json!([{ "type": "identify", "userId": "u-1" }])).await;
+        assert_eq!(answer.outcome(), "kept=0, dropped=1 (no_consent=1), rejected=0");
     }
     app.changes_site(json!({ "consent_default": "denied" })).await;
-    assert_eq!(app.visitor().views("/").await.cookie(), "", "nothing was said");
+    assert_eq!(app.visitor().views("/").await.cookie(), "", "no consent was given");
     let mut agrees = app.visitor();
-    agrees.says = json!({ "consent": { "analytics": true } });
+    agrees.extra = json!({ "consent": { "analytics": true } });
     assert_ne!(agrees.views("/").await.cookie(), "");
-    assert_eq!(app.stored(VISITORS).await, sorted([NOBODY, &known.id, &agrees.id]));
+    assert_eq!(app.stored(VISITORS).await, sorted([ANONYMOUS, &known.id, &agrees.id]));
     assert_eq!(app.stored("SELECT toString(countIf(visitor = 0)) FROM events").await, ["4"]);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_reset_begins_anew_and_the_old_cookie_does_not_count() {
+async fn a_reset_creates_a_new_id_and_ignores_the_old_cookie() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;
     let old = std::mem::replace(&mut visitor.id, app.visitor().id);
-    visitor.says = json!({ "reset": true });
+    visitor.extra = json!({ "reset": true });
     let answer = visitor.views("/").await;
     assert_eq!(answer.status, 204);
     assert!(answer.cookie().contains(&visitor.id) && !answer.cookie().contains(&old), "{}", answer.cookie());
-    visitor.says = json!({});
+    visitor.extra = json!({});
     visitor.views("/").await;
     assert_eq!(app.stored(VISITORS).await, sorted([&old, &visitor.id]));
     app.finish().await;
 }
 
 #[tokio::test]
-async fn parallel_first_requests_with_one_proposal_agree() {
+async fn parallel_first_requests_with_one_proposed_id_agree() {
     let app = TestApp::start().await;
     let first = app.visitor();
     let requests = (0..12).map(|n| {
@@ -286,7 +286,7 @@ async fn parallel_first_requests_with_one_proposal_agree() {
 }
 
 #[tokio::test]
-async fn an_active_visitors_cookie_is_not_written_with_every_answer() {
+async fn the_cookie_is_not_rewritten_with_every_answer() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     assert_ne!(visitor.views("/a").await.cookie(), "");
@@ -296,7 +296,7 @@ async fn an_active_visitors_cookie_is_not_written_with_every_answer() {
 }
 
 #[tokio::test]
-async fn the_pixel_knows_the_visitor_by_the_same_cookie() {
+async fn the_pixel_uses_the_same_cookie() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;

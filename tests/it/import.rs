@@ -1,4 +1,4 @@
-//! An access log taken in as the command does: every line is accounted for, and only once.
+//! Imports of access logs, events and items: every line is accounted for, once.
 
 use ashna::{clock, control::Scope, import::Format};
 use reqwest::Method;
@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::support::{app::TestApp, client::FIREFOX};
 
-/// Ten lines: three page views of one visitor and one of another, of which two lines are identical; a
-/// picture, a missing page, a form, a robot, a tool, and one that is no line of a log.
+/// Ten lines: three page views of one visitor and one of another, with two identical lines; an image,
+/// a 404, a form post, a robot, a tool, and one that is not a log line.
 fn log() -> String {
     let at = |seconds: i64| {
         let at = jiff::Timestamp::from_millisecond(clock::now().0 - 3_600_000 + seconds * 1000).unwrap();
@@ -53,9 +53,9 @@ async fn every_line_of_a_log_is_accounted_for() {
     );
     assert_eq!(app.stored("SELECT toString(uniqExact(visitor)) FROM events").await, ["2"]);
     let old = app.stored("SELECT toString(max(occurred_at) < now() - 3000) FROM events").await;
-    assert_eq!(old, ["1"], "it happened when the log says");
+    assert_eq!(old, ["1"], "the time is the one in the log");
     let with = "SELECT path FROM events WHERE position(toString(tuple(*)), '81.2.69.142') > 0";
-    assert_eq!(app.stored(with).await, [""; 0], "the address is nowhere");
+    assert_eq!(app.stored(with).await, [""; 0], "the IP address is stored nowhere");
     assert_eq!(app.metric("events_received_total"), 10);
     app.finish().await;
 }
@@ -74,7 +74,7 @@ async fn a_second_import_adds_nothing_and_another_file_does() {
 }
 
 #[tokio::test]
-async fn files_of_events_and_items_are_accounted_for_too() {
+async fn files_of_events_and_items_are_accounted_for() {
     let app = TestApp::start().await;
     let events = [
         json!({ "type": "track", "event": "Order Completed", "userId": "u-1", "messageId": "m-1" }).to_string(),

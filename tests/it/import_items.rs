@@ -1,5 +1,5 @@
-//! `ashna import items` as a command line, on files as shops have them: what is good is taken, what is not is counted
-//! and named, and a file that cannot be read says so in one line.
+//! `ashna import items` on realistic shop files: valid rows are imported, others counted and reported, and an
+//! unreadable file fails with one line.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::service::{Service, ashna, refusal};
 
-/// A service without a warehouse, which a catalogue does not need, and a site of it.
+/// A service without a warehouse, which the catalogue does not need, and one of its sites.
 struct Shop {
     service: Service,
     site: String,
@@ -23,7 +23,7 @@ impl Shop {
         Self { service, site: added["site_id"].to_string().trim_matches('"').to_owned() }
     }
 
-    /// A site of its own for the next file.
+    /// A new site for the next file.
     fn another_site(&mut self) {
         let added = self.service.command(&["site", "add", "--name", "Other", "--origin", "https://other.example"]);
         self.site = added["site_id"].to_string().replace('"', "");
@@ -42,12 +42,12 @@ impl Shop {
     }
 }
 
-/// What was counted: read, kept, dropped, rejected.
+/// Counts: read, kept, dropped, rejected.
 fn counts(answer: &Value) -> [u64; 4] {
     ["read", "kept", "dropped", "rejected"].map(|name| answer[name].as_u64().expect("a count"))
 }
 
-/// The rows that were refused, and why.
+/// The rejected rows with their reasons.
 fn refused(answer: &Value) -> Vec<(u64, &str)> {
     let rows = answer["rejected_rows"].as_array().map(Vec::as_slice).unwrap_or_default();
     rows.iter().map(|row| (row["row"].as_u64().expect("a row"), row["reason"].as_str().expect("a reason"))).collect()
@@ -59,7 +59,7 @@ const RSS: &str = "<?xml version=\"1.0\"?>\n<rss version=\"2.0\" xmlns:g=\"http:
     <item><g:id>c</g:id><g:price>1.00 EURO</g:price></item><item><title>no id</title></item></channel></rss>";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_is_taken_and_bad_rows_are_counted_and_named() {
+async fn every_format_is_imported_and_bad_rows_are_counted_and_reported() {
     let mut shop = Shop::open().await;
     let csv = "id,title,price,currency\r\na,\"Mug, \"\"red\"\"\nlarge\",12.00,EUR\r\nb,Tea,3.5,EUR\r\nc,Pot,1,EURO\r\n\
         ,no id,1,EUR\r\nd,Cup,dear,EUR\r\na,again,1,EUR\r\ne,too, many,1,EUR\r\n";
@@ -82,28 +82,28 @@ async fn every_kind_is_taken_and_bad_rows_are_counted_and_named() {
         named.sort_unstable();
         assert_eq!((counts(&answer), named), ([2 + rejected, 2, 0, rejected], expected), "{shown}\n{answer}");
         assert!(answer["rejected_rows"][0]["message"].as_str().expect("a message").len() > 10, "{answer}");
-        // The same file again, this time with a mark of its byte order, changes nothing.
+        // The same file again, now with a byte order mark, changes nothing.
         let marked = [b"\xef\xbb\xbf", file].concat();
         assert_eq!(counts(&shop.imports(&marked)), [2 + rejected, 0, 2, rejected], "{shown}");
         shop.another_site();
     }
-    // In words, and from standard input.
+    // As text, and from standard input.
     let data = shop.service.data().to_str().expect("a path").to_owned();
     let said = ashna(&["import", "items", "-", "--site", &shop.site, "--data-dir", &data], csv.as_bytes());
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    for words in
+    for expected in
         ["rejected           5", "bad_currency", "row 7: item \"d\": `price` is \"dear\"", "row 9: the row has 5"]
     {
-        assert!(said.contains(words), "{said:?} lacks {words:?}");
+        assert!(said.contains(expected), "{said:?} lacks {expected:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_read_on_says_so_in_one_line_and_what_came_before_counts() {
+async fn an_unreadable_file_fails_with_one_line_and_keeps_the_rows_before() {
     let shop = Shop::open().await;
-    let check = |bytes: &[u8], says: &[&str]| {
+    let check = |bytes: &[u8], expected: &[&str]| {
         let said = refusal(&shop.tries(bytes));
-        assert!(says.iter().all(|word| said.contains(word)), "{said:?} lacks {says:?}");
+        assert!(expected.iter().all(|text| said.contains(text)), "{said:?} lacks {expected:?}");
     };
     check(b"", &["the file is empty"]);
     check(b"\xef\xbb\xbf \r\n", &["the file is empty"]);
@@ -125,9 +125,9 @@ async fn a_file_that_cannot_be_read_on_says_so_in_one_line_and_what_came_before_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn latin_1_bytes_huge_fields_and_another_currency_touch_only_their_own_rows() {
+async fn latin_1_bytes_huge_fields_and_other_currencies_affect_only_their_rows() {
     let mut shop = Shop::open().await;
-    // Each kind with a row of latin-1 bytes between two good ones.
+    // Each format with a row of Latin-1 bytes between two valid ones.
     let files: [(&[u8], u64); 3] = [
         (b"id,title\na,Tea\nb,caf\xe9\nc,Pot\n", 3),
         (b"{\"id\":\"a\"}\n{\"id\":\"b\",\"title\":\"caf\xe9\"}\n{\"id\":\"c\"}\n", 2),
@@ -147,13 +147,13 @@ async fn latin_1_bytes_huge_fields_and_another_currency_touch_only_their_own_row
     let csv = format!("id,title,attribute\na,{huge},1\nb,Tea,{huge}\nc,Pot,1\n{huge},Cup,1\n");
     let answer = shop.imports(csv.as_bytes());
     assert_eq!(counts(&answer), [4, 1, 0, 3], "{answer}");
-    assert!(answer.to_string().len() < 5000, "what is huge is not said again");
+    assert!(answer.to_string().len() < 5000, "huge values are not repeated in errors");
     let line = |id: &str, title: &str| json!({ "id": id, "title": title }).to_string() + "\n";
     let lines = [line("d", "Tea"), line("e", &"y".repeat(3 << 20)), line("f", "Pot")].concat();
     let answer = shop.imports(lines.as_bytes());
     assert_eq!((counts(&answer), refused(&answer)), ([3, 2, 0, 1], vec![(2, "item_too_large")]));
 
-    // A price in another currency than the site's is that currency's, exactly.
+    // A price in another currency keeps that currency and its exact amount.
     shop.another_site();
     let answer = shop.imports("id,price\na,12.00 EUR\nb,1200 JPY\nc,12.5 JPY\nd,1.234 KWD\ne,45000 IRT\n".as_bytes());
     assert_eq!((counts(&answer), refused(&answer)), ([5, 4, 0, 1], vec![(4, "bad_price")]), "{answer}");

@@ -1,4 +1,4 @@
-//! Control database, journal and warehouse belong together; what does not is refused, and taken over only on order.
+//! Control database, journal and warehouse belong together; others are refused unless taken over by command.
 
 use std::{fs, time::Duration};
 
@@ -26,7 +26,7 @@ fn service_at(endpoint: &Endpoint) -> Service {
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")
 }
 
-/// Adds a site and sends some events of it; answers with the site's number.
+/// Adds a site and sends some of its events; returns the site id.
 async fn sends(service: &Service, client: &reqwest::Client, name: &str) -> u64 {
     let site = service.command(&["site", "add", "--name", name, "--origin", ORIGIN]);
     let key = site["write_key"].as_str().unwrap().to_owned();
@@ -54,7 +54,7 @@ fn lose_control(service: &Service) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_control_database_is_noticed_and_its_sites_numbers_are_not_given_again() {
+async fn a_lost_control_database_is_detected_and_site_ids_are_not_reused() {
     let (client, endpoint) = (client(), endpoint().await);
     let mut service = service_at(&endpoint);
     service.start();
@@ -78,7 +78,7 @@ async fn a_lost_control_database_is_noticed_and_its_sites_numbers_are_not_given_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_installations_do_not_fill_one_warehouse() {
+async fn two_installations_cannot_share_a_warehouse() {
     let (client, endpoint) = (client(), endpoint().await);
     let mut one = service_at(&endpoint);
     one.start();
@@ -94,7 +94,7 @@ async fn two_installations_do_not_fill_one_warehouse() {
         answer.json::<serde_json::Value>().await.unwrap()
     };
     let says = async || state().await["components"].to_string().contains("another installation");
-    eventually("it says whose the warehouse is", PATIENCE, says).await;
+    eventually("the owner of the warehouse is reported", PATIENCE, says).await;
     assert_eq!(state().await["reports"], false);
     let metrics = other.metrics(&client).await;
     assert_eq!((metrics["ashna_journal_records_waiting"], metrics["ashna_delivery_waits"]), (5, 1));

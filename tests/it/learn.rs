@@ -22,7 +22,7 @@ use crate::support::{
     events::{batch, event},
 };
 
-/// Learns from a store, and keeps what it tuned in a directory of its own.
+/// A learner on a store, with its own directory for tuned models.
 async fn learning(store: &Store, config: &config::Learn) -> (tempfile::TempDir, Arc<Learn>) {
     let directory = tempfile::tempdir().unwrap();
     let learn = opened(store, config, &directory).await;
@@ -59,7 +59,7 @@ fn pair(first: u128, visitors: u128, items: [&'static str; 2]) -> Vec<Event<'sta
 }
 
 #[tokio::test]
-async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_seconds() {
+async fn items_viewed_together_are_learned_and_new_items_within_ten_seconds() {
     let store = database().await;
     let mut config = Config::defaults().learn;
     config.refresh_seconds = 1;
@@ -81,7 +81,7 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
     store.insert(batch(10, &pair(50, 1, ["a", "new"]))).await.unwrap();
     eventually("a new item is known", PATIENCE, async || learn.index(SiteId(1)).number("new").is_some()).await;
     let unchanged = learn.index(SiteId(1));
-    // What is due is found out for all sites at once: twice something was found for another one.
+    // Due work is determined for all sites at once: twice it was due for another site.
     for (from, id) in [(12_u64, "elsewhere"), (14, "and there")] {
         let mut events = pair(60 + u128::from(from), 1, ["over", id]);
         for event in &mut events {
@@ -90,11 +90,11 @@ async fn what_visitors_look_at_together_is_learned_and_a_new_item_within_ten_sec
         store.insert(batch(from, &events)).await.unwrap();
         eventually("the other site is learned", PATIENCE, async || learn.index(SiteId(2)).number(id).is_some()).await;
     }
-    assert!(Arc::ptr_eq(&unchanged, &learn.index(SiteId(1))), "nothing new, nothing built");
+    assert!(Arc::ptr_eq(&unchanged, &learn.index(SiteId(1))), "no rebuild without new events");
     tasks.stop(Duration::from_secs(5)).await;
 }
 
-/// Visits that walk a ring of thirty items, each beginning one further on.
+/// Visits that follow a cycle of thirty items, each starting one item further.
 fn walks(visits: u128) -> Vec<Event<'static>> {
     let at = clock::now().plus(-3_600_000);
     let mut events = Vec::new();
@@ -113,7 +113,7 @@ fn walks(visits: u128) -> Vec<Event<'static>> {
 }
 
 #[tokio::test]
-async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
+async fn a_site_is_tuned_on_its_own_clicks_between_rebuilds() {
     let store = database().await;
     let mut config = Config::defaults().learn;
     config.refresh_seconds = 1;
@@ -146,19 +146,19 @@ async fn a_site_is_tuned_on_its_own_clicks_beside_the_rebuilds() {
     assert!(is_the_same_for_all(&again), "at once, without tuning again");
     again.choose(SiteId(1), None, "owner").await.unwrap();
     again.learn().await.unwrap();
-    assert_eq!(first_of(&again, "i-5"), "i-6", "the winner serves again");
+    assert_eq!(first_of(&again, "i-5"), "i-6", "the best model is active again");
 }
 
 fn is_tuned(learn: &Learn) -> bool {
     learn.index(SiteId(1)).learned().is_some_and(ashna::recommend::Learned::is_tuned)
 }
 
-/// What is trending does not depend on what was looked at.
+/// Whether the answer is trending items, which do not depend on views.
 fn is_the_same_for_all(learn: &Learn) -> bool {
     first_of(learn, "i-5") == first_of(learn, "i-15")
 }
 
-/// What is recommended first to a visitor who looked at one item.
+/// The first recommendation for a visitor who viewed one item.
 fn first_of(learn: &Learn, id: &str) -> String {
     let index = learn.index(SiteId(1));
     let learned = index.learned().unwrap();
@@ -168,7 +168,7 @@ fn first_of(learn: &Learn, id: &str) -> String {
     index.id(first).unwrap().to_string()
 }
 
-/// A shop of forty items whose large index is never built again.
+/// A shop of forty items whose full index is never rebuilt.
 async fn without_builds() -> TestApp {
     let app = TestApp::with(|config| config.learn.refresh_seconds = 86_400).await;
     let admin = app.with_key(Scope::Admin).await;
@@ -183,15 +183,15 @@ async fn looks_at(visitor: &mut TestVisitor, ids: &[&str]) {
     }
 }
 
-/// What is recommended, with the reason of each.
+/// The recommended items with their reasons.
 async fn recommended(app: &TestApp, rest: &str) -> Vec<(String, String)> {
-    let answer = app.door().get(&format!("/v1/recommend?key={}&k=3{rest}", app.site.write_key)).await.json();
+    let answer = app.api().get(&format!("/v1/recommend?key={}&k=3{rest}", app.site.write_key)).await.json();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     answer["items"].as_array().unwrap().iter().map(|item| (text(&item["id"]), text(&item["reason"]))).collect()
 }
 
 #[tokio::test]
-async fn an_item_first_seen_is_recommended_to_others_without_a_build() {
+async fn a_new_item_is_recommended_without_a_rebuild() {
     let app = without_builds().await;
     for _ in 0..4 {
         looks_at(&mut app.visitor(), &["p-1", "p-2"]).await;
@@ -213,7 +213,7 @@ async fn an_item_first_seen_is_recommended_to_others_without_a_build() {
 }
 
 #[tokio::test]
-async fn a_click_changes_the_same_visitors_next_answer() {
+async fn a_click_changes_the_visitors_next_recommendations() {
     let app = without_builds().await;
     for _ in 0..4 {
         looks_at(&mut app.visitor(), &["p-1", "p-2"]).await;
@@ -232,7 +232,7 @@ async fn a_click_changes_the_same_visitors_next_answer() {
 }
 
 #[tokio::test]
-async fn an_order_shows_in_the_next_answers_without_a_build() {
+async fn an_order_changes_recommendations_without_a_rebuild() {
     let app = without_builds().await;
     let bought = "&item=p-5&model=bought_together";
     let is_told =
@@ -240,7 +240,7 @@ async fn an_order_shows_in_the_next_answers_without_a_build() {
     for order in ["one", "another"] {
         let mut buyer = app.visitor();
         looks_at(&mut buyer, &["p-5", "p-6"]).await;
-        assert!(!is_told().await, "one buyer proves nothing");
+        assert!(!is_told().await, "one buyer is not enough");
         let products = json!([{ "product_id": "p-5" }, { "product_id": "p-9" }]);
         let order = json!({ "order_id": order, "currency": "EUR", "revenue": 10, "products": products });
         buyer.tracks("Order Completed", order).await;

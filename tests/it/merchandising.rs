@@ -1,16 +1,16 @@
-//! What a marketer says about shelves holds from the next request on, and the answer says why.
+//! Merchandising rules apply from the next request on, and explanations name them.
 
 use ashna::control::{Role, Scope};
 use serde_json::{Value, json};
 
 use crate::support::{
     app::{ORIGIN, TestApp},
-    client::{Answer, Door},
+    client::{Answer, ApiClient},
     engine::{PATIENCE, eventually},
 };
 
-/// A shop of twelve items of two categories and two makers.
-async fn shop() -> (TestApp, Door) {
+/// A shop of twelve items in two categories and of two brands.
+async fn shop() -> (TestApp, ApiClient) {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let items: Vec<Value> = (1..=12)
@@ -31,11 +31,11 @@ fn ids(answer: &Answer) -> Vec<String> {
 }
 
 async fn recommends(app: &TestApp, rest: &str) -> Answer {
-    app.door().get(&format!("/v1/recommend?key={}&{rest}", app.site.write_key)).await
+    app.api().get(&format!("/v1/recommend?key={}&{rest}", app.site.write_key)).await
 }
 
 #[tokio::test]
-async fn an_item_marked_unavailable_is_soon_gone() {
+async fn an_unavailable_item_disappears() {
     let (app, admin) = shop().await;
     assert!(ids(&recommends(&app, "k=50").await).contains(&"p-12".to_owned()));
     let sold_out = json!({ "id": "p-12", "title": "Thing 12", "available": false });
@@ -48,7 +48,7 @@ async fn an_item_marked_unavailable_is_soon_gone() {
 }
 
 #[tokio::test]
-async fn rules_of_site_and_slot_hold_from_the_next_request_on() {
+async fn rules_of_site_and_slot_apply_from_the_next_request() {
     let (app, admin) = shop().await;
     let rules = app.path("recommendation-rules");
     let site = json!({ "exclude": { "brands": ["Acme"] }, "pins": [{ "item": "p-2", "position": 1 }] });
@@ -69,7 +69,7 @@ async fn rules_of_site_and_slot_hold_from_the_next_request_on() {
     let decided = app.visitor().decides(&["tea-recs"]).await;
     assert_eq!(decided["decisions"]["tea-recs"]["items"].as_array().unwrap().len(), 3);
 
-    // A new item meets the rules as soon as it is there.
+    // The rules apply to a new item at once.
     let new = json!({ "id": "p-13", "categories": ["Tea"] });
     admin.post(&app.path("items"), new).await;
     assert_eq!(ids(&recommends(&app, "k=50&slot=tea-recs").await)[1], "p-13");
@@ -82,7 +82,7 @@ async fn rules_of_site_and_slot_hold_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn unusable_rules_change_nothing_and_viewers_may_not_write_them() {
+async fn invalid_rules_change_nothing_and_viewers_cannot_write_rules() {
     let (app, admin) = shop().await;
     let rules = app.path("recommendation-rules");
     let unknown = json!({ "only": { "field": "colour", "op": "eq", "value": "red" } });
@@ -99,7 +99,7 @@ async fn unusable_rules_change_nothing_and_viewers_may_not_write_them() {
 }
 
 #[tokio::test]
-async fn each_item_says_why_to_the_sites_own_programs() {
+async fn server_keys_see_why_each_item_was_recommended() {
     let (app, admin) = shop().await;
     let boost = json!({ "when": { "field": "brand", "op": "eq", "value": "Acme" }, "percent": 200 });
     let rules =
@@ -126,7 +126,7 @@ async fn each_item_says_why_to_the_sites_own_programs() {
 }
 
 #[tokio::test]
-async fn what_a_visitor_ignores_rests_until_it_is_looked_at() {
+async fn ignored_items_are_suppressed_until_viewed() {
     let (app, admin) = shop().await;
     let tired = json!({ "fatigue": { "shown_max": 2, "rest_hours": 24 } });
     assert_eq!(admin.put(&app.path("recommendation-rules"), tired).await.status, 200);
@@ -141,12 +141,12 @@ async fn what_a_visitor_ignores_rests_until_it_is_looked_at() {
     assert!(!shown.iter().any(|id| id == "p-12" || id == "p-11"));
     visitor.tracks("Product Viewed", json!({ "product_id": "p-11" })).await;
     assert!(ids(&recommends(&app, &asked).await).contains(&"p-11".to_owned()));
-    assert_eq!(ids(&recommends(&app, "k=50").await).len(), 12, "somebody else");
+    assert_eq!(ids(&recommends(&app, "k=50").await).len(), 12, "another visitor");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn titles_come_in_the_language_of_the_page() {
+async fn titles_are_in_the_language_of_the_page() {
     let (app, _) = shop().await;
     let answer = recommends(&app, "k=1&language=fa-IR").await.json();
     assert!(answer["items"][0]["title"].as_str().unwrap().starts_with("چیز"), "{answer}");
@@ -156,18 +156,18 @@ async fn titles_come_in_the_language_of_the_page() {
 }
 
 #[tokio::test]
-async fn a_browser_that_tells_no_language_is_answered_in_the_one_it_asks_for() {
+async fn without_a_page_language_accept_language_is_used() {
     let (app, _) = shop().await;
-    let asked = async |door: Door, accepted: &str, told: &str| {
-        let path = format!("/v1/recommend?key={}&k=1{told}", app.site.write_key);
-        let answer = door.bearing("accept-language", accepted.to_owned()).get(&path).await.json();
+    let asked = async |api: ApiClient, accepted: &str, parameters: &str| {
+        let path = format!("/v1/recommend?key={}&k=1{parameters}", app.site.write_key);
+        let answer = api.with_header("accept-language", accepted.to_owned()).get(&path).await.json();
         answer["items"][0]["title"].as_str().unwrap().to_owned()
     };
-    let browser = || app.door().bearing("origin", ORIGIN.to_owned());
+    let browser = || app.api().with_header("origin", ORIGIN.to_owned());
     assert!(asked(browser(), "fa-IR,fa;q=0.9,en;q=0.8", "").await.starts_with("چیز"));
     assert!(asked(browser(), "en,fa;q=0.5", "").await.starts_with("Thing"));
-    assert!(asked(browser(), "fa", "&language=en").await.starts_with("Thing"), "what the page says counts first");
-    assert!(asked(app.door(), "fa", "").await.starts_with("Thing"), "a server's own language is not a visitor's");
+    assert!(asked(browser(), "fa", "&language=en").await.starts_with("Thing"), "the page's language has priority");
+    assert!(asked(app.api(), "fa", "").await.starts_with("Thing"), "a server's own language is not a visitor's");
     for odd in ["", "*", "fa\tIR", ";;,", &"fa-".repeat(300)] {
         assert!(asked(browser(), odd, "").await.starts_with("Thing"), "{odd:?}");
     }

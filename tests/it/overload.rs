@@ -1,4 +1,4 @@
-//! When not everything works: a full journal, a warehouse that is away, answers that get lost.
+//! Partial failure: a full journal, an unavailable warehouse, lost answers.
 
 use ashna::{control::Scope, operate::Operation};
 use serde_json::json;
@@ -9,14 +9,14 @@ use crate::support::{
     fault_proxy::{Fault, FaultProxy},
 };
 
-/// An event that takes some room: random, so that nothing can make it smaller.
+/// A large event with random content that does not compress.
 fn large_event() -> serde_json::Value {
     let text: Vec<String> = (0..500).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
     json!([{ "type": "track", "event": "Large", "properties": { "text": text.concat() } }])
 }
 
 #[tokio::test]
-async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_drained() {
+async fn a_full_journal_refuses_events_until_it_is_drained() {
     let proxy = FaultProxy::before(&endpoint().await.url).await;
     let url = proxy.url();
     let app = TestApp::with(|config| {
@@ -38,11 +38,11 @@ async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_draine
         assert!(taken < 100, "a journal of 200 KB took 800 KB");
     };
     refused.refuses(503, "unavailable");
-    assert_eq!(app.door().get("/readyz").await.status, 503, "a full journal is not ready");
+    assert_eq!(app.api().get("/readyz").await.status, 503, "a full journal is not ready");
     assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
     assert!(taken >= 10, "it took {taken} events of 8 KB");
     assert!(app.refused("unavailable") >= 1);
-    assert_eq!(app.metric("events_received_total"), taken, "nothing was promised, nothing is counted");
+    assert_eq!(app.metric("events_received_total"), taken, "nothing was acknowledged, nothing is counted");
     visitor.decides(&["home-hero"]).await;
 
     proxy.set(Fault::None);
@@ -52,17 +52,17 @@ async fn a_full_journal_refuses_for_now_and_takes_events_again_once_it_is_draine
         again > 0
     })
     .await;
-    let ready = async || app.door().get("/readyz").await.status == 200;
+    let ready = async || app.api().get("/readyz").await.status == 200;
     eventually("a drained one is ready", PATIENCE, ready).await;
     let stored = app.stored("SELECT toString(count()) FROM events").await;
-    assert_eq!(stored, [(taken + again).to_string()], "every promise is kept, once");
+    assert_eq!(stored, [(taken + again).to_string()], "every acknowledged event is stored once");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn without_a_warehouse_events_and_decisions_go_on_and_reports_wait() {
+async fn without_a_warehouse_events_and_decisions_work_and_reports_wait() {
     let engine = endpoint().await;
-    // Where nobody listens until the warehouse comes.
+    // An address without a listener until the warehouse starts.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let app = TestApp::without_waiting(|config| {
         config.clickhouse.url = format!("http://{address}");
@@ -73,7 +73,7 @@ async fn without_a_warehouse_events_and_decisions_go_on_and_reports_wait() {
         json!({ "id": "viewed", "slot": "home-hero", "when": { "field": "pageviews", "op": "gte", "value": 2 } });
     let admin = app.with_key(Scope::Admin).await;
     assert_eq!(admin.post(&app.path("offers"), viewed).await.status, 201);
-    assert_eq!(app.door().get("/readyz").await.status, 200, "events can be taken");
+    assert_eq!(app.api().get("/readyz").await.status, 200, "events are accepted");
 
     let mut visitor = app.visitor();
     for n in 0..20 {
@@ -83,7 +83,7 @@ async fn without_a_warehouse_events_and_decisions_go_on_and_reports_wait() {
     let decided = visitor.decides(&["home-hero"]).await;
     assert_eq!(decided["decisions"]["home-hero"]["offer"], "viewed", "memory suffices: {decided}");
     let stranger = app.visitor().decides(&["home-hero"]).await;
-    assert_eq!(stranger["decisions"], json!({}), "nothing is known of a stranger: {stranger}");
+    assert_eq!(stranger["decisions"], json!({}), "a new visitor has no profile: {stranger}");
     let report = admin.post(&app.path("reports/overview"), these_days()).await;
     report.refuses(503, "unavailable");
     assert!(report.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
@@ -98,7 +98,7 @@ async fn without_a_warehouse_events_and_decisions_go_on_and_reports_wait() {
 }
 
 #[tokio::test]
-async fn lost_answers_of_the_warehouse_double_nothing() {
+async fn lost_warehouse_answers_create_no_duplicates() {
     let proxy = FaultProxy::before(&endpoint().await.url).await;
     let url = proxy.url();
     let app = TestApp::with(|config| config.clickhouse.url = url).await;
@@ -106,7 +106,7 @@ async fn lost_answers_of_the_warehouse_double_nothing() {
     for (n, fault) in [Fault::LoseAnswer, Fault::CutAnswer(7), Fault::LoseAnswer].into_iter().enumerate() {
         proxy.set(fault);
         assert_eq!(visitor.views(&format!("/{n}")).await.status, 204);
-        // At least one was carried out and its answer lost.
+        // At least one insert was executed and its answer lost.
         proxy.strikes(fault, 2).await;
         assert!(app.metric("journal_records_waiting") > 0, "not acknowledged, so not delivered");
         proxy.set(Fault::None);
@@ -118,7 +118,7 @@ async fn lost_answers_of_the_warehouse_double_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_warehouse_refuses_is_listed_by_the_owner_and_sent_once_more() {
+async fn refused_rows_are_quarantined_and_can_be_resent() {
     let app = TestApp::start().await;
     app.store.execute("ALTER TABLE events ADD CONSTRAINT no_poison CHECK path != '/poison'", &[]).await.unwrap();
     let mut visitor = app.visitor();
@@ -137,13 +137,13 @@ async fn what_the_warehouse_refuses_is_listed_by_the_owner_and_sent_once_more() 
     assert_eq!(again, json!({ "replayed": 1, "refused": 0 }));
     assert_eq!(app.metric("journal_records_quarantined"), 0);
     let paths = app.stored("SELECT path FROM events ORDER BY position").await;
-    assert_eq!(paths, ["/a", "/poison", "/b"], "in its own place");
+    assert_eq!(paths, ["/a", "/poison", "/b"], "at its own position");
     app.finish().await;
 }
 
 #[tokio::test]
 #[should_panic(expected = "must end with `finish().await`")]
-async fn a_test_that_forgets_to_check_the_laws_fails() {
+async fn a_test_that_does_not_check_the_invariants_fails() {
     let app = TestApp::start().await;
     app.visitor().views("/").await;
 }

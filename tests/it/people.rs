@@ -1,4 +1,4 @@
-//! One person with several browsers: joined in reports by any word, in decisions by the site's own.
+//! One user with several browsers: joined in reports by any `identify`, in decisions only if verified by the site.
 
 use ashna::{
     control::{Role, Scope},
@@ -20,7 +20,7 @@ fn signature(site: &Site, user: &str) -> String {
     blake3::Hash::from_bytes(mac.finalize().into_bytes().into()).to_hex().to_string()
 }
 
-/// A shop that greets those who have ordered.
+/// A shop with an offer for visitors who have ordered.
 async fn shop() -> TestApp {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
@@ -34,7 +34,7 @@ async fn orders(visitor: &mut TestVisitor) {
     assert_eq!(visitor.tracks("Order Completed", order).await.status, 204);
 }
 
-async fn says_who(visitor: &mut TestVisitor, user: &str, signature: &str) {
+async fn identifies(visitor: &mut TestVisitor, user: &str, signature: &str) {
     let call = json!([{ "type": "identify", "userId": user, "signature": signature }]);
     assert_eq!(visitor.sends(call).await.outcome(), "kept=1, dropped=0, rejected=0");
 }
@@ -46,12 +46,12 @@ async fn is_greeted(visitor: &mut TestVisitor) -> bool {
 }
 
 #[tokio::test]
-async fn a_signed_person_is_known_on_the_next_browser_and_an_unsigned_one_is_not() {
+async fn a_signed_user_is_recognized_in_another_browser_and_an_unsigned_one_is_not() {
     let app = shop().await;
     let signed = signature(&app.site, "u-1");
     let (mut phone, mut laptop, mut claims) = (app.visitor(), app.visitor(), app.visitor());
     orders(&mut phone).await;
-    says_who(&mut phone, "u-1", &signed).await;
+    identifies(&mut phone, "u-1", &signed).await;
     assert!(is_greeted(&mut phone).await);
     for settled in [false, true] {
         if settled {
@@ -59,29 +59,29 @@ async fn a_signed_person_is_known_on_the_next_browser_and_an_unsigned_one_is_not
         }
         let mut next = app.visitor();
         assert!(!is_greeted(&mut next).await);
-        says_who(&mut next, "u-1", &signed).await;
+        identifies(&mut next, "u-1", &signed).await;
         assert!(is_greeted(&mut next).await, "with the events delivered: {settled}");
         for forged in [
             "",
             &format!("{}{}", if signed.starts_with('a') { "b" } else { "a" }, &signed[1..]),
             &signature(&app.site, "u-2"),
         ] {
-            says_who(&mut claims, "u-1", forged).await;
+            identifies(&mut claims, "u-1", forged).await;
             assert!(!is_greeted(&mut claims).await, "{forged}");
         }
     }
-    says_who(&mut laptop, "u-1", &signed).await;
-    says_who(&mut laptop, "u-2", "").await;
-    assert!(!is_greeted(&mut laptop).await, "another name ends the proof of the one before");
-    says_who(&mut laptop, "u-1", &signed).await;
+    identifies(&mut laptop, "u-1", &signed).await;
+    identifies(&mut laptop, "u-2", "").await;
+    assert!(!is_greeted(&mut laptop).await, "another user id invalidates the earlier signature");
+    identifies(&mut laptop, "u-1", &signed).await;
     assert!(is_greeted(&mut laptop).await);
-    laptop.says = json!({ "consent": { "analytics": true, "personalization": false } });
-    assert!(!is_greeted(&mut laptop).await, "without consent nobody is a person");
+    laptop.extra = json!({ "consent": { "analytics": true, "personalization": false } });
+    assert!(!is_greeted(&mut laptop).await, "without consent no user is recognized");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn the_secret_is_told_to_owners_and_their_programs_alone() {
+async fn only_owners_and_admin_keys_can_read_the_secret() {
     let app = shop().await;
     let secret = json!({ "secret": &*app.site.secret });
     assert_eq!(app.operates(Operation::SiteSecret { site: app.site.id.0 }).await, secret);
@@ -90,27 +90,27 @@ async fn the_secret_is_told_to_owners_and_their_programs_alone() {
     assert_eq!(app.with_login(Role::Owner).await.get(&path).await.json(), secret);
     app.with_login(Role::Marketer).await.get(&path).await.refuses(403, "forbidden");
     app.with_key(Scope::Server).await.get(&path).await.refuses(403, "forbidden");
-    app.door().get(&path).await.refuses(401, "unauthorized");
+    app.api().get(&path).await.refuses(401, "unauthorized");
     let site = app.with_key(Scope::Admin).await.get(&format!("/api/v1/sites/{}", app.site.id)).await;
-    assert!(!site.text.contains(&*app.site.secret), "never unasked");
+    assert!(!site.text.contains(&*app.site.secret), "never unless requested");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_shared_browser_is_the_last_person_who_signed_in() {
+async fn a_shared_browser_belongs_to_the_last_signed_in_user() {
     let app = shop().await;
     let (mut shared, mut own) = (app.visitor(), app.visitor());
-    says_who(&mut own, "u-1", &signature(&app.site, "u-1")).await;
+    identifies(&mut own, "u-1", &signature(&app.site, "u-1")).await;
     orders(&mut shared).await;
-    says_who(&mut shared, "u-1", &signature(&app.site, "u-1")).await;
+    identifies(&mut shared, "u-1", &signature(&app.site, "u-1")).await;
     assert!(is_greeted(&mut own).await);
-    says_who(&mut shared, "u-2", &signature(&app.site, "u-2")).await;
-    assert!(!is_greeted(&mut own).await, "the shared browser is someone else's now");
+    identifies(&mut shared, "u-2", &signature(&app.site, "u-2")).await;
+    assert!(!is_greeted(&mut own).await, "the shared browser belongs to another user now");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_request_may_bring_the_word_itself() {
+async fn a_request_can_carry_a_signed_user_id() {
     let app = shop().await;
     let server = app.with_key(Scope::Server).await;
     let call = json!({ "event": "Order Completed", "userId": "u-1", "properties": { "order_id": "o-1" } });
@@ -123,20 +123,20 @@ async fn a_request_may_bring_the_word_itself() {
     assert!(greeted(browser.asks(signed).await.json()));
     assert!(!greeted(browser.asks(unsigned.clone()).await.json()));
     assert!(!greeted(browser.asks(foreign).await.json()));
-    assert!(greeted(server.post("/v1/decide", unsigned).await.json()), "a server's word needs no signature");
+    assert!(greeted(server.post("/v1/decide", unsigned).await.json()), "a server key needs no signature");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn an_unsigned_word_joins_histories_in_reports() {
+async fn an_unsigned_identify_joins_histories_in_reports() {
     let app = shop().await;
     let (mut phone, mut laptop, mut other) = (app.visitor(), app.visitor(), app.visitor());
     for visitor in [&mut phone, &mut laptop, &mut other] {
         visitor.views("/").await;
     }
     orders(&mut phone).await;
-    says_who(&mut phone, "u-1", "").await;
-    says_who(&mut laptop, "u-1", "").await;
+    identifies(&mut phone, "u-1", "").await;
+    identifies(&mut laptop, "u-1", "").await;
     assert!(!is_greeted(&mut laptop).await, "in reports only");
     app.settled().await;
     let marketer = app.with_key(Scope::Read).await;
@@ -154,21 +154,21 @@ async fn an_unsigned_word_joins_histories_in_reports() {
 }
 
 #[tokio::test]
-async fn an_alias_renames_a_person_or_says_whose_a_visitor_was() {
+async fn an_alias_renames_a_user_or_assigns_a_visitor() {
     let app = shop().await;
     let server = app.with_key(Scope::Server).await;
     let (mut before, mut after, mut anonymous) = (app.visitor(), app.visitor(), app.visitor());
     for visitor in [&mut before, &mut after, &mut anonymous] {
         visitor.views("/").await;
     }
-    says_who(&mut before, "old@shop.example", "").await;
-    says_who(&mut after, "u-1", "").await;
+    identifies(&mut before, "old@shop.example", "").await;
+    identifies(&mut after, "u-1", "").await;
     for previous in ["old@shop.example", anonymous.id.as_str()] {
         let call = json!({ "previousId": previous, "userId": "u-1" });
         assert_eq!(server.post("/v1/alias", call).await.outcome(), "kept=1, dropped=0, rejected=0");
     }
     assert_eq!(server.post("/v1/alias", json!({ "previousId": "u-1", "userId": "U" })).await.status, 200);
-    // A ring of names ends too.
+    // A cycle of aliases ends too.
     assert_eq!(server.post("/v1/alias", json!({ "previousId": "U", "userId": "old@shop.example" })).await.status, 200);
     app.settled().await;
     for visitor in [&before, &after, &anonymous] {
@@ -183,7 +183,7 @@ async fn an_alias_renames_a_person_or_says_whose_a_visitor_was() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_a_group_is_kept() {
+async fn group_traits_are_stored() {
     let app = shop().await;
     let mut visitor = app.visitor();
     let call = json!([{ "type": "group", "groupId": "acme", "traits": { "plan": "pro", "seats": 20 } }]);

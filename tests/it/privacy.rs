@@ -1,11 +1,11 @@
-//! One visitor's rights: a copy of everything, or the end of it, everywhere.
+//! Privacy requests: export and erasure of one visitor.
 
 use ashna::{control::Scope, model::VisitorId, operate::Operation};
 use serde_json::json;
 
 use crate::support::app::TestApp;
 
-/// Tables that still hold a row of the visitor with this id, and how many.
+/// Tables that still have rows of this visitor, with the counts.
 async fn left(app: &TestApp, id: &str) -> u64 {
     let visitor: VisitorId = id.parse().unwrap();
     let mut left = 0;
@@ -21,7 +21,7 @@ async fn left(app: &TestApp, id: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn an_export_holds_everything_and_an_erasure_leaves_nothing() {
+async fn an_export_contains_everything_and_an_erasure_removes_everything() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let (mut visitor, mut other) = (app.visitor(), app.visitor());
@@ -47,7 +47,7 @@ async fn an_export_holds_everything_and_an_erasure_leaves_nothing() {
     assert_eq!(admin.get(&format!("{path}/export")).await.json()["events"], json!([]));
     assert_eq!(admin.delete(&path).await.json(), json!({ "erased_events": 0 }));
 
-    // Who comes back begins anew, in decisions too.
+    // A returning visitor starts with an empty profile, in decisions too.
     let offer = json!({ "id": "again", "slot": "hero", "when": { "field": "pageviews", "op": "gte", "value": 2 } });
     assert_eq!(admin.post(&app.path("offers"), offer).await.status, 201);
     visitor.views("/").await;
@@ -59,7 +59,7 @@ async fn an_export_holds_everything_and_an_erasure_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn the_journal_lets_go_of_an_erased_visitor_with_the_next_events() {
+async fn the_journal_drops_an_erased_visitor_with_the_next_events() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/marked-for-erasure").await;
@@ -70,7 +70,7 @@ async fn the_journal_lets_go_of_an_erased_visitor_with_the_next_events() {
         let is_held = |bytes: Vec<u8>| bytes.windows(18).any(|window| window == b"marked-for-erasure");
         files.filter_map(|file| std::fs::read(file.unwrap().path()).ok()).any(is_held)
     };
-    assert!(holds(), "delivered, but the file is the newest");
+    assert!(holds(), "delivered, but still in the newest segment");
     crate::support::engine::eventually("the file is deleted", std::time::Duration::from_secs(30), async || {
         app.visitor().views("/").await;
         app.settled().await;
@@ -82,7 +82,7 @@ async fn the_journal_lets_go_of_an_erased_visitor_with_the_next_events() {
 }
 
 #[tokio::test]
-async fn only_who_may_change_a_site_may_export_and_erase() {
+async fn export_and_erasure_require_permission_to_change_the_site() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     visitor.views("/").await;
@@ -90,7 +90,7 @@ async fn only_who_may_change_a_site_may_export_and_erase() {
     let reader = app.with_key(Scope::Read).await;
     reader.get(&format!("{path}/export")).await.refuses(403, "forbidden");
     reader.delete(&path).await.refuses(403, "forbidden");
-    app.door().delete(&path).await.refuses(401, "unauthorized");
+    app.api().delete(&path).await.refuses(401, "unauthorized");
     let foreign = app.with_key_of(&app.another_site().await, Scope::Admin).await;
     foreign.delete(&path).await.refuses(404, "not_found");
     app.with_key(Scope::Admin).await.delete(&app.path("visitors/nonsense")).await.refuses(404, "not_found");

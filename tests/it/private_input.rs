@@ -1,4 +1,4 @@
-//! Bad input on every private route: it is refused by name, or taken for what it is, and never our fault.
+//! Invalid input on every private route: a documented error or a valid answer, never a server error.
 
 use ashna::control::{Role, Scope};
 use reqwest::Method;
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    client::{Answer, Door},
+    client::{Answer, ApiClient},
     routes::{REPORTS, Route, description, is_described, table},
 };
 
-/// The path with names that something may stand behind.
+/// The path with names of existing resources.
 fn path(app: &TestApp, route: &Route) -> String {
     let names = [
         ("{site}", app.site.id.to_string()),
@@ -29,7 +29,7 @@ fn path(app: &TestApp, route: &Route) -> String {
     names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
-/// The paths of a route: reports have one for each question.
+/// The paths of a route: one for each report.
 fn paths(app: &TestApp, route: &Route) -> Vec<String> {
     let path = path(app, route);
     if path.contains("{report}") {
@@ -52,11 +52,11 @@ fn is_fair(description: &Value, route: &Route, answer: &Answer, sent: &str) {
             !message.is_empty() && !message.contains('\n'),
             "one clear line to {method} {path} with {sent}: {body}"
         );
-        assert!(message.len() < 1000, "a short line to {method} {path} with {sent}: {body}");
+        assert!(message.len() < 1000, "a one-line message for {method} {path} with {sent}: {body}");
     }
 }
 
-/// Bodies that are no question at all, or far too much of one.
+/// Malformed or oversized bodies.
 fn hostile_bodies() -> Vec<Vec<u8>> {
     let deep = |open: &str, close: &str, n: usize| [open.repeat(n), close.repeat(n)].concat().into_bytes();
     let mut bodies: Vec<Vec<u8>> = [
@@ -90,17 +90,17 @@ fn hostile_bodies() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_question_are_refused() {
+async fn malformed_bodies_are_refused() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let owner = app.with_login(Role::Owner).await;
     let description = description();
     for route in table().iter().filter(|route| !route.body.is_null()) {
-        let door = if route.who.contains('a') { &admin } else { &owner };
+        let api = if route.who.contains('a') { &admin } else { &owner };
         for path in paths(&app, route) {
             for body in hostile_bodies() {
                 let shown = String::from_utf8_lossy(&body).into_owned();
-                let answer = sends(door, route, &path, body).await;
+                let answer = sends(api, route, &path, body).await;
                 is_fair(&description, route, &answer, &shown);
             }
         }
@@ -112,7 +112,7 @@ async fn bodies_that_are_no_question_are_refused() {
 }
 
 #[tokio::test]
-async fn fields_of_the_wrong_kind_are_refused_or_bounded() {
+async fn fields_of_the_wrong_type_are_refused_or_clamped() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let owner = app.with_login(Role::Owner).await;
@@ -142,29 +142,29 @@ async fn fields_of_the_wrong_kind_are_refused_or_bounded() {
         json!("-0001-01-01"),
     ];
     for route in table().iter().filter(|route| route.body.is_object() && route.path != "/api/v1/setup") {
-        let door = if route.who.contains('a') { &admin } else { &owner };
+        let api = if route.who.contains('a') { &admin } else { &owner };
         for path in paths(&app, route) {
             for field in route.body.as_object().unwrap().keys() {
                 for value in &odd {
                     let mut body = route.body.clone();
                     body[field] = value.clone();
-                    let answer = sends(door, route, &path, body.to_string().into_bytes()).await;
+                    let answer = sends(api, route, &path, body.to_string().into_bytes()).await;
                     is_fair(&description, route, &answer, &body.to_string());
                 }
                 let mut without = route.body.clone();
                 without.as_object_mut().unwrap().remove(field);
-                let answer = sends(door, route, &path, without.to_string().into_bytes()).await;
+                let answer = sends(api, route, &path, without.to_string().into_bytes()).await;
                 is_fair(&description, route, &answer, &without.to_string());
             }
         }
     }
-    assert_eq!(admin.get(&format!("/api/v1/sites/{}", app.site.id)).await.status, 200, "the site is still of use");
+    assert_eq!(admin.get(&format!("/api/v1/sites/{}", app.site.id)).await.status, 200, "the site still works");
     app.gives_up_counting_rows();
     app.finish().await;
 }
 
 #[tokio::test]
-async fn odd_paths_and_queries_are_not_found_or_refused() {
+async fn unusual_paths_and_queries_are_not_found_or_refused() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let description = description();
@@ -213,7 +213,7 @@ async fn odd_paths_and_queries_are_not_found_or_refused() {
         for odd in all.iter().map(|odd| odd.replace("{report}", "overview")) {
             let body = if route.body.is_null() { Vec::new() } else { route.body.to_string().into_bytes() };
             let answer = sends(&admin, route, &odd, body).await;
-            // What is another route's path may be asked with a method that it does not take.
+            // The changed path may match another route that does not have this method.
             if answer.status != 405 {
                 is_fair(&description, route, &answer, &odd);
             }
@@ -257,9 +257,9 @@ async fn a_write_without_a_body_changes_nothing() {
     for route in
         table().iter().filter(|route| !route.body.is_null() && !exempt.iter().any(|end| route.path.ends_with(end)))
     {
-        let door = if route.who.contains('a') { &admin } else { &owner };
+        let api = if route.who.contains('a') { &admin } else { &owner };
         for body in ["", " \r\n", "[]", "null"] {
-            let answer = sends(door, route, &path(&app, route), body.into()).await;
+            let answer = sends(api, route, &path(&app, route), body.into()).await;
             assert_eq!(answer.status, 400, "{} {} with {body:?}: {}", route.method, route.path, answer.text);
         }
     }
@@ -267,6 +267,6 @@ async fn a_write_without_a_body_changes_nothing() {
     app.finish().await;
 }
 
-async fn sends(door: &Door, route: &Route, path: &str, body: Vec<u8>) -> Answer {
-    door.sends(Method::from_bytes(route.method.to_uppercase().as_bytes()).unwrap(), path, body).await
+async fn sends(api: &ApiClient, route: &Route, path: &str, body: Vec<u8>) -> Answer {
+    api.sends(Method::from_bytes(route.method.to_uppercase().as_bytes()).unwrap(), path, body).await
 }

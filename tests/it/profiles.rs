@@ -1,4 +1,4 @@
-//! Live profiles over the real engine: what was evicted or restarted comes back whole.
+//! Live profiles over the real engine: complete after evictions and restarts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ const JOURNAL: u64 = 7;
 const PATIENT: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_millis(40);
 
-/// Profiles with their reads being served, until dropped.
+/// Profiles whose reads are served until dropped.
 struct Live {
     profiles: Arc<Profiles>,
     _tasks: Tasks,
@@ -52,7 +52,7 @@ impl Live {
     }
 }
 
-/// A store where nobody answers.
+/// A store without a server.
 fn unreachable() -> Store {
     let endpoint = Endpoint {
         url: "http://127.0.0.1:9".into(),
@@ -67,13 +67,13 @@ fn visitors() -> impl Iterator<Item = VisitorId> {
     (100..130).map(VisitorId)
 }
 
-/// `count` events, spread over thirty visitors.
+/// `count` events of thirty visitors.
 fn events(count: u64) -> Vec<Event<'static>> {
     (0..count).map(|n| Event { visitor: VisitorId(100 + u128::from(n % 30)), ..event(n) }).collect()
 }
 
 #[tokio::test]
-async fn the_next_decision_sees_the_click_that_was_just_taken() {
+async fn the_next_decision_sees_the_last_click() {
     let live = Live::over(database().await, 1000, 1000);
     let visitor = VisitorId(100);
     let (before, freshness) = live.get(visitor, PATIENT).await;
@@ -81,12 +81,12 @@ async fn the_next_decision_sees_the_click_that_was_just_taken() {
     live.apply(0, &events(1));
     let (after, freshness) = live.get(visitor, SOON).await;
     assert_eq!((after.events, &*after.recent_items[0].0, freshness), (1, "p-0", Freshness::Complete));
-    let (nobody, freshness) = live.get(VisitorId::ANONYMOUS, SOON).await;
-    assert_eq!((nobody.events, freshness), (0, Freshness::Complete));
+    let (anonymous, freshness) = live.get(VisitorId::ANONYMOUS, SOON).await;
+    assert_eq!((anonymous.events, freshness), (0, Freshness::Complete));
 }
 
 #[tokio::test]
-async fn a_restart_between_store_and_journal_counts_nothing_twice_and_loses_nothing() {
+async fn a_restart_between_store_and_journal_causes_no_loss_and_no_duplicates() {
     let store = database().await;
     let events = events(300);
     let whole = Live::over(unreachable(), 1000, 1000);
@@ -105,8 +105,8 @@ async fn a_restart_between_store_and_journal_counts_nothing_twice_and_loses_noth
 }
 
 #[tokio::test]
-async fn a_person_is_whole_wherever_the_events_of_their_browsers_are() {
-    // Thirty browsers of ten people, each three; the site says who they are with every event.
+async fn a_users_profile_is_complete_wherever_their_events_are() {
+    // Thirty browsers of ten users, three each; every event has a verified user id.
     let said = |event: Event<'static>| {
         let user = format!("u-{}", event.visitor.0 % 10);
         Event { user_id: user.into(), user_verified: true, ..event }
@@ -116,7 +116,7 @@ async fn a_person_is_whole_wherever_the_events_of_their_browsers_are() {
         let store = database().await;
         store.insert(batch(0, &events[..known])).await.unwrap();
         store.insert(batch(known as u64, &events[known..stored])).await.unwrap();
-        // Room for three profiles, after a restart that replays what the checkpoint does not know.
+        // Capacity for three profiles, after a restart that replays what the checkpoint does not cover.
         let live = Live::over(store, 3, 1000);
         live.profiles.delivered(Position(known as u64));
         live.apply(known as u64, &events[known..]);
@@ -129,20 +129,20 @@ async fn a_person_is_whole_wherever_the_events_of_their_browsers_are() {
 }
 
 #[tokio::test]
-async fn without_the_engine_a_person_is_what_memory_knows() {
+async fn without_the_engine_a_users_profile_comes_from_memory() {
     let live = Live::over(unreachable(), 100, 1000);
     let said = |event: Event<'static>| Event { user_id: "u".into(), ..event };
     live.apply(0, &events(60).into_iter().map(said).collect::<Vec<_>>());
     let (profile, freshness) = live.profiles.known(SITE, VisitorId(100), "", SOON).await;
     assert_eq!(freshness, Freshness::Degraded);
-    assert_eq!(profile.events, 2 * 17, "of sixteen other browsers");
-    let (nobody, _) = live.profiles.known(SITE, VisitorId::ANONYMOUS, "u", SOON).await;
-    assert_eq!(nobody.events, 0, "without consent there is no person");
+    assert_eq!(profile.events, 2 * 17, "of the sixteen other browsers");
+    let (anonymous, _) = live.profiles.known(SITE, VisitorId::ANONYMOUS, "u", SOON).await;
+    assert_eq!(anonymous.events, 0, "without consent there is no user profile");
 }
 
 #[tokio::test]
-async fn evicted_profiles_come_back_right_while_the_engine_is_away() {
-    // The engine is there at first, then hangs, with room for ten profiles and thirty visitors.
+async fn evicted_profiles_are_rebuilt_after_an_outage() {
+    // The engine answers at first, then hangs; capacity for ten profiles, thirty visitors.
     let endpoint = endpoint().await;
     let proxy = FaultProxy::before(&endpoint.url).await;
     let store = Store::connect_to(Endpoint { url: proxy.url(), ..endpoint }, &Config::defaults().clickhouse);
@@ -161,7 +161,7 @@ async fn evicted_profiles_come_back_right_while_the_engine_is_away() {
     }
     assert!(live.profiles.stats().degraded > 0);
 
-    // The engine is back and the events are delivered: every profile is whole again.
+    // The engine is back and the events are delivered: every profile is complete again.
     proxy.set(Fault::None);
     store.insert(batch(0, &events)).await.unwrap();
     live.profiles.delivered(Position(300));
@@ -181,7 +181,7 @@ async fn evicted_profiles_come_back_right_while_the_engine_is_away() {
 }
 
 #[tokio::test]
-async fn requests_that_overtake_each_other_change_nothing() {
+async fn the_order_of_requests_does_not_matter() {
     let store = database().await;
     let visitor = VisitorId(100);
     let all: Vec<_> = (0..6).map(|n| Event { visitor, ..event(n) }).collect();
@@ -201,7 +201,7 @@ async fn requests_that_overtake_each_other_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_crowd_of_unknown_visitors_makes_no_crowd_of_queries() {
+async fn many_unknown_visitors_are_read_in_few_queries() {
     let endpoint = endpoint().await;
     let proxy = FaultProxy::before(&endpoint.url).await;
     let store = Store::connect_to(Endpoint { url: proxy.url(), ..endpoint }, &Config::defaults().clickhouse);
@@ -209,15 +209,15 @@ async fn a_crowd_of_unknown_visitors_makes_no_crowd_of_queries() {
     proxy.set(Fault::Hang);
     let live = Live::over(store, 100_000, 1000);
     let begun = std::time::Instant::now();
-    let mut crowd = tokio::task::JoinSet::new();
+    let mut reads = tokio::task::JoinSet::new();
     for n in 0..5000 {
         let profiles = Arc::clone(&live.profiles);
-        crowd.spawn(async move { profiles.get(SITE, VisitorId(1000 + n), SOON).await.1 });
+        reads.spawn(async move { profiles.get(SITE, VisitorId(1000 + n), SOON).await.1 });
     }
-    while let Some(freshness) = crowd.join_next().await {
+    while let Some(freshness) = reads.join_next().await {
         assert_eq!(freshness.unwrap(), Freshness::Degraded);
     }
-    // One after the other they would take minutes.
+    // Sequential reads would take minutes.
     assert!(begun.elapsed() < PATIENT, "{:?}", begun.elapsed());
     proxy.set(Fault::None);
     eventually("reads work again", PATIENT, async || live.get(VisitorId(1), SOON).await.1 == Freshness::Complete).await;
@@ -225,7 +225,7 @@ async fn a_crowd_of_unknown_visitors_makes_no_crowd_of_queries() {
 }
 
 #[tokio::test]
-async fn what_did_not_fit_into_memory_is_told_and_comes_back_with_delivery() {
+async fn dropped_events_are_counted_and_return_after_delivery() {
     let store = database().await;
     let events = events(300);
     let live = Live::over(store.clone(), 1000, 50);

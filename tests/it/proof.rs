@@ -1,11 +1,11 @@
-//! What the warehouse recognizes is not what it has: damaged, missing and doubled rows are noticed and sent again.
+//! Verification of stored rows: damaged, missing and duplicate rows are detected and sent again.
 
 use std::{fs, path::Path, time::Duration};
 
 use ashna::{
     delivery::Progress,
     model::Position,
-    store::{StoredRange, Param, Store},
+    store::{Param, Store, StoredRange},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Empties files of a table's newest part, as an engine leaves them whose disk was full.
+/// Empties files of a table's newest part, as an engine with a full disk leaves them.
 async fn damage(store: &Store, table: &str) {
     let question = "SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = {table:String} \
                     ORDER BY modification_time DESC LIMIT 1";
@@ -34,7 +34,7 @@ async fn damage(store: &Store, table: &str) {
     }
 }
 
-/// The checkpoint as it is while the first forty records are being sent.
+/// The checkpoint while the first forty records are in flight.
 fn pending_again(data: &Path, journal: u64) {
     let text = format!(
         r#"{{"journal":{journal},"delivered":0,"pending":[{{"start":0,"end":40}}],"inserted":0,"quarantined":0}}"#
@@ -55,7 +55,7 @@ async fn detached(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_batch_whose_part_cannot_be_read_is_taken_out_and_sent_again() {
+async fn an_unreadable_part_is_removed_and_its_batch_sent_again() {
     for table in ["events", "visitor_events"] {
         let (data, engine_data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let own = OwnEngine::start(engine_data.path()).await;
@@ -69,7 +69,7 @@ async fn a_batch_whose_part_cannot_be_read_is_taken_out_and_sent_again() {
         line.stop().await;
         damage(&store, table).await;
         pending_again(data.path(), id);
-        // The insert is recognized by its token and does nothing.
+        // The insert is deduplicated by its token and stores nothing.
         let mut line = Line::open(data.path(), &store);
         let progress = line.delivered(40).await;
         assert_eq!((progress.inserted, progress.quarantined), (40, 0));
@@ -81,7 +81,7 @@ async fn a_batch_whose_part_cannot_be_read_is_taken_out_and_sent_again() {
 }
 
 #[tokio::test]
-async fn what_the_engine_sets_aside_at_a_start_is_sent_again_while_the_journal_has_it() {
+async fn parts_detached_at_startup_are_sent_again_from_the_journal() {
     let (data, engine_data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let own = OwnEngine::start(engine_data.path()).await;
     let store = own.store();
@@ -96,7 +96,7 @@ async fn what_the_engine_sets_aside_at_a_start_is_sent_again_while_the_journal_h
     damage(&store, "events").await;
     own.kill().await;
     own.engine.ready(LIMIT).await.unwrap();
-    assert!(stored(&store).await.0 < 39, "the part is set aside");
+    assert!(stored(&store).await.0 < 39, "the part is detached");
     let line = Line::open(data.path(), &store);
     let whole = async || stored(&store).await == (39, 39, 39);
     eventually("what was set aside is stored again, without what is in quarantine", LIMIT, whole).await;
@@ -107,7 +107,7 @@ async fn what_the_engine_sets_aside_at_a_start_is_sent_again_while_the_journal_h
 }
 
 #[tokio::test]
-async fn what_was_erased_is_not_sent_again() {
+async fn erased_rows_are_not_sent_again() {
     let (data, engine_data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let own = OwnEngine::start(engine_data.path()).await;
     let store = own.store();
@@ -129,7 +129,7 @@ async fn what_was_erased_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn copies_and_gaps_are_told_from_what_is_whole() {
+async fn duplicates_and_gaps_are_detected() {
     let store = database().await;
     let range = Position(0)..Position(30);
     let events: Vec<_> = (0..30).map(event).collect();
@@ -138,8 +138,8 @@ async fn copies_and_gaps_are_told_from_what_is_whole() {
     assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Complete);
     assert_eq!(store.stored_range(8, &range, 0).await.unwrap(), StoredRange::Complete, "another journal has none");
     store.execute("INSERT INTO visitor_events SELECT * FROM visitor_events WHERE position = 3", &[]).await.unwrap();
-    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Differs(30), "a copy too many");
-    // Rows of others are in the same part by now.
+    assert_eq!(store.stored_range(7, &range, 30).await.unwrap(), StoredRange::Differs(30), "a duplicate");
+    // The part also has rows of other ranges by now.
     store.insert(batch(30, &(30..60).map(event).collect::<Vec<_>>())).await.unwrap();
     for table in ["events", "visitor_events"] {
         store.execute("OPTIMIZE TABLE {table:Identifier} FINAL", &[("table", table.into())]).await.unwrap();
@@ -154,7 +154,7 @@ async fn copies_and_gaps_are_told_from_what_is_whole() {
     assert_eq!(stored(&store).await, (60, 60, 60));
 }
 
-/// Rows that the engine reads to find a range of the journal.
+/// Rows that the engine reads to look up a range of the journal.
 async fn rows_read(store: &Store, table: &str) -> u64 {
     let question = "EXPLAIN ESTIMATE SELECT count() FROM {table:Identifier} \
                     WHERE journal = 7 AND position >= 1000000 AND position < 1000010 \
@@ -165,7 +165,7 @@ async fn rows_read(store: &Store, table: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn looking_for_a_range_reads_no_more_as_the_table_grows() {
+async fn a_range_lookup_reads_a_constant_number_of_rows() {
     let store = database().await;
     let fill = "INSERT INTO events (journal, position, site_id, visitor, kind, name, occurred_at, received_at) \
                 SELECT 7, {from:UInt64} + number, 1, 1 + number % 1000, 2, 'x', \
@@ -183,6 +183,6 @@ async fn looking_for_a_range_reads_no_more_as_the_table_grows() {
             read.push(rows_read(&store, table).await);
         }
     }
-    // A row is found within the piece that its key is in, or the one before it: 1,024 rows, and 8,192 of `events`.
+    // A row is in the granule of its key or the one before: 1,024 rows, and 8,192 of `events`.
     assert!(read.iter().all(|rows| (10..=20_480).contains(rows)), "of 200,010 to 600,010 rows were read: {read:?}");
 }

@@ -1,4 +1,4 @@
-//! Limits that the owner sets: answered with 429 and when to come again, counted, and nobody else's affair.
+//! Rate limits set by the owner: 429 with `Retry-After`, counted, without effect on other clients.
 
 use reqwest::Method;
 use serde_json::json;
@@ -22,7 +22,7 @@ fn at(app: &TestApp, address: &'static str) -> TestVisitor {
     visitor
 }
 
-/// Views until refused; how many were taken, and the refusal.
+/// Sends views until one is refused; returns how many were accepted, and the refusal.
 async fn until_refused(visitor: &mut TestVisitor) -> (u64, Answer) {
     for taken in 0..200 {
         let answer = visitor.views("/").await;
@@ -34,14 +34,14 @@ async fn until_refused(visitor: &mut TestVisitor) -> (u64, Answer) {
 }
 
 #[track_caller]
-fn says_when(answer: &Answer) {
+fn has_retry_after(answer: &Answer) {
     answer.refuses(429, "rate_limited");
     let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]
-async fn by_default_nobody_is_limited() {
+async fn no_limits_by_default() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     for _ in 0..5 {
@@ -56,16 +56,16 @@ async fn one_address_is_limited_and_others_are_not() {
     let app = behind_a_proxy(|rate| (rate.address_events_per_second, rate.burst_seconds) = (1, 9)).await;
     let (taken, refusal) = until_refused(&mut at(&app, "81.2.69.142")).await;
     assert!((9..30).contains(&taken), "{taken}");
-    says_when(&refusal);
+    has_retry_after(&refusal);
     assert_eq!(
         refusal.header("access-control-expose-headers").split(", ").filter(|name| *name == "Retry-After").count(),
         1
     );
     let pixel = at(&app, "81.2.69.142").request(Method::GET, &format!("/px.gif?key={}", app.site.write_key));
-    says_when(&Answer::to(pixel).await);
+    has_retry_after(&Answer::to(pixel).await);
     let call = json!({ "event": "Paid", "userId": "u", "writeKey": app.site.write_key });
-    says_when(&app.door().bearing("x-forwarded-for", "81.2.69.142").post("/v1/track", call).await);
-    assert_eq!(at(&app, "81.2.69.143").views("/").await.status, 204, "a neighbour");
+    has_retry_after(&app.api().with_header("x-forwarded-for", "81.2.69.142").post("/v1/track", call).await);
+    assert_eq!(at(&app, "81.2.69.143").views("/").await.status, 204, "another address");
     assert_eq!(app.refused("rate_address"), 3);
     app.finish().await;
 }
@@ -77,7 +77,7 @@ async fn one_site_is_limited_and_others_are_not_and_its_own_setting_wins() {
     let mut visitor = app.visitor();
     let (taken, refusal) = until_refused(&mut visitor).await;
     assert!((9..30).contains(&taken), "{taken}");
-    says_when(&refusal);
+    has_retry_after(&refusal);
     assert!(app.refused("rate_site") >= 1);
     let mut elsewhere = app.visitor();
     elsewhere.key = other.write_key;
@@ -90,12 +90,12 @@ async fn one_site_is_limited_and_others_are_not_and_its_own_setting_wins() {
 }
 
 #[tokio::test]
-async fn a_large_batch_passes_and_is_paid_for_afterwards() {
+async fn a_large_batch_is_accepted_and_delays_the_next() {
     let app = behind_a_proxy(|rate| (rate.address_events_per_second, rate.burst_seconds) = (10, 1)).await;
     let events: Vec<_> = (1..=500).map(|n| json!({ "type": "track", "event": "Paid", "userId": n })).collect();
-    let server = app.door().bearing("x-forwarded-for", "81.2.69.142");
+    let server = app.api().with_header("x-forwarded-for", "81.2.69.142");
     let batch = server.post("/v1/batch", json!({ "writeKey": app.site.write_key, "batch": events })).await;
     assert_eq!(batch.outcome(), "kept=500, dropped=0, rejected=0");
-    says_when(&at(&app, "81.2.69.142").views("/").await);
+    has_retry_after(&at(&app, "81.2.69.142").views("/").await);
     app.finish().await;
 }

@@ -1,4 +1,4 @@
-//! The report on recommendations and the estimate of another choice, against figures worked out by hand.
+//! The recommendations report and off-policy estimates, against figures calculated by hand.
 
 use ashna::{
     model::{Action, Currency, Event, Timestamp, event::ItemLine},
@@ -18,7 +18,7 @@ fn lines(ids: &[&'static str]) -> Vec<ItemLine<'static>> {
     ids.iter().map(|id| ItemLine { id: (*id).into(), price_minor: 1000, quantity: 2 }).collect()
 }
 
-/// A draw of the slot `home-recs` as ingest stores it.
+/// A draw of the slot `home-recs`, as stored by ingest.
 #[derive(Clone, Copy)]
 struct Draw {
     decision: u64,
@@ -71,7 +71,7 @@ fn period(more: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn views_clicks_and_purchases_are_counted_once_and_credited_to_what_was_seen() {
+async fn views_clicks_and_purchases_are_counted_once_and_attributed_to_impressions() {
     let database = database().await;
     let at = |minutes: i64| moment(START).plus(minutes * 60_000);
     let other = Draw { model: "next_click", probability: 0.2, ..usual(4) };
@@ -79,23 +79,23 @@ async fn views_clicks_and_purchases_are_counted_once_and_credited_to_what_was_se
     store(
         &database,
         vec![
-            // Visitor 1 sees one decision three times and clicks twice in it, buys an item of it and one that was not.
+            // Visitor 1 sees one decision three times, clicks twice in it, buys one of its items and another item.
             shown(at(0), 1, usual(1), None),
             shown(at(1), 1, usual(1), None),
             shown(at(2), 1, usual(1), Some(2)),
             shown(at(3), 1, usual(1), Some(2)),
             order(at(9), 1, &["b", "z"]),
-            // Visitor 2 sees two, and buys what both showed: the later one counts.
+            // Visitor 2 sees two decisions and buys an item of both: the later one gets the credit.
             shown(at(0), 2, usual(2), None),
             shown(at(5), 2, usual(3), None),
             order(at(60 * 24 * 3), 2, &["a"]),
-            // Visitor 3 by another model; bought too late, and before.
+            // Visitor 3, another model; purchases too late, and too early.
             order(at(0), 3, &["a"]),
             shown(at(1), 3, other, None),
             order(at(60 * 24 * 8), 3, &["a"]),
-            // Nobody, with an item out of turn at the second place, which is clicked: the click is all that arrived.
+            // Anonymous, with an explored item at position two, which is clicked; only the click arrived.
             shown(at(4), 0, tried, Some(2)),
-            // A view that a page made up, and one before the period.
+            // A view with an invalid decision, and one before the period.
             Event { exposure: "".into(), ..shown(at(4), 4, usual(8), None) },
             shown(at(-60), 5, usual(9), None),
         ],
@@ -129,7 +129,7 @@ async fn views_clicks_and_purchases_are_counted_once_and_credited_to_what_was_se
     assert_eq!(answer["unproved"], 1);
 
     let wide = ask(&database, period(&json!({ "window_days": 9 }))).await;
-    assert_eq!(wide["rows"][0]["purchases"], 3, "within nine days visitor 3 bought it after all");
+    assert_eq!(wide["rows"][0]["purchases"], 3, "within nine days visitor 3 bought it");
     let nowhere = ask(&database, period(&json!({ "slot": "no-such-slot" }))).await;
     assert_eq!((&nowhere["rows"], &nowhere["positions"]), (&json!([]), &json!([])));
     assert_eq!(nowhere["exploring"]["reached"], Value::Null);
@@ -140,12 +140,12 @@ async fn views_clicks_and_purchases_are_counted_once_and_credited_to_what_was_se
 }
 
 #[tokio::test]
-async fn another_choice_is_estimated_where_the_log_can_tell_and_refused_where_it_cannot() {
+async fn another_policy_is_estimated_if_the_log_supports_it() {
     let database = database().await;
     let mut events = Vec::new();
     for n in 0..3000_u64 {
         let at = moment(START).plus(i64::try_from(n).unwrap() * 1000);
-        // One in five by the other model, which is clicked in a third of its views, the usual one in a tenth.
+        // One in five by the other model, clicked in a third of its views; the default model in a tenth.
         let other = n % 5 == 0;
         let draw = if other { Draw { model: "next_click", probability: 0.2, ..usual(n + 1) } } else { usual(n + 1) };
         let clicked = if other { n % 15 == 0 } else { n % 10 == 1 };
@@ -161,14 +161,14 @@ async fn another_choice_is_estimated_where_the_log_can_tell_and_refused_where_it
         let question = serde_json::from_value(period(&more)).unwrap();
         serde_json::to_value(reports.what_if(&site(), &question).await.unwrap()).unwrap()
     };
-    let told = what_if(json!({ "models": { "next_click": 1 } })).await;
+    let answer = what_if(json!({ "models": { "next_click": 1 } })).await;
     for name in ["ips", "snips", "doubly_robust"] {
-        let estimate = &told["estimates"][name];
+        let estimate = &answer["estimates"][name];
         let number = |value: &Value| value.as_f64().unwrap();
-        assert!((number(&estimate["value"]) - 1.0 / 3.0).abs() < 0.02, "{told:#}");
-        assert!(number(&estimate["lead"]["low"]) > 0.1, "better, and surely: {estimate}");
+        assert!((number(&estimate["value"]) - 1.0 / 3.0).abs() < 0.02, "{answer:#}");
+        assert!(number(&estimate["lead"]["low"]) > 0.1, "significantly better: {estimate}");
     }
-    assert_eq!((&told["views"], &told["models"]["next_click"]), (&json!(3000), &json!(600)));
+    assert_eq!((&answer["views"], &answer["models"]["next_click"]), (&json!(3000), &json!(600)));
     let check = async |more: Value, refusal: &str| {
         let answer = what_if(more).await;
         assert_eq!((&answer["refusal"], &answer["estimates"]), (&json!(refusal), &Value::Null));

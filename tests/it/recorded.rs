@@ -1,5 +1,5 @@
-//! What real browsers sent, replayed: the bodies that the tests of pages recorded leave the same events
-//! again, and a second time nothing.
+//! Replays bodies recorded from real browsers by `tests/browser`: they store the same events, and nothing when
+//! sent again.
 
 use std::{fs, path::Path};
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::support::app::TestApp;
 
-/// One walk through pages of one kind in one browser.
+/// One recorded visit to pages of one kind in one browser.
 #[derive(Deserialize)]
 struct Recording {
-    /// Bodies of `/e` as they were posted, with the origin of the test site and no key.
+    /// Bodies posted to `/e`, with the origin of the test site and without a key.
     bodies: Vec<Value>,
-    /// What the warehouse held afterwards.
+    /// The rows stored afterwards.
     stored: Vec<Value>,
 }
 
@@ -27,9 +27,9 @@ fn recordings() -> Vec<(String, Recording)> {
 }
 
 #[tokio::test]
-async fn what_browsers_sent_is_stored_as_it_was_and_once() {
+async fn recorded_browser_events_are_stored_unchanged_and_once() {
     let recordings = recordings();
-    assert!(!recordings.is_empty(), "there are recordings");
+    assert!(!recordings.is_empty(), "recordings exist");
     for (name, recording) in recordings {
         let app = TestApp::start().await;
         let mut visitor = app.visitor();
@@ -63,7 +63,7 @@ async fn what_browsers_sent_is_stored_as_it_was_and_once() {
     }
 }
 
-/// A row as one text, its properties read as JSON so that their spacing does not count.
+/// A row as text, with properties parsed so that JSON whitespace does not matter.
 fn canonical(row: &Value) -> String {
     let properties = match &row["properties"] {
         Value::String(text) => serde_json::from_str(text).unwrap(),

@@ -1,4 +1,4 @@
-//! What was acknowledged and not delivered when the service died is learned from as soon as it is back.
+//! Events that were acknowledged but not delivered at a kill are learned from after the restart.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
 
 const ORIGIN: &str = "https://shop.example";
 
-/// One visitor looks at items, or orders them together; answered when it is on disk.
+/// Sends one visitor's views or orders; returns once they are on disk.
 async fn does(client: &Client, url: &str, key: &str, name: &str, events: &[(&str, Value)]) {
     let event = |(n, (event, properties)): (usize, &(&str, Value))| {
         let id = format!("{name}-{n}");
@@ -41,9 +41,9 @@ async fn recommended(client: &Client, url: &str, key: &str, rest: &str) -> Vec<S
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clicks_and_orders_that_a_kill_left_undelivered_count_in_the_next_answers() {
+async fn undelivered_clicks_and_orders_count_after_a_kill() {
     let client = Client::builder().timeout(Duration::from_mins(1)).build().expect("a client");
-    // There is no warehouse at all: whatever the answers know, they know from the journal.
+    // There is no warehouse: recommendations can only come from the journal.
     let mut service = Service::new(&[]).set("ASHNA__CLICKHOUSE__URL", "http://127.0.0.1:1");
     service.start();
     service.ready(&client).await;

@@ -1,4 +1,4 @@
-//! Reports cannot bring the service down: a bounded queue, work that ends with its asker, limits with names.
+//! Reports cannot overload the service: a bounded queue, cancellation with the client, named limits.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::support::{
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A service whose warehouse lies behind a proxy.
+/// A service whose warehouse is behind a fault proxy.
 async fn behind_a_proxy(running_max: usize, waiting_max: usize, wait_ms: u64) -> (TestApp, FaultProxy) {
     let proxy = FaultProxy::before(&endpoint().await.url).await;
     let url = proxy.url();
@@ -43,12 +43,12 @@ fn funnel(window_ms: u64) -> Value {
 }
 
 #[tokio::test]
-async fn equal_questions_at_once_are_worked_out_once() {
+async fn parallel_identical_reports_are_computed_once() {
     let (app, proxy) = behind_a_proxy(2, 40, 20_000).await;
-    let (door, path) = (app.with_key(Scope::Read).await, app.path("reports/funnel"));
+    let (api, path) = (app.with_key(Scope::Read).await, app.path("reports/funnel"));
     proxy.set(Fault::Hold);
     let question = funnel(1000);
-    let asked = join_all((0..6).map(|_| door.post(&path, question.clone())));
+    let asked = join_all((0..6).map(|_| api.post(&path, question.clone())));
     let release = async {
         app.reaches("reports_shared_total", 5).await;
         assert_eq!(app.metric("reports_running"), 1);
@@ -63,7 +63,7 @@ async fn equal_questions_at_once_are_worked_out_once() {
 }
 
 #[tokio::test]
-async fn one_asker_waits_for_a_turn_and_another_does_not() {
+async fn one_client_queues_and_another_does_not() {
     let (app, proxy) = behind_a_proxy(2, 4, 60_000).await;
     let (one, other) = (app.with_key(Scope::Read).await, app.with_key(Scope::Read).await);
     let (path, overview) = (app.path("reports/funnel"), app.path("reports/overview"));
@@ -78,7 +78,7 @@ async fn one_asker_waits_for_a_turn_and_another_does_not() {
         refused.refuses(503, "reports_busy");
         assert!(refused.text.contains("busy: 2 reports are ahead"), "{}", refused.text);
         assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
-        // Another asker's question runs, and a short one of the first as well; events are taken all the while.
+        // Another client's report runs, and a short one of the first client too; events are accepted meanwhile.
         let release = async {
             app.reaches("reports_running", 3).await;
             visitor.sends(json!([{ "type": "track", "event": "Product Viewed" }])).await;
@@ -96,34 +96,34 @@ async fn one_asker_waits_for_a_turn_and_another_does_not() {
 }
 
 #[tokio::test]
-async fn a_wait_is_bounded_and_a_hung_up_question_gives_its_place_back() {
+async fn waiting_is_limited_and_a_closed_connection_frees_its_slot() {
     let (app, proxy) = behind_a_proxy(1, 40, 300).await;
-    let (door, path) = (app.with_key(Scope::Read).await, app.path("reports/funnel"));
+    let (api, path) = (app.with_key(Scope::Read).await, app.path("reports/funnel"));
     proxy.set(Fault::Hold);
     {
-        let first = std::pin::pin!(door.post(&path, funnel(1)));
+        let first = std::pin::pin!(api.post(&path, funnel(1)));
         let rest = async {
             app.reaches("reports_running", 1).await;
-            door.post(&path, funnel(2)).await.refuses(503, "reports_busy");
+            api.post(&path, funnel(2)).await.refuses(503, "reports_busy");
         };
-        // The first is dropped, and its connection with it, once the second has its answer.
+        // The first request and its connection are dropped once the second has its answer.
         futures_util::future::select(first, std::pin::pin!(rest)).await;
     }
     assert_eq!(app.metric("reports_refused_total{reason=\"waited_too_long\"}"), 1);
     app.reaches("reports_cancelled_total", 1).await;
     eventually("the place is free", SOON, async || app.metric("reports_running") == 0).await;
     proxy.set(Fault::None);
-    assert_eq!(door.post(&path, funnel(2)).await.status, 200);
+    assert_eq!(api.post(&path, funnel(2)).await.status, 200);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn before_there_are_tables_reports_ask_to_come_again() {
+async fn reports_return_retry_after_before_tables_exist() {
     let app = TestApp::start().await;
-    let door = app.with_key(Scope::Read).await;
+    let api = app.with_key(Scope::Read).await;
     app.store.execute(&format!("DROP DATABASE {}", app.store.endpoint().database), &[]).await.unwrap();
     for (report, question) in [("overview", these_days()), ("funnel", funnel(1000)), ("realtime", json!({}))] {
-        let answer = door.post(&app.path(&format!("reports/{report}")), question).await;
+        let answer = api.post(&app.path(&format!("reports/{report}")), question).await;
         answer.refuses(503, "unavailable");
         assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
     }
@@ -131,7 +131,7 @@ async fn before_there_are_tables_reports_ask_to_come_again() {
     app.finish().await;
 }
 
-/// Rows of many visitors over twenty days: 400 views each, within some minutes.
+/// Rows of many visitors over twenty days: 400 views each, within a few minutes.
 async fn many(store: &Store, site: u32, visitors: u64) {
     let insert = "INSERT INTO events (journal, position, site_id, kind, name, action, occurred_at, received_at, visitor) \
          SELECT 9, number, {site:UInt32}, 1, 'Product Viewed', if(number % 100 = 0, 7, 1), \
@@ -142,7 +142,7 @@ async fn many(store: &Store, site: u32, visitors: u64) {
 }
 
 #[tokio::test]
-async fn a_question_that_is_too_large_alone_is_told_so() {
+async fn a_report_that_is_too_large_is_refused() {
     let app = TestApp::with(|config| config.reports.memory_bytes_max = 8_000_000).await;
     many(&app.store, app.site.id.0, 1500).await;
     let mut of_all_days = funnel(1000);
@@ -156,7 +156,7 @@ async fn a_question_that_is_too_large_alone_is_told_so() {
 }
 
 #[tokio::test]
-async fn limits_are_known_from_each_other_and_the_engine_stops_with_its_asker() {
+async fn exceeded_limits_are_distinguished_and_abandoned_queries_stop() {
     const ENDLESS: &str = "SELECT count() FROM system.numbers_mt WHERE cityHash64(number) = 1";
     const RUNS: &str = "SELECT count() FROM system.processes WHERE query LIKE '%numbers_mt WHERE cityHash64(number)%' \
          AND query NOT LIKE '%system.processes%' AND current_database = currentDatabase()";
@@ -172,7 +172,10 @@ async fn limits_are_known_from_each_other_and_the_engine_stops_with_its_asker() 
     }
     eventually("the engine stopped", SOON, async || runs().await == 0).await;
 
-    let hasty = QueryLimits { deadline: Some(std::time::Instant::now() + Duration::from_millis(200)), ..QueryLimits::default() };
+    let hasty = QueryLimits {
+        deadline: Some(std::time::Instant::now() + Duration::from_millis(200)),
+        ..QueryLimits::default()
+    };
     let late = store.with_limits(hasty).query::<u64>(ENDLESS, &[]).await.unwrap_err();
     assert_eq!(late.exceeded(), Some(Exceeded::Time), "{late}");
     let small = QueryLimits { memory_bytes_max: Some(20_000_000), threads_max: Some(1), ..QueryLimits::default() };
@@ -180,12 +183,12 @@ async fn limits_are_known_from_each_other_and_the_engine_stops_with_its_asker() 
     let large = store.with_limits(small).query::<u64>(large, &[]).await.unwrap_err();
     assert_eq!(large.exceeded(), Some(Exceeded::Memory), "{large}");
     let change = store.query::<u64>("CREATE TABLE mine (a UInt8) ENGINE = Memory", &[]).await.unwrap_err();
-    assert!(matches!(change, StoreError::Refused { code: 164, .. }), "a question can change nothing: {change}");
+    assert!(matches!(change, StoreError::Refused { code: 164, .. }), "queries are read-only: {change}");
     assert!(store.server_limits().await.unwrap().memory_bytes > 0);
 }
 
 #[tokio::test]
-async fn one_visitor_is_read_by_key() {
+async fn one_visitor_is_read_by_primary_key() {
     const QUESTIONS: [(&str, &str); 3] = [
         ("visitor", include_str!("../../src/store/sql/reports.visitor.sql")),
         ("timeline", include_str!("../../src/store/sql/reports.visitor_timeline.sql")),
@@ -223,7 +226,7 @@ async fn one_visitor_is_read_by_key() {
 }
 
 #[tokio::test]
-async fn a_long_answer_that_falls_silent_is_given_up() {
+async fn a_stalled_answer_times_out() {
     let direct = database().await;
     let mut events: Vec<_> = (0..3000).map(event).collect();
     for event in &mut events {
@@ -244,5 +247,5 @@ async fn a_long_answer_that_falls_silent_is_given_up() {
     });
     let error = read.await.unwrap_err();
     assert!(matches!(error, StoreError::TimedOut(_)), "{error}");
-    assert!(rows > 0 && rows < 3000, "{rows} rows came before the silence");
+    assert!(rows > 0 && rows < 3000, "{rows} rows arrived before the stall");
 }

@@ -1,4 +1,4 @@
-//! The marketers' reports against figures worked out by hand.
+//! Reports against figures calculated by hand.
 
 use ashna::{
     model::{
@@ -15,7 +15,7 @@ use crate::support::{
     events::{batch, event},
 };
 
-/// The moment tests count milliseconds from: a Friday, Berlin being an hour ahead.
+/// The tests' reference time: a Friday, with Berlin one hour ahead of UTC.
 pub const START: &str = "2026-01-02T10:00:00Z";
 
 pub fn site() -> Site {
@@ -47,7 +47,7 @@ pub fn moment(text: &str) -> Timestamp {
     Timestamp::parse_rfc3339(text).unwrap()
 }
 
-/// An event of a visitor at a moment, with nothing to it yet.
+/// A minimal event of a visitor.
 pub fn plain(at: Timestamp, visitor: u128) -> Event<'static> {
     let mut event = event(0);
     event.occurred_at = at;
@@ -112,15 +112,15 @@ async fn shop() -> Reports {
     let mut robot = page(minute(1), 9, "/robot");
     robot.robot = "crawler";
     let events = vec![
-        // Visitor 1: from a search over two pages to an order; comes back after 31 minutes for one look.
+        // Visitor 1: from a search, two pages, an order; returns after 31 minutes for one view.
         from(page(minute(0), 1, "/"), Channel::OrganicSearch, "google"),
         page(minute(1), 1, "/p/1"),
         order(minute(2), 1, 2000, *b"EUR"),
         page(minute(33), 1, "/p/1"),
-        // Visitor 2: one page view and a slot that was seen: a bounce.
+        // Visitor 2: one page view and one impression: a bounce.
         from(page(minute(5), 2, "/"), Channel::Direct, ""),
         track(minute(6), 2, "Slot Viewed", "{}"),
-        // Visitor 3: exactly thirty minutes are no pause; orders in dollars, and a refund in euros.
+        // Visitor 3: exactly thirty minutes do not end a session; orders in dollars, a refund in euros.
         from(page(minute(10), 3, "/p/1"), Channel::Email, "news"),
         order(minute(40), 3, 500, *b"USD"),
         {
@@ -128,10 +128,10 @@ async fn shop() -> Reports {
             refund.amount_minor = 300;
             refund
         },
-        // Nobody's.
+        // Anonymous.
         page(minute(3), 0, "/"),
         robot,
-        // The period's edges: the first moment is in, the last is not.
+        // The period includes its start and excludes its end.
         page(moment("2026-01-03T00:00:00Z"), 4, "/late"),
     ];
     store(&database, events).await;
@@ -153,7 +153,7 @@ fn answer(of: impl serde::Serialize) -> Value {
 }
 
 #[tokio::test]
-async fn the_overview_counts_what_happened() {
+async fn the_overview_has_the_expected_counts() {
     let overview = shop().await.overview(&site(), &ask(&json!({"interval": "hour"}))).await.unwrap();
     let expected = json!({
         "events": 10, "pageviews": 6, "visitors": 3, "sessions": 4, "bounce_rate": 0.5,
@@ -172,7 +172,7 @@ async fn the_overview_counts_what_happened() {
 }
 
 #[tokio::test]
-async fn the_day_before_is_the_previous_period() {
+async fn the_previous_period_is_the_day_before() {
     let question = json!({"from": "2026-01-03T00:00:00Z", "to": "2026-01-04T00:00:00Z", "timezone": "UTC"});
     let overview = shop().await.overview(&site(), &ask(&question)).await.unwrap();
     assert_eq!((overview.totals.events, overview.totals.visitors, overview.series.len()), (1, 1, 1));
@@ -180,7 +180,7 @@ async fn the_day_before_is_the_previous_period() {
 }
 
 #[tokio::test]
-async fn days_are_those_of_the_place_also_when_the_clocks_change() {
+async fn days_follow_the_sites_time_zone_and_daylight_saving() {
     let database = database().await;
     let times =
         ["2026-03-28T22:59:59.999Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59.999Z", "2026-03-29T22:00:00Z"];
@@ -204,7 +204,7 @@ async fn days_are_those_of_the_place_also_when_the_clocks_change() {
 }
 
 #[tokio::test]
-async fn pages_know_where_sessions_begin_and_end() {
+async fn pages_count_entries_and_exits() {
     let reports = shop().await;
     let pages = reports.pages(&site(), &ask(&json!({}))).await.unwrap();
     let rows: Vec<_> =
@@ -215,7 +215,7 @@ async fn pages_know_where_sessions_begin_and_end() {
 }
 
 #[tokio::test]
-async fn a_session_counts_for_the_source_it_came_from() {
+async fn a_session_is_attributed_to_its_source() {
     let reports = shop().await;
     let sources = reports.sources(&site(), &ask(&json!({"by": "channel"}))).await.unwrap();
     let rows: Vec<_> = sources
@@ -242,7 +242,7 @@ async fn a_session_counts_for_the_source_it_came_from() {
 }
 
 #[tokio::test]
-async fn visitors_are_told_apart_by_place_and_device() {
+async fn visitors_are_grouped_by_location_and_device() {
     let reports = shop().await;
     for (by, value) in [("country", "DE"), ("device", "mobile"), ("os", "Android"), ("language", "de-DE")] {
         let visitors = reports.visitors(&site(), &ask(&json!({"by": by}))).await.unwrap();
@@ -252,13 +252,13 @@ async fn visitors_are_told_apart_by_place_and_device() {
 }
 
 #[tokio::test]
-async fn realtime_shows_who_is_here() {
+async fn realtime_counts_current_visitors() {
     let now = minute(41).plus(30_000);
     let realtime = shop().await.realtime(&site(), now).await.unwrap();
     assert_eq!((realtime.visitors, realtime.minutes.len()), (1, 30));
     assert_eq!(realtime.minutes[29].at.0, minute(41));
     assert_eq!((realtime.minutes[21].visitors, realtime.minutes[21].pageviews), (1, 1), "minute 33");
-    // Visitor 3's page view lies further back than half an hour.
+    // Visitor 3's page view is older than half an hour.
     assert!(realtime.pages.is_empty());
     assert_eq!((realtime.sources[0].channel.as_str(), realtime.countries[0].country.as_str()), ("Direct", "DE"));
     assert_eq!(realtime.recent.len(), 3);
@@ -266,7 +266,7 @@ async fn realtime_shows_who_is_here() {
 }
 
 #[tokio::test]
-async fn the_schema_names_events_and_their_properties() {
+async fn the_schema_lists_events_and_their_properties() {
     let database = database().await;
     let events = vec![
         page(minute(0), 1, "/"),
@@ -294,8 +294,8 @@ async fn a_visitor_has_a_header_and_a_timeline() {
     assert_eq!((visitor.events, visitor.pageviews, visitor.orders, visitor.revenue_minor), (4, 3, 1, 2000));
     let shown: Vec<_> = visitor.timeline.iter().map(|e| (e.event.as_str(), e.at.0)).collect();
     assert_eq!(shown, [("page", minute(33)), ("Order Completed", minute(2))]);
-    let nobody = reports.visitor(&site(), VisitorId(77), None).await;
-    assert!(matches!(nobody, Err(ReportError::NotFound(_))));
+    let unknown = reports.visitor(&site(), VisitorId(77), None).await;
+    assert!(matches!(unknown, Err(ReportError::NotFound(_))));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Segment's HTTP Tracking API as its clients speak it, and its answers.
+//! Segment's HTTP Tracking API as its clients use it.
 
 use std::io::Write as _;
 
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{ORIGIN, TestApp},
-    client::{Answer, Door},
+    client::{Answer, ApiClient},
 };
 
-/// Who sends from a server: Basic authorization, no browser.
-fn server(app: &TestApp) -> Door {
-    app.door().bearing("authorization", format!("Basic {}", STANDARD.encode(format!("{}:", app.site.write_key))))
+/// A server-side client: Basic authorization, no browser.
+fn server(app: &TestApp) -> ApiClient {
+    app.api().with_header("authorization", format!("Basic {}", STANDARD.encode(format!("{}:", app.site.write_key))))
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -27,7 +27,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_call_has_a_long_and_a_short_name() {
+async fn every_call_has_a_long_and_a_short_route() {
     let app = TestApp::start().await;
     let calls = [
         ("track", "t", json!({ "event": "Signed Up", "userId": "u" })),
@@ -52,7 +52,7 @@ async fn every_call_has_a_long_and_a_short_name() {
 }
 
 #[tokio::test]
-async fn the_key_comes_by_basic_authorization_or_in_the_body() {
+async fn the_key_is_in_basic_authorization_or_in_the_body() {
     let app = TestApp::start().await;
     let key = app.site.write_key.as_str();
     let body = json!({ "event": "Paid", "userId": "u" });
@@ -68,34 +68,34 @@ async fn the_key_comes_by_basic_authorization_or_in_the_body() {
         (None, &with_key),
     ];
     for (authorization, body) in kept {
-        let mut door = app.door();
+        let mut api = app.api();
         if let Some(value) = &authorization {
-            door = door.bearing("authorization", value.clone());
+            api = api.with_header("authorization", value.clone());
         }
-        assert_eq!(door.post("/v1/track", body.clone()).await.status, 200, "{authorization:?}");
+        assert_eq!(api.post("/v1/track", body.clone()).await.status, 200, "{authorization:?}");
     }
-    let wrong = app.door().bearing("authorization", basic(STANDARD.encode("nobody:")));
+    let wrong = app.api().with_header("authorization", basic(STANDARD.encode("unknown:")));
     wrong.post("/v1/track", with_key.clone()).await.refuses(401, "unauthorized");
-    let bearer = app.door().bearing("authorization", "Bearer nobody's");
+    let bearer = app.api().with_header("authorization", "Bearer unknown");
     bearer.post("/v1/track", with_key).await.refuses(401, "unauthorized");
-    app.door().post("/v1/track", body).await.refuses(401, "unauthorized");
+    app.api().post("/v1/track", body).await.refuses(401, "unauthorized");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn what_is_too_large_gets_segments_answer() {
+async fn requests_that_are_too_large_get_segments_answer() {
     let app = TestApp::start().await;
     let event = |bytes: usize| json!({ "type": "track", "event": "A", "userId": "u", "properties": { "x": "x".repeat(bytes) } });
     assert_eq!(server(&app).post("/v1/track", event(32_000)).await.status, 200);
     let large = server(&app).post("/v1/track", event(33_000)).await;
     large.refuses(400, "too_large");
     assert_eq!(large.outcome(), "kept=0, dropped=0, rejected=1 (too_large=1)");
-    // In a batch the large one fails alone.
+    // In a batch only the large event fails.
     let batch = json!({ "batch": [event(10), event(33_000), event(10)] });
     let answer = server(&app).post("/v1/batch", batch).await;
     assert_eq!((answer.status, answer.outcome()), (200, "kept=2, dropped=0, rejected=1 (too_large=1)"));
     assert_eq!(answer.json(), json!({ "success": true, "rejected": { "too_large": 1 } }));
-    // A batch of just under 4 MB, as RudderStack's clients send, is taken; one beyond it is not.
+    // A batch of just under 4 MB, as RudderStack's clients send, is accepted; a larger one is not.
     let full = json!({ "batch": vec![event(30_000); 130] });
     assert!(full.to_string().len() > 3_900_000);
     assert_eq!(server(&app).post("/v1/batch", full).await.outcome(), "kept=130, dropped=0, rejected=0");
@@ -108,12 +108,12 @@ async fn what_is_too_large_gets_segments_answer() {
 }
 
 #[tokio::test]
-async fn no_content_type_is_a_reason_to_refuse_and_every_coding_is_undone() {
+async fn any_content_type_and_every_encoding_is_accepted() {
     let app = TestApp::start().await;
     let body = json!({ "event": "Paid", "userId": "u" }).to_string();
     let types = ["application/json", "text/plain", "application/x-www-form-urlencoded", "image/png", "", "nonsense"];
     for kind in types {
-        let answer = server(&app).bearing("content-type", kind).sends(Method::POST, "/v1/t", body.clone()).await;
+        let answer = server(&app).with_header("content-type", kind).sends(Method::POST, "/v1/t", body.clone()).await;
         assert_eq!(answer.status, 200, "{kind}: {}", answer.text);
     }
     let zstd = zstd::encode_all(body.as_bytes(), 3).unwrap();
@@ -127,15 +127,15 @@ async fn no_content_type_is_a_reason_to_refuse_and_every_coding_is_undone() {
         ("br", br),
         ("gzip", body.into()),
     ] {
-        let door = if coding.is_empty() { server(&app) } else { server(&app).bearing("content-encoding", coding) };
-        let answer = door.sends(Method::POST, "/v1/track", packed).await;
+        let api = if coding.is_empty() { server(&app) } else { server(&app).with_header("content-encoding", coding) };
+        let answer = api.sends(Method::POST, "/v1/track", packed).await;
         assert_eq!(answer.status, 200, "{coding}: {}", answer.text);
     }
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_message_sent_again_by_any_call_counts_once() {
+async fn a_repeated_message_is_stored_once_across_calls() {
     let app = TestApp::start().await;
     let event = json!({ "type": "track", "event": "Paid", "userId": "u", "messageId": "m-1" });
     assert_eq!(server(&app).post("/v1/track", event.clone()).await.outcome(), "kept=1, dropped=0, rejected=0");
@@ -164,23 +164,23 @@ async fn a_wrong_clock_is_corrected_for_each_event_of_a_batch() {
 }
 
 #[tokio::test]
-async fn the_browser_client_is_told_to_send_here() {
+async fn the_browser_clients_settings_name_this_service() {
     let app = TestApp::start().await;
     let path = format!("/v1/projects/{}/settings", app.site.write_key);
     let asked = app.visitor().request(Method::GET, &path);
     let answer = Answer::to(asked.header("host", "collect.shop.example").header("x-forwarded-proto", "https")).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ORIGIN));
-    let told: Value = answer.json();
-    let here = &told["integrations"]["Segment.io"];
+    let settings: Value = answer.json();
+    let here = &settings["integrations"]["Segment.io"];
     assert_eq!(
         (&here["apiKey"], &here["apiHost"], &here["protocol"]),
         (&json!(app.site.write_key), &json!("collect.shop.example/v1"), &json!("https"))
     );
-    assert_eq!(told["metrics"]["sampleRate"], 0, "it must not call home");
-    let plain = app.door().get(&path).await.json();
+    assert_eq!(settings["metrics"]["sampleRate"], 0, "no metrics are sent to Segment");
+    let plain = app.api().get(&path).await.json();
     let authority = app.url.trim_start_matches("http://");
     assert_eq!(plain["integrations"]["Segment.io"]["apiHost"], format!("{authority}/v1"));
     assert_eq!(plain["integrations"]["Segment.io"]["protocol"], "http");
-    app.door().get("/v1/projects/nobody/settings").await.refuses(404, "not_found");
+    app.api().get("/v1/projects/unknown/settings").await.refuses(404, "not_found");
     app.finish().await;
 }

@@ -1,5 +1,5 @@
-//! The real binary as a process of its own, on a temporary data directory: what a test starts, kills
-//! and asks from outside. Nothing of it outlives the test.
+//! The real binary as a process on a temporary data directory, which tests start, kill and query. It ends with the
+//! test.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ pub use crate::support::engine::PATIENCE;
 const BINARY: &str = env!("CARGO_BIN_EXE_ashna");
 const ENGINE_USER: &str = "ashna";
 
-/// A service and the directory that survives its deaths.
+/// A service and its data directory, which survives restarts.
 pub struct Service {
     _own: Option<tempfile::TempDir>,
     data: PathBuf,
@@ -32,7 +32,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that is not started yet; `options` go to `serve`.
+    /// Creates a service without starting it; `options` are passed to `serve`.
     pub fn new(options: &[&str]) -> Self {
         let own = tempfile::tempdir().expect("a temporary directory");
         Self {
@@ -52,40 +52,40 @@ impl Service {
         self
     }
 
-    /// The same for its next start; nothing: by itself again.
+    /// The same from the next start on; empty removes the wrapper.
     pub fn wrap(&mut self, wrapper: &[&str]) {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
     }
 
-    /// With one more variable in its environment.
+    /// Sets an environment variable.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// On a directory of the test's.
+    /// Uses this data directory.
     pub fn on(mut self, data: &Path) -> Self {
         data.clone_into(&mut self.data);
         self
     }
 
-    /// Where it keeps everything.
+    /// The data directory.
     pub fn data(&self) -> &Path {
         &self.data
     }
 
-    /// Process id of the service itself, also under another program.
+    /// Process id of the service itself, not of its wrapper.
     pub fn pid(&self) -> Option<u32> {
         let child = self.running.as_ref()?.id();
         if self.wrapper.is_empty() { Some(child) } else { children(child).first().copied() }
     }
 
-    /// Waits for its end, which something else brings about.
+    /// Waits until it exits for another reason.
     pub async fn dies(&mut self, limit: Duration) {
         let began = Instant::now();
         while self.running.as_mut().is_some_and(|child| child.try_wait().ok().flatten().is_none()) {
             if began.elapsed() > limit {
-                // It idles where what was to kill it does not come.
+                // It stays idle if the expected kill does not happen.
                 return self.kill();
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -93,24 +93,24 @@ impl Service {
         self.running = None;
     }
 
-    /// How it ended, once it has ended by itself.
+    /// Its exit status, if it exited by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.running.as_mut()?.try_wait().expect("its status")?;
         self.running = None;
         Some(status)
     }
 
-    /// Where it listens; the same through all its lives.
+    /// Its URL, the same after every restart.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
-    /// What it says, shown only when a test fails.
+    /// The file of its log, printed only if a test fails.
     fn log(&self) -> PathBuf {
         self.data.join("service.log")
     }
 
-    /// What it said on its log so far.
+    /// Its log so far.
     pub fn said(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
@@ -140,7 +140,7 @@ impl Service {
         self.running = Some(child);
     }
 
-    /// Waits until it takes events; panics when it ended instead.
+    /// Waits until it accepts events; panics if it exits instead.
     pub async fn ready(&mut self, client: &reqwest::Client) {
         let (began, url) = (Instant::now(), format!("{}/readyz", self.url()));
         loop {
@@ -154,21 +154,21 @@ impl Service {
         }
     }
 
-    /// Kills it with SIGKILL and waits for its end.
+    /// Sends SIGKILL and waits for the exit.
     pub fn kill(&mut self) {
         let Some(mut child) = self.running.take() else { return };
         let wrapped = if self.wrapper.is_empty() { Vec::new() } else { children(child.id()) };
         wrapped.iter().copied().for_each(kill);
         let _ = child.kill();
         let _ = child.wait();
-        // Whoever was wrapped may take a moment longer to let go of its port and its directory.
+        // A wrapped process may release its port and directory a moment later.
         let began = Instant::now();
         while wrapped.iter().any(|pid| is_alive(*pid)) && began.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Asks it to end and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     pub fn stop(&mut self) {
         let Some(mut child) = self.running.take() else { return };
         if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
@@ -182,27 +182,27 @@ impl Service {
         let _ = child.wait();
     }
 
-    /// Process id of the engine's process, if there is one now.
+    /// Process id of the engine, if it runs.
     pub fn engine(&self) -> Option<u32> {
         let child = self.running.as_ref()?.id();
         children(child).into_iter().find(|pid| arguments(*pid).iter().any(|word| word == "engine-child"))
     }
 
-    /// Carries out a command of the binary beside the running service.
-    pub fn command(&self, words: &[&str]) -> Value {
+    /// Runs a command of the binary next to the running service; it must succeed.
+    pub fn command(&self, arguments: &[&str]) -> Value {
         let output = self.tries(words);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("one JSON document")
     }
 
-    /// The same, whatever comes of it.
+    /// The same, but failure is allowed.
     pub fn tries(&self, words: &[&str]) -> Output {
         let data = self.data.to_str().expect("a path");
         let words = [words, &["--json", "--data-dir", data]].concat();
         run(Command::new(BINARY).args(words).envs(self.settings.iter().map(|(name, value)| (name, value))), b"")
     }
 
-    /// Adds a person who may log in.
+    /// Adds a user.
     pub fn adds_user(&self, email: &str, role: &str, password: &str) {
         let data = self.data.to_str().expect("a path");
         let words = ["user", "add", "--email", email, "--role", role, "--password-stdin", "--data-dir", data];
@@ -222,7 +222,7 @@ impl Service {
         sums
     }
 
-    /// Lines of an answer of the engine itself, asked past the service; `None` while it is away.
+    /// Queries the engine directly; returns the lines, or `None` while it is down.
     pub async fn ask_engine(&self, client: &reqwest::Client, question: &str) -> Option<Vec<String>> {
         let secret = fs::read_to_string(self.data.join("engine/secret")).ok()?;
         // Its command line: `engine-child KIND FILE DIRECTORY PORT …`.
@@ -253,7 +253,7 @@ impl Drop for Service {
     }
 }
 
-/// Runs the binary with these words and this standard input until it ends.
+/// Runs the binary with these arguments and this standard input until it exits.
 pub fn ashna(words: &[&str], input: &[u8]) -> Output {
     run(Command::new(BINARY).args(words), input)
 }
@@ -261,12 +261,12 @@ pub fn ashna(words: &[&str], input: &[u8]) -> Output {
 fn run(command: &mut Command, input: &[u8]) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-    // It may have ended without reading.
+    // It may have exited without reading.
     let _ = child.stdin.take().expect("its input").write_all(input);
     child.wait_with_output().expect("its end")
 }
 
-/// The one line that a command which failed says besides warnings; panics where it says more, or panicked.
+/// The single error line of a failed command, without warnings; panics if there are more lines or a panic.
 pub fn refusal(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().filter(|line| !line.contains("  WARN ")).collect::<Vec<_>>().join("\n");
@@ -275,19 +275,19 @@ pub fn refusal(output: &Output) -> String {
     said.trim().to_owned()
 }
 
-/// A line for those who run the test with `--nocapture`.
+/// Prints a line, visible with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the figures of a campaign, or the log of a service that failed")]
 pub fn report(line: &str) {
     println!("{line}");
 }
 
-/// Whether strace is there and may make calls fail.
+/// Whether strace is installed and may inject faults.
 pub fn strace_may_inject() -> bool {
     let words = ["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "true"];
     Command::new("strace").args(words).output().is_ok_and(|output| output.status.success())
 }
 
-/// The most memory a process ever had, MiB.
+/// Peak resident memory of a process, MiB.
 pub fn memory_mib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
@@ -297,13 +297,13 @@ pub fn memory_mib(pid: u32) -> u64 {
 /// Kills one process with SIGKILL.
 pub fn kill(pid: u32) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = kill_process(pid, Signal::KILL);
     }
 }
 
-/// Whether a process is there and not only its remains: the first thread may be gone before the others, which hold
-/// ports and files until they are.
+/// Whether any thread of a process runs: the first thread may exit before the others, which keep ports and files
+/// open.
 fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let is_remains = stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'));
@@ -316,7 +316,7 @@ fn children(parent: u32) -> Vec<u32> {
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let parent_of = |pid: u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may hold anything; after it come the state and the parent.
+        // The name in parentheses may contain anything; state and parent follow it.
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
     };
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
@@ -332,8 +332,8 @@ fn arguments(pid: u32) -> Vec<String> {
         .collect()
 }
 
-/// A port that is free, of those that the kernel gives to nobody by itself: a service that is killed and started again
-/// must not find that some connection has got its port meanwhile.
+/// A free port outside of the kernel's ephemeral range, so that no connection can get it while a killed service
+/// restarts.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(97);

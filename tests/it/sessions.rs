@@ -1,4 +1,4 @@
-//! Sessions by inactivity, derived from the ordered events of each visitor however these arrived.
+//! Sessions by inactivity, derived from each visitor's events in order of time, whatever the order of arrival.
 
 use ashna::{
     model::{Event, MessageHash, Site, SiteId, VisitorRules},
@@ -12,10 +12,10 @@ use crate::{
     support::{app::TestApp, engine::database},
 };
 
-/// What is shown; page views (visitor, minute) in the order they arrive; sessions by day; bounces.
+/// Description; page views (visitor, minute) in order of arrival; sessions by day; bounces.
 type Row<'a> = (&'a str, &'a [(u128, i64)], &'a [u64], u64);
 
-/// Page views in the order they arrive: which visitor, and how many minutes after a late evening's 23:00.
+/// Stores page views in order of arrival: visitor, minutes after 23:00.
 async fn stored(at: &Store, views: &[(u128, i64)]) {
     let evening = moment("2026-01-02T23:00:00Z");
     let events: Vec<Event<'static>> = views
@@ -31,18 +31,18 @@ async fn stored(at: &Store, views: &[(u128, i64)]) {
     store(at, events).await;
 }
 
-/// Sessions and bounces by day, and in all.
+/// Sessions and bounces by day, and in total.
 async fn sessions(at: &Store, site: &Site, minutes: u64) -> (Vec<u64>, u64, f64) {
     let question = json!({ "from": "2026-01-02T00:00:00Z", "to": "2026-01-04T00:00:00Z", "timezone": "UTC",
         "interval": "day" });
     let reports = Reports::new(at.clone(), minutes);
     let overview = reports.overview(site, &serde_json::from_value(question).unwrap()).await.unwrap();
     let by_day = overview.series.iter().map(|point| point.sessions).collect();
-    (by_day, overview.totals.sessions, overview.totals.bounce_rate)
+    (by_day, overview.totals.sessions, overview.totals.bounce_rate.unwrap())
 }
 
 #[tokio::test]
-async fn a_session_ends_after_the_silence_wherever_midnight_is_and_however_events_arrive() {
+async fn a_session_ends_after_inactivity_regardless_of_midnight_and_arrival_order() {
     let rows: &[Row<'_>] = &[
         ("one view", &[(1, 0)], &[1, 0], 1),
         ("thirty minutes apart go together", &[(1, 0), (1, 30)], &[1, 0], 0),
@@ -50,12 +50,12 @@ async fn a_session_ends_after_the_silence_wherever_midnight_is_and_however_event
         ("across midnight it goes on, and belongs to its first day", &[(1, 50), (1, 61), (1, 80)], &[1, 0], 0),
         ("a silence over midnight ends it as any other", &[(1, 45), (1, 80)], &[1, 1], 2),
         ("events that arrive backwards", &[(1, 60), (1, 40), (1, 20), (1, 0)], &[1, 0], 0),
-        ("a late one that lies between two sessions makes them one", &[(1, 0), (1, 50), (1, 25)], &[1, 0], 0),
-        ("a late one from long before is a session of its own", &[(1, 100), (1, 101), (1, 0)], &[1, 1], 1),
+        ("a late event between two sessions merges them", &[(1, 0), (1, 50), (1, 25)], &[1, 0], 0),
+        ("a late event from long before is a separate session", &[(1, 100), (1, 101), (1, 0)], &[1, 1], 1),
         ("two tabs in turns", &[(1, 0), (1, 20), (1, 10), (1, 35), (1, 30), (1, 65)], &[1, 0], 0),
         ("two visitors at once", &[(1, 0), (2, 1), (1, 40), (2, 20)], &[3, 0], 2),
         ("equal times", &[(1, 0), (1, 0), (1, 0)], &[1, 0], 0),
-        ("nobody has none", &[(0, 0), (0, 1)], &[0, 0], 0),
+        ("anonymous events have none", &[(0, 0), (0, 1)], &[0, 0], 0),
     ];
     for (what, views, by_day, bounces) in rows {
         let store = database().await;
@@ -67,7 +67,7 @@ async fn a_session_ends_after_the_silence_wherever_midnight_is_and_however_event
 }
 
 #[tokio::test]
-async fn the_silence_is_the_services_or_the_sites() {
+async fn the_inactivity_timeout_is_the_services_or_the_sites() {
     let store = database().await;
     stored(&store, &[(1, 0), (1, 20), (1, 50), (1, 110)]).await;
     let choosing =
@@ -78,7 +78,7 @@ async fn the_silence_is_the_services_or_the_sites() {
 }
 
 #[tokio::test]
-async fn a_site_may_choose_its_silence_and_live_profiles_count_by_it() {
+async fn a_sites_inactivity_timeout_applies_to_live_profiles() {
     let app = TestApp::start().await;
     app.changes_site(json!({ "session_minutes": 5 })).await;
     let mut visitor = app.visitor();
@@ -87,7 +87,7 @@ async fn a_site_may_choose_its_silence_and_live_profiles_count_by_it() {
     let view = |minutes_ago: i64| json!({ "type": "page", "timestamp": now.plus(-minutes_ago * 60_000).to_string() });
     visitor.sends(json!([view(14), view(10), view(2), view(0)])).await;
     let starts = app.stored("SELECT toString(uniqExact(session_start)) FROM events").await;
-    assert_eq!(starts, ["2"], "ten minutes ago one ended");
+    assert_eq!(starts, ["2"], "one ended ten minutes ago");
     let admin = app.with_key(ashna::control::Scope::Admin).await;
     let offer = json!({ "id": "again", "slot": "hero", "when": { "field": "visits", "op": "eq", "value": 2 } });
     assert_eq!(admin.post(&app.path("offers"), offer).await.status, 201);

@@ -1,11 +1,11 @@
-//! What was shown, how it had been drawn, and what came of it: from the decision to the warehouse.
+//! Impressions and clicks from the decision to the warehouse: draws, propensities, exploration, preview.
 
 use ashna::{config::Config, control::Scope};
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, client::TestVisitor};
 
-/// A shop of twelve items that leaves much to chance.
+/// A shop of twelve items with much exploration.
 async fn shop(change: impl FnOnce(&mut Config)) -> TestApp {
     let app = TestApp::with(|config| {
         (config.decide.explore_items, config.decide.explore_models) = (0.5, 0.4);
@@ -19,7 +19,7 @@ async fn shop(change: impl FnOnce(&mut Config)) -> TestApp {
     app
 }
 
-/// What the tracker sends of a slot.
+/// The properties that the tracker sends for a slot.
 fn facts(decision: &Value) -> Value {
     let ids: Vec<&Value> = decision["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
     json!({ "slot": "home-recs", "exposure": decision["exposure"], "items": ids })
@@ -30,14 +30,14 @@ async fn decided(visitor: &mut TestVisitor) -> Value {
 }
 
 #[tokio::test]
-async fn an_impression_is_stored_with_model_position_and_propensity_and_a_click_with_its_place() {
+async fn impressions_and_clicks_are_stored_with_model_position_and_propensity() {
     let app = shop(|_| ()).await;
     for _ in 0..24 {
         let mut visitor = app.visitor();
         visitor.views("/").await;
         let decision = decided(&mut visitor).await;
         let again = decided(&mut visitor).await;
-        assert_eq!(decision["items"], again["items"], "the same question at the same time has the same answer");
+        assert_eq!(decision["items"], again["items"], "the same request at the same time has the same answer");
         visitor.tracks("Slot Viewed", facts(&decision)).await;
         visitor.tracks("Slot Viewed", facts(&decision)).await;
         let mut click = facts(&decision);
@@ -58,15 +58,15 @@ async fn an_impression_is_stored_with_model_position_and_propensity_and_a_click_
              FROM exposures ORDER BY line",
         )
         .await;
-    // The four oldest of twelve equal items are those that may be tried: a quarter each.
-    // 0.6 of the usual model, 15 of 16 that this place was not given away; 1 of 16 that it was, to one of four.
+    // The four oldest of twelve equal items are candidates for exploration: a quarter each.
+    // 0.6 for the default model, 15/16 that this position was not explored; 1/16 that it was, by one of four items.
     assert!(sums.iter().any(|line| line.contains("(1,0.6000000238418579,0.5,0.5625,")), "{sums:?}");
     assert!(sums.iter().any(|line| line.contains(",0.5625,0.009375)")), "{sums:?}");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn what_is_pinned_is_certain_and_no_choices_merit() {
+async fn pinned_items_have_propensity_one_and_are_not_credited_to_models() {
     let app = shop(|_| ()).await;
     let admin = app.with_key(Scope::Admin).await;
     let pins = json!({ "pins": [{ "item": "p-5", "position": 1 }, { "item": "p-7", "position": 3 }] });
@@ -75,7 +75,7 @@ async fn what_is_pinned_is_certain_and_no_choices_merit() {
         let mut visitor = app.visitor();
         let decision = decided(&mut visitor).await;
         visitor.tracks("Slot Viewed", facts(&decision)).await;
-        // Half of them click on what is pinned, a quarter on something else.
+        // Half of them click the pinned item, a quarter another one.
         if n % 4 < 3 {
             let mut click = facts(&decision);
             click["position"] = json!(if n % 4 < 2 { 1 } else { 2 });
@@ -89,8 +89,8 @@ async fn what_is_pinned_is_certain_and_no_choices_merit() {
              FROM exposures WHERE model = 'auto' ORDER BY line",
         )
         .await;
-    // One of six places is given away in half of the slots, to one of four: beside two pins of 1 / 0.6 each six
-    // places of 11/12, or five of them and one of 1/12 · 1/4.
+    // One of six positions is explored in half of the slots, by one of four items: next to two pins of 1 / 0.6 each,
+    // six positions of 11/12, or five of them and one of 1/12 · 1/4.
     let places = |sum: f64| format!("([1,3],1,1,'p-5','p-7',{},0)", (2.0 / 0.6 + sum).mul_add(1e4, 0.5).floor() / 1e4);
     let expected = [places(5.0 * 11.0 / 12.0 + 1.0 / 48.0), places(5.5)];
     assert!(!draws.is_empty() && draws.iter().all(|line| expected.contains(line)), "{draws:?} of {expected:?}");
@@ -98,13 +98,13 @@ async fn what_is_pinned_is_certain_and_no_choices_merit() {
     let at = |ms: i64| ashna::model::Timestamp(ms).to_string();
     let question = json!({ "from": at(now - 3_600_000), "to": at(now + 60_000), "models": { "auto": 1 } });
     let answer = admin.post(&app.path("reports/what-if"), question).await;
-    let told = answer.json();
-    assert_eq!((&told["views"], &told["now"]["value"]), (&json!(24), &json!(0.25)), "{}", answer.text);
+    let estimate = answer.json();
+    assert_eq!((&estimate["views"], &estimate["now"]["value"]), (&json!(24), &json!(0.25)), "{}", answer.text);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn what_a_page_makes_up_is_kept_without_a_draw_and_counted() {
+async fn invalid_decision_tokens_are_kept_without_a_draw_and_counted() {
     let app = shop(|_| ()).await;
     let mut visitor = app.visitor();
     let decision = decided(&mut visitor).await;
@@ -119,7 +119,7 @@ async fn what_a_page_makes_up_is_kept_without_a_draw_and_counted() {
     let mut impossible = facts(&decision);
     impossible["position"] = json!(99);
     visitor.tracks("Slot Clicked", impossible).await;
-    // One impression sent twice with one message id is one.
+    // An impression sent twice with one message id counts once.
     let twice = json!({ "type": "track", "event": "Slot Viewed", "messageId": "once", "properties": facts(&decision) });
     visitor.sends(json!([twice, twice])).await;
     assert_eq!(
@@ -136,13 +136,13 @@ async fn what_a_page_makes_up_is_kept_without_a_draw_and_counted() {
 }
 
 #[tokio::test]
-async fn without_consent_to_be_known_nothing_ties_an_impression_to_a_visitor() {
+async fn without_consent_impressions_are_anonymous() {
     let app = shop(|_| ()).await;
     let mut visitor = app.visitor();
-    visitor.says = json!({ "consent": { "analytics": false, "personalization": false } });
+    visitor.extra = json!({ "consent": { "analytics": false, "personalization": false } });
     let decision = decided(&mut visitor).await;
     visitor.tracks("Slot Viewed", facts(&decision)).await;
-    visitor.says = json!({ "consent": { "analytics": true, "personalization": false } });
+    visitor.extra = json!({ "consent": { "analytics": true, "personalization": false } });
     let decision = decided(&mut visitor).await;
     visitor.tracks("Slot Viewed", facts(&decision)).await;
     let stored =
@@ -152,12 +152,12 @@ async fn without_consent_to_be_known_nothing_ties_an_impression_to_a_visitor() {
 }
 
 #[tokio::test]
-async fn how_much_is_left_to_chance_is_the_owners_choice_and_can_be_taken_back() {
+async fn owners_can_set_and_reset_exploration() {
     let app = shop(|_| ()).await;
     let admin = app.with_key(Scope::Admin).await;
     let path = app.path("recommendations/exploring");
-    let told = admin.get(&path).await.json();
-    assert_eq!(told, json!({ "items": 0.5, "models": 0.4, "own_items": false, "own_models": false }));
+    let settings = admin.get(&path).await.json();
+    assert_eq!(settings, json!({ "items": 0.5, "models": 0.4, "own_items": false, "own_models": false }));
     let answer = admin.put(&path, json!({ "items": 0, "models": 0 })).await;
     assert_eq!(answer.json(), json!({ "items": 0.0, "models": 0.0, "own_items": true, "own_models": true }));
     let mut visitor = app.visitor();
@@ -169,7 +169,7 @@ async fn how_much_is_left_to_chance_is_the_owners_choice_and_can_be_taken_back()
     }
     let certain =
         "SELECT toString((uniqExact(decision), sum(explored), min(model_probability), max(explore))) FROM exposures";
-    assert_eq!(app.stored(certain).await, ["(20,0,1,0)"], "nothing is left to chance any more");
+    assert_eq!(app.stored(certain).await, ["(20,0,1,0)"], "exploration is off");
 
     assert_eq!(admin.put(&app.path("recommendations/choice"), json!({ "model": "next_click" })).await.status, 200);
     assert_eq!(admin.put(&path, json!({ "items": null })).await.json()["items"], 0.5);
@@ -193,7 +193,7 @@ async fn how_much_is_left_to_chance_is_the_owners_choice_and_can_be_taken_back()
 }
 
 #[tokio::test]
-async fn an_owner_sees_the_shop_as_a_visitor_does_and_nothing_is_left_to_chance_or_counted() {
+async fn a_preview_for_a_visitor_is_deterministic_and_not_counted() {
     let app = shop(|_| ()).await;
     let reader = app.with_key(Scope::Read).await;
     let mut visitor = app.visitor();
@@ -205,9 +205,9 @@ async fn an_owner_sees_the_shop_as_a_visitor_does_and_nothing_is_left_to_chance_
         (&seen["known"], &seen["recent"][0]["id"], &seen["interests"][0]),
         (&json!(true), &json!("p-3"), &json!("Coffee"))
     );
-    let shelf = &seen["decisions"]["home-recs"];
-    assert_eq!(shelf["items"].as_array().unwrap().len(), 8, "{seen:#}");
-    for item in shelf["items"].as_array().unwrap() {
+    let slot = &seen["decisions"]["home-recs"];
+    assert_eq!(slot["items"].as_array().unwrap().len(), 8, "{seen:#}");
+    for item in slot["items"].as_array().unwrap() {
         let why = &item["explanation"];
         let said = match why["grounds"]["kind"].as_str().unwrap() {
             "liked_category" => {
@@ -217,9 +217,9 @@ async fn an_owner_sees_the_shop_as_a_visitor_does_and_nothing_is_left_to_chance_
             "popular" => "popular now".to_owned(),
             other => panic!("{other}: nothing else is known of this shop"),
         };
-        assert_eq!(why["evidence"], said, "the sentence and the word with its numbers say the same: {item:#}");
+        assert_eq!(why["evidence"], said, "the sentence matches the evidence and its numbers: {item:#}");
     }
-    assert_eq!(shelf["exposure"], Value::Null);
+    assert_eq!(slot["exposure"], Value::Null);
     for _ in 0..10 {
         let again = reader.post(&path, json!({ "visitor": visitor.id, "slots": ["home-recs"] })).await.json();
         assert_eq!(again, seen);
@@ -227,13 +227,13 @@ async fn an_owner_sees_the_shop_as_a_visitor_does_and_nothing_is_left_to_chance_
     let made_up = reader.post(&path, json!({ "viewed": ["p-1", "p-2"], "item": "p-2" })).await.json();
     assert_eq!((&made_up["recent"][0]["id"], &made_up["recent"][1]["id"]), (&json!("p-2"), &json!("p-1")));
     assert!(made_up["slots"].as_array().unwrap().contains(&json!("home-recs")));
-    let nobody = reader.post(&path, json!({})).await.json();
-    assert_eq!((&nobody["known"], &nobody["recent"]), (&json!(false), &json!([])));
-    assert_eq!(app.metric("decisions_total"), before, "looking is not deciding");
+    let anonymous = reader.post(&path, json!({})).await.json();
+    assert_eq!((&anonymous["known"], &anonymous["recent"]), (&json!(false), &json!([])));
+    assert_eq!(app.metric("decisions_total"), before, "a preview makes no decision");
     for wrong in [json!({ "visitor": "me" }), json!({ "viewed": vec!["x"; 51] }), json!({ "view": [] })] {
         let status = reader.post(&path, wrong.clone()).await.status;
         assert!([400, 422].contains(&status), "{status} for {wrong}");
     }
-    assert_eq!(app.door().post(&path, json!({})).await.status, 401);
+    assert_eq!(app.api().post(&path, json!({})).await.status, 401);
     app.finish().await;
 }

@@ -1,4 +1,4 @@
-//! The warehouse: schema, rows, exactly once.
+//! The warehouse store: migrations, encoding, deduplication.
 
 use ashna::{
     config::{Config, Endpoint},
@@ -22,12 +22,12 @@ async fn events_and_copies(store: &Store) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn migrating_twice_changes_nothing_and_a_changed_file_is_refused() {
+async fn migrations_are_idempotent_and_a_changed_file_is_refused() {
     let store = Store::connect_to(endpoint().await, &Config::defaults().clickhouse);
     let first = store.migrate().await.unwrap();
     assert!(first.len() > 1 && first[0] == "0001_events" && first.is_sorted(), "{first:?}");
     assert!(store.migrate().await.unwrap().is_empty());
-    // A crash after the last statement and before the record: everything is run again.
+    // A crash after the last statement and before the record: all statements run again.
     store.execute("TRUNCATE TABLE ashna_migrations", &[]).await.unwrap();
     assert_eq!(store.migrate().await.unwrap(), first);
     store
@@ -41,7 +41,7 @@ async fn migrating_twice_changes_nothing_and_a_changed_file_is_refused() {
 }
 
 #[tokio::test]
-async fn a_database_name_is_a_plain_name() {
+async fn database_names_are_validated() {
     let endpoint = endpoint().await;
     for name in ["", "a b", "a`; DROP DATABASE x", "1a"] {
         let endpoint = Endpoint { database: name.into(), ..endpoint.clone() };
@@ -51,11 +51,11 @@ async fn a_database_name_is_a_plain_name() {
 }
 
 #[tokio::test]
-async fn an_encoded_row_means_the_same_to_the_engine() {
+async fn an_encoded_row_is_decoded_correctly_by_the_engine() {
     let store = database().await;
     let event = event(3);
     store.insert(batch(40, std::slice::from_ref(&event))).await.unwrap();
-    // Columns of every type, from the first to the last: a shift of one byte anywhere would show in the last.
+    // Columns of every type, including the last: a shift of one byte anywhere would change it.
     let stored: Vec<String> = store
         .query(
             "SELECT hex(arrayStringConcat([
@@ -81,7 +81,7 @@ async fn an_encoded_row_means_the_same_to_the_engine() {
 }
 
 #[tokio::test]
-async fn three_sends_of_one_batch_leave_one_copy_everywhere() {
+async fn sending_a_batch_three_times_stores_one_copy() {
     let store = database().await;
     // Rows of three months: one block, three parts, one token.
     let mut events: Vec<_> = (0..30).map(event).collect();
@@ -93,11 +93,11 @@ async fn three_sends_of_one_batch_leave_one_copy_everywhere() {
     }
     assert_eq!(events_and_copies(&store).await, (30, 30));
     store.insert(batch(30, &events)).await.unwrap();
-    assert_eq!(events_and_copies(&store).await, (60, 60), "the same rows from another stretch are other events");
+    assert_eq!(events_and_copies(&store).await, (60, 60), "the same rows from another range are other events");
 }
 
 #[tokio::test]
-async fn an_answer_lost_after_the_insert_does_not_duplicate() {
+async fn an_answer_lost_after_the_insert_causes_no_duplicate() {
     let direct = database().await;
     let proxied = |url: String| {
         let mut config = Config::defaults().clickhouse;
@@ -120,7 +120,7 @@ async fn an_answer_lost_after_the_insert_does_not_duplicate() {
 }
 
 #[tokio::test]
-async fn a_visitor_s_history_is_read_back_newest_last_and_bounded() {
+async fn a_visitors_history_is_read_oldest_first_and_limited() {
     let store = database().await;
     let events: Vec<_> = (0..40).map(event).collect();
     store.insert(batch(0, &events)).await.unwrap();
@@ -157,10 +157,9 @@ async fn parameters_of_every_kind_arrive_unchanged() {
     assert_eq!(answer, [(nasty.into(), nasty.into(), 3, u128::MAX, -5, u64::MAX, true)]);
 }
 
-/// Names that repeat and names that do not, lists that are empty and lists that are long: what the engine gives back
-/// row by row is byte for byte what the journal held.
+/// Repeated and distinct names, empty and long lists: the engine returns each row byte for byte as in the journal.
 #[tokio::test]
-async fn rows_turned_into_columns_come_back_as_the_rows_they_were() {
+async fn rows_converted_to_columns_are_read_back_unchanged() {
     let store = database().await;
     let events: Vec<Event<'static>> = (0..1500).map(varied).collect();
     store.insert(batch(0, &events)).await.unwrap();

@@ -1,4 +1,4 @@
-//! No part dies unseen: edits that outlive their client, parts that fail, readiness, stopping.
+//! Supervision: edits that outlive their client, failed tasks, readiness, shutdown.
 
 use std::{
     sync::{
@@ -39,7 +39,7 @@ use crate::{
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// Sends a whole request and hangs up without waiting for its answer.
+/// Sends a complete request and disconnects without waiting for the answer.
 async fn hangs_up_after(app: &TestApp, key: &str, method: &str, path: &str, body: &Value) {
     let body = body.to_string();
     let head = format!(
@@ -59,7 +59,7 @@ async fn audited(app: &TestApp, action: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn an_edit_goes_on_when_its_client_hangs_up() {
+async fn an_edit_completes_after_its_client_disconnects() {
     let app = TestApp::start().await;
     let key = app.key(Scope::Admin).await;
     let path = app.path("offers");
@@ -70,14 +70,14 @@ async fn an_edit_goes_on_when_its_client_hangs_up() {
     app.edits_end().await;
     let stored = app.state().catalog.offers(app.site.id).await.unwrap().len();
     let shown = app.state().catalog.site(app.site.id).unwrap().offers.len();
-    assert!(stored > 0, "at least one of them was begun");
+    assert!(stored > 0, "at least one edit was started");
     assert_eq!(shown, stored, "visitors see what is stored");
-    assert_eq!(audited(&app, "add offer").await, i64::try_from(stored).unwrap(), "and each is noted");
+    assert_eq!(audited(&app, "add offer").await, i64::try_from(stored).unwrap(), "each one is audited");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn edits_at_once_of_different_settings_of_one_site_all_survive() {
+async fn parallel_edits_of_different_settings_all_survive() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let site = app.path("");
@@ -113,9 +113,9 @@ async fn edits_at_once_of_different_settings_of_one_site_all_survive() {
 }
 
 #[tokio::test]
-async fn an_edit_begins_from_what_is_stored_and_not_from_what_is_shown() {
+async fn an_edit_starts_from_the_database_and_not_from_the_snapshot() {
     let app = TestApp::start().await;
-    // As an edit that was cut off between database and snapshot would leave it.
+    // The state after an edit that was interrupted between database and snapshot.
     let control = Control::open(app.data_dir()).await.unwrap();
     let mut site = control.site(app.site.id).await.unwrap().unwrap();
     site.timezone = "Asia/Tehran".into();
@@ -128,7 +128,7 @@ async fn an_edit_begins_from_what_is_stored_and_not_from_what_is_shown() {
 }
 
 #[tokio::test]
-async fn every_kind_of_edit_is_noted_and_changes_of_items_once() {
+async fn every_edit_is_audited_and_item_changes_once() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     for n in 0..5 {
@@ -151,39 +151,39 @@ async fn every_kind_of_edit_is_noted_and_changes_of_items_once() {
 }
 
 #[tokio::test]
-async fn a_ready_service_says_so_and_a_stopping_one_says_so_first() {
+async fn readiness_is_reported_and_ends_before_a_stop() {
     let app = TestApp::with(|config| config.server.drain_ms = 0).await;
-    let ready = app.door().get("/readyz").await;
+    let ready = app.api().get("/readyz").await;
     assert_eq!(ready.json(), json!({ "ready": true, "because": null, "reports": true, "components": [] }));
     app.drains().await;
-    let stopping = app.door().get("/readyz").await;
+    let stopping = app.api().get("/readyz").await;
     assert_eq!((stopping.status, &stopping.json()["code"]), (503, &json!("stopping")));
-    assert_eq!(app.visitor().views("/").await.status, 204, "what still comes is still answered");
+    assert_eq!(app.visitor().views("/").await.status, 204, "late requests are still answered");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_disk_below_the_floor_is_not_ready_before_the_first_event_is_refused() {
+async fn low_disk_space_ends_readiness_before_events_are_refused() {
     let app = TestApp::with(|config| config.journal.disk_free_bytes_min = u64::MAX).await;
-    let answer = app.door().get("/readyz").await;
+    let answer = app.api().get("/readyz").await;
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("disk_below_floor")));
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_failed_part_is_counted_shown_and_stops_the_service_where_it_must() {
+async fn a_failed_task_is_counted_reported_and_stops_the_service_if_required() {
     let mut app = TestApp::start().await;
-    app.loses_a_task("sample");
+    app.fail_task("sample");
     let why = tokio::time::timeout(SOON, app.failed()).await.unwrap();
-    assert!(why.contains("`sample`") && why.contains("as the test wants it"), "{why}");
+    assert!(why.contains("`sample`") && why.contains("injected by the test"), "{why}");
     assert_eq!(app.metric("tasks_failed_total{task=\"sample\"}"), 1);
-    let answer = app.door().get("/readyz").await;
+    let answer = app.api().get("/readyz").await;
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("task_failed")));
     app.finish_after_failures().await;
 }
 
 #[tokio::test]
-async fn an_idle_service_stops_quickly_after_saying_so_and_a_hangup_is_a_stop() {
+async fn an_idle_service_stops_quickly_and_sighup_stops_it() {
     let client = reqwest::Client::new();
     for signal in [Signal::TERM, Signal::HUP] {
         let mut service = Service::new(&[]);
@@ -211,24 +211,24 @@ async fn an_idle_service_stops_quickly_after_saying_so_and_a_hangup_is_a_stop() 
         };
         assert_eq!(status.code(), Some(0), "{signal:?}");
         assert!(said, "/readyz answered 503 before the listener closed");
-        // The engine alone took five seconds while connections to it stayed open.
+        // With open connections the engine alone took five seconds.
         assert!(begun.elapsed() < Duration::from_millis(4500), "it took {:?}", begun.elapsed());
     }
 }
 
 #[tokio::test]
-async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
+async fn a_panic_on_one_event_skips_one_profile_update_only() {
     let (store, dir, config) = (database().await, tempfile::tempdir().unwrap(), Config::defaults());
     let metrics = Arc::new(Metrics::default());
     let panics = metrics.failures.hook_panics.clone();
     let (journal, _) = Journal::open_counting(&dir.path().join("journal"), &config.journal, panics.clone()).unwrap();
     let journal = Arc::new(journal);
     let (dedup, _) = Dedup::open(&dir.path().join("dedup"), &config.dedup, journal.id(), clock::steady()).unwrap();
-    // Asked while an event is folded: the way in for a fault in the middle of it.
+    // Called while an event is applied, to inject a fault there.
     let broken = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&broken);
     let chosen: SessionMinutes = Arc::new(move |_| {
-        assert!(!asked.load(Relaxed), "as the test wants it");
+        assert!(!asked.load(Relaxed), "injected by the test");
         None
     });
     let profiles = Arc::new(Profiles::with_choices(&config.profiles, 30, chosen, journal.id(), store.clone()));
@@ -270,11 +270,11 @@ async fn a_panic_over_one_event_costs_one_profile_update_and_not_the_journal() {
     profiles.start_profile(site.id, visitor);
     assert_eq!(sends("/1").await, 1);
     broken.store(true, Relaxed);
-    assert_eq!(sends("/2").await, 1, "what is on disk is acknowledged");
+    assert_eq!(sends("/2").await, 1, "events on disk are acknowledged");
     broken.store(false, Relaxed);
     assert_eq!(panics.get(), 1);
-    assert_eq!(sends("/3").await, 1, "and the journal goes on");
+    assert_eq!(sends("/3").await, 1, "the journal continues");
     assert_eq!((journal.next().0, journal.has_ended()), (3, false));
     let (_, freshness) = profiles.get(site.id, visitor, Duration::ZERO).await;
-    assert_eq!(freshness, Freshness::Degraded, "the profile is not what it was: it is read again");
+    assert_eq!(freshness, Freshness::Degraded, "the profile is invalidated and read again");
 }

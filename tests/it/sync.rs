@@ -1,4 +1,4 @@
-//! An acknowledged event is on the disk, by the kernel's word: a SIGKILL would not show it, because the
+//! An acknowledged event is on the disk. A SIGKILL would not show this, because the
 //! page cache survives one. strace watches the service take one event; between the write of its
 //! record and the answer an fdatasync of that very file has returned.
 
@@ -11,10 +11,10 @@ use crate::service::{Service, report};
 const CALLS: &str = "trace=write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fdatasync,fsync";
 const ORIGIN: &str = "https://shop.example";
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
-/// Stands in the record as it stands in the event.
+/// Appears in the record as in the event.
 const MARK: &str = "markofthiseventalone";
 
-/// One system call: its text, and on which lines of the trace it began and ended.
+/// One system call: its text, and the lines of the trace where it began and ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Call<'a> {
     text: &'a str,
@@ -27,13 +27,13 @@ impl Call<'_> {
         self.text.split('(').next().unwrap_or("")
     }
 
-    /// What strace -y says the first argument is open on.
+    /// The file of the first argument, as shown by `strace -y`.
     fn file(&self) -> &str {
         self.text.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(file, _)| file)
     }
 }
 
-/// The calls of a trace of several threads (`strace -f -o`), those of each in their order.
+/// The calls in a trace of several threads (`strace -f -o`), in order per thread.
 fn calls(trace: &str) -> Vec<Call<'_>> {
     let lines: Vec<(&str, &str)> = trace.lines().filter_map(|line| line.split_once(' ')).collect();
     let begins = lines.iter().enumerate().filter(|(_, (_, text))| !text.trim_start().starts_with("<... "));
@@ -47,7 +47,7 @@ fn calls(trace: &str) -> Vec<Call<'_>> {
         .collect()
 }
 
-/// Whether the trace proves it; the reason if not.
+/// Checks the trace; `Err` has the reason if the order is wrong.
 fn synced_before_the_answer(trace: &str) -> Result<(), String> {
     let calls = calls(trace);
     let record = calls
@@ -72,14 +72,14 @@ fn synced_before_the_answer(trace: &str) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_record_is_synced_between_its_write_and_the_answer() {
+async fn the_record_is_synced_before_the_answer() {
     if !Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
         report("skipped: strace is missing or may not trace here");
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary directory");
     let trace = folder.path().join("trace").to_string_lossy().into_owned();
-    // Taking events needs no warehouse, and the trace is shorter without one.
+    // Collecting needs no warehouse, and the trace is shorter without one.
     let service = Service::new(&["--clickhouse-url", "http://127.0.0.1:9"]);
     let mut service = service.under(&["strace", "-f", "-y", "-s", "4096", "-e", CALLS, "-o", &trace]);
     let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
@@ -102,7 +102,7 @@ async fn the_record_is_synced_between_its_write_and_the_answer() {
 }
 
 #[test]
-fn the_proof_is_not_easily_given() {
+fn the_check_fails_on_bad_traces() {
     let write = r#"7 pwrite64(9</d/journal/1.log>, "..markofthiseventalone..", 80, 0) = 80"#;
     let sync = "7 fdatasync(9</d/journal/1.log>)     = 0";
     let answer = r#"8 writev(12<socket:[5]>, [{iov_base="HTTP/1.1 204 No Content\r\n"}], 1) = 90"#;

@@ -1,4 +1,4 @@
-//! What the tracker and the service tell each other beside the events.
+//! Settings, captures and cross-origin tokens exchanged between tracker and service.
 
 use ashna::control::Scope;
 use serde_json::{Value, json};
@@ -13,18 +13,18 @@ fn noticed(kind: &str, properties: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_tracker_hears_the_settings_once_and_again_when_they_change() {
+async fn a_tracker_receives_settings_once_and_again_after_a_change() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
-    visitor.says = json!({ "settings": "" });
-    let told = visitor.views("/").await;
-    assert_eq!(told.status, 200);
-    let settings = told.json()["settings"].clone();
+    visitor.extra = json!({ "settings": "" });
+    let answer = visitor.views("/").await;
+    assert_eq!(answer.status, 200);
+    let settings = answer.json()["settings"].clone();
     assert_eq!((&settings["consent"], &settings["gpc"]), (&json!(true), &json!(true)));
     assert!(settings["on"].as_array().unwrap().contains(&json!("view")), "{settings}");
 
-    visitor.says = json!({ "settings": settings["v"] });
-    assert_eq!(visitor.views("/").await.status, 204, "nothing new");
+    visitor.extra = json!({ "settings": settings["v"] });
+    assert_eq!(visitor.views("/").await.status, 204, "no changed settings");
     assert_eq!(visitor.asks(json!({ "slots": [] })).await.json().get("settings"), None);
 
     app.changes_site(json!({ "captures": ["pages", "copy"], "consent_default": "denied" })).await;
@@ -39,7 +39,7 @@ async fn a_tracker_hears_the_settings_once_and_again_when_they_change() {
 }
 
 #[tokio::test]
-async fn what_was_noticed_has_the_names_of_reports() {
+async fn captured_events_have_their_report_names() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     for (kind, properties) in [
@@ -77,7 +77,7 @@ async fn what_was_noticed_has_the_names_of_reports() {
 }
 
 #[tokio::test]
-async fn the_google_tags_events_are_understood() {
+async fn google_tag_events_are_mapped() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let page = json!({ "page": { "url": "https://shop.example/thanks" } });
@@ -99,42 +99,42 @@ async fn the_google_tags_events_are_understood() {
 }
 
 #[tokio::test]
-async fn what_is_switched_off_is_dropped_and_counted() {
+async fn disabled_captures_are_dropped_and_counted() {
     let app = TestApp::start().await;
     app.changes_site(json!({ "captures": ["clicks"] })).await;
     let mut visitor = app.visitor();
     let answer = visitor.sends(noticed("view", &json!({}))).await;
     assert_eq!(answer.outcome(), "kept=0, dropped=1 (switched_off=1), rejected=0");
-    // What the page says itself is another matter.
+    // Events that the page sends itself are kept.
     assert_eq!(visitor.views("/").await.outcome(), "kept=1, dropped=0, rejected=0");
     app.finish().await;
 }
 
-/// A browser on the sister's pages that brings a token along.
+/// A browser on the sister site's pages with a token.
 fn arriving(app: &TestApp, token: &str, referrer: &str) -> TestVisitor {
     let mut there = app.visitor();
     SISTER.clone_into(&mut there.origin);
-    there.says = json!({ "link": { "token": token, "referrer": referrer } });
+    there.extra = json!({ "link": { "token": token, "referrer": referrer } });
     there
 }
 
 #[tokio::test]
-async fn a_visitor_is_carried_to_another_origin_of_the_site() {
+async fn a_visitor_id_is_passed_to_another_origin_of_the_site() {
     let app = TestApp::start().await;
     app.changes_site(json!({ "origins": ["https://shop.example", SISTER] })).await;
     let mut here = app.visitor();
-    here.says = json!({ "settings": "" });
-    let told = here.views("/").await.json();
-    assert_eq!(told["settings"]["origins"], json!([SISTER]));
-    here.says = json!({ "linking": true });
+    here.extra = json!({ "settings": "" });
+    let body = here.views("/").await.json();
+    assert_eq!(body["settings"]["origins"], json!([SISTER]));
+    here.extra = json!({ "linking": true });
     let answer = here.sends(json!([])).await;
     let token = answer.json()["link"].as_str().expect("a token").to_owned();
     assert!(!token.contains(&here.id));
 
     let mut there = arriving(&app, &token, "https://shop.example/");
     assert_eq!(there.views("/").await.json()["visitor"], here.id, "carried");
-    // By then this browser has a cookie, which wins over whatever an address says.
-    there.says = json!({ "link": { "token": "x", "referrer": "https://shop.example/" } });
+    // This browser has a cookie by now, which wins over the token in a URL.
+    there.extra = json!({ "link": { "token": "x", "referrer": "https://shop.example/" } });
     assert_eq!(there.asks(json!({ "slots": [] })).await.json()["visitor"], here.id);
 
     for (token, referrer) in [
@@ -144,7 +144,7 @@ async fn a_visitor_is_carried_to_another_origin_of_the_site() {
         ("", "https://shop.example/"),
     ] {
         let mut stranger = arriving(&app, token, referrer);
-        assert_eq!(stranger.views("/").await.status, 204, "{token} from {referrer}: the proposal holds");
+        assert_eq!(stranger.views("/").await.status, 204, "{token} from {referrer}: the proposed id is used");
         assert_ne!(stranger.asks(json!({ "slots": [] })).await.json()["visitor"], here.id);
     }
     app.finish().await;

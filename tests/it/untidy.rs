@@ -1,4 +1,4 @@
-//! What sites, apps and shops really send is understood as a person would; what cannot be is named, never lost.
+//! Irregular but common input of sites, apps and shops is parsed as intended; the rest is reported, never lost.
 
 use ashna::{clock, control::Scope, import::Format};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{ORIGIN, TestApp, these_days},
-    client::{Answer, Door},
+    client::{Answer, ApiClient},
 };
 
-/// Who sends from a server: Basic authorization, no browser.
-fn server(app: &TestApp) -> Door {
-    app.door().bearing("authorization", format!("Basic {}", STANDARD.encode(format!("{}:", app.site.write_key))))
+/// A server-side client: Basic authorization, no browser.
+fn server(app: &TestApp) -> ApiClient {
+    app.api().with_header("authorization", format!("Basic {}", STANDARD.encode(format!("{}:", app.site.write_key))))
 }
 
 async fn batch(app: &TestApp, events: Value) -> Answer {
@@ -20,7 +20,7 @@ async fn batch(app: &TestApp, events: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn one_value_that_is_no_json_costs_no_other_event() {
+async fn an_invalid_value_does_not_affect_other_events() {
     let app = TestApp::start().await;
     let event =
         |properties: &str| format!(r#"{{"type":"track","userId":"u","event":"Paid","properties":{{{properties}}}}}"#);
@@ -41,7 +41,7 @@ async fn one_value_that_is_no_json_costs_no_other_event() {
 }
 
 #[tokio::test]
-async fn addresses_may_end_with_a_slash() {
+async fn routes_accept_a_trailing_slash() {
     let app = TestApp::start().await;
     for path in ["/v1/import/", "/v1/batch/", "/v1/track/"] {
         let body = if path == "/v1/track/" {
@@ -55,7 +55,7 @@ async fn addresses_may_end_with_a_slash() {
 }
 
 #[tokio::test]
-async fn what_sdks_tell_in_the_context_is_kept() {
+async fn sdk_context_fields_are_stored() {
     let app = TestApp::start().await;
     let context = json!({
         "ip": "81.2.69.142", "traits": { "plan": "gold" }, "app": { "name": "Shop", "version": "3.1" },
@@ -63,12 +63,12 @@ async fn what_sdks_tell_in_the_context_is_kept() {
         "userAgent": "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A.230803.041)",
         "os": { "name": "Android", "version": "14" },
     });
-    let said = json!([
+    let events = json!([
         { "type": "identify", "userId": "u", "context": context },
         { "type": "track", "event": "Paid", "userId": "u", "context": context, "integrations": { "Mail": false } },
         { "type": "track", "event": "Paid", "userId": "u", "properties": [] },
     ]);
-    assert_eq!(batch(&app, said).await.outcome(), "kept=3, dropped=0, rejected=0");
+    assert_eq!(batch(&app, events).await.outcome(), "kept=3, dropped=0, rejected=0");
     let kept = app
         .stored(
             "SELECT concat(name, ' ', JSONExtractString(properties, 'plan'), ' ',
@@ -84,7 +84,7 @@ async fn what_sdks_tell_in_the_context_is_kept() {
 }
 
 #[tokio::test]
-async fn ids_that_are_the_text_of_nothing_join_nobody() {
+async fn placeholder_ids_identify_no_one() {
     let app = TestApp::start().await;
     let browsers = ["undefined", "null", "[object Object]"].iter().enumerate().flat_map(|(n, user)| {
         let anonymous = format!("a500000000000000000000000000064{n}");
@@ -105,7 +105,7 @@ async fn ids_that_are_the_text_of_nothing_join_nobody() {
 }
 
 #[tokio::test]
-async fn times_are_read_in_every_form_and_else_it_is_the_time_of_arrival() {
+async fn times_are_parsed_in_every_format_or_default_to_arrival() {
     let app = TestApp::start().await;
     let now = clock::now().0 / 1000;
     let said: Vec<Value> = [json!(now), json!(now.to_string()), json!(now * 1000), json!(now * 1_000_000)]
@@ -126,7 +126,7 @@ async fn times_are_read_in_every_form_and_else_it_is_the_time_of_arrival() {
 }
 
 #[tokio::test]
-async fn amounts_are_read_as_shops_write_them_and_else_are_named() {
+async fn amounts_are_parsed_as_shops_write_them_or_reported() {
     let app = TestApp::start().await;
     app.changes_site(json!({ "currency": "EUR" })).await;
     let cases = [
@@ -159,10 +159,10 @@ async fn amounts_are_read_as_shops_write_them_and_else_are_named() {
 }
 
 #[tokio::test]
-async fn names_of_typed_helpers_and_of_the_first_version_mean_the_same() {
+async fn legacy_event_names_are_equivalent() {
     let app = TestApp::start().await;
     let track = |event: &str, properties: Value| json!({ "type": "track", "event": event, "userId": "u", "properties": properties });
-    let said = json!([
+    let events = json!([
         track(
             "Completed Order",
             json!({ "orderId": "o-1", "products": [{ "id": "p-1", "sku": "SKU-1", "price": 2 }] })
@@ -173,7 +173,7 @@ async fn names_of_typed_helpers_and_of_the_first_version_mean_the_same() {
             json!({ "order_id": "o-2", "products": [{ "product_id": "p-1", "sku": "SKU-1", "price": 2 }] })
         ),
     ]);
-    assert_eq!(batch(&app, said).await.outcome(), "kept=3, dropped=0, rejected=0");
+    assert_eq!(batch(&app, events).await.outcome(), "kept=3, dropped=0, rejected=0");
     let stored = app
         .stored("SELECT concat(name, ' ', order_id, ' ', arrayStringConcat(items)) FROM events ORDER BY position")
         .await;
@@ -182,7 +182,7 @@ async fn names_of_typed_helpers_and_of_the_first_version_mean_the_same() {
 }
 
 #[tokio::test]
-async fn people_in_apps_and_behind_proxies_are_no_robots() {
+async fn apps_and_proxied_browsers_are_not_robots() {
     let app = TestApp::with(|config| config.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()]).await;
     let mut visitor = app.visitor();
     for agent in [
@@ -193,10 +193,11 @@ async fn people_in_apps_and_behind_proxies_are_no_robots() {
         visitor.agent = agent;
         assert_eq!(visitor.views("/").await.outcome(), "kept=1, dropped=0, rejected=0", "{agent}");
     }
-    // A proxy that passes few headers on; the body shows the browser.
+    // A proxy that forwards few headers; the body identifies the browser.
     visitor.agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
     visitor.headers = vec![("x-forwarded-for", "81.2.69.142"), ("x-forwarded-proto", "https")];
-    visitor.says = json!({ "context": { "userAgentData": { "brands": [{ "brand": "Chromium", "version": "141" }] } } });
+    visitor.extra =
+        json!({ "context": { "userAgentData": { "brands": [{ "brand": "Chromium", "version": "141" }] } } });
     assert_eq!(visitor.views("/").await.outcome(), "kept=1, dropped=0, rejected=0");
     let app_of_shop = |agent: &str| json!([{ "type": "screen", "userId": "u", "context": { "userAgent": agent } }]);
     for agent in ["okhttp/4.12.0", "UnityPlayer/2022.3 (UnityWebRequest/1.0, libcurl/8.4.0-DEV)"] {
@@ -208,7 +209,7 @@ async fn people_in_apps_and_behind_proxies_are_no_robots() {
 }
 
 #[tokio::test]
-async fn addresses_campaigns_and_places_are_read_as_they_come() {
+async fn urls_campaigns_and_locations_are_parsed_as_sent() {
     let app = TestApp::start().await;
     let page = |url: &str, referrer: &str, more: Value| {
         let mut context = json!({ "page": { "url": url, "referrer": referrer } });
@@ -216,7 +217,7 @@ async fn addresses_campaigns_and_places_are_read_as_they_come() {
         json!({ "type": "page", "userId": "u", "context": context })
     };
     let nothing = json!({});
-    let said = json!([
+    let events = json!([
         page("https://shop.example/te%61m/%7Eada", "", nothing.clone()),
         page("https://shop.example/docs/gears@4.2.0/start", "", nothing.clone()),
         page(
@@ -234,7 +235,7 @@ async fn addresses_campaigns_and_places_are_read_as_they_come() {
         page("https://shop.example/ip", "", json!({ "ip": "81.2.69.142:40022", "locale": "en_GB.UTF-8" })),
         page("https://shop.example/ip", "", json!({ "ip": "81.2.69.142, 10.0.0.1" })),
     ]);
-    assert_eq!(batch(&app, said).await.outcome(), "kept=8, dropped=0, rejected=0");
+    assert_eq!(batch(&app, events).await.outcome(), "kept=8, dropped=0, rejected=0");
     let stored = app
         .stored(
             "SELECT concat(path, ' ', toString(channel), ' ', toString(source), ' ', toString(medium), ' ', toString(campaign), ' ',
@@ -260,7 +261,7 @@ async fn addresses_campaigns_and_places_are_read_as_they_come() {
 }
 
 #[tokio::test]
-async fn a_number_that_fits_nowhere_hides_no_other_property() {
+async fn an_oversized_number_does_not_affect_other_properties() {
     let app = TestApp::start().await;
     let chosen = |user: &str, more: Value| json!({ "type": "track", "event": "Plan Chosen", "anonymousId": user, "properties": more });
     let long: Value = serde_json::from_str(r#"{"plan":"silver","trace":987654321098765432109876543210}"#).unwrap();
@@ -276,12 +277,12 @@ async fn a_number_that_fits_nowhere_hides_no_other_property() {
 }
 
 #[tokio::test]
-async fn browsers_may_send_any_header_and_read_every_refusal() {
+async fn browsers_can_send_any_header_and_read_every_error() {
     let app = TestApp::start().await;
-    let page = || app.door().bearing("origin", ORIGIN);
+    let page = || app.api().with_header("origin", ORIGIN);
     let asks = page()
-        .bearing("access-control-request-method", "POST")
-        .bearing("access-control-request-headers", "anonymousid,baggage,sentry-trace");
+        .with_header("access-control-request-method", "POST")
+        .with_header("access-control-request-headers", "anonymousid,baggage,sentry-trace");
     for path in ["/e", "/v1/track", "/v1/decide", "/nowhere"] {
         let answer = asks.sends(Method::OPTIONS, path, "").await;
         assert_eq!(answer.status, 204, "{path}");
@@ -296,14 +297,14 @@ async fn browsers_may_send_any_header_and_read_every_refusal() {
 }
 
 #[tokio::test]
-async fn an_alias_of_any_id_says_whose_the_browser_was() {
+async fn an_alias_accepts_any_id() {
     let app = TestApp::start().await;
-    let said = json!([
+    let events = json!([
         { "type": "track", "event": "Seen", "anonymousId": "custom-anon-7" },
         { "type": "alias", "previousId": "custom-anon-7", "userId": "u3" },
         { "type": "track", "event": "Seen", "userId": "u3" },
     ]);
-    assert_eq!(batch(&app, said).await.outcome(), "kept=3, dropped=0, rejected=0");
+    assert_eq!(batch(&app, events).await.outcome(), "kept=3, dropped=0, rejected=0");
     app.settled().await;
     let overview = app.with_key(Scope::Read).await.post(&app.path("reports/overview"), these_days()).await;
     assert_eq!(overview.json()["totals"]["visitors"], 1, "{}", overview.text);
@@ -311,7 +312,7 @@ async fn an_alias_of_any_id_says_whose_the_browser_was() {
 }
 
 #[tokio::test]
-async fn logs_of_virtual_hosts_that_grow_are_taken_once() {
+async fn growing_virtual_host_logs_are_imported_once() {
     let app = TestApp::start().await;
     let day = clock::now().plus(-86_400_000);
     let at = |second: i64| {
@@ -333,7 +334,7 @@ async fn logs_of_virtual_hosts_that_grow_are_taken_once() {
 }
 
 #[tokio::test]
-async fn item_files_are_read_as_shops_write_them() {
+async fn item_files_are_parsed_as_shops_write_them() {
     let app = TestApp::start().await;
     let admin = app.with_key(Scope::Admin).await;
     let atom = r#"<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0">
@@ -348,7 +349,7 @@ async fn item_files_are_read_as_shops_write_them() {
         let answer = admin.sends(Method::POST, &app.path("items/import"), file).await;
         assert_eq!((answer.status, &answer.json()["kept"]), (200, &json!(1)), "{file}: {}", answer.text);
     }
-    // Items of files are published together, a moment later.
+    // Items of files are published together, with a short delay.
     let listed = loop {
         let listed = admin.get(&app.path("items")).await.json();
         if listed["total"] == 4 {

@@ -1,4 +1,4 @@
-//! Routes that are answered at once answer as the router does, to whatever is asked.
+//! The fast path of some routes gives the same answers as the router.
 
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::json;
@@ -8,22 +8,22 @@ use crate::support::{
     client::Answer,
 };
 
-/// One request, to be sent both ways.
+/// One request, sent through both.
 #[derive(Clone)]
-struct Asked {
+struct Request {
     method: Method,
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
-impl Asked {
+impl Request {
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    async fn of(&self, client: &Client, url: &str) -> Answer {
+    async fn send(&self, client: &Client, url: &str) -> Answer {
         let mut request = client.request(self.method.clone(), format!("{url}{}", self.path)).body(self.body.clone());
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -31,16 +31,16 @@ impl Asked {
         Answer::to(request).await
     }
 
-    fn told(&self) -> String {
+    fn description(&self) -> String {
         format!("{} {} {:?} {} bytes", self.method, self.path, self.headers, self.body.len())
     }
 }
 
-fn asked(method: &str, path: &str, body: impl Into<Vec<u8>>) -> Asked {
-    Asked { method: method.parse().unwrap(), path: path.to_owned(), headers: Vec::new(), body: body.into() }
+fn request(method: &str, path: &str, body: impl Into<Vec<u8>>) -> Request {
+    Request { method: method.parse().unwrap(), path: path.to_owned(), headers: Vec::new(), body: body.into() }
 }
 
-/// What two answers to one question share: all but moments, and what follows from them in the cookie's value.
+/// Headers without times and without the cookie values that depend on them.
 fn comparable(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = headers
         .iter()
@@ -56,7 +56,7 @@ fn comparable(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// Methods, paths, origins, codings and bodies of every kind, good ones first.
-fn questions(key: &str) -> Vec<Asked> {
+fn requests(key: &str) -> Vec<Request> {
     let visitor = "00112233445566778899aabbccddeeff";
     let events = json!({"key": key, "visitor": visitor, "events": [{"type": "page"}]}).to_string();
     let decide = json!({"key": key, "visitor": visitor, "slots": ["home-recs"], "context": {"url": "/"}}).to_string();
@@ -65,9 +65,9 @@ fn questions(key: &str) -> Vec<Asked> {
     let mut all = Vec::new();
     for (path, body) in [("/e", &events), ("/v1/decide", &decide), ("/v1/track", &track), ("/v1/batch", &track)] {
         for method in ["POST", "GET", "HEAD", "PUT", "OPTIONS"] {
-            all.push(asked(method, path, if method == "POST" { body.as_str() } else { "" }));
+            all.push(request(method, path, if method == "POST" { body.as_str() } else { "" }));
         }
-        let post = |path: &str, body: &str| asked("POST", path, body);
+        let post = |path: &str, body: &str| request("POST", path, body);
         all.extend([
             post(path, body).with("origin", ORIGIN),
             post(path, body).with("origin", "https://elsewhere.example"),
@@ -81,12 +81,12 @@ fn questions(key: &str) -> Vec<Asked> {
             post(path, body).with("content-encoding", "gzip").with("origin", ORIGIN),
             post(path, body).with("content-encoding", "sdch"),
             post(path, body).with("authorization", "Basic ???"),
-            asked("OPTIONS", path, "").with("origin", ORIGIN).with("access-control-request-method", "POST"),
-            asked("OPTIONS", path, "").with("origin", ORIGIN),
+            request("OPTIONS", path, "").with("origin", ORIGIN).with("access-control-request-method", "POST"),
+            request("OPTIONS", path, "").with("origin", ORIGIN),
         ]);
     }
     for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS"] {
-        all.push(asked(method, &recommend, "").with("origin", ORIGIN));
+        all.push(request(method, &recommend, "").with("origin", ORIGIN));
     }
     for path in [
         recommend.clone(),
@@ -100,21 +100,21 @@ fn questions(key: &str) -> Vec<Asked> {
         "//e".to_owned(),
         "/%65".to_owned(),
     ] {
-        all.extend([asked("GET", &path, ""), asked("POST", &path, track.as_str()).with("origin", ORIGIN)]);
+        all.extend([request("GET", &path, ""), request("POST", &path, track.as_str()).with("origin", ORIGIN)]);
     }
     all
 }
 
 #[tokio::test]
-async fn what_is_answered_at_once_is_answered_as_by_the_router() {
+async fn the_fast_path_answers_like_the_router() {
     let mut app = TestApp::start().await;
     let by_the_router = app.by_the_router().await;
     let client = Client::new();
     let (mut good, mut refused) = (0, 0);
-    for asked in questions(&app.site.write_key) {
-        let (at_once, routed) = (asked.of(&client, &app.url).await, asked.of(&client, &by_the_router).await);
-        assert_eq!((at_once.status, &at_once.text), (routed.status, &routed.text), "{}", asked.told());
-        assert_eq!(comparable(&at_once.headers), comparable(&routed.headers), "{}", asked.told());
+    for request in requests(&app.site.write_key) {
+        let (at_once, routed) = (request.send(&client, &app.url).await, request.send(&client, &by_the_router).await);
+        assert_eq!((at_once.status, &at_once.text), (routed.status, &routed.text), "{}", request.description());
+        assert_eq!(comparable(&at_once.headers), comparable(&routed.headers), "{}", request.description());
         *(if at_once.status < 300 { &mut good } else { &mut refused }) += 1;
     }
     assert!(good >= 15 && refused >= 40, "{good} {refused}");

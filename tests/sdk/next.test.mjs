@@ -1,5 +1,5 @@
-// @segment/analytics-next, unmodified, bundled as its users do and run in Chromium: it asks for its
-// settings, sends one call a request or batches of them, and keeps what it could not send.
+// @segment/analytics-next, unmodified, bundled as its users do and run in Chromium: it requests its settings,
+// sends single calls or batches, and keeps what it could not send.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ let origin;
 let browser;
 let site;
 
-/** The client as a script of the page's own. */
+/** The client as a first-party script. */
 async function bundle() {
   const built = await build({
     stdin: {
@@ -52,7 +52,7 @@ after(async () => {
   await service?.stop();
 });
 
-/** A page of the shop with the client loaded; what it asks of other hosts than ours is collected. */
+/** A page of the shop with the client loaded; its requests to other hosts are collected. */
 async function open(options = {}) {
   const page = await visitor(browser);
   page.strangers = [];
@@ -78,7 +78,7 @@ const count = async (name) => {
   return found;
 };
 
-test('the settings are accepted and every call is stored, from the page it came from', async () => {
+test('the settings are accepted and every call is stored with its page', async () => {
   const page = await open();
   await page.evaluate(async () => {
     await analytics.page('Product');
@@ -112,7 +112,7 @@ for (const [how, name, options] of [
     { 'Segment.io': { deliveryStrategy: { strategy: 'batching', config: { size: 5, timeout: 300 } } } },
   ],
 ]) {
-  test(`everything arrives once although the service is killed in between: ${how}`, async () => {
+  test(`everything arrives once despite a kill of the service: ${how}`, async () => {
     const page = await open(options);
     const give = (from, to) =>
       page.evaluate(
@@ -132,7 +132,7 @@ for (const [how, name, options] of [
     await service.start();
     await give(80, 100);
     await until('everything to arrive', async () => (await count(name)).distinct === 100);
-    // What it had sent twice would have come before what it is given only now.
+    // A duplicate would have arrived before this later event.
     await give(100, 101);
     await until('the last one to arrive', async () => (await count(name)).distinct === 101);
     assert.deepEqual(await count(name), { rows: 101, distinct: 101, visitors: 1 });

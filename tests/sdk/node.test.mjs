@@ -1,5 +1,5 @@
-// @segment/analytics-node, unmodified: everything it was given arrives, once, although the service dies
-// by SIGKILL and is away while the client goes on.
+// @segment/analytics-node, unmodified: every call arrives once, although the service is killed by SIGKILL and down
+// while the client continues.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -16,7 +16,7 @@ before(async () => {
 
 after(async () => service?.stop());
 
-test('every call of the client is stored with its names and texts', async () => {
+test('every call of the client is stored with its names and values', async () => {
   const client = new Analytics({ writeKey: site.write_key, host: service.base, flushAt: 3, flushInterval: 100 });
   const failures = [];
   client.on('error', (error) => failures.push(error));
@@ -41,7 +41,7 @@ test('every call of the client is stored with its names and texts', async () => 
   assert.ok(Math.abs(Number(earlier.at) - timestamp.getTime()) < 1000, 'the time of the client');
 });
 
-test('a client that is over the rate is told when to come again, and all of it arrives', async () => {
+test('a client over the rate limit gets Retry-After, and all its events arrive', async () => {
   const limited = await Service.open({ ASHNA__RATE__SITE_EVENTS_PER_SECOND: '50', ASHNA__RATE__BURST_SECONDS: '1' });
   try {
     const { write_key } = await limited.command('site', 'add', '--name', 'SDK', '--origin', 'https://shop.example');
@@ -63,7 +63,7 @@ test('a client that is over the rate is told when to come again, and all of it a
   }
 });
 
-test('everything arrives once although the service is killed again and again', async () => {
+test('everything arrives once despite repeated kills of the service', async () => {
   const client = new Analytics({
     writeKey: site.write_key,
     host: service.base,

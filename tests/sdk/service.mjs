@@ -1,4 +1,4 @@
-// The real binary on a free port with a data directory of its own, to be killed and started again.
+// The real binary on a free port with its own data directory, to be killed and restarted.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,7 +33,7 @@ export class Service {
     await until('the service to be ready', async () => (await fetch(`${this.base}/readyz`)).ok);
   }
 
-  /** Ends it as a power cut would. */
+  /** Kills it with SIGKILL. */
   async kill() {
     this.child.kill('SIGKILL');
     await once(this.child, 'exit');
@@ -43,11 +43,11 @@ export class Service {
   async stop(failed = false) {
     if (this.child.exitCode === null && this.child.signalCode === null) await this.kill();
     if (failed) process.stderr.write(await readFile(join(this.data, 'service.log'), 'utf8'));
-    // The engine lives a moment longer than its parent and may still write.
+    // The engine may briefly outlive its parent and still write.
     await rm(this.data, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
-  /** The answer of a command of the binary, beside the running service. */
+  /** The output of a command of the binary, next to the running service. */
   async command(...words) {
     const { stdout } = await run(BINARY, [...words, '--json', '--data-dir', this.data]);
     return JSON.parse(stdout);
@@ -64,7 +64,7 @@ export class Service {
     return sums;
   }
 
-  /** Rows of the warehouse, asked past the service once nothing waits any more. */
+  /** Rows of the warehouse, queried directly once everything is delivered. */
   async rows(question) {
     await until('everything to be stored', async () => {
       const now = await this.metrics();
@@ -94,7 +94,7 @@ export class Service {
   }
 }
 
-/** The two laws, by what `/metrics` says. */
+/** Checks the two invariants by `/metrics`. */
 export function conserved(metrics) {
   const of = (name) => metrics[`ashna_${name}`] ?? 0;
   return (

@@ -1,4 +1,4 @@
-//! One row of the table: a service, its clients, a warehouse of its own, and the counting at the end.
+//! One row of the fault table: a service, its clients, its own warehouse, and the final counts.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// How often each thing goes wrong.
+/// Number of faults per row.
 #[expect(clippy::disallowed_methods, reason = "how long a campaign lasts is no setting of the service")]
 pub fn rounds() -> usize {
     std::env::var("ASHNA_FAULT_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
@@ -32,14 +32,14 @@ pub struct Campaign {
     name: &'static str,
     pub service: Service,
     pub target: Target,
-    /// Between the service and the warehouse.
+    /// The proxy between service and warehouse.
     pub proxy: FaultProxy,
     store: Store,
     senders: Option<Senders>,
     sent: Sent,
 }
 
-/// What a row ends with.
+/// Counts at the end of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
     pub acknowledged: usize,
@@ -48,7 +48,7 @@ pub struct Counted {
 }
 
 impl Campaign {
-    /// A service that is started, with a site; nobody sends yet. `change` sets it up before its start.
+    /// Starts a service with a site, without clients. `change` configures it before the start.
     pub async fn open(name: &'static str, change: impl FnOnce(Service) -> Service) -> Self {
         let endpoint = endpoint().await;
         let proxy = FaultProxy::before(&endpoint.url).await;
@@ -63,17 +63,17 @@ impl Campaign {
         Self { name, service, target, proxy, store, senders: None, sent: Sent::default() }
     }
 
-    /// The clients begin.
+    /// Starts the clients.
     pub fn send(&mut self) {
         self.send_padded(0);
     }
 
-    /// The clients begin, with larger events.
+    /// Starts the clients with larger events.
     pub fn send_padded(&mut self, padding: usize) {
         self.senders = Some(Senders::start(&self.target, padding));
     }
 
-    /// Lets the clients go on until so many more events were acknowledged; see [`Senders::go_on`].
+    /// Waits until this many more events are acknowledged; see [`Senders::go_on`].
     pub async fn go_on(&self, events: Range<u64>) {
         self.senders().go_on(events).await;
     }
@@ -87,25 +87,25 @@ impl Campaign {
         self.senders.as_ref().expect("clients that send")
     }
 
-    /// The clients end, each with everything acknowledged.
+    /// Stops the clients, each with everything acknowledged.
     pub async fn quiet(&mut self) {
         if let Some(senders) = self.senders.take() {
             self.sent = senders.finish().await;
         }
     }
 
-    /// What was sent by others than the clients.
+    /// Adds events that were sent by others than the clients.
     pub fn count(&mut self, sent: Sent) {
         self.sent = sent;
     }
 
-    /// Starts the service again and waits until it takes events.
+    /// Restarts the service and waits until it accepts events.
     pub async fn again(&mut self) {
         self.service.start();
         self.service.ready(&self.target.client).await;
     }
 
-    /// Ends the clients, waits until nothing waits for the warehouse, counts, checks, prints the row.
+    /// Stops the clients, waits until everything is delivered, counts, checks, prints the row.
     pub async fn finish(mut self, faults: usize) -> Counted {
         self.quiet().await;
         let metrics = settled(&self.service, &self.target.client).await;
@@ -113,12 +113,12 @@ impl Campaign {
         let narrow = self.store.query::<u64>("SELECT count() FROM visitor_events", &[]).await.expect("a count");
         let sent = &self.sent;
         let counted = check(self.name, faults, sent, &stored.expect("the ids"), &metrics);
-        assert_eq!(narrow, [counted.stored as u64], "the copy that profiles are read from");
+        assert_eq!(narrow, [counted.stored as u64], "the table that profiles are read from");
         counted
     }
 }
 
-/// Gives a service a warehouse that is not its own child.
+/// Configures an external warehouse for a service.
 fn with_warehouse(service: Service, url: &str, endpoint: &Endpoint) -> Service {
     service
         .set("ASHNA__CLICKHOUSE__URL", url)
@@ -127,11 +127,11 @@ fn with_warehouse(service: Service, url: &str, endpoint: &Endpoint) -> Service {
         .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
         .set("ASHNA__CLICKHOUSE__INSERT_TIMEOUT_MS", "1000")
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")
-        // A full batch must be taken within that second on a busy machine too.
+        // A full batch must be accepted within that second on a busy machine too.
         .set("ASHNA__DELIVERY__BATCH_EVENTS_MAX", "2000")
 }
 
-/// Waits until nothing waits for the warehouse, and returns the counters of that moment.
+/// Waits until everything is delivered, and returns the counters.
 pub async fn settled(service: &Service, client: &reqwest::Client) -> HashMap<String, u64> {
     let began = Instant::now();
     loop {
@@ -139,12 +139,12 @@ pub async fn settled(service: &Service, client: &reqwest::Client) -> HashMap<Str
         if metrics["ashna_journal_records_waiting"] == 0 && metrics["ashna_store_up"] == 1 {
             return metrics;
         }
-        assert!(began.elapsed() < PATIENCE, "still waiting after {PATIENCE:?}: {metrics:?}");
+        assert!(began.elapsed() < PATIENCE, "not delivered after {PATIENCE:?}: {metrics:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Compares what was promised with what is there, and prints the row.
+/// Compares acknowledged with stored events, and prints the row.
 pub fn check(name: &str, faults: usize, sent: &Sent, stored: &[String], metrics: &HashMap<String, u64>) -> Counted {
     let distinct: BTreeSet<&String> = stored.iter().collect();
     let said_lost = metrics.get("ashna_journal_records_quarantined").copied().unwrap_or_default();
@@ -157,14 +157,14 @@ pub fn check(name: &str, faults: usize, sent: &Sent, stored: &[String], metrics:
         stored.len() - distinct.len(),
     ));
     let missing = sent.acknowledged.iter().filter(|id| !distinct.contains(id)).count() as u64;
-    assert_eq!(missing, said_lost, "acknowledged and not stored, beside what is said to be lost");
+    assert_eq!(missing, said_lost, "acknowledged and not stored, except for reported losses");
     assert_eq!(stored.len(), distinct.len(), "rows stored twice");
-    assert_eq!(distinct.len() as u64 + missing, acknowledged as u64, "rows that nobody was promised");
+    assert_eq!(distinct.len() as u64 + missing, acknowledged as u64, "rows that were not acknowledged");
     conserved(metrics, stored.len());
     Counted { acknowledged, stored: stored.len(), refused: sent.refused }
 }
 
-/// The two laws, by what `/metrics` says.
+/// Checks the two invariants by `/metrics`.
 fn conserved(metrics: &HashMap<String, u64>, stored: usize) {
     let count = |name: &str| metrics.get(&format!("ashna_{name}")).copied().unwrap_or_default();
     assert_eq!(
@@ -177,7 +177,7 @@ fn conserved(metrics: &HashMap<String, u64>, stored: usize) {
         count("journal_records_inserted") + count("journal_records_quarantined") + count("journal_records_waiting"),
         "kept = inserted + quarantined + waiting: {metrics:?}"
     );
-    assert_eq!(count("journal_records_inserted"), stored as u64, "inserted is what is stored: {metrics:?}");
+    assert_eq!(count("journal_records_inserted"), stored as u64, "inserted equals stored: {metrics:?}");
 }
 
 /// Files of the journal.

@@ -1,4 +1,4 @@
-//! A clock that jumps: by more than messages are remembered, and back.
+//! A clock that jumps by more than the retention of message ids, and back.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
 const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_jumps_forgets_no_message() {
+async fn clock_jumps_forget_no_message_id() {
     if !Path::new(LIBRARY).exists() {
         report("| clock jumps | skipped: libfaketime is missing (Debian: apt-get install faketime) |");
         return;
@@ -36,12 +36,12 @@ async fn a_clock_that_jumps_forgets_no_message() {
     let jumps = ["+3d", "+0", "-2d", "+0", "+40d", "-400d", "+0"];
     for jump in jumps.iter().cycle().take(rounds().max(jumps.len())) {
         std::fs::write(&clock, jump).expect("a clock");
-        ids_are_kept(&row).await;
+        message_ids_are_saved(&row).await;
         if *jump == "+40d" {
-            // Started with the wrong clock, too.
+            // Also started with the wrong clock.
             row.service.kill();
             row.again().await;
-            ids_are_kept(&row).await;
+            message_ids_are_saved(&row).await;
         }
         let (status, outcome) = post(&row.target, body(&row.target.key, 0, &remembered, 0)).await.expect("an answer");
         assert_eq!((status, outcome.as_str()), (204, "kept=0, dropped=50 (duplicate=50), rejected=0"), "after {jump}");
@@ -49,9 +49,9 @@ async fn a_clock_that_jumps_forgets_no_message() {
     row.finish(rounds().max(jumps.len())).await;
 }
 
-/// Waits until message ids were brought to disk twice, and with it was looked which may be forgotten. While clients
-/// send, each time leaves the files larger.
-async fn ids_are_kept(row: &Campaign) {
+/// Waits until message ids were written to disk twice, which also expires old ids. While clients send, each write
+/// makes the files larger.
+async fn message_ids_are_saved(row: &Campaign) {
     for _ in 0..2 {
         let before = sizes(&row.service.data().join("dedup"));
         let grown = async || sizes(&row.service.data().join("dedup")) != before;

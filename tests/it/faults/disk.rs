@@ -1,4 +1,4 @@
-//! A disk that is full, and one that fails.
+//! A full disk and a failing disk.
 
 use rand::RngExt;
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Fills what is left, to the last byte, with a file that has nothing to do with the service.
+/// Fills the free space to the last byte with a file of another program.
 fn fill(disk: &SmallDisk) {
     let mut file = std::fs::File::create(disk.path().join("foreign")).expect("a file");
     for size in [65_536, 4096, 512, 1] {
@@ -25,7 +25,7 @@ fn empty(disk: &SmallDisk) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
+async fn a_disk_filled_by_the_journal_is_drained_and_accepts_events_again() {
     let Some(disk) = SmallDisk::mount(Kind::Tmpfs, 40) else { return };
     let mut row = Campaign::open("disk full, by the journal itself", |service| {
         service
@@ -39,18 +39,18 @@ async fn a_disk_that_the_journal_fills_is_drained_and_taken_from_again() {
         row.proxy.set(Fault::Hang);
         full(&row).await;
         if round % 2 == 1 {
-            // Killed on a full disk: what is there must do for a start.
+            // Killed on a full disk: it must start with the remaining space.
             row.service.kill();
             row.again().await;
         }
         row.proxy.set(Fault::None);
-        taken_again(&row).await;
+        accepts_again(&row).await;
     }
     assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_others_fill_lets_delivery_go_on() {
+async fn a_disk_filled_by_others_does_not_stop_delivery() {
     let Some(disk) = SmallDisk::mount(Kind::Tmpfs, 60) else { return };
     let mut row = Campaign::open("disk full, by others", |service| {
         service
@@ -61,18 +61,18 @@ async fn a_disk_that_others_fill_lets_delivery_go_on() {
     .await;
     row.send_padded(2000);
     for _ in 0..rounds() {
-        // Something waits when the disk is full to the last byte.
+        // Events are pending when the disk is full to the last byte.
         row.proxy.set(Fault::Hang);
         eventually("something waits", PATIENCE, async || metric(&row, "journal_records_waiting").await > 0).await;
         fill(&disk);
         full(&row).await;
         row.proxy.set(Fault::None);
-        // What there is by now: more is taken as soon as some of it has gone.
+        // The current count: more is accepted as soon as some space is free.
         let kept = metric(&row, "journal_records_kept").await;
         let drained = async || metric(&row, "journal_records_inserted").await >= kept;
         eventually("the journal is drained while the disk is full", PATIENCE, drained).await;
         empty(&disk);
-        taken_again(&row).await;
+        accepts_again(&row).await;
     }
     assert!(row.finish(rounds()).await.refused > 0, "the disk was never full");
 }
@@ -90,11 +90,11 @@ async fn full(row: &Campaign) {
     eventually("the journal says that it is full", PATIENCE, async || !ready(row).await).await;
 }
 
-async fn taken_again(row: &Campaign) {
+async fn accepts_again(row: &Campaign) {
     eventually("events are taken again", PATIENCE, async || ready(row).await).await;
 }
 
-/// The service under strace, which makes some calls fail.
+/// The service under strace with fault injection.
 async fn failing(name: &'static str, inject: &[&str]) {
     if !strace_may_inject() {
         report(&format!("| {name} | skipped: strace is missing or may not trace here |"));
@@ -107,13 +107,13 @@ async fn failing(name: &'static str, inject: &[&str]) {
         // Only calls on the journal's newest segment; the first ones open it.
         let newest = segments(row.service.data()).pop().expect("a segment").to_string_lossy().into_owned();
         let (first, step) = (rand::rng().random_range(4..9), rand::rng().random_range(3..9));
-        let mut words = vec!["strace".to_owned(), "-f".into(), "-qqq".into()];
-        words.extend(["-P".to_owned(), newest]);
-        words.extend(["-o", "/dev/null", "-e", "trace=fdatasync,fsync,pwrite64"].map(str::to_owned));
+        let mut command = vec!["strace".to_owned(), "-f".into(), "-qqq".into()];
+        command.extend(["-P".to_owned(), newest]);
+        command.extend(["-o", "/dev/null", "-e", "trace=fdatasync,fsync,pwrite64"].map(str::to_owned));
         for rule in inject {
-            words.extend(["-e".to_owned(), format!("inject={rule}:when={first}+{step}")]);
+            command.extend(["-e".to_owned(), format!("inject={rule}:when={first}+{step}")]);
         }
-        row.service.wrap(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        row.service.wrap(&command.iter().map(String::as_str).collect::<Vec<_>>());
         row.again().await;
         row.meet_refusals(2000).await;
         row.go_on(10..100).await;

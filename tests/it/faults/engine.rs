@@ -1,4 +1,4 @@
-//! The warehouse away, silent, late, or cut off in the middle of its answer.
+//! The warehouse is down, silent, late, or cut off in the middle of an answer.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ async fn with_faults(name: &'static str, faults: &[Fault]) {
     row.send();
     for round in 0..rounds() {
         row.go_on(20..400).await;
-        // What it meets is given up, and sent again. How much more it meets is left to chance.
+        // The affected request times out and is sent again. How many more are affected is random.
         row.proxy.strikes(faults[round % faults.len()], 1).await;
         row.go_on(20..400).await;
         row.proxy.set(Fault::None);
     }
     let counted = row.finish(rounds()).await;
-    assert_eq!(counted.refused, 0, "taking events needs no warehouse");
+    assert_eq!(counted.refused, 0, "collecting needs no warehouse");
 }
 
 #[tokio::test(flavor = "multi_thread")]

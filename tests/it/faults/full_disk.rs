@@ -1,7 +1,7 @@
-//! The disk of service and engine, filled by another program while events come in and are inserted; then what was
-//! acknowledged is stored: in `events` and in what its views fill, once, readable, also after another start.
+//! Another program fills the disk of service and engine during inserts. Acknowledged events are stored once and are
+//! readable, in `events` and in the tables of its views, also after a restart.
 //!
-//! The engine commits parts whose files found no room, and knows their token afterwards.
+//! The engine commits parts whose files did not fit, and keeps their deduplication token.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ use crate::{
     },
 };
 
-/// What happens beside the disk being full.
+/// What happens in addition to the full disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Nothing: it goes on when there is room.
+    /// Nothing: it continues once there is space.
     None,
     /// The service and its engine are killed while it is full.
     Kill,
-    /// They are killed as soon as there is room again.
+    /// They are killed as soon as there is space again.
     KillAfterwards,
 }
 
@@ -61,7 +61,7 @@ async fn filled_by_others(name: &'static str, kind: Kind, end: End) {
         }
         let sent = senders.finish().await;
         settled(&service, &client).await;
-        // What the engine sets aside at a start must not have been all there was.
+        // Parts that the engine detaches at a start must not be the only copy.
         service.stop();
         service.start();
         service.ready(&client).await;
@@ -69,12 +69,12 @@ async fn filled_by_others(name: &'static str, kind: Kind, end: End) {
         let stored = ask(&service, &client, "SELECT JSONExtractString(properties, 'id') FROM ashna.events").await;
         check(name, FILLS, &sent, &stored, &metrics);
         let narrow = ask(&service, &client, "SELECT count() FROM ashna.visitor_events").await;
-        assert_eq!(narrow, [stored.len().to_string()], "the copy that profiles are read from");
+        assert_eq!(narrow, [stored.len().to_string()], "the table that profiles are read from");
         assert!(sent.refused > 0, "the disk was never full");
     }
 }
 
-/// Lets events flow, fills the disk at some moment of an insert, and makes room again.
+/// Lets events flow, fills the disk during an insert, and frees it again.
 async fn fill_once(service: &mut Service, client: &reqwest::Client, disk: &SmallDisk, end: End) {
     let inserted = async |service: &Service| service.metrics(client).await["ashna_journal_records_inserted"];
     let before = inserted(service).await;
@@ -102,7 +102,7 @@ async fn fill_once(service: &mut Service, client: &reqwest::Client, disk: &Small
     settled_or_flowing(service, client).await;
 }
 
-/// Waits until delivery goes on.
+/// Waits until delivery continues.
 async fn settled_or_flowing(service: &Service, client: &reqwest::Client) {
     let goes_on = async || {
         let metrics = service.metrics(client).await;
@@ -122,7 +122,7 @@ async fn others_fill_the_disk_and_everything_is_killed_while_it_is_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn others_fill_the_disk_and_everything_is_killed_when_there_is_room_again() {
+async fn others_fill_the_disk_and_everything_is_killed_once_space_is_free() {
     filled_by_others(
         "disk full, by others during inserts, tmpfs, SIGKILL afterwards",
         Kind::Tmpfs,
@@ -132,7 +132,7 @@ async fn others_fill_the_disk_and_everything_is_killed_when_there_is_room_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_starts_on_a_disk_that_is_full() {
+async fn a_service_starts_on_a_full_disk() {
     let Some(disk) = SmallDisk::mount(Kind::Ext4, 180) else { return };
     let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
     let mut service = service_on(&disk);
@@ -150,7 +150,7 @@ async fn a_service_starts_on_a_disk_that_is_full() {
     eventually("it answers although the disk is full", PATIENCE, answers).await;
     std::fs::remove_file(disk.path().join("filled")).expect("it is there");
     service.ready(&client).await;
-    // And where there is not even the reserve, it says what is wrong.
+    // Without even the reserve it reports the cause.
     service.kill();
     let _ = std::fs::remove_file(&reserve);
     let _filler = disk.fill();

@@ -1,4 +1,4 @@
-//! SIGKILL: at random moments, entering an fsync, and between an fsync and the answer.
+//! SIGKILL at random moments, on entry of an fsync, and between an fsync and the answer.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,7 +20,7 @@ async fn strike(service: &mut Service, senders: &Senders, client: &reqwest::Clie
         service.kill();
         service.start();
         if rand::random_ratio(1, 4) {
-            // A second death while it opens its files: nothing tells how far it is, so the moment is by the clock.
+            // A second kill while it opens its files: its progress is not visible, so the delay is random.
             tokio::time::sleep(Duration::from_millis(rand::rng().random_range(10..400))).await;
             service.kill();
             service.start();
@@ -31,7 +31,7 @@ async fn strike(service: &mut Service, senders: &Senders, client: &reqwest::Clie
     }
 }
 
-/// Asks the service's own engine, which may just be starting again.
+/// Queries the service's own engine, which may be restarting.
 pub async fn ask(service: &Service, client: &reqwest::Client, question: &str) -> Vec<String> {
     let mut lines = None;
     eventually("the engine comes back", PATIENCE, async || {
@@ -43,7 +43,7 @@ pub async fn ask(service: &Service, client: &reqwest::Client, question: &str) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigkill_of_the_service_and_of_its_own_engine_in_turn() {
+async fn sigkill_of_service_and_engine_alternately() {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
     let mut service = Service::new(&[]);
     service.start();
@@ -59,7 +59,7 @@ async fn sigkill_of_the_service_and_of_its_own_engine_in_turn() {
     let stored = ask(&service, &client, "SELECT JSONExtractString(properties, 'id') FROM ashna.events").await;
     check("SIGKILL of service or engine at random moments", rounds(), &sent, &stored, &metrics);
     let narrow = ask(&service, &client, "SELECT count() FROM ashna.visitor_events").await;
-    assert_eq!(narrow, [stored.len().to_string()], "the copy that profiles are read from");
+    assert_eq!(narrow, [stored.len().to_string()], "the table that profiles are read from");
     assert_eq!(stored.iter().collect::<BTreeSet<_>>().len(), stored.len());
 }
 
@@ -75,7 +75,7 @@ async fn sigkill_of_the_service_at_random_moments() {
     row.finish(rounds()).await;
 }
 
-/// Lives under strace, which sends SIGKILL as a thread enters its nth call of `calls`.
+/// Runs under strace, which sends SIGKILL when a thread enters its nth call of `calls`.
 async fn killed_entering(name: &'static str, calls: &str, nth: std::ops::Range<u32>) {
     if !strace_may_inject() {
         report(&format!("| {name} | skipped: strace is missing or may not trace here |"));

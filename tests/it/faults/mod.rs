@@ -1,8 +1,8 @@
-//! The fault table: what was acknowledged is stored, once, whatever breaks. In every row clients send
-//! under load, and send again what was not acknowledged, while one thing goes wrong again and again;
-//! then acknowledged, stored and duplicates are counted, and both laws checked.
+//! The fault table: acknowledged events are stored once under every fault. In each row clients send under
+//! load, and resend what was not acknowledged, while one fault is repeated; then acknowledged, stored and
+//! duplicate events are counted and both invariants checked.
 //!
-//! Three rounds a row by default; `ASHNA_FAULT_ROUNDS=50` for a campaign (`load/run.sh faults 50`).
+//! Three rounds per row by default; `ASHNA_FAULT_ROUNDS=50` for a campaign (`load/run.sh faults 50`).
 
 mod campaign;
 mod clock;

@@ -1,5 +1,4 @@
-//! Three times as much as can be taken: what is too much is refused, what is promised is kept, and
-//! memory stays where it is.
+//! Three times the capacity: the excess is refused, acknowledged events are kept, and memory is bounded.
 
 use std::{
     sync::{
@@ -20,15 +19,15 @@ use crate::service::{memory_mib, report};
 
 /// Events in one request.
 const BATCH: u64 = 5;
-/// The service's memory, in a debug build.
+/// Memory limit of the service, in a debug build.
 const MIB_MAX: u64 = 250;
-/// Requests open at once; more would be a limit of the clients' own.
+/// Concurrent requests; more would measure the clients' limits.
 const OPEN_MAX: usize = 1500;
 const TIME: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_times_overload() {
-    // A small queue before the disk: what would wait beyond it is refused at once.
+async fn three_times_the_capacity() {
+    // A small queue before the disk: requests beyond it are refused at once.
     let mut row = Campaign::open("offered three times what it can take", |service| {
         service.set("ASHNA__JOURNAL__PENDING_BYTES_MAX", "60000")
     })
@@ -37,7 +36,7 @@ async fn three_times_overload() {
     let capacity = taken_a_second(&row.target, &numbers).await;
     let mut refused = Vec::new();
     for _ in 0..rounds() {
-        // Beside other work the measured capacity may be far below what the service can take a moment later.
+        // On a busy machine the measured capacity may be far below the actual one.
         let mut rate = capacity * 3.0;
         loop {
             let too_much = offer(&row.target, &numbers, rate).await;
@@ -56,9 +55,9 @@ async fn three_times_overload() {
          service had {mib} MiB at most",
         refused.len()
     ));
-    assert!(!refused.is_empty(), "it was not too much");
+    assert!(!refused.is_empty(), "the load was below the capacity");
     assert!(mib < MIB_MAX, "{mib} MiB");
-    // Clients keep what was refused and send it again.
+    // Clients keep refused events and send them again.
     let again = refused.len() as u64;
     let target = &row.target;
     stream::iter(refused).for_each_concurrent(16, |number| until_taken(target, number)).await;
@@ -71,7 +70,7 @@ fn ids_of(number: u64) -> Vec<String> {
     (0..BATCH).map(|n| format!("o{number}-{n}")).collect()
 }
 
-/// Sends one request, once; whether it was promised.
+/// Sends one request once; returns whether it was acknowledged.
 async fn send(target: &Target, number: u64) -> bool {
     let visitor = usize::try_from(number % 100).expect("a small number");
     match post(target, body(&target.key, visitor, &ids_of(number), 0)).await {
@@ -87,7 +86,7 @@ async fn until_taken(target: &Target, number: u64) {
     }
 }
 
-/// How many requests a second are promised when each client waits for its answer.
+/// Acknowledged requests per second when each client waits for its answer.
 async fn taken_a_second(target: &Target, numbers: &Arc<AtomicU64>) -> f64 {
     let began = Instant::now();
     let before = numbers.load(Relaxed);
@@ -104,7 +103,7 @@ async fn taken_a_second(target: &Target, numbers: &Arc<AtomicU64>) -> f64 {
     (numbers.load(Relaxed) - before) as f64 / began.elapsed().as_secs_f64()
 }
 
-/// Sends at this rate whatever is answered; the requests that were not promised.
+/// Sends at this rate regardless of the answers; returns the requests that were not acknowledged.
 async fn offer(target: &Target, numbers: &Arc<AtomicU64>, rate: f64) -> Vec<u64> {
     let open = Arc::new(Semaphore::new(OPEN_MAX));
     let (began, mut requests, mut sent) = (Instant::now(), JoinSet::new(), 0_u32);

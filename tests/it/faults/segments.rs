@@ -1,4 +1,4 @@
-//! Segments damaged while the service is away: what they hit is lost and said, nothing else.
+//! Segments damaged while the service is down: only affected records are lost, and the loss is reported.
 
 use std::{fs, io::Write as _};
 
@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flipped_bits_lose_what_they_hit_and_say_so() {
+async fn flipped_bits_lose_only_the_affected_records_and_are_reported() {
     let mut row = Campaign::open("bits flipped in the journal's segments", |service| {
         service.set("ASHNA__JOURNAL__SEGMENT_BYTES", "60000")
     })
@@ -28,7 +28,7 @@ async fn flipped_bits_lose_what_they_hit_and_say_so() {
     for _ in 0..rounds() {
         let path = &files[rand::rng().random_range(0..files.len())];
         let mut bytes = fs::read(path).expect("a segment");
-        // Beyond the segment's header, whose loss would be the whole segment's.
+        // After the segment's header, whose damage would lose the whole segment.
         let at = rand::rng().random_range(64..bytes.len());
         bytes[at] ^= 1 << rand::rng().random_range(0..8);
         fs::write(path, bytes).expect("a segment");
@@ -37,14 +37,14 @@ async fn flipped_bits_lose_what_they_hit_and_say_so() {
     row.proxy.set(Fault::None);
     let counted = row.finish(rounds()).await;
     let lost = counted.acknowledged - counted.stored;
-    // A flip hits one frame, or the header of a block, which can be done without.
+    // A flip affects one frame, or a block header, which is not needed for reading.
     assert!(lost <= rounds(), "{lost} events lost by {} flips", rounds());
 }
 
-/// Records that are delivered, in the only group of the newest segment: they are in the warehouse, the service starts,
-/// and no position is given twice.
+/// Delivered records in the only group of the newest segment: they are in the warehouse, the service starts, and no
+/// position is assigned twice.
 #[tokio::test(flavor = "multi_thread")]
-async fn damage_of_what_is_delivered_loses_nothing_and_does_not_keep_it_from_starting() {
+async fn damaged_delivered_records_do_not_prevent_a_start() {
     let mut row = Campaign::open("newest segment damaged after delivery", |service| service).await;
     row.send();
     row.go_on(20..60).await;
@@ -57,7 +57,7 @@ async fn damage_of_what_is_delivered_loses_nothing_and_does_not_keep_it_from_sta
     fs::write(newest, bytes).expect("a segment");
     row.again().await;
     let after = settled(&row.service, &row.target.client).await;
-    assert_eq!(after["ashna_journal_records_kept"], before["ashna_journal_records_kept"], "positions go on");
+    assert_eq!(after["ashna_journal_records_kept"], before["ashna_journal_records_kept"], "positions continue");
     row.finish(1).await;
 }
 
@@ -77,7 +77,7 @@ async fn torn_tails_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_checkpoint_doubles_nothing() {
+async fn a_lost_checkpoint_causes_no_duplicates() {
     let mut row = Campaign::open("delivery checkpoint lost, either of the two", |service| service).await;
     row.send();
     for round in 0..rounds() {

@@ -1,4 +1,4 @@
-//! Clients that never give up on an event.
+//! Clients that resend every event until it is acknowledged.
 
 use std::{
     collections::BTreeSet,
@@ -29,7 +29,7 @@ struct Sender {
     padding: usize,
 }
 
-/// How far the clients are, while they are under way.
+/// Progress of the running clients.
 #[derive(Debug, Default)]
 struct Progress {
     stop: AtomicBool,
@@ -39,7 +39,7 @@ struct Progress {
     refused: AtomicU64,
 }
 
-/// Where events go.
+/// The endpoint and key that events are sent to.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub url: String,
@@ -47,25 +47,25 @@ pub struct Target {
     pub client: reqwest::Client,
 }
 
-/// What the clients know in the end.
+/// Counts of the clients at the end.
 #[derive(Debug, Default)]
 pub struct Sent {
     pub acknowledged: BTreeSet<String>,
     pub requests: u64,
-    /// Requests made again because the first was not answered, or not with a promise.
+    /// Requests repeated because the first was not answered or not acknowledged.
     pub repeated: u64,
-    /// Those that were answered with 503.
+    /// Requests answered with 503.
     pub refused: u64,
 }
 
-/// Clients under way.
+/// Running clients.
 pub struct Senders {
     running: JoinSet<Sent>,
     progress: Arc<Progress>,
 }
 
 impl Senders {
-    /// Starts them; each event carries so many bytes that mean nothing.
+    /// Starts them; each event has `padding` extra bytes.
     pub fn start(target: &Target, padding: usize) -> Self {
         let progress = Arc::<Progress>::default();
         let mut running = JoinSet::new();
@@ -76,15 +76,15 @@ impl Senders {
         Self { running, progress }
     }
 
-    /// Waits for a random moment: until so many more events were acknowledged. Whatever comes next then meets a
-    /// service at work, on a busy machine as on an idle one.
+    /// Waits until a random number of further events is acknowledged, so that the next fault meets a service under
+    /// load on any machine.
     pub async fn go_on(&self, events: Range<u64>) {
         let until = self.progress.acknowledged.load(Relaxed) + rand::rng().random_range(events);
         let reached = async || self.progress.acknowledged.load(Relaxed) >= until;
         eventually("the clients go on", PATIENCE, reached).await;
     }
 
-    /// Waits until a request is refused, or so many more events were acknowledged without one.
+    /// Waits until a request is refused, or until `events` more are acknowledged.
     pub async fn meet_refusals(&self, events: u64) {
         let refused = self.progress.refused.load(Relaxed);
         let until = self.progress.acknowledged.load(Relaxed) + events;
@@ -93,7 +93,7 @@ impl Senders {
         eventually("the clients are refused, or go on", PATIENCE, met).await;
     }
 
-    /// Lets each finish what it has begun.
+    /// Stops the clients after their current request.
     pub async fn finish(self) -> Sent {
         self.progress.stop.store(true, Relaxed);
         let mut all = Sent::default();
@@ -137,7 +137,7 @@ impl Sender {
                     self.progress.refused.fetch_add(1, Relaxed);
                 }
                 Some((status, outcome)) => panic!("{status} {outcome}"),
-                None => {} // killed, or not there yet
+                None => {} // killed, or still starting
             }
             assert!(began.elapsed() < PATIENCE, "not acknowledged within {PATIENCE:?}");
             sent.repeated += 1;
@@ -147,7 +147,7 @@ impl Sender {
     }
 }
 
-/// One request: its status and outcome, or nothing when it was not answered.
+/// Sends one request; returns status and outcome, or `None` without an answer.
 pub async fn post(target: &Target, body: String) -> Option<(u16, String)> {
     let request = target.client.post(format!("{}/e", target.url)).header("origin", ORIGIN).header("user-agent", AGENT);
     let answer = request.body(body).send().await.ok()?;
@@ -168,10 +168,10 @@ pub fn body(key: &str, visitor: usize, ids: &[String], padding: usize) -> String
     .to_string()
 }
 
-/// Whether every event was kept now or, having come before, dropped as a duplicate.
+/// Whether every event was kept or dropped as a duplicate of an earlier attempt.
 fn accounts_for(outcome: &str, events: usize) -> bool {
-    let number = |word: &str| -> usize {
-        let after = outcome.split(word).nth(1).unwrap_or("");
+    let number = |label: &str| -> usize {
+        let after = outcome.split(label).nth(1).unwrap_or("");
         after.split(|c: char| !c.is_ascii_digit()).next().unwrap_or("").parse().unwrap_or(0)
     };
     number("kept=") + number("duplicate=") == events && number("rejected=") == 0

@@ -1,14 +1,14 @@
-//! What the service keeps is its owner's alone.
+//! Permissions of the data directory.
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use crate::service::Service;
 
-/// Everything below a folder that other users may look into, by mode.
+/// Collects everything below a folder that other users can read, with its mode.
 fn open_to_others(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let Ok(metadata) = entry.metadata() else { continue };
-        // The log is the test's own.
+        // The log belongs to the test.
         if metadata.mode() & 0o077 != 0 && entry.file_name() != "service.log" {
             found.push(format!("{:o} {}", metadata.mode(), entry.path().display()));
         }
@@ -19,11 +19,11 @@ fn open_to_others(folder: &Path, found: &mut Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_in_the_data_directory_is_open_to_other_users() {
+async fn the_data_directory_is_readable_by_its_owner_only() {
     let client = reqwest::Client::new();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new");
-    // As an older version left it.
+    // Permissions as left by an older version.
     fs::create_dir(&data).unwrap();
     fs::write(data.join("control.sqlite"), "").unwrap();
     let mut service = Service::new(&[]).on(&data).under(&["sh", "-c", "umask 022; exec \"$0\" \"$@\""]);
@@ -41,7 +41,7 @@ async fn nothing_in_the_data_directory_is_open_to_other_users() {
     assert!(data.join("control.sqlite").exists() && data.join("ashna.sock").exists());
     service.kill();
 
-    // One that was left open is closed at the next start.
+    // Open permissions are fixed at the next start.
     for (name, mode) in [("", 0o755), ("control.sqlite", 0o644), ("journal", 0o755)] {
         fs::set_permissions(data.join(name), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     }

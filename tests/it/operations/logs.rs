@@ -1,11 +1,11 @@
-//! What is on the log: plain where it is no terminal, JSON on request, and a line for each request where wanted.
+//! Logs: plain text without a terminal, JSON on request, and an optional access log.
 
 use serde_json::Value;
 
 use crate::service::Service;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_access_log_has_route_status_and_id_and_nothing_of_the_visitor() {
+async fn the_access_log_has_route_status_and_id_but_no_visitor_data() {
     let client = reqwest::Client::new();
     let mut service = Service::new(&["--clickhouse-url", "http://127.0.0.1:9", "--log", "warn,ashna::access=debug"])
         .set("ASHNA__LOG__FORMAT", "json");
@@ -45,7 +45,7 @@ async fn the_access_log_has_route_status_and_id_and_nothing_of_the_visitor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_no_terminal_has_no_colours_and_a_full_standard_output_stops_nothing() {
+async fn a_redirected_log_has_no_colours_and_a_full_stdout_is_harmless() {
     let client = reqwest::Client::new();
     let mut service =
         Service::new(&["--clickhouse-url", "http://127.0.0.1:9"]).under(&["sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]);
@@ -56,5 +56,5 @@ async fn a_log_that_is_no_terminal_has_no_colours_and_a_full_standard_output_sto
     let log = service.said();
     assert!(log.contains("WARN") && !log.contains('\u{1b}'), "{log}");
     let answer = client.get(format!("{}/healthz", service.url())).send().await.unwrap();
-    assert_eq!(answer.status(), 200, "it goes on");
+    assert_eq!(answer.status(), 200, "it continues");
 }

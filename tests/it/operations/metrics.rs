@@ -1,4 +1,4 @@
-//! What those who run the service can watch.
+//! Metrics for operators.
 
 use crate::support::app::TestApp;
 
@@ -8,7 +8,7 @@ async fn requests_syncs_and_the_process_are_counted() {
     let mut visitor = app.visitor();
     visitor.views("/a").await;
     visitor.posts("not json").await;
-    app.door().get("/no/such/page").await;
+    app.api().get("/no/such/page").await;
     app.settled().await;
     let figures = app.metrics();
     let figure = |name: &str| figures.get(name).copied().unwrap_or_else(|| panic!("no {name} in {figures:#?}"));
@@ -29,7 +29,7 @@ async fn requests_syncs_and_the_process_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_the_warehouse_grows_old() {
+async fn the_age_of_pending_events_grows() {
     let client = reqwest::Client::new();
     let mut service = crate::service::Service::new(&["--clickhouse-url", "http://127.0.0.1:9"]);
     service.start();
@@ -50,7 +50,7 @@ async fn what_waits_for_the_warehouse_grows_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sites_over_their_rate_are_counted_one_by_one() {
+async fn sites_over_their_limit_are_counted_individually() {
     let app = TestApp::with(|config| config.rate.burst_seconds = 1).await;
     app.changes_site(serde_json::json!({ "events_per_second_max": 1 })).await;
     let mut visitor = app.visitor();

@@ -1,4 +1,4 @@
-//! What those who run the service rely on: settings, logs, proxies, metrics, and a warehouse that cannot be used.
+//! Operation: settings, logs, proxies, metrics, and an unusable warehouse.
 
 mod files;
 mod logs;

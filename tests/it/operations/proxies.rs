@@ -1,4 +1,4 @@
-//! Behind the real nginx and Caddy, each as it is by default: set-up, login, a change, and a visitor's address.
+//! Behind the real nginx and Caddy with default settings: set-up, login, a change, and a visitor's address.
 
 use std::{
     fs,
@@ -82,7 +82,7 @@ fn read(folder: &Path) -> String {
     ["log", "error.log"].iter().filter_map(|name| fs::read_to_string(folder.join(name)).ok()).collect()
 }
 
-/// Whether a proxy is on this machine; where every change is tested it must be.
+/// Whether a proxy is installed; in CI it must be.
 fn is_installed(proxy: &str) -> bool {
     let found = Command::new(proxy).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     assert!(found || std::env::var_os("CI").is_none(), "{proxy} is missing; `.ci/run` names its package");
@@ -96,7 +96,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A service that believes the machine's own proxy, with this public address.
+/// A service that trusts the local proxy, with this public URL.
 async fn service(client: &reqwest::Client, public_url: &str, trusted: &str) -> Service {
     let mut service = Service::new(&["--clickhouse-url", "http://127.0.0.1:9"])
         .set("ASHNA__SERVER__PUBLIC_URL", public_url)
@@ -108,7 +108,7 @@ async fn service(client: &reqwest::Client, public_url: &str, trusted: &str) -> S
     service
 }
 
-/// What a browser at `page` sends to the private side at `url`.
+/// Sends a request to the private API at `url`, as a browser at `page` does.
 async fn sends(
     client: &reqwest::Client,
     method: &str,
@@ -122,7 +122,7 @@ async fn sends(
     Answer::to(request).await
 }
 
-/// Set-up, login and a change in the dashboard as it is reached at `url` by a browser whose address bar says `page`.
+/// Set-up, login and a change in the dashboard at `url`, from a browser whose address bar shows `page`.
 async fn works(service: &Service, client: &reqwest::Client, url: &str, page: &str) {
     let password = "correct horse battery staple 9";
     service.adds_user("owner@shop.example", "owner", password);
@@ -138,9 +138,9 @@ async fn works(service: &Service, client: &reqwest::Client, url: &str, page: &st
     answer.refuses(403, "forbidden");
 }
 
-/// Sends events as two visitors, told apart by the addresses that the proxy passes on: one sends more than it may,
-/// the other still gets through.
-async fn tells_addresses_apart(service: &Service, client: &reqwest::Client, url: &str) {
+/// Sends events as two visitors, distinguished by the IP addresses that the proxy forwards: one exceeds its limit,
+/// the other is still accepted.
+async fn distinguishes_addresses(service: &Service, client: &reqwest::Client, url: &str) {
     let site = service.command(&["site", "add", "--name", "Events", "--origin", "https://shop.example"]);
     let body = json!({ "key": site["write_key"], "events": [{ "type": "page" }] }).to_string();
     let send = async |from: [u8; 4]| {
@@ -154,7 +154,7 @@ async fn tells_addresses_apart(service: &Service, client: &reqwest::Client, url:
         statuses.push(send([127, 0, 0, 2]).await);
     }
     assert!(statuses.contains(&2) && statuses.contains(&4), "{statuses:?}");
-    assert_eq!(send([127, 0, 0, 3]).await, 2, "another visitor has an allowance of its own");
+    assert_eq!(send([127, 0, 0, 3]).await, 2, "each visitor has its own limit");
     let _ = client;
 }
 
@@ -164,7 +164,7 @@ async fn nginx_by_default_with_a_public_address() {
         return;
     }
     let client = reqwest::Client::new();
-    // nginx sends its own name for the service, and no word of the client.
+    // nginx sends its own name for the service, and no client address.
     let service = service(&client, "https://stats.example", "127.0.0.1").await;
     let nginx = Proxy::nginx(&service, "");
     works(&service, &client, &nginx.url(), "https://stats.example").await;
@@ -179,10 +179,10 @@ async fn nginx_with_the_headers_of_the_guide() {
     let service = service(&client, "", "127.0.0.1").await;
     let guide = include_str!("../../../docs/operations.md");
     let lines: Vec<&str> = guide.lines().filter(|line| line.trim().starts_with("proxy_set_header")).collect();
-    assert!(lines.len() >= 4, "the guide shows them");
+    assert!(lines.len() >= 4, "the guide contains these headers");
     let nginx = Proxy::nginx(&service, &lines.join("\n"));
     works(&service, &client, &nginx.url(), &nginx.url()).await;
-    tells_addresses_apart(&service, &client, &nginx.url()).await;
+    distinguishes_addresses(&service, &client, &nginx.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,5 +194,5 @@ async fn caddy_by_default() {
     let service = service(&client, "", "127.0.0.1").await;
     let caddy = Proxy::caddy(&service);
     works(&service, &client, &caddy.url(), &caddy.url()).await;
-    tells_addresses_apart(&service, &client, &caddy.url()).await;
+    distinguishes_addresses(&service, &client, &caddy.url()).await;
 }

@@ -1,17 +1,17 @@
-//! Wrong settings are refused by name before anything starts, and `check-config` says what `serve` would.
+//! Invalid settings are refused by name before anything starts, with the same errors from `check-config` and `serve`.
 
 use std::process::Command;
 
 use crate::service::{ashna, refusal};
 
 /// Runs the binary with variables in its environment.
-fn with(variables: &[(&str, &str)], words: &[&str]) -> std::process::Output {
+fn with(variables: &[(&str, &str)], arguments: &[&str]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ashna"));
-    command.args(words).envs(variables.iter().copied()).output().unwrap()
+    command.args(arguments).envs(variables.iter().copied()).output().unwrap()
 }
 
 #[test]
-fn what_serve_refuses_check_config_refuses_in_the_same_words() {
+fn check_config_refuses_the_same_settings_as_serve() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().join("data");
     let folder = folder.to_str().unwrap();
@@ -28,7 +28,7 @@ fn what_serve_refuses_check_config_refuses_in_the_same_words() {
     check(&[], &["--listen", "nonsense"], "`server.listen` in --listen must be an address with a port");
     check(&[], &["--clickhouse-url", "ftp://x"], "`clickhouse.url` in --clickhouse-url must be an address such as");
     check(&[], &["--log", "nonsense"], "`log.filter` in --log must be error, warn, info");
-    assert!(!std::path::Path::new(folder).exists(), "nothing was begun");
+    assert!(!std::path::Path::new(folder).exists(), "nothing was started");
     let free = ["--listen", "127.0.0.1:0"];
     let missing = "clickhouse.ca_file /nowhere/ca.pem cannot be used";
     check(&[("ASHNA__CLICKHOUSE__CA_FILE", "/nowhere/ca.pem")], &free, missing);
@@ -57,7 +57,7 @@ fn check_config_prints_toml_or_json_without_secrets() {
 }
 
 #[test]
-fn a_port_in_use_names_the_option_that_chooses_another() {
+fn a_port_in_use_error_names_the_option() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let data = tempfile::tempdir().unwrap();
@@ -72,7 +72,7 @@ fn a_port_in_use_names_the_option_that_chooses_another() {
 }
 
 #[test]
-fn each_cause_of_a_refusal_is_said_once() {
+fn each_cause_of_an_error_is_reported_once() {
     let data = tempfile::tempdir().unwrap();
     std::fs::create_dir(data.path().join("control.sqlite")).unwrap();
     let folder = data.path().to_str().unwrap();

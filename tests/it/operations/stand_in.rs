@@ -1,4 +1,4 @@
-//! Servers that are no ClickHouse, or not the one that is needed: what is outside answers as the real ones do.
+//! Stand-ins for servers that are not ClickHouse or too old, with answers recorded from real ones.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,11 +8,11 @@ use tokio::{
     task::JoinSet,
 };
 
-/// A server that gives each request the same answer; it ends when dropped.
+/// A server with one fixed answer; it stops when dropped.
 pub struct StandIn {
-    /// Where it listens.
+    /// Its URL.
     pub url: String,
-    /// Heads of the requests it got.
+    /// Heads of the received requests.
     pub heads: Arc<Mutex<Vec<String>>>,
     _running: JoinSet<()>,
 }

@@ -1,4 +1,4 @@
-//! ClickHouse by TLS: rows arrive, and a certificate that is not believed is said in one line.
+//! ClickHouse over TLS: rows arrive, and an untrusted certificate is reported in one line.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,10 +16,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::{app::TestApp, engine::endpoint};
 
-/// A certificate authority of the test's own, with a terminator before the engine that it signed for.
+/// A test certificate authority, and a TLS terminator before the engine with a certificate signed by it.
 struct Terminator {
     url: String,
-    /// Where the authority's certificate is.
+    /// Path of the authority's certificate.
     ca_file: PathBuf,
     _folder: tempfile::TempDir,
     _running: JoinSet<()>,
@@ -66,11 +66,11 @@ impl Terminator {
 async fn pass(stream: TcpStream, acceptor: TlsAcceptor, target: String) {
     let Ok(mut client) = acceptor.accept(stream).await else { return };
     let Ok(mut server) = TcpStream::connect(target).await else { return };
-    // Either side may end it.
+    // Either side may close it.
     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
 }
 
-/// What a look at the warehouse at this address says.
+/// Checks the warehouse at this URL.
 async fn look(url: &str, ca_file: &str) -> StoreError {
     let mut config = ashna::config::Config::defaults().clickhouse;
     config.url = url.to_owned();
@@ -95,14 +95,14 @@ async fn events_reach_a_server_whose_certificate_is_signed_by_the_named_authorit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_not_believed_and_a_port_without_tls_are_told_apart_from_other_faults() {
+async fn untrusted_certificates_and_ports_without_tls_have_their_own_errors() {
     let engine = endpoint().await;
     let terminator = Terminator::before(&engine.url).await;
     let stranger = Terminator::before(&engine.url).await;
-    let check = |error: &StoreError, words: &str| {
+    let check = |error: &StoreError, expected: &str| {
         let said = error.to_string();
         assert_eq!(error.fault(), Fault::Tls, "{said}");
-        assert!(said.contains(words) && said.matches(words).count() == 1 && !said.contains('\n'), "{said}");
+        assert!(said.contains(expected) && said.matches(expected).count() == 1 && !said.contains('\n'), "{said}");
     };
     check(&look(&terminator.url, &stranger.ca_file()).await, "invalid peer certificate");
     check(&look(&terminator.url, "").await, "invalid peer certificate");

@@ -1,7 +1,7 @@
-//! The whole service inside the test's process: the real services, the real router on a real port, a data
-//! directory of its own and a database of its own in the shared engine.
+//! The whole service inside the test's process: the real services, the real router on a real port, its own data
+//! directory and its own database in the shared engine.
 //!
-//! Every test ends with `finish()`, which checks that both laws hold; one that forgets it fails.
+//! Every test ends with `finish()`, which checks both invariants; a test without it fails.
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
@@ -26,21 +26,21 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{
-    client::{Door, TestVisitor},
+    client::{ApiClient, TestVisitor},
     engine::{PATIENCE, endpoint, eventually},
 };
 
-/// Where the test site's pages are.
+/// Origin of the test site's pages.
 pub const ORIGIN: &str = "https://shop.example";
 
 /// A running service with one site.
 pub struct TestApp {
     app: Option<App>,
-    /// Where it listens.
+    /// Its URL.
     pub url: String,
-    /// A site with the origins [`ORIGIN`] and the service's own.
+    /// A site with [`ORIGIN`] and the service's own origin.
     pub site: Site,
-    /// The test's own look at the warehouse.
+    /// The test's own connection to the warehouse.
     pub store: Store,
     client: reqwest::Client,
     data: tempfile::TempDir,
@@ -50,12 +50,12 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// With the settings as shipped, and a warehouse that is ready.
+    /// Default settings and a ready warehouse.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// With changed settings, and a warehouse that is ready.
+    /// Changed settings and a ready warehouse.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let app = Self::without_waiting(change).await;
         let mut ready = app.running().warehouse_ready.clone();
@@ -63,7 +63,7 @@ impl TestApp {
         app
     }
 
-    /// With changed settings; whether the warehouse answers is the test's affair.
+    /// Changed settings, without waiting for the warehouse.
     pub async fn without_waiting(change: impl FnOnce(&mut Config)) -> Self {
         let endpoint = endpoint().await;
         let mut config = Config::defaults();
@@ -72,9 +72,9 @@ impl TestApp {
         config.clickhouse.password = endpoint.password.clone();
         config.clickhouse.database = endpoint.database.clone();
         config.delivery.flush_interval_ms = 50;
-        // Decisions wait for the profile however busy the machine is.
+        // Decisions wait for the profile, on busy machines too.
         config.profiles.read_budget_ms = 10_000;
-        // Nothing is left to chance but where the test says so.
+        // No exploration unless the test enables it.
         (config.decide.explore_items, config.decide.explore_models) = (0.0, 0.0);
         config.geo.database = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/GeoIP2-City-Test.mmdb").into();
         let store = Store::connect_to(endpoint, &config.clickhouse);
@@ -104,7 +104,7 @@ impl TestApp {
         }
     }
 
-    /// Where it listens a second time, every request going through the router.
+    /// Opens a second listener without the fast path, so that every request uses the router.
     pub async fn by_the_router(&mut self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -115,7 +115,7 @@ impl TestApp {
         url
     }
 
-    /// What the handlers reach.
+    /// The state of the handlers.
     pub fn state(&self) -> &AppState {
         &self.running().state
     }
@@ -125,32 +125,32 @@ impl TestApp {
         self.running().state.access.add_key("test", self.site.id, scope, "", None).await.unwrap().0
     }
 
-    /// Waits until no change is under way.
+    /// Waits until no edit is running.
     pub async fn edits_end(&self) {
-        // What was sent a moment ago may not have been read yet: an answered request comes after it on each thread.
+        // A request sent just before may be unread: an answered request on each thread comes after it.
         for _ in 0..8 {
-            self.door().get("/healthz").await;
+            self.api().get("/healthz").await;
         }
         tokio::time::timeout(PATIENCE, self.state().edits.idle()).await.expect("edits end");
     }
 
-    /// Says that it stops, and goes on.
+    /// Announces a shutdown without stopping.
     pub async fn drains(&self) {
         self.running().drain().await;
     }
 
-    /// A part fails without which it cannot go on.
-    pub fn loses_a_task(&mut self, name: &'static str) {
+    /// Lets a required task fail.
+    pub fn fail_task(&mut self, name: &'static str) {
         let app = self.app.as_mut().expect("it runs until it is finished");
-        app.listeners.spawn_fatal(name, |_| async { panic!("as the test wants it") });
+        app.listeners.spawn_fatal(name, |_| async { panic!("injected by the test") });
     }
 
-    /// Waits until a part failed without which it cannot go on.
+    /// Waits until a required task failed.
     pub async fn failed(&self) -> String {
         self.running().failed().await
     }
 
-    /// Finishes a service of which the test made parts fail.
+    /// Finishes a service with injected failures.
     pub async fn finish_after_failures(mut self) {
         self.failures_expected = true;
         self.finish().await;
@@ -160,41 +160,41 @@ impl TestApp {
         self.app.as_ref().expect("it runs until it is finished")
     }
 
-    /// Somebody nobody has seen before, on a page of the site.
+    /// A new visitor on a page of the site.
     pub fn visitor(&self) -> TestVisitor {
         TestVisitor::new(&self.client, &self.url, &self.site.write_key)
     }
 
-    /// The private side and servers' calls, without any key.
-    pub fn door(&self) -> Door {
-        Door::new(&self.client, &self.url)
+    /// A client of the private API and of server calls, without a key.
+    pub fn api(&self) -> ApiClient {
+        ApiClient::new(&self.client, &self.url)
     }
 
     /// The same with a new key of the site.
-    pub async fn with_key(&self, scope: Scope) -> Door {
+    pub async fn with_key(&self, scope: Scope) -> ApiClient {
         self.with_key_of(&self.site, scope).await
     }
 
     /// The same with a new key of a site.
-    pub async fn with_key_of(&self, site: &Site, scope: Scope) -> Door {
+    pub async fn with_key_of(&self, site: &Site, scope: Scope) -> ApiClient {
         let (key, _) = self.running().state.access.add_key("test", site.id, scope, "", None).await.unwrap();
-        self.door().bearing("authorization", format!("Bearer {key}"))
+        self.api().with_header("authorization", format!("Bearer {key}"))
     }
 
-    /// The same as a person of this role who has just logged in.
-    pub async fn with_login(&self, role: Role) -> Door {
+    /// The same, logged in as a new user with this role.
+    pub async fn with_login(&self, role: Role) -> ApiClient {
         let email = format!("{}@shop.example", role.as_str());
         self.with_login_of(&email, &Membership::with_all_sites(role)).await
     }
 
-    /// The same as a person who may do just this.
-    pub async fn with_login_of(&self, email: &str, membership: &Membership) -> Door {
+    /// The same, logged in as a new user with this membership.
+    pub async fn with_login_of(&self, email: &str, membership: &Membership) -> ApiClient {
         let password = "long enough".into();
         self.running().state.access.add_user("test", email, membership, &password).await.unwrap();
-        self.door().logs_in(email, "long enough").await
+        self.api().logs_in(email, "long enough").await
     }
 
-    /// Path of something of the test site's.
+    /// A path below the test site's.
     pub fn path(&self, rest: &str) -> String {
         format!("/api/v1/sites/{}/{rest}", self.site.id)
     }
@@ -216,7 +216,7 @@ impl TestApp {
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 
-    /// Takes the lines of a file in, as the command does.
+    /// Imports a file, as the command does.
     pub async fn imports(&self, format: Format, file: &str, text: &str) -> Value {
         let mut offset = 0;
         let mut lines: Vec<(u64, String)> = Vec::new();
@@ -230,17 +230,17 @@ impl TestApp {
         self.operates(Operation::Import { site: self.site.id.0, chunk }).await
     }
 
-    /// Carries out an owner's order, as the command does.
+    /// Runs an operation, as the command does.
     pub async fn operates(&self, operation: Operation) -> Value {
         self.running().state.operator().run(operation).await.unwrap()
     }
 
-    /// Where it keeps everything.
+    /// The data directory.
     pub fn data_dir(&self) -> &Path {
         self.data.path()
     }
 
-    /// Counters and gauges of `/metrics`, as `--metrics-listen` gives them: by name, those with labels summed, and by name with labels.
+    /// Counters and gauges of `/metrics`: by name, summed over labels, and by name with labels.
     pub fn metrics(&self) -> HashMap<String, u64> {
         let state = &self.running().state;
         (state.refresh_gauges)();
@@ -258,12 +258,12 @@ impl TestApp {
         figures
     }
 
-    /// One figure of `/metrics`; 0 while it does not exist.
+    /// One metric; 0 while it does not exist.
     pub fn metric(&self, name: &str) -> u64 {
         self.metrics().get(name).copied().unwrap_or_default()
     }
 
-    /// Waits until a figure of `/metrics` is at least this.
+    /// Waits until a metric reaches this value.
     pub async fn reaches(&self, name: &str, least: u64) {
         let what = format!("{name} is at least {least}");
         eventually(&what, PATIENCE, async || self.metric(name) >= least).await;
@@ -274,24 +274,23 @@ impl TestApp {
         self.metric(&format!("bodies_refused_total{{reason=\"{reason}\"}}"))
     }
 
-    /// Waits until nothing waits for the warehouse.
+    /// Waits until everything is delivered.
     pub async fn settled(&self) {
-        eventually("nothing waits for the warehouse", PATIENCE, async || self.metric("journal_records_waiting") == 0)
-            .await;
+        eventually("everything is delivered", PATIENCE, async || self.metric("journal_records_waiting") == 0).await;
     }
 
-    /// The texts that a one-column question answers, once everything is delivered.
+    /// The rows of a one-column query, once everything is delivered.
     pub async fn stored(&self, question: &'static str) -> Vec<String> {
         self.settled().await;
         self.store.query::<String>(question, &[]).await.unwrap()
     }
 
-    /// Rows were erased on purpose: the warehouse holds fewer than were inserted.
+    /// Disables the row count check, because rows were erased on purpose.
     pub fn gives_up_counting_rows(&self) {
         self.rows_erased.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Checks both laws, and that the warehouse holds as many rows as were promised; then stops.
+    /// Checks both invariants and that the warehouse has all acknowledged rows; then stops.
     pub async fn finish(mut self) {
         self.settled().await;
         let figures = self.metrics();
@@ -308,12 +307,12 @@ impl TestApp {
                 + figure("journal_records_waiting"),
             "kept = inserted + quarantined + waiting: {figures:?}"
         );
-        assert_eq!(figure("events_kept_total"), figure("journal_records_kept"), "kept is what is in the journal");
+        assert_eq!(figure("events_kept_total"), figure("journal_records_kept"), "kept equals the journal's records");
         let failures = figure("tasks_failed_total") + figure("hook_panics_total");
-        assert!(failures == 0 || self.failures_expected, "no part failed: {figures:?}");
+        assert!(failures == 0 || self.failures_expected, "no task failed: {figures:?}");
         let rows = self.store.query::<u64>("SELECT count() FROM events", &[]).await.unwrap();
         if !self.rows_erased.load(std::sync::atomic::Ordering::Relaxed) {
-            assert_eq!(rows, [figure("journal_records_inserted")], "inserted is what is in the warehouse");
+            assert_eq!(rows, [figure("journal_records_inserted")], "inserted equals the warehouse's rows");
         }
         self.finished = true;
         if let Some(app) = self.app.take() {
@@ -334,7 +333,7 @@ impl Drop for TestApp {
     }
 }
 
-/// The question of a report over the days around now.
+/// The query of a report over the days around now.
 pub fn these_days() -> Value {
     let now = clock::now();
     json!({ "from": now.plus(-86_400_000).to_string(), "to": now.plus(86_400_000).to_string() })

@@ -1,4 +1,4 @@
-//! The other end of the connection: a visitor's browser, and programs and people of the site.
+//! Clients: a visitor's browser, and the site's programs and users.
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::app::ORIGIN;
 /// An ordinary browser.
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -24,17 +24,17 @@ impl Answer {
         Self { status, headers, text: String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned() }
     }
 
-    /// A header; empty when absent.
+    /// A header; empty if absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// What became of the events.
+    /// The outcome of the events.
     pub fn outcome(&self) -> &str {
         self.header("ashna-outcome")
     }
 
-    /// The whole `Set-Cookie`; empty when none.
+    /// The complete `Set-Cookie`; empty if absent.
     pub fn cookie(&self) -> &str {
         self.header("set-cookie")
     }
@@ -44,7 +44,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON with {}: {}", self.status, self.text))
     }
 
-    /// Checks that it refuses as every refusal must look.
+    /// Checks for an error with this status and code, in the common format.
     #[track_caller]
     pub fn refuses(&self, status: u16, code: &str) {
         assert_eq!(self.status, status, "{}", self.text);
@@ -55,23 +55,23 @@ impl Answer {
     }
 }
 
-/// A browser on one of the site's pages, with room for one cookie.
+/// A browser on one of the site's pages, with one cookie.
 #[derive(Debug, Clone)]
 pub struct TestVisitor {
     client: Client,
     pub url: String,
     pub key: String,
-    /// The id its tracker proposes.
+    /// The id that its tracker proposes.
     pub id: String,
-    /// Where its page is from.
+    /// Origin of its page.
     pub origin: String,
     pub agent: &'static str,
-    /// `name=value`, once it was set.
+    /// `name=value`, once set.
     pub cookie: Option<String>,
-    /// What else its requests carry.
+    /// Additional headers.
     pub headers: Vec<(&'static str, &'static str)>,
     /// Merged over the bodies of `/e` and `/v1/decide`.
-    pub says: Value,
+    pub extra: Value,
 }
 
 impl TestVisitor {
@@ -85,11 +85,11 @@ impl TestVisitor {
             agent: FIREFOX,
             cookie: None,
             headers: Vec::new(),
-            says: json!({}),
+            extra: json!({}),
         }
     }
 
-    /// A request as its browser sends it, cookie included.
+    /// A request with the browser's headers and cookie.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.client.request(method, format!("{}{path}", self.url));
         request = request.header("origin", &self.origin).header("user-agent", self.agent);
@@ -116,18 +116,18 @@ impl TestVisitor {
         self.posts(body).await
     }
 
-    /// Looks at a page.
+    /// Sends a page view.
     pub async fn views(&mut self, path: &str) -> Answer {
         let url = format!("{ORIGIN}{path}");
         self.sends(json!([{ "type": "page", "context": { "page": { "url": url } } }])).await
     }
 
-    /// Does something with a name.
+    /// Sends a named event.
     pub async fn tracks(&mut self, event: &str, properties: Value) -> Answer {
         self.sends(json!([{ "type": "track", "event": event, "properties": properties }])).await
     }
 
-    /// Asks what fills the slots of its page.
+    /// Requests decisions for slots of its page.
     pub async fn decides(&mut self, slots: &[&str]) -> Value {
         let answer = self.asks(json!({ "visitor": self.id, "slots": slots })).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -143,7 +143,7 @@ impl TestVisitor {
 
     fn body(&self, mut body: Value) -> String {
         body["key"] = self.key.clone().into();
-        for (name, value) in self.says.as_object().unwrap() {
+        for (name, value) in self.extra.as_object().unwrap() {
             body[name] = value.clone();
         }
         body.to_string()
@@ -156,31 +156,31 @@ impl TestVisitor {
     }
 }
 
-/// Programs with a key, people with a login, and anybody without.
+/// An API client with a key, a login, or neither.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct ApiClient {
     client: Client,
     url: String,
     headers: Vec<(&'static str, String)>,
 }
 
-impl Door {
+impl ApiClient {
     pub fn new(client: &Client, url: &str) -> Self {
         Self { client: client.clone(), url: url.to_owned(), headers: Vec::new() }
     }
 
-    /// With one more header.
-    pub fn bearing(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    /// Adds a header.
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// With the cookie of a login.
+    /// Logs in and keeps the cookie.
     pub async fn logs_in(self, email: &str, password: &str) -> Self {
         let answer = self.post("/api/v1/session", json!({ "email": email, "password": password })).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let cookie = answer.cookie().split(';').next().unwrap().to_owned();
-        self.bearing("cookie", cookie)
+        self.with_header("cookie", cookie)
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -1,9 +1,9 @@
 //! One real engine for all test processes of a run, and a fresh database in it for each test.
 //!
-//! `cargo nextest` gives every test a process of its own, and an engine for each would cost more than most tests
-//! do. So the first process that needs the engine starts a keeper (this binary again, see [`keep_the_engine`]); the
-//! others find it by the file it leaves. Every process holds a shared lock while it lives; once the keeper can
-//! have that lock alone for a while it ends the engine and removes everything.
+//! `cargo nextest` runs every test in its own process, and an engine for each would cost more than most tests. So
+//! the first process that needs the engine starts a host process (this binary again, see [`host_the_engine`]); the
+//! others find it by its file. Every test process holds a shared lock; once the host can hold that lock
+//! exclusively for a while, it stops the engine and removes everything.
 
 use std::{
     fs::{self, File},
@@ -26,22 +26,22 @@ use ashna::{
 };
 use serde_json::{Value, json};
 
-/// How long anything may take before a test gives up. It only ends tests that fail: generous, because the machine
-/// may be busy with a compile and another suite.
+/// Timeout of every wait. Only failing tests reach it; generous, because the machine may also run a compile and
+/// another suite.
 pub const PATIENCE: Duration = Duration::from_mins(3);
-/// How long the engine stays when no test process is left: the next round of tests finds it.
+/// How long the engine stays without test processes, for the next run.
 const KEPT_IDLE: Duration = Duration::from_secs(10);
-/// How often the keeper looks.
+/// How often the host checks the lock.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often a condition is looked at.
+/// How often a condition is checked.
 const POLL: Duration = Duration::from_millis(20);
-/// Names the directory for [`keep_the_engine`].
+/// Names the directory for [`host_the_engine`].
 const DIRECTORY: &str = "ASHNA_TEST_SHARED_ENGINE";
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// The engine as one test process knows it.
+/// A test process's connection to the engine.
 struct Shared {
     endpoint: Endpoint,
     /// Holds the shared lock until the process ends.
@@ -62,7 +62,7 @@ pub async fn database() -> Store {
     store
 }
 
-/// Waits for something to become true. A `limit` below [`PATIENCE`] counts as that.
+/// Waits until a condition holds, for `limit` or [`PATIENCE`], whichever is longer.
 pub async fn eventually(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let (begun, limit) = (Instant::now(), limit.max(PATIENCE));
     while !holds().await {
@@ -78,20 +78,20 @@ impl Shared {
         user.lock_shared().unwrap();
         let starting = open(&files.starting);
         starting.lock().unwrap();
-        let endpoint = files.endpoint().filter(is_answering).unwrap_or_else(|| files.start_keeper());
+        let endpoint = files.endpoint().filter(is_answering).unwrap_or_else(|| files.start_host());
         starting.unlock().unwrap();
         Self { endpoint, _user: user }
     }
 }
 
-/// What the processes share, below the build's own folder for temporary files.
+/// Files shared by the processes, in the build's folder for temporary files.
 struct Files {
     data: PathBuf,
-    /// Locked shared by each test process, exclusively by a keeper that ends.
+    /// Locked shared by each test process, exclusively by a host that stops.
     users: PathBuf,
-    /// Locked by whoever looks for the engine or ends it.
+    /// Locked while a process looks for the engine or stops it.
     starting: PathBuf,
-    /// Where the engine is; there while it answers.
+    /// Address of the engine; exists while it answers.
     endpoint: PathBuf,
     log: PathBuf,
 }
@@ -121,7 +121,7 @@ impl Files {
         })
     }
 
-    /// Written beside and renamed, so that nobody reads half of it.
+    /// Written to a temporary file and renamed, so that reads are complete.
     fn publish(&self, endpoint: &Endpoint) {
         let text = json!({ "url": endpoint.url, "user": endpoint.user, "password": endpoint.password.expose() });
         let next = self.endpoint.with_extension("next");
@@ -130,14 +130,14 @@ impl Files {
         fs::rename(next, &self.endpoint).unwrap();
     }
 
-    /// Starts a keeper that outlives this process and has none of its pipes, and waits until its engine answers.
+    /// Starts a host that outlives this process and has none of its pipes, and waits until its engine answers.
     #[expect(clippy::zombie_processes, reason = "it is to outlive this process")]
-    fn start_keeper(&self) -> Endpoint {
-        // Of a keeper that was killed, if there is one.
+    fn start_host(&self) -> Endpoint {
+        // Files of a killed host, if any.
         let _ = fs::remove_file(&self.endpoint);
         let log = || File::options().create(true).append(true).open(&self.log).unwrap();
-        let mut keeper = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "support::engine::keep_the_engine", "--ignored", "--nocapture"])
+        let mut host = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "support::engine::host_the_engine", "--ignored", "--nocapture"])
             .env(DIRECTORY, &self.data)
             .stdin(Stdio::null())
             .stdout(log())
@@ -150,10 +150,10 @@ impl Files {
             if let Some(endpoint) = self.endpoint() {
                 return endpoint;
             }
-            let ended = keeper.try_wait().unwrap();
+            let ended = host.try_wait().unwrap();
             assert!(
                 ended.is_none() && begun.elapsed() < PATIENCE,
-                "no engine, keeper {ended:?}: {}",
+                "no engine, host {ended:?}: {}",
                 fs::read_to_string(&self.log).unwrap_or_default()
             );
             std::thread::sleep(POLL);
@@ -165,16 +165,16 @@ fn open(path: &Path) -> File {
     File::options().create(true).truncate(false).write(true).open(path).unwrap()
 }
 
-/// Whether anything listens there; a keeper that was killed leaves its file behind.
+/// Whether the address is open; a killed host leaves its file behind.
 fn is_answering(endpoint: &Endpoint) -> bool {
     let address = endpoint.url.trim_start_matches("http://");
     std::net::TcpStream::connect(address).is_ok()
 }
 
-/// Not a test: the process that has the shared engine.
+/// Not a test: the process that runs the shared engine.
 #[tokio::test]
 #[ignore = "started by the tests that need an engine"]
-async fn keep_the_engine() {
+async fn host_the_engine() {
     let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
     let files = Files::new();
     let _ = fs::remove_dir_all(&directory);
@@ -211,12 +211,12 @@ async fn keep_the_engine() {
     }
 }
 
-/// The databases of processes that are gone are dropped, so that many rounds cost the engine no more than one.
+/// Drops the databases of ended processes, so that repeated runs do not accumulate data.
 async fn drop_what_ended_processes_left(endpoint: &Endpoint) {
     let endpoint = Endpoint { database: "default".into(), ..endpoint.clone() };
     let store = Store::connect_to(endpoint, &Config::defaults().clickhouse);
     let asked = "SELECT name FROM system.databases WHERE startsWith(name, 'test_')";
-    // An engine that is just being started again is asked at the next look.
+    // An engine that is restarting is asked at the next check.
     for name in store.query::<String>(asked, &[]).await.unwrap_or_default() {
         let pid = name.split('_').nth(1).unwrap_or_default();
         if !Path::new("/proc").join(pid).exists() {
@@ -226,7 +226,7 @@ async fn drop_what_ended_processes_left(endpoint: &Endpoint) {
     }
 }
 
-/// An engine that only one test uses and may kill.
+/// An engine for one test, which may kill it.
 pub struct OwnEngine {
     pub engine: Engine,
     tasks: Tasks,
@@ -246,13 +246,13 @@ impl OwnEngine {
         Store::connect(self.engine.endpoint(), &Config::defaults().clickhouse)
     }
 
-    /// A store on a database that is always there.
+    /// A store on the default database.
     pub fn store_without_database(&self) -> Store {
         let endpoint = Endpoint { database: "default".into(), ..self.engine.endpoint().borrow().clone() };
         Store::connect_to(endpoint, &Config::defaults().clickhouse)
     }
 
-    /// Kills the child as a crash would and waits until that was noticed.
+    /// Kills the child process and waits until this is detected.
     pub async fn kill(&self) {
         let mut status = self.engine.status();
         status.mark_unchanged();
@@ -262,13 +262,13 @@ impl OwnEngine {
         status.changed().await.unwrap();
     }
 
-    /// Ends it in order.
+    /// Stops it gracefully.
     pub async fn stop(self) {
         self.tasks.stop(Duration::from_secs(10)).await;
     }
 }
 
-/// Starts an engine with the real program as its child.
+/// Starts an engine with the real binary as its child.
 pub fn start(data_dir: &Path, tasks: &mut Tasks) -> Engine {
     let config = Config::load(None).unwrap();
     let options = Options {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ashna::{
     model::{
-        Action, Channel, Currency, Device, DeviceClass, Event, Kind, MessageHash, Page, GeoLocation, Position, SiteId,
+        Action, Channel, Currency, Device, DeviceClass, Event, GeoLocation, Kind, MessageHash, Page, Position, SiteId,
         Timestamp, Traffic, VisitorId, event::ItemLine,
     },
     store::{Block, InsertBatch, rows},
@@ -51,6 +51,8 @@ pub fn event(n: u64) -> Event<'static> {
         library: "test 1".into(),
         violations: Vec::new(),
         exposure: "".into(),
+        by_server_key: false,
+        user_id_only: false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A TCP proxy that breaks connections on purpose, to stand between the store and the engine.
+//! A TCP proxy between store and engine that injects faults.
 
 use std::{
     net::SocketAddr,
@@ -22,32 +22,32 @@ use super::engine::{PATIENCE, eventually};
 pub enum Fault {
     /// Nothing.
     None,
-    /// Connections are closed before anything is read, also those that were open.
+    /// Connections are closed before anything is read, including open ones.
     Refuse,
-    /// The request arrives and is carried out; its answer is lost and the connection closed.
+    /// The request is executed; its answer is lost and the connection closed.
     LoseAnswer,
-    /// The first bytes of the answer come, then the connection is closed.
+    /// The first bytes of the answer arrive, then the connection is closed.
     CutAnswer(usize),
-    /// The answer comes later.
+    /// The answer is delayed.
     Delay(Duration),
-    /// The answer never comes and the connection stays open.
+    /// The answer never arrives and the connection stays open.
     Hang,
-    /// The answer waits until the fault is another.
+    /// The answer is held until the fault changes.
     Hold,
-    /// The first bytes of the answer come, then no more, and the connection stays open.
+    /// The first bytes of the answer arrive, then no more, and the connection stays open.
     StallAfter(usize),
 }
 
-/// What went through.
+/// Counters.
 #[derive(Default)]
 struct Counted {
-    /// Pieces of answers that the engine gave.
+    /// Chunks of answers from the engine.
     answered: AtomicU64,
-    /// Connections and pieces of answers that a fault has met.
+    /// Connections and answer chunks affected by a fault.
     struck: AtomicU64,
 }
 
-/// A running proxy; it ends when dropped.
+/// A running proxy; it stops when dropped.
 pub struct FaultProxy {
     address: SocketAddr,
     fault: Arc<Mutex<Fault>>,
@@ -56,12 +56,12 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Listens on a free loopback port and passes everything to `target` (`http://HOST:PORT`).
+    /// Listens on a free loopback port and forwards everything to `target` (`http://HOST:PORT`).
     pub async fn before(target: &str) -> Self {
         Self::at("127.0.0.1:0", target).await
     }
 
-    /// The same at an address of its own, such as one where nobody listened until now.
+    /// The same at a given address.
     pub async fn at(address: &str, target: &str) -> Self {
         let target: SocketAddr = target.trim_start_matches("http://").parse().unwrap();
         let listener = TcpListener::bind(address).await.unwrap();
@@ -84,12 +84,12 @@ impl FaultProxy {
         format!("http://{}", self.address)
     }
 
-    /// From now on.
+    /// Sets the fault.
     pub fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
     }
 
-    /// Sets a fault and waits until it has met so many connections or pieces of answers.
+    /// Sets a fault and waits until it affected `times` connections or answer chunks.
     pub async fn strikes(&self, fault: Fault, times: u64) {
         let before = self.counted.struck.load(Relaxed);
         self.set(fault);
@@ -97,7 +97,7 @@ impl FaultProxy {
         eventually("the fault meets what it is for", PATIENCE, struck).await;
     }
 
-    /// Waits for so many more pieces of answers.
+    /// Waits for `times` more answer chunks.
     pub async fn answers(&self, times: u64) {
         let before = self.counted.answered.load(Relaxed);
         let answered = async || self.counted.answered.load(Relaxed) >= before + times;
@@ -150,11 +150,11 @@ async fn pass(client: TcpStream, target: SocketAddr, fault: Arc<Mutex<Fault>>, c
             }
         }
     };
-    // Either side's end closes both: what the engine was told by then it has.
+    // If either side closes, both are closed: the engine keeps what it has received.
     tokio::select! { () = up => {}, () = down => {} }
 }
 
-/// The fault, once it is not to hold answers back.
+/// The fault, once it no longer holds answers.
 async fn no_hold(fault: &Mutex<Fault>) -> Fault {
     loop {
         let now = *fault.lock().unwrap();

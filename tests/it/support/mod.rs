@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Shared test support.
 
 pub mod app;
 pub mod client;

@@ -1,6 +1,5 @@
-//! Every private route, who may use it, and a body that it takes: the table that tests of the whole private
-//! side walk. A route that is described in `openapi.json` and not listed here fails the test, and so does a
-//! row without a route.
+//! Every private route, who may use it, and a valid body: the table for tests of the whole private API. A
+//! route of `openapi.json` without a row fails the test, and so does a row without a route.
 
 use std::collections::BTreeSet;
 
@@ -13,26 +12,26 @@ use super::app::these_days;
 pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
-    /// Who may: scopes of keys (read, server, admin), then roles of people (viewer, marketer, owner), as in
-    /// `rsa vmo`; `open` for routes that ask for nobody.
+    /// Allowed callers: key scopes (read, server, admin), then user roles (viewer, marketer, owner), as in
+    /// `rsa vmo`; `open` for routes without authentication.
     pub who: &'static str,
-    /// A body that it takes.
+    /// A valid body.
     pub body: Value,
-    /// Statuses to whoever may, where what the path names exists.
+    /// Statuses for allowed callers if the resource exists.
     pub answers: &'static [u16],
 }
 
 /// Any reader of the site.
 const READ: &str = "rsa vmo";
-/// Servers of the site, and whoever may change it.
+/// Servers of the site, and everyone who may change it.
 const SERVE: &str = "-sa -mo";
-/// Whoever may change the site.
+/// Everyone who may change the site.
 const EDIT: &str = "--a -mo";
-/// An owner, or the site's most trusted program.
+/// An owner, or an admin key.
 const GUARD: &str = "--a --o";
 /// An owner.
 const OWN: &str = "--- --o";
-/// Any person.
+/// Any user.
 const PERSON: &str = "--- vmo";
 const OPEN: &str = "open";
 
@@ -40,7 +39,7 @@ fn row(method: &'static str, path: &'static str, who: &'static str, body: Value,
     Route { method, path, who, body, answers }
 }
 
-/// The questions that `/reports/{report}` answers.
+/// The reports of `/reports/{report}`.
 pub const REPORTS: [&str; 10] = [
     "overview",
     "pages",
@@ -79,7 +78,7 @@ pub fn table() -> Vec<Route> {
         row("get", "/api/v1/sessions", PERSON, nothing.clone(), &[200]),
         row("delete", "/api/v1/sessions", PERSON, nothing.clone(), &[200]),
         row("delete", "/api/v1/sessions/{login}", PERSON, nothing.clone(), &[404]),
-        // A wrong password, and after some of them a pause.
+        // A wrong password, and 429 after several.
         row(
             "put",
             "/api/v1/session/password",
@@ -135,7 +134,7 @@ pub fn table() -> Vec<Route> {
             json!({ "name": "Renamed", "session_minutes": 30, "honour_gpc": true }),
             &[200],
         ),
-        // Without its name, so that it is not removed.
+        // Without the confirming name, so that it is not removed.
         row("delete", "/api/v1/sites/{site}", OWN, nothing.clone(), &[422]),
         row("get", "/api/v1/sites/{site}/audit", OWN, nothing.clone(), &[200]),
         row("get", "/api/v1/sites/{site}/keys", GUARD, nothing.clone(), &[200]),
@@ -213,13 +212,13 @@ pub fn table() -> Vec<Route> {
     ]
 }
 
-/// The committed description.
+/// The committed `openapi.json`.
 pub fn description() -> Value {
     serde_json::from_str(&http::openapi()).expect("a description")
 }
 
-/// Checks that the table and the description name the same routes.
-pub fn the_table_is_whole() {
+/// Checks that the table and `openapi.json` have the same routes.
+pub fn table_matches_openapi() {
     let description = description();
     let mut described = BTreeSet::new();
     for (path, item) in description["paths"].as_object().unwrap() {
@@ -233,7 +232,7 @@ pub fn the_table_is_whole() {
     assert_eq!(listed.len(), table().len(), "a route is listed twice");
 }
 
-/// Whether the description names this status of a route.
+/// Whether `openapi.json` lists this status of a route.
 pub fn is_described(description: &Value, route: &Route, status: u16) -> bool {
     let responses = &description["paths"][route.path][route.method]["responses"];
     responses.as_object().is_some_and(|all| all.contains_key(&status.to_string()))

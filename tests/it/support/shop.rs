@@ -1,4 +1,4 @@
-//! A shop's own server: it answers with one file, says how it recognises its state, and remembers what it was asked.
+//! A shop's web server: serves one file with validators, and records the requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,16 +8,16 @@ use tokio::{
     task::JoinSet,
 };
 
-/// What the server does.
+/// The server's behaviour.
 #[derive(Clone)]
 pub enum Answer {
-    /// Gives the file, with an `ETag` that is its own; 304 to who has it.
+    /// Sends the file with an `ETag`; 304 if it matches.
     File(String),
     /// The same with a `Last-Modified`.
     Dated(String, &'static str),
-    /// Promises more than it sends.
+    /// Sends less than its content length.
     Broken,
-    /// Takes the request and never says a word.
+    /// Accepts the request and never answers.
     Hangs,
     /// A status without a file.
     Status(u16),
@@ -25,7 +25,7 @@ pub enum Answer {
 
 /// A running server.
 pub struct ShopServer {
-    /// Address of its file.
+    /// URL of its file.
     pub url: String,
     answer: Arc<Mutex<Answer>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -38,7 +38,7 @@ impl ShopServer {
         Self::doing(Answer::File(file.to_owned())).await
     }
 
-    /// Does this.
+    /// Serves with this behaviour.
     pub async fn doing(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/feed.csv", listener.local_addr().unwrap());
@@ -54,17 +54,17 @@ impl ShopServer {
         Self { url, answer, asked, _serving: serving }
     }
 
-    /// From now on it gives this file.
+    /// Replaces the file.
     pub fn serves(&self, file: &str) {
         self.does(Answer::File(file.to_owned()));
     }
 
-    /// From now on it does this.
+    /// Changes the behaviour.
     pub fn does(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 
-    /// What it was asked so far, heads in lower case.
+    /// Heads of the received requests, in lower case.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -98,6 +98,6 @@ async fn serve(mut stream: TcpStream, answer: Answer, asked: Arc<Mutex<Vec<Strin
         }
         Answer::Hangs => return std::future::pending().await,
     };
-    // Whoever asked may have gone.
+    // The client may have disconnected.
     let _ = stream.write_all(text.as_bytes()).await;
 }

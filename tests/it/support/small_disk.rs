@@ -1,4 +1,4 @@
-//! Small filesystems that a test may fill: real ones, because what a full disk does to a program is in the details.
+//! Small filesystems that a test may fill: real ones, because the effects of a full disk are in the details.
 
 use std::{
     fs::{self, File},
@@ -16,24 +16,24 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::service::report;
 
-/// What the filesystem is.
+/// Kind of filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// In memory.
     Tmpfs,
-    /// In a file, by a loop device.
+    /// In a file, on a loop device.
     Ext4,
 }
 
-/// A mounted filesystem; unmounted when dropped, also by a test that fails.
+/// A mounted filesystem; unmounted when dropped, also if the test fails.
 pub struct SmallDisk {
-    /// Holds the mount point and the image.
+    /// Contains the mount point and the image.
     folder: tempfile::TempDir,
 }
 
 impl SmallDisk {
-    /// Mounts one of so many MiB. Whoever is not root gets `None` and is told: the test then has not been made. Root,
-    /// as whom the tests run before a change is taken, must be able to.
+    /// Mounts a filesystem of `mib` MiB. Without root it returns `None` and prints a message: the test is skipped. For
+    /// root, as in CI, mounting must succeed.
     pub fn mount(kind: Kind, mib: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary directory");
         fs::create_dir(folder.path().join("mount")).expect("a mount point");
@@ -61,12 +61,12 @@ impl SmallDisk {
         run("mount", &["-o", "loop", image, point])
     }
 
-    /// Where it is.
+    /// Its mount point.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("mount")
     }
 
-    /// Another program begins to take all room there is, and whatever becomes free.
+    /// Starts a program that takes all free space, including space that is freed later.
     pub fn fill(&self) -> Filler {
         let (stop, path) = (Arc::new(AtomicBool::new(false)), self.path().join("foreign"));
         let (stopped, file) = (Arc::clone(&stop), path.clone());
@@ -77,12 +77,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: the service's files may be open for a moment yet. The loop device goes with the mount.
+        // Lazily: the service's files may still be open. The loop device is released with the mount.
         let _ = Command::new("umount").arg("-l").arg(self.path()).output();
     }
 }
 
-/// A program that fills a disk. It lets go of everything when dropped.
+/// A program that fills a disk. It frees everything when dropped.
 pub struct Filler {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -102,7 +102,7 @@ fn take_all(path: &Path, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
         let length = file.metadata().map_or(0, |file| file.len());
         let free = statvfs(path).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
-        // Room that another takes at the same moment: then it is half of it, and so on.
+        // Space that another program takes concurrently: retry with half the size.
         let mut some = free;
         while some > 0 && fallocate(&file, FallocateFlags::empty(), length, some).is_err() {
             some /= 2;
