@@ -66,7 +66,19 @@ export const account = {
   addSite: (name: string, origins: string[]) => post<T.Site>('/sites', { name, origins }),
 };
 
-export type ReportName = 'overview' | 'pages' | 'sources' | 'visitors' | 'funnel' | 'flaws' | 'recommendations';
+export type ReportName =
+  | 'overview'
+  | 'realtime'
+  | 'pages'
+  | 'sources'
+  | 'visitors'
+  | 'funnel'
+  | 'quality'
+  | 'flaws'
+  | 'recommendations'
+  | 'what-if';
+/** The most rows of a report. */
+export const ROWS_MAX = 1000;
 type Signal = AbortSignal | undefined;
 
 /** All requests of one site. */
@@ -82,12 +94,13 @@ export function siteApi(siteId: number) {
 
     overview: (q: T.Period & { interval: T.Interval }, s?: Signal) => report<T.Overview>('overview', q, s),
     realtime: (s?: Signal) => report<T.Realtime>('realtime', {}, s),
-    pages: (q: T.Period & { limit: number; search?: string }, s?: Signal) => report<T.Pages>('pages', q, s),
-    sources: (q: T.Period & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
-    visitors: (q: T.Period & { by: T.VisitorBy; limit: number }, s?: Signal) => report<T.Visitors>('visitors', q, s),
-    funnel: (q: T.Period & T.FunnelQuery, s?: Signal) => report<T.FunnelResult>('funnel', q, s),
+    pages: (q: T.Period & T.Counting & { limit: number; search?: string }, s?: Signal) => report<T.Pages>('pages', q, s),
+    sources: (q: T.Period & T.Counting & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
+    visitors: (q: T.Period & T.Counting & { by: T.VisitorBy; limit: number }, s?: Signal) => report<T.Visitors>('visitors', q, s),
+    funnel: (q: T.Period & T.Counting & T.FunnelQuery, s?: Signal) => report<T.FunnelResult>('funnel', q, s),
     dropped: (handle: string, limit: number, s?: Signal) =>
       get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
+    // Not `quality`: under that name the server returns the counts of events.
     dataIssues: (q: T.Period, s?: Signal) => report<T.DataIssues>('flaws', { ...q, limit: 50 }, s),
     rates: (s?: Signal) => get<T.Rates>(`${base}/rates`, s),
     putRates: (rates: T.Rate[]) => json<T.Rates>('PUT', `${base}/rates`, { body: { rates } }),

@@ -1,35 +1,20 @@
-/** JSON of the private API. Times are RFC 3339 in UTC, money is in minor units. */
+/**
+ * JSON of the private API: names for the types generated from `openapi.json` (`npm run types`). Times are RFC 3339 in
+ * UTC, money is in minor units. `Narrow` states what the description leaves open: the values of a string, or the
+ * content of an object.
+ */
+import type { components, paths } from './openapi';
+
+type S = components['schemas'];
+/** Fields that the description calls optional because they may be null; the server always sends them. */
+type Sent<T> = Required<T>;
+type Narrow<T, N> = Omit<T, keyof N> & N;
+/** The response of a path, where the name of its schema is about to change. */
+type Get<P extends keyof paths> = paths[P] extends { get: { responses: { 200: { content: { 'application/json': infer R } } } } } ? R : never;
 
 export type Role = 'owner' | 'marketer' | 'viewer';
-export type User = {
-  id: number;
-  email: string;
-  role: Role;
-  sites: number[] | null;
-  masked: boolean;
-  two_factor: boolean;
-  recovery_codes_left: number;
-};
+export type User = Narrow<S['UserBody'], { role: Role; sites: number[] | null }>;
 
-export type Site = {
-  id: number;
-  name: string;
-  origins: string[];
-  write_key: string;
-  currency: string;
-  timezone: string;
-  demo: boolean;
-  created_at: string;
-  robots?: 'drop' | 'keep';
-  consent_default?: 'granted' | 'denied';
-  honour_gpc?: boolean;
-  known_by?: 'cookie' | 'daily_hash';
-  without_consent?: 'anonymous' | 'nothing';
-  session_minutes?: number | null;
-  captures?: Capture[];
-  /** Whether offers may carry HTML. */
-  offer_html?: boolean;
-};
 export const CAPTURES = [
   'pages',
   'engagement',
@@ -44,6 +29,17 @@ export const CAPTURES = [
   'datalayer',
 ] as const;
 export type Capture = (typeof CAPTURES)[number];
+type SiteOptions = {
+  robots: 'drop' | 'keep';
+  consent_default: 'granted' | 'denied';
+  known_by: 'cookie' | 'daily_hash';
+  without_consent: 'anonymous' | 'nothing';
+  captures: Capture[];
+};
+export type Site = Narrow<S['SiteBody'], SiteOptions>;
+export type SiteChange = Narrow<S['SiteChange'], Partial<SiteOptions>>;
+export type Session = Narrow<S['SessionBody'], { user: User; sites: Site[] }>;
+export type Setup = S['SetupBody'];
 
 /** Findings of an installation check, as the server names them. */
 export type Finding =
@@ -67,235 +63,94 @@ export type Finding =
   | 'opted_out'
   | 'nothing_sent'
   | 'not_counted';
-export type Check = { token: string; open_url: string; page: Finding[]; message?: string };
+export type Check = Narrow<S['CheckBody'], { page: Finding[] }>;
 export type CheckState = { state: 'waiting' | 'loaded' | 'heard'; findings: Finding[] };
-export type SiteChange = Partial<
-  Pick<
-    Site,
-    | 'name'
-    | 'origins'
-    | 'currency'
-    | 'timezone'
-    | 'robots'
-    | 'consent_default'
-    | 'honour_gpc'
-    | 'known_by'
-    | 'without_consent'
-    | 'session_minutes'
-    | 'captures'
-    | 'offer_html'
-  >
->;
-export type Session = { user: User; sites: Site[] };
-export type Setup = { token: string; email: string; password: string; site_name?: string; origin?: string };
 
-export type EventSchema = { name: string; count: number; properties: string[] };
-export type Schema = { events: EventSchema[] };
+export type EventSchema = S['EventSchema'];
+export type Schema = S['Schema'];
 
-export type Period = { from: string; to: string; timezone: string };
-export type Interval = 'hour' | 'day' | 'week' | 'month';
+export type Period = Pick<S['OverviewQuestion'], 'from' | 'to'> & { timezone: string };
+export type Interval = S['Interval'];
+/** What lists and funnels count: people, whose browsers are joined by identity, or single browsers. */
+export type Unit = 'person' | 'visitor';
+export type Counting = { unit?: Unit };
 
-export type Totals = {
-  events: number;
-  pageviews: number;
-  visitors: number;
-  sessions: number;
-  bounce_rate: number;
-  revenue_minor: number;
-  orders: number;
-};
-export type SeriesPoint = { at: string } & Omit<Totals, 'bounce_rate'>;
-export type Overview = { totals: Totals; previous: Totals; currency: string; series: SeriesPoint[] };
+/** `bounce_rate` is null without sessions. */
+export type Totals = Narrow<S['Totals'], { bounce_rate: number | null }>;
+export type SeriesPoint = S['SeriesPoint'];
+export type Overview = Narrow<S['Overview'], { totals: Totals; previous: Totals }>;
 
-export type RecentEvent = {
-  at: string;
-  visitor: string;
-  event: string;
-  path: string;
-  country: string;
-  device: string;
-  item?: string | null;
-};
-export type Realtime = {
-  visitors: number;
-  minutes: { at: string; visitors: number; pageviews: number }[];
-  pages: { path: string; title: string; visitors: number }[];
-  sources: { channel: string; source: string; visitors: number }[];
-  countries: { country: string; visitors: number }[];
-  recent: RecentEvent[];
-};
+export type RecentEvent = S['RecentEvent'];
+export type Realtime = S['Realtime'];
+export type PageRow = S['PageRow'];
+export type Pages = S['Pages'];
+export type SourceBy = S['SourceBy'];
+export type SourceRow = S['SourceRow'];
+export type Sources = S['Sources'];
+export type VisitorBy = S['VisitorsBy'];
+export type VisitorRow = S['VisitorRow'];
+export type Visitors = S['Visitors'];
 
-export type PageRow = {
-  path: string;
-  title: string;
-  pageviews: number;
-  visitors: number;
-  entries: number;
-  exits: number;
-};
-export type Pages = { rows: PageRow[]; total: number };
-
-export type SourceBy = 'channel' | 'source' | 'referrer' | 'campaign';
-export type SourceRow = {
-  value: string;
-  visitors: number;
-  sessions: number;
-  pageviews: number;
-  orders: number;
-  revenue_minor: number;
-};
-export type Sources = { rows: SourceRow[] };
-
-export type VisitorBy = 'country' | 'device' | 'browser' | 'os' | 'language';
-export type VisitorRow = { value: string; visitors: number; sessions: number; pageviews: number };
-export type Visitors = { rows: VisitorRow[] };
-
-export type FunnelOp = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'contains' | 'starts_with' | 'in' | 'exists';
+export type FunnelOp = S['Op'];
 export type Scalar = string | number | boolean;
-export type Condition = { property: string; op: FunnelOp; value?: Scalar | Scalar[] };
-export type FunnelStep = { event: string; where?: Condition[] };
-export type FunnelOrder = 'sequential' | 'strict' | 'any';
+export type Condition = Narrow<S['Condition'], { op: FunnelOp; value?: Scalar | Scalar[] }>;
+export type FunnelStep = Narrow<S['FunnelStep'], { where?: Condition[] }>;
+export type FunnelOrder = S['FunnelOrder'];
+/** A funnel without its date range. */
 export type FunnelQuery = {
   steps: FunnelStep[];
   order: FunnelOrder;
   window_ms: number;
-  /** Events allowed between the steps of a strict funnel. */
   ignore?: string[];
   exclude?: FunnelStep[];
   breakdown?: string;
 };
-export type FunnelStepResult = {
-  reached: number;
-  rate_of_first: number;
-  rate_of_previous: number;
-  median_ms: number | null;
-  p90_ms: number | null;
-  dropped_list?: string | null;
-};
-export type FunnelResult = {
-  steps: FunnelStepResult[];
-  breakdown?: Record<string, { steps: FunnelStepResult[] }>;
-  took_ms?: number;
-};
-export type SavedFunnel = { id: number; name: string; question: FunnelQuery; updated_at: string };
-export type DroppedVisitor = {
-  visitor: string;
-  last_at: string;
-  user_id: string | null;
-  country: string;
-  device: string;
-};
-export type Dropped = { step: number; visitors: DroppedVisitor[]; total: number };
+type Optional<T, K extends keyof T> = Sent<Omit<T, K>> & Pick<T, K>;
+export type FunnelStepResult = Optional<S['FunnelStepAnswer'], 'dropped_list'>;
+export type FunnelResult = Narrow<S['Funnel'], { steps: FunnelStepResult[]; breakdown?: Record<string, { steps: FunnelStepResult[] }> | null }>;
+export type SavedFunnel = Narrow<S['FunnelBody'], { question: FunnelQuery }>;
+export type DroppedVisitor = Sent<S['DroppedVisitor']>;
+export type Dropped = Narrow<Get<'/api/v1/sites/{site}/reports/funnel/dropped/{handle}'>, { visitors: DroppedVisitor[] }>;
 
-export type Quality = {
-  since: string;
-  received: number;
-  kept: number;
-  dropped: Record<string, number>;
-  rejected: Record<string, number>;
-  /** Further counts: bots by type, values stored as `(other)`, schema violations. */
-  noticed?: Record<string, number>;
-  /** The journal of the whole service, across restarts; null without access to all sites. */
-  journal: { kept: number; inserted: number; quarantined: number; waiting: number } | null;
-};
-
-export type Violation = { event: string; violation: string; events: number; last: string; example: unknown };
-export type Unconverted = { currency: string; orders: number; amount_minor: number; first: string; last: string };
-export type DataIssues = { currency: string; violations: Violation[]; unconverted: Unconverted[] };
+/** The journal is null without access to all sites. */
+export type Quality = Sent<S['Quality']>;
+export type Violation = Narrow<S['Violation'], { example: unknown }>;
+export type Unconverted = S['Unconverted'];
+export type DataIssues = Narrow<Extract<S['ReportAnswer'], { unconverted: unknown }>, { violations: Violation[] }>;
 /** From the day `from`, one unit of `currency` is worth `rate` units of the site's currency. */
-export type Rate = { currency: string; from: string; rate: string };
-export type Rates = { base: string; rates: Rate[] };
+export type Rate = S['RateBody'];
+export type Rates = S['RatesBody'];
 
-export type RuleOp = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'in' | 'contains' | 'starts_with' | 'exists';
+export type RuleOp = S['Op'];
 export type FieldRule = { field: string; op: RuleOp; value?: Scalar | Scalar[] };
 /** `{}` means everyone. */
 export type Rule = { all: Rule[] } | { any: Rule[] } | { not: Rule } | FieldRule | Record<string, never>;
 export type OfferContent = Record<string, string>;
-export type Offer = {
-  id: string;
-  name: string;
-  slot: string;
-  priority: number;
-  enabled: boolean;
-  when: Rule;
-  content: OfferContent;
-  starts_at?: string | null;
-  ends_at?: string | null;
-};
+export type Offer = Narrow<Sent<S['Offer']>, { when: Rule; content: OfferContent }>;
 
-export type ItemRef = {
-  id?: string;
-  item?: string;
-  title?: string;
-  image?: string;
-  price_minor?: number;
-  currency?: string;
-  quantity?: number;
-};
-export type TimelineEntry = {
-  at: string;
-  event: string;
-  path: string;
-  item?: string | null;
-  properties?: Record<string, unknown>;
-};
-export type Profile = {
-  visitor: string;
-  visitors?: string[];
-  first_seen: string;
-  last_seen: string;
-  user_id: string | null;
-  country: string;
-  device: string;
-  affinities: { category: string; score: number }[];
-  recent_items: (string | ItemRef)[];
-  cart: (string | ItemRef)[];
-  orders: number;
-  revenue_minor: number;
-  timeline: TimelineEntry[];
-};
+/** Items of a profile: an ID, or with a name where the catalog has one. */
+export type ItemRef = Partial<S['SeenItem']> & { item?: string; quantity?: number };
+export type TimelineEntry = Narrow<S['TimelineEntry'], { properties?: Record<string, unknown> }>;
+export type Profile = Narrow<
+  Sent<S['VisitorBody']>,
+  { recent_items: (string | ItemRef)[]; cart: (string | ItemRef)[]; timeline: TimelineEntry[] }
+>;
 
-export type Item = {
-  id: string;
-  title: string;
-  price_minor: number;
-  currency: string;
-  categories: string[];
-  brand: string;
-  available: boolean;
-};
-export type ItemPage = { items: Item[]; total: number };
-export type ItemCounts = {
-  read: number;
-  kept: number;
-  dropped: number;
-  rejected: number;
-  dropped_by: Record<string, number>;
-  rejected_by: Record<string, number>;
-  rejected_rows?: { row: number; reason: string; message: string }[];
-};
-export type FeedSettings = { url: string; every_minutes: number; enabled: boolean };
-export type Feed = {
-  settings: FeedSettings | null;
-  visiting: boolean;
-  visited_at: string | null;
-  outcome: 'taken' | 'unchanged' | 'withheld' | 'failed' | null;
-  message: string;
-  items: number;
-  withdrawn: number;
-  withheld: number;
-  counts: ItemCounts | null;
-};
-export type MerchandisingRules = {
-  only?: Rule;
-  exclude?: { items?: string[]; categories?: string[]; brands?: string[] };
-  pins?: { item: string; position: number }[];
-  boosts?: { when: Rule; percent: number }[];
-  hide_bought?: boolean | undefined;
-  same_language?: boolean | undefined;
-  price_band?: { from_percent: number; to_percent: number } | undefined;
-  diversity?: { by: 'category' | 'brand' | 'group'; at_most: number } | undefined;
-  freshness?: { lift_percent?: number; half_life_days?: number; max_age_days?: number | undefined } | undefined;
-  fatigue?: { shown_max: number; rest_hours: number } | undefined;
-};
+export type Item = Pick<Sent<S['ItemBody']>, 'id' | 'title' | 'price_minor' | 'currency' | 'categories' | 'brand' | 'available'>;
+export type ItemPage = Narrow<S['ItemPage'], { items: Item[] }>;
+export type ItemCounts = S['Counts'];
+export type FeedSettings = Sent<S['FeedSettings']>;
+export type Feed = Narrow<Sent<S['FeedAnswer']>, { settings: FeedSettings | null; counts: ItemCounts | null }>;
+
+type SlotRules = Get<'/api/v1/sites/{site}/recommendation-rules'>['site'];
+/** Rules that are not set are left out when they are saved. */
+export type MerchandisingRules = Narrow<
+  { [K in keyof SlotRules]?: Exclude<SlotRules[K], null> | undefined },
+  {
+    only?: Rule;
+    exclude?: Partial<SlotRules['exclude']>;
+    boosts?: { when: Rule; percent: number }[];
+    freshness?: { lift_percent?: number; half_life_days?: number; max_age_days?: number | undefined } | undefined;
+  }
+>;
 export type MerchandisingRulesResponse = { site: MerchandisingRules; slots: Record<string, MerchandisingRules> };

@@ -22,10 +22,13 @@ const dates = (options: Intl.DateTimeFormatOptions) =>
   cached('date', (locale) => new Intl.DateTimeFormat(locale, options), options);
 
 export const number = (value: number): string => numbers({ maximumFractionDigits: 2 }).format(value);
+export const points = (rate: number): string => numbers({ maximumFractionDigits: 1 }).format(rate * 100);
 export const compact = (value: number): string =>
   numbers({ notation: 'compact', maximumFractionDigits: 1 }).format(value);
 
-export function percent(rate: number): string {
+/** A share; "–" if there is nothing to divide by. */
+export function percent(rate: number | null): string {
+  if (rate === null) return '–';
   // A small share must not read as 0%, and a nearly full one not as 100%.
   if (rate > 0 && rate < 0.0005) return `<${percent(0.001)}`;
   const fine = rate !== 0 && (Math.abs(rate) < 0.1 || (rate > 0.99 && rate < 1));
@@ -80,24 +83,39 @@ export function monthAndYear(date: Date): string {
   return ['month', 'year'].map((type) => parts.find((part) => part.type === type)?.value ?? '').join(' ');
 }
 
+/** Times are shown in the site's time zone. */
+const times = (at: string | Date, options: Intl.DateTimeFormatOptions, timeZone = preferences.timezone) =>
+  dates({ ...options, timeZone }).format(new Date(at));
+
 export const day = (at: string | Date, timeZone?: string): string =>
-  dates({ day: 'numeric', month: 'short', year: 'numeric', timeZone }).format(new Date(at));
+  times(at, { day: 'numeric', month: 'short', year: 'numeric' }, timeZone);
 export const dayAndMonth = (at: string | Date, timeZone?: string): string =>
-  dates({ day: 'numeric', month: 'short', timeZone }).format(new Date(at));
-export const dayAndTime = (at: string | Date): string =>
-  dates({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
+  times(at, { day: 'numeric', month: 'short' }, timeZone);
+export const weekday = (at: string | Date, timeZone?: string): string =>
+  times(at, { weekday: 'short', day: 'numeric', month: 'short' }, timeZone);
+export const month = (at: string | Date, timeZone?: string): string =>
+  times(at, { month: 'long', year: 'numeric' }, timeZone);
+export const dayAndTime = (at: string | Date, timeZone?: string): string =>
+  times(at, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }, timeZone);
 /** The same with the year. */
 export const dayAndClock = (at: string | Date): string =>
-  dates({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' }).format(new Date(at));
-export const time = (at: string | Date, timeZone?: string): string =>
-  dates({ hour: '2-digit', minute: '2-digit', timeZone }).format(new Date(at));
-export const clock = (at: string | Date): string =>
-  dates({ hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(at));
+  times(at, { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+export const time = (at: string | Date, timeZone?: string): string => times(at, { hour: '2-digit', minute: '2-digit' }, timeZone);
+export const clock = (at: string | Date): string => times(at, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** A time zone with its offset now, such as "Asia/Tehran (GMT+3:30)". */
+export function zone(timeZone: string): string {
+  const offset = dates({ timeZoneName: 'shortOffset', timeZone })
+    .formatToParts(new Date())
+    .find((part) => part.type === 'timeZoneName')?.value;
+  return offset && offset !== timeZone ? `${timeZone} (${offset})` : timeZone;
+}
 
 export function dayRange(start: Date, end: Date, timeZone: string): string {
   return dates({ day: 'numeric', month: 'short', year: 'numeric', timeZone }).formatRange(start, end);
 }
 
+/** The name of a country or language by its code. */
 function displayName(kind: 'region' | 'language', code: string): string {
   if (!code) return t('value.unknown');
   try {
@@ -110,6 +128,9 @@ function displayName(kind: 'region' | 'language', code: string): string {
 
 export const country = (code: string): string => displayName('region', code);
 export const language = (code: string): string => displayName('language', code);
+
+export const compare = (a: string, b: string): number =>
+  cached('collator', (locale) => new Intl.Collator(locale)).compare(a, b);
 
 const AGES: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60], ['hour', 3600], ['day', 86_400], ['month', 30 * 86_400], ['year', 365 * 86_400],

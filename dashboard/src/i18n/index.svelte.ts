@@ -72,6 +72,12 @@ export function t(key: Key, values?: Values): string {
   return String(message.format(values));
 }
 
+/** Values that have a display name in a group. */
+const valuesIn = (group: 'channel' | 'device') => (): string[] =>
+  Object.keys(shown?.messages ?? {}).filter((key) => key.startsWith(`${group}.`)).map((key) => key.slice(group.length + 1));
+export const allChannels = valuesIn('channel');
+export const allDevices = valuesIn('device');
+
 type Named = 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model' | 'action' | 'component' | 'scope' | 'cause' | 'who';
 
 /** The display name of a server or site value, such as a channel; unknown values are shown as they are. */

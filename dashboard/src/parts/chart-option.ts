@@ -39,6 +39,8 @@ const stacked = (text: string) => text.split(/(?<!\.) /).map(isolated).join('\n'
 type Drawing = {
   rtl: boolean;
   categories: string[];
+  /** Longer labels for the tooltip. */
+  details: string[];
   lines: Line[];
   format: (value: number) => string;
   colors: Palette;
@@ -47,7 +49,7 @@ type Drawing = {
   fine?: boolean;
 };
 
-export function chartOption({ rtl, categories, lines, format, colors, max, fine = false }: Drawing): EChartsCoreOption {
+export function chartOption({ rtl, categories, details, lines, format, colors, max, fine = false }: Drawing): EChartsCoreOption {
   const text = { color: colors.soft, fontFamily: colors.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
   return {
@@ -76,7 +78,7 @@ export function chartOption({ rtl, categories, lines, format, colors, max, fine 
       backgroundColor: colors.card,
       borderColor: colors.line,
       textStyle: { ...text, color: colors.ink, fontSize: 13 },
-      valueFormatter: (value: unknown) => (typeof value === 'number' ? format(value) : '–'),
+      formatter: (points: TooltipPoint[]) => tooltip(points, details, lines, format),
     },
     xAxis: {
       type: 'category',
@@ -96,22 +98,59 @@ export function chartOption({ rtl, categories, lines, format, colors, max, fine 
       axisLabel: { ...text, formatter: format },
       splitLine: { lineStyle: { color: colors.line } },
     },
-    series: lines.map((line, index) => series(line, index, colors)),
+    series: lines.flatMap((line, index) => series(line, index, colors)),
   };
 }
 
-function series(line: Line, index: number, colors: Palette): Record<string, unknown> {
-  const base = { name: isolated(line.name), data: line.values };
-  if (line.kind === 'bar') return { ...base, type: 'bar', barMaxWidth: 40, itemStyle: { borderRadius: [4, 4, 0, 0] } };
-  const color = line.dashed ? colors.soft : colors.series[index % colors.series.length];
-  return {
-    ...base,
+type TooltipPoint = { dataIndex: number; seriesId?: string; marker?: unknown };
+
+/** One row per line with its own label; the dashed part of a line is no row of its own. */
+function tooltip(points: TooltipPoint[], details: string[], lines: Line[], format: (value: number) => string): string {
+  const row = points[0]?.dataIndex ?? 0;
+  const rows = lines.map((line, index) => {
+    const value = line.values[row];
+    const point = points.find(({ seriesId }) => seriesId?.split('/')[0] === String(index));
+    const label = line.labels?.[row];
+    const marker = typeof point?.marker === 'string' ? point.marker : '';
+    return `${marker}${isolated(label ? `${line.name}, ${label}` : line.name)}  ${isolated(value == null ? '–' : format(value))}`;
+  });
+  return [isolated(details[row] ?? ''), ...rows].join('\n');
+}
+
+function series(line: Line, index: number, colors: Palette): Record<string, unknown>[] {
+  const { values, partial = [] } = line;
+  const base = { id: String(index), name: isolated(line.name), data: values };
+  if (line.kind === 'bar') {
+    const unfinished = { opacity: 0.5, borderWidth: 1.5, borderType: 'dashed', borderColor: colors.ink };
+    const data = values.map((value, at) => (partial[at] ? { value, itemStyle: unfinished } : value));
+    return [{ ...base, data, type: 'bar', barMaxWidth: 40, itemStyle: { borderRadius: [4, 4, 0, 0] } }];
+  }
+  const color = line.faint ? colors.soft : colors.series[index % colors.series.length];
+  const shown = values.filter((value) => value != null).length;
+  const style = {
     type: 'line',
-    smooth: 0.15,
-    showSymbol: line.values.length < 3,
+    showSymbol: shown < 3,
     symbolSize: 7,
     itemStyle: { color },
-    lineStyle: { width: line.dashed ? 1.5 : 2.5, type: line.dashed ? 'dashed' : 'solid', color },
-    ...(index === 0 && !line.dashed ? { areaStyle: { color: colors.wash, opacity: 0.7 } } : {}),
+    lineStyle: { width: line.faint ? 1.5 : 2.5, type: line.faint ? 'dotted' : 'solid', color },
   };
+  if (!partial.includes(true)) return [{ ...base, ...style, ...area(line, index, colors) }];
+  // The whole values; and dashed, the incomplete ones with their neighbors.
+  const near = (at: number) => partial[at] || partial[at - 1] || partial[at + 1];
+  return [
+    { ...base, ...style, ...area(line, index, colors), data: values.map((value, at) => (partial[at] ? null : value)) },
+    {
+      ...base,
+      ...style,
+      id: `${index}/partial`,
+      data: values.map((value, at) => (near(at) ? value : null)),
+      showSymbol: true,
+      symbol: 'emptyCircle',
+      symbolSize: (_: unknown, { dataIndex }: { dataIndex: number }) => (partial[dataIndex] && values[dataIndex] != null ? 6 : 0),
+      lineStyle: { ...style.lineStyle, type: [5, 4] },
+    },
+  ];
 }
+
+const area = (line: Line, index: number, colors: Palette) =>
+  index === 0 && !line.faint ? { areaStyle: { color: colors.wash, opacity: 0.7 } } : {};

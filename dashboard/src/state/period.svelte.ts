@@ -1,6 +1,8 @@
 import {
   type CalendarDate,
+  type DateDuration,
   endOfMonth,
+  fromAbsolute,
   GregorianCalendar,
   parseDate,
   PersianCalendar,
@@ -8,7 +10,7 @@ import {
   toCalendar,
   today,
 } from '@internationalized/date';
-import type { Interval, Period, Site } from '../api/types';
+import type { Counting, Interval, Period, Site, Unit } from '../api/types';
 import { preferences } from './preferences.svelte';
 import { router } from './router.svelte';
 
@@ -39,7 +41,7 @@ function presetDays(preset: Preset, now: CalendarDate): Days {
     case '90d':
       return { start: now.subtract({ days: 89 }), end: now };
     case 'month':
-      return { start: startOfMonth(local), end: now };
+      return { start: startOfMonth(local), end: endOfMonth(local) };
     case 'last_month':
       return { start: startOfMonth(lastMonth), end: endOfMonth(lastMonth) };
     case '12m':
@@ -53,6 +55,22 @@ function parsedDay(text: string | null): CalendarDate | undefined {
   } catch {
     return undefined;
   }
+}
+
+const range = ({ start, end }: Days, timezone: string): Period => ({
+  from: start.toDate(timezone).toISOString(),
+  to: end.add({ days: 1 }).toDate(timezone).toISOString(),
+  timezone,
+});
+
+const daysBetween = (start: CalendarDate, end: CalendarDate): number =>
+  Math.round((end.toDate('UTC').getTime() - start.toDate('UTC').getTime()) / 86_400_000);
+
+/** The number of months if the days are whole months of the Gregorian calendar. */
+function wholeMonths(days: Days): number | undefined {
+  const start = toCalendar(days.start, new GregorianCalendar());
+  const next = toCalendar(days.end, new GregorianCalendar()).add({ days: 1 });
+  return start.day === 1 && next.day === 1 ? (next.year - start.year) * 12 + next.month - start.month : undefined;
 }
 
 /** The date range of all reports, kept in the URL so that shared links show the same data. */
@@ -71,10 +89,15 @@ class PeriodState {
 
   readonly #interval = $derived(INTERVALS.find((interval) => interval === router.query.get('interval')));
 
-  /** The query string that carries the date range to another page. */
+  /** What lists and funnels count. */
+  readonly unit = $derived<Unit>(router.query.get('unit') === 'visitor' ? 'visitor' : 'person');
+  /** The same as a part of a question; people are the server's default. */
+  readonly counting = $derived<Counting>(this.unit === 'visitor' ? { unit: 'visitor' } : {});
+
+  /** The query string that carries the date range and the unit to another page. */
   readonly search = $derived.by(() => {
     const params = new URLSearchParams();
-    for (const name of ['period', 'from', 'to']) {
+    for (const name of ['period', 'from', 'to', 'unit']) {
       const value = router.query.get(name);
       if (value) params.set(name, value);
     }
@@ -86,19 +109,44 @@ class PeriodState {
   }
 
   of(site: Site): Period {
-    const { start, end } = this.days(site.timezone);
-    return {
-      from: start.toDate(site.timezone).toISOString(),
-      to: end.add({ days: 1 }).toDate(site.timezone).toISOString(),
-      timezone: site.timezone,
-    };
+    return range(this.days(site.timezone), site.timezone);
   }
 
-  /** The previous period of equal length. */
+  /** Whether the period is not over yet. */
+  running(site: Site): boolean {
+    return Date.parse(this.of(site).to) > Date.now();
+  }
+
+  /** The days to compare with in a chart, so that whole days, weekdays or months lie under each other. */
+  daysBefore(site: Site): Days {
+    const { start, end } = this.days(site.timezone);
+    const shift = this.#shift(site);
+    const [first, last] = [start.subtract(shift), end.subtract(shift)];
+    const latest = start.subtract({ days: 1 });
+    return { start: first, end: last.compare(latest) > 0 || wholeMonths({ start, end }) ? latest : last };
+  }
+
   before(site: Site): Period {
-    const { from, to, timezone } = this.of(site);
-    const length = Date.parse(to) - Date.parse(from);
-    return { from: new Date(Date.parse(from) - length).toISOString(), to: from, timezone };
+    return range(this.daysBefore(site), site.timezone);
+  }
+
+  /** The start of the step that lies under the one that starts at `at`, in milliseconds. */
+  counterpart(site: Site, at: string): number {
+    return fromAbsolute(Date.parse(at), site.timezone).subtract(this.#shift(site)).toDate().getTime();
+  }
+
+  /**
+   * What lies between the period and the one before, in calendar units: days differ in length where clocks change.
+   * Whole months follow whole months, as in the totals of the server.
+   */
+  #shift(site: Site): DateDuration {
+    const days = this.days(site.timezone);
+    const interval = this.interval(site);
+    const length = this.#length(site);
+    const months = wholeMonths(days);
+    if (interval === 'month') return { months: months ?? Math.max(1, Math.ceil(length / 30.44 - 0.1)) };
+    if (interval === 'week') return { days: Math.ceil(length / 7) * 7 };
+    return { days: months ? daysBetween(days.start.subtract({ months }), days.start) : length };
   }
 
   /** The chart interval: the user's choice if valid for this range, otherwise one that suits its length. */
@@ -125,14 +173,17 @@ class PeriodState {
     router.setQuery({ period: undefined, from: iso(start), to: iso(end) });
   }
 
+  chooseUnit(unit: Unit): void {
+    router.setQuery({ unit: unit === 'person' ? undefined : unit });
+  }
+
   chooseInterval(interval: Interval): void {
     router.setQuery({ interval });
   }
 
   #length(site: Site): number {
     const { start, end } = this.days(site.timezone);
-    const day = 86_400_000;
-    return Math.round((end.toDate('UTC').getTime() - start.toDate('UTC').getTime()) / day) + 1;
+    return daysBetween(start, end) + 1;
   }
 }
 

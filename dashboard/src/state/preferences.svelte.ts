@@ -22,6 +22,8 @@ const darkMedia = matchMedia('(prefers-color-scheme: dark)');
 class Preferences {
   language = $state<Language>('en');
   theme = $state<Theme>('auto');
+  /** The time zone of all times shown: the site's; undefined on pages without a site, for the browser's. */
+  timezone = $state<string | undefined>();
   #systemDark = $state(darkMedia.matches);
 
   readonly direction = $derived(this.language === 'fa' ? 'rtl' : 'ltr');

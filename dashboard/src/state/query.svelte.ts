@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { ApiError } from '../api/client';
 import { account } from './account.svelte';
 
@@ -23,6 +24,8 @@ export class Query<Q, T> {
   readonly warming = $derived(this.error?.status === 503);
   #attempt = $state(0);
   #everyMs: number | undefined;
+  /** Whether the next attempt only refreshes what is shown. */
+  #refreshing = false;
 
   /** `params` returns the parameters, or undefined if there is nothing to send; `request` sends them. */
   constructor(
@@ -39,7 +42,8 @@ export class Query<Q, T> {
         return;
       }
       const abort = new AbortController();
-      this.loading = true;
+      this.loading = !this.#refreshing || untrack(() => this.data) === undefined;
+      this.#refreshing = false;
       const send = () => void this.#receive(request(current, abort.signal), abort.signal);
       const timer = debounceMs ? setTimeout(send, debounceMs) : undefined;
       if (!debounceMs) send();
@@ -52,6 +56,11 @@ export class Query<Q, T> {
 
   retry = (): void => {
     this.#attempt += 1;
+  };
+
+  #refresh = (): void => {
+    this.#refreshing = this.error === undefined;
+    this.retry();
   };
 
   async #receive(response: Promise<T>, signal: AbortSignal): Promise<void> {
@@ -78,8 +87,8 @@ export class Query<Q, T> {
 
   #retryAfter(ms: number, signal: AbortSignal): void {
     const timer = setTimeout(() => {
-      if (document.visibilityState === 'visible') this.retry();
-      else document.addEventListener('visibilitychange', this.retry, { once: true, signal });
+      if (document.visibilityState === 'visible') this.#refresh();
+      else document.addEventListener('visibilitychange', this.#refresh, { once: true, signal });
     }, ms);
     signal.addEventListener('abort', () => clearTimeout(timer));
   }

@@ -1,5 +1,5 @@
 import type { FieldRule, Rule, RuleOp, MerchandisingRules } from '../../api/types';
-import { latinDigits } from '../../i18n/digits';
+import { latinDigits, toNumber } from '../../i18n/digits';
 import { amounts, toMinorUnits, typed } from '../../i18n/amount';
 import { type Group, toGroup, type Leaves, newGroup, newKey, toRule } from '../rule/tree';
 
@@ -92,8 +92,7 @@ function toFieldRule({ field, attribute, op, value }: Condition, currency: strin
   const text = value.trim();
   if (!text) return undefined;
   if (op === 'in') return { field: name, op, value: list(text) };
-  const number = Number(latinDigits(text));
-  return { field: name, op, value: SIZES.includes(op) && Number.isFinite(number) ? number : text };
+  return { field: name, op, value: SIZES.includes(op) ? (toNumber(text) ?? text) : text };
 }
 
 const list = (text: string) => text.split(/[,،]/).map((part) => part.trim()).filter(Boolean);

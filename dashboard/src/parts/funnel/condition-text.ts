@@ -1,9 +1,11 @@
 import type { Condition } from '../../api/types';
-import { t } from '../../i18n/index.svelte';
+import { named, t } from '../../i18n/index.svelte';
+import { dimensionOf, valueName } from '../values/values';
 
 /** A condition on one line, such as "price > 10". */
 export function conditionText({ property, op, value }: Condition): string {
-  const name = property.replace(/^\$/, '');
+  const name = property.startsWith('$') ? named('property', property.slice(1)) : property;
+  const shown = (item: unknown) => valueName(dimensionOf(property), String(item));
   if (op === 'exists') return `${name} ${t('op.exists')}`;
-  return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.join(', ') : String(value)}`;
+  return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(t('list.comma')) : shown(value)}`;
 }

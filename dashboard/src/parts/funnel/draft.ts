@@ -1,5 +1,5 @@
 import type { Condition, FunnelOp, FunnelOrder, FunnelQuery, FunnelStep, Scalar, Schema } from '../../api/types';
-import { latinDigits } from '../../i18n/digits';
+import { toNumber } from '../../i18n/digits';
 
 /** A funnel while being edited: inputs hold text, and each row has a key. */
 export type DraftCondition = { key: number; property: string; op: FunnelOp; value: string };
@@ -65,11 +65,20 @@ const condition = ({ property, op, value }: Condition): DraftCondition => ({
   value: Array.isArray(value) ? value.join(', ') : String(value ?? ''),
 });
 
-/** The query of the completed steps; undefined with fewer than two. */
+/** The conversion window; undefined if it is not 1 ms to 366 days. */
+export function windowMs({ windowCount, windowUnit }: Draft): number | undefined {
+  const ms = Math.round(windowCount * UNIT_MS[windowUnit]);
+  return ms > 0 && ms <= 366 * UNIT_MS.day ? ms : undefined;
+}
+
+/** The steps that have an event. */
+export const namedSteps = (draft: Draft): DraftStep[] => draft.steps.filter((step) => step.event.trim() !== '');
+
+/** The query of the completed steps; undefined with fewer than two, or without a valid window. */
 export function toQuery(draft: Draft): FunnelQuery | undefined {
   const steps = draft.steps.map(toStep).filter((step) => step !== undefined);
-  const window_ms = Math.round(draft.windowCount * UNIT_MS[draft.windowUnit]);
-  if (steps.length < 2 || !(window_ms > 0)) return undefined;
+  const window_ms = windowMs(draft);
+  if (steps.length < 2 || window_ms === undefined) return undefined;
   const exclude = draft.exclude.map(toStep).filter((step) => step !== undefined);
   const question: FunnelQuery = { steps, order: draft.order, window_ms };
   if (draft.order === 'strict' && draft.allowPassive) question.ignore = PASSIVE;
@@ -92,11 +101,10 @@ function toCondition({ property, op, value }: DraftCondition): Condition | undef
   return { property: name, op, value: op === 'contains' || op === 'starts_with' ? value : scalar(name, value) };
 }
 
-/** Columns (`$…`) are text; property values that parse as a number are sent as numbers. */
+/** Columns (`$…`) are text; property values that parse as a number are sent as numbers, unless that rounds them. */
 function scalar(property: string, text: string): Scalar {
   const trimmed = text.trim();
-  const number = Number(latinDigits(trimmed));
-  return property.startsWith('$') || trimmed === '' || !Number.isFinite(number) ? trimmed : number;
+  return property.startsWith('$') ? trimmed : (toNumber(trimmed) ?? trimmed);
 }
 
 export function moved<I>(list: I[], from: number, to: number): I[] {

@@ -1,7 +1,8 @@
 import type { FieldRule, Rule } from '../../api/types';
 import { t } from '../../i18n/index.svelte';
 import * as format from '../../i18n/format';
-import { type Field, FIELDS } from './rule';
+import { valueName } from '../values/values';
+import { DIMENSIONS, type Field, FIELDS } from './rule';
 
 /** A rule as a sentence. */
 export function ruleText(rule: Rule, currency: string): string {
@@ -21,6 +22,6 @@ function fieldText({ field, op, value }: FieldRule, currency: string): string {
   const name = known ? t(`field.${known}`) : field;
   if (op === 'exists') return `${name} ${t('op.exists')}`;
   if (known === 'new_visitor') return `${name}: ${value === false ? t('rule.no') : t('rule.yes')}`;
-  const shown = (item: unknown) => (known === 'cart_value_minor' ? format.storedMoney(Number(item), currency) : String(item));
-  return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(', ') : shown(value)}`;
+  const shown = (item: unknown) => (known === 'cart_value_minor' ? format.storedMoney(Number(item), currency) : known ? valueName(DIMENSIONS[known], String(item)) : String(item));
+  return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(t('list.comma')) : shown(value)}`;
 }

@@ -1,7 +1,8 @@
 import type { FieldRule, Rule, RuleOp, Scalar } from '../../api/types';
-import { latinDigits } from '../../i18n/digits';
+import { toNumber } from '../../i18n/digits';
 import { toMinorUnits, typed } from '../../i18n/amount';
 import * as tree from '../rule/tree';
+import type { Dimension } from '../values/values';
 
 /** A condition on a visitor while being edited. */
 export type Leaf = { key: number; kind: 'field'; field: Field; trait: string; op: RuleOp; value: string };
@@ -29,6 +30,19 @@ export const FIELDS = {
 } as const satisfies Record<string, FieldKind>;
 export type Field = keyof typeof FIELDS;
 export const FIELD_NAMES = Object.keys(FIELDS) as Field[];
+
+/** Fields whose existing values are offered. */
+export const DIMENSIONS: Partial<Record<Field, Dimension>> = {
+  affinity: 'category',
+  viewed_category: 'category',
+  bought_category: 'category',
+  channel: 'channel',
+  source: 'source',
+  campaign: 'campaign',
+  country: 'country',
+  device: 'device',
+  url_path: 'path',
+};
 
 const OPS: Record<FieldKind, RuleOp[]> = {
   text: ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists'],
@@ -75,6 +89,18 @@ function toFieldRule(leaf: Leaf, currency: string): FieldRule | undefined {
 function scalar(field: Field, text: string, currency: string): Scalar | undefined {
   const kind: FieldKind = FIELDS[field];
   if (kind === 'text') return text;
-  const number = kind === 'money' ? toMinorUnits(text, currency) : Number(latinDigits(text));
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  if (kind === 'number') return toNumber(text);
+  const minor = toMinorUnits(text, currency);
+  return typeof minor === 'number' ? minor : undefined;
+}
+
+/** The categories that a rule compares for equality. */
+export function categoriesOf(rule: Rule): string[] {
+  if ('all' in rule) return (rule.all as Rule[]).flatMap(categoriesOf);
+  if ('any' in rule) return (rule.any as Rule[]).flatMap(categoriesOf);
+  if ('not' in rule) return categoriesOf(rule.not as Rule);
+  const { field, op, value } = rule as Partial<FieldRule>;
+  const isCategory = DIMENSIONS[field as Field] === 'category';
+  if (!isCategory || !['eq', 'ne', 'in'].includes(op ?? '')) return [];
+  return [...new Set((Array.isArray(value) ? value : [value]).map(String))];
 }

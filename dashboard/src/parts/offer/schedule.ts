@@ -1,12 +1,13 @@
-/** Converts offer times between RFC 3339 and datetime-local inputs, in the browser's time zone. */
+import { fromAbsolute, parseDateTime, toCalendarDateTime, toZoned } from '@internationalized/date';
 
-export function toLocal(at: string | null | undefined): string {
-  if (!at) return '';
-  const date = new Date(at);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+/** Converts offer times between RFC 3339 and datetime-local inputs, in the site's time zone. */
+
+export function toLocal(at: string | null | undefined, timezone: string): string {
+  return at ? toCalendarDateTime(fromAbsolute(Date.parse(at), timezone)).toString().slice(0, 16) : '';
 }
 
-export const fromLocal = (text: string): string | null => (text ? new Date(text).toISOString() : null);
+export const fromLocal = (text: string, timezone: string): string | null =>
+  text ? toZoned(parseDateTime(text), timezone).toDate().toISOString() : null;
 
 /** An ID made from a name: readable if possible, never empty. */
 export function slug(name: string): string {
