@@ -314,7 +314,7 @@ async fn a_missing_table_loses_no_events() {
 }
 
 #[tokio::test]
-async fn engine_crashes_cause_no_loss_and_no_duplicates() {
+async fn a_dying_engine_causes_no_loss_and_no_duplicates() {
     let (data, engine_data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let own = OwnEngine::start(engine_data.path()).await;
     let store = own.store();
