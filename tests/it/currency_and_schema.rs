@@ -328,8 +328,8 @@ async fn names_per_site_are_limited_in_columns_metrics_and_event_lists() {
         .stored("SELECT concat_ws('|', uniqExact(name), uniqExact(source), uniqExact(language), countIf(name = '(other)')) FROM events")
         .await;
     assert_eq!(counted, ["7|7|7|295"]);
-    let said = app.stored("SELECT marks['name'] FROM events WHERE name = '(other)' ORDER BY position LIMIT 1").await;
-    assert_eq!(said, ["Hostile 5"], "the original name is kept");
+    let names = app.stored("SELECT marks['name'] FROM events WHERE name = '(other)' ORDER BY position LIMIT 1").await;
+    assert_eq!(names, ["Hostile 5"], "the original name is kept");
     assert_eq!(app.metric("events_noticed_total{reason=\"bucketed_name\"}"), 295);
     let labels = app.metrics();
     assert!(!labels.keys().any(|name| name.contains("ostile")), "{labels:?}");

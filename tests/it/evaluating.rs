@@ -33,8 +33,8 @@ fn evaluated(train: impl AsRef<[u8]>, test: impl AsRef<[u8]>, options: &[&str]) 
 
 /// The result; checks that every figure is within its bounds.
 fn sane(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
     let answer: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     for name in ["hit_rate", "mrr", "ndcg", "precision", "recall", "coverage", "hit_rate_margin", "mrr_margin"] {
         let figure = answer[name].as_f64().unwrap_or(-1.0);
@@ -51,8 +51,8 @@ fn unusable_files_are_refused_with_a_one_line_reason() {
     let good = walks(1_700_000_000, 20);
     let line = |text: &str| HEADER.to_owned() + text;
     let check = |train: &[u8], test: &[u8], expected: &[&str]| {
-        let said = refusal(&evaluated(train, test, &[]));
-        assert!(expected.iter().all(|text| said.contains(text)), "{said:?} lacks {expected:?}");
+        let message = refusal(&evaluated(train, test, &[]));
+        assert!(expected.iter().all(|text| message.contains(text)), "{message:?} lacks {expected:?}");
     };
     let good = good.as_bytes();
     check(b"", good, &["train.tsv is empty", "SessionId ItemId Time"]);

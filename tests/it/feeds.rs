@@ -120,11 +120,15 @@ async fn an_unchanged_feed_is_not_sent_again_and_errors_are_reported() {
     let shop = ShopServer::start(&csv(0..12)).await;
     admin.put(&app.path("feed"), json!({ "url": shop.url, "every_minutes": 45 })).await;
     let taken = visited(&app, &admin, "taken").await;
-    assert!(!shop.asked()[0].contains("if-none-match"), "{:?}", shop.asked());
+    assert!(!shop.requests()[0].contains("if-none-match"), "{:?}", shop.requests());
     assert_eq!(pause(&taken), 45, "{taken}");
 
     let same = visited_in_time(&app, &admin, "unchanged").await;
-    assert!(shop.asked()[1].contains(&format!("if-none-match: \"{}\"\r\n", csv(0..12).len())), "{:?}", shop.asked());
+    assert!(
+        shop.requests()[1].contains(&format!("if-none-match: \"{}\"\r\n", csv(0..12).len())),
+        "{:?}",
+        shop.requests()
+    );
     assert_eq!((&same["items"], &same["counts"], pause(&same)), (&json!(12), &taken["counts"], 45));
     offers(&app, &admin, 12).await;
 
@@ -138,21 +142,21 @@ async fn an_unchanged_feed_is_not_sent_again_and_errors_are_reported() {
     shop.serves(&csv(0..12));
     let again = visited_in_time(&app, &admin, "unchanged").await;
     assert_eq!(again["message"], "", "{again}");
-    assert_eq!(shop.asked().len(), 5, "one visit at a time: {:?}", shop.asked());
+    assert_eq!(shop.requests().len(), 5, "one visit at a time: {:?}", shop.requests());
 
     // A server with `Last-Modified` instead of `ETag`.
     let date = "Wed, 21 Oct 2026 07:28:00 GMT";
     shop.does(Answer::Dated(csv(0..13), date));
     visited_in_time(&app, &admin, "taken").await;
     visited_in_time(&app, &admin, "unchanged").await;
-    let last = shop.asked().pop().unwrap();
+    let last = shop.requests().pop().unwrap();
     assert!(last.contains(&format!("if-modified-since: {}", date.to_lowercase())), "{last}");
     assert!(!last.contains("if-none-match"), "the ETag is of an earlier state: {last}");
     offers(&app, &admin, 13).await;
     // A manual fetch reads the whole file.
     admin.post(&app.path("feed/visit"), json!({})).await;
     visited(&app, &admin, "taken").await;
-    assert!(!shop.asked().pop().unwrap().contains("if-modified-since"));
+    assert!(!shop.requests().pop().unwrap().contains("if-modified-since"));
     app.finish().await;
 }
 
@@ -166,7 +170,7 @@ async fn a_feed_that_hangs_does_not_delay_others() {
     let admin = app.with_key(Scope::Admin).await;
     let hanging = ShopServer::doing(Answer::Hangs).await;
     admin.put(&app.path("feed"), json!({ "url": hanging.url })).await;
-    eventually("the first feed hangs", PATIENCE, async || hanging.asked().len() == 1).await;
+    eventually("the first feed hangs", PATIENCE, async || hanging.requests().len() == 1).await;
     // The other slot serves all other feeds, one after the other.
     for n in 1..=3 {
         let shop = ShopServer::start(&csv(0..n)).await;

@@ -89,12 +89,12 @@ async fn every_format_is_imported_and_bad_rows_are_counted_and_reported() {
     }
     // As text, and from standard input.
     let data = shop.service.data().to_str().expect("a path").to_owned();
-    let said = ashna(&["import", "items", "-", "--site", &shop.site, "--data-dir", &data], csv.as_bytes());
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let message = ashna(&["import", "items", "-", "--site", &shop.site, "--data-dir", &data], csv.as_bytes());
+    let message = String::from_utf8_lossy(&message.stdout).into_owned();
     for expected in
         ["rejected           5", "bad_currency", "row 7: item \"d\": `price` is \"dear\"", "row 9: the row has 5"]
     {
-        assert!(said.contains(expected), "{said:?} lacks {expected:?}");
+        assert!(message.contains(expected), "{message:?} lacks {expected:?}");
     }
 }
 
@@ -102,8 +102,8 @@ async fn every_format_is_imported_and_bad_rows_are_counted_and_reported() {
 async fn an_unreadable_file_fails_with_one_line_and_keeps_the_rows_before() {
     let shop = Shop::open().await;
     let check = |bytes: &[u8], expected: &[&str]| {
-        let said = refusal(&shop.tries(bytes));
-        assert!(expected.iter().all(|text| said.contains(text)), "{said:?} lacks {expected:?}");
+        let message = refusal(&shop.tries(bytes));
+        assert!(expected.iter().all(|text| message.contains(text)), "{message:?} lacks {expected:?}");
     };
     check(b"", &["the file is empty"]);
     check(b"\xef\xbb\xbf \r\n", &["the file is empty"]);

@@ -63,8 +63,8 @@ async fn a_lost_control_database_is_detected_and_site_ids_are_not_reused() {
     inserted(&service, &client, 5).await;
     service.stop();
     lose_control(&service);
-    let said = refusal(&service.tries(&["site", "list"]));
-    assert!(said.contains("another installation") && said.contains("ashna adopt"), "{said}");
+    let message = refusal(&service.tries(&["site", "list"]));
+    assert!(message.contains("another installation") && message.contains("ashna adopt"), "{message}");
     lose_control(&service);
     let output = service.command(&["adopt"]);
     assert_eq!(output["new_sites_above"], first);

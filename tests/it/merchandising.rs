@@ -109,8 +109,8 @@ async fn server_keys_see_why_each_item_was_recommended() {
     for id in ["p-8", "p-9", "p-8"] {
         visitor.tracks("Product Viewed", json!({ "product_id": id, "category": "Tea" })).await;
     }
-    let asked = format!("/v1/recommend?k=4&visitor={}", visitor.id);
-    let answer = admin.get(&asked).await.json();
+    let query = format!("/v1/recommend?k=4&visitor={}", visitor.id);
+    let answer = admin.get(&query).await.json();
     let first = &answer["items"][0];
     assert_eq!((&first["id"], &first["reason"]), (&json!("p-1"), &json!("pinned")), "{answer}");
     assert!(first["explanation"]["rules"][0].as_str().unwrap().starts_with("pin:"));
@@ -131,16 +131,16 @@ async fn ignored_items_are_suppressed_until_viewed() {
     let tired = json!({ "fatigue": { "shown_max": 2, "rest_hours": 24 } });
     assert_eq!(admin.put(&app.path("recommendation-rules"), tired).await.status, 200);
     let mut visitor = app.visitor();
-    let asked = format!("k=50&visitor={}", visitor.id);
+    let query = format!("k=50&visitor={}", visitor.id);
     for _ in 0..2 {
-        assert_eq!(ids(&recommends(&app, &asked).await).len(), 12);
+        assert_eq!(ids(&recommends(&app, &query).await).len(), 12);
         visitor.tracks("Slot Viewed", json!({ "slot": "home-recs", "items": ["p-12", "p-11"] })).await;
     }
-    let shown = ids(&recommends(&app, &asked).await);
+    let shown = ids(&recommends(&app, &query).await);
     assert_eq!(shown.len(), 10, "{shown:?}");
     assert!(!shown.iter().any(|id| id == "p-12" || id == "p-11"));
     visitor.tracks("Product Viewed", json!({ "product_id": "p-11" })).await;
-    assert!(ids(&recommends(&app, &asked).await).contains(&"p-11".to_owned()));
+    assert!(ids(&recommends(&app, &query).await).contains(&"p-11".to_owned()));
     assert_eq!(ids(&recommends(&app, "k=50").await).len(), 12, "another visitor");
     app.finish().await;
 }
@@ -158,18 +158,18 @@ async fn titles_are_in_the_language_of_the_page() {
 #[tokio::test]
 async fn without_a_page_language_accept_language_is_used() {
     let (app, _) = shop().await;
-    let asked = async |api: ApiClient, accepted: &str, parameters: &str| {
+    let title = async |api: ApiClient, accepted: &str, parameters: &str| {
         let path = format!("/v1/recommend?key={}&k=1{parameters}", app.site.write_key);
         let answer = api.with_header("accept-language", accepted.to_owned()).get(&path).await.json();
         answer["items"][0]["title"].as_str().unwrap().to_owned()
     };
     let browser = || app.api().with_header("origin", ORIGIN.to_owned());
-    assert!(asked(browser(), "fa-IR,fa;q=0.9,en;q=0.8", "").await.starts_with("چیز"));
-    assert!(asked(browser(), "en,fa;q=0.5", "").await.starts_with("Thing"));
-    assert!(asked(browser(), "fa", "&language=en").await.starts_with("Thing"), "the page's language has priority");
-    assert!(asked(app.api(), "fa", "").await.starts_with("Thing"), "a server's own language is not a visitor's");
+    assert!(title(browser(), "fa-IR,fa;q=0.9,en;q=0.8", "").await.starts_with("چیز"));
+    assert!(title(browser(), "en,fa;q=0.5", "").await.starts_with("Thing"));
+    assert!(title(browser(), "fa", "&language=en").await.starts_with("Thing"), "the page's language has priority");
+    assert!(title(app.api(), "fa", "").await.starts_with("Thing"), "a server's own language is not a visitor's");
     for odd in ["", "*", "fa\tIR", ";;,", &"fa-".repeat(300)] {
-        assert!(asked(browser(), odd, "").await.starts_with("Thing"), "{odd:?}");
+        assert!(title(browser(), odd, "").await.starts_with("Thing"), "{odd:?}");
     }
     app.finish().await;
 }

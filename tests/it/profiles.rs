@@ -107,11 +107,11 @@ async fn a_restart_between_store_and_journal_causes_no_loss_and_no_duplicates() 
 #[tokio::test]
 async fn a_users_profile_is_complete_wherever_their_events_are() {
     // Thirty browsers of ten users, three each; every event has a verified user id.
-    let said = |event: Event<'static>| {
+    let with_user = |event: Event<'static>| {
         let user = format!("u-{}", event.visitor.0 % 10);
         Event { user_id: user.into(), user_verified: true, ..event }
     };
-    let events: Vec<_> = events(300).into_iter().map(said).collect();
+    let events: Vec<_> = events(300).into_iter().map(with_user).collect();
     for (stored, known) in [(0, 0), (150, 0), (150, 150), (300, 120), (300, 300)] {
         let store = database().await;
         store.insert(batch(0, &events[..known])).await.unwrap();
@@ -131,8 +131,8 @@ async fn a_users_profile_is_complete_wherever_their_events_are() {
 #[tokio::test]
 async fn without_the_engine_a_users_profile_comes_from_memory() {
     let live = Live::over(unreachable(), 100, 1000);
-    let said = |event: Event<'static>| Event { user_id: "u".into(), ..event };
-    live.apply(0, &events(60).into_iter().map(said).collect::<Vec<_>>());
+    let with_user = |event: Event<'static>| Event { user_id: "u".into(), ..event };
+    live.apply(0, &events(60).into_iter().map(with_user).collect::<Vec<_>>());
     let (profile, freshness) = live.profiles.known(SITE, VisitorId(100), "", SOON).await;
     assert_eq!(freshness, Freshness::Degraded);
     assert_eq!(profile.events, 2 * 17, "of the sixteen other browsers");

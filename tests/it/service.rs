@@ -111,7 +111,7 @@ impl Service {
     }
 
     /// Its log so far.
-    pub fn said(&self) -> String {
+    pub fn log_text(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 
@@ -124,10 +124,10 @@ impl Service {
     /// Starts it without waiting.
     pub fn start(&mut self) {
         let [listen, metrics] = self.ports.map(|port| format!("127.0.0.1:{port}"));
-        let words = self.wrapper.iter().map(String::as_str).chain([BINARY]).collect::<Vec<_>>();
+        let args = self.wrapper.iter().map(String::as_str).chain([BINARY]).collect::<Vec<_>>();
         let log = fs::File::options().create(true).append(true).open(self.log()).expect("a log file");
-        let child = Command::new(words[0])
-            .args(&words[1..])
+        let child = Command::new(args[0])
+            .args(&args[1..])
             .args(["serve", "--listen", &listen, "--metrics-listen", &metrics, "--data-dir"])
             .arg(&self.data)
             .args(&self.options)
@@ -189,24 +189,24 @@ impl Service {
     }
 
     /// Runs a command of the binary next to the running service; it must succeed.
-    pub fn command(&self, arguments: &[&str]) -> Value {
-        let output = self.tries(words);
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    pub fn command(&self, args: &[&str]) -> Value {
+        let output = self.tries(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("one JSON document")
     }
 
     /// The same, but failure is allowed.
-    pub fn tries(&self, words: &[&str]) -> Output {
+    pub fn tries(&self, args: &[&str]) -> Output {
         let data = self.data.to_str().expect("a path");
-        let words = [words, &["--json", "--data-dir", data]].concat();
-        run(Command::new(BINARY).args(words).envs(self.settings.iter().map(|(name, value)| (name, value))), b"")
+        let args = [args, &["--json", "--data-dir", data]].concat();
+        run(Command::new(BINARY).args(args).envs(self.settings.iter().map(|(name, value)| (name, value))), b"")
     }
 
     /// Adds a user.
     pub fn adds_user(&self, email: &str, role: &str, password: &str) {
         let data = self.data.to_str().expect("a path");
-        let words = ["user", "add", "--email", email, "--role", role, "--password-stdin", "--data-dir", data];
-        let output = ashna(&words, password.as_bytes());
+        let args = ["user", "add", "--email", email, "--role", role, "--password-stdin", "--data-dir", data];
+        let output = ashna(&args, password.as_bytes());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -254,8 +254,8 @@ impl Drop for Service {
 }
 
 /// Runs the binary with these arguments and this standard input until it exits.
-pub fn ashna(words: &[&str], input: &[u8]) -> Output {
-    run(Command::new(BINARY).args(words), input)
+pub fn ashna(args: &[&str], input: &[u8]) -> Output {
+    run(Command::new(BINARY).args(args), input)
 }
 
 fn run(command: &mut Command, input: &[u8]) -> Output {
@@ -268,11 +268,11 @@ fn run(command: &mut Command, input: &[u8]) -> Output {
 
 /// The single error line of a failed command, without warnings; panics if there are more lines or a panic.
 pub fn refusal(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().filter(|line| !line.contains("  WARN ")).collect::<Vec<_>>().join("\n");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = stderr.lines().filter(|line| !line.contains("  WARN ")).collect::<Vec<_>>().join("\n");
     assert!(!output.status.success(), "it was taken: {}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.stdout.is_empty() && said.lines().count() == 1 && !said.contains("panicked"), "{said}");
-    said.trim().to_owned()
+    assert!(output.stdout.is_empty() && stderr.lines().count() == 1 && !stderr.contains("panicked"), "{stderr}");
+    stderr.trim().to_owned()
 }
 
 /// Prints a line, visible with `--nocapture`.
@@ -283,8 +283,8 @@ pub fn report(line: &str) {
 
 /// Whether strace is installed and may inject faults.
 pub fn strace_may_inject() -> bool {
-    let words = ["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "true"];
-    Command::new("strace").args(words).output().is_ok_and(|output| output.status.success())
+    let args = ["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "true"];
+    Command::new("strace").args(args).output().is_ok_and(|output| output.status.success())
 }
 
 /// Peak resident memory of a process, MiB.

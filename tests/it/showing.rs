@@ -209,7 +209,7 @@ async fn a_preview_for_a_visitor_is_deterministic_and_not_counted() {
     assert_eq!(slot["items"].as_array().unwrap().len(), 8, "{seen:#}");
     for item in slot["items"].as_array().unwrap() {
         let why = &item["explanation"];
-        let said = match why["grounds"]["kind"].as_str().unwrap() {
+        let expected = match why["grounds"]["kind"].as_str().unwrap() {
             "liked_category" => {
                 format!("from {}, which the visitor looks at", why["grounds"]["category"].as_str().unwrap())
             }
@@ -217,7 +217,7 @@ async fn a_preview_for_a_visitor_is_deterministic_and_not_counted() {
             "popular" => "popular now".to_owned(),
             other => panic!("{other}: nothing else is known of this shop"),
         };
-        assert_eq!(why["evidence"], said, "the sentence matches the evidence and its numbers: {item:#}");
+        assert_eq!(why["evidence"], expected, "the sentence matches the evidence and its numbers: {item:#}");
     }
     assert_eq!(slot["exposure"], Value::Null);
     for _ in 0..10 {

@@ -198,10 +198,10 @@ async fn an_idle_service_stops_quickly_and_sighup_stops_it() {
         let pid = i32::try_from(service.pid().unwrap()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
         let begun = Instant::now();
-        let mut said = false;
+        let mut unready = false;
         let status = loop {
             if let Ok(answer) = client.get(&url).send().await {
-                said |= answer.status() == 503;
+                unready |= answer.status() == 503;
             }
             if let Some(status) = service.ended() {
                 break status;
@@ -210,7 +210,7 @@ async fn an_idle_service_stops_quickly_and_sighup_stops_it() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         assert_eq!(status.code(), Some(0), "{signal:?}");
-        assert!(said, "/readyz answered 503 before the listener closed");
+        assert!(unready, "/readyz answered 503 before the listener closed");
         // With open connections the engine alone took five seconds.
         assert!(begun.elapsed() < Duration::from_millis(4500), "it took {:?}", begun.elapsed());
     }

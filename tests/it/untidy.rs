@@ -108,12 +108,12 @@ async fn placeholder_ids_identify_no_one() {
 async fn times_are_parsed_in_every_format_or_default_to_arrival() {
     let app = TestApp::start().await;
     let now = clock::now().0 / 1000;
-    let said: Vec<Value> = [json!(now), json!(now.to_string()), json!(now * 1000), json!(now * 1_000_000)]
+    let times: Vec<Value> = [json!(now), json!(now.to_string()), json!(now * 1000), json!(now * 1_000_000)]
         .into_iter()
         .chain([json!("Whenever"), json!({})])
         .map(|timestamp| json!({ "type": "track", "event": "Sent", "userId": "u", "timestamp": timestamp }))
         .collect();
-    assert_eq!(batch(&app, said.into()).await.outcome(), "kept=6, dropped=0, rejected=0");
+    assert_eq!(batch(&app, times.into()).await.outcome(), "kept=6, dropped=0, rejected=0");
     let stored = app
         .stored(
             "SELECT concat(toString(abs(dateDiff('second', occurred_at, received_at)) < 60), arrayStringConcat(violations))

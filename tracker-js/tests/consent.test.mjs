@@ -69,7 +69,7 @@ scene('a cookieless site stores nothing regardless of consent, and clears what w
 });
 
 scene(
-  'a site may choose not to hear the browser\'s signal, and is believed once it says so',
+  'a site can ignore the browser\'s signal, once the settings say so',
   async ({ site, page }) => {
     site.settings.gpc = false;
     site.page('/');

@@ -157,8 +157,8 @@ async fn a_service_starts_on_a_full_disk() {
     eventually("it is full", PATIENCE, async || rustix::fs::statvfs(disk.path()).is_ok_and(|disk| disk.f_bavail == 0))
         .await;
     let refused = service.tries(&["site", "list"]);
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.success() || said.contains("is full"), "{:?}: {said}", refused.status);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.success() || message.contains("is full"), "{:?}: {message}", refused.status);
 }
 
 /// Fills the disk once, to the last byte.

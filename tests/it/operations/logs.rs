@@ -26,7 +26,7 @@ async fn the_access_log_has_route_status_and_id_but_no_visitor_data() {
     assert_eq!(made.len(), 32);
     client.get(format!("{url}/some/where/secret-page")).send().await.unwrap();
 
-    let log = service.said();
+    let log = service.log_text();
     let lines: Vec<Value> =
         log.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
     let of = |route: &str| {
@@ -53,7 +53,7 @@ async fn a_redirected_log_has_no_colours_and_a_full_stdout_is_harmless() {
     service.ready(&client).await;
     let answer = client.get(format!("{}/healthz", service.url())).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    let log = service.said();
+    let log = service.log_text();
     assert!(log.contains("WARN") && !log.contains('\u{1b}'), "{log}");
     let answer = client.get(format!("{}/healthz", service.url())).send().await.unwrap();
     assert_eq!(answer.status(), 200, "it continues");

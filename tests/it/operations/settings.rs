@@ -18,8 +18,8 @@ fn check_config_refuses_the_same_settings_as_serve() {
     let check = |variables: &[(&str, &str)], options: &[&str], expected: &str| {
         for command in ["serve", "check-config"] {
             let output = with(variables, &[&[command, "--data-dir", folder], options].concat());
-            let said = refusal(&output);
-            assert!(said.starts_with("ashna: ") && said.contains(expected), "{command}: {said}");
+            let message = refusal(&output);
+            assert!(message.starts_with("ashna: ") && message.contains(expected), "{command}: {message}");
         }
     };
     check(&[("ASHNA__ENGINE__NICENESS", "99")], &[], "`engine.niceness` in ASHNA__ENGINE__NICENESS must be between");
@@ -64,11 +64,11 @@ fn a_port_in_use_error_names_the_option() {
     let folder = data.path().to_str().unwrap();
     // Nothing listens there; no engine is needed.
     let elsewhere = ["--clickhouse-url", "http://127.0.0.1:9", "--data-dir", folder];
-    let said = refusal(&ashna(&[&["serve", "--listen", &taken], &elsewhere[..]].concat(), b""));
-    assert!(said.ends_with("another program does; choose another address with --listen"), "{said}");
+    let message = refusal(&ashna(&[&["serve", "--listen", &taken], &elsewhere[..]].concat(), b""));
+    assert!(message.ends_with("another program does; choose another address with --listen"), "{message}");
     let metrics = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", &taken];
-    let said = refusal(&ashna(&[&metrics[..], &elsewhere[..]].concat(), b""));
-    assert!(said.ends_with("another program does; choose another address with --metrics-listen"), "{said}");
+    let message = refusal(&ashna(&[&metrics[..], &elsewhere[..]].concat(), b""));
+    assert!(message.ends_with("another program does; choose another address with --metrics-listen"), "{message}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn each_cause_of_an_error_is_reported_once() {
     let data = tempfile::tempdir().unwrap();
     std::fs::create_dir(data.path().join("control.sqlite")).unwrap();
     let folder = data.path().to_str().unwrap();
-    let said = refusal(&ashna(&["site", "list", "--data-dir", folder], b""));
+    let message = refusal(&ashna(&["site", "list", "--data-dir", folder], b""));
     let cause = "unable to open database file";
-    assert_eq!(said.matches(cause).count(), 1, "{said}");
+    assert_eq!(message.matches(cause).count(), 1, "{message}");
 }

@@ -100,9 +100,12 @@ async fn untrusted_certificates_and_ports_without_tls_have_their_own_errors() {
     let terminator = Terminator::before(&engine.url).await;
     let stranger = Terminator::before(&engine.url).await;
     let check = |error: &StoreError, expected: &str| {
-        let said = error.to_string();
-        assert_eq!(error.fault(), Fault::Tls, "{said}");
-        assert!(said.contains(expected) && said.matches(expected).count() == 1 && !said.contains('\n'), "{said}");
+        let message = error.to_string();
+        assert_eq!(error.fault(), Fault::Tls, "{message}");
+        assert!(
+            message.contains(expected) && message.matches(expected).count() == 1 && !message.contains('\n'),
+            "{message}"
+        );
     };
     check(&look(&terminator.url, &stranger.ca_file()).await, "invalid peer certificate");
     check(&look(&terminator.url, "").await, "invalid peer certificate");

@@ -38,7 +38,7 @@ async fn reports(url: &str, change: &[(&str, &str)], cause: &str, texts: &[&str]
     assert_eq!(body["reports_code"], format!("warehouse_{cause}"), "{body}");
     assert_eq!((&body["ready"], &body["reports"]), (&true.into(), &false.into()), "events are accepted: {body}");
     assert!(!body["reports_because"].as_str().unwrap().is_empty());
-    let log = service.said();
+    let log = service.log_text();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains(&format!("cause=\"{cause}\""))).collect();
     assert_eq!(lines.len(), 1, "one line: {log}");
     assert!(texts.iter().all(|text| lines[0].contains(text)), "{texts:?} in {}", lines[0]);

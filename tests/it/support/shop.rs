@@ -28,7 +28,7 @@ pub struct ShopServer {
     /// URL of its file.
     pub url: String,
     answer: Arc<Mutex<Answer>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
 
@@ -42,16 +42,16 @@ impl ShopServer {
     pub async fn doing(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/feed.csv", listener.local_addr().unwrap());
-        let (answer, asked) = (Arc::new(Mutex::new(answer)), Arc::<Mutex<Vec<String>>>::default());
+        let (answer, requests) = (Arc::new(Mutex::new(answer)), Arc::<Mutex<Vec<String>>>::default());
         let mut serving = JoinSet::new();
-        let (answering, asking) = (Arc::clone(&answer), Arc::clone(&asked));
+        let (answering, asking) = (Arc::clone(&answer), Arc::clone(&requests));
         serving.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 open.spawn(serve(stream, answering.lock().unwrap().clone(), Arc::clone(&asking)));
             }
         });
-        Self { url, answer, asked, _serving: serving }
+        Self { url, answer, requests, _serving: serving }
     }
 
     /// Replaces the file.
@@ -65,16 +65,16 @@ impl ShopServer {
     }
 
     /// Heads of the received requests, in lower case.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Answer, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<String>>>) {
     let mut request = vec![0; 4096];
     let n = stream.read(&mut request).await.unwrap_or_default();
     let request = String::from_utf8_lossy(&request[..n]).to_lowercase();
-    asked.lock().unwrap().push(request.clone());
+    requests.lock().unwrap().push(request.clone());
     let whole = |validator: String, known: String, file: &str| {
         if request.contains(&known.to_lowercase()) {
             return format!("HTTP/1.1 304 Not Modified\r\n{validator}\r\nconnection: close\r\n\r\n");
