@@ -16,9 +16,8 @@ use super::{
     body::{self, BufferedBody},
     error::ApiError,
     extract::Query,
-    foreign,
     key::{self, GivenKeys, KeyQuery, SiteKey},
-    request_info,
+    posthog, request_info,
     state::AppState,
     tracker,
     visitor::{self, Claims},
@@ -59,12 +58,13 @@ pub async fn tracker_batch(
 ) -> Result<Response, ApiError> {
     let (parts, bytes) = read_body(&state, peer, request).await?;
     let mut repaired = Vec::new();
-    let batch = match collect::parse(&bytes) {
-        Ok(batch) if !batch.key.is_empty() => batch,
-        // Clients of PostHog have the same path.
-        _ if Posthog::is_body(&bytes) => return foreign::posthog_batch(&state, &parts, peer, &query, &bytes).await,
-        read => read.or_else(|error| parse_repaired(&state, &bytes, None, &mut repaired, &error))?,
-    };
+    let parsed = collect::parse(&bytes);
+    let is_ours = |batch: &Batch<'_>| !batch.key.is_empty() || !query.as_str().is_empty() || batch.settings.is_some();
+    // PostHog's clients use this path too.
+    if !parsed.as_ref().is_ok_and(is_ours) && Posthog::is_body(&bytes) {
+        return posthog::collect_events(&state, &parts, peer, &query, &bytes).await;
+    }
+    let batch = parsed.or_else(|error| parse_repaired(&state, &bytes, None, &mut repaired, &error))?;
     let given = GivenKeys { address: query.as_str(), body: batch.key.as_str() };
     let snapshot = state.catalog.snapshot();
     let key = key::resolve_sender(&state, &snapshot, &parts.headers, given)?;

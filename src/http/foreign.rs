@@ -4,10 +4,7 @@
 //!
 //! Answers are those that the clients expect; refusals are ours, with the same statuses as for our own clients.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    ops::Deref,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Json,
@@ -17,15 +14,16 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     admission,
+    body::BufferedBody,
     collect::{gif, read_body, sender_of},
     error::ApiError,
     extract::{Path, Query},
     key::{self, GivenKeys, KeyQuery},
-    request_info, segment,
+    posthog, request_info, segment,
     state::AppState,
 };
 use crate::{
@@ -37,7 +35,7 @@ use crate::{
         collect::{self, Unreadable},
         foreign::{
             CallWriter, Connection, ForeignRequest, fields::Fields, ga4::Ga4, matomo::Matomo, plausible::Plausible,
-            posthog::Posthog, snowplow::Snowplow, umami::Umami, valid_json,
+            snowplow::Snowplow, umami::Umami, valid_json,
         },
     },
 };
@@ -49,14 +47,14 @@ static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
     let matomo = || get(matomo_query).post(matomo_body);
     vec![
-        ("/batch", post(posthog)),
-        ("/capture", post(posthog)),
-        ("/i/v0/e", post(posthog)),
-        ("/s", post(posthog_recording)),
-        ("/decide", post(posthog_flags)),
-        ("/flags", post(posthog_flags)),
-        ("/array/{key}/config", get(posthog_config)),
-        ("/array/{key}/config.js", get(posthog_script)),
+        ("/batch", post(posthog::events)),
+        ("/capture", post(posthog::events)),
+        ("/i/v0/e", post(posthog::events)),
+        ("/s", post(posthog::recording)),
+        ("/decide", post(posthog::flags)),
+        ("/flags", post(posthog::flags)),
+        ("/array/{key}/config", get(posthog::config)),
+        ("/array/{key}/config.js", get(posthog::script)),
         ("/com.snowplowanalytics.snowplow/tp2", post(snowplow_body)),
         ("/i", get(snowplow_query)),
         ("/mp/collect", post(ga4)),
@@ -75,24 +73,24 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
 
 /// The key that a request carries in its address, in the path or the query.
 #[derive(Debug, Deserialize)]
-struct PathKey {
+pub(super) struct PathKey {
     #[serde(default)]
-    key: String,
+    pub(super) key: String,
 }
 
 /// Where a product's client puts the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeyPlace {
+pub(super) enum KeyPlace {
     Address,
     Body,
 }
 
 /// A request with its address's key and whole body.
-struct Received<B> {
+struct Received {
     parts: Parts,
     peer: SocketAddr,
     address_key: String,
-    body: B,
+    body: BufferedBody,
 }
 
 async fn receive(
@@ -101,18 +99,18 @@ async fn receive(
     path: PathKey,
     query: &KeyQuery,
     request: Request,
-) -> Result<Received<impl Deref<Target = [u8]> + use<>>, ApiError> {
+) -> Result<Received, ApiError> {
     let (parts, body) = read_body(state, peer, request).await?;
     let address_key = if path.key.is_empty() { query.as_str().to_owned() } else { path.key };
     Ok(Received { parts, peer, address_key, body })
 }
 
-fn unreadable(state: &AppState, error: &Unreadable) -> ApiError {
+pub(super) fn unreadable(state: &AppState, error: &Unreadable) -> ApiError {
     state.refuse("unreadable", ApiError::Unreadable(error.to_string()))
 }
 
 /// Finds the site, translates the events and collects them.
-async fn accept(
+pub(super) async fn accept(
     state: &AppState,
     parts: &Parts,
     peer: SocketAddr,
@@ -134,6 +132,13 @@ async fn accept(
         Sender::Server if is_image_of_page(parts, site) => Sender::Browser,
         sender => sender,
     };
+    let body = translate(state, parts, peer, site, request);
+    let batch = collect::parse(&body).map_err(|error| unreadable(state, &error))?;
+    segment::collect_calls(state, parts, peer, key, sender, &batch).await
+}
+
+/// The events as the body of a batch.
+fn translate(state: &AppState, parts: &Parts, peer: SocketAddr, site: &Site, request: &impl ForeignRequest) -> Vec<u8> {
     let address = visitor_address(state, peer, &parts.headers);
     let user_agent = request_info::text(&parts.headers, header::USER_AGENT);
     let daily_id = |ip: &str, agent: &str| {
@@ -141,13 +146,10 @@ async fn accept(
         let agent = if agent.is_empty() { user_agent } else { agent };
         Some(state.collector.daily_visitor(site, address, agent).to_string())
     };
+    let (address, now) = (address.to_string(), clock::now());
     let mut calls = CallWriter::default();
-    let connection =
-        Connection { user_agent, address: &address.to_string(), now: clock::now(), daily_id: &daily_id };
-    request.write(&connection, &mut calls);
-    let body = calls.finish();
-    let batch = collect::parse(&body).map_err(|error| unreadable(state, &error))?;
-    segment::collect_calls(state, parts, peer, key, sender, &batch).await
+    request.write(&Connection { user_agent, address: &address, now, daily_id: &daily_id }, &mut calls);
+    calls.finish()
 }
 
 /// Whether a request without an `Origin` is for an image on a page: browsers send none with these.
@@ -168,96 +170,9 @@ fn visitor_address(state: &AppState, peer: SocketAddr, headers: &HeaderMap) -> I
     first.trim().parse().unwrap_or(connection)
 }
 
-fn with_outcome(mut answer: Response, outcome: &Outcome) -> Response {
+pub(super) fn with_outcome(mut answer: Response, outcome: &Outcome) -> Response {
     answer.headers_mut().extend(segment::counted_header(outcome));
     answer
-}
-
-/// `POST /batch`, `/capture`, `/i/v0/e` of PostHog.
-async fn posthog(
-    State(state): State<AppState>,
-    Query(query): Query<KeyQuery>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let (parts, bytes) = read_body(&state, peer, request).await?;
-    posthog_batch(&state, &parts, peer, &query, &bytes).await
-}
-
-/// Collects the body of a PostHog client.
-pub(super) async fn posthog_batch(
-    state: &AppState,
-    parts: &Parts,
-    peer: SocketAddr,
-    query: &KeyQuery,
-    bytes: &[u8],
-) -> Result<Response, ApiError> {
-    let unreadable = |error: Unreadable| unreadable(state, &error);
-    let decoded = Posthog::decode(bytes).map_err(unreadable)?;
-    let json = valid_json(&decoded).map_err(unreadable)?;
-    let batch = Posthog::parse(&json).map_err(unreadable)?;
-    let outcome = accept(state, parts, peer, query.as_str(), (KeyPlace::Body, &batch)).await?;
-    Ok(with_outcome(Json(json!({ "status": 1 })).into_response(), &outcome))
-}
-
-/// `POST /s`: recordings are not kept.
-async fn posthog_recording(
-    State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Result<Json<Value>, ApiError> {
-    read_body(&state, peer, request).await?;
-    Ok(Json(json!({ "status": 1 })))
-}
-
-/// `POST /flags`, `/decide`: there are no flags, and nothing more is to be loaded.
-async fn posthog_flags(
-    State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Result<Json<Value>, ApiError> {
-    read_body(&state, peer, request).await?;
-    let mut answer = client_settings();
-    answer["flags"] = json!({});
-    answer["featureFlags"] = json!({});
-    answer["featureFlagPayloads"] = json!({});
-    answer["errorsWhileComputingFlags"] = false.into();
-    Ok(Json(answer))
-}
-
-/// What PostHog's browser client loads and captures besides events: nothing.
-fn client_settings() -> Value {
-    json!({
-        "config": { "enable_collect_everything": true },
-        "supportedCompression": ["gzip", "gzip-js"],
-        "hasFeatureFlags": false,
-        "sessionRecording": false,
-        "surveys": false,
-        "heatmaps": false,
-        "capturePerformance": false,
-        "autocaptureExceptions": false,
-        "captureDeadClicks": false,
-        "toolbarParams": {},
-        "siteApps": [],
-        "isAuthenticated": false,
-    })
-}
-
-/// `GET /array/{key}/config` of PostHog's browser client.
-async fn posthog_config(State(state): State<AppState>, Path(path): Path<PathKey>) -> Result<Json<Value>, ApiError> {
-    state.catalog.snapshot().site_of_key(&path.key).ok_or(ApiError::NotFound)?;
-    Ok(Json(client_settings()))
-}
-
-/// `GET /array/{key}/config.js`: the same as a script.
-async fn posthog_script(State(state): State<AppState>, Path(path): Path<PathKey>) -> Result<Response, ApiError> {
-    state.catalog.snapshot().site_of_key(&path.key).ok_or(ApiError::NotFound)?;
-    let token = Value::from(path.key);
-    let script = format!(
-        "(window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{{}})[{token}]={{config:{},siteApps:[]}};",
-        client_settings()
-    );
-    Ok(([(header::CONTENT_TYPE, "text/javascript")], script).into_response())
 }
 
 /// `POST /com.snowplowanalytics.snowplow/tp2`.
@@ -352,11 +267,7 @@ async fn matomo_body(
     matomo(&state, KeyPlace::Body, &received).await
 }
 
-async fn matomo(
-    state: &AppState,
-    place: KeyPlace,
-    received: &Received<impl Deref<Target = [u8]>>,
-) -> Result<Response, ApiError> {
+async fn matomo(state: &AppState, place: KeyPlace, received: &Received) -> Result<Response, ApiError> {
     let unreadable = |error: Unreadable| unreadable(state, &error);
     let query = received.parts.uri.query().unwrap_or_default();
     let is_json = received.body.trim_ascii_start().starts_with(b"{");

@@ -28,6 +28,7 @@ pub mod masking;
 pub mod observe;
 pub mod ops;
 pub mod origin;
+pub mod posthog;
 pub mod rate;
 pub mod request_info;
 pub mod rudderstack;

@@ -81,7 +81,10 @@ impl<'a> Ga4<'a> {
             ("ip", self.ip_override.as_str().into()),
             ("userAgent", self.user_agent.as_str().into()),
             ("locale", device.get("language")),
-            ("os", object([("name", device.get("operating_system")), ("version", device.get("operating_system_version"))])),
+            (
+                "os",
+                object([("name", device.get("operating_system")), ("version", device.get("operating_system_version"))]),
+            ),
             ("device", object([("type", device.get("category"))])),
             ("screen", super::fields::screen(&device.text("screen_resolution"))),
             ("page", page),

@@ -59,7 +59,10 @@ impl ForeignRequest for Plausible {
             (
                 "context",
                 object([
-                    ("page", object([("url", event.first(&["u", "url"])), ("referrer", event.first(&["r", "referrer"]))])),
+                    (
+                        "page",
+                        object([("url", event.first(&["u", "url"])), ("referrer", event.first(&["r", "referrer"]))]),
+                    ),
                     ("library", object([("name", "plausible".into())])),
                     ("userAgent", agent.into()),
                     ("ip", connection.address.into()),

@@ -19,16 +19,8 @@ use crate::wire::collect::{Text, Unreadable};
 const NOT_EVENTS: [&str; 3] = ["$snapshot", "$$heatmap", "$performance_event"];
 
 /// Properties that are stored elsewhere, or describe the client itself.
-const CONTEXT_PROPERTIES: &[&str] = &[
-    "token",
-    "distinct_id",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_term",
-    "utm_content",
-    "gclid",
-];
+const CONTEXT_PROPERTIES: &[&str] =
+    &["token", "distinct_id", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "gclid"];
 
 /// A request: one event or several.
 #[derive(Debug)]
@@ -56,7 +48,7 @@ impl<'a> Posthog<'a> {
     #[must_use]
     pub fn is_body(body: &[u8]) -> bool {
         let has = |name: &[u8]| memchr::memmem::find(body, name).is_some();
-        body.starts_with(b"data=") || has(b"\"api_key\"") || has(b"\"token\"")
+        body.starts_with(b"data=") || ((has(b"\"api_key\"") || has(b"\"token\"")) && !has(b"\"events\""))
     }
 
     /// Decodes the form `data=BASE64`; other bodies stay as they are.
@@ -249,10 +241,7 @@ fn context(properties: &Fields) -> Value {
         ("ip", properties.get("$ip")),
         ("locale", properties.first(&["$browser_language", "$locale"])),
         ("timezone", properties.get("$timezone")),
-        (
-            "screen",
-            object([("width", properties.get("$screen_width")), ("height", properties.get("$screen_height"))]),
-        ),
+        ("screen", object([("width", properties.get("$screen_width")), ("height", properties.get("$screen_height"))])),
         ("os", object([("name", properties.get("$os")), ("version", properties.get("$os_version"))])),
         ("device", object([("type", properties.text("$device_type").to_lowercase().into())])),
         (

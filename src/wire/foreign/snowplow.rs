@@ -80,11 +80,9 @@ impl ForeignRequest for Snowplow<'_> {
     }
 
     fn write(&self, connection: &Connection<'_>, calls: &mut CallWriter) {
-        let Self::Payload(data) = self else {
-            if let Self::Query(query) = self {
-                calls.push(&call(query, Vec::new(), connection));
-            }
-            return;
+        let data = match self {
+            Self::Payload(data) => data,
+            Self::Query(query) => return calls.push(&call(query, Vec::new(), connection)),
         };
         let mut items = Items::of_orders(data);
         for raw in data {
@@ -94,7 +92,7 @@ impl ForeignRequest for Snowplow<'_> {
             };
             match event.text("e").as_str() {
                 "tr" => {
-                    let products = items.0.remove(&event.text("tr_id")).unwrap_or_default();
+                    let products = items.0.get_mut(&event.text("tr_id")).map(std::mem::take).unwrap_or_default();
                     calls.push(&call(&event, products, connection));
                 }
                 "ti" if items.belongs(&event) => {}
@@ -111,9 +109,9 @@ impl Items {
     fn of_orders(data: &[&RawValue]) -> Self {
         // Most requests have no orders: then nothing is parsed here.
         let parse = |kind: &'static str| {
-            let quoted = [format!("\"{kind}\"")];
+            let quoted = format!("\"{kind}\"");
             data.iter()
-                .filter(move |raw| raw.get().contains(&quoted[0]))
+                .filter(move |raw| raw.get().contains(&quoted))
                 .filter_map(|raw| Fields::parse(raw))
                 .filter(move |event| event.text("e") == kind)
         };
@@ -212,11 +210,7 @@ fn finish(event: &Fields, connection: &Connection<'_>, kind: &str, name: &str, p
             object([
                 (
                     "page",
-                    object([
-                        ("url", event.get("url")),
-                        ("title", event.get("page")),
-                        ("referrer", event.get("refr")),
-                    ]),
+                    object([("url", event.get("url")), ("title", event.get("page")), ("referrer", event.get("refr"))]),
                 ),
                 ("library", object([("name", event.get("tv"))])),
                 ("userAgent", agent.into()),
