@@ -1,5 +1,4 @@
-//! The one integration binary: the real router, the real engine, a database of its own for every test;
-//! and the real binary from outside, killed and asked.
+//! The integration test binary: the real router and engine with a database per test, and the real binary as a process.
 
 mod access_commands;
 mod access_keys;
@@ -10,6 +9,7 @@ mod access_two_factor;
 mod admin;
 mod authorization;
 mod bad_input;
+mod clients;
 mod collect;
 mod connections;
 mod consent;
@@ -21,6 +21,7 @@ mod engine;
 mod evaluating;
 mod faults;
 mod feeds;
+mod figures;
 mod funnel;
 mod hardening;
 mod identity;

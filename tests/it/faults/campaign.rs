@@ -125,7 +125,7 @@ fn with_warehouse(service: Service, url: &str, endpoint: &Endpoint) -> Service {
         .set("ASHNA__CLICKHOUSE__USER", &endpoint.user)
         .set("ASHNA__CLICKHOUSE__PASSWORD", endpoint.password.expose())
         .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
-        .set("ASHNA__CLICKHOUSE__INSERT_TIMEOUT_MS", "1000")
+        .set("ASHNA__CLICKHOUSE__INSERT_TIMEOUT_MS", "4000")
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", "50")
         // A full batch must be accepted within that second on a busy machine too.
         .set("ASHNA__DELIVERY__BATCH_EVENTS_MAX", "2000")
