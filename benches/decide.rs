@@ -1,5 +1,5 @@
-//! How long one decision request thinks: a live profile from memory and three slots over a shop of ten
-//! thousand items with an index. No engine is asked; the store behind the profiles is never reached.
+//! Computation time of one decision request: a live profile in memory and three slots over a shop of 10,000 items with an
+//! index. No warehouse is involved.
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
@@ -84,7 +84,7 @@ fn shop() -> SiteSnapshot {
     compile(site, Arc::new(Items::new(items.collect())), &offers).expect("a shop")
 }
 
-/// Every item has its full number of neighbours, far and near.
+/// An index in which every item has the maximum number of neighbours.
 fn index() -> Index {
     let items = (0..ITEMS).map(|n| (format!("item-{n}").into(), category(n).into(), 1000.0 / (n + 1) as f32));
     let neighbours = (0..ITEMS).map(|n| {
@@ -95,7 +95,7 @@ fn index() -> Index {
     Index::new(Parts { items: items.collect(), neighbours: neighbours.collect(), events: 1_000_000 })
 }
 
-/// A visitor with forty looks at items, a cart and an order.
+/// A visitor with forty item views, a cart and an order.
 fn visit(profiles: &Profiles) {
     for n in 0..44_u32 {
         let action = match n {
@@ -129,11 +129,14 @@ fn visit(profiles: &Profiles) {
     }
 }
 
-/// What one slot of an item page costs under no rule, under each, and under all of them.
+/// Cost of one slot of an item page without rules, with each rule, and with all of them.
 fn rules(c: &mut Criterion, profile: &Profile, index: &Index, context: &Context<'_>) {
     let recently = context.now.plus(-3_600_000);
-    let ignored =
-        (0..50).map(|n| Ignored { item: format!("item-{}", (7 + n * 37) % ITEMS).into(), impressions: 5, last: recently });
+    let ignored = (0..50).map(|n| Ignored {
+        item: format!("item-{}", (7 + n * 37) % ITEMS).into(),
+        impressions: 5,
+        last: recently,
+    });
     let profile = Profile { ignored: ignored.collect(), ..profile.clone() };
     let filter = serde_json::json!({ "all": [
         { "field": "attribute.margin", "op": "gte", "value": 30 },
@@ -143,10 +146,10 @@ fn rules(c: &mut Criterion, profile: &Profile, index: &Index, context: &Context<
     let cases = [
         ("none", serde_json::json!({ "hide_bought": false })),
         ("a filter on attributes", serde_json::json!({ "hide_bought": false, "only": filter })),
-        ("bought already", serde_json::json!({ "hide_bought": true })),
+        ("hide bought items", serde_json::json!({ "hide_bought": true })),
         ("diversity", serde_json::json!({ "hide_bought": false, "diversity": { "by": "category", "at_most": 2 } })),
         (
-            "a cap on what is ignored",
+            "a frequency cap",
             serde_json::json!({ "hide_bought": false,
             "fatigue": { "shown_max": 3, "rest_hours": 24 } }),
         ),
@@ -158,26 +161,26 @@ fn rules(c: &mut Criterion, profile: &Profile, index: &Index, context: &Context<
             "boosts": [{ "when": { "field": "attribute.margin", "op": "gte", "value": 80 }, "percent": 150 }] }),
         ),
     ];
-    for (name, told) in cases {
-        let rules = [("product-recs".to_owned(), serde_json::from_value(told).expect("rules"))];
+    for (name, rules) in cases {
+        let rules = [("product-recs".to_owned(), serde_json::from_value(rules).expect("rules"))];
         let shop = shop();
         let plans = compile_merchandising(&rules, &shop.items).expect("rules of this shop");
         let shop = shop.with_merchandising(plans);
-        let asked = || decide::run(&profile, &shop, index, black_box(context), &["product-recs"]);
-        assert_eq!(asked().first().map_or(0, |decision| decision.items.len()), 8, "{name} fill the slot");
-        c.bench_function(&format!("1 slot, rules: {name}"), |b| b.iter(asked));
+        let decide_slot = || decide::run(&profile, &shop, index, black_box(context), &["product-recs"]);
+        assert_eq!(decide_slot().first().map_or(0, |decision| decision.items.len()), 8, "{name} fill the slot");
+        c.bench_function(&format!("1 slot, rules: {name}"), |b| b.iter(decide_slot));
     }
 }
 
 fn decisions(c: &mut Criterion) {
     let config = Config::defaults();
-    let nowhere = Endpoint {
+    let unreachable = Endpoint {
         url: "http://127.0.0.1:9".into(),
         user: "none".into(),
         password: "".into(),
         database: "none".into(),
     };
-    let profiles = Profiles::new(&config.profiles, 30, 1, Store::connect_to(nowhere, &config.clickhouse));
+    let profiles = Profiles::new(&config.profiles, 30, 1, Store::connect_to(unreachable, &config.clickhouse));
     profiles.start_profile(SiteId(1), VISITOR);
     visit(&profiles);
     let (snapshot, index) = (shop(), index());

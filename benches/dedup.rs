@@ -1,4 +1,4 @@
-//! One claim of an id never seen: with nothing sealed, and with sixteen sealed buckets behind it.
+//! Claim of a new message id: without sealed buckets, and with sixteen.
 
 use ashna::{
     config::{self, Config},
@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 const HOUR: i64 = 3_600_000;
 
-/// As uniform as the real keys, which are hashes: two rounds of a 64-bit mixer.
+/// Uniform keys like the real ones, which are hashes: two rounds of a 64-bit mixer.
 fn key(n: u64) -> u128 {
     let mix = |mut x: u64| {
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -39,7 +39,7 @@ fn claims(criterion: &mut Criterion) {
                 next += 1;
                 match dedup.claim(key(next), Timestamp(0)) {
                     Claim::New(reservation) => drop(reservation),
-                    seen => panic!("{seen:?}"),
+                    claim => panic!("{claim:?}"),
                 }
             });
         });
@@ -48,7 +48,7 @@ fn claims(criterion: &mut Criterion) {
                 next += 1;
                 match dedup.claim(key(next), Timestamp(0)) {
                     Claim::New(reservation) => reservation.keep(Position(next)),
-                    seen => panic!("{seen:?}"),
+                    claim => panic!("{claim:?}"),
                 }
             });
         });

@@ -1,4 +1,4 @@
-//! What one event costs from the bytes of its batch to its verdict: no engine, no disk, no network.
+//! Cost of one event from the bytes of its batch to its verdict: no warehouse, no disk, no network.
 
 mod request;
 
@@ -17,7 +17,7 @@ fn bench(criterion: &mut Criterion) {
         let body = body(event, count);
         group.throughput(Throughput::Elements(count as u64));
         with_request(|request| {
-            group.bench_function(name, |bencher| bencher.iter(|| take(request, black_box(body.as_bytes()), count)));
+            group.bench_function(name, |bencher| bencher.iter(|| judge(request, black_box(body.as_bytes()), count)));
         });
     }
     group.finish();
@@ -26,8 +26,8 @@ fn bench(criterion: &mut Criterion) {
     });
 }
 
-fn take(request: &RequestContext<'_>, body: &[u8], count: usize) {
-    let batch = collect::parse(body).expect("the bench's own body");
+fn judge(request: &RequestContext<'_>, body: &[u8], count: usize) {
+    let batch = collect::parse(body).expect("a valid body");
     let mut progress = Progress::default();
     let verdicts = batch.events.iter().map(|raw| ingest::run(request, &batch, &mut progress, raw));
     assert_eq!(verdicts.filter(|verdict| matches!(verdict, Verdict::Keep(_))).count(), count, "all are kept");

@@ -1,4 +1,4 @@
-//! Durable appends: 64 tasks, each with one 600-byte record at a time, on the disk of the temporary directory.
+//! Durable appends: 64 tasks, each appending one 600-byte record at a time, on the disk of the temporary directory.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-// clicks.mjs FILE FOLDER: tab-separated clicks (SessionId ItemId Time) as files that `ashna import` takes,
-// items.ndjson and events.ndjson, moved in time so that the last click was an hour ago; items.txt has the ids.
+// clicks.mjs FILE FOLDER: converts tab-separated clicks (SessionId ItemId Time) to files for `ashna import`, items.ndjson
+// and events.ndjson, shifted in time so that the last click was an hour ago; items.txt has the ids.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const [file, folder] = process.argv.slice(2);
@@ -10,7 +10,7 @@ const rows = readFileSync(file, 'utf8').trim().split('\n').slice(1).map((line) =
 const last = rows.reduce((latest, row) => Math.max(latest, row.at), 0);
 const shift = Date.now() - 3_600_000 - last;
 const ids = [...new Set(rows.map((row) => row.item))];
-const lines = (list) => list.map((each) => JSON.stringify(each)).join('\n') + '\n';
+const lines = (list) => list.map((row) => JSON.stringify(row)).join('\n') + '\n';
 
 writeFileSync(`${folder}/items.ndjson`, lines(ids.map((id) => ({
   id, title: id, url: `/p/${id}`, price_minor: 1000, currency: 'EUR', categories: [`c-${id.slice(-1)}`], available: true,

@@ -1,4 +1,4 @@
--- Three slots of the demo shop for a visitor whose profile run.sh has filled.
+-- Three slots of the demo shop for a visitor whose profile was filled by run.sh.
 package.path = os.getenv("LOAD_FOLDER") .. "/?.lua;" .. package.path
 local visitors = require("visitors")
 

@@ -1,24 +1,24 @@
 #!/bin/sh
-# How long the warehouse needs for a funnel, beside ClickHouse's own windowFunnel in the same run.
+# Query time of a funnel, compared with ClickHouse's own windowFunnel in the same run.
 #
 #   load/funnel.sh URL [EVENTS] [VISITORS]
 #
-# URL is the HTTP interface of a ClickHouse server, such as http://127.0.0.1:8123. A database
-# `funnel_load` with invented events is made there unless it exists: drop it to rebuild it. Three rounds,
-# the best counts; the question is reports.funnel.sql as the service asks it, streamed to us in RowBinary.
+# URL is the HTTP interface of a ClickHouse server, such as http://127.0.0.1:8123. A database `funnel_load` with generated
+# events is created there unless it exists; drop it to rebuild it. The best of three rounds counts; the query is
+# reports.funnel.sql as the service sends it, with results in RowBinary.
 set -eu
 url=${1:?usage: load/funnel.sh URL [EVENTS] [VISITORS]}
 events=${2:-20000000}
 visitors=${3:-2000000}
 here=$(dirname "$0")/..
 
-ask() { curl -sS --fail-with-body "$url/?$1" --data-binary @-; }
+query() { curl -sS --fail-with-body "$url/?$1" --data-binary @-; }
 
-if [ "$(echo "EXISTS DATABASE funnel_load" | ask '')" = 0 ]; then
-    echo "inventing $events events of $visitors visitors"
-    echo "CREATE DATABASE funnel_load" | ask ''
-    sed -n '/^CREATE TABLE events$/,/;$/p' "$here/migrations/0001_events.sql" | sed 's/;$//' | ask database=funnel_load
-    ask database=funnel_load <<SQL
+if [ "$(echo "EXISTS DATABASE funnel_load" | query '')" = 0 ]; then
+    echo "generating $events events of $visitors visitors"
+    echo "CREATE DATABASE funnel_load" | query ''
+    sed -n '/^CREATE TABLE events$/,/;$/p' "$here/migrations/0001_events.sql" | sed 's/;$//' | query database=funnel_load
+    query database=funnel_load <<SQL
 INSERT INTO events (journal, position, site_id, message, kind, name, occurred_at, received_at, visitor, path, device, properties)
 SELECT 1, number, 1, number, if(draw < 40, 2, 1),
     multiIf(draw < 40, '', draw < 60, 'Product Viewed', draw < 67, 'Product Added', draw < 70, 'Order Completed', 'Slot Viewed'),
@@ -35,13 +35,13 @@ period="site_id = 1 AND occurred_at >= '2026-10-01 00:00:00' AND occurred_at < '
 ours() {
     marks="bitOr(bitOr(toUInt32(name = {p0:String}), bitShiftLeft(toUInt32(name = {p1:String}), 1)), bitShiftLeft(toUInt32(name = {p2:String}), 2))"
     sed -e '/^--/d' -e "s/\\\$MARKS/$marks/" -e 's/\$GROUP/0/' "$here/src/store/sql/reports.funnel.sql" |
-        ask 'database=funnel_load&default_format=RowBinary&param_site=1&param_from_ms=1790812800000&param_to_ms=1793232000000&param_last_ms=1793836799999&param_entry_bits=1&param_names=%5B%27Product+Viewed%27,%27Product+Added%27,%27Order+Completed%27%5D&param_page_views=0&param_groups=%5B%5D&param_p0=Product+Viewed&param_p1=Product+Added&param_p2=Order+Completed' |
+        query 'database=funnel_load&default_format=RowBinary&param_site=1&param_from_ms=1790812800000&param_to_ms=1793232000000&param_last_ms=1793836799999&param_entry_bits=1&param_names=%5B%27Product+Viewed%27,%27Product+Added%27,%27Order+Completed%27%5D&param_page_views=0&param_groups=%5B%5D&param_p0=Product+Viewed&param_p1=Product+Added&param_p2=Order+Completed' |
         wc -c
 }
 theirs() {
     echo "SELECT level, count() FROM (SELECT windowFunnel(604800000)(toUInt64(toUnixTimestamp64Milli(occurred_at)),
         name = 'Product Viewed', name = 'Product Added', name = 'Order Completed') AS level
-        FROM events WHERE $period GROUP BY visitor) GROUP BY level" | ask database=funnel_load
+        FROM events WHERE $period GROUP BY visitor) GROUP BY level" | query database=funnel_load
 }
 best() {
     least=

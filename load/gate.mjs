@@ -1,5 +1,5 @@
-// A way to the warehouse that can be shut: node gate.mjs LISTEN_PORT TARGET_PORT. While it does not run,
-// connections are refused as they are by a warehouse that is down.
+// A TCP proxy in front of the warehouse that can be stopped: node gate.mjs LISTEN_PORT TARGET_PORT. While it does not run,
+// connections are refused as by a warehouse that is down.
 import { connect, createServer } from 'node:net';
 
 const [listen, target] = process.argv.slice(2).map(Number);

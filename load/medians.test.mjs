@@ -1,4 +1,4 @@
-// The verdict on a load scenario: what is a regression, what is only short of its goal.
+// The verdict on a load scenario: regressions and missed goals.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
--- Fifty events of one visitor a request, every message id new: some 17 KB.
+-- Fifty events of one visitor per request, with new message ids: about 17 KB.
 package.path = os.getenv("LOAD_FOLDER") .. "/?.lua;" .. package.path
 local visitors = require("visitors")
 

@@ -1,9 +1,9 @@
--- One list of 21 items for a visitor with a past, on the page of one of the catalogue's items.
+-- One list of 21 items for a visitor with history, on the page of a catalog item.
 package.path = os.getenv("LOAD_FOLDER") .. "/?.lua;" .. package.path
 local visitors = require("visitors")
 
 local items = {}
--- A variable of its own: `assert` would hand its message on to `io.lines` as a format.
+-- Kept in a variable, because `assert` returns its message too, which `io.lines` would take as a format.
 local file = assert(os.getenv("LOAD_ITEMS"), "LOAD_ITEMS is set by load/run.sh")
 for line in io.lines(file) do
   items[#items + 1] = line
@@ -13,7 +13,7 @@ function init()
   math.randomseed(os.time() + thread_number * 7919)
 end
 
--- Milliseconds that each connection rests between its requests, where the rate is not to be the highest.
+-- Delay of each connection between requests in milliseconds, for less than the maximum rate.
 local rest = tonumber(os.getenv("LOAD_REST_MS"))
 if rest then
   function delay()

@@ -1,19 +1,19 @@
-# The reports scenario of run.sh: a warehouse of REPORTS_EVENTS invented events, a tenth as many visitors with two
-# sessions of five events each within 90 days, and many questions at once. The rows are put into the warehouse
-# itself, by its own interface, in pieces. REPORTS_DATA=DIR takes a data directory that was filled before, or fills it.
+# The reports scenario of run.sh: a warehouse of REPORTS_EVENTS generated events, a tenth as many visitors with two
+# sessions of five events each within 90 days, and many concurrent reports. The rows are inserted directly into the
+# warehouse, in chunks. REPORTS_DATA=DIR uses a previously filled data directory, or fills it.
 
 REPORTS_EVENTS=${REPORTS_EVENTS:-20000000}
 
-# ask_engine: one statement on standard input.
-ask_engine() {
+# query_engine: runs one statement from standard input.
+query_engine() {
     curl -sS --fail-with-body "$engine_url/?database=ashna" -H 'x-clickhouse-user: ashna' -H "x-clickhouse-key: $secret" --data-binary @-
 }
 
-# fill_reports SITE: page views and shop events by chance, the same every time but for the day they end on.
+# fill_reports SITE: random page views and shop events, deterministic except for the day on which they end.
 fill_reports() {
-    local piece=1000000 from=0
+    local chunk=1000000 from=0
     while [ "$from" -lt "$REPORTS_EVENTS" ]; do
-        ask_engine <<SQL
+        query_engine <<SQL
 INSERT INTO events (journal, position, site_id, message, kind, name, action, occurred_at, received_at, visitor, session_start, path,
     device, country, channel, source, host, properties, amount_minor, currency)
 SELECT 1, number, $1, number, if(draw < 40, 2, 1),
@@ -30,26 +30,26 @@ FROM
         toDateTime64(toStartOfDay(now()), 3, 'UTC') - toIntervalDay(90)
             + toIntervalMillisecond(cityHash64(intDiv(number, 5), 7) % 7770000000) AS start,
         start + toIntervalMillisecond((number % 5) * 60000 + cityHash64(number, 9) % 30000) AS at
-    FROM numbers($from, $piece)
+    FROM numbers($from, $chunk)
 )
 SQL
-        from=$((from + piece))
+        from=$((from + chunk))
     done
     await_long 1200 has_merged
 }
 
 reports_scenario() {
-    # What is learned from the events is no part of this.
+    # Learning from the events is not part of this scenario.
     export ASHNA__LEARN__EVENTS_MAX=1000 ASHNA__LEARN__REFRESH_SECONDS=86400
     [ -z "${REPORTS_DATA:-}" ] || { mkdir -p "$REPORTS_DATA"; ln -s "$(cd "$REPORTS_DATA" && pwd)" "$folder/data"; }
     start_ashna
-    # Its command line: engine-child KIND FILE DIRECTORY PORT …
+    # Command line of the engine: engine-child KIND FILE DIRECTORY PORT …
     engine_port=$(tr '\0' '\n' <"/proc/$engine/cmdline" | grep -A 4 '^engine-child$' | tail -n 1)
     secret=$(cat "$folder/data/engine/secret") engine_url=http://127.0.0.1:$engine_port
     local site keys=()
     site=$("$binary" site list --json --data-dir "$folder/data" | node -pe \
         'JSON.parse(require("fs").readFileSync(0)).find((site) => site.demo).site_id')
-    [ "$(echo "SELECT count() > 0 FROM events WHERE site_id = $site" | ask_engine)" = 1 ] || fill_reports "$site"
+    [ "$(echo "SELECT count() > 0 FROM events WHERE site_id = $site" | query_engine)" = 1 ] || fill_reports "$site"
     for _ in 1 2; do
         keys+=("$("$binary" key add --site "$site" --scope read --json --data-dir "$folder/data" | node -pe 'JSON.parse(require("fs").readFileSync(0)).key')")
     done

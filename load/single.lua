@@ -1,4 +1,4 @@
--- One page view a request, as the tracker sends it: some 600 bytes, every message id new.
+-- One page view per request, as sent by the tracker: about 600 bytes, with new message ids.
 package.path = os.getenv("LOAD_FOLDER") .. "/?.lua;" .. package.path
 local visitors = require("visitors")
 

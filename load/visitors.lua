@@ -1,4 +1,4 @@
--- The invented visitors of the load scenarios: who they are, and how wrk reports.
+-- Generated visitors of the load scenarios, and the report of wrk.
 local visitors = {}
 
 visitors.count = 5000
@@ -18,19 +18,19 @@ visitors.items = {
   "coffee-yirgacheffe", "coffee-huila", "coffee-caravan-blend", "tea-nabat", "kitchen-saffron", "books-salt-road",
 }
 
--- A visitor's id: the same number gives the same 32 hexadecimal digits in every scenario.
+-- Visitor id of a number: the same 32 hexadecimal digits in every scenario.
 function visitors.id(number)
   return string.format("%08x%08x%08x%08x", number + 0x5eed0000, number * 40503 % 0xffffffff, 0xa5a5a5a5, number)
 end
 
--- Each thread draws from a random sequence of its own.
+-- Each thread has its own random sequence.
 local threads = 0
 function setup(thread)
   thread:set("thread_number", threads)
   threads = threads + 1
 end
 
--- One line of JSON for run.sh.
+-- Prints one line of JSON for run.sh.
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(

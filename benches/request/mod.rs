@@ -1,4 +1,4 @@
-//! A site, a request and bodies, for measurements of ingest alone.
+//! A site, a request and bodies, for benchmarks of ingest.
 
 use ashna::{
     config::Config,
@@ -27,7 +27,7 @@ const SHARED: &str = r#""context":{"page":{"url":"https://shop.example/checkout"
 "locale":"en-GB","timezone":"Europe/London","screen":{"width":1440,"height":900,"density":2},
 "library":{"name":"ashna.js","version":"0.1.0"}}"#;
 
-/// The body of `count` times this event, as the tracker sends it.
+/// A body with `count` copies of this event, as the tracker sends it.
 pub fn body(event: &str, count: usize) -> String {
     let events = vec![event; count].join(",");
     format!(
@@ -35,7 +35,7 @@ pub fn body(event: &str, count: usize) -> String {
     )
 }
 
-/// Runs a measurement with the request of one browser, without a limit on page views.
+/// Runs a measurement with one browser's request, without the view rate limit.
 pub fn with_request(measure: impl FnOnce(&RequestContext<'_>)) {
     let (site, limits, cache) = (site(), Config::defaults().ingest, ParseCache::default());
     let view_rate = ViewRate::new(0);

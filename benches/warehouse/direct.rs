@@ -1,5 +1,5 @@
-//! The yardstick: the same rows, encoded before the clock starts, inserted by the `clickhouse` crate into the
-//! same table, with the same views, fsync and deduplication.
+//! The reference: the same rows, encoded before the measurement, inserted by the `clickhouse` crate into the same table,
+//! with the same views, fsync and deduplication.
 
 use std::sync::LazyLock;
 
@@ -18,15 +18,15 @@ use bytes::{Bytes, BytesMut};
 
 use super::sender::Bodies;
 
-/// Rows in one insert: the most favourable for a direct insert.
-const ROWS_AN_INSERT: u64 = 50_000;
-/// Journals that exist here alone.
+/// Rows per insert: the most favourable number for a direct insert.
+const ROWS_PER_INSERT: u64 = 50_000;
+/// Journal ids that no real journal uses.
 const JOURNAL: u64 = 0xd12e_c700;
 
 static TOKEN_SIGNER: LazyLock<TokenSigner> = LazyLock::new(|| TokenSigner::new("secret"));
 static VIEW_RATE: LazyLock<ViewRate> = LazyLock::new(|| ViewRate::new(0));
 
-/// The rows of all bodies, without their places in a journal.
+/// Returns the rows of all bodies, without journal positions.
 pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>> {
     let (limits, cache) = (Config::load(None)?.ingest, ParseCache::default());
     let cardinality = CardinalityLimits::new(&limits).for_site(site.id);
@@ -63,7 +63,7 @@ pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>>
         let mut progress = Progress::default();
         for raw in &batch.events {
             let Verdict::Keep(event) = ingest::run(&request, &batch, &mut progress, raw) else {
-                anyhow::bail!("an event of the measurement is not kept")
+                anyhow::bail!("an event of the benchmark is not kept")
             };
             let mut row = Vec::new();
             rows::encode(&event, &mut row);
@@ -74,14 +74,15 @@ pub(crate) fn rows(site: &Site, bodies: &Bodies) -> anyhow::Result<Vec<Vec<u8>>>
     Ok(rows)
 }
 
-/// Inserts `events` rows; the answer is how many.
+/// Inserts `events` rows and returns their number.
 pub(crate) async fn insert(store: &Store, rows: &[Vec<u8>], round: u64, events: u64) -> anyhow::Result<u64> {
     let client = client(store);
     let mut inserted = 0;
     while inserted < events {
-        let count = ROWS_AN_INSERT.min(events - inserted);
+        let count = ROWS_PER_INSERT.min(events - inserted);
         let (version, bytes) = batch(rows, JOURNAL + round, inserted, count)?;
-        let statement = rows::insert_statement(version, "RowBinary").ok_or_else(|| anyhow::anyhow!("its version"))?;
+        let statement =
+            rows::insert_statement(version, "RowBinary").ok_or_else(|| anyhow::anyhow!("unknown row version"))?;
         let mut insert = client
             .insert_formatted_with(statement)
             .with_setting("insert_deduplication_token", format!("{}-{inserted}", JOURNAL + round))
@@ -93,7 +94,7 @@ pub(crate) async fn insert(store: &Store, rows: &[Vec<u8>], round: u64, events: 
     Ok(inserted)
 }
 
-/// The crate's client, with the settings of the service's own inserts.
+/// Returns a client with the settings of the service's own inserts.
 fn client(store: &Store) -> clickhouse::Client {
     let endpoint = store.endpoint();
     let client = clickhouse::Client::default().with_compression(clickhouse::Compression::None);
@@ -112,7 +113,7 @@ fn client(store: &Store) -> clickhouse::Client {
     .fold(client.with_database(&endpoint.database), |client, (name, value)| client.with_setting(name, value))
 }
 
-/// Their version and their bytes.
+/// Returns the row version and the bytes of a batch.
 fn batch(encoded: &[Vec<u8>], journal: u64, first: u64, count: u64) -> anyhow::Result<(u8, Bytes)> {
     let mut bytes = BytesMut::new();
     let mut version = rows::VERSION;

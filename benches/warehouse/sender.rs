@@ -1,4 +1,4 @@
-//! Bodies prepared before the clock starts, and threads that send them and read the answers.
+//! Requests prepared before the measurement, and threads that send them and read the responses.
 
 use std::{
     io::{Read, Write},
@@ -12,25 +12,25 @@ use std::{
 
 use ashna::clock;
 
-pub(crate) const EVENTS_A_BODY: u64 = 50;
+pub(crate) const EVENTS_PER_BODY: u64 = 50;
 const BODIES: u64 = 400;
 const CONNECTIONS: u64 = 16;
-/// Stands in a body where each sending puts a number of its own.
+/// Placeholder that is replaced by a unique number at each sending.
 const NUMBER: &str = "################";
 
-/// Requests that only lack the numbers of their messages.
+/// Complete requests except for the numbers of their messages.
 pub(crate) struct Bodies {
     requests: Vec<Request>,
-    /// Numbers given out so far.
+    /// Numbers used so far.
     numbers: AtomicU64,
 }
 
 struct Request {
     bytes: Vec<u8>,
-    /// Where the body begins.
+    /// Offset of the body.
     body: usize,
-    /// Where the numbers go.
-    places: Vec<usize>,
+    /// Offsets of the numbers.
+    offsets: Vec<usize>,
 }
 
 impl Bodies {
@@ -39,7 +39,7 @@ impl Bodies {
         Self { requests, numbers: AtomicU64::new(0) }
     }
 
-    /// The bodies, as they would be sent.
+    /// Returns the bodies as they would be sent.
     pub(crate) fn texts(&self) -> impl Iterator<Item = Vec<u8>> {
         self.requests.iter().map(|request| request.numbered(self)[request.body..].to_vec())
     }
@@ -48,7 +48,7 @@ impl Bodies {
 impl Request {
     fn prepare(write_key: &str, visitor: u64) -> Self {
         let now = clock::now().0;
-        let events: Vec<String> = (0..EVENTS_A_BODY).map(|i| event(visitor, i, now)).collect();
+        let events: Vec<String> = (0..EVENTS_PER_BODY).map(|i| event(visitor, i, now)).collect();
         let body = format!(
             r#"{{"key":"{write_key}","visitor":"{:032x}","sentAt":{now},"context":{{"locale":"en-GB",
             "timezone":"Europe/London","screen":{{"width":1440,"height":900}},
@@ -64,21 +64,21 @@ impl Request {
         );
         let bytes = [head.as_bytes(), body.as_bytes()].concat();
         let text = std::str::from_utf8(&bytes).expect("text");
-        let places = text.match_indices(NUMBER).map(|(at, _)| at).collect();
-        Self { body: head.len(), bytes: bytes.clone(), places }
+        let offsets = text.match_indices(NUMBER).map(|(at, _)| at).collect();
+        Self { body: head.len(), bytes: bytes.clone(), offsets }
     }
 
     fn numbered(&self, bodies: &Bodies) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
-        let first = bodies.numbers.fetch_add(EVENTS_A_BODY, Ordering::Relaxed);
-        for (number, at) in (first..).zip(&self.places) {
+        let first = bodies.numbers.fetch_add(EVENTS_PER_BODY, Ordering::Relaxed);
+        for (number, at) in (first..).zip(&self.offsets) {
             bytes[*at..at + NUMBER.len()].copy_from_slice(format!("{number:016x}").as_bytes());
         }
         bytes
     }
 }
 
-/// A visit of many pages: views, a product now and then, a basket.
+/// An event of a long visit: page views, and every fifth a product view.
 fn event(visitor: u64, i: u64, now: i64) -> String {
     let item = (visitor * 31 + i * 7) % 500;
     let at = now - 60_000 + i64::try_from(i).unwrap_or(0) * 1000;
@@ -93,19 +93,19 @@ fn event(visitor: u64, i: u64, now: i64) -> String {
     }
 }
 
-/// Sends `events` events, at most `rate` a second, and waits for all answers. The answer is how many were sent.
-pub(crate) async fn press(
+/// Sends `events` events, at most `rate` per second, and waits for all responses. Returns the number sent.
+pub(crate) async fn send_all(
     address: SocketAddr,
     bodies: Arc<Bodies>,
     events: u64,
     rate: Option<u64>,
 ) -> anyhow::Result<u64> {
-    let left = Arc::new(AtomicU64::new(events / EVENTS_A_BODY));
-    let pause = rate.map(|rate| Duration::from_secs_f64((EVENTS_A_BODY * CONNECTIONS) as f64 / rate as f64));
+    let remaining = Arc::new(AtomicU64::new(events / EVENTS_PER_BODY));
+    let pause = rate.map(|rate| Duration::from_secs_f64((EVENTS_PER_BODY * CONNECTIONS) as f64 / rate as f64));
     let senders: Vec<_> = (0..CONNECTIONS)
         .map(|number| {
-            let (bodies, left) = (Arc::clone(&bodies), Arc::clone(&left));
-            std::thread::spawn(move || send(address, &bodies, number, &left, pause))
+            let (bodies, remaining) = (Arc::clone(&bodies), Arc::clone(&remaining));
+            std::thread::spawn(move || send(address, &bodies, number, &remaining, pause))
         })
         .collect();
     let joined = tokio::task::spawn_blocking(move || {
@@ -118,34 +118,34 @@ fn send(
     address: SocketAddr,
     bodies: &Bodies,
     number: u64,
-    left: &AtomicU64,
+    remaining: &AtomicU64,
     pause: Option<Duration>,
 ) -> anyhow::Result<u64> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let (mut sent, mut due) =
         (0, Instant::now() + pause.unwrap_or_default().mul_f64(number as f64 / CONNECTIONS as f64));
-    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
-        let which = usize::try_from(sent * CONNECTIONS + number)? % bodies.requests.len();
-        let request = bodies.requests[which].numbered(bodies);
+    while remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+        let index = usize::try_from(sent * CONNECTIONS + number)? % bodies.requests.len();
+        let request = bodies.requests[index].numbered(bodies);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         due += pause.unwrap_or_default();
         stream.write_all(&request)?;
-        taken(&mut stream)?;
+        check_response(&mut stream)?;
         sent += 1;
     }
-    Ok(sent * EVENTS_A_BODY)
+    Ok(sent * EVENTS_PER_BODY)
 }
 
-/// Reads one answer, which has no body and keeps all fifty.
-fn taken(stream: &mut TcpStream) -> anyhow::Result<()> {
+/// Reads one response, which must have no body and report fifty kept events.
+fn check_response(stream: &mut TcpStream) -> anyhow::Result<()> {
     let (mut answer, mut filled) = ([0; 4096], 0);
-    while !answer[..filled].windows(4).any(|four| four == b"\r\n\r\n") {
+    while !answer[..filled].windows(4).any(|window| window == b"\r\n\r\n") {
         let read = stream.read(&mut answer[filled..])?;
-        anyhow::ensure!(read > 0, "the connection ended in the middle of an answer");
+        anyhow::ensure!(read > 0, "the connection was closed in the middle of a response");
         filled += read;
     }
     let text = String::from_utf8_lossy(&answer[..filled]);
-    anyhow::ensure!(text.starts_with("HTTP/1.1 204") && text.contains("kept=50,"), "not taken: {text}");
+    anyhow::ensure!(text.starts_with("HTTP/1.1 204") && text.contains("kept=50,"), "not accepted: {text}");
     Ok(())
 }

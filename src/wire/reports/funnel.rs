@@ -118,7 +118,7 @@ pub struct FunnelStepAnswer {
     pub rate_of_first: f64,
     /// Conversion rate from the previous step, 0 to 1.
     pub rate_of_previous: f64,
-    /// Median time from the previous step in milliseconds; null for the first step and for steps nobody reached.
+    /// Median time from the previous step in milliseconds; null for the first step and for steps that no visitor reached.
     pub median_ms: Option<i64>,
     /// 90th percentile of the time from the previous step in milliseconds.
     pub p90_ms: Option<i64>,
