@@ -9,15 +9,19 @@ let tree;
 let funnel;
 let rules;
 let offers;
+let schedule;
+let csv;
 
 before(async () => {
-  [digits, amount, tree, funnel, rules, offers] = await modules(
+  [digits, amount, tree, funnel, rules, offers, schedule, csv] = await modules(
     'i18n/digits.ts',
     'i18n/amount.ts',
     'parts/rule/tree.ts',
     'parts/funnel/draft.ts',
     'parts/catalogue/draft.ts',
     'parts/offer/rule.ts',
+    'parts/offer/schedule.ts',
+    'parts/csv.ts',
   );
 });
 
@@ -29,6 +33,16 @@ describe('digits and amounts', () => {
     assert.equal(digits.latinDigits('۰۱۲۳۴۵۶۷۸۹ ٠١٢٣٤٥٦٧٨٩'), '0123456789 0123456789');
     assert.equal(Number(digits.latinDigits('۱۲٫۵')), 12.5);
     assert.equal(digits.latinDigits('a-1,5 ½ 五'), 'a-1,5 ½ 五');
+  });
+
+  test('a number that would be rounded stays text', () => {
+    assert.equal(digits.toNumber(' ۱۲٫۵ '), 12.5);
+    assert.equal(digits.toNumber('9007199254740991'), 9007199254740991);
+    assert.equal(digits.toNumber('۹۰۰۷۱۹۹۲۵۴۷۴۰۹۹۳'), '9007199254740993');
+    assert.equal(digits.toNumber('-12345678901234567890'), '-12345678901234567890');
+    assert.equal(digits.toNumber('1234567890.12345678'), '1234567890.12345678');
+    assert.equal(digits.toNumber('0.0001'), 0.0001);
+    for (const text of ['', 'XL', '1,5']) assert.equal(digits.toNumber(text), undefined);
   });
 
   test('a list of amounts is cut between amounts, never inside one', () => {
@@ -69,6 +83,13 @@ describe('a tree of rules', () => {
     assert.deepEqual(tree.toRule(group, leaves), {});
     group.rules.push({ key: 2, kind: 'field', value: '1' }, { key: 3, kind: 'json', text: 'no JSON', why: 'shape' });
     assert.deepEqual(tree.toRule(group, leaves), { any: [a('1')] });
+  });
+
+  test('the values that fields are compared with for equality are found in all groups', () => {
+    const nested = { not: { any: [a('2'), { field: 'a', op: 'in', value: ['3', '4'] }] } };
+    const others = [{ field: 'b', op: 'eq', value: '5' }, { field: 'a', op: 'contains', value: '6' }];
+    assert.deepEqual(tree.comparedValues({ all: [a('1'), nested, ...others] }, ['a']), ['1', '2', '3', '4']);
+    assert.deepEqual(tree.comparedValues({}, ['a']), []);
   });
 
   test('only an object of JSON is a rule', () => {
@@ -116,8 +137,11 @@ describe('a funnel', () => {
       order: 'sequential',
       window_ms: 7 * 86_400_000,
     });
-    draft.windowCount = 0;
-    assert.equal(funnel.toQuery(draft), undefined, 'no window');
+    for (const count of [0, null, 400]) {
+      Object.assign(draft, { windowCount: count, windowUnit: 'day' });
+      assert.equal(funnel.toQuery(draft), undefined, `a window of ${count} days`);
+      assert.equal(funnel.namedSteps(draft).length, 2);
+    }
   });
 
   test('the first draft has the events of a shop that were really sent', () => {
@@ -134,6 +158,7 @@ describe('a funnel', () => {
       return funnel.toQuery(draft).steps[0].where[0].value;
     };
     assert.equal(value('price', 'gte', ' ۱۲٫۵ '), 12.5);
+    assert.equal(value('order_id', 'eq', '9007199254740993'), '9007199254740993');
     assert.equal(value('$path', 'eq', '404'), '404');
     assert.equal(value('sku', 'starts_with', '12'), '12');
     assert.deepEqual(value('size', 'in', '38، 39,XL'), [38, 39, 'XL']);
@@ -198,5 +223,23 @@ describe('the rule of an offer', () => {
     ]) {
       assert.equal(saved(leaf), undefined);
     }
+  });
+});
+
+describe('the schedule of an offer', () => {
+  test('times are those of the site, also where clocks change', () => {
+    assert.equal(schedule.toLocal('2026-11-30T20:30:00Z', 'Asia/Tehran'), '2026-12-01T00:00');
+    assert.equal(schedule.fromLocal('2026-12-01T00:00', 'Asia/Tehran'), '2026-11-30T20:30:00.000Z');
+    assert.equal(schedule.fromLocal('2026-03-29T12:00', 'Europe/Berlin'), '2026-03-29T10:00:00.000Z');
+    assert.equal(schedule.toLocal('2026-03-28T11:00:00Z', 'Europe/Berlin'), '2026-03-28T12:00');
+    assert.deepEqual([schedule.toLocal(null, 'UTC'), schedule.fromLocal('', 'UTC')], ['', null]);
+  });
+});
+
+describe('CSV of the page', () => {
+  test('text is quoted and never becomes a formula', async () => {
+    const rows = [['a', 'b'], ['say "hi"', 1.5], ['=1+1', null], [' @x', -3]];
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await csv.csv(rows).arrayBuffer());
+    assert.equal(text, '\ufeff"a","b"\r\n"say ""hi""",1.5\r\n"\'=1+1",""\r\n"\' @x",-3\r\n');
   });
 });

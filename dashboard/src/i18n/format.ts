@@ -33,7 +33,7 @@ export function percent(rate: number | null): string {
   if (rate > 0 && rate < 0.0005) return `<${percent(0.001)}`;
   const fine = rate !== 0 && (Math.abs(rate) < 0.1 || (rate > 0.99 && rate < 1));
   const shown = rate < 1 ? Math.min(rate, 0.999) : rate;
-  return numbers({ style: 'percent', maximumFractionDigits: fine ? 1 : 0 }).format(shown);
+  return numbers({ style: 'percent', minimumFractionDigits: fine ? 1 : 0, maximumFractionDigits: fine ? 1 : 0 }).format(shown);
 }
 
 /** A stored amount in the site's currency, such as in a rule. */
@@ -43,7 +43,8 @@ export const storedMoney = (minor: number, currency: string): string =>
 export function money(minor: number, currency: string, options: Intl.NumberFormatOptions = {}): string {
   const digits = exponent(currency);
   const major = minor / 10 ** digits;
-  const fraction = Math.abs(major) >= 10_000 || Number.isInteger(major) ? 0 : digits;
+  // Amounts of one column have the same decimals; toman has none in use.
+  const fraction = currency === 'IRT' && Number.isInteger(major) ? 0 : digits;
   const fractions = options.notation ? {} : { minimumFractionDigits: fraction, maximumFractionDigits: fraction };
   // Toman has no ISO 4217 code, so Intl has no name for it.
   if (currency === 'IRT') return t('money.toman', { amount: numbers({ ...fractions, ...options }).format(major) });

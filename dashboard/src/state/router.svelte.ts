@@ -21,7 +21,12 @@ class Router {
     };
   }
 
+  /** Asked before another page is opened; false keeps this one, such as with unsaved changes. */
+  mayLeave: (() => boolean) | undefined;
+
   go(path: string, { replace = false } = {}): void {
+    if (!replace && this.mayLeave?.() === false) return;
+    this.mayLeave = undefined;
     const url = new URL(BASE + path, location.origin);
     if (replace) history.replaceState(null, '', url);
     else history.pushState(null, '', url);

@@ -7,6 +7,7 @@ export const editors = {
   'funnel.name': 'Name',
   'funnel.save_new': 'Save as new',
   'funnel.delete_sure': 'Delete the funnel “{name}”?',
+  'funnel.unsaved': 'This funnel has unsaved changes. Leave without saving?',
   'funnel.steps': 'Steps',
   'funnel.step': 'Step {n, number}',
   'funnel.event': 'Event, for example Product Viewed',

@@ -36,6 +36,7 @@ export const recommendations = {
   'recommend.share_items': 'Share of all product impressions',
   'recommend.unverified': '{n, plural, one {# impression has} other {# impressions have}} no valid signature and {n, plural, one {is} other {are}} excluded. Pages that render slots themselves must send “exposure” back unchanged.',
   'recommend.none': 'No recommendations were shown in this date range',
+  'recommend.too_few': 'Fewer than {min, number} impressions',
   'recommend.none_text': 'Add a slot whose name ends in -recs to a page; it shows recommendations without further setup. The script tracks impressions and clicks.',
 
   'recommend.serving': 'Active model',

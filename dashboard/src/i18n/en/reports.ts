@@ -22,6 +22,7 @@ export const reports = {
   'overview.previous_period': 'Previous period',
   'overview.compared': 'Changes compare with the previous period.',
   'overview.compared_so_far': 'This period is not over: changes compare with the same part of the previous period.',
+  'overview.data_since': 'The previous period has no events before {day}, so increases look larger than they are.',
   'overview.chart_legend': 'Dotted: {range}.',
   'overview.chart_partial': 'Dashed: not complete, so not comparable with the other points.',
   'chart.so_far': '{time} (so far)',

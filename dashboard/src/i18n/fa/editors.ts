@@ -8,6 +8,7 @@ export const editors: Record<keyof typeof english, string> = {
   'funnel.name': 'نام',
   'funnel.save_new': 'ذخیره به‌عنوان قیف جدید',
   'funnel.delete_sure': 'قیف «{name}» حذف شود؟',
+  'funnel.unsaved': 'تغییرات این قیف ذخیره نشده است. بدون ذخیره خارج می‌شوید؟',
   'funnel.steps': 'مرحله‌ها',
   'funnel.step': 'مرحلهٔ {n, number}',
   'funnel.event': 'رویداد، مانند Product Viewed',

@@ -37,6 +37,7 @@ export const recommendations: Record<keyof typeof english, string> = {
   'recommend.share_items': 'سهم از کل نمایش محصولات',
   'recommend.unverified': '{n, plural, other {# نمایش}} امضای معتبر نداشت و حساب نشد. صفحه‌ای که جایگاه را خودش می‌سازد باید مقدار «exposure» را بدون تغییر برگرداند.',
   'recommend.none': 'در این بازه پیشنهاد محصولی نمایش داده نشده است',
+  'recommend.too_few': 'کمتر از {min, number} نمایش',
   'recommend.none_text': 'جایگاهی با نامی که به ‎-recs ختم می‌شود به صفحه اضافه کنید؛ بدون تنظیم دیگری محصول پیشنهاد می‌دهد. نمایش‌ها و کلیک‌ها را اسکریپت ثبت می‌کند.',
 
   'recommend.serving': 'مدل فعال',

@@ -23,6 +23,7 @@ export const reports: Record<keyof typeof english, string> = {
   'overview.previous_period': 'بازهٔ قبل',
   'overview.compared': 'تغییرات نسبت به بازهٔ قبل است.',
   'overview.compared_so_far': 'این بازه هنوز تمام نشده: تغییرات نسبت به همین بخش از بازهٔ قبل است.',
+  'overview.data_since': 'بازهٔ قبل پیش از {day} رویدادی ندارد؛ پس افزایش‌ها بیشتر از واقع دیده می‌شوند.',
   'overview.chart_legend': 'نقطه‌چین: {range}.',
   'overview.chart_partial': 'خط‌چین: هنوز کامل نیست و با نقطه‌های دیگر قابل مقایسه نیست.',
   'chart.so_far': '{time} (تا این لحظه)',

@@ -43,6 +43,7 @@ export const DIMENSIONS: Partial<Record<Field, Dimension>> = {
   device: 'device',
   url_path: 'path',
 };
+export const CATEGORY_FIELDS: string[] = FIELD_NAMES.filter((field) => DIMENSIONS[field] === 'category');
 
 const OPS: Record<FieldKind, RuleOp[]> = {
   text: ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists'],
@@ -92,15 +93,4 @@ function scalar(field: Field, text: string, currency: string): Scalar | undefine
   if (kind === 'number') return toNumber(text);
   const minor = toMinorUnits(text, currency);
   return typeof minor === 'number' ? minor : undefined;
-}
-
-/** The categories that a rule compares for equality. */
-export function categoriesOf(rule: Rule): string[] {
-  if ('all' in rule) return (rule.all as Rule[]).flatMap(categoriesOf);
-  if ('any' in rule) return (rule.any as Rule[]).flatMap(categoriesOf);
-  if ('not' in rule) return categoriesOf(rule.not as Rule);
-  const { field, op, value } = rule as Partial<FieldRule>;
-  const isCategory = DIMENSIONS[field as Field] === 'category';
-  if (!isCategory || !['eq', 'ne', 'in'].includes(op ?? '')) return [];
-  return [...new Set((Array.isArray(value) ? value : [value]).map(String))];
 }

@@ -71,3 +71,14 @@ export function toRule<L extends LeafBase>(group: Group<L>, leaves: Leaves<L>): 
   if (group.kind === 'none') return { not: { any: rules } };
   return group.kind === 'any' ? { any: rules } : { all: rules };
 }
+
+/** The values that a rule compares with these fields for equality. */
+export function comparedValues(rule: Rule, fields: string[]): string[] {
+  const inner = (rules: unknown) => (rules as Rule[]).flatMap((other) => comparedValues(other, fields));
+  if ('all' in rule) return inner(rule.all);
+  if ('any' in rule) return inner(rule.any);
+  if ('not' in rule) return inner([rule.not]);
+  const { field = '', op = '', value } = rule as Partial<FieldRule>;
+  if (!fields.includes(field) || !['eq', 'ne', 'in'].includes(op)) return [];
+  return [...new Set((Array.isArray(value) ? value : [value]).map(String))];
+}
