@@ -27,7 +27,7 @@ pub struct CheckBody {
 /// Progress of the check in the browser.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CheckState {
-    /// `waiting`, `loaded` or `heard`.
+    /// "waiting", "loaded" or "heard" (the browser has reported).
     pub state: &'static str,
     /// Codes of findings in the browser.
     pub findings: Vec<&'static str>,

@@ -152,7 +152,7 @@ pub struct ItemExplanationBody<'a> {
 #[derive(Debug, Default, Serialize)]
 pub struct EvidenceBody<'a> {
     /// `viewed_together`, `similar_visits`, `two_steps`, `liked_category`, `popular`, `seen`, `new`, `pinned`,
-    /// `bought_together`, `bought_after`, `dearer` or `alike`.
+    /// `bought_together`, `bought_after`, "dearer" (higher priced) or `alike`.
     kind: &'static str,
     /// The related item.
     #[serde(skip_serializing_if = "Option::is_none")]

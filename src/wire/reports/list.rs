@@ -28,7 +28,7 @@ pub enum ReportQuestion {
     Recommendations(RecommendationsQuestion),
     /// `what-if`.
     WhatIf(WhatIfQuestion),
-    /// `flaws`.
+    /// `data-quality`.
     DataQuality(DataQualityQuestion),
     /// `realtime` and `quality`.
     Realtime(RealtimeQuestion),
@@ -52,7 +52,7 @@ pub enum ReportAnswer {
     Recommendations(Recommendations),
     /// `what-if`.
     WhatIf(WhatIf),
-    /// `flaws`.
+    /// `data-quality`.
     DataQuality(DataQuality),
     /// `realtime`.
     Realtime(Realtime),
