@@ -12,6 +12,9 @@ import { settings } from './settings';
 // Combines slots that a framework inserts one by one into one request.
 const COLLECT_MS = 20;
 const PARSE_WAIT_MS = 50;
+// As long as the style in snippet.css hides a slot, and for pages without it.
+const HIDDEN_MAX_MS = 1000;
+const UNSTYLED_MAX_MS = 300;
 
 const requested = new WeakSet<Element>();
 
@@ -50,9 +53,19 @@ function isOpen(slot: Node | null): boolean {
   return document.readyState === 'loading' && !slot;
 }
 
-/** Fills slots that were not requested yet, if a decision arrives by `since` + deadline. */
+/** The style in snippet.css hides the slot until it times out, so no frame has shown the default before that. */
+const isHidden = (slot: Element): boolean | undefined => {
+  const { animationName, visibility } = getComputedStyle(slot);
+  return animationName === 'ashna' ? visibility === 'hidden' : undefined;
+};
+
+/**
+ * Fills slots that were not requested yet, if a decision arrives within the deadline: after the request and while the
+ * style hides the slot, or without the style after `since`.
+ */
 async function fill(since: number): Promise<void> {
-  const timeLeft = () => since + (+settings.deadline! || 300) - performance.now();
+  const deadline = +settings.deadline!;
+  const timeLeft = () => since + (deadline || UNSTYLED_MAX_MS) - performance.now();
   const all = slots();
   if (!all[0]) return;
   // Earlier calls of the page may contain decisions.
@@ -71,12 +84,12 @@ async function fill(since: number): Promise<void> {
   if (!fresh[0]) return;
   const names = namesOf(fresh);
   const pending = decide(names);
-  const answer = await Promise.race([pending, new Promise<void>((timeout) => setTimeout(timeout, timeLeft()))]);
-  const late = !answer || timeLeft() < 0;
-  for (const slot of fresh) finish(slot, answer?.decisions[nameOf(slot)], late);
-  if (late) {
+  const answer = await Promise.race([pending, new Promise<void>((timeout) => setTimeout(timeout, deadline || HIDDEN_MAX_MS))]);
+  const late = fresh.filter((slot) => !answer || !(isHidden(slot) ?? timeLeft() >= 0));
+  for (const slot of fresh) finish(slot, answer?.decisions[nameOf(slot)], late.includes(slot));
+  if (late[0]) {
     await pending;
-    guard(track)('Decision Late', { slots: names, late_ms: Math.round(-timeLeft()) });
+    guard(track)('Decision Late', { slots: namesOf(late), late_ms: Math.round(-timeLeft()) });
   }
 }
 

@@ -32,7 +32,10 @@ export interface Options {
    * then.
    */
   consent?: 'granted' | 'denied' | 'wait';
-  /** Milliseconds after which a slot keeps its default content. Default 300. */
+  /**
+   * Milliseconds after which a slot keeps its default content: from the request on, default 1000; without the hiding
+   * style from navigation start on, default 300.
+   */
   deadline?: number | string;
 }
 

@@ -24,6 +24,7 @@ export class Site {
   decide = () => ({ decisions: {} });
   decideDelayMs = 0;
   scriptServed = true;
+  scriptDelayMs = 0;
   /** Where this stands in a page, the rest of it comes only once `goOn` is settled. */
   halt = '<!--halt-->';
   goOn = Promise.resolve();
@@ -68,6 +69,7 @@ export class Site {
       return send(200, 'application/json', JSON.stringify({ visitor: question.visitor, degraded: false, ...this.news(question), ...this.decide(question) }));
     }
     if (pathname === '/t.js') {
+      if (this.scriptDelayMs) await pause(this.scriptDelayMs);
       return this.scriptServed ? send(200, 'text/javascript', script) : response.destroy();
     }
     if (pathname in this.pages) {
@@ -89,9 +91,9 @@ export class Site {
    * Adds a page with the inline style, the tag and the given body. A test of anything but the
    * deadline itself gives a long one, and is not hurt by a slow machine.
    */
-  page(path, { body = '', head = '', tag = '', title = 'A page', deadlineMs = 300 } = {}) {
+  page(path, { body = '', head = '', tag = '', title = 'A page', deadlineMs = 300, hiddenMs = deadlineMs } = {}) {
     this.pages[path] = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title>
-<style>${style.replace('.3s', `${deadlineMs / 1000}s`)}</style>${head}
+<style>${hiddenMs ? style.replace(/(?<=ashna 0s )[\d.]+s/, `${hiddenMs / 1000}s`) : ''}</style>${head}
 <script async src="/t.js" data-key="k1" data-deadline="${deadlineMs}" ${tag}></script></head><body>${body}</body></html>`;
     return this;
   }

@@ -93,7 +93,8 @@ scene(
   async ({ site, page }) => {
     site.decide = () => ({ decisions: { hero } });
     site.decideDelayMs = 900;
-    site.page('/', { body: HERO });
+    // The deadline ends the wait, not the style.
+    site.page('/', { body: HERO, hiddenMs: 60_000 });
     await page.goto(site.url);
     await settled(page, 'hero', 'default');
     await until('the report', () => site.named('Decision Late').length === 1);
@@ -107,6 +108,49 @@ scene(
   },
   { prepare: watchFrames },
 );
+
+scene(
+  'a hidden slot is filled even if the script arrives after the deadline',
+  async ({ site, page }) => {
+    site.decide = () => ({ decisions: { hero } });
+    site.scriptDelayMs = 2500;
+    site.page('/', { body: HERO, deadlineMs: 2000, hiddenMs: 60_000 });
+    await page.goto(site.url);
+    await settled(page, 'hero', 'filled');
+    assert.ok((await page.evaluate(() => performance.now())) > 2500);
+    assert.deepEqual((await framesOf(page)).filter((shown) => shown.includes('Default')), []);
+    assert.equal(await page.evaluate(() => shift), 0);
+    await quiet(page);
+    assert.equal(site.named('Decision Late').length, 0);
+  },
+  { prepare: watchFrames },
+);
+
+scene(
+  'a default that the style has shown is not replaced, and the style does not wait for the decision',
+  async ({ site, page }) => {
+    site.decide = () => ({ decisions: { hero } });
+    site.decideDelayMs = 4000;
+    site.page('/', { body: HERO, deadlineMs: 60_000, hiddenMs: 500 });
+    await page.goto(site.url);
+    await settled(page, 'hero', 'default');
+    await until('the report', () => site.named('Decision Late').length === 1);
+    const [hidden, shown, ...more] = await page.evaluate(() => frames_seen);
+    assert.deepEqual([hidden.shown, shown.shown, more], ['(hidden)', 'Default', []]);
+    assert.ok(shown.at - hidden.at < 3500, `hidden for ${shown.at - hidden.at} ms`);
+    assert.equal(await page.evaluate(() => shift), 0);
+  },
+  { prepare: watchFrames },
+);
+
+scene('without the style the deadline starts at navigation start', async ({ site, page }) => {
+  site.decide = () => ({ decisions: { hero } });
+  site.scriptDelayMs = 600;
+  site.page('/', { body: HERO, deadlineMs: 300, hiddenMs: 0 });
+  await page.goto(site.url);
+  await settled(page, 'hero', 'default');
+  await until('the report', () => site.named('Decision Late').length === 1);
+});
 
 scene(
   'if the script never comes the default shows itself after the deadline',

@@ -14,9 +14,9 @@ export async function pinnedSnippet(site: Site): Promise<string> {
   return `<script async src="${location.origin}/t/${hash}.js" integrity="${integrity}" crossorigin data-key="${escaped(site.write_key)}"></script>`;
 }
 
-/** Hides undecided slots for at most 300 ms; the tracker sets `data-ashna-state` on decided ones. */
+/** Hides undecided slots for at most one second from the first paint; the tracker sets `data-ashna-state` on decided ones. */
 export const ANTI_FLICKER = `<style>
-  [data-ashna-slot]:not([data-ashna-state]) { visibility: hidden; animation: ashna 0s .3s forwards !important }
+  [data-ashna-slot]:not([data-ashna-state]) { visibility: hidden; animation: ashna 0s 1s forwards !important }
   @keyframes ashna { to { visibility: visible } }
 </style>`;
 
