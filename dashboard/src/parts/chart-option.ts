@@ -1,4 +1,5 @@
 import type { EChartsCoreOption } from 'echarts/core';
+import { t } from '../i18n/index.svelte';
 import type { Line } from './Chart.svelte';
 
 type Palette = { series: string[]; ink: string; soft: string; line: string; card: string; wash: string; font: string };
@@ -42,14 +43,16 @@ type Drawing = {
   /** Longer labels for the tooltip. */
   details: string[];
   lines: Line[];
+  /** Of the axis; `exact` is that of the tooltip. */
   format: (value: number) => string;
+  exact: (value: number) => string;
   colors: Palette;
   max?: number | undefined;
   /** Whether values are fractions, so that axis ticks may be closer than 1. */
   fine?: boolean;
 };
 
-export function chartOption({ rtl, categories, details, lines, format, colors, max, fine = false }: Drawing): EChartsCoreOption {
+export function chartOption({ rtl, categories, details, lines, format, exact, colors, max, fine = false }: Drawing): EChartsCoreOption {
   const text = { color: colors.soft, fontFamily: colors.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
   return {
@@ -78,7 +81,7 @@ export function chartOption({ rtl, categories, details, lines, format, colors, m
       backgroundColor: colors.card,
       borderColor: colors.line,
       textStyle: { ...text, color: colors.ink, fontSize: 13 },
-      formatter: (points: TooltipPoint[]) => tooltip(points, details, lines, format),
+      formatter: (points: TooltipPoint[]) => tooltip(points, details, lines, exact),
     },
     xAxis: {
       type: 'category',
@@ -112,7 +115,7 @@ function tooltip(points: TooltipPoint[], details: string[], lines: Line[], forma
     const point = points.find(({ seriesId }) => seriesId?.split('/')[0] === String(index));
     const label = line.labels?.[row];
     const marker = typeof point?.marker === 'string' ? point.marker : '';
-    return `${marker}${isolated(label ? `${line.name}, ${label}` : line.name)}  ${isolated(value == null ? '–' : format(value))}`;
+    return `${marker}${isolated(label ? `${line.name}${t('list.comma')}${label}` : line.name)}  ${isolated(value == null ? '–' : format(value))}`;
   });
   return [isolated(details[row] ?? ''), ...rows].join('\n');
 }

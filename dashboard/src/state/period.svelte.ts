@@ -123,7 +123,8 @@ class PeriodState {
     const shift = this.#shift(site);
     const [first, last] = [start.subtract(shift), end.subtract(shift)];
     const latest = start.subtract({ days: 1 });
-    return { start: first, end: last.compare(latest) > 0 || wholeMonths({ start, end }) ? latest : last };
+    const toLatest = this.interval(site) !== 'week' && wholeMonths({ start, end }) !== undefined;
+    return { start: first, end: toLatest || last.compare(latest) > 0 ? latest : last };
   }
 
   before(site: Site): Period {

@@ -150,6 +150,7 @@ export const common = {
   'install.waiting_text': 'No event in the last 30 days. Open a page of {origin} in another tab: this box turns green when the first event arrives.',
   'install.received': 'Receiving events',
   'install.received_text': 'Latest event at {time} from {path}',
+  'install.stored': 'Events have arrived',
   'install.stored_text': 'No event in the last 30 minutes; {n, plural, one {# event} other {# events}} in the last 30 days.',
   'install.open_overview': 'Open overview',
   'install.step_slots': 'Mark slots for personalization',

@@ -151,6 +151,7 @@ export const common: Record<keyof typeof english, string> = {
   'install.waiting_text': 'در ۳۰ روز گذشته رویدادی نرسیده است. صفحه‌ای از {origin} را در یک تب دیگر باز کنید: با رسیدن اولین رویداد، این کادر سبز می‌شود.',
   'install.received': 'رویدادها دریافت می‌شوند',
   'install.received_text': 'آخرین رویداد ساعت {time} از {path}',
+  'install.stored': 'رویدادها رسیده‌اند',
   'install.stored_text': 'در ۳۰ دقیقهٔ گذشته رویدادی نرسیده؛ در ۳۰ روز گذشته {n, plural, other {# رویداد}} رسیده است.',
   'install.open_overview': 'مشاهدهٔ نمای کلی',
   'install.step_slots': 'جایگاه‌های شخصی‌سازی را مشخص کنید',
