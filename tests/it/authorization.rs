@@ -99,10 +99,10 @@ async fn requests_without_a_valid_login_or_key_are_refused() {
     let bearing = |value: String| app.api().with_header("authorization", format!("Bearer {value}"));
     let strangers = [
         ("anonymous", app.api()),
-        ("an invented key", with_header("aa_0123456789abcdef".into())),
-        ("an empty key", with_header(String::new())),
-        ("the public write key", with_header(app.site.write_key.clone())),
-        ("the signing secret", with_header((*app.site.secret).to_owned())),
+        ("an invented key", bearing("aa_0123456789abcdef".into())),
+        ("an empty key", bearing(String::new())),
+        ("the public write key", bearing(app.site.write_key.clone())),
+        ("the signing secret", bearing((*app.site.secret).to_owned())),
         ("an invented login", app.api().with_header("cookie", "ashna_session=0123456789abcdef")),
         ("a visitor's cookie", app.api().with_header("cookie", format!("ashna_session={}", stage.visitor))),
     ];

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{ORIGIN, TestApp},
-    client::{Answer, Door, FIREFOX},
+    client::{Answer, ApiClient, FIREFOX},
 };
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -60,7 +60,7 @@ async fn every_public_route_takes_the_key_in_every_usual_way() {
     let basic = |text: String| format!("Basic {}", STANDARD.encode(text));
     for (method, path, good) in routes {
         let body = events(json!({})).to_string();
-        let with = |name: &'static str, value: String| app.door().bearing("user-agent", FIREFOX).bearing(name, value);
+        let with = |name: &'static str, value: String| app.api().with_header("user-agent", FIREFOX).with_header(name, value);
         for door in [
             with("authorization", basic(format!("{key}:"))),
             with("authorization", format!("Bearer {key}")),
@@ -72,7 +72,7 @@ async fn every_public_route_takes_the_key_in_every_usual_way() {
             let answer = door.sends(method.clone(), path, body.clone()).await;
             assert!(good.contains(&answer.status), "{path} {door:?}: {} {}", answer.status, answer.text);
         }
-        let plain = app.door().bearing("user-agent", FIREFOX);
+        let plain = app.api().with_header("user-agent", FIREFOX);
         for name in ["key", "writeKey"] {
             let answer = plain.sends(method.clone(), &format!("{path}?{name}={key}"), body.clone()).await;
             assert!(good.contains(&answer.status), "{path}?{name}: {} {}", answer.status, answer.text);
@@ -150,7 +150,7 @@ async fn posthogs_clients_are_understood_and_our_own_batches_stay_ours() {
     .to_string();
     for (again, path) in ["/batch/", "/batch", "/capture/", "/i/v0/e/", "/e/", "/e"].into_iter().enumerate() {
         let body = if again % 2 == 0 { gzip(&order) } else { order.clone().into_bytes() };
-        let answer = app.door().sends(Method::POST, path, body).await;
+        let answer = app.api().sends(Method::POST, path, body).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "status": 1 })), "{path}");
         assert!(answer.outcome().ends_with("rejected=1 (unreadable=1)"), "{path}: {}", answer.outcome());
     }
@@ -171,15 +171,15 @@ async fn posthogs_clients_are_understood_and_our_own_batches_stay_ours() {
         let answer = Answer::to(app.visitor().request(Method::POST, path).body(own.to_string())).await;
         assert!(answer.outcome().starts_with("kept=1"), "{path}: {} {}", answer.status, answer.text);
     }
-    let flags = app.door().post("/flags/?v=2", json!({ "api_key": key, "distinct_id": "u-1" })).await;
+    let flags = app.api().post("/flags/?v=2", json!({ "api_key": key, "distinct_id": "u-1" })).await;
     assert_eq!((flags.status, &flags.json()["flags"]), (200, &json!({})));
-    assert_eq!(app.door().post("/decide/?v=3", json!({ "token": key })).await.json()["sessionRecording"], false);
-    assert_eq!(app.door().get(&format!("/array/{key}/config")).await.status, 200);
-    assert!(app.door().get(&format!("/array/{key}/config.js")).await.text.contains("_POSTHOG_REMOTE_CONFIG"));
-    app.door().get("/array/unknown/config").await.refuses(404, "not_found");
-    app.door().post("/batch/", json!({ "api_key": "unknown", "batch": [] })).await.refuses(401, "unauthorized");
-    app.door().sends(Method::POST, "/capture/", "data=%%%").await.refuses(400, "unreadable");
-    app.door().sends(Method::POST, "/batch/", "{\"batch\":").await.refuses(400, "unreadable");
+    assert_eq!(app.api().post("/decide/?v=3", json!({ "token": key })).await.json()["sessionRecording"], false);
+    assert_eq!(app.api().get(&format!("/array/{key}/config")).await.status, 200);
+    assert!(app.api().get(&format!("/array/{key}/config.js")).await.text.contains("_POSTHOG_REMOTE_CONFIG"));
+    app.api().get("/array/unknown/config").await.refuses(404, "not_found");
+    app.api().post("/batch/", json!({ "api_key": "unknown", "batch": [] })).await.refuses(401, "unauthorized");
+    app.api().sends(Method::POST, "/capture/", "data=%%%").await.refuses(400, "unreadable");
+    app.api().sends(Method::POST, "/batch/", "{\"batch\":").await.refuses(400, "unreadable");
 
     let rows = rows(&app).await;
     assert_eq!(rows.iter().filter(|row| row.contains("Order Completed  u-1 o-1 2550 1")).count(), 1, "{rows:?}");
@@ -205,10 +205,10 @@ async fn snowplows_trackers_are_understood() {
     assert_eq!((answer.status, &*answer.text, answer.outcome()), (200, "ok", "kept=3, dropped=0, rejected=0"));
     assert_eq!(answer.header("access-control-allow-credentials"), "true");
     let query = format!("/i?e=se&aid={key}&eid=m-5&duid=d-1&se_ca=video&se_ac=play&se_va=3");
-    let pixel = app.door().get(&query).await;
+    let pixel = app.api().get(&query).await;
     assert_eq!((pixel.status, pixel.header("content-type")), (200, "image/gif"));
-    app.door().get("/i?e=pv&aid=unknown&duid=d-1").await.refuses(401, "unauthorized");
-    app.door().post(path, json!({ "schema": "x" })).await.refuses(400, "unreadable");
+    app.api().get("/i?e=pv&aid=unknown&duid=d-1").await.refuses(401, "unauthorized");
+    app.api().post(path, json!({ "schema": "x" })).await.refuses(400, "unreadable");
     let foreign = Answer::to(
         app.visitor().request(Method::POST, path).header("origin", "https://x.example").body(tp2.to_string()),
     )
@@ -232,28 +232,28 @@ async fn the_measurement_protocol_and_matomo_are_understood() {
         { "name": "add_to_cart", "params": { "value": 10.01, "currency": "EUR", "items": [{ "item_id": "p-1", "price": 10.01 }] } },
     ] });
     for query in [format!("measurement_id=G-1&api_secret={key}"), format!("measurement_id={key}&api_secret=s")] {
-        let answer = app.door().post(&format!("/mp/collect?{query}"), purchase.clone()).await;
+        let answer = app.api().post(&format!("/mp/collect?{query}"), purchase.clone()).await;
         assert_eq!((answer.status, &*answer.text, answer.outcome()), (204, "", "kept=3, dropped=0, rejected=0"));
     }
-    app.door().post("/mp/collect?measurement_id=G-1&api_secret=s", purchase.clone()).await.refuses(401, "unauthorized");
-    app.door().post(&format!("/mp/collect?api_secret={key}"), json!([])).await.refuses(400, "unreadable");
-    assert_eq!(app.door().post("/debug/mp/collect", purchase).await.json(), json!({ "validationMessages": [] }));
+    app.api().post("/mp/collect?measurement_id=G-1&api_secret=s", purchase.clone()).await.refuses(401, "unauthorized");
+    app.api().post(&format!("/mp/collect?api_secret={key}"), json!([])).await.refuses(400, "unreadable");
+    assert_eq!(app.api().post("/debug/mp/collect", purchase).await.json(), json!({ "validationMessages": [] }));
 
     let items = "%5B%5B%22p-1%22%2C%22Tea%22%2C%22Drinks%22%2C12.5%2C2%5D%5D";
     let base = "rec=1&_id=0123456789abcdef&url=https%3A%2F%2Fshop.example%2Fmatomo";
-    let pixel = app.door().get(&format!("/matomo.php?idsite={key}&{base}&action_name=M")).await;
+    let pixel = app.api().get(&format!("/matomo.php?idsite={key}&{base}&action_name=M")).await;
     assert_eq!((pixel.status, pixel.header("content-type")), (200, "image/gif"));
     let order = format!("idsite={key}&{base}&idgoal=0&ec_id=o-2&revenue=25.00&ec_items={items}&send_image=0");
     let posted = app.visitor().request(Method::POST, "/matomo.php").body(order);
     let posted = Answer::to(posted).await;
     assert_eq!((posted.status, posted.outcome()), (204, "kept=1, dropped=0, rejected=0"));
     let bulk = json!({ "requests": [format!("?idsite=7&{base}&e_c=video&e_a=play&e_v=3"), 7], "token_auth": key });
-    let answer = app.door().post("/matomo.php", bulk.clone()).await;
+    let answer = app.api().post("/matomo.php", bulk.clone()).await;
     assert_eq!(answer.json(), json!({ "status": "success", "tracked": 1, "invalid": 1, "invalid_indices": [] }));
-    let prefixed = app.door().get(&format!("/{key}/matomo.php?idsite=7&{base}&search=tea")).await;
+    let prefixed = app.api().get(&format!("/{key}/matomo.php?idsite=7&{base}&search=tea")).await;
     assert_eq!((prefixed.status, prefixed.outcome()), (200, "kept=1, dropped=0, rejected=0"));
-    app.door().get(&format!("/matomo.php?idsite=7&{base}")).await.refuses(401, "unauthorized");
-    app.door().sends(Method::POST, "/matomo.php", "{\"requests\":").await.refuses(400, "unreadable");
+    app.api().get(&format!("/matomo.php?idsite=7&{base}")).await.refuses(401, "unauthorized");
+    app.api().sends(Method::POST, "/matomo.php", "{\"requests\":").await.refuses(400, "unreadable");
 
     let rows = rows(&app).await;
     let expected = [
@@ -313,7 +313,7 @@ async fn plausible_and_umami_events_are_one_visitor_a_day() {
     assert_eq!(visitors, ["1"], "one address and browser");
 
     // A server reports another visitor's address and browser.
-    let server: Door = app.door().bearing("user-agent", FIREFOX).bearing("x-forwarded-for", "81.2.69.142");
+    let server: ApiClient = app.api().with_header("user-agent", FIREFOX).with_header("x-forwarded-for", "81.2.69.142");
     let answer = server.post(&format!("/{key}/api/event"), view("/server")).await;
     assert_eq!(answer.outcome(), "kept=1, dropped=0, rejected=0");
     let places = app.stored("SELECT concat(country, ' ', browser) FROM events WHERE path = '/server'").await;
