@@ -156,7 +156,7 @@ export const common = {
   'install.step_slots': 'Mark slots for personalization',
   'install.step_slots_text': 'The template is filled with the offer or recommendation. The content next to it is the default, shown when no offer matches. Each offer names its slot.',
   'install.flicker': 'Anti-flicker style',
-  'install.flicker_text': 'Optional, in <head>: hides slots until they are decided, for at most 300 ms even if the script never loads.',
+  'install.flicker_text': 'Optional, in <head>: hides slots until they are decided, for at most one second even if the script never loads.',
 
   'period.label': 'Date range',
   'period.custom': 'Custom range',
