@@ -26,7 +26,7 @@ async fn rows(app: &TestApp) -> Vec<String> {
     let mut rows = app
         .stored(
             "SELECT concat(toString(kind), ' ', name, ' ', path, ' ', user_id, ' ', order_id, ' ', toString(amount_minor), ' ', \
-             toString(length(items.id))) FROM events",
+             toString(length(items))) FROM events",
         )
         .await;
     rows.sort();
@@ -60,7 +60,8 @@ async fn every_public_route_takes_the_key_in_every_usual_way() {
     let basic = |text: String| format!("Basic {}", STANDARD.encode(text));
     for (method, path, good) in routes {
         let body = events(json!({})).to_string();
-        let with = |name: &'static str, value: String| app.api().with_header("user-agent", FIREFOX).with_header(name, value);
+        let with =
+            |name: &'static str, value: String| app.api().with_header("user-agent", FIREFOX).with_header(name, value);
         for door in [
             with("authorization", basic(format!("{key}:"))),
             with("authorization", format!("Bearer {key}")),
@@ -152,7 +153,7 @@ async fn posthogs_clients_are_understood_and_our_own_batches_stay_ours() {
         let body = if again % 2 == 0 { gzip(&order) } else { order.clone().into_bytes() };
         let answer = app.api().sends(Method::POST, path, body).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "status": 1 })), "{path}");
-        assert!(answer.outcome().ends_with("rejected=1 (unreadable=1)"), "{path}: {}", answer.outcome());
+        assert!(answer.outcome().ends_with("rejected=1 (malformed=1)"), "{path}: {}", answer.outcome());
     }
     let device = "0193a1b2-0000-7000-8000-00000000000a";
     let view = json!([{ "event": "$pageview", "uuid": "m-2", "properties": { "token": key, "distinct_id": device,
@@ -209,11 +210,9 @@ async fn snowplows_trackers_are_understood() {
     assert_eq!((pixel.status, pixel.header("content-type")), (200, "image/gif"));
     app.api().get("/i?e=pv&aid=unknown&duid=d-1").await.refuses(401, "unauthorized");
     app.api().post(path, json!({ "schema": "x" })).await.refuses(400, "unreadable");
-    let foreign = Answer::to(
-        app.visitor().request(Method::POST, path).header("origin", "https://x.example").body(tp2.to_string()),
-    )
-    .await;
-    assert!(foreign.status >= 400);
+    let mut elsewhere = app.visitor();
+    elsewhere.origin = "https://elsewhere.example".into();
+    Answer::to(elsewhere.request(Method::POST, path).body(tp2.to_string())).await.refuses(403, "forbidden");
     let rows = rows(&app).await;
     for row in ["/a", "signed_up  u-1", "Order Completed   o-1 2550 1", "play    0 0"] {
         assert!(rows.iter().any(|stored| stored.contains(row)), "{row}: {rows:?}");
