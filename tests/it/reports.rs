@@ -258,9 +258,9 @@ async fn realtime_counts_current_visitors() {
     assert_eq!((realtime.visitors, realtime.minutes.len()), (1, 30));
     assert_eq!(realtime.minutes[29].at.0, minute(41));
     assert_eq!((realtime.minutes[21].visitors, realtime.minutes[21].pageviews), (1, 1), "minute 33");
-    // Visitor 3's page view is older than half an hour.
-    assert!(realtime.pages.is_empty());
-    assert_eq!((realtime.sources[0].channel.as_str(), realtime.countries[0].country.as_str()), ("Direct", "DE"));
+    // The page last viewed and the source of visitor 3's session are older than half an hour.
+    assert_eq!(realtime.pages[0].path, "/p/1");
+    assert_eq!((realtime.sources[0].channel.as_str(), realtime.countries[0].country.as_str()), ("Email", "DE"));
     assert_eq!(realtime.recent.len(), 3);
     assert_eq!(realtime.recent[0].event, "Order Refunded");
 }

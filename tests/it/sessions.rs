@@ -38,7 +38,7 @@ async fn sessions(at: &Store, site: &Site, minutes: u64) -> (Vec<u64>, u64, f64)
     let reports = Reports::new(at.clone(), minutes);
     let overview = reports.overview(site, &serde_json::from_value(question).unwrap()).await.unwrap();
     let by_day = overview.series.iter().map(|point| point.sessions).collect();
-    (by_day, overview.totals.sessions, overview.totals.bounce_rate.unwrap())
+    (by_day, overview.totals.sessions, overview.totals.bounce_rate.unwrap_or_default())
 }
 
 #[tokio::test]
