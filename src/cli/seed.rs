@@ -19,7 +19,7 @@ use crate::{
     import::Format,
     model::Timestamp,
     operate::Operation,
-    seed::{Plan, Shop, GeneratedHistory},
+    seed::{GeneratedHistory, Plan, Shop},
 };
 
 const HOUR_MS: i64 = 3_600_000;

@@ -55,12 +55,18 @@ pub async fn import(
     let limit = std::time::Duration::from_millis(limits.timeout_ms);
     // Only receiving has a time limit: what arrived in time is stored completely.
     let in_time = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
-    let (sent, imported) = tokio::join!(in_time, items::import(&state.catalog, id, ChunkReader::from(receiver), options));
+    let (sent, imported) =
+        tokio::join!(in_time, items::import(&state.catalog, id, ChunkReader::from(receiver), options));
     let imported = imported.map_err(|error| ApiError::Internal(error.to_string()))?;
-    state.access.audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", imported.counts.read)).await?;
+    state
+        .access
+        .audit_site(id, &caller.name(), "import items", &format!("{} of site {id}", imported.counts.read))
+        .await?;
     sent?;
     match imported.error {
-        Some(error) => Err(ApiError::Invalid(format!("{error}; {} rows before it were imported", imported.counts.read))),
+        Some(error) => {
+            Err(ApiError::Invalid(format!("{error}; {} rows before it were imported", imported.counts.read)))
+        }
         None => Ok(Json(imported.counts)),
     }
 }
