@@ -96,11 +96,11 @@ pub fn run(common: &Common, options: &Options) -> anyhow::Result<()> {
         answers.push(answer);
     }
     bar.finish_and_clear();
-    let text = summary(&answers, &tuned);
+    let table = summary(&answers, &tuned);
     let documents: Vec<Value> = answers.iter().map(Evaluation::to_json).collect();
     match (models.len(), documents.into_iter().next()) {
-        (1, Some(only)) => print_answer(common, &only, &text),
-        _ => print_answer(common, &answers.iter().map(Evaluation::to_json).collect(), &text),
+        (1, Some(only)) => print_answer(common, &only, &table),
+        _ => print_answer(common, &answers.iter().map(Evaluation::to_json).collect(), &table),
     }
 }
 

@@ -61,6 +61,9 @@ pub enum ControlError {
     /// A referenced site or user does not exist.
     #[error("a referenced site or user does not exist")]
     MissingReference,
+    /// SQLite maps files into memory: on a disk without any free block a write to them would end the process.
+    #[error("the disk of the data directory is full: free some space, then try again")]
+    DiskFull,
     /// SQLite returned an error.
     #[error("the control database failed: {0}")]
     Sqlite(sqlx::Error),
@@ -89,9 +92,19 @@ impl ControlError {
     }
 }
 
+/// What opening the database needs at most: its write-ahead log's index is 32 KiB.
+const FREE_BYTES_MIN: u64 = 64 << 10;
+
 impl Control {
     /// Opens `control.sqlite` in the data directory; creates and migrates it if necessary.
+    ///
+    /// # Errors
+    /// If the disk is full, or SQLite fails.
     pub async fn open(data_dir: &Path) -> Result<Self, ControlError> {
+        let free = rustix::fs::statvfs(data_dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        if free.is_ok_and(|bytes| bytes < FREE_BYTES_MIN) {
+            return Err(ControlError::DiskFull);
+        }
         let options = SqliteConnectOptions::new()
             .filename(data_dir.join("control.sqlite"))
             .create_if_missing(true)

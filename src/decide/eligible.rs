@@ -63,7 +63,7 @@ impl Facts<'_> {
             TraitTest::Number(test) => value.as_f64().is_some_and(|number| test.passes(number)),
             TraitTest::Text(test) => match value {
                 Value::Null => test.passes(""),
-                Value::String(text) => test.passes(text),
+                Value::String(content) => test.passes(content),
                 other => test.passes(&other.to_string()),
             },
         }

@@ -105,7 +105,7 @@ impl SlotItem<'_> {
     }
 }
 
-/// RankedBy an item is not shown.
+/// Why an item is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExclusionReason<'a> {
     /// It is not available.

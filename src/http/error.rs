@@ -147,9 +147,10 @@ impl From<ControlError> for ApiError {
         match error {
             ControlError::AlreadyExists(_) => Self::Conflict(error.to_string()),
             ControlError::MissingReference => Self::Invalid(error.to_string()),
-            ControlError::Unreadable { .. } | ControlError::Migration(_) | ControlError::Sqlite(_) => {
-                Self::Internal(error.to_string())
-            }
+            ControlError::Unreadable { .. }
+            | ControlError::Migration(_)
+            | ControlError::DiskFull
+            | ControlError::Sqlite(_) => Self::Internal(error.to_string()),
         }
     }
 }

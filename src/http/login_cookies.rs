@@ -81,10 +81,10 @@ pub fn describe(state: &AppState, user: &UserRow) -> SessionBody {
 }
 
 fn values(headers: &HeaderMap, names: [&str; 2]) -> Vec<String> {
-    let named = |name| request_info::cookies(headers, name).filter(|value| !value.is_empty()).take(VALUES_MAX);
+    let cookies = |name| request_info::cookies(headers, name).filter(|value| !value.is_empty()).take(VALUES_MAX);
     let mut values: Vec<String> = Vec::new();
     for name in names {
-        values.extend(named(name));
+        values.extend(cookies(name));
     }
     values
 }

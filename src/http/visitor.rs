@@ -100,9 +100,9 @@ pub fn cookie_to_set(
     }
     let Some(session) = session.or(identity.session) else { return Ok(None) };
     let known = identity.session.filter(|_| identity.from == Origin::Cookie);
-    let stale = identity.outdated
+    let is_stale = identity.outdated
         || known.is_none_or(|k| k.start != session.start || session.last.since(k.last) > RENEW_AFTER_MS);
-    if !is_disclosed(identity) || !stale {
+    if !is_disclosed(identity) || !is_stale {
         return Ok(None);
     }
     let sealed = CookieIdentity { visitor: identity.visitor, session };

@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn ambiguous_and_invalid_amounts_are_errors() {
         let check = |text: &str, currency: &str, expected: AmountError| {
-            assert_eq!(minor(text, currency), Err(expected), "{text}")
+            assert_eq!(minor(text, currency), Err(expected), "{text}");
         };
         check("1,234", "USD", AmountError::Ambiguous);
         check("2.345", "EUR", AmountError::Ambiguous);

@@ -75,7 +75,7 @@ pub fn tune(sessions: &Sessions, bounds: &Bounds, progress: &mut dyn FnMut(f32))
     progress(0.15);
     let mut scratch = Scratch::default();
     tuned.settings = settings(&mut stages, sessions, &sample(&trained, bounds.trial_max), &mut |share| {
-        progress(0.15 + 0.25 * share)
+        progress(0.15 + 0.25 * share);
     });
     stages.set(&Arc::new(tuned.clone()));
     singles(&stages, sessions, &evaluated, bounds.k, &mut tuned, &mut scratch);
@@ -86,7 +86,7 @@ pub fn tune(sessions: &Sessions, bounds: &Bounds, progress: &mut dyn FnMut(f32))
     progress(0.55);
     let (net, epochs, quality) =
         train_and_select(&mut training, &mut evaluation, evaluated.len(), bounds, &mut |share| {
-            progress(0.55 + 0.25 * share)
+            progress(0.55 + 0.25 * share);
         });
     tuned.trial[Model::Blend.position()] = quality;
     let single = Model::ALL[1..]

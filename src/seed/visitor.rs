@@ -82,13 +82,13 @@ impl Visitor {
             rng,
         };
         let rng = &mut visitor.rng;
-        let from_newsletter = newsletter.and_then(|newsletter| {
+        let after_newsletter = newsletter.and_then(|newsletter| {
             let send_times: Vec<_> = calendar.send_times(newsletter).collect();
             let sent = *rng.any(&send_times);
             let at = calendar.open_time(rng, sent, sent, country.offset_minutes)?;
             Some((at, session_start::from_campaign(rng, newsletter)))
         });
-        let first = match from_newsletter {
+        let first = match after_newsletter {
             Some((at, start)) => {
                 visitor.start = Some(start);
                 at
@@ -131,11 +131,11 @@ impl Visitor {
         } else {
             None
         };
-        self.from_newsletter(earliest, next, shop, calendar).or(next)
+        self.after_newsletter(earliest, next, shop, calendar).or(next)
     }
 
     /// A newsletter sent in between brings some readers back sooner, or at all.
-    fn from_newsletter(
+    fn after_newsletter(
         &mut self,
         earliest: Timestamp,
         next: Option<Timestamp>,

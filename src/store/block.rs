@@ -137,8 +137,8 @@ mod tests {
         let mut block = Block::default();
         let mut old = record("/a");
         old[0] = 1;
-        // Later versions appended two empty lists and an empty string.
-        old.truncate(old.len() - 3);
+        // Later versions appended two empty lists, an empty string and two flags.
+        old.truncate(old.len() - 5);
         block.push(1, Position(1), &record("/a")).unwrap();
         assert_eq!(block.push(1, Position(2), &old), Err(RowError::OtherVersion(1)));
         block.clear();

@@ -6,17 +6,17 @@
 use std::borrow::Cow;
 
 /// `$PEOPLE`: joins the visitors of one person as `merged`.
-pub const PEOPLE: &str = include_str!("sql/shared.people.sql");
+pub const PEOPLE: &str = include_str!("sql/fragment.people.sql");
 /// `$MONEY`: orders, each counted once, and refunds, as `money`.
-pub const MONEY: &str = include_str!("sql/shared.money.sql");
+pub const MONEY: &str = include_str!("sql/fragment.money.sql");
 /// `$VISITS`: where sessions came from, as `visits`.
-pub const VISITS: &str = include_str!("sql/shared.visits.sql");
+pub const VISITS: &str = include_str!("sql/fragment.visits.sql");
 /// `$USER_SALES` if visitors are joined.
-pub const USER_SALES: &str = include_str!("sql/shared.user_sales.sql");
+pub const USER_SALES: &str = include_str!("sql/fragment.user_sales.sql");
 /// `$USER_SALES` if not.
-pub const USER_SALES_UNMATCHED: &str = include_str!("sql/shared.user_sales_unmatched.sql");
+pub const USER_SALES_UNMATCHED: &str = include_str!("sql/fragment.user_sales_unmatched.sql");
 /// `$PERSON_VISITS` if visitors are joined.
-pub const PERSON_VISITS: &str = include_str!("sql/shared.person_visits.sql");
+pub const PERSON_VISITS: &str = include_str!("sql/fragment.person_visits.sql");
 
 /// `$WHO` and `$JOIN` if visitors are joined.
 pub const PERSON: &str = "if(person = 0, visitor, person)";

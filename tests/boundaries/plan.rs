@@ -156,4 +156,14 @@ pub(crate) const PRIVATE_VOCABULARY: &[&str] = &[
 ];
 
 /// Stored and public names from before, which stay: JSON values, a route, a table.
-pub(crate) const OLD_PUBLIC_NAMES: &[&str] = &["\"dearer\"", "\"flaws\"", "\"heard\"", "reports/flaws", "shelf_rules"];
+pub(crate) const OLD_PUBLIC_NAMES: &[&str] = &[
+    "'flaws'",
+    "'heard'",
+    "'dearer'",
+    "evidence.dearer",
+    "\"dearer\"",
+    "\"flaws\"",
+    "\"heard\"",
+    "reports/flaws",
+    "shelf_rules",
+];

@@ -73,6 +73,7 @@ fn page(visitor: &str, at: &str, url: &str, referrer: &str) -> Value {
         "context": { "page": { "url": format!("https://shop.example{url}"), "referrer": referrer, "title": "" } } })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json!(…) is written at the call")]
 fn order(who: (&str, &str), at: &str, name: &str, properties: Value) -> Value {
     json!({ "type": "track", "event": name, "timestamp": at, who.0: who.1, "properties": properties })
 }

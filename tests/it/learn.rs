@@ -235,17 +235,17 @@ async fn a_click_changes_the_visitors_next_recommendations() {
 async fn an_order_changes_recommendations_without_a_rebuild() {
     let app = without_builds().await;
     let bought = "&item=p-5&model=bought_together";
-    let is_told =
+    let is_recommended =
         async || recommended(&app, bought).await.first() == Some(&("p-9".to_owned(), "bought_together".to_owned()));
     for order in ["one", "another"] {
         let mut buyer = app.visitor();
         looks_at(&mut buyer, &["p-5", "p-6"]).await;
-        assert!(!is_told().await, "one buyer is not enough");
+        assert!(!is_recommended().await, "one buyer is not enough");
         let products = json!([{ "product_id": "p-5" }, { "product_id": "p-9" }]);
         let order = json!({ "order_id": order, "currency": "EUR", "revenue": 10, "products": products });
         buyer.tracks("Order Completed", order).await;
     }
-    eventually("the two orders are learned from", PATIENCE, is_told).await;
+    eventually("the two orders are learned from", PATIENCE, is_recommended).await;
     let crossed = async || recommended(&app, "&model=trending").await.iter().any(|(id, _)| id == "p-9");
     eventually("what was bought is popular", PATIENCE, crossed).await;
     app.finish().await;

@@ -129,7 +129,7 @@ fn attribute_passes(value: Option<&Value>, test: &TraitTest) -> bool {
         }
         TraitTest::Text(test) => match value {
             Value::Null => test.passes(""),
-            Value::String(text) => test.passes(text),
+            Value::String(content) => test.passes(content),
             Value::Array(list) => test.passes_set(list.iter().filter_map(Value::as_str)),
             other => test.passes(&other.to_string()),
         },

@@ -105,8 +105,8 @@ fn items_are_shown_as_often_as_their_propensity() {
     let draws = 60_000_u64;
     let mut seen: HashMap<(&str, usize, String), (f64, f64)> = HashMap::new();
     for n in 0..draws {
-        let seed = n.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(0x1234_5678_9abc_def1);
-        let decision = decide(&profile, exploration(seed, 0.5, 0.4, &impressions));
+        let random = n.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(0x1234_5678_9abc_def1);
+        let decision = decide(&profile, exploration(random, 0.5, 0.4, &impressions));
         let exposure = decision.exposure.clone().unwrap();
         for (index, item) in ids(&decision).into_iter().enumerate() {
             let entry = seen.entry((exposure.model, index, item)).or_default();

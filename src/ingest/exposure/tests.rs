@@ -94,7 +94,7 @@ fn an_invalid_token_is_a_violation_and_the_event_is_kept_without_an_exposure() {
     });
     check("no token", foreign, &|p| p["exposure"] = json!("x".repeat(10_000)));
     check("too old", Some(ExposureIssue::OutOfTime), &|p| {
-        p["exposure"] = json!(token(&site, 7, NOW.plus(-LIFE_MS - 1000)))
+        p["exposure"] = json!(token(&site, 7, NOW.plus(-LIFE_MS - 1000)));
     });
     check("not decided yet", Some(ExposureIssue::OutOfTime), &|p| {
         p["exposure"] = json!(token(&site, 7, NOW.plus(BEHIND_MS + 1000)));

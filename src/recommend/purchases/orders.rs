@@ -33,8 +33,8 @@ impl Orders {
         items.dedup();
         if !items.is_empty() {
             self.items.extend(items);
-            let at_s = u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
-            self.orders.push(Order { from, buyer, at_s });
+            let seconds = u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX);
+            self.orders.push(Order { from, buyer, at_s: seconds });
         }
     }
 

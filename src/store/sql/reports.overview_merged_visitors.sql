@@ -1,6 +1,6 @@
 -- How many visitors of a period, by interval and in total, are further visitors of people already counted?
 --   site UInt32, from_ms/to_ms Int64, steps Array(Int64) (the beginning of each interval)
--- $PEOPLE is shared.people.sql. One row per interval, and one with is_total = 1.
+-- $PEOPLE is fragment.people.sql. One row per interval, and one with is_total = 1.
 WITH
 $PEOPLE
     {site:UInt32} AS site

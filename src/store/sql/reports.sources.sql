@@ -1,7 +1,7 @@
 -- Where did the sessions of a period come from?
 --   site UInt32, from_ms/to_ms Int64, session_ms Int64, otherwise String (the value of sessions without a source),
 --   limit UInt32, and the parameters of $MONEY
--- $MONEY is shared.money.sql; $VALUE the column asked for; $PEOPLE, $WHO, $JOIN and $USER_SALES join the visitors of
+-- $MONEY is fragment.money.sql; $VALUE the column asked for; $PEOPLE, $WHO, $JOIN and $USER_SALES join the visitors of
 -- one person where there are such people: fragments that reports::acquisition chooses from fixed texts.
 -- Sessions as in reports.overview_sessions. A session came from its first event that is neither direct nor from within
 -- the site; everything in it counts for that source, also where it began before the period. Anonymous events have no

@@ -1,9 +1,9 @@
     SELECT
         if(person_sessions.person != 0 AND began_ms >= visit_ms - 86400000, person_sessions.value, {otherwise:String}) AS value,
         toUInt128(0), 0, 0, 0, [], toUInt64(orders), revenue_minor
-    FROM (SELECT * FROM money LEFT JOIN merged USING (visitor) WHERE user_id_only AND visitor != 0) AS told
+    FROM (SELECT * FROM money LEFT JOIN merged USING (visitor) WHERE user_id_only AND visitor != 0) AS sent
     ASOF LEFT JOIN
     (
         SELECT merged.person AS person, sessions.began_ms AS began_ms, sessions.value AS value
         FROM sessions INNER JOIN merged USING (visitor)
-    ) AS person_sessions ON told.person = person_sessions.person AND told.visit_ms >= person_sessions.began_ms
+    ) AS person_sessions ON sent.person = person_sessions.person AND sent.visit_ms >= person_sessions.began_ms
