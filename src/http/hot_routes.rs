@@ -27,7 +27,7 @@ impl HotRoute {
     }
 }
 
-/// The counters of each [`HotRoute`].
+/// The counters of each `HotRoute`.
 #[derive(Debug)]
 pub struct HotRoutes([Arc<Route>; 4]);
 

@@ -44,7 +44,7 @@ pub enum Model {
 }
 
 impl Model {
-    /// Every model, in the order of its [`position`](Self::position).
+    /// Every model, in the order of its `position`.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The model with this name.
