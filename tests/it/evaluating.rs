@@ -57,7 +57,7 @@ fn unusable_files_are_refused_with_a_one_line_reason() {
     let good = good.as_bytes();
     check(b"", good, &["train.tsv is empty", "SessionId ItemId Time"]);
     check(good, b"\n\n", &["test.tsv is empty"]);
-    check(HEADER.as_bytes(), good, &["train.tsv has a header and no clicks"]);
+    check(HEADER.as_bytes(), good, &["train.tsv has a header but no clicks"]);
     check(b"SessionId,ItemId,Time\na,x,1\n", good, &["train.tsv", "tab-separated", "SessionId"]);
     check(line("a\tx\t1\na\tx\n").as_bytes(), good, &["train.tsv, line 3"]);
     check(line("a\tx\t1\na\ty\tsoon\n").as_bytes(), good, &["line 3", "`soon` is no time"]);

@@ -1,5 +1,5 @@
 import { catalogue } from './en/catalogue';
-import { common } from './en/common';
+import { shell } from './en/shell';
 import { editors } from './en/editors';
 import { hints } from './en/hints';
 import { install } from './en/install';
@@ -7,7 +7,7 @@ import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...common, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

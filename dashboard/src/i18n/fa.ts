@@ -1,10 +1,10 @@
 import type { Messages } from './en';
 import { catalogue } from './fa/catalogue';
-import { common } from './fa/common';
+import { shell } from './fa/shell';
 import { editors } from './fa/editors';
 import { hints } from './fa/hints';
 import { install } from './fa/install';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...common, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };

@@ -1,5 +1,5 @@
 /** Menu, errors, login, site settings and date ranges. */
-export const common = {
+export const shell = {
   'nav.label': 'Reports',
   'nav.skip': 'Skip to content',
   'nav.home': 'Open the dashboard',

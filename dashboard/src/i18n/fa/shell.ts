@@ -1,6 +1,6 @@
-import type { common as english } from '../en/common';
+import type { shell as english } from '../en/shell';
 
-export const common: Record<keyof typeof english, string> = {
+export const shell: Record<keyof typeof english, string> = {
   'nav.label': 'گزارش‌ها',
   'nav.skip': 'پرش به محتوای اصلی',
   'nav.home': 'رفتن به داشبورد',
