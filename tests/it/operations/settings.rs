@@ -68,7 +68,10 @@ fn a_port_in_use_error_names_the_option() {
     assert!(message.ends_with("it is in use by another program; choose another address with --listen"), "{message}");
     let metrics = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", &taken];
     let message = refusal(&ashna(&[&metrics[..], &elsewhere[..]].concat(), b""));
-    assert!(message.ends_with("it is in use by another program; choose another address with --metrics-listen"), "{message}");
+    assert!(
+        message.ends_with("it is in use by another program; choose another address with --metrics-listen"),
+        "{message}"
+    );
 }
 
 #[test]
