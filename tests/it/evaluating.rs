@@ -60,7 +60,7 @@ fn unusable_files_are_refused_with_a_one_line_reason() {
     check(HEADER.as_bytes(), good, &["train.tsv has a header but no clicks"]);
     check(b"SessionId,ItemId,Time\na,x,1\n", good, &["train.tsv", "tab-separated", "SessionId"]);
     check(line("a\tx\t1\na\tx\n").as_bytes(), good, &["train.tsv, line 3"]);
-    check(line("a\tx\t1\na\ty\tsoon\n").as_bytes(), good, &["line 3", "`soon` is no time"]);
+    check(line("a\tx\t1\na\ty\tsoon\n").as_bytes(), good, &["line 3", "`soon` is not a time"]);
     check(good, line("\tx\t1\n").as_bytes(), &["test.tsv, line 2", "session or item is empty"]);
     check(good, line(&format!("a\t{}\t1\n", "x".repeat(20_000))).as_bytes(), &["line 2", "too long"]);
     check(good, b"SessionId\tItemId\tTime\na\tcaf\xe9\t1\na\tx\t2\n", &["test.tsv, line 2", "UTF-8"]);
