@@ -79,13 +79,19 @@ pub(super) fn add_context(event: &mut Event<'_>, request: &RequestContext<'_>, b
     let integrations = unread.integrations.map(RawValue::get).filter(|json| json.len() > 2 && json.starts_with('{'));
     for (name, json) in [("context", context.as_deref()), ("integrations", integrations)] {
         let Some(json) = json else { continue };
-        let exists = event.properties.contains(&format!("\"{name}\""));
+        // The text may also stand in a value or deeper: only then the properties are parsed.
+        let exists = event.properties.contains(&format!("\"{name}\"")) && has_member(&event.properties, name);
         if exists || JsonShape::scan(json).depth >= limits::PROPERTIES_DEPTH {
             continue;
         }
         let json = with_fitting_numbers(&with_valid_surrogates(json));
         event.properties = Cow::Owned(with_raw_member(&event.properties, name, &json));
     }
+}
+
+/// Whether a JSON object has this member itself; true for what cannot be read, so that it stays as it is.
+fn has_member(object: &str, name: &str) -> bool {
+    !serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(object).is_ok_and(|members| !members.contains_key(name))
 }
 
 /// Whether a context field is kept: not if it is empty, has a column, is read elsewhere, or is an IP address.
@@ -299,6 +305,13 @@ mod tests {
         check(r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#);
         check(r#"{"\udc00":"\ud83d\ud83d\ude00é"}"#, r#"{"\ufffd":"\ufffd\ud83d\ude00é"}"#);
         check(r#"{"a":"\ude00\ud83d"}"#, r#"{"a":"\ufffd\ufffd"}"#);
+    }
+
+    #[test]
+    fn only_members_of_the_object_itself_count() {
+        assert!(has_member(r#"{"context":1}"#, "context"));
+        assert!(!has_member(r#"{"a":"context","b":{"context":1}}"#, "context"));
+        assert!(has_member("{", "context"), "left as it is");
     }
 
     #[test]
