@@ -114,14 +114,14 @@ pub(super) fn engine_disk(config: &Config, data_dir: &Path) -> DiskSpace {
 pub(super) async fn open_control(data_dir: &Path) -> anyhow::Result<Control> {
     let reserve = Reserve::in_directory(data_dir);
     if reserve.is_needed() {
-        reserve.release();
+        reserve.release_for_start();
     }
     let mut tries = 0;
     loop {
         match Control::open(data_dir).await {
             Err(error) if reserve.is_needed() && tries < 20 => {
                 tracing::debug!(%error, "not enough disk space for the control database yet");
-                reserve.release();
+                reserve.release_for_start();
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

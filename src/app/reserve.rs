@@ -1,18 +1,20 @@
 //! Reserved disk space.
 //!
 //! On a full disk the journal can be drained and released only if message ids can still be written, and the service can
-//! be restarted only if the control database can be opened. A file reserves the space they need; it is deleted when they
-//! run out of space and recreated when enough is free.
+//! be restarted only if the control database can be opened. A file reserves the space for both. When ids run out of
+//! space, it shrinks to what a start needs; a start on a full disk deletes the rest; it grows again when enough is free.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
 };
 
 /// Size of the reserve: enough for the ids of 250,000 events.
 const BYTES: u64 = 4 * 1024 * 1024;
-/// The reserve is created only if this many times its size is free.
+/// The part of it that only a start may use: the control database's files.
+const START_BYTES: u64 = 256 * 1024;
+/// Space is reserved only if this many times as much is free.
 const FREE_FACTOR: u64 = 4;
 
 /// With less free space than this a start is likely to fail, bytes.
@@ -46,41 +48,60 @@ impl Reserve {
         Self { path: data_dir.join("reserve") }
     }
 
-    /// Creates the file unless it exists or free space is low.
+    /// Reserves as much as free space allows.
     pub fn hold(&self) {
-        if self.path.exists() {
+        let held = self.len();
+        if held >= BYTES {
             return;
         }
-        match self.create() {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::debug!(%error, "cannot reserve disk space");
-                self.release();
-            }
+        let Ok(free) = free_bytes(self.directory()) else { return };
+        let wanted = [BYTES, START_BYTES].into_iter().find(|bytes| free >= bytes * FREE_FACTOR && held < *bytes);
+        if let Some(Err(error)) = wanted.map(|bytes| self.grow(bytes)) {
+            tracing::debug!(%error, "cannot reserve disk space");
+            self.shrink(held);
         }
     }
 
     /// Returns whether a start may run out of disk space.
     pub fn is_needed(&self) -> bool {
-        free_bytes(self.path.parent().unwrap_or(Path::new("."))).is_ok_and(|free| free < START_BYTES_MIN)
+        free_bytes(self.directory()).is_ok_and(|free| free < START_BYTES_MIN)
     }
 
-    fn create(&self) -> io::Result<()> {
-        if free_bytes(self.path.parent().unwrap_or(Path::new(".")))? < BYTES * FREE_FACTOR {
-            return Ok(());
-        }
-        let file = File::create(&self.path)?;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BYTES)?;
-        Ok(())
-    }
-
-    /// Deletes the file to free its space.
+    /// Frees the reserved space, except for what the next start needs.
     pub fn release(&self) {
+        if self.len() > START_BYTES && self.shrink(START_BYTES) {
+            tracing::warn!("the disk is full: the reserved space is released");
+        }
+    }
+
+    /// Frees all of the reserved space.
+    pub fn release_for_start(&self) {
         match fs::remove_file(&self.path) {
-            Ok(()) => tracing::warn!("the disk is full: the reserved space is released"),
+            Ok(()) => tracing::warn!("the disk is full: the space reserved for a start is released"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%error, "the reserved disk space cannot be released"),
         }
+    }
+
+    fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    fn len(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |file| file.len())
+    }
+
+    fn grow(&self, bytes: u64) -> io::Result<()> {
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?;
+        Ok(rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes)?)
+    }
+
+    fn shrink(&self, bytes: u64) -> bool {
+        let shrunk = OpenOptions::new().write(true).open(&self.path).and_then(|file: File| file.set_len(bytes));
+        if let Err(error) = &shrunk {
+            tracing::warn!(%error, "the reserved disk space cannot be released");
+        }
+        shrunk.is_ok()
     }
 }
 
@@ -89,14 +110,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn space_is_reserved_once_and_released() {
+    fn space_is_reserved_once_and_released_in_two_steps() {
         let dir = tempfile::tempdir().unwrap();
         let reserve = Reserve::in_directory(dir.path());
         reserve.release();
         reserve.hold();
         reserve.hold();
-        assert_eq!(fs::metadata(dir.path().join("reserve")).unwrap().len(), BYTES);
+        assert_eq!(reserve.len(), BYTES);
         reserve.release();
+        reserve.release();
+        assert_eq!(reserve.len(), START_BYTES);
+        reserve.hold();
+        assert_eq!(reserve.len(), BYTES);
+        reserve.release_for_start();
+        reserve.release_for_start();
         assert!(!dir.path().join("reserve").exists());
     }
 }
