@@ -22,6 +22,7 @@ pub mod schema;
 pub mod secret;
 pub mod site;
 pub mod time;
+pub mod value;
 
 pub use capture::{Capture, Captures};
 pub use decision::{Content, Decision, ExcludedItem, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation};
@@ -39,3 +40,4 @@ pub use profile::{Profile, ProfileEvent};
 pub use secret::Secret;
 pub use site::{ConsentDefault, KnownBy, RobotsPolicy, Site, VisitorRules, WithoutConsent};
 pub use time::Timestamp;
+pub use value::{PersonValue, Rfm};
