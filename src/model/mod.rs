@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod exploration;
 pub mod exposure;
 pub mod feed;
+pub mod history;
 pub mod ids;
 pub mod item;
 pub mod item_issue;
@@ -30,6 +31,7 @@ pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, 
 pub use evidence::Evidence;
 pub use exploration::ExplorationSettings;
 pub use exposure::Exposure;
+pub use history::{History, OrderReport, PastEvent};
 pub use ids::{ItemId, MessageHash, Position, SiteId, VisitorId};
 pub use item::Item;
 pub use item_issue::{ItemIssue, ItemIssueKind};

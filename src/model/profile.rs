@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::{Action, Currency, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
+use super::{Action, Currency, History, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
 
 /// The part of an event that a profile folds: small and owned, kept until the event is stored and read back from the
 /// store afterwards.
@@ -105,6 +105,8 @@ pub struct Profile {
     pub country: Box<str>,
     /// Last known device class.
     pub device: Box<str>,
+    /// Past events that the site's segment rules mention.
+    pub history: History,
     /// The highest folded position of the service's own journal; `None` before the first.
     pub folded: Option<Position>,
 }
@@ -172,6 +174,7 @@ impl Profile {
             campaign: Box::default(),
             country: Box::default(),
             device: Box::default(),
+            history: History::default(),
             folded: None,
         }
     }
