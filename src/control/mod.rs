@@ -17,7 +17,7 @@ mod tuned;
 mod upgrade_tests;
 mod users;
 
-use std::{os::unix::fs::MetadataExt, path::Path};
+use std::path::Path;
 
 pub use audit::AuditRow;
 pub use documents::FunnelRow;
@@ -92,15 +92,9 @@ impl ControlError {
     }
 }
 
-/// What opening the database needs: the index of its write-ahead log, which is mapped into memory.
-const INDEX_BYTES: u64 = 32 << 10;
-
-/// Returns whether the index has room. One that a killed process left is written anew in its own place.
-fn index_fits(data_dir: &Path) -> bool {
-    let Ok(disk) = rustix::fs::statvfs(data_dir) else { return true };
-    let left = std::fs::metadata(data_dir.join("control.sqlite-shm")).map_or(0, |file| file.blocks() * 512);
-    disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(left) >= INDEX_BYTES
-}
+/// What opening the database needs: the index of its write-ahead log, 32 KiB, and the file system's own blocks for it.
+/// An index that a killed process left is no room: a file system may free its blocks later than they are needed again.
+const FREE_BYTES_MIN: u64 = 48 << 10;
 
 impl Control {
     /// Opens `control.sqlite` in the data directory; creates and migrates it if necessary.
@@ -108,7 +102,8 @@ impl Control {
     /// # Errors
     /// If the disk is full, or SQLite fails.
     pub async fn open(data_dir: &Path) -> Result<Self, ControlError> {
-        if !index_fits(data_dir) {
+        let free = rustix::fs::statvfs(data_dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        if free.is_ok_and(|bytes| bytes < FREE_BYTES_MIN) {
             return Err(ControlError::DiskFull);
         }
         let options = SqliteConnectOptions::new()

@@ -138,16 +138,11 @@ fn is_same_order(event: &PastEvent, name: &str, order_id: &str) -> bool {
     *event.name == *name && event.order.as_ref().is_some_and(|order| &*order.order_id == order_id)
 }
 
-/// Whether a report of an order replaces another: a server's a browser's, the last of a server its earlier ones, the
-/// first of browsers the others.
+/// Whether a report of an order replaces another: a server's replaces a browser's, else the earlier one counts.
 fn replaces(new: &PastEvent, known: &PastEvent) -> bool {
-    let by_server = |event: &PastEvent| event.order.as_ref().is_some_and(|order| order.by_server);
-    match (by_server(new), by_server(known)) {
-        (true, false) => true,
-        (false, true) => false,
-        (true, true) => new.position > known.position,
-        (false, false) => new.position < known.position,
-    }
+    let rank =
+        |event: &PastEvent| (!event.order.as_ref().is_some_and(|order| order.by_server), event.at, event.position);
+    rank(new) < rank(known)
 }
 
 #[cfg(test)]
