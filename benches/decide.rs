@@ -124,6 +124,11 @@ fn visit(profiles: &Profiles) {
             device: "desktop",
             slot: Box::default(),
             traits: Box::default(),
+            name: Box::default(),
+            order_id: Box::default(),
+            refunds_whole_order: false,
+            by_server_key: false,
+            details: None,
         };
         profiles.apply(SiteId(1), VISITOR, &event);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::{Action, Currency, History, ItemId, Kind, Position, SiteId, Timestamp, VisitorId};
+use super::{Action, Currency, History, ItemId, Kind, OrderRecord, Position, SiteId, Timestamp, VisitorId};
 
 /// The part of an event that a profile folds: small and owned, kept until the event is stored and read back from the
 /// store afterwards.
@@ -20,6 +20,8 @@ pub struct ProfileEvent {
     pub kind: Kind,
     /// E-commerce meaning.
     pub action: Action,
+    /// Name, such as `Product Viewed`.
+    pub name: Box<str>,
     /// Start of the session it belongs to.
     pub session_start: Timestamp,
     /// Items: id, unit price in minor units, quantity.
@@ -30,6 +32,12 @@ pub struct ProfileEvent {
     pub amount_minor: i64,
     /// Its currency; [`Currency::NONE`] stands for the site's own.
     pub currency: Currency,
+    /// The site's id of the order; empty when none.
+    pub order_id: Box<str>,
+    /// Whether a refund names only its order, and so takes all of it.
+    pub refunds_whole_order: bool,
+    /// Whether it was sent with a server key.
+    pub by_server_key: bool,
     /// The site's id of the user; empty when unknown.
     pub user_id: Box<str>,
     /// Whether that id was verified.
@@ -50,6 +58,17 @@ pub struct ProfileEvent {
     pub slot: Box<str>,
     /// Traits of an `identify`: one JSON object; empty otherwise.
     pub traits: Box<str>,
+    /// What only segment rules read; `None` if the site has no rules that mention the event.
+    pub details: Option<Box<EventDetails>>,
+}
+
+/// Parts of an event that only segment rules read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventDetails {
+    /// One JSON object.
+    pub properties: Box<str>,
+    /// Columns by name, such as `$host`, without those of [`ProfileEvent`].
+    pub columns: Vec<(&'static str, Box<str>)>,
 }
 
 /// Everything the decision engine knows about a visitor. Bounded: lists keep their newest entries.
@@ -85,6 +104,8 @@ pub struct Profile {
     pub bought_categories: Vec<Box<str>>,
     /// Number of orders.
     pub orders: u32,
+    /// The newest orders that have an id, oldest first, at most [`OrderRecord::KEPT_MAX`].
+    pub order_records: VecDeque<OrderRecord>,
     /// When the last order was placed; earlier events add nothing to the cart.
     pub ordered_at: Option<Timestamp>,
     /// Revenue less refunds, in minor units of each currency paid in, at most [`Profile::CURRENCIES_MAX`].
@@ -164,6 +185,7 @@ impl Profile {
             bought_items: VecDeque::new(),
             bought_categories: Vec::new(),
             orders: 0,
+            order_records: VecDeque::new(),
             ordered_at: None,
             revenue: Vec::new(),
             user_id: Box::default(),

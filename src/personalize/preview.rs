@@ -80,6 +80,11 @@ impl Personalizer {
                 device: "",
                 slot: Box::default(),
                 traits: Box::default(),
+                name: Box::default(),
+                order_id: Box::default(),
+                refunds_whole_order: false,
+                by_server_key: false,
+                details: None,
             }
         });
         // All views belong to one visit, however many there are.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{ignored, interest, reducer};
+use super::{ignored, interest, orders, reducer};
 use crate::model::Profile;
 
 /// Joins the profile of the requesting browser with the user's others.
@@ -34,10 +34,8 @@ fn add(joined: &mut Profile, profile: &Profile, half_life_ms: f64) {
     joined.events = joined.events.saturating_add(profile.events);
     joined.pageviews = joined.pageviews.saturating_add(profile.pageviews);
     joined.visits = joined.visits.saturating_add(profile.visits);
-    joined.orders = joined.orders.saturating_add(profile.orders);
-    for (currency, amount_minor) in &profile.revenue {
-        reducer::add_revenue(&mut joined.revenue, *currency, *amount_minor);
-    }
+    orders::join(joined, profile);
+    joined.history.add_all(&profile.history);
     joined.ordered_at = joined.ordered_at.max(profile.ordered_at);
     for affinity in &profile.affinities {
         interest::add(joined, &affinity.category, affinity.score, affinity.at, half_life_ms);

@@ -16,6 +16,7 @@ mod ignored;
 mod interest;
 mod join;
 mod known;
+mod orders;
 mod pending;
 pub mod reducer;
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::{ignored, interest};
+use super::{ignored, interest, orders};
 use crate::{
     config,
     model::{
@@ -88,11 +88,15 @@ pub fn profile_event(event: &Event<'_>, journal: u64, position: Position) -> Pro
         occurred_at: event.occurred_at,
         kind: event.kind,
         action: event.action,
+        name: (&*event.name).into(),
         session_start: event.session_start,
         items: event.items.iter().map(|line| (ItemId::from(&*line.id), line.price_minor, line.quantity)).collect(),
         category: (&*event.category).into(),
         amount_minor: event.amount_minor,
         currency: event.currency,
+        order_id: (&*event.order_id).into(),
+        refunds_whole_order: refunds_whole_order(event),
+        by_server_key: event.by_server_key,
         user_id: (&*event.user_id).into(),
         user_verified: event.user_verified,
         path: (&*event.page.path).into(),
@@ -103,7 +107,18 @@ pub fn profile_event(event: &Event<'_>, journal: u64, position: Position) -> Pro
         device: event.device.class.as_str(),
         slot: if is_slot { slot_of(&event.properties) } else { Box::default() },
         traits: if traits { (&*event.properties).into() } else { Box::default() },
+        details: None,
     }
+}
+
+/// Whether a refund has no amount, rather than one that cannot be read.
+fn refunds_whole_order(event: &Event<'_>) -> bool {
+    let names_amount = |violation: &str| {
+        ["revenue", "total", "value", "amount", "price"].iter().any(|name| violation.starts_with(name))
+    };
+    event.action == Action::Refunded
+        && event.amount_minor == 0
+        && !event.violations.iter().any(|violation| names_amount(violation))
 }
 
 fn slot_of(properties: &str) -> Box<str> {
@@ -257,9 +272,7 @@ fn apply_items(profile: &mut Profile, event: &ProfileEvent) {
             event.items.iter().for_each(|line| add_to_cart(&mut profile.cart, line));
         }
         Action::Ordered => apply_order(profile, event),
-        Action::Refunded => {
-            add_revenue(&mut profile.revenue, event.currency, event.amount_minor.saturating_abs().saturating_neg());
-        }
+        Action::Refunded => orders::add_refund(profile, event),
         _ => {}
     }
 }
@@ -271,8 +284,7 @@ fn view_item(profile: &mut Profile, id: &ItemId, at: Timestamp) {
 
 fn apply_order(profile: &mut Profile, event: &ProfileEvent) {
     let at = event.occurred_at;
-    profile.orders = profile.orders.saturating_add(1);
-    add_revenue(&mut profile.revenue, event.currency, event.amount_minor);
+    orders::add_order(profile, event);
     for (id, ..) in &event.items {
         profile.bought_items.retain(|known| known != id);
         profile.bought_items.push_front(id.clone());

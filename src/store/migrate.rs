@@ -20,6 +20,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (30, "0030_identities_by_visitor", include_str!("../../migrations/0030_identities_by_visitor.sql")),
     (40, "0040_alias_of_any_id", include_str!("../../migrations/0040_alias_of_any_id.sql")),
     (50, "0050_senders", include_str!("../../migrations/0050_senders.sql")),
+    (60, "0060_visitor_orders", include_str!("../../migrations/0060_visitor_orders.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

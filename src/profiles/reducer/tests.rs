@@ -30,6 +30,11 @@ fn event(position: u64, minute: i64, action: Action) -> ProfileEvent {
         device: "",
         slot: Box::default(),
         traits: Box::default(),
+        name: Box::default(),
+        order_id: Box::default(),
+        refunds_whole_order: false,
+        by_server_key: false,
+        details: None,
     }
 }
 

@@ -1,9 +1,10 @@
 -- The newest events of one visitor, oldest first.
 --   site UInt32, visitor UInt128, since Int64 (milliseconds, inclusive), limit UInt64
 SELECT
-    journal, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action,
+    journal, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action, toString(name) AS name_text,
     toUnixTimestamp64Milli(session_start) AS session, items, item_prices, item_quantities,
-    toString(category) AS category_text, amount_minor, toString(currency) AS currency_text, user_id, user_verified, path,
+    toString(category) AS category_text, amount_minor, toString(currency) AS currency_text,
+    order_id, refunds_whole_order, by_server_key, user_id, user_verified, path,
     toString(channel) AS channel_text, toString(source) AS source_text, toString(campaign) AS campaign_text,
     toString(country) AS country_text, toString(device) AS device_text, toString(slot) AS slot_text, traits
 FROM
