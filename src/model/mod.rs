@@ -25,6 +25,7 @@ pub mod secret;
 pub mod site;
 pub mod time;
 pub mod value;
+pub mod wanted;
 
 pub use capture::{Capture, Captures};
 pub use decision::{Content, Decision, ExcludedItem, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation};
@@ -45,3 +46,4 @@ pub use secret::Secret;
 pub use site::{ConsentDefault, KnownBy, RobotsPolicy, Site, VisitorRules, WithoutConsent};
 pub use time::Timestamp;
 pub use value::{PersonValue, Rfm};
+pub use wanted::WantedEvents;
