@@ -128,7 +128,8 @@ fn visit(profiles: &Profiles) {
             order_id: Box::default(),
             refunds_whole_order: false,
             by_server_key: false,
-            details: None,
+            past: Vec::new(),
+            rules: 0,
         };
         profiles.apply(SiteId(1), VISITOR, &event);
     }

@@ -239,6 +239,7 @@ impl CollectorState {
             session_of: &session_of,
             locate: &locate,
         };
+        let wanted = self.profiles.wanted(incoming.site.id);
         let mut progress = Progress::default();
         let mut processed = ProcessedBatch {
             outcome: Outcome { received: incoming.batch.events.len() as u64, ..Outcome::default() },
@@ -270,8 +271,8 @@ impl CollectorState {
                         processed.records.push(event.message.0, |out| rows::encode(&event, out));
                         // Robots and anonymous visitors have no profile.
                         let has_profile = event.visitor.is_identified() && event.robot.is_empty();
-                        let profile_event =
-                            has_profile.then(|| reducer::profile_event(&event, self.journal.id(), Position::default()));
+                        let profile_event = has_profile
+                            .then(|| reducer::profile_event(&event, self.journal.id(), Position::default(), &wanted));
                         processed.kept.push(KeptEvent { reservation, visitor: event.visitor, profile_event });
                     }
                 },

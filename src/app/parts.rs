@@ -27,7 +27,10 @@ use crate::{
     journal::Journal,
     learn::{self, Impressions, Learn},
     model::Position,
-    profiles::{Profiles, reducer::SessionMinutes},
+    profiles::{
+        Profiles,
+        rules::{ChoicesOfSite, SiteChoices},
+    },
     store::Store,
     tasks::Tasks,
     telemetry::{Metrics, health::Health},
@@ -193,13 +196,17 @@ pub(super) fn geo(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Task
     Ok(geo)
 }
 
-/// Creates the live profiles; sites can override the session timeout.
+/// Creates the live profiles; sites have their own session timeout and rules.
 pub(super) fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &Store) -> Arc<Profiles> {
     let sites = catalog.cell();
-    let site_minutes: SessionMinutes =
-        Arc::new(move |site| sites.load().sites.get(&site)?.site.visitors.session_minutes);
+    let choices: ChoicesOfSite = Arc::new(move |site| {
+        let sites = sites.load();
+        let site = sites.sites.get(&site)?;
+        let wanted = Arc::clone(&site.wanted_events);
+        Some(SiteChoices { session_minutes: site.site.visitors.session_minutes, wanted })
+    });
     let minutes = config.ingest.session_minutes;
-    Arc::new(Profiles::with_choices(&config.profiles, minutes, site_minutes, journal.id(), store.clone()))
+    Arc::new(Profiles::with_choices(&config.profiles, minutes, choices, journal.id(), store.clone()))
 }
 
 /// Recommendation models and impression counts.

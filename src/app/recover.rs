@@ -74,7 +74,12 @@ pub fn undelivered_events(
                     let Ok(event) = rows::decode(&record.payload) else { continue };
                     if event.visitor.is_identified() && event.robot.is_empty() {
                         catch_panic("applying a stored event to its profile", panics, || {
-                            let profile_event = reducer::profile_event(&event, journal.id(), record.position);
+                            let profile_event = reducer::profile_event(
+                                &event,
+                                journal.id(),
+                                record.position,
+                                &profiles.wanted(event.site),
+                            );
                             profiles.apply(event.site, event.visitor, &profile_event);
                             learn.recover(event.site, event.visitor, &profile_event);
                         });
@@ -103,7 +108,7 @@ mod tests {
             Action, Currency, Device, Event, GeoLocation, Kind, MessageHash, Page, SiteId, Timestamp, Traffic,
             VisitorId,
         },
-        profiles::reducer::SessionMinutes,
+        profiles::rules::ChoicesOfSite,
         store::Store,
     };
 
@@ -159,13 +164,13 @@ mod tests {
             database: "none".into(),
         };
         let store = Store::connect_to(unreachable, &config.clickhouse);
-        // Called once for each event applied to a live profile: the second call panics.
+        // Called twice for each event applied to a live profile: the third call panics.
         let calls = AtomicU32::new(0);
-        let site_minutes: SessionMinutes = Arc::new(move |_| {
-            assert!(calls.fetch_add(1, Relaxed) != 1, "intended by the test");
+        let choices: ChoicesOfSite = Arc::new(move |_| {
+            assert!(calls.fetch_add(1, Relaxed) != 2, "intended by the test");
             None
         });
-        let profiles = Profiles::with_choices(&config.profiles, 30, site_minutes, journal.id(), store.clone());
+        let profiles = Profiles::with_choices(&config.profiles, 30, choices, journal.id(), store.clone());
         (1..=3).for_each(|visitor| profiles.start_profile(SiteId(1), VisitorId(visitor)));
         let control = Control::open(dir.path()).await.unwrap();
         let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::{Action, Currency, History, ItemId, Kind, OrderRecord, Position, SiteId, Timestamp, VisitorId};
+use super::{Action, Currency, History, ItemId, Kind, OrderRecord, PastEvent, Position, SiteId, Timestamp, VisitorId};
 
 /// The part of an event that a profile folds: small and owned, kept until the event is stored and read back from the
 /// store afterwards.
@@ -58,17 +58,10 @@ pub struct ProfileEvent {
     pub slot: Box<str>,
     /// Traits of an `identify`: one JSON object; empty otherwise.
     pub traits: Box<str>,
-    /// What only segment rules read; `None` if the site has no rules that mention the event.
-    pub details: Option<Box<EventDetails>>,
-}
-
-/// Parts of an event that only segment rules read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EventDetails {
-    /// One JSON object.
-    pub properties: Box<str>,
-    /// Columns by name, such as `$host`, without those of [`ProfileEvent`].
-    pub columns: Vec<(&'static str, Box<str>)>,
+    /// The event as the site's rules see it; empty if they do not mention it.
+    pub past: Vec<PastEvent>,
+    /// [`WantedSnapshot::version`](super::WantedSnapshot) of those rules.
+    pub rules: u64,
 }
 
 /// Everything the decision engine knows about a visitor. Bounded: lists keep their newest entries.
@@ -128,6 +121,9 @@ pub struct Profile {
     pub device: Box<str>,
     /// Past events that the site's segment rules mention.
     pub history: History,
+    /// [`WantedSnapshot::version`](super::WantedSnapshot) of the rules that `history` serves; [`Profile::STALE_RULES`]
+    /// if parts of it serve others.
+    pub rules: u64,
     /// The highest folded position of the service's own journal; `None` before the first.
     pub folded: Option<Position>,
 }
@@ -155,6 +151,8 @@ pub struct Affinity {
 }
 
 impl Profile {
+    /// No version of any rules.
+    pub const STALE_RULES: u64 = u64::MAX;
     /// Maximum number of categories.
     pub const CATEGORIES_MAX: usize = 32;
     /// Maximum number of recent and of bought items.
@@ -197,6 +195,7 @@ impl Profile {
             country: Box::default(),
             device: Box::default(),
             history: History::default(),
+            rules: 0,
             folded: None,
         }
     }

@@ -75,6 +75,26 @@ impl WantedEvents {
     }
 }
 
+/// What a site's rules want, and its version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WantedSnapshot {
+    /// What is wanted.
+    pub wanted: WantedEvents,
+    /// Equal for equal contents; 0 if nothing is wanted.
+    pub version: u64,
+}
+
+impl WantedSnapshot {
+    /// Computes the version.
+    #[must_use]
+    pub fn new(wanted: WantedEvents) -> Self {
+        let state = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let names: Vec<_> = wanted.iter().collect();
+        let version = if wanted.is_empty() { 0 } else { state.hash_one(names).max(1) };
+        Self { wanted, version }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,10 +9,7 @@ use crate::{
     clock,
     decide::{self, Context},
     model::{Action, Currency, Kind, Position, Profile, ProfileEvent, Timestamp, VisitorId},
-    profiles::{
-        Freshness,
-        reducer::{Params, rebuild},
-    },
+    profiles::{Freshness, reducer::rebuild, rules::Params},
 };
 
 /// Time between two views of a simulated visitor, milliseconds.
@@ -84,7 +81,8 @@ impl Personalizer {
                 order_id: Box::default(),
                 refunds_whole_order: false,
                 by_server_key: false,
-                details: None,
+                past: Vec::new(),
+                rules: 0,
             }
         });
         // All views belong to one visit, however many there are.

@@ -14,9 +14,11 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     pending::{Freed, Key, Pending},
-    reducer::{self, Rules},
+    reducer,
+    rules::Rules,
+    stored::StoredHistory,
 };
-use crate::model::{Position, Profile, ProfileEvent, SiteId};
+use crate::model::{Position, Profile, ProfileEvent, SiteId, WantedSnapshot};
 
 const SHARDS: usize = 64;
 /// Remembered visitors without events: one per so many profiles, some 100 bytes each; the minimum covers a rush of new
@@ -70,9 +72,20 @@ impl Cache {
         }
     }
 
+    /// The live profile, unless its past events were kept for other rules than the site has now.
     pub(super) fn hit(&self, key: &Key) -> Option<Arc<Profile>> {
         let empty = || self.unseen.get(key).map(|()| Arc::new(Profile::empty(key.0, key.1)));
-        self.profiles.get(key).or_else(empty)
+        self.profiles.get(key).or_else(empty).filter(|profile| self.serves_rules(profile))
+    }
+
+    fn serves_rules(&self, profile: &Profile) -> bool {
+        let version = self.rules.wanted(profile.site).version;
+        version == 0 || profile.events == 0 || profile.rules == version
+    }
+
+    /// The past events that a site's rules need.
+    pub(super) fn wanted(&self, site: SiteId) -> Arc<WantedSnapshot> {
+        self.rules.wanted(site)
     }
 
     pub(super) fn cached(&self) -> u64 {
@@ -179,13 +192,13 @@ impl Cache {
     /// read of the store.
     pub(super) fn rebuild_from_memory(&self, key: Key) -> Option<Arc<Profile>> {
         let shard = self.shard(&key);
-        let mut profile = Profile::clone(shard.base(&key)?);
+        let mut profile = Profile::clone(shard.base(&key).filter(|base| self.serves_rules(base))?);
         for event in shard.events(&key) {
             reducer::fold(&mut profile, event, &self.rules.for_site(key.0));
         }
         let profile = Arc::new(profile);
         self.profiles.insert(key, Arc::clone(&profile));
-        Some(profile)
+        Some(profile).filter(|profile| self.serves_rules(profile))
     }
 
     /// Starts a read of this visitor: its events are kept until `finish_read` or `fail_read`.
@@ -195,10 +208,13 @@ impl Cache {
 
     /// Ends a read: merges what it returned with the pending events. Returns whether the profile is complete; only a
     /// complete one is cached.
-    pub(super) fn finish_read(&self, key: Key, mut stored: Vec<ProfileEvent>) -> (Arc<Profile>, bool) {
+    pub(super) fn finish_read(&self, key: Key, read: StoredHistory) -> (Arc<Profile>, bool) {
         let mut shard = self.shard(&key);
-        stored.extend_from_slice(shard.events(&key));
-        let profile = Arc::new(reducer::rebuild(key.0, key.1, stored, self.own_journal, &self.rules.for_site(key.0)));
+        let StoredHistory { mut events, earlier } = read;
+        events.extend_from_slice(shard.events(&key));
+        let mut profile = reducer::rebuild(key.0, key.1, events, self.own_journal, &self.rules.for_site(key.0));
+        earlier.into_iter().for_each(|past| profile.history.add(past));
+        let profile = Arc::new(profile);
         let delivered = self.delivered_through();
         let complete = !shard.lacks_events_since(delivered);
         let freed = shard.end_read(key, delivered, &self.rules);

@@ -19,6 +19,8 @@ mod known;
 mod orders;
 mod pending;
 pub mod reducer;
+pub mod rules;
+mod stored;
 
 use std::{
     collections::HashMap,
@@ -40,12 +42,15 @@ use self::{
     cache::Cache,
     identities::IdentityGraph,
     pending::Key,
-    reducer::{Params, Rules, SessionMinutes},
+    rules::{ChoicesOfSite, Params, Rules},
+    stored::StoredHistory,
 };
 use crate::{
     clock, config,
-    model::{Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId, time::half_life_ms},
-    store::Store,
+    model::{
+        History, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId, WantedSnapshot, time::half_life_ms,
+    },
+    store::{Store, StoreError},
     tasks::Stopping,
 };
 
@@ -135,16 +140,16 @@ impl Profiles {
         Self::with(config, Rules::new(Params::new(config, session_minutes), None), journal, store)
     }
 
-    /// Like `new`, for sites that may configure their own session timeout.
+    /// Like `new`, for sites that may have choices of their own.
     #[must_use]
     pub fn with_choices(
         config: &config::Profiles,
         session_minutes: u64,
-        site_minutes: SessionMinutes,
+        choices: ChoicesOfSite,
         journal: u64,
         store: Store,
     ) -> Self {
-        Self::with(config, Rules::new(Params::new(config, session_minutes), Some(site_minutes)), journal, store)
+        Self::with(config, Rules::new(Params::new(config, session_minutes), Some(choices)), journal, store)
     }
 
     fn with(config: &config::Profiles, rules: Rules, journal: u64, store: Store) -> Self {
@@ -271,8 +276,7 @@ impl Profiles {
         let (site, visitor) = key;
         self.cache.begin_read(key);
         let since = Timestamp(clock::now().0.saturating_sub(self.history_ms));
-        let history = self.store.visitor_history(site, visitor, since, self.history_events_max);
-        let result = match timeout(READ_TIMEOUT, history).await {
+        let result = match timeout(READ_TIMEOUT, self.read_stored(site, visitor, since)).await {
             Ok(Ok(stored)) => {
                 self.reads_done.fetch_add(1, Relaxed);
                 let (profile, complete) = running.finish(stored);
@@ -290,6 +294,29 @@ impl Profiles {
             }
         };
         outcome.send_replace(Some(result));
+    }
+
+    /// Reads what the store has of a visitor. The past events come second, so that they lack none of the first.
+    async fn read_stored(
+        &self,
+        site: SiteId,
+        visitor: VisitorId,
+        since: Timestamp,
+    ) -> Result<StoredHistory, StoreError> {
+        let wanted = self.cache.wanted(site);
+        let events = self.store.visitor_history(site, visitor, since, self.history_events_max).await?;
+        let past = if wanted.version == 0 {
+            Vec::new()
+        } else {
+            self.store.past_events(site, visitor, &wanted.wanted, History::EVENTS_MAX).await?
+        };
+        Ok(StoredHistory::new(events, past, &wanted))
+    }
+
+    /// The past events that a site's rules need.
+    #[must_use]
+    pub fn wanted(&self, site: SiteId) -> Arc<WantedSnapshot> {
+        self.cache.wanted(site)
     }
 
     /// Counts for metrics.
@@ -315,7 +342,7 @@ struct RunningRead<'a> {
 }
 
 impl RunningRead<'_> {
-    fn finish(mut self, stored: Vec<ProfileEvent>) -> (Arc<Profile>, bool) {
+    fn finish(mut self, stored: StoredHistory) -> (Arc<Profile>, bool) {
         self.finished = true;
         self.profiles.cache.finish_read(self.key, stored)
     }

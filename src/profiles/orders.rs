@@ -119,7 +119,8 @@ mod tests {
             device: "",
             slot: Box::default(),
             traits: Box::default(),
-            details: None,
+            past: Vec::new(),
+            rules: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{reducer, reducer::Rules};
+use super::{reducer, rules::Rules};
 use crate::model::{Position, Profile, ProfileEvent, SiteId, VisitorId};
 
 /// A visitor of a site.

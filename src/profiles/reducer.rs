@@ -9,68 +9,11 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::{ignored, interest, orders};
-use crate::{
-    config,
-    model::{
-        Action, Currency, Event, ItemId, Kind, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId,
-        time::half_life_ms,
-    },
+use super::{ignored, interest, orders, rules::Params};
+use crate::model::{
+    Action, Currency, Event, EventParts, ItemId, Kind, PastEvent, Position, Profile, ProfileEvent, SiteId, Timestamp,
+    VisitorId, WantedSnapshot,
 };
-
-/// Parameters of the fold.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Params {
-    /// Half-life of interest in a category, milliseconds.
-    pub half_life_ms: f64,
-    /// A session ends after this long without an event, milliseconds.
-    pub session_ms: i64,
-}
-
-impl Params {
-    /// From the configuration.
-    #[must_use]
-    pub fn new(profiles: &config::Profiles, session_minutes: u64) -> Self {
-        let minutes = i64::try_from(session_minutes).unwrap_or(i64::MAX);
-        Self {
-            half_life_ms: half_life_ms(profiles.affinity_half_life_days),
-            session_ms: minutes.saturating_mul(60_000),
-        }
-    }
-}
-
-/// Session timeout of a site in minutes; `None` for the default.
-pub type SessionMinutes = std::sync::Arc<dyn Fn(SiteId) -> Option<u32> + Send + Sync>;
-
-/// The parameters of every site.
-#[derive(Clone)]
-pub struct Rules {
-    common: Params,
-    session_minutes: Option<SessionMinutes>,
-}
-
-impl std::fmt::Debug for Rules {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Rules").field(&self.common).finish()
-    }
-}
-
-impl Rules {
-    /// The same parameters for all sites, except for sites with their own session timeout.
-    #[must_use]
-    pub const fn new(common: Params, session_minutes: Option<SessionMinutes>) -> Self {
-        Self { common, session_minutes }
-    }
-
-    /// The parameters of one site.
-    #[must_use]
-    pub fn for_site(&self, site: SiteId) -> Params {
-        match self.session_minutes.as_ref().and_then(|minutes_of| minutes_of(site)) {
-            Some(minutes) => Params { session_ms: i64::from(minutes) * 60_000, ..self.common },
-            None => self.common,
-        }
-    }
-}
 
 /// Longest `identify` traits that a profile event carries, bytes; longer ones are only in the store.
 const TRAITS_BYTES_MAX: usize = 4096;
@@ -79,7 +22,7 @@ const TRAIT_BYTES_MAX: usize = 256;
 
 /// Extracts the part of an event that profiles fold.
 #[must_use]
-pub fn profile_event(event: &Event<'_>, journal: u64, position: Position) -> ProfileEvent {
+pub fn profile_event(event: &Event<'_>, journal: u64, position: Position, wanted: &WantedSnapshot) -> ProfileEvent {
     let is_slot = matches!(event.action, Action::SlotViewed | Action::SlotClicked);
     let traits = event.kind == Kind::Identify && event.properties.len() <= TRAITS_BYTES_MAX;
     ProfileEvent {
@@ -107,8 +50,44 @@ pub fn profile_event(event: &Event<'_>, journal: u64, position: Position) -> Pro
         device: event.device.class.as_str(),
         slot: if is_slot { slot_of(&event.properties) } else { Box::default() },
         traits: if traits { (&*event.properties).into() } else { Box::default() },
-        details: None,
+        past: if wanted.version == 0 { Vec::new() } else { parts(event, position, wanted) },
+        rules: wanted.version,
     }
+}
+
+fn parts(event: &Event<'_>, position: Position, wanted: &WantedSnapshot) -> Vec<PastEvent> {
+    let columns = [
+        ("path", &*event.page.path),
+        ("host", &*event.page.host),
+        ("title", &*event.page.title),
+        ("referrer_host", &*event.page.referrer_host),
+        ("channel", event.traffic.channel.as_str()),
+        ("source", &*event.traffic.source),
+        ("medium", &*event.traffic.medium),
+        ("campaign", &*event.traffic.campaign),
+        ("device", event.device.class.as_str()),
+        ("os", &*event.device.os),
+        ("browser", &*event.device.browser),
+        ("country", event.place.country.as_str()),
+        ("city", event.place.city.as_str()),
+        ("language", &*event.language),
+        ("category", &*event.category),
+        ("user_id", &*event.user_id),
+    ];
+    let event_parts = EventParts {
+        at: event.occurred_at,
+        position,
+        kind: event.kind,
+        action: event.action,
+        name: &event.name,
+        order_id: &event.order_id,
+        by_server_key: event.by_server_key,
+        currency: event.currency,
+        properties: &event.properties,
+        columns: &columns,
+        items: event.items.iter().map(|line| &*line.id).collect(),
+    };
+    event_parts.past_events(&wanted.wanted)
 }
 
 /// Whether a refund has no amount, rather than one that cannot be read.
@@ -180,6 +159,25 @@ fn apply(profile: &mut Profile, event: &ProfileEvent, params: &Params) {
         interest::add(profile, &event.category, interest::weight(event), at, params.half_life_ms);
     }
     apply_items(profile, event);
+    apply_past(profile, event, first);
+}
+
+/// Adds the event to those that rules look back at. Its channel, source and campaign are those of its session.
+fn apply_past(profile: &mut Profile, event: &ProfileEvent, first: bool) {
+    if first {
+        profile.rules = event.rules;
+    } else if profile.rules != event.rules {
+        profile.rules = Profile::STALE_RULES;
+    }
+    for past in &event.past {
+        let mut past = PastEvent { position: event.position, ..past.clone() };
+        for (column, text) in
+            PastEvent::SESSION_COLUMNS.iter().zip([&profile.channel, &profile.source, &profile.campaign])
+        {
+            past.set_column(column, text);
+        }
+        profile.history.add(past);
+    }
 }
 
 /// Sessions are separated by inactivity, as in reports. A late event from between two known sessions is counted with

@@ -92,7 +92,7 @@ struct HistoryRow {
 
 impl Store {
     /// The store with the priority of live queries.
-    fn live(&self) -> Self {
+    pub(super) fn live(&self) -> Self {
         self.with_limits(QueryLimits { priority: Priority::Live, ..QueryLimits::default() })
     }
 
@@ -225,6 +225,7 @@ fn to_profile_event(row: HistoryRow) -> Option<ProfileEvent> {
         device: DeviceClass::from_name(&row.device_text).unwrap_or_default().as_str(),
         slot: row.slot_text.into(),
         traits: row.traits.into(),
-        details: None,
+        past: Vec::new(),
+        rules: 0,
     })
 }

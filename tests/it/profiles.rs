@@ -4,11 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use ashna::{
     config::{Config, Endpoint},
-    model::{Action, Event, Position, Profile, SiteId, VisitorId},
-    profiles::{Freshness, Profiles, reducer::profile_event},
+    model::{Action, Event, Position, Profile, SiteId, VisitorId, WantedEvents, WantedSnapshot},
+    profiles::{
+        Freshness, Profiles,
+        reducer::profile_event,
+        rules::{ChoicesOfSite, SiteChoices},
+    },
     store::Store,
     tasks::Tasks,
 };
+
+use parking_lot::Mutex;
 
 use crate::support::{
     engine::{database, endpoint, eventually},
@@ -30,10 +36,23 @@ struct Live {
 
 impl Live {
     fn over(store: Store, cached_max: usize, undelivered_events_max: usize) -> Self {
+        Self::with_rules(store, cached_max, undelivered_events_max, Arc::default())
+    }
+
+    fn with_rules(
+        store: Store,
+        cached_max: usize,
+        undelivered_events_max: usize,
+        rules: Arc<Mutex<WantedEvents>>,
+    ) -> Self {
+        let choices: ChoicesOfSite = Arc::new(move |_| {
+            let wanted = Arc::new(WantedSnapshot::new(rules.lock().clone()));
+            Some(SiteChoices { session_minutes: None, wanted })
+        });
         let mut config = Config::defaults().profiles;
         (config.cached_max, config.undelivered_events_max) = (cached_max, undelivered_events_max);
         config.history_days = 100_000;
-        let profiles = Arc::new(Profiles::new(&config, 30, JOURNAL, store));
+        let profiles = Arc::new(Profiles::with_choices(&config, 30, choices, JOURNAL, store));
         let mut tasks = Tasks::default();
         let running = Arc::clone(&profiles);
         tasks.spawn_restarting("profiles", move |stopping| Arc::clone(&running).run(stopping));
@@ -42,7 +61,11 @@ impl Live {
 
     fn apply(&self, from: u64, events: &[Event<'_>]) {
         for (position, event) in (from..).zip(events) {
-            self.profiles.apply(SITE, event.visitor, &profile_event(event, JOURNAL, Position(position)));
+            self.profiles.apply(
+                SITE,
+                event.visitor,
+                &profile_event(event, JOURNAL, Position(position), &self.profiles.wanted(SITE)),
+            );
         }
     }
 
@@ -102,6 +125,39 @@ async fn a_restart_between_store_and_journal_causes_no_loss_and_no_duplicates() 
         let (expected, _) = whole.get(visitor, SOON).await;
         assert_eq!(live.get(visitor, PATIENT).await, (expected, Freshness::Complete));
     }
+}
+
+#[tokio::test]
+async fn past_events_that_rules_want_are_complete_wherever_they_are_and_when_rules_change() {
+    let store = database().await;
+    let events: Vec<_> = events(300)
+        .into_iter()
+        .map(|event| Event { properties: format!(r#"{{"n": {}}}"#, event.occurred_at.0).into(), ..event })
+        .collect();
+    let rules = Arc::new(Mutex::new(WantedEvents::default()));
+    // 200 events are stored, of which the checkpoint knows 120.
+    store.insert(batch(0, &events[..120])).await.unwrap();
+    store.insert(batch(120, &events[120..200])).await.unwrap();
+    let live = Live::with_rules(store.clone(), 10, 1000, Arc::clone(&rules));
+    live.profiles.delivered(Position(120));
+    live.apply(120, &events[120..250]);
+    let visitor = VisitorId(100);
+    assert!(live.get(visitor, PATIENT).await.0.history.is_empty(), "no rule wants any");
+
+    rules.lock().add_value(&events[0].name, "n");
+    // Events of before the change are complete as soon as they are stored.
+    store.insert(batch(200, &events[200..250])).await.unwrap();
+    live.profiles.delivered(Position(250));
+    live.apply(250, &events[250..]);
+    let of_visitor: Vec<_> = (0..300_u64).filter(|n| n % 30 == 0).collect();
+    let complete = async || {
+        let (profile, freshness) = live.get(visitor, PATIENT).await;
+        assert_eq!(freshness, Freshness::Complete);
+        let known: Vec<_> = profile.history.events().map(|past| past.position.0).collect();
+        let has_values = profile.history.events().all(|past| past.value("n").is_some_and(|n| *n == past.at.0));
+        known == of_visitor && has_values
+    };
+    eventually("the history serves the new rule", PATIENT, complete).await;
 }
 
 #[tokio::test]

@@ -67,7 +67,14 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
     let offers: HashMap<_, _> = by_slot.into_iter().map(|(slot, offers)| (slot, offers.into_boxed_slice())).collect();
     let settings_version = TrackerSettings::version(&site);
     let merchandising = Arc::new(CompiledRules::default());
-    Ok(SiteSnapshot { site, settings_version: settings_version.into(), items, offers: Arc::new(offers), merchandising })
+    Ok(SiteSnapshot {
+        site,
+        settings_version: settings_version.into(),
+        items,
+        offers: Arc::new(offers),
+        merchandising,
+        wanted_events: Arc::default(),
+    })
 }
 
 /// Compiles one offer; `catalog` calls this before storing one.

@@ -34,7 +34,8 @@ fn event(position: u64, minute: i64, action: Action) -> ProfileEvent {
         order_id: Box::default(),
         refunds_whole_order: false,
         by_server_key: false,
-        details: None,
+        past: Vec::new(),
+        rules: 0,
     }
 }
 
