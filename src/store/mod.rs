@@ -26,6 +26,7 @@ mod inspect;
 mod installation;
 mod migrate;
 mod parts;
+pub mod people;
 mod privacy;
 mod query_limits;
 mod range_check;
