@@ -192,6 +192,7 @@ fn decisions(c: &mut Criterion) {
     let (snapshot, index) = (shop(), index());
     let settings = Settings::new(&config.decide, &config.profiles);
     let context = Context {
+        value: None,
         now: NOW.plus(60_000),
         item: "",
         cart: None,

@@ -16,7 +16,7 @@
 //! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`removal`] |
 //! | 3 services | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
 //! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
-//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], [`segments`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 domain types | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
@@ -53,6 +53,7 @@ pub mod removal;
 pub mod reports;
 pub mod salts;
 pub mod seed;
+pub mod segments;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 //! marked as degraded, never an error.
 
 mod preview;
+mod segments;
 
 use std::{
     sync::Arc,
@@ -18,7 +19,7 @@ use crate::{
     decide::{self, Context, Exploration, Index, SessionCache, Settings},
     ingest::{TokenSigner, exposure::SlotContext},
     learn::{Impressions, Learn, ModelStatus},
-    model::{Decision, ExplorationSettings, Profile, Site, SiteId, Timestamp, VisitorId},
+    model::{Decision, ExplorationSettings, PersonValue, Profile, Site, SiteId, Timestamp, VisitorId},
     profiles::{Freshness, Profiles},
     recommend::Model,
     telemetry::Metrics,
@@ -36,7 +37,14 @@ pub struct Personalizer {
     limits: config::Decide,
     budget: Duration,
     metrics: Arc<Metrics>,
+    values: Values,
 }
+
+/// Finds the value of the person that a profile describes.
+pub type Values = Arc<dyn Fn(SiteId, &Profile) -> Option<PersonValue> + Send + Sync>;
+
+/// Time to read a profile where it is the answer: longer than a page waits for a decision.
+const PROFILE_BUDGET: Duration = Duration::from_secs(2);
 
 /// A visitor who returns to a page within this period gets the same random draws.
 const SEED_PERIOD_MS: i64 = 30 * 60_000;
@@ -107,12 +115,19 @@ impl Personalizer {
             limits: decide.clone(),
             budget,
             metrics,
+            values: Arc::new(|_, _| None),
         }
+    }
+
+    /// The same with the values of people.
+    #[must_use]
+    pub fn with_values(self, values: Values) -> Self {
+        Self { values, ..self }
     }
 
     /// The profile that decisions use for a visitor.
     pub async fn profile(&self, site: SiteId, visitor: VisitorId) -> Arc<Profile> {
-        self.profiles.known(site, visitor, "", self.budget).await.0
+        self.profiles.known(site, visitor, "", PROFILE_BUDGET).await.0
     }
 
     /// A profile's current interest in categories, strongest first.
@@ -211,6 +226,7 @@ impl Personalizer {
             cart: request.cart,
             url_path: request.url_path,
             language: request.language,
+            value: (self.values)(site, &profile),
             explain: request.explain,
             exploration,
             session_cache: Some(&self.session_cache),

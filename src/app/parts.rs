@@ -202,7 +202,7 @@ pub(super) fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journa
     let choices: ChoicesOfSite = Arc::new(move |site| {
         let sites = sites.load();
         let site = sites.sites.get(&site)?;
-        let wanted = Arc::clone(&site.wanted_events);
+        let wanted = Arc::clone(&site.wanted);
         Some(SiteChoices { session_minutes: site.site.visitors.session_minutes, wanted })
     });
     let minutes = config.ingest.session_minutes;

@@ -1,12 +1,14 @@
 //! A compiled rule: a tree of typed tests whose evaluation cannot fail.
 //!
-//! No I/O. Texts are compared case-insensitively: marketers may write `coffee` where the shop has `Coffee`. Example:
-//! `{"field":"visits","op":"gte","value":3}` becomes `Number { field: Visits, test: NumberTest::Gte(3.0) }` and is
-//! displayed as "visits ≥ 3".
+//! No I/O. Example: `{"field":"visits","op":"gte","value":3}` becomes `Number { field: Visits, test: NumberTest::Gte(3)
+//! }` and is displayed as "visits ≥ 3". `segments` evaluates it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-/// Which visitors an offer is for.
+pub use super::comparison::{NumberTest, TextTest, TraitTest};
+use crate::{model::WantedEvents, segments::EventCondition};
+
+/// Which people an offer or a segment is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// All visitors.
@@ -47,6 +49,15 @@ pub enum Condition {
         /// The comparison.
         test: TraitTest,
     },
+    /// By past events.
+    Events(Box<EventCondition>),
+    /// By the rule of a segment.
+    Segment {
+        /// Its id.
+        id: Box<str>,
+        /// Its rule.
+        rule: Arc<Condition>,
+    },
 }
 
 /// Numeric fields of a visitor.
@@ -62,6 +73,24 @@ pub enum NumberField {
     CartValueMinor,
     /// Orders.
     Orders,
+    /// Revenue less refunds, in minor units of the site's currency.
+    OrdersValueMinor,
+    /// Days since the last event.
+    LastSeenDays,
+    /// Days since the first event.
+    FirstSeenDays,
+    /// Quintile of the time since the last order.
+    RfmRecency,
+    /// Quintile of the number of orders.
+    RfmFrequency,
+    /// Quintile of the value of orders.
+    RfmMonetary,
+    /// Decile of the value of orders.
+    ValueDecile,
+    /// Probability of being still a customer.
+    AliveProbability,
+    /// Revenue expected in the next year, in minor units.
+    PredictedValueMinor,
 }
 
 /// Text fields of a visitor or of the page.
@@ -94,114 +123,57 @@ pub enum SetField {
     BoughtCategory,
 }
 
-/// A numeric comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NumberTest {
-    /// Equal.
-    Eq(f64),
-    /// Not equal.
-    Ne(f64),
-    /// Greater.
-    Gt(f64),
-    /// Greater or equal.
-    Gte(f64),
-    /// Less.
-    Lt(f64),
-    /// Less or equal.
-    Lte(f64),
-    /// One of these.
-    In(Vec<f64>),
-    /// Not zero.
-    Exists,
-}
-
-/// A text comparison; its values are lowercase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TextTest {
-    /// Equal.
-    Eq(Box<str>),
-    /// Not equal.
-    Ne(Box<str>),
-    /// Contains.
-    Contains(Box<str>),
-    /// Begins with.
-    StartsWith(Box<str>),
-    /// One of these.
-    In(Vec<Box<str>>),
-    /// Not empty.
-    Exists,
-}
-
-/// A comparison of a trait, whose type depends on the site.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TraitTest {
-    /// As a number; a trait that is not a number does not pass.
-    Number(NumberTest),
-    /// As a text; numbers and booleans are compared in their text form.
-    Text(TextTest),
-}
-
-impl NumberTest {
-    /// Whether a number passes.
-    #[must_use]
-    #[expect(clippy::float_cmp, reason = "counts and amounts are whole numbers, exact in f64")]
-    pub fn passes(&self, number: f64) -> bool {
-        match self {
-            Self::Eq(wanted) => number == *wanted,
-            Self::Ne(wanted) => number != *wanted,
-            Self::Gt(limit) => number > *limit,
-            Self::Gte(limit) => number >= *limit,
-            Self::Lt(limit) => number < *limit,
-            Self::Lte(limit) => number <= *limit,
-            Self::In(wanted) => wanted.contains(&number),
-            Self::Exists => number != 0.0,
-        }
-    }
-}
-
-impl TextTest {
-    /// Whether a text passes; an empty one means "unknown".
-    #[must_use]
-    pub fn passes(&self, text: &str) -> bool {
-        match self {
-            Self::Eq(wanted) => same(text, wanted),
-            Self::Ne(wanted) => !same(text, wanted),
-            Self::Contains(part) => text.to_lowercase().contains(&**part),
-            Self::StartsWith(start) => text.to_lowercase().starts_with(&**start),
-            Self::In(wanted) => wanted.iter().any(|wanted| same(text, wanted)),
-            Self::Exists => !text.is_empty(),
-        }
-    }
-
-    /// Whether a set passes: one of its members does, or, for `Ne`, all of them do.
-    pub fn passes_set<'a>(&self, mut members: impl Iterator<Item = &'a str>) -> bool {
-        match self {
-            Self::Ne(_) => members.all(|member| self.passes(member)),
-            _ => members.any(|member| self.passes(member)),
-        }
-    }
-}
-
-fn same(text: &str, lowercase: &str) -> bool {
-    if text.is_ascii() {
-        text.eq_ignore_ascii_case(lowercase)
-    } else {
-        text.chars().flat_map(char::to_lowercase).eq(lowercase.chars())
-    }
-}
-
 impl NumberField {
     /// Every field with its name in rules.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 14] = [
         ("visits", Self::Visits),
         ("pageviews", Self::Pageviews),
         ("cart_items", Self::CartItems),
         ("cart_value_minor", Self::CartValueMinor),
         ("orders", Self::Orders),
+        ("orders_value_minor", Self::OrdersValueMinor),
+        ("last_seen_days", Self::LastSeenDays),
+        ("first_seen_days", Self::FirstSeenDays),
+        ("rfm.recency", Self::RfmRecency),
+        ("rfm.frequency", Self::RfmFrequency),
+        ("rfm.monetary", Self::RfmMonetary),
+        ("value_decile", Self::ValueDecile),
+        ("alive_probability", Self::AliveProbability),
+        ("predicted_value_minor", Self::PredictedValueMinor),
     ];
 }
 
+impl NumberField {
+    /// Whether a person may have none: the value model knows only those who ordered.
+    #[must_use]
+    pub const fn may_be_unknown(self) -> bool {
+        matches!(
+            self,
+            Self::RfmRecency
+                | Self::RfmFrequency
+                | Self::RfmMonetary
+                | Self::ValueDecile
+                | Self::AliveProbability
+                | Self::PredictedValueMinor
+                | Self::LastSeenDays
+                | Self::FirstSeenDays
+        )
+    }
+
+    /// Its name in rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        name_of(&Self::NAMES, self)
+    }
+}
+
 impl TextField {
+    /// Its name in rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        name_of(&Self::NAMES, self)
+    }
+
     /// Every field with its name in rules.
     pub const NAMES: [(&'static str, Self); 8] = [
         ("affinity", Self::Affinity),
@@ -219,6 +191,28 @@ impl SetField {
     /// Every field with its name in rules.
     pub const NAMES: [(&'static str, Self); 2] =
         [("viewed_category", Self::ViewedCategory), ("bought_category", Self::BoughtCategory)];
+}
+
+impl Condition {
+    /// Adds the events and values that its evaluation needs.
+    pub fn add_wanted(&self, wanted: &mut WantedEvents) {
+        self.visit(&mut |part| {
+            if let Self::Events(events) = part {
+                events.add_wanted(wanted);
+            }
+        });
+    }
+
+    /// Calls `with` for the condition and all of its parts, those of the segments it refers to included.
+    pub fn visit(&self, with: &mut impl FnMut(&Self)) {
+        with(self);
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.visit(with)),
+            Self::Not(part) => part.visit(with),
+            Self::Segment { rule, .. } => rule.visit(with),
+            _ => {}
+        }
+    }
 }
 
 /// The name of a field in rules.
@@ -241,6 +235,8 @@ impl fmt::Display for Condition {
             Self::NewVisitor(false) => f.write_str("a returning visitor"),
             Self::Trait { name, test: TraitTest::Number(test) } => write!(f, "trait.{name} {test}"),
             Self::Trait { name, test: TraitTest::Text(test) } => write!(f, "trait.{name} {test}"),
+            Self::Events(events) => events.fmt(f),
+            Self::Segment { id, .. } => write!(f, "in segment `{id}`"),
         }
     }
 }
@@ -257,32 +253,4 @@ fn joined(f: &mut fmt::Formatter<'_>, parts: &[Condition], between: &str) -> fmt
         }
     }
     Ok(())
-}
-
-impl fmt::Display for NumberTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Eq(n) => write!(f, "= {n}"),
-            Self::Ne(n) => write!(f, "≠ {n}"),
-            Self::Gt(n) => write!(f, "> {n}"),
-            Self::Gte(n) => write!(f, "≥ {n}"),
-            Self::Lt(n) => write!(f, "< {n}"),
-            Self::Lte(n) => write!(f, "≤ {n}"),
-            Self::In(list) => write!(f, "in {list:?}"),
-            Self::Exists => f.write_str("> 0"),
-        }
-    }
-}
-
-impl fmt::Display for TextTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Eq(text) => write!(f, "is “{text}”"),
-            Self::Ne(text) => write!(f, "is not “{text}”"),
-            Self::Contains(text) => write!(f, "contains “{text}”"),
-            Self::StartsWith(text) => write!(f, "begins with “{text}”"),
-            Self::In(list) => write!(f, "is one of {list:?}"),
-            Self::Exists => f.write_str("is known"),
-        }
-    }
 }

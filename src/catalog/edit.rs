@@ -17,6 +17,7 @@ use crate::{
         rates::{RateEntry, Rates},
         schema::Rules,
     },
+    segments::SegmentSet,
     wire::admin::SiteChange,
 };
 
@@ -32,7 +33,8 @@ impl Catalog {
         let keys =
             NewSite { name, origins, write_key: new_secret("")[..32].to_owned(), secret: new_secret("").into(), demo };
         let site = self.control.add_site(&keys).await?;
-        self.publish(compiled(Arc::new(site.clone()), Arc::default(), &[])?);
+        let segments = compile::compile_segments(&[]).map_err(|error| CatalogError::Invalid(error.to_string()))?;
+        self.publish(compiled(Arc::new(site.clone()), Arc::default(), &[], segments)?);
         self.audit(by, site.id, "add site", &site.name).await?;
         Ok(site)
     }
@@ -101,7 +103,7 @@ impl Catalog {
         let mut site = self.control.site(id).await?.ok_or(CatalogError::NoSuchSite(id))?;
         change(&mut site)?;
         let offers = stored_offers(&self.control, id).await?;
-        let compiled = compiled(Arc::new(site.clone()), Arc::clone(&shown.items), &offers)?;
+        let compiled = compiled(Arc::new(site.clone()), Arc::clone(&shown.items), &offers, shown.segments.clone())?;
         self.control.update_site(&site).await?;
         self.publish(SiteSnapshot { merchandising: Arc::clone(&shown.merchandising), ..compiled });
         self.audit(by, id, action, &site.name).await?;
@@ -136,7 +138,7 @@ impl Catalog {
         }
         offers.retain(|o| o.id != offer.id);
         offers.push(offer.clone());
-        let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers)?;
+        let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers, site.segments.clone())?;
         self.control.put_offer(id, &offer.id, &as_json(&offer)?).await?;
         self.publish(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled });
         self.audit(by, id, action, &offer.id).await
@@ -148,7 +150,7 @@ impl Catalog {
         let site = self.site(id)?;
         let mut offers = stored_offers(&self.control, id).await?;
         offers.retain(|known| known.id != offer);
-        let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers)?;
+        let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers, site.segments.clone())?;
         if !self.control.delete_offer(id, offer).await? {
             return Ok(false);
         }
@@ -282,8 +284,13 @@ async fn compiled_rules(
     compiled.await.unwrap_or_else(|error| Err(error.to_string())).map_err(CatalogError::Invalid)
 }
 
-fn compiled(site: Arc<Site>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CatalogError> {
-    compile::compile(site, items, offers).map_err(|e| CatalogError::Invalid(e.to_string()))
+fn compiled(
+    site: Arc<Site>,
+    items: Arc<Items>,
+    offers: &[Offer],
+    segments: SegmentSet,
+) -> Result<SiteSnapshot, CatalogError> {
+    compile::compile_with(site, items, offers, segments).map_err(|e| CatalogError::Invalid(e.to_string()))
 }
 
 fn compiled_rates(site: &Site, entries: &[RateEntry]) -> Result<Arc<Rates>, CatalogError> {
@@ -291,7 +298,7 @@ fn compiled_rates(site: &Site, entries: &[RateEntry]) -> Result<Arc<Rates>, Cata
     rates.map(Arc::new).map_err(|e| CatalogError::Invalid(e.to_string()))
 }
 
-fn as_json<T: serde::Serialize>(value: &T) -> Result<String, CatalogError> {
+pub(super) fn as_json<T: serde::Serialize>(value: &T) -> Result<String, CatalogError> {
     serde_json::to_string(value).map_err(|e| CatalogError::Invalid(e.to_string()))
 }
 

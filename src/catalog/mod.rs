@@ -9,6 +9,7 @@ mod funnels;
 mod item_writes;
 mod origins;
 mod search;
+mod segments;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::{
     wire::item::ItemBody,
 };
 
+mod comparison;
 pub mod compile;
 pub mod condition;
 pub mod items;
@@ -53,6 +55,9 @@ pub enum CatalogError {
     /// It exists already; the message says which.
     #[error("{0}")]
     AlreadyExists(String),
+    /// It cannot be removed: the message says what uses it.
+    #[error("{0}")]
+    InUse(String),
     /// The offer contains HTML, and the site's owner has not allowed it.
     #[error(
         "offers of this site may not carry HTML (`content.html`): use the fields of the slot's template, or let an owner switch on `offer_html` in the site's settings"
@@ -70,14 +75,15 @@ impl Catalog {
         let mut sites = Vec::new();
         for site in control.sites().await? {
             let items = stored_items(&control, site.id).await?;
+            let segments = segments::usable_segments(&control, site.id).await?;
             let mut offers = stored_offers(&control, site.id).await?;
             offers.retain(|offer| {
-                let compiled = compile::compile_offer(offer);
+                let compiled = compile::compile_offer(offer, &segments);
                 compiled
                     .inspect_err(|error| tracing::warn!(site = %site.id, %error, "a stored offer is skipped"))
                     .is_ok()
             });
-            let compiled = compile::compile(site, Arc::clone(&items), &offers);
+            let compiled = compile::compile_with(site, Arc::clone(&items), &offers, segments);
             let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
             let mut rules = stored_merchandising_rules(&control, compiled.site.id).await?;
             rules.retain(|rule| {

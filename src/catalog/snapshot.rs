@@ -7,7 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 pub use super::items::{ItemNumber, Items};
 use super::{condition::Condition, merchandising::CompiledRules};
-use crate::model::{Content, Site, SiteId, Timestamp, WantedSnapshot};
+use crate::{
+    model::{Content, Site, SiteId, Timestamp, WantedSnapshot},
+    segments::SegmentSet,
+};
 
 /// All sites at one moment.
 #[derive(Debug, Default)]
@@ -47,8 +50,10 @@ pub struct SiteSnapshot {
     pub offers: Arc<HashMap<Box<str>, Box<[CompiledOffer]>>>,
     /// Its merchandising rules.
     pub merchandising: Arc<CompiledRules>,
-    /// Past events that its rules need of profiles.
-    pub wanted_events: Arc<WantedSnapshot>,
+    /// Its segments.
+    pub segments: SegmentSet,
+    /// The past events that its segments and offers need.
+    pub wanted: Arc<WantedSnapshot>,
 }
 
 /// A slot with this suffix shows recommendations even if no offer names it, so that a new site's pages are personalized

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     catalog::snapshot::SiteSnapshot,
     config,
-    model::{Profile, Timestamp, time::half_life_ms},
+    model::{PersonValue, Profile, Timestamp, time::half_life_ms},
 };
 
 /// The page of a request, and the limits of the response.
@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub url_path: &'a str,
     /// Language of the page, a tag such as `fa`; empty if unknown: then that of its item.
     pub language: &'a str,
+    /// The visitor's value; `None` if nothing is known.
+    pub value: Option<PersonValue>,
     /// Whether explanations are requested; writing them costs more than deciding.
     pub explain: bool,
     /// Randomization; `None`: nothing is randomized.
@@ -32,6 +34,25 @@ pub struct Context<'a> {
     pub session_cache: Option<&'a SessionCache>,
     /// Limits and constants.
     pub settings: Settings,
+}
+
+impl Context<'_> {
+    /// Of a person without a page.
+    #[must_use]
+    pub const fn without_page(now: Timestamp, value: Option<PersonValue>, settings: Settings) -> Self {
+        Self {
+            now,
+            item: "",
+            cart: None,
+            url_path: "",
+            language: "",
+            value,
+            explain: false,
+            exploration: None,
+            session_cache: None,
+            settings,
+        }
+    }
 }
 
 /// Limits and constants of decisions, from the configuration.

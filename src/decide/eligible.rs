@@ -1,40 +1,61 @@
-//! Evaluates conditions of offers from profile, page and catalogue.
-
-use serde_json::Value;
+//! What conditions ask of a visitor: profile, value, page and catalogue.
 
 use super::context::Facts;
 use crate::{
-    catalog::condition::{Condition, NumberField, SetField, TextField, TraitTest},
-    model::Item,
+    catalog::condition::{Condition, NumberField, SetField, TextField, TextTest},
+    model::{Currency, Item, Number, Profile},
+    segments::{self, Evaluator},
 };
 
 impl Facts<'_> {
     /// Whether a condition holds for this visitor on this page.
     pub(super) fn hold(&self, condition: &Condition) -> bool {
-        match condition {
-            Condition::Everyone => true,
-            Condition::All(parts) => parts.iter().all(|part| self.hold(part)),
-            Condition::Any(parts) => parts.iter().any(|part| self.hold(part)),
-            Condition::Not(part) => !self.hold(part),
-            Condition::Number { field, test } => test.passes(self.number(*field)),
-            Condition::Text { field, test } => test.passes(self.text(*field)),
-            Condition::Set { field: SetField::ViewedCategory, test } => {
-                test.passes_set(self.affinity.categories.iter().map(|(category, _)| *category))
-            }
-            Condition::Set { field: SetField::BoughtCategory, test } => test.passes_set(self.bought_categories()),
-            Condition::NewVisitor(wanted) => *wanted == (self.profile.visits <= 1),
-            Condition::Trait { name, test } => self.trait_passes(name, test),
-        }
+        Evaluator::new(self, &self.snapshot.site, self.context.now).holds(condition)
     }
 
-    fn number(&self, field: NumberField) -> f64 {
-        match field {
-            NumberField::Visits => f64::from(self.profile.visits),
-            NumberField::Pageviews => f64::from(self.profile.pageviews),
-            NumberField::CartItems => self.cart_items,
-            NumberField::CartValueMinor => self.cart_value_minor,
-            NumberField::Orders => f64::from(self.profile.orders),
+    /// Categories from events, and those of bought items in the catalogue.
+    fn bought_categories(&self) -> impl Iterator<Item = &str> {
+        let from_events = self.profile.bought_categories.iter().map(|category| &**category);
+        let items = self.profile.bought_items.iter().filter_map(|id| self.snapshot.items.get(id));
+        from_events.chain(items.map(Item::main_category).filter(|category| !category.is_empty()))
+    }
+
+    /// The value model's figure, unless the profile has later orders; then the profile's, converted at today's rates.
+    fn orders_value_minor(&self) -> i64 {
+        if let Some(value) = self.context.value.filter(|value| value.orders >= self.profile.orders) {
+            return value.orders_value_minor;
         }
+        let site = &self.snapshot.site;
+        let converted = self.profile.revenue.iter().filter_map(|(currency, amount_minor)| {
+            let currency = if *currency == Currency::NONE { site.currency.stored() } else { *currency };
+            site.rates.convert(*amount_minor, currency, self.context.now)
+        });
+        converted.fold(0, i64::saturating_add)
+    }
+}
+
+impl segments::Facts for Facts<'_> {
+    fn profile(&self) -> &Profile {
+        self.profile
+    }
+
+    fn number(&self, field: NumberField) -> Option<Number> {
+        let value = self.context.value;
+        Some(match field {
+            NumberField::Visits => self.profile.visits.into(),
+            NumberField::Pageviews => self.profile.pageviews.into(),
+            NumberField::CartItems => self.cart_items.into(),
+            NumberField::CartValueMinor => self.cart_value_minor.into(),
+            NumberField::Orders => self.profile.orders.into(),
+            NumberField::OrdersValueMinor => self.orders_value_minor().into(),
+            NumberField::RfmRecency => u32::from(value?.rfm.recency).into(),
+            NumberField::RfmFrequency => u32::from(value?.rfm.frequency).into(),
+            NumberField::RfmMonetary => u32::from(value?.rfm.monetary).into(),
+            NumberField::ValueDecile => u32::from(value?.value_decile).into(),
+            NumberField::AliveProbability => value?.alive_probability?.into(),
+            NumberField::PredictedValueMinor => value?.predicted_value_minor?.into(),
+            NumberField::LastSeenDays | NumberField::FirstSeenDays => return None,
+        })
     }
 
     fn text(&self, field: TextField) -> &str {
@@ -50,22 +71,10 @@ impl Facts<'_> {
         }
     }
 
-    /// Categories from events, and those of bought items in the catalogue.
-    fn bought_categories(&self) -> impl Iterator<Item = &str> {
-        let from_events = self.profile.bought_categories.iter().map(|category| &**category);
-        let items = self.profile.bought_items.iter().filter_map(|id| self.snapshot.items.get(id));
-        from_events.chain(items.map(Item::main_category).filter(|category| !category.is_empty()))
-    }
-
-    fn trait_passes(&self, name: &str, test: &TraitTest) -> bool {
-        let value = self.profile.traits.get(name).unwrap_or(&Value::Null);
-        match test {
-            TraitTest::Number(test) => value.as_f64().is_some_and(|number| test.passes(number)),
-            TraitTest::Text(test) => match value {
-                Value::Null => test.passes(""),
-                Value::String(content) => test.passes(content),
-                other => test.passes(&other.to_string()),
-            },
+    fn set_passes(&self, field: SetField, test: &TextTest) -> bool {
+        match field {
+            SetField::ViewedCategory => test.passes_set(self.affinity.categories.iter().map(|(category, _)| *category)),
+            SetField::BoughtCategory => test.passes_set(self.bought_categories()),
         }
     }
 }
@@ -124,6 +133,15 @@ mod tests {
         check("trait.unknown", "exists", json!(null), false);
         check("trait.unknown", "gt", json!(0), false);
         check("url_path", "starts_with", json!("/c/"), true);
+        check("country", "not_in", json!(["at", "ch"]), true);
+        check("source", "not_contains", json!("let"), false);
+        check("user_id", "not_exists", json!(null), false);
+        check("visits", "not_in", json!([3]), false);
+        check("trait.unknown", "not_exists", json!(null), true);
+        check("trait.age", "not_in", json!([40, 42]), true);
+        check("orders_value_minor", "gte", json!(1000), true);
+        check("value_decile", "gte", json!(1), false);
+        check("value_decile", "not_exists", json!(null), true);
     }
 
     #[test]

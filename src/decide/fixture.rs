@@ -29,6 +29,7 @@ pub(super) fn context() -> Context<'static> {
         cart: None,
         url_path: "/",
         language: "",
+        value: None,
         explain: false,
         exploration: None,
         session_cache: None,

@@ -84,6 +84,16 @@ pub fn recommend(
     })
 }
 
+/// What is known of a visitor, for the evaluation of rules.
+#[must_use]
+pub fn facts<'a>(
+    profile: &'a Profile,
+    snapshot: &'a SiteSnapshot,
+    context: &'a Context<'a>,
+) -> impl crate::segments::Facts + 'a {
+    Facts::gather(profile, snapshot, context)
+}
+
 /// A visitor's interest in categories at `now`, strongest first, in units of one item view.
 pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
     let affinity = affinity::Affinities::new(profile, &snapshot.items, now, settings.half_life_ms);

@@ -19,6 +19,8 @@ const READING_POSTS: &[&str] = &[
     "/api/v1/sites/{site}/checks",
     "/api/v1/sites/{site}/recommendations/preview",
     "/api/v1/sites/{site}/reports/{report}",
+    "/api/v1/sites/{site}/segments/explain",
+    "/api/v1/sites/{site}/segments/preview",
 ];
 
 /// Middleware: runs changes detached from their client.

@@ -160,7 +160,7 @@ impl From<CatalogError> for ApiError {
         match error {
             CatalogError::NoSuchSite(_) => Self::NotFound,
             CatalogError::Invalid(message) => Self::Invalid(message),
-            CatalogError::AlreadyExists(message) => Self::Conflict(message),
+            CatalogError::AlreadyExists(message) | CatalogError::InUse(message) => Self::Conflict(message),
             CatalogError::HtmlNotAllowed => Self::Invalid(error.to_string()),
             CatalogError::Control(error) => error.into(),
         }

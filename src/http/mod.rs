@@ -53,7 +53,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     admin::{
         account, audit, catalog, checks, currency_and_schema, exploration, feeds, funnels, keys, merchandising, models,
-        preview, reports, session, sites, users, visitors,
+        preview, reports, segments, session, sites, users, visitors,
     },
     entry::Entry,
     error::ApiError,
@@ -195,6 +195,11 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(preview::preview))
         .routes(routes!(merchandising::rules, merchandising::put_rules))
         .routes(routes!(merchandising::put_slot_rules, merchandising::delete_slot_rules))
+        .routes(routes!(segments::list, segments::add))
+        .routes(routes!(segments::put, segments::delete))
+        .routes(routes!(segments::preview))
+        .routes(routes!(segments::explain))
+        .routes(routes!(segments::members))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))

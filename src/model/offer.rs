@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Timestamp;
+use super::{Rule, Timestamp};
 
 /// Content shown in one slot to the visitors that a rule selects. Stored and edited as JSON in this form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -55,74 +55,6 @@ const fn yes() -> bool {
     true
 }
 
-/// A condition on a visitor. Its nesting is limited when it is compiled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, deny_unknown_fields)]
-pub enum Rule {
-    /// All of them hold.
-    All {
-        /// The rules.
-        #[schema(no_recursion)]
-        all: Vec<Rule>,
-    },
-    /// At least one of them holds.
-    Any {
-        /// The rules.
-        #[schema(no_recursion)]
-        any: Vec<Rule>,
-    },
-    /// It does not hold.
-    Not {
-        /// The rule.
-        #[schema(no_recursion)]
-        not: Box<Rule>,
-    },
-    /// A field compared with a value.
-    Test {
-        /// Field of the profile or the context.
-        field: String,
-        /// Comparison operator.
-        op: Op,
-        /// Value to compare with; absent for `exists`.
-        #[serde(default)]
-        value: Value,
-    },
-    /// Holds for everyone.
-    Everyone {},
-}
-
-impl Default for Rule {
-    fn default() -> Self {
-        Self::Everyone {}
-    }
-}
-
-/// Comparison operators, shared by offer rules and funnel conditions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// Equal.
-    Eq,
-    /// Not equal.
-    Ne,
-    /// Greater.
-    Gt,
-    /// Greater or equal.
-    Gte,
-    /// Less.
-    Lt,
-    /// Less or equal.
-    Lte,
-    /// Text contains text.
-    Contains,
-    /// Text begins with text.
-    StartsWith,
-    /// Equal to one of a list.
-    In,
-    /// Present and not empty.
-    Exists,
-}
-
 mod moment {
     //! Times of an offer are RFC 3339 texts.
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -137,20 +69,5 @@ mod moment {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|t| Timestamp::parse_rfc3339(&t).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))).transpose()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_parse_as_marketers_write_them() {
-        let rule: Rule =
-            serde_json::from_str(r#"{"all":[{"field":"affinity","op":"eq","value":"Coffee"},{"not":{"any":[]}}]}"#)
-                .unwrap();
-        assert!(matches!(&rule, Rule::All { all } if all.len() == 2));
-        assert_eq!(serde_json::from_str::<Rule>("{}").unwrap(), Rule::Everyone {});
-        assert!(serde_json::from_str::<Rule>(r#"{"al":[]}"#).is_err());
     }
 }

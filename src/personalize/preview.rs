@@ -36,6 +36,7 @@ impl Personalizer {
             cart: request.cart,
             url_path: request.url_path,
             language: request.language,
+            value: (self.values)(site, &profile),
             explain: true,
             exploration: None,
             session_cache: Some(&self.session_cache),

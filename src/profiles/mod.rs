@@ -14,7 +14,7 @@ mod cache;
 mod identities;
 mod ignored;
 mod interest;
-mod join;
+pub mod join;
 mod known;
 mod orders;
 mod pending;

@@ -30,6 +30,7 @@ mod realtime;
 mod recommendations;
 mod run;
 mod schema;
+mod segments;
 mod user;
 mod visitor;
 
@@ -39,6 +40,7 @@ use limits::{LimitPolicy, Queues};
 use queue::{Busy, Requester};
 pub use run::Report;
 use run::ReportRun;
+pub use segments::PeopleQuestion;
 
 pub use crate::store::Exceeded;
 use crate::{

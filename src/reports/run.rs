@@ -39,6 +39,8 @@ pub enum Report {
     Schema,
     /// One visitor's profile and timeline.
     Visitor,
+    /// People for whom a rule holds.
+    Segments,
 }
 
 impl Report {

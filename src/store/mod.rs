@@ -27,6 +27,7 @@ mod installation;
 mod migrate;
 mod parts;
 mod past;
+pub mod people;
 mod privacy;
 mod query_limits;
 mod range_check;

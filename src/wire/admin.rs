@@ -333,6 +333,10 @@ pub struct VisitorBody {
     pub recent_items: Vec<String>,
     /// Items in the cart.
     pub cart: Vec<String>,
+    /// Ids of the site's segments that the visitor belongs to now, as decisions see it.
+    pub segments: Vec<String>,
+    /// Ids of the built-in segments that the visitor belongs to now.
+    pub builtin_segments: Vec<String>,
 }
 
 /// Affinity to one category.
@@ -353,6 +357,8 @@ impl VisitorBody {
             affinities: affinities.into_iter().map(|(category, score)| AffinityBody { category, score }).collect(),
             recent_items: profile.recent_items.iter().map(|(id, _)| id.to_string()).collect(),
             cart: profile.cart.iter().map(|(id, ..)| id.to_string()).collect(),
+            segments: Vec::new(),
+            builtin_segments: Vec::new(),
         }
     }
 }

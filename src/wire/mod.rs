@@ -16,5 +16,6 @@ pub mod health;
 pub mod item;
 pub mod privacy;
 pub mod reports;
+pub mod segments;
 pub mod tracker;
 pub mod users;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    NAME_BYTES_MAX, NODES_MAX, Tree, compile_rule, lookup, shown,
+    Budget, FindSegment, NAME_BYTES_MAX, Tree, compile_rule, lookup, shown,
     values::{number_test, text_test, trait_test},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         MerchandisingRules, Op, Rule,
         merchandising::{Exclude, Pin},
     },
+    segments::EventCondition,
 };
 
 /// Maximum number of excluded items, categories and brands, each.
@@ -33,6 +34,7 @@ const PERCENT_MAX: u32 = 10_000;
 const DAYS_MAX: u32 = 3650;
 /// Maximum number of slots with their own rules.
 const SLOTS_MAX: usize = 200;
+const OF_PEOPLE: &str = "past events and segments are of people: a rule on items cannot use them";
 
 /// Compiles the rules of a site and its slots, merged, and evaluates them for its items.
 ///
@@ -107,8 +109,7 @@ fn plan_of(
 }
 
 fn item_rule(rule: &Rule) -> Result<ItemCondition, String> {
-    let mut nodes_left = NODES_MAX;
-    compile_rule(rule, 1, &mut nodes_left)
+    compile_rule(rule, 1, &mut Budget::new(&|_| Err(OF_PEOPLE.to_owned())))
 }
 
 /// The exclusions, each list as one condition with its label.
@@ -205,6 +206,14 @@ impl Tree for ItemCondition {
         let sets = ItemSet::NAMES.iter().map(|(name, _)| *name);
         let known: Vec<_> = texts.chain(sets).chain(["price_minor", "attribute.NAME"]).collect();
         Err(format!("unknown field `{}` of items; known are {}", shown(field), known.join(", ")))
+    }
+
+    fn events(_: EventCondition) -> Result<Self, String> {
+        Err(OF_PEOPLE.to_owned())
+    }
+
+    fn segment(_: &str, _: FindSegment<'_>) -> Result<Self, String> {
+        Err(OF_PEOPLE.to_owned())
     }
 }
 

@@ -4,12 +4,15 @@
 //! Example: `{"field":"visit","op":"gte","value":3}` is refused with "unknown field `visit`; known are visits,
 //! pageviews, …".
 
+mod events;
 mod merchandising;
+mod segments;
 mod values;
 
 use std::{collections::HashMap, sync::Arc};
 
 pub use merchandising::compile_merchandising;
+pub use segments::{SegmentError, builtin as builtin_segment, compile_segment_rule, compile_segments};
 use serde_json::Value;
 
 use self::values::{flag_test, number_test, text_test, trait_test};
@@ -19,7 +22,8 @@ use super::{
     snapshot::{CompiledOffer, Items, Model, Recommend, SiteSnapshot},
 };
 use crate::{
-    model::{Offer, Op, Rule, Site},
+    model::{Offer, Op, Rule, Site, WantedEvents, WantedSnapshot},
+    segments::{EventCondition, SegmentSet},
     wire::tracker::TrackerSettings,
 };
 
@@ -43,21 +47,37 @@ pub struct CompileError {
     pub message: String,
 }
 
-/// Compiles a site. Disabled offers are validated too, so that enabling one cannot fail.
+/// Compiles a site without segments.
 ///
 /// # Errors
 /// The first unusable offer, and why.
 pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) -> Result<SiteSnapshot, CompileError> {
+    compile_with(site, items, offers, SegmentSet::default())
+}
+
+/// Compiles a site. Disabled offers are validated too, so that enabling one cannot fail.
+///
+/// # Errors
+/// The first unusable offer, and why.
+pub fn compile_with(
+    site: impl Into<Arc<Site>>,
+    items: Arc<Items>,
+    offers: &[Offer],
+    segments: SegmentSet,
+) -> Result<SiteSnapshot, CompileError> {
     let site = site.into();
+    let mut wanted = WantedEvents::default();
+    segments.iter().for_each(|segment| segment.rule.add_wanted(&mut wanted));
     let mut by_slot: HashMap<Box<str>, Vec<CompiledOffer>> = HashMap::new();
     for offer in offers {
-        let mut compiled = compile_offer(offer)?;
+        let mut compiled = compile_offer(offer, &segments)?;
         // Stored before the owner withdrew the permission: such HTML is no longer sent.
         if !site.offer_html {
             compiled.content.remove(Offer::HTML);
         }
         let competing = by_slot.entry(offer.slot.as_str().into()).or_default();
         if offer.enabled {
+            compiled.condition.add_wanted(&mut wanted);
             competing.push(compiled);
         }
     }
@@ -73,7 +93,8 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
         items,
         offers: Arc::new(offers),
         merchandising,
-        wanted_events: Arc::default(),
+        segments,
+        wanted: Arc::new(WantedSnapshot::new(wanted)),
     })
 }
 
@@ -81,7 +102,7 @@ pub fn compile(site: impl Into<Arc<Site>>, items: Arc<Items>, offers: &[Offer]) 
 ///
 /// # Errors
 /// If its rule, content or times are unusable.
-pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
+pub fn compile_offer(offer: &Offer, segments: &SegmentSet) -> Result<CompiledOffer, CompileError> {
     let refuse = |message: String| CompileError { which: shown(&offer.id), message };
     if !is_id(&offer.id) {
         return Err(refuse(format!("an id has 1 to {NAME_BYTES_MAX} letters, digits, `-` and `_`")));
@@ -89,8 +110,7 @@ pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
     if offer.slot.is_empty() || offer.slot.len() > NAME_BYTES_MAX || offer.slot.chars().any(char::is_control) {
         return Err(refuse(format!("`slot` must have 1 to {NAME_BYTES_MAX} bytes")));
     }
-    let mut nodes_left = NODES_MAX;
-    let condition = compile_rule(&offer.when, 1, &mut nodes_left).map_err(refuse)?;
+    let condition = compile_segment_rule(&offer.when, segments).map_err(refuse)?;
     if let (Some(start), Some(end)) = (offer.starts_at, offer.ends_at)
         && end <= start
     {
@@ -110,7 +130,7 @@ pub fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
 }
 
 /// Ids appear unescaped in URLs and reports.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
@@ -141,6 +161,31 @@ pub(super) trait Tree: Sized {
     fn not(part: Self) -> Self;
     /// One comparison of a field.
     fn test(field: &str, op: Op, value: &Value) -> Result<Self, String>;
+    /// A condition on past events.
+    fn events(events: EventCondition) -> Result<Self, String>;
+    /// The rule of a segment, which `find` finds.
+    fn segment(id: &str, find: FindSegment<'_>) -> Result<Self, String>;
+}
+
+/// Finds the compiled rule of a segment by its id, or says why there is none.
+pub(super) type FindSegment<'a> = &'a dyn Fn(&str) -> Result<Condition, String>;
+
+/// What is left to use while a rule is compiled.
+pub(super) struct Budget<'a> {
+    nodes_left: usize,
+    find: FindSegment<'a>,
+}
+
+impl<'a> Budget<'a> {
+    pub(super) const fn new(find: FindSegment<'a>) -> Self {
+        Self { nodes_left: NODES_MAX, find }
+    }
+
+    pub(super) fn spend(&mut self, nodes: usize) -> Result<(), String> {
+        let left = self.nodes_left.checked_sub(nodes);
+        self.nodes_left = left.ok_or_else(|| format!("its rule has more than {NODES_MAX} parts and values"))?;
+        Ok(())
+    }
 }
 
 impl Tree for Condition {
@@ -163,35 +208,40 @@ impl Tree for Condition {
     fn test(field: &str, op: Op, value: &Value) -> Result<Self, String> {
         compile_test(field, op, value)
     }
+
+    fn events(events: EventCondition) -> Result<Self, String> {
+        Ok(Self::Events(Box::new(events)))
+    }
+
+    fn segment(id: &str, find: FindSegment<'_>) -> Result<Self, String> {
+        find(id)
+    }
 }
 
 /// Compiles a rule to a tree of typed tests, bounded in depth and size.
-pub(super) fn compile_rule<T: Tree>(rule: &Rule, depth: usize, nodes_left: &mut usize) -> Result<T, String> {
+pub(super) fn compile_rule<T: Tree>(rule: &Rule, depth: usize, budget: &mut Budget<'_>) -> Result<T, String> {
     if depth > DEPTH_MAX {
         return Err(format!("its rule is nested deeper than {DEPTH_MAX} levels"));
     }
-    spend(nodes_left, 1)?;
+    budget.spend(1)?;
     let mut parts = |rules: &[Rule]| -> Result<Vec<T>, String> {
-        rules.iter().map(|rule| compile_rule(rule, depth + 1, nodes_left)).collect()
+        rules.iter().map(|rule| compile_rule(rule, depth + 1, budget)).collect()
     };
     match rule {
         Rule::Everyone {} => Ok(T::everything()),
         Rule::All { all } => parts(all).map(T::all),
         Rule::Any { any } => parts(any).map(T::any),
-        Rule::Not { not } => Ok(T::not(compile_rule(not, depth + 1, nodes_left)?)),
+        Rule::Not { not } => Ok(T::not(compile_rule(not, depth + 1, budget)?)),
         Rule::Test { field, op, value } => {
             if let Value::Array(list) = value {
-                spend(nodes_left, list.len())?;
+                budget.spend(list.len())?;
             }
             T::test(field, *op, value)
         }
+        Rule::Event(event) => T::events(events::event(event, budget)?),
+        Rule::Sequence(sequence) => T::events(events::sequence(sequence, budget)?),
+        Rule::Segment { segment } => T::segment(segment, budget.find),
     }
-}
-
-fn spend(nodes_left: &mut usize, nodes: usize) -> Result<(), String> {
-    *nodes_left =
-        nodes_left.checked_sub(nodes).ok_or_else(|| format!("its rule has more than {NODES_MAX} parts and values"))?;
-    Ok(())
 }
 
 fn compile_test(name: &str, op: Op, value: &Value) -> Result<Condition, String> {
@@ -231,6 +281,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
+        super::compile_offer(offer, &SegmentSet::default())
+    }
 
     #[expect(clippy::needless_pass_by_value, reason = "json!() makes values")]
     fn offer(when: Value, content: Value) -> Offer {

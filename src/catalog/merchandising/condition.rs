@@ -1,6 +1,6 @@
 //! A condition on an item: a tree of typed tests whose evaluation cannot fail.
 //!
-//! No I/O. Example: `{"field":"price_minor","op":"lte","value":2000}` becomes `Number(NumberTest::Lte(2000.0))` and is
+//! No I/O. Example: `{"field":"price_minor","op":"lte","value":2000}` becomes `Number(NumberTest::Lte(2000))` and is
 //! displayed as "`price_minor` ≤ 2000".
 
 use std::{collections::HashSet, fmt};
@@ -109,7 +109,7 @@ impl ItemCondition {
             Self::All(parts) => parts.iter().all(|part| part.holds(item)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(item)),
             Self::Not(part) => !part.holds(item),
-            Self::Price(test) => test.passes(item.price_minor as f64),
+            Self::Price(test) => test.passes(item.price_minor),
             Self::Text { field, test } => test.passes(field.value(item)),
             Self::Set { field: ItemSet::Category, test } => test.passes_set(item.categories.iter().map(String::as_str)),
             Self::Set { field: ItemSet::Tag, test } => test.passes_set(item.tags.iter().map(String::as_str)),
@@ -121,18 +121,9 @@ impl ItemCondition {
 
 /// A list attribute passes like a set: if one of its texts does.
 fn attribute_passes(value: Option<&Value>, test: &TraitTest) -> bool {
-    let value = value.unwrap_or(&Value::Null);
-    match test {
-        TraitTest::Number(test) => {
-            let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
-            number.is_some_and(|number: f64| test.passes(number))
-        }
-        TraitTest::Text(test) => match value {
-            Value::Null => test.passes(""),
-            Value::String(content) => test.passes(content),
-            Value::Array(list) => test.passes_set(list.iter().filter_map(Value::as_str)),
-            other => test.passes(&other.to_string()),
-        },
+    match (test, value) {
+        (TraitTest::Text(test), Some(Value::Array(list))) => test.passes_set(list.iter().filter_map(Value::as_str)),
+        (test, value) => test.passes(value),
     }
 }
 

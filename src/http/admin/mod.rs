@@ -13,6 +13,7 @@ pub mod merchandising;
 pub mod models;
 pub mod preview;
 pub mod reports;
+pub mod segments;
 pub mod session;
 pub mod sites;
 pub mod users;

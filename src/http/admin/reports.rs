@@ -21,14 +21,15 @@ use crate::{
         extract::{Path, Query, SitePath},
         state::AppState,
     },
+    ingest::identify::{IdKind, visitor_of},
     model::SiteId,
     reports::{
-        Reports,
+        ReportError, Reports,
         csv::{self, Table},
     },
     wire::{
         admin::{JournalCounts, Quality, VisitorBody},
-        reports::{FunnelDropOffs, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema},
+        reports::{FunnelDropOffs, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema, VisitorHistory},
     },
 };
 
@@ -164,11 +165,18 @@ pub async fn visitor(
 ) -> Result<Json<VisitorBody>, ApiError> {
     caller.may_read(id)?;
     let Path((_, visitor)) = path;
-    let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     let site = state.catalog.site(id)?;
-    let history = state.reports.for_requester(&caller.queue_key()).visitor(&site.site, visitor, extent.limit).await?;
+    let visitor = visitor_of(&site.site, IdKind::Anonymous, &visitor);
+    let stored = state.reports.for_requester(&caller.queue_key()).visitor(&site.site, visitor, extent.limit).await;
     let profile = state.personalizer.profile(id, visitor).await;
-    Ok(Json(VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site))))
+    let history = match stored {
+        // The first events are acknowledged, but not stored yet.
+        Err(ReportError::NotFound(_)) if profile.events > 0 => VisitorHistory::of_profile(&profile),
+        stored => stored?,
+    };
+    let mut body = VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site));
+    (body.segments, body.builtin_segments) = state.personalizer.segments(&profile, &site);
+    Ok(Json(body))
 }
 
 /// Refuses questions that group by masked data or could confirm a guess at it.

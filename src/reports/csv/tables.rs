@@ -9,6 +9,7 @@ use crate::wire::{
         DataQuality, EstimateWithLead, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime,
         RecommendationRow, Recommendations, Sources, Visitors, WhatIf,
     },
+    segments::SegmentMembers,
 };
 
 impl Table for Overview {
@@ -23,6 +24,21 @@ impl Table for Overview {
             std::iter::once(number(p.at.0)).chain(figures).collect()
         };
         self.series.iter().map(row).collect()
+    }
+}
+
+impl Table for SegmentMembers {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["visitor", "user_id", "since"]
+    }
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |member: &crate::wire::segments::SegmentMember| {
+            let since = member.since.map(|since| since.0.to_string()).unwrap_or_default();
+            let user_id = member.user_id.as_deref().unwrap_or_default();
+            vec![member.visitor.as_str().into(), user_id.into(), Cell::Number(since)]
+        };
+        self.members.iter().map(row).collect()
     }
 }
 

@@ -70,11 +70,11 @@ fn check_condition(condition: &Condition) -> Result<(), ReportError> {
     check_text("property", &condition.property)?;
     check_field("property", &condition.property)?;
     match (&condition.op, &condition.value) {
-        (Op::Exists, _) => Ok(()),
-        (Op::In, Value::Array(values)) if !values.is_empty() && values.len() <= VALUES_MAX => {
+        (op, _) if op.takes_nothing() => Ok(()),
+        (Op::In | Op::NotIn, Value::Array(values)) if !values.is_empty() && values.len() <= VALUES_MAX => {
             values.iter().try_for_each(check_value)
         }
-        (Op::In, _) => invalid("`in` takes a list of 1 to 100 values"),
+        (Op::In | Op::NotIn, _) => invalid("`in` and `not_in` take a list of 1 to 100 values"),
         (_, value) => check_value(value),
     }
 }

@@ -146,14 +146,13 @@ impl Fragments {
         }
     }
 
-    /// True if any item of the event matches; for `ne`, if none is equal.
+    /// True if any item of the event matches; for negative operators, if none does.
     fn item(&mut self, condition: &Condition) -> String {
+        if let Some(positive) = condition.op.positive() {
+            return ["NOT ", &self.item(&Condition { op: positive, ..condition.clone() })].concat();
+        }
         match condition.op {
             Op::Exists => "notEmpty(items)".into(),
-            Op::Ne => {
-                let equal = self.compare("item", &Condition { op: Op::Eq, ..condition.clone() }, false);
-                ["NOT arrayExists(item -> ", &equal, ", items)"].concat()
-            }
             _ => ["arrayExists(item -> ", &self.compare("item", condition, false), ", items)"].concat(),
         }
     }
@@ -190,23 +189,30 @@ impl Fragments {
     }
 
     /// Compares as numbers if both sides are numbers (`typed`: a number given for a property is meant as one), else as
-    /// text.
+    /// text. What is absent differs from every value.
     fn compare(&mut self, text: &str, condition: &Condition, typed: bool) -> String {
+        if let Some(positive) = condition.op.positive() {
+            let holds = self.compare(text, &Condition { op: positive, ..condition.clone() }, typed);
+            return ["NOT (", &holds, ")"].concat();
+        }
         let value = &condition.value;
-        let number = value.as_f64().filter(|_| typed || is_order(condition.op));
+        let number = value.as_f64().filter(|_| typed || condition.op.is_order());
         match (condition.op, number) {
             (Op::Exists, _) => [text, " != ''"].concat(),
             (Op::In, _) => self.is_in(text, value, typed),
             (Op::Contains, _) => ["position(", text, ", ", &self.text(&to_text(value)), ") > 0"].concat(),
             (Op::StartsWith, _) => ["startsWith(", text, ", ", &self.text(&to_text(value)), ")"].concat(),
-            (Op::Eq | Op::Ne, Some(_)) if is_beyond_doubles(value) => {
-                let exact = ["ifNull(toInt128OrNull(", text, ") = ", &self.integer(value), ", 0)"].concat();
-                if condition.op == Op::Ne { ["NOT ", &exact].concat() } else { exact }
+            (op, Some(_)) if is_beyond_doubles(value) => {
+                let whole = ["toInt128OrNull(", text, ")", operator(op), &self.integer(value)].concat();
+                if op == Op::Eq {
+                    return ["ifNull(", &whole, ", 0)"].concat();
+                }
+                let number = self.param("Float64", Param::F64(value.as_f64().unwrap_or_default()));
+                ["coalesce(", &whole, ", toFloat64OrNull(", text, ")", operator(op), &number, ", 0)"].concat()
             }
             (op, Some(number)) => {
-                let missing = if op == Op::Ne { ", 1)" } else { ", 0)" };
                 let number = self.param("Float64", Param::F64(number));
-                ["ifNull(toFloat64OrNull(", text, ")", operator(op), &number, missing].concat()
+                ["ifNull(toFloat64OrNull(", text, ")", operator(op), &number, ", 0)"].concat()
             }
             (op, None) => [text, operator(op), &self.text(&to_text(value))].concat(),
         }
@@ -222,8 +228,9 @@ impl Fragments {
         let texts = values.iter().map(to_text).collect();
         let mut any = vec![["has(", &self.param("Array(String)", Param::ArrayStr(texts)), ", ", text, ")"].concat()];
         for (value, number) in values.iter().filter(|_| typed).filter_map(|value| Some((value, value.as_f64()?))) {
-            // Texts are compared above, exactly; a double would take two such integers for one.
+            // A double would take two such integers for one.
             if is_beyond_doubles(value) {
+                any.push(["ifNull(toInt128OrNull(", text, ") = ", &self.integer(value), ", 0)"].concat());
                 continue;
             }
             let number = self.param("Float64", Param::F64(number));
@@ -239,18 +246,13 @@ fn is_beyond_doubles(value: &Value) -> bool {
     value.as_i64().map(i64::unsigned_abs).or_else(|| value.as_u64()).is_some_and(|magnitude| magnitude > EXACT)
 }
 
-const fn is_order(op: Op) -> bool {
-    matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte)
-}
-
 const fn operator(op: Op) -> &'static str {
     match op {
-        Op::Ne => " != ",
         Op::Gt => " > ",
         Op::Gte => " >= ",
         Op::Lt => " < ",
         Op::Lte => " <= ",
-        Op::Eq | Op::Contains | Op::StartsWith | Op::In | Op::Exists => " = ",
+        _ => " = ",
     }
 }
 
@@ -263,11 +265,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn rules_and_reports_know_the_same_columns() {
+        let known = COLUMNS.iter().chain(&SESSION_COLUMNS).map(|(name, _)| *name).chain([ITEM]);
+        assert!(known.eq(crate::model::rule::COLUMNS));
+    }
+
+    #[test]
     fn user_input_never_becomes_sql() {
         let evil = "x') OR 1=1 --{p0:String}$MARKS";
-        let ops = [Op::Eq, Op::Ne, Op::Gt, Op::Gte, Op::Lt, Op::Lte, Op::Contains, Op::StartsWith, Op::In, Op::Exists];
         let properties = [evil, "$path", "$item", "$nothing"];
-        for (op, property) in ops.iter().flat_map(|op| properties.map(|property| (*op, property))) {
+        for (op, property) in Op::ALL.iter().flat_map(|op| properties.map(|property| (*op, property))) {
             let condition = Condition { property: property.into(), op, value: Value::from(evil) };
             let step = FunnelStep { event: evil.into(), conditions: vec![condition] };
             let mut fragments = Fragments { params: Vec::new(), uses_sessions: false };

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{CountUnit, Moment};
-use crate::model::Op;
+pub use crate::model::{EventStep as FunnelStep, PropertyTest as Condition};
 
 /// Required order of the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -58,36 +57,6 @@ pub struct FunnelQuestion {
 
 const fn seven_days() -> i64 {
     7 * 86_400_000
-}
-
-/// An event with conditions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FunnelStep {
-    /// Exact event name; `page` is any page or screen view.
-    pub event: String,
-    /// Conditions that must all be true, at most 20.
-    #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Condition>,
-}
-
-impl FunnelStep {
-    /// The name that stands for any page or screen view.
-    pub const PAGE: &'static str = "page";
-}
-
-/// A condition on an event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    /// Property name, or a column with `$`, such as `$path`.
-    pub property: String,
-    /// Comparison operator.
-    #[schema(value_type = String)]
-    pub op: Op,
-    /// Value to compare with: string, number or boolean; a list for `in`; not needed for `exists`.
-    #[serde(default)]
-    pub value: Value,
 }
 
 /// Response of the `funnel` report.

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{CountUnit, Moment};
+use crate::model::Profile;
 
 /// Dimension of the `visitors` report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -192,6 +193,27 @@ pub struct VisitorHistory {
     pub revenue_minor: i64,
     /// The latest events, newest first.
     pub timeline: Vec<TimelineEntry>,
+}
+
+impl VisitorHistory {
+    /// What the live profile knows, for a visitor of whom nothing is stored yet.
+    #[must_use]
+    pub fn of_profile(profile: &Profile) -> Self {
+        Self {
+            visitor: profile.visitor.to_string(),
+            visitors: vec![profile.visitor.to_string()],
+            first_seen: Moment(profile.first_seen),
+            last_seen: Moment(profile.last_seen),
+            user_id: (!profile.user_id.is_empty()).then(|| profile.user_id.to_string()),
+            country: profile.country.to_string(),
+            device: profile.device.to_string(),
+            events: profile.events.into(),
+            pageviews: profile.pageviews.into(),
+            orders: profile.orders.into(),
+            revenue_minor: 0,
+            timeline: Vec::new(),
+        }
+    }
 }
 
 /// One event of a visitor.

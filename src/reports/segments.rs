@@ -1,0 +1,237 @@
+//! People for whom a rule holds, counted over the stored past as of now.
+//!
+//! The events of each person are folded into a profile, as live profiles are, and the rule is evaluated over it, so that
+//! every rule has the same meaning here and in decisions.
+
+use serde_json::Value;
+
+use super::{Report, ReportError, Reports, moment, non_empty};
+use crate::{
+    catalog::{condition::Condition, snapshot::SiteSnapshot},
+    decide::{self, Context, Settings},
+    model::{History, Kind, PersonValue, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId, WantedEvents},
+    profiles::{join, reducer, rules::Params},
+    segments::{Evaluator, EventRecord, Held},
+    store::people::PersonEventRow,
+    wire::segments::{SegmentCount, SegmentMember, SegmentMembers},
+};
+
+/// Browsers of one person that are joined; more are no person.
+const BROWSERS_MAX: usize = 100;
+
+/// A rule with what its evaluation needs beside the stored events.
+pub struct PeopleQuestion<'a> {
+    /// The site.
+    pub site: &'a SiteSnapshot,
+    /// The rule.
+    pub rule: &'a Condition,
+    /// Limits and constants of decisions.
+    pub settings: Settings,
+    /// Finds the value of a person.
+    pub values: &'a (dyn Fn(SiteId, &Profile) -> Option<PersonValue> + Send + Sync),
+    /// The time as of which it is evaluated.
+    pub now: Timestamp,
+}
+
+/// A person for whom the rule was evaluated.
+struct Person {
+    /// The visitor that stands for the person.
+    id: VisitorId,
+    visitors: u64,
+    user_id: String,
+    held: Held,
+}
+
+impl Reports {
+    /// Counts the people for whom a rule holds.
+    ///
+    /// # Errors
+    /// If the queue is full, or the warehouse fails.
+    pub async fn count_people(&self, question: &PeopleQuestion<'_>) -> Result<SegmentCount, ReportError> {
+        let mut count = SegmentCount { people: 0, visitors: 0 };
+        self.for_each_person(question, VisitorId(0), |person| {
+            if person.held.holds {
+                count.people += 1;
+                count.visitors += person.visitors;
+            }
+            true
+        })
+        .await?;
+        Ok(count)
+    }
+
+    /// The people for whom a rule holds, in order of visitor id: at most `limit` after `after`.
+    ///
+    /// # Errors
+    /// If the queue is full, or the warehouse fails.
+    pub async fn people(
+        &self,
+        question: &PeopleQuestion<'_>,
+        after: VisitorId,
+        limit: usize,
+    ) -> Result<SegmentMembers, ReportError> {
+        let mut members = Vec::new();
+        let mut next = None;
+        let mut last = VisitorId(0);
+        self.for_each_person(question, after, |person| {
+            if !person.held.holds {
+                return true;
+            }
+            if members.len() == limit {
+                next = Some(last.to_string());
+                return false;
+            }
+            last = person.id;
+            members.push(SegmentMember {
+                visitor: person.id.to_string(),
+                user_id: non_empty(person.user_id),
+                since: person.held.since.map(|since| moment(since.0)),
+            });
+            true
+        })
+        .await?;
+        Ok(SegmentMembers { members, next })
+    }
+
+    async fn for_each_person(
+        &self,
+        question: &PeopleQuestion<'_>,
+        after: VisitorId,
+        mut with: impl FnMut(Person) -> bool,
+    ) -> Result<(), ReportError> {
+        let mut wanted = WantedEvents::default();
+        question.rule.add_wanted(&mut wanted);
+        let names = wanted.iter().map(|(name, _)| name.to_owned()).collect();
+        let page_views = wanted.names_of(WantedEvents::PAGE).is_some();
+        let session_ms = question.site.site.visitors.session_ms(self.shared.session_minutes);
+        let params = Params { half_life_ms: question.settings.half_life_ms, session_ms };
+        let mut folding: Option<Folding> = None;
+        let mut done = false;
+        let run = self.start(Report::Segments);
+        let store = run.store().await?;
+        let each = |row: PersonEventRow| {
+            if folding.as_ref().is_some_and(|person| person.id != row.person())
+                && let Some(person) = folding.take()
+                && !with(person.finish(question, &params))
+            {
+                done = true;
+                return false;
+            }
+            let site = question.site.site.id;
+            folding.get_or_insert_with(|| Folding::new(row.person())).add(&row, site, &wanted, &params);
+            true
+        };
+        let read = store.for_each_person_event(question.site.site.id, after, (names, page_views), each);
+        run.finish(read).await?;
+        if let Some(person) = folding.filter(|_| !done) {
+            with(person.finish(question, &params));
+        }
+        Ok(())
+    }
+}
+
+/// A person whose events are being read.
+struct Folding {
+    id: VisitorId,
+    profiles: Vec<std::sync::Arc<Profile>>,
+    /// The profile of the visitor whose events are being read.
+    current: Option<Profile>,
+    history: History,
+    visitors: u64,
+    user: (Timestamp, String),
+}
+
+impl Folding {
+    fn new(id: VisitorId) -> Self {
+        Self {
+            id,
+            profiles: Vec::new(),
+            current: None,
+            history: History::default(),
+            visitors: 0,
+            user: (Timestamp(i64::MIN), String::new()),
+        }
+    }
+
+    fn add(&mut self, row: &PersonEventRow, site: SiteId, wanted: &WantedEvents, params: &Params) {
+        let Some(mut event) = row.profile_event() else { return };
+        if self.current.as_ref().is_none_or(|profile| profile.visitor != row.visitor()) {
+            self.end_visitor();
+            self.visitors += 1;
+            self.current = Some(Profile::empty(site, row.visitor()));
+        }
+        let Some(profile) = &mut self.current else { return };
+        if !event.user_id.is_empty() && event.occurred_at >= self.user.0 {
+            self.user = (event.occurred_at, event.user_id.to_string());
+        }
+        let position = event.position;
+        // Stored events are folded in order of time; a profile accepts ascending positions only.
+        event.position = profile.folded.map_or(Position(0), |folded| folded.plus(1));
+        reducer::fold(profile, &event, params);
+        let past = record(row, &event, position, profile);
+        past(wanted).into_iter().for_each(|event| self.history.add(event));
+    }
+
+    fn end_visitor(&mut self) {
+        if let Some(profile) = self.current.take()
+            && self.profiles.len() < BROWSERS_MAX
+        {
+            self.profiles.push(std::sync::Arc::new(profile));
+        }
+    }
+
+    fn finish(mut self, question: &PeopleQuestion<'_>, params: &Params) -> Person {
+        self.end_visitor();
+        // The browser used last is the one whose session counts.
+        self.profiles.sort_by_key(|profile| std::cmp::Reverse(profile.last_seen));
+        let mut profile = match &*self.profiles {
+            [] => Profile::empty(question.site.site.id, self.id),
+            [one] => Profile::clone(one),
+            [own, others @ ..] => join::join(own, others, &self.user.1, params.half_life_ms),
+        };
+        profile.history = self.history;
+        let value = (question.values)(question.site.site.id, &profile);
+        let context = Context::without_page(question.now, value, question.settings);
+        let facts = decide::facts(&profile, question.site, &context);
+        let held = Evaluator::new(&facts, &question.site.site, question.now).held(question.rule);
+        Person { id: self.id, visitors: self.visitors, user_id: self.user.1, held }
+    }
+}
+
+/// The past events of a stored event. Its source is that of its session.
+fn record<'a>(
+    row: &'a PersonEventRow,
+    event: &'a ProfileEvent,
+    position: Position,
+    profile: &'a Profile,
+) -> impl Fn(&WantedEvents) -> Vec<crate::model::PastEvent> + 'a {
+    let column = move |name: &str| {
+        let text = match name {
+            "item" => {
+                let items: Vec<Value> = row.items.iter().map(|item| item.as_str().into()).collect();
+                return (!items.is_empty()).then(|| Value::Array(items));
+            }
+            "channel" => &*profile.channel,
+            "source" => &*profile.source,
+            "campaign" => &*profile.campaign,
+            name => row.column(name),
+        };
+        (!text.is_empty()).then(|| text.into())
+    };
+    let properties = if event.kind == Kind::Identify { "" } else { &*row.needed };
+    move |wanted| {
+        let record = EventRecord {
+            at: event.occurred_at,
+            position,
+            kind: event.kind,
+            action: event.action,
+            name: &row.name_text,
+            order_id: &row.order_id,
+            by_server: row.by_server_key,
+            currency: event.currency,
+            properties,
+            column: &column,
+        };
+        record.past_events(wanted)
+    }
+}
