@@ -15,6 +15,8 @@ mod filter;
 mod occurrences;
 mod past;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use evaluate::{Evaluator, Facts, Held};
 pub use events::{EventCondition, Following, Tally};

@@ -45,6 +45,10 @@ impl<'t> Stage<'t> {
             table().into_iter().find(|row| row.path.ends_with(wanted) && row.method == "put").unwrap().body
         };
         match (route.method, route.path.rsplit_once("{site}").map_or("", |(_, rest)| rest)) {
+            ("post", "/segments") => drop(admin.delete(&path("segments/table")).await),
+            (_, "/segments/{segment}" | "/segments/{segment}/members") => {
+                drop(admin.post(&path("segments"), of("/segments/{segment}")).await);
+            }
             ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),
             (_, "/offers/{offer}") => drop(admin.post(&path("offers"), of("/{offer}")).await),
             (_, "/items/{item}") => drop(admin.post(&path("items"), json!([{ "id": "p-1" }])).await),
@@ -68,6 +72,7 @@ impl<'t> Stage<'t> {
             ("{item}", "p-1".into()),
             ("{offer}", "table".into()),
             ("{slot}", "hero".into()),
+            ("{segment}", "table".into()),
             ("{funnel}", self.funnel.clone()),
             ("{report}", "overview".into()),
             ("{handle}", "none".into()),

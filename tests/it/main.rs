@@ -44,6 +44,7 @@ mod recovered;
 mod report_queue;
 mod reports;
 mod segment;
+mod segments;
 mod service;
 mod sessions;
 mod showing;

@@ -19,6 +19,7 @@ fn path(app: &TestApp, route: &Route) -> String {
         ("{offer}", "table".into()),
         ("{slot}", "hero".into()),
         ("{funnel}", "1".into()),
+        ("{segment}", "table".into()),
         ("{handle}", "none".into()),
         ("{visitor}", "00000000000000000000000000000abc".into()),
         ("{login}", "999999".into()),

@@ -62,6 +62,7 @@ pub fn table() -> Vec<Route> {
     let funnel = json!({ "name": "F", "question": { "steps": [{ "event": "page" }], "window_ms": 1000 } });
     let rules = json!({ "only": { "field": "category", "op": "eq", "value": "Tea" }, "exclude": { "items": ["x"] },
         "pins": [{ "item": "p-1", "position": 1 }], "hide_bought": true });
+    let segment = json!({ "id": "table", "name": "T", "rule": { "event": "page", "within_days": 3 } });
     let feed = json!({ "url": "https://feed.invalid/f.csv", "every_minutes": 60, "enabled": false });
     vec![
         row("get", "/api/v1/setup", OPEN, nothing.clone(), &[200]),
@@ -204,6 +205,19 @@ pub fn table() -> Vec<Route> {
         row("post", "/api/v1/sites/{site}/funnels", EDIT, funnel.clone(), &[201]),
         row("put", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, funnel, &[200]),
         row("delete", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/segments", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/segments", EDIT, segment.clone(), &[201]),
+        row("put", "/api/v1/sites/{site}/segments/{segment}", EDIT, segment, &[200]),
+        row("get", "/api/v1/sites/{site}/segments/{segment}/members", READ, nothing.clone(), &[200]),
+        row("delete", "/api/v1/sites/{site}/segments/{segment}", EDIT, nothing.clone(), &[204]),
+        row("post", "/api/v1/sites/{site}/segments/preview", READ, json!({ "rule": { "event": "page" } }), &[200]),
+        row(
+            "post",
+            "/api/v1/sites/{site}/segments/explain",
+            READ,
+            json!({ "visitor": "unknown", "rule": { "event": "page" } }),
+            &[200, 404],
+        ),
         row("post", "/api/v1/sites/{site}/reports/{report}", READ, these_days(), &[200]),
         row("get", "/api/v1/sites/{site}/reports/funnel/dropped/{handle}", READ, nothing.clone(), &[404, 422]),
         row("get", "/api/v1/sites/{site}/visitors/{visitor}", READ, nothing.clone(), &[200]),
