@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::reports::VisitorHistory;
-use crate::model::{Capture, ConsentDefault, Profile, RobotsPolicy, Site};
+use crate::model::{Capture, ConsentDefault, PersonValue, Profile, RobotsPolicy, Site};
 
 /// The body of every error response.
 #[derive(Debug, Serialize, ToSchema)]
@@ -333,6 +333,8 @@ pub struct VisitorBody {
     pub recent_items: Vec<String>,
     /// Items in the cart.
     pub cart: Vec<String>,
+    /// What the person is worth, as of the last computation; null for one who never ordered.
+    pub value: Option<PersonValue>,
 }
 
 /// Affinity to one category.
@@ -347,12 +349,18 @@ pub struct AffinityBody {
 impl VisitorBody {
     /// Combines stored history and live profile.
     #[must_use]
-    pub fn new(history: VisitorHistory, profile: &Profile, affinities: Vec<(String, f64)>) -> Self {
+    pub fn new(
+        history: VisitorHistory,
+        profile: &Profile,
+        affinities: Vec<(String, f64)>,
+        value: Option<PersonValue>,
+    ) -> Self {
         Self {
             history,
             affinities: affinities.into_iter().map(|(category, score)| AffinityBody { category, score }).collect(),
             recent_items: profile.recent_items.iter().map(|(id, _)| id.to_string()).collect(),
             cart: profile.cart.iter().map(|(id, ..)| id.to_string()).collect(),
+            value,
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if,
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
 /// data-quality or quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
@@ -116,6 +116,7 @@ async fn answer(
             let (items, _) = state.personalizer.shares(&snapshot.site);
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
+        "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
         "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
@@ -168,7 +169,8 @@ pub async fn visitor(
     let site = state.catalog.site(id)?;
     let history = state.reports.for_requester(&caller.queue_key()).visitor(&site.site, visitor, extent.limit).await?;
     let profile = state.personalizer.profile(id, visitor).await;
-    Ok(Json(VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site))))
+    let value = state.customers.values().of(id, None, Some(visitor));
+    Ok(Json(VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site), value)))
 }
 
 /// Refuses questions that group by masked data or could confirm a guess at it.

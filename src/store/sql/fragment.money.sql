@@ -38,7 +38,7 @@
     -- Each refund of an order, oldest first, as long as something of the order is left.
     refunds AS
     (
-        SELECT refund.1 AS at_ms, refund.2 AS visitor, refund.3 AS user_id_only, refund.4 AS own_value, refund.5 AS base_minor
+        SELECT order_id, refund.1 AS at_ms, refund.2 AS visitor, refund.3 AS user_id_only, refund.4 AS own_value, refund.5 AS base_minor
         FROM
         (
             SELECT
