@@ -214,7 +214,7 @@ pub(super) fn customers(
     let sites = catalog.cell();
     let sites: customers::Sites =
         Arc::new(move || sites.load().sites.values().map(|site| Arc::clone(&site.site)).collect());
-    let customers = Arc::new(Customers::new(store.clone(), sites, &config.value, metrics.customers.clone()));
+    let customers = Arc::new(Customers::new(store, sites, &config.value, metrics.customers.clone()));
     let runner = Arc::clone(&customers);
     tasks.spawn_restarting("customer_values", move |stopping| Arc::clone(&runner).run(stopping));
     customers

@@ -57,9 +57,9 @@ impl std::fmt::Debug for Customers {
 impl Customers {
     /// Without values until [`Self::run`] or [`Self::refresh`].
     #[must_use]
-    pub fn new(store: Store, sites: Sites, config: &config::Value, metrics: CustomerMetrics) -> Self {
+    pub fn new(store: &Store, sites: Sites, config: &config::Value, metrics: CustomerMetrics) -> Self {
         Self {
-            store,
+            store: store.for_background(),
             sites,
             check_interval: Duration::from_secs(config.check_seconds),
             refresh_interval: Duration::from_mins(config.refresh_minutes),

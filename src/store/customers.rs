@@ -1,9 +1,11 @@
 //! Queries of customers: their orders, and the visitors they are.
 
+use std::time::Duration;
+
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::{Param, Statement, Store, StoreError, rate_params, statement};
+use super::{Param, QueryLimits, Statement, Store, StoreError, rate_params, statement};
 use crate::{
     model::{Site, SiteId, VisitorId},
     value::{Customer, History},
@@ -81,7 +83,17 @@ struct HistoryRow {
     spend_minor: i64,
 }
 
+/// Reading all orders of a large site takes longer than the query timeout.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_mins(10);
+
 impl Store {
+    /// The same store for background work on a site's customers: with one thread of the server and a long timeout.
+    #[must_use]
+    pub fn for_background(&self) -> Self {
+        let store = self.with_limits(QueryLimits { threads_max: Some(1), ..QueryLimits::default() });
+        Self { query_timeout: BACKGROUND_TIMEOUT, ..store }
+    }
+
     /// A site's customers, ordered by visitor id.
     ///
     /// # Errors

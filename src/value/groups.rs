@@ -3,6 +3,21 @@
 use super::Customer;
 use crate::model::{CustomerGroup, Rfm};
 
+/// Groups by quintile of recency, 1 first, then of frequency.
+const MAP: [[CustomerGroup; 5]; 5] = {
+    use CustomerGroup::{
+        AboutToSleep, AtRisk, CannotLoseThem, Champions, Hibernating, Lost, Loyal, NeedAttention, NewCustomers,
+        PotentialLoyalist, Promising,
+    };
+    [
+        [Lost, Hibernating, AtRisk, AtRisk, CannotLoseThem],
+        [Hibernating, Hibernating, AtRisk, AtRisk, CannotLoseThem],
+        [AboutToSleep, AboutToSleep, NeedAttention, Loyal, Loyal],
+        [Promising, PotentialLoyalist, PotentialLoyalist, Loyal, Loyal],
+        [NewCustomers, PotentialLoyalist, PotentialLoyalist, Champions, Champions],
+    ]
+};
+
 /// The band of each value among all of them, 1 to `count`, the highest values in the highest band.
 ///
 /// A value with `below` smaller ones among `n` is in band 1 + ⌊count · (below + ½) / n⌋. So equal values share a band, that
@@ -41,18 +56,7 @@ pub fn rfm(customers: &[Customer]) -> Vec<Rfm> {
 /// | 2 | hibernating | hibernating | at risk | at risk | cannot lose them |
 /// | 1 | lost | hibernating | at risk | at risk | cannot lose them |
 #[must_use]
-pub const fn group_of(recency: u8, frequency: u8) -> CustomerGroup {
-    match (recency, frequency) {
-        (5.., 4..) => CustomerGroup::Champions,
-        (3..=4, 4..) => CustomerGroup::Loyal,
-        (5.., ..=1) => CustomerGroup::NewCustomers,
-        (4, ..=1) => CustomerGroup::Promising,
-        (4.., 2..=3) => CustomerGroup::PotentialLoyalist,
-        (3, 3) => CustomerGroup::NeedAttention,
-        (3, _) => CustomerGroup::AboutToSleep,
-        (_, 5..) => CustomerGroup::CannotLoseThem,
-        (_, 3..=4) => CustomerGroup::AtRisk,
-        (..=1, ..=1) => CustomerGroup::Lost,
-        _ => CustomerGroup::Hibernating,
-    }
+pub fn group_of(recency: u8, frequency: u8) -> CustomerGroup {
+    let place = |quintile: u8| usize::from(quintile.clamp(1, 5) - 1);
+    MAP[place(recency)][place(frequency)]
 }

@@ -23,8 +23,11 @@ $MONEY,
         FROM order_visitors
         UNION ALL
         SELECT order_visitors.visitor, refunds.at_ms, order_visitors.ordered_ms, toUInt32(0), -refunds.base_minor, toUInt8(0)
-        FROM refunds
-        INNER JOIN order_visitors ON refunds.order_id = order_visitors.order_id
+        FROM
+        (
+            SELECT * FROM order_visitors WHERE order_id IN (SELECT order_id FROM order_events WHERE action = 8)
+        ) AS order_visitors
+        INNER JOIN refunds ON refunds.order_id = order_visitors.order_id
         UNION ALL
         SELECT
             visitor, at_ms, at_ms, toUInt32(action = 7),

@@ -54,7 +54,11 @@
                     arrayMap(refund -> refund.9, sent),
                     arrayMap((now, before) -> now - before, refunded, arrayPushFront(arrayPopBack(refunded), 0)))) AS refund
             FROM order_events
-            INNER JOIN orders USING (order_id)
+            -- Refunds are few, and a join reads its right side into memory.
+            INNER JOIN
+            (
+                SELECT * FROM orders WHERE order_id IN (SELECT order_id FROM order_events WHERE action = 8)
+            ) AS orders USING (order_id)
             WHERE action = 8 AND order_id != ''
             GROUP BY order_id
         )
