@@ -144,7 +144,7 @@ impl Customers {
         let customers = self.store.customers(site, period).await?;
         let visitors = self.store.customer_visitors(site.id).await?;
         let people_max = self.people_max;
-        let built = run_low_priority("customer_values", move || table::build(customers.rows, visitors, people_max));
+        let built = run_low_priority("customer_values", move || table::build(customers.rows, &visitors, people_max));
         let values = built.await.map_err(|error| StoreError::TaskFailed(error.to_string()))?;
         let omitted = values.omitted();
         let omitted_before = self.table.publish(site.id, values);

@@ -113,7 +113,7 @@ impl SiteValues {
 /// quintiles and models were computed from all.
 pub(super) fn build(
     customers: Vec<(VisitorId, Customer)>,
-    visitors: Vec<CustomerVisitor>,
+    visitors: &[CustomerVisitor],
     people_max: usize,
 ) -> SiteValues {
     let (ids, customers): (Vec<VisitorId>, Vec<Customer>) = customers.into_iter().unzip();
@@ -160,15 +160,11 @@ mod tests {
     }
 
     fn table(people_max: usize) -> ValueTable {
-        let customers = (1..=5).map(|n| customer(n, n as i64 * 100)).collect();
-        let visitors = vec![
-            visitor(1, 1, "u-1", 1),
-            visitor(1, 11, "u-1", 0),
-            visitor(2, 2, "u-2", 0),
-            visitor(9, 9, "no order", 1),
-        ];
+        let customers = (1..=5).map(|n: u8| customer(n.into(), i64::from(n) * 100)).collect();
+        let visitors =
+            [visitor(1, 1, "u-1", 1), visitor(1, 11, "u-1", 0), visitor(2, 2, "u-2", 0), visitor(9, 9, "no order", 1)];
         let table = ValueTable::default();
-        table.publish(SITE, build(customers, visitors, people_max));
+        table.publish(SITE, build(customers, &visitors, people_max));
         table
     }
 

@@ -56,7 +56,7 @@ pub struct CustomerVisitor {
     pub is_verified: u8,
 }
 
-/// What tells whether a site's orders changed.
+/// Changes when a site's orders do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
 pub struct OrderChange {
     /// The site.
@@ -78,7 +78,6 @@ struct HistoryRow {
     repeat_days: u32,
     recency_days: u32,
     age_days: u32,
-    _first: (u8, i64),
     spend_days: u32,
     spend_minor: i64,
 }

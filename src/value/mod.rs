@@ -54,11 +54,11 @@ pub struct Customer {
 /// A customer's transactions; a transaction is a day with orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
 pub struct History {
-    /// Transactions after the first: x.
+    /// Transactions after the first: `x`.
     pub repeat_days: u32,
-    /// Days from the first transaction to the last one: t_x.
+    /// Days from the first transaction to the last one: `t_x`.
     pub recency_days: u32,
-    /// Days from the first transaction to the end of the observation: T.
+    /// Days from the first transaction to the end of the observation: `T`.
     pub age_days: u32,
     /// Repeat transactions whose amount is known.
     pub spend_days: u32,
@@ -107,6 +107,11 @@ impl ValueModel {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "more than an i64 is no amount of money, and saturates")]
+fn whole_minor_units(amount: f64) -> i64 {
+    amount.round() as i64
+}
+
 /// The values of customers among each other, in their order.
 #[must_use]
 pub fn assess(customers: &[Customer], model: &ValueModel) -> Vec<PersonValue> {
@@ -122,9 +127,7 @@ pub fn assess(customers: &[Customer], model: &ValueModel) -> Vec<PersonValue> {
             rfm,
             value_decile,
             alive_probability: model.purchases.ok().map(|purchases| purchases.alive(&customer.history)),
-            predicted_value_minor: model
-                .expected_revenue(&customer.history, YEAR_WEEKS)
-                .map(|expected| expected.round() as i64),
+            predicted_value_minor: model.expected_revenue(&customer.history, YEAR_WEEKS).map(whole_minor_units),
         })
         .collect()
 }

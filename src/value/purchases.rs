@@ -90,9 +90,9 @@ fn beside(value: f64, singularity: f64) -> f64 {
 /// Gauss's hypergeometric function ₂F₁(a, b; c; z) for 0 ≤ z < 1 by its series.
 fn hypergeometric(a: f64, b: f64, c: f64, z: f64) -> Option<f64> {
     let (mut term, mut sum) = (1.0_f64, 1.0_f64);
-    for n in 0..TERMS_MAX {
-        let n = f64::from(n);
-        let ratio = (a + n) * (b + n) / ((c + n) * (n + 1.0)) * z;
+    for index in 0..TERMS_MAX {
+        let index = f64::from(index);
+        let ratio = (a + index) * (b + index) / ((c + index) * (index + 1.0)) * z;
         term *= ratio;
         sum += term;
         // Later ratios approach z, so what follows is at most about term / (1 − z).
@@ -105,7 +105,7 @@ fn hypergeometric(a: f64, b: f64, c: f64, z: f64) -> Option<f64> {
 
 /// Histories that are equal as far as the model sees, with their number: many customers share one.
 struct Grouped {
-    /// x, t_x and T in weeks, number of customers.
+    /// `x`; `t_x` and `T` in weeks; number of customers.
     rows: Vec<(usize, f64, f64, f64)>,
     customers: f64,
     repeats_max: usize,

@@ -109,6 +109,7 @@ fn the_expected_number_is_the_mean_of_simulated_customers() {
 
 #[test]
 fn insufficient_data_has_a_reason_and_no_number() {
+    use NotFitted::{EqualAmounts, TooFewCustomers, TooFewRepeatCustomers};
     let of = |count: u32, history: fn(u32) -> History| {
         let customer = |n| Customer { orders: 1, revenue_minor: 100, last_order_ms: 0, history: history(n) };
         let customers: Vec<Customer> = (0..count).map(customer).collect();
@@ -127,7 +128,6 @@ fn insufficient_data_has_a_reason_and_no_number() {
         spend_days: n % 4,
         spend_minor: i64::from(n % 4) * 500,
     };
-    use NotFitted::{EqualAmounts, TooFewCustomers, TooFewRepeatCustomers};
     assert_eq!(of(0, repeating), (Some(TooFewCustomers), Some(TooFewCustomers)));
     assert_eq!(of(29, repeating), (Some(TooFewCustomers), Some(TooFewCustomers)));
     let single = |n: u32| History { age_days: n, ..History::default() };
@@ -208,7 +208,9 @@ fn parameters() -> impl Strategy<Value = PurchaseModel> {
 fn histories() -> impl Strategy<Value = History> {
     (0_u32..200, 0.0..1.0_f64, 0_u32..3000).prop_map(|(repeats, recency, age_days)| {
         let repeat_days = repeats.min(age_days);
-        let recency_days = if repeat_days == 0 { 0 } else { repeat_days.max((recency * f64::from(age_days)) as u32) };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and age_days")]
+        let latest = (recency * f64::from(age_days)) as u32;
+        let recency_days = if repeat_days == 0 { 0 } else { repeat_days.max(latest) };
         History { repeat_days, recency_days, age_days, ..History::default() }
     })
 }

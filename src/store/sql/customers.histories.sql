@@ -65,8 +65,8 @@ SELECT
     toUInt32(greatest(
         toInt32(toDate(toTimeZone(fromUnixTimestamp64Milli({to_ms:Int64} - 1, 'UTC'), {zone:String})))
             - minIf(day, day_orders > 0), 0)) AS age_days,
-    argMinIf((has_amount, day_minor), day, day_orders > 0) AS first,
-    toUInt32(countIf(day_orders > 0 AND has_amount) - first.1) AS spend_days,
+    toUInt32(countIf(day_orders > 0 AND has_amount) - (argMinIf((has_amount, day_minor), day, day_orders > 0) AS first).1)
+        AS spend_days,
     toInt64(sumIf(day_minor, day_orders > 0 AND has_amount) - if(first.1 = 1, first.2, 0)) AS spend_minor
 FROM days
 GROUP BY customer

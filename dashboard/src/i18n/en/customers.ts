@@ -46,7 +46,7 @@ export const customers = {
   'not_fitted.no_finite_mean': 'Amounts vary too much for a forecast.',
   'not_fitted.not_converged': 'The orders of this site do not fit the model.',
   'empty.customers': 'No customers yet',
-  'empty.customers_text': 'Nobody ordered in this date range. Choose a longer one, send “Order Completed” events, or import past orders.',
+  'empty.customers_text': 'There are no orders in this date range. Choose a longer one, send “Order Completed” events, or import past orders.',
   'visitor.rfm': 'RFM',
   'visitor.alive': 'Still a customer',
   'visitor.predicted': 'Expected revenue',
