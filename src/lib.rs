@@ -14,9 +14,9 @@
 //! | 6 HTTP | [`http`] |
 //! | 5 admin operations | [`import`], [`operate`] |
 //! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`removal`] |
-//! | 3 services | [`access`], [`catalog`], [`checks`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
+//! | 3 services | [`access`], [`catalog`], [`checks`], [`customers`], [`delivery`], [`learn`], [`profiles`], [`reports`] |
 //! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
-//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], [`segments`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], [`segments`], [`value`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 domain types | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
@@ -29,6 +29,7 @@ pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod control;
+pub mod customers;
 pub mod decide;
 pub mod dedup;
 pub mod delivery;
@@ -57,4 +58,5 @@ pub mod segments;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+pub mod value;
 pub mod wire;

@@ -18,6 +18,7 @@ use crate::{
     clock,
     config::{self, Config, Endpoint},
     control::Control,
+    customers::{self, Customers},
     dedup::Dedup,
     delivery::{self, Delivery},
     engine::{self, DiskSpace, Engine},
@@ -207,6 +208,23 @@ pub(super) fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journa
     });
     let minutes = config.ingest.session_minutes;
     Arc::new(Profiles::with_choices(&config.profiles, minutes, choices, journal.id(), store.clone()))
+}
+
+/// The values of customers, kept up to date in the background.
+pub(super) fn customers(
+    config: &Config,
+    catalog: &Catalog,
+    store: &Store,
+    metrics: &Metrics,
+    tasks: &mut Tasks,
+) -> Arc<Customers> {
+    let sites = catalog.cell();
+    let sites: customers::Sites =
+        Arc::new(move || sites.load().sites.values().map(|site| Arc::clone(&site.site)).collect());
+    let customers = Arc::new(Customers::new(store, sites, &config.value, metrics.customers.clone()));
+    let runner = Arc::clone(&customers);
+    tasks.spawn_restarting("customer_values", move |stopping| Arc::clone(&runner).run(stopping));
+    customers
 }
 
 /// Recommendation models and impression counts.

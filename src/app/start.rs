@@ -196,6 +196,7 @@ fn services(
         collector: flows.collector,
         personalizer: flows.personalizer,
         reports: flows.reports,
+        customers: flows.customers,
         report_coalescer: Coalescer::default(),
         privacy: flows.privacy,
         removal,

@@ -26,6 +26,7 @@ mod secret;
 mod server;
 mod smtp;
 mod strings;
+mod value;
 
 use std::path::Path;
 
@@ -49,6 +50,7 @@ pub use secret::{HIDDEN, Secret};
 use serde::Deserialize;
 pub use server::Server;
 pub use smtp::Smtp;
+pub use value::Value;
 
 use merge::Settings;
 
@@ -91,6 +93,8 @@ pub struct Config {
     pub learn: Learn,
     /// `[decide]`.
     pub decide: Decide,
+    /// `[value]`.
+    pub value: Value,
     /// `[access]`.
     pub access: Access,
     /// `[smtp]`.

@@ -16,6 +16,7 @@ use crate::{
     collect::Collector,
     config,
     control::Control,
+    customers::Customers,
     delivery::{DeliveryStatus, Replay},
     fetch::Fetcher,
     import::feeds::Feeds,
@@ -50,6 +51,8 @@ pub struct Services {
     pub personalizer: Personalizer,
     /// Reports.
     pub reports: Reports,
+    /// The values of customers.
+    pub customers: Arc<Customers>,
     /// Reports being computed.
     pub report_coalescer: Coalescer<ReportKey, Result<RenderedReport, ApiError>>,
     /// Export and erasure of visitors.

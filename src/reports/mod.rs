@@ -28,6 +28,7 @@ mod period;
 pub mod queue;
 mod realtime;
 mod recommendations;
+mod rfm;
 mod run;
 mod schema;
 mod segments;

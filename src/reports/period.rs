@@ -50,6 +50,11 @@ impl Period {
         Ok(Self { from, to, zone, zone_name })
     }
 
+    /// IANA name of its time zone.
+    pub(super) fn zone_name(&self) -> &str {
+        &self.zone_name
+    }
+
     /// The period before this one: whole months and days are moved by the calendar of the time zone, others by their
     /// length. While this period is not over at `now`, only the part that corresponds to what has passed of it.
     pub(super) fn previous(&self, now: crate::model::Timestamp) -> Self {

@@ -5,6 +5,7 @@
 //! elsewhere, as closed enums with stable names.
 
 pub mod connections;
+pub mod customers;
 pub mod failures;
 pub mod health;
 pub mod learning;
@@ -38,7 +39,7 @@ use prometheus_client::{
 };
 pub use reports::ReportMetrics;
 
-use self::{connections::Connections, failures::Failures, learning::Learning};
+use self::{connections::Connections, customers::CustomerMetrics, failures::Failures, learning::Learning};
 use crate::{
     clock,
     model::{SiteId, Timestamp},
@@ -138,6 +139,8 @@ pub struct Metrics {
     pub connections: Connections,
     /// Learning from all visitors' events.
     pub learning: Learning,
+    /// Values of customers.
+    pub customers: CustomerMetrics,
     /// Failures inside the service.
     pub failures: Failures,
     /// Profiles in memory.
@@ -175,6 +178,7 @@ impl Default for Metrics {
             store_up: Gauge::default(),
             dedup_memory_bytes: Gauge::default(),
             connections: Connections::default(),
+            customers: CustomerMetrics::default(),
             failures: Failures::default(),
             learning: Learning::default(),
             profiles_cached: Gauge::default(),
@@ -204,6 +208,7 @@ impl Default for Metrics {
             metrics.parts_set_aside.clone(),
         );
         metrics.register_decisions(&mut registry);
+        metrics.customers.register(&mut registry);
         metrics.failures.register(&mut registry);
         metrics.learning.register(&mut registry);
         metrics.connections.register(&mut registry);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::reports::VisitorHistory;
-use crate::model::{Capture, ConsentDefault, Profile, RobotsPolicy, Site};
+use crate::model::{Capture, ConsentDefault, PersonValue, Profile, RobotsPolicy, Site};
 
 /// The body of every error response.
 #[derive(Debug, Serialize, ToSchema)]
@@ -337,6 +337,8 @@ pub struct VisitorBody {
     pub segments: Vec<String>,
     /// Ids of the built-in segments that the visitor belongs to now.
     pub builtin_segments: Vec<String>,
+    /// What the person is worth, as of the last computation; null for one who never ordered.
+    pub value: Option<PersonValue>,
 }
 
 /// Affinity to one category.
@@ -351,7 +353,12 @@ pub struct AffinityBody {
 impl VisitorBody {
     /// Combines stored history and live profile.
     #[must_use]
-    pub fn new(history: VisitorHistory, profile: &Profile, affinities: Vec<(String, f64)>) -> Self {
+    pub fn new(
+        history: VisitorHistory,
+        profile: &Profile,
+        affinities: Vec<(String, f64)>,
+        value: Option<PersonValue>,
+    ) -> Self {
         Self {
             history,
             affinities: affinities.into_iter().map(|(category, score)| AffinityBody { category, score }).collect(),
@@ -359,6 +366,7 @@ impl VisitorBody {
             cart: profile.cart.iter().map(|(id, ..)| id.to_string()).collect(),
             segments: Vec::new(),
             builtin_segments: Vec::new(),
+            value,
         }
     }
 }

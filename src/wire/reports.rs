@@ -6,12 +6,14 @@ mod data_quality;
 mod funnel;
 mod list;
 mod recommendations;
+mod rfm;
 mod visitor;
 
 pub use data_quality::*;
 pub use funnel::*;
 pub use list::*;
 pub use recommendations::*;
+pub use rfm::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::ToSchema;
 pub use visitor::*;

@@ -76,7 +76,8 @@ export type ReportName =
   | 'quality'
   | 'flaws'
   | 'recommendations'
-  | 'what-if';
+  | 'what-if'
+  | 'rfm';
 /** The most rows of a report. */
 export const ROWS_MAX = 1000;
 type Signal = AbortSignal | undefined;
@@ -98,6 +99,7 @@ export function siteApi(siteId: number) {
     sources: (q: T.Period & T.Counting & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
     visitors: (q: T.Period & T.Counting & { by: T.VisitorBy; limit: number }, s?: Signal) => report<T.Visitors>('visitors', q, s),
     funnel: (q: T.Period & T.Counting & T.FunnelQuery, s?: Signal) => report<T.FunnelResult>('funnel', q, s),
+    rfm: (q: T.Period & T.Counting, s?: Signal) => report<T.Rfm>('rfm', q, s),
     dropped: (handle: string, limit: number, s?: Signal) =>
       get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
     // Not `quality`: under that name the server returns the counts of events.

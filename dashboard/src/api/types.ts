@@ -110,6 +110,30 @@ export type FunnelStepResult = Optional<S['FunnelStepAnswer'], 'dropped_list'>;
 export type FunnelResult = Narrow<S['Funnel'], { steps: FunnelStepResult[]; breakdown?: Record<string, { steps: FunnelStepResult[] }> | null }>;
 export type SavedFunnel = Narrow<S['FunnelBody'], { question: FunnelQuery }>;
 export type DroppedVisitor = Sent<S['DroppedVisitor']>;
+export const CUSTOMER_GROUPS = [
+  'champions',
+  'loyal',
+  'potential_loyalist',
+  'new_customers',
+  'promising',
+  'need_attention',
+  'about_to_sleep',
+  'at_risk',
+  'cannot_lose_them',
+  'hibernating',
+  'lost',
+] as const satisfies S['CustomerGroup'][];
+export type CustomerGroup = (typeof CUSTOMER_GROUPS)[number];
+export type RfmCell = S['RfmCell'];
+export type Rfm = Narrow<
+  Sent<S['RfmReport']>,
+  {
+    groups: Record<CustomerGroup, number>;
+    pareto: Sent<S['Pareto']>;
+    model: Sent<S['FittedModel']> | null;
+    model_reason: S['NotFitted'] | null;
+  }
+>;
 export type Dropped = Narrow<Get<'/api/v1/sites/{site}/reports/funnel/dropped/{handle}'>, { visitors: DroppedVisitor[] }>;
 
 /** The journal is null without access to all sites. */

@@ -1,5 +1,6 @@
 import { catalogue } from './en/catalogue';
 import { shell } from './en/shell';
+import { customers } from './en/customers';
 import { editors } from './en/editors';
 import { hints } from './en/hints';
 import { install } from './en/install';
@@ -7,7 +8,7 @@ import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

@@ -1,10 +1,11 @@
 import type { Messages } from './en';
 import { catalogue } from './fa/catalogue';
 import { shell } from './fa/shell';
+import { customers } from './fa/customers';
 import { editors } from './fa/editors';
 import { hints } from './fa/hints';
 import { install } from './fa/install';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers };

@@ -17,6 +17,7 @@ use crate::{
     collect::{Collector, Dependencies},
     config::Config,
     control::Control,
+    customers::Customers,
     delivery::Delivery,
     engine::{DiskSpace, Engine},
     geo::Geo,
@@ -131,6 +132,7 @@ pub(super) struct Flows {
     pub(super) collector: Collector,
     pub(super) personalizer: Personalizer,
     pub(super) reports: Reports,
+    pub(super) customers: Arc<Customers>,
     pub(super) privacy: Privacy,
     pub(super) feeds: Feeds,
     pub(super) geo: Arc<Geo>,
@@ -171,8 +173,9 @@ impl Flows {
         );
         let session_minutes = config.ingest.session_minutes;
         let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
+        let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
         let journal = Arc::clone(&local.durable.journal);
         let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery);
-        Ok(Self { collector, personalizer, reports, privacy, feeds, geo, salts })
+        Ok(Self { collector, personalizer, reports, customers, privacy, feeds, geo, salts })
     }
 }

@@ -52,7 +52,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if,
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
 /// data-quality or quality.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
@@ -117,6 +117,7 @@ async fn answer(
             let (items, _) = state.personalizer.shares(&snapshot.site);
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
+        "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
         "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
@@ -174,7 +175,8 @@ pub async fn visitor(
         Err(ReportError::NotFound(_)) if profile.events > 0 => VisitorHistory::of_profile(&profile),
         stored => stored?,
     };
-    let mut body = VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site));
+    let value = state.customers.values().of(id, None, Some(visitor));
+    let mut body = VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site), value);
     (body.segments, body.builtin_segments) = state.personalizer.segments(&profile, &site);
     Ok(Json(body))
 }

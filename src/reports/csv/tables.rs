@@ -7,7 +7,7 @@ use crate::wire::{
     admin::Quality,
     reports::{
         DataQuality, EstimateWithLead, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime,
-        RecommendationRow, Recommendations, Sources, Visitors, WhatIf,
+        RecommendationRow, Recommendations, RfmReport, Sources, Visitors, WhatIf,
     },
     segments::SegmentMembers,
 };
@@ -81,6 +81,20 @@ impl Table for Sources {
             all.chain([number(s.revenue_minor)]).collect()
         };
         self.rows.iter().map(row).collect()
+    }
+}
+
+impl Table for RfmReport {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["recency", "frequency", "group", "people", "revenue_minor"]
+    }
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |c: &crate::wire::reports::RfmCell| {
+            let place = [number(c.recency), number(c.frequency), c.group.as_str().into()];
+            place.into_iter().chain([number(c.people), number(c.revenue_minor)]).collect()
+        };
+        self.cells.iter().map(row).collect()
     }
 }
 

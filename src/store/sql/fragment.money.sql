@@ -38,7 +38,7 @@
     -- Each refund of an order, oldest first, as long as something of the order is left.
     refunds AS
     (
-        SELECT refund.1 AS at_ms, refund.2 AS visitor, refund.3 AS user_id_only, refund.4 AS own_value, refund.5 AS base_minor
+        SELECT order_id, refund.1 AS at_ms, refund.2 AS visitor, refund.3 AS user_id_only, refund.4 AS own_value, refund.5 AS base_minor
         FROM
         (
             SELECT
@@ -54,7 +54,11 @@
                     arrayMap(refund -> refund.9, sent),
                     arrayMap((now, before) -> now - before, refunded, arrayPushFront(arrayPopBack(refunded), 0)))) AS refund
             FROM order_events
-            INNER JOIN orders USING (order_id)
+            -- Refunds are few, and a join reads its right side into memory.
+            INNER JOIN
+            (
+                SELECT * FROM orders WHERE order_id IN (SELECT order_id FROM order_events WHERE action = 8)
+            ) AS orders USING (order_id)
             WHERE action = 8 AND order_id != ''
             GROUP BY order_id
         )

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::{
     DataQuality, DataQualityQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion,
-    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, Sources, SourcesQuestion, Visitors,
-    VisitorsQuestion, WhatIf, WhatIfQuestion,
+    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Sources,
+    SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -30,6 +30,8 @@ pub enum ReportQuestion {
     WhatIf(WhatIfQuestion),
     /// `data-quality`.
     DataQuality(DataQualityQuestion),
+    /// `rfm`.
+    Rfm(RfmQuestion),
     /// `realtime` and `quality`.
     Realtime(RealtimeQuestion),
 }
@@ -54,6 +56,8 @@ pub enum ReportAnswer {
     WhatIf(WhatIf),
     /// `data-quality`.
     DataQuality(DataQuality),
+    /// `rfm`.
+    Rfm(RfmReport),
     /// `realtime`.
     Realtime(Realtime),
     /// `quality`.

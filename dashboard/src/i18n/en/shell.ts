@@ -9,6 +9,7 @@ export const shell = {
   'nav.pages': 'Pages',
   'nav.sources': 'Traffic sources',
   'nav.funnel': 'Funnels',
+  'nav.customers': 'Customer value',
   'nav.offers': 'Offers',
   'nav.catalogue': 'Catalog',
   'nav.quality': 'Data quality',

@@ -10,6 +10,7 @@ export const shell: Record<keyof typeof english, string> = {
   'nav.pages': 'صفحه‌ها',
   'nav.sources': 'منابع ترافیک',
   'nav.funnel': 'قیف فروش',
+  'nav.customers': 'ارزش مشتری',
   'nav.offers': 'پیشنهادهای ویژه',
   'nav.catalogue': 'محصولات',
   'nav.quality': 'کیفیت داده',
