@@ -9,6 +9,7 @@ mod funnels;
 mod item_writes;
 mod origins;
 mod search;
+mod traffic;
 
 use std::sync::Arc;
 

@@ -22,6 +22,7 @@ pub mod schema;
 pub mod secret;
 pub mod site;
 pub mod time;
+pub mod traffic_filters;
 pub mod value;
 
 pub use capture::{Capture, Captures};
@@ -40,4 +41,5 @@ pub use profile::{Profile, ProfileEvent};
 pub use secret::Secret;
 pub use site::{ConsentDefault, KnownBy, RobotsPolicy, Site, VisitorRules, WithoutConsent};
 pub use time::Timestamp;
+pub use traffic_filters::TrafficFilters;
 pub use value::{PersonValue, Rfm};
