@@ -78,6 +78,7 @@ fn shop() -> SiteSnapshot {
         events_per_second_max: 0,
         visitors: VisitorRules::default(),
         offer_html: false,
+        traffic_filters: std::sync::Arc::default(),
         demo: false,
         created_at: NOW,
     };

@@ -129,14 +129,7 @@ impl Access {
         let charged = self.charge_attempt(credentials.email, user.as_ref(), device, client)?;
         let queue = if device.is_some() { Queue::Trusted } else { Queue::Untrusted };
         let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let matches = match self.verify(queue, credentials.password, stored).await {
-            Ok(matches) => matches,
-            Err(error) => {
-                // The password was not checked.
-                self.login_throttle.lock().refund(&charged);
-                return Err(error);
-            }
-        };
+        let matches = self.refund_on_error(&charged, self.verify(queue, credentials.password, stored).await)?;
         let account = user.as_ref().map(|user| user.id);
         let Some(user) = user.filter(|_| matches) else {
             self.record_failure(account, client, "wrong password").await?;
@@ -147,7 +140,7 @@ impl Access {
                 self.login_throttle.lock().refund(&charged);
                 return Err(AccessError::CodeNeeded);
             };
-            if !self.redeem_code(&user, code).await? {
+            if !self.refund_on_error(&charged, self.redeem_code(&user, code).await)? {
                 self.record_failure(Some(user.id), client, "wrong code").await?;
                 return Err(AccessError::BadCode);
             }
@@ -186,16 +179,26 @@ impl Access {
     ) -> Result<(), AccessError> {
         let source = AttemptSource::Reauthentication { user: user.id };
         let charged = self.login_throttle.lock().charge(source, clock::steady()).map_err(AccessError::Paused)?;
-        if !self.verify(Queue::Trusted, password, Some(user.password_hash.clone())).await? {
+        let verified = self.verify(Queue::Trusted, password, Some(user.password_hash.clone())).await;
+        if !self.refund_on_error(&charged, verified)? {
             return Err(AccessError::BadCredentials);
         }
         if let Some(code) = code
-            && !self.redeem_code(user, code).await?
+            && !self.refund_on_error(&charged, self.redeem_code(user, code).await)?
         {
             return Err(AccessError::BadCode);
         }
         self.login_throttle.lock().refund(&charged);
         Ok(())
+    }
+
+    /// Refunds an attempt that could not be checked: its sender learned nothing.
+    fn refund_on_error(
+        &self,
+        charged: &ChargedAttempt,
+        checked: Result<bool, AccessError>,
+    ) -> Result<bool, AccessError> {
+        checked.inspect_err(|_| self.login_throttle.lock().refund(charged))
     }
 
     async fn verify(&self, queue: Queue, password: &SecretString, stored: Option<String>) -> Result<bool, AccessError> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::{
     Catalog, CatalogError, SiteSnapshot, compile, merchandising::CompiledRules, origins, snapshot::Items,
-    stored_merchandising_rules, stored_offers,
+    stored_merchandising_rules, stored_offers, traffic,
 };
 use crate::{
     access::new_secret,
     control::NewSite,
     model::{
         Captures, ConsentDefault, Currency, ExplorationSettings, KnownBy, MerchandisingRules, Offer, RobotsPolicy,
-        Site, SiteId, VisitorRules, WithoutConsent,
+        Site, SiteId, TrafficFilters, VisitorRules, WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
@@ -216,6 +216,7 @@ impl SiteChange {
     /// Validates each setting and writes it to the site.
     fn apply(self, site: &mut Site) -> Result<(), CatalogError> {
         self.apply_to_visitors(site)?;
+        self.apply_to_traffic(site)?;
         if let Some(name) = self.name {
             site.name = checked_name(&name)?;
         }
@@ -252,6 +253,19 @@ impl SiteChange {
         site.events_per_second_max = self.events_per_second_max.unwrap_or(site.events_per_second_max);
         // The base currency or the time zone may have changed.
         site.rates = compiled_rates(site, &site.rate_entries)?;
+        Ok(())
+    }
+
+    fn apply_to_traffic(&self, site: &mut Site) -> Result<(), CatalogError> {
+        let mut filters = TrafficFilters::clone(&site.traffic_filters);
+        if let Some(networks) = &self.ignored_networks {
+            filters.ignored_networks = traffic::checked_networks(networks)?;
+        }
+        if let Some(hosts) = &self.ignored_referrers {
+            filters.ignored_referrers = traffic::checked_hosts(hosts)?;
+        }
+        filters.join_trailing_slashes = self.join_trailing_slashes.unwrap_or(filters.join_trailing_slashes);
+        site.traffic_filters = Arc::new(filters);
         Ok(())
     }
 

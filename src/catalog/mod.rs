@@ -10,6 +10,7 @@ mod item_writes;
 mod origins;
 mod search;
 mod segments;
+mod traffic;
 
 use std::sync::Arc;
 

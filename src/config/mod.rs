@@ -43,6 +43,7 @@ pub use ingest::Ingest;
 pub use journal::Journal;
 pub use learn::Learn;
 pub use log::{Log, LogFormat};
+pub use network::parse as parse_network;
 pub use profiles::Profiles;
 pub use rate::Rate;
 pub use reports::Reports;

@@ -12,7 +12,7 @@ pub(super) fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::
 }
 
 /// Parses a network; a single address is the network of only that address.
-fn parse(text: &str) -> Option<IpNet> {
+pub fn parse(text: &str) -> Option<IpNet> {
     let text = text.trim();
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }

@@ -85,6 +85,7 @@ pub(super) fn site() -> Site {
         captures: crate::model::Captures::ALL,
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
+        traffic_filters: std::sync::Arc::default(),
         demo: false,
         created_at: Timestamp(0),
     }

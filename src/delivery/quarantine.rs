@@ -139,7 +139,10 @@ impl Quarantine {
                     let empty = QuarantineEntry { payload: String::new(), reason: ERASED.into(), ..entry };
                     serde_json::to_writer(&mut out, &empty)?;
                 }
-                _ => out.write_all(line.strip_suffix(b"\n").unwrap_or(line))?,
+                _ => {
+                    out.write_all(line.strip_suffix(b"\n").unwrap_or(line))?;
+                    lines.copy_rest(&mut out)?;
+                }
             }
             out.write_all(b"\n")?;
         }

@@ -36,7 +36,8 @@ pub enum Fetched {
 
 enum Step {
     Done(Fetched),
-    Redirect(String),
+    /// Its location and status.
+    Redirect(String, u16),
 }
 
 impl Fetcher {
@@ -80,7 +81,9 @@ impl Fetcher {
             };
             let next = match step {
                 Step::Done(fetched) => return Ok(fetched),
-                Step::Redirect(next) => url.join(&next).map_err(|e| failed(&e))?,
+                Step::Redirect(next, status) => {
+                    url.join(&next).map_err(|_| FetchError::NoLocation(host.clone(), status))?
+                }
             };
             let downgrade = url.scheme() == "https" && next.scheme() != "https";
             if downgrade || !matches!(next.scheme(), "http" | "https") {
@@ -124,12 +127,12 @@ async fn exchange(
         match parts.status.as_u16() {
             200 => {}
             304 => return Ok(Step::Done(Fetched::Unchanged)),
-            301 | 302 | 303 | 307 | 308 => {
+            status @ (301 | 302 | 303 | 307 | 308) => {
                 let next = header_text(&parts.headers, header::LOCATION);
                 return if next.is_empty() {
-                    Err(FetchError::Status(host.clone(), 302))
+                    Err(FetchError::NoLocation(host.clone(), status))
                 } else {
-                    Ok(Step::Redirect(next))
+                    Ok(Step::Redirect(next, status))
                 };
             }
             other => return Err(FetchError::Status(host.clone(), other)),

@@ -63,6 +63,9 @@ pub enum FetchError {
     /// An unexpected status.
     #[error("{0} answers with status {1}")]
     Status(String, u16),
+    /// A redirect that does not say where to.
+    #[error("{0} redirects (status {1}) without a usable address in `Location`")]
+    NoLocation(String, u16),
     /// The file exceeds the size limit.
     #[error("the file is larger than {0} bytes")]
     TooLarge(u64),

@@ -37,12 +37,8 @@ pub fn admit_events(
         state.metrics.operations.count_rate_limited(site.id);
         refuse(state, limited)
     })?;
-    if events > 1
-        && let Err(limited) = state.rate_limiter.charge_address_events(address(state, peer, headers), events - 1)
-    {
-        // The first event passed, so the request does: the refusal is only counted.
-        refuse(state, limited);
-    }
+    // The first event passed, so the request does, and the others are paid for.
+    state.rate_limiter.add_address_events(address(state, peer, headers), events.saturating_sub(1));
     Ok(())
 }
 

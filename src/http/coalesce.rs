@@ -3,7 +3,7 @@
 use std::{collections::HashMap, hash::Hash};
 
 use axum::{
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -13,7 +13,10 @@ use futures_util::{
 };
 use parking_lot::Mutex;
 
-use crate::model::SiteId;
+use crate::{model::SiteId, reports::EXPORT_ROWS_MAX};
+
+/// On a file that is cut: the number of its rows.
+const CUT_AT: HeaderName = HeaderName::from_static("ashna-rows-cut");
 
 /// Computations in flight, by key. One is cancelled when the last request that waits for it is dropped.
 #[derive(Debug)]
@@ -69,18 +72,26 @@ pub struct ReportKey {
 pub enum RenderedReport {
     /// As JSON.
     Json(Bytes),
-    /// As CSV, with the `Content-Disposition` that names the file.
-    Csv(Bytes, HeaderValue),
+    /// As CSV.
+    Csv {
+        /// The file.
+        bytes: Bytes,
+        /// The `Content-Disposition` that names it.
+        disposition: HeaderValue,
+        /// Whether the report has more rows.
+        is_cut: bool,
+    },
 }
 
 impl IntoResponse for RenderedReport {
     fn into_response(self) -> Response {
         match self {
             Self::Json(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
-            Self::Csv(bytes, disposition) => {
+            Self::Csv { bytes, disposition, is_cut } => {
                 let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
-                ([(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)], bytes)
-                    .into_response()
+                let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)];
+                let cut = is_cut.then(|| [(CUT_AT, HeaderValue::from(EXPORT_ROWS_MAX))]);
+                (headers, cut, bytes).into_response()
             }
         }
     }

@@ -88,7 +88,7 @@ pub async fn decide(
             slots: &question.slots,
             item: question.context.item.as_deref().unwrap_or(""),
             cart: question.context.cart.as_deref(),
-            url_path: &url_path,
+            url_path: site.site.traffic_filters.joined(&url_path),
             language: &language,
             explain,
         })

@@ -183,6 +183,7 @@ impl From<ReportError> for ApiError {
             ReportError::TooLarge(_) => Self::QuestionTooLarge(error.to_string()),
             ReportError::Invalid(message) => Self::Invalid(message),
             ReportError::NotFound(_) => Self::NotFound,
+            ReportError::Failed(_) => Self::Internal(error.to_string()),
             ReportError::Store(error) => Self::Internal(error.to_string()),
         }
     }
@@ -252,6 +253,8 @@ mod tests {
         assert_eq!(response(ReportError::Busy(busy)), (503, "reports_busy", message.into(), Some("7".into())));
         let (status, code, _, retry) = response(ReportError::Contended);
         assert_eq!((status, code, retry), (503, "reports_busy", Some("10".into())));
+        let (status, code, ..) = response(ReportError::Failed("a panic".into()));
+        assert_eq!((status, code), (500, "internal"));
         for exceeded in [Exceeded::Memory, Exceeded::Time] {
             let (status, code, message, retry) = response(ReportError::TooLarge(exceeded));
             assert_eq!((status, code, retry), (422, "question_too_large", None));

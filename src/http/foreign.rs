@@ -72,7 +72,7 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
 }
 
 /// The key that a request carries in its address, in the path or the query.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct PathKey {
     #[serde(default)]
     pub(super) key: String,
@@ -115,7 +115,7 @@ pub(super) async fn accept(
     parts: &Parts,
     peer: SocketAddr,
     address_key: &str,
-    (place, request): (KeyPlace, &impl ForeignRequest),
+    (place, request): (KeyPlace, &(dyn ForeignRequest + Sync)),
 ) -> Result<Outcome, ApiError> {
     let snapshot = state.catalog.snapshot();
     let candidates = request.keys();
@@ -137,8 +137,20 @@ pub(super) async fn accept(
     segment::collect_calls(state, parts, peer, key, sender, &batch).await
 }
 
+/// Collects the events of a JSON body.
+async fn accept_json(
+    state: &AppState,
+    received: &Received,
+    place: KeyPlace,
+    parse: impl for<'b> FnOnce(&'b [u8]) -> Result<Box<dyn ForeignRequest + Send + Sync + 'b>, Unreadable>,
+) -> Result<Outcome, ApiError> {
+    let json = valid_json(&received.body).map_err(|error| unreadable(state, &error))?;
+    let events = parse(&json).map_err(|error| unreadable(state, &error))?;
+    accept(state, &received.parts, received.peer, &received.address_key, (place, &*events)).await
+}
+
 /// The events as the body of a batch.
-fn translate(state: &AppState, parts: &Parts, peer: SocketAddr, site: &Site, request: &impl ForeignRequest) -> Vec<u8> {
+fn translate(state: &AppState, parts: &Parts, peer: SocketAddr, site: &Site, request: &dyn ForeignRequest) -> Vec<u8> {
     let address = visitor_address(state, peer, &parts.headers);
     let user_agent = request_info::text(&parts.headers, header::USER_AGENT);
     let daily_id = |ip: &str, agent: &str| {
@@ -182,10 +194,8 @@ async fn snowplow_body(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, bytes) = read_body(&state, peer, request).await?;
-    let json = valid_json(&bytes).map_err(|error| unreadable(&state, &error))?;
-    let payload = Snowplow::parse(&json).map_err(|error| unreadable(&state, &error))?;
-    let outcome = accept(&state, &parts, peer, query.as_str(), (KeyPlace::Body, &payload)).await?;
+    let received = receive(&state, peer, PathKey::default(), &query, request).await?;
+    let outcome = accept_json(&state, &received, KeyPlace::Body, |json| Ok(Box::new(Snowplow::parse(json)?))).await?;
     Ok(with_outcome("ok".into_response(), &outcome))
 }
 
@@ -220,11 +230,10 @@ async fn ga4(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, bytes) = read_body(&state, peer, request).await?;
-    let json = valid_json(&bytes).map_err(|error| unreadable(&state, &error))?;
+    let received = receive(&state, peer, PathKey::default(), &query, request).await?;
     let keys = vec![ids.api_secret, ids.measurement_id, ids.firebase_app_id];
-    let events = Ga4::parse(&json, keys).map_err(|error| unreadable(&state, &error))?;
-    let outcome = accept(&state, &parts, peer, query.as_str(), (KeyPlace::Address, &events)).await?;
+    let outcome =
+        accept_json(&state, &received, KeyPlace::Address, |json| Ok(Box::new(Ga4::parse(json, keys)?))).await?;
     Ok(with_outcome(StatusCode::NO_CONTENT.into_response(), &outcome))
 }
 
@@ -300,9 +309,7 @@ async fn plausible(
     request: Request,
 ) -> Result<Response, ApiError> {
     let received = receive(&state, peer, path, &query, request).await?;
-    let json = valid_json(&received.body).map_err(|error| unreadable(&state, &error))?;
-    let event = Plausible::parse(&json).map_err(|error| unreadable(&state, &error))?;
-    let outcome = accept(&state, &received.parts, peer, &received.address_key, (KeyPlace::Body, &event)).await?;
+    let outcome = accept_json(&state, &received, KeyPlace::Body, |json| Ok(Box::new(Plausible::parse(json)?))).await?;
     Ok(with_outcome((StatusCode::ACCEPTED, "ok").into_response(), &outcome))
 }
 
@@ -315,9 +322,7 @@ async fn umami(
     request: Request,
 ) -> Result<Response, ApiError> {
     let received = receive(&state, peer, path, &query, request).await?;
-    let json = valid_json(&received.body).map_err(|error| unreadable(&state, &error))?;
-    let events = Umami::parse(&json).map_err(|error| unreadable(&state, &error))?;
-    let outcome = accept(&state, &received.parts, peer, &received.address_key, (KeyPlace::Body, &events)).await?;
+    let outcome = accept_json(&state, &received, KeyPlace::Body, |json| Ok(Box::new(Umami::parse(json)?))).await?;
     // Its client sends `cache` back with the next event; there is nothing to remember.
     let answer = Json(json!({ "cache": "", "sessionId": "", "visitId": "" })).into_response();
     Ok(with_outcome(answer, &outcome))

@@ -11,7 +11,7 @@ use std::{
 };
 
 use ahash::RandomState;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     config,
@@ -93,6 +93,14 @@ impl RateLimiter {
             .map_err(|wait| RateLimited::new("rate_address", wait))
     }
 
+    /// Adds events that were let pass already to what an address has to pay.
+    pub fn add_address_events(&self, address: impl FnOnce() -> IpAddr, events: u64) {
+        let per_second = self.settings.address_events_per_second;
+        if per_second > 0 && events > 0 {
+            self.address_events.add(self.hasher.hash_one(network_of(address())), &self.rate(per_second), events);
+        }
+    }
+
     /// Charges a site for one decision or recommendation.
     ///
     /// # Errors
@@ -141,9 +149,13 @@ impl RateLimiter {
         if per_second == 0 {
             return Ok(());
         }
+        meters.charge(key, &self.rate(per_second), events)
+    }
+
+    fn rate(&self, per_second: u32) -> Rate {
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let burst = u64::from(self.settings.burst_seconds).saturating_mul(NANOS);
-        meters.charge(key, &Rate { per_event: NANOS / u64::from(per_second), burst, now }, events)
+        Rate { per_event: NANOS / u64::from(per_second), burst, now }
     }
 }
 
@@ -184,23 +196,35 @@ impl Meters {
 
     /// Charges `events` to a key, or returns how long to wait.
     fn charge(&self, key: u64, rate: &Rate, events: u64) -> Result<(), Duration> {
-        let shard = usize::try_from(key % SHARDS as u64).unwrap_or_default();
-        let mut shard = self.shards[shard].lock();
-        let known = shard.paid_until.get(&key).copied();
-        let paid_until = known.unwrap_or(0).max(rate.now);
-        let ahead = paid_until - rate.now;
+        let mut shard = self.shard(key);
+        let ahead = shard.paid_until.get(&key).map_or(0, |paid_until| paid_until.saturating_sub(rate.now));
         if ahead > rate.burst {
             return Err(Duration::from_nanos(ahead - rate.burst));
         }
-        if known.is_none() && shard.paid_until.len() >= self.keys_max {
-            shard.make_space(rate.now);
-        }
-        shard.paid_until.insert(key, paid_until.saturating_add(rate.per_event.saturating_mul(events)));
+        shard.add(key, rate, events, self.keys_max);
         Ok(())
+    }
+
+    /// Adds `events` to what a key has to pay, also beyond its burst.
+    fn add(&self, key: u64, rate: &Rate, events: u64) {
+        self.shard(key).add(key, rate, events, self.keys_max);
+    }
+
+    fn shard(&self, key: u64) -> MutexGuard<'_, Shard> {
+        self.shards[usize::try_from(key % SHARDS as u64).unwrap_or_default()].lock()
     }
 }
 
 impl Shard {
+    fn add(&mut self, key: u64, rate: &Rate, events: u64, keys_max: usize) {
+        let known = self.paid_until.get(&key).copied();
+        if known.is_none() && self.paid_until.len() >= keys_max {
+            self.make_space(rate.now);
+        }
+        let paid_until = known.unwrap_or(0).max(rate.now);
+        self.paid_until.insert(key, paid_until.saturating_add(rate.per_event.saturating_mul(events)));
+    }
+
     /// Drops keys without debt, which changes nothing for them; if all have debt, any one key.
     fn make_space(&mut self, now: u64) {
         let full = self.paid_until.len();
@@ -248,6 +272,15 @@ mod tests {
         assert_eq!(meters.charge(1, &at(0.0), 100), Ok(()));
         assert_eq!(meters.charge(1, &at(1.0), 1), Err(Duration::from_secs(7)));
         assert_eq!(meters.charge(1, &at(8.0), 100), Ok(()));
+    }
+
+    #[test]
+    fn the_rest_of_a_batch_is_paid_even_when_the_burst_is_used_up() {
+        let meters = Meters::new(10);
+        // The last that passes, and 99 more events of the same request.
+        assert!((0..21).all(|_| meters.charge(1, &at(0.0), 1).is_ok()));
+        meters.add(1, &at(0.0), 99);
+        assert_eq!(meters.charge(1, &at(1.0), 1), Err(Duration::from_secs(9)));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod fixture;
 pub mod identify;
 pub mod limits;
 pub mod link;
+mod own_traffic;
 mod properties;
 mod robot_step;
 mod schema;
@@ -82,6 +83,7 @@ fn run_steps<'a>(
     validate::set_message_hash(&mut event, request, call, progress);
     properties::reject_bad_properties(&mut event, request, batch, call)?;
     clock::reject_bad_time(&mut event, request, batch, call)?;
+    own_traffic::drop_ignored_network(request, batch, call)?;
     consent::drop_without_consent(&event, request)?;
     let agent = robot_step::drop_robot(&mut event, request, batch, call)?;
 

@@ -28,6 +28,7 @@ pub mod schema;
 pub mod secret;
 pub mod site;
 pub mod time;
+pub mod traffic_filters;
 pub mod value;
 pub mod wanted;
 
@@ -53,5 +54,6 @@ pub use rule::{CountTest, EventRule, EventStep, FollowingEvent, Op, PropertyTest
 pub use secret::Secret;
 pub use site::{ConsentDefault, KnownBy, RobotsPolicy, Site, VisitorRules, WithoutConsent};
 pub use time::Timestamp;
+pub use traffic_filters::TrafficFilters;
 pub use value::{PersonValue, Rfm};
 pub use wanted::{WantedEvents, WantedSnapshot};

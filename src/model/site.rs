@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
-    Captures, Currency, ExplorationSettings, Secret, SiteId,
+    Captures, Currency, ExplorationSettings, Secret, SiteId, TrafficFilters,
     rates::{RateEntry, Rates},
     schema::Rules,
 };
@@ -47,6 +47,8 @@ pub struct Site {
     pub captures: Captures,
     /// Whether its offers may contain HTML, which the tracker inserts into pages unchanged. Only an owner may allow it.
     pub offer_html: bool,
+    /// Traffic that is left out of its figures, or joined.
+    pub traffic_filters: Arc<TrafficFilters>,
     /// Exploration settings of its recommendations.
     pub exploration: ExplorationSettings,
     /// Whether it is the generated demo shop.

@@ -260,40 +260,17 @@ impl Profiles {
                 },
                 Some(job) = queued.recv(), if running.len() < READS_MAX => {
                     let this = Arc::clone(&self);
-                    running.spawn(async move {
-                        match job {
-                            Job::Visitor(read) => this.read(read).await,
-                            Job::UserVisitors(request) => this.read_visitors(request).await,
+                    match job {
+                        Job::Visitor(Read { key, outcome }) => {
+                            // Begun here: a task may be dropped before it runs.
+                            let read = RunningRead::begin(this, key);
+                            running.spawn(async move { drop(outcome.send_replace(Some(read.run().await))) })
                         }
-                    });
+                        Job::UserVisitors(request) => running.spawn(async move { this.read_visitors(request).await }),
+                    };
                 }
             }
         }
-    }
-
-    async fn read(&self, Read { key, outcome }: Read) {
-        let running = RunningRead { profiles: self, key, finished: false };
-        let (site, visitor) = key;
-        self.cache.begin_read(key);
-        let since = Timestamp(clock::now().0.saturating_sub(self.history_ms));
-        let result = match timeout(READ_TIMEOUT, self.read_stored(site, visitor, since)).await {
-            Ok(Ok(stored)) => {
-                self.reads_done.fetch_add(1, Relaxed);
-                let (profile, complete) = running.finish(stored);
-                if complete { Ok(profile) } else { Err(Incomplete) }
-            }
-            Ok(Err(error)) => {
-                self.reads_failed.fetch_add(1, Relaxed);
-                tracing::debug!(%error, "reading a profile failed");
-                Err(Incomplete)
-            }
-            Err(_) => {
-                self.reads_failed.fetch_add(1, Relaxed);
-                tracing::debug!("reading a profile timed out");
-                Err(Incomplete)
-            }
-        };
-        outcome.send_replace(Some(result));
     }
 
     /// Reads what the store has of a visitor. The past events come second, so that they lack none of the first.
@@ -335,20 +312,48 @@ impl Profiles {
 }
 
 /// A running read. However it ends, the visitor's events may be dropped afterwards and the next read may start.
-struct RunningRead<'a> {
-    profiles: &'a Profiles,
+struct RunningRead {
+    profiles: Arc<Profiles>,
     key: Key,
     finished: bool,
 }
 
-impl RunningRead<'_> {
+impl RunningRead {
+    fn begin(profiles: Arc<Profiles>, key: Key) -> Self {
+        profiles.cache.begin_read(key);
+        Self { profiles, key, finished: false }
+    }
+
+    async fn run(self) -> Result<Arc<Profile>, Incomplete> {
+        let profiles = Arc::clone(&self.profiles);
+        let (site, visitor) = self.key;
+        let since = Timestamp(clock::now().0.saturating_sub(profiles.history_ms));
+        match timeout(READ_TIMEOUT, profiles.read_stored(site, visitor, since)).await {
+            Ok(Ok(stored)) => {
+                profiles.reads_done.fetch_add(1, Relaxed);
+                let (profile, complete) = self.finish(stored);
+                if complete { Ok(profile) } else { Err(Incomplete) }
+            }
+            Ok(Err(error)) => {
+                profiles.reads_failed.fetch_add(1, Relaxed);
+                tracing::debug!(%error, "reading a profile failed");
+                Err(Incomplete)
+            }
+            Err(_) => {
+                profiles.reads_failed.fetch_add(1, Relaxed);
+                tracing::debug!("reading a profile timed out");
+                Err(Incomplete)
+            }
+        }
+    }
+
     fn finish(mut self, stored: StoredHistory) -> (Arc<Profile>, bool) {
         self.finished = true;
         self.profiles.cache.finish_read(self.key, stored)
     }
 }
 
-impl Drop for RunningRead<'_> {
+impl Drop for RunningRead {
     fn drop(&mut self) {
         if !self.finished {
             self.profiles.cache.fail_read(self.key);

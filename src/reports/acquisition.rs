@@ -3,7 +3,7 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, limit, money, people, period::Period};
+use super::{Report, ReportError, Reports, money, people, period::Period};
 use crate::{
     model::Site,
     store::{Statement, statement},
@@ -50,7 +50,7 @@ impl Reports {
         params.push(("session_ms", self.session_ms(site)));
         params.push(("otherwise", otherwise.into()));
         params.extend(money::params(site));
-        params.push(("limit", limit(request.limit)?));
+        params.push(("limit", self.row_limit(request.limit)?));
         let run = self.start(Report::Sources);
         let join_people = people::are_joined(&run, site.id, request.unit).await?;
         let sales = if join_people { statement::USER_SALES } else { statement::USER_SALES_UNMATCHED };
@@ -84,7 +84,7 @@ impl Reports {
         };
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
-        params.push(("limit", limit(request.limit)?));
+        params.push(("limit", self.row_limit(request.limit)?));
         let run = self.start(Report::Visitors);
         let join_people = people::are_joined(&run, site.id, request.unit).await?;
         let mut fragments = statement::people(join_people).to_vec();

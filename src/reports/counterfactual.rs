@@ -84,7 +84,7 @@ impl Reports {
         let choice = choice(request, &mut models);
         // Half a million rows take some tenths of a second of CPU time.
         let evaluated = tokio::task::spawn_blocking(move || estimate::evaluate(&rows, &choice)).await;
-        let evaluation = evaluated.map_err(|error| ReportError::Invalid(format!("the estimate failed: {error}")))?;
+        let evaluation = evaluated.map_err(|error| ReportError::Failed(error.to_string()))?;
         Ok(response(evaluation, &models, views_by_model, sampled))
     }
 }

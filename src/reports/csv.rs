@@ -10,6 +10,15 @@ pub trait Table {
     fn rows(&self) -> Vec<Vec<Cell>>;
 }
 
+/// A table as a file.
+#[derive(Debug)]
+pub struct File {
+    /// CSV.
+    pub bytes: Vec<u8>,
+    /// Whether the table has more rows.
+    pub is_cut: bool,
+}
+
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
@@ -33,6 +42,8 @@ fn optional_number(value: Option<i64>) -> Cell {
     Cell::Number(value.map(|v| v.to_string()).unwrap_or_default())
 }
 
+/// More rows are left out.
+const ROWS_MAX: usize = super::EXPORT_ROWS_MAX as usize;
 /// Without it Excel decodes the file in the local code page.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -40,7 +51,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// stays one cell where `;` or tabs are separators; text that a spreadsheet would interpret as a formula is prefixed
 /// with an apostrophe.
 #[must_use]
-pub fn write(table: &impl Table) -> Vec<u8> {
+pub fn write(table: &impl Table) -> File {
     const INFALLIBLE: &str = "writing to memory does not fail, and all rows are as wide as the header";
     let writer = |style, into| {
         let mut builder = csv::WriterBuilder::new();
@@ -49,11 +60,14 @@ pub fn write(table: &impl Table) -> Vec<u8> {
     let mut header = writer(csv::QuoteStyle::Necessary, BYTE_ORDER_MARK.as_bytes().to_vec());
     header.write_record(table.header()).expect(INFALLIBLE);
     let mut rows = writer(csv::QuoteStyle::NonNumeric, header.into_inner().expect(INFALLIBLE));
-    for row in table.rows() {
+    let mut all = table.rows();
+    let is_cut = all.len() > ROWS_MAX;
+    all.truncate(ROWS_MAX);
+    for row in all {
         let cells: Vec<String> = row.into_iter().map(escape_formula).collect();
         rows.write_record(&cells).expect(INFALLIBLE);
     }
-    rows.into_inner().expect(INFALLIBLE)
+    File { bytes: rows.into_inner().expect(INFALLIBLE), is_cut }
 }
 
 fn escape_formula(cell: Cell) -> String {
@@ -102,7 +116,7 @@ mod tests {
 
     #[test]
     fn text_is_quoted_and_never_becomes_a_formula() {
-        let text = String::from_utf8(write(&table(&["a,\"b\"", "=HYPERLINK(1)", "فروشگاه", ""]))).unwrap();
+        let text = String::from_utf8(write(&table(&["a,\"b\"", "=HYPERLINK(1)", "فروشگاه", ""])).bytes).unwrap();
         let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(
             lines,
@@ -115,6 +129,16 @@ mod tests {
                 "",
             ]
         );
+    }
+
+    #[test]
+    fn a_file_that_is_cut_says_so() {
+        let rows_of = |count| {
+            let file = write(&table(&vec!["a"; count]));
+            (file.bytes.iter().filter(|byte| **byte == b'\n').count() - 1, file.is_cut)
+        };
+        assert_eq!(rows_of(ROWS_MAX), (ROWS_MAX, false));
+        assert_eq!(rows_of(ROWS_MAX + 1), (ROWS_MAX, true));
     }
 
     #[test]
@@ -137,7 +161,7 @@ mod tests {
         /// With any separator, no cell begins with a formula and no text is split into several cells.
         #[test]
         fn no_text_is_split_or_evaluated(value in "(?s)[=+@;\t\n\r\",' a\u{200b}＝-]{0,12}", separator in prop::sample::select(vec![b',', b';', b'\t'])) {
-            let bytes = write(&table(&[&value]));
+            let bytes = write(&table(&[&value])).bytes;
             let mut reader = csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(&bytes[..]);
             let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(rows.len(), 2);

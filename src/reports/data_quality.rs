@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, limit, moment, money, period::Period};
+use super::{Report, ReportError, Reports, moment, money, period::Period};
 use crate::{
     model::Site,
     store::Row,
-    wire::reports::{DataQuality, DataQualityQuestion, Unconverted, Violation},
+    wire::reports::{DataQuality, DataQualityQuestion, LateDecisions, Unconverted, Violation},
 };
 
 const VIOLATIONS: &str = include_str!("../store/sql/reports.violations.sql");
+const LATE_DECISIONS: &str = include_str!("../store/sql/reports.late_decisions.sql");
 const UNCONVERTED: &str = include_str!("../store/sql/reports.unconverted.sql");
 
 #[derive(Row, Deserialize)]
@@ -30,9 +31,15 @@ struct UnconvertedRecord {
     last_ms: i64,
 }
 
+#[derive(Row, Deserialize)]
+struct LateRecord {
+    sessions: u64,
+    late: u64,
+}
+
 impl Reports {
-    /// Schema violations in a period, the most frequent first, each with an example; and the currencies of its orders
-    /// without a conversion rate.
+    /// Schema violations in a period, the most frequent first, each with an example; the currencies of its orders
+    /// without a conversion rate; and the share of sessions whose slots were decided too late.
     ///
     /// # Errors
     /// If the request is invalid or the warehouse fails.
@@ -40,10 +47,12 @@ impl Reports {
         let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
         let mut params = period.params(site.id);
         params.extend(money::params(site));
-        params.push(("limit", limit(request.limit)?));
+        params.push(("limit", self.row_limit(request.limit)?));
         let run = self.start(Report::DataQuality);
         let violations: Vec<ViolationRecord> = run.query(VIOLATIONS, &params).await?;
         let unconverted: Vec<UnconvertedRecord> = run.query(UNCONVERTED, &params).await?;
+        let late: Vec<LateRecord> = run.query(LATE_DECISIONS, &period.params(site.id)).await?;
+        let (sessions, late) = late.first().map_or((0, 0), |record| (record.sessions, record.late));
         let violation = |record: ViolationRecord| Violation {
             event: record.event,
             violation: record.violation,
@@ -63,6 +72,11 @@ impl Reports {
             currency: site.currency.as_str().to_owned(),
             violations: violations.into_iter().map(violation).collect(),
             unconverted: unconverted.into_iter().map(currency).collect(),
+            late_decisions: LateDecisions {
+                sessions,
+                late,
+                share: (sessions > 0).then(|| late as f64 / sessions as f64),
+            },
         })
     }
 }

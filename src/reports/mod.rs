@@ -15,6 +15,7 @@
 //! ```
 
 mod acquisition;
+mod calendar;
 mod counterfactual;
 pub mod csv;
 mod data_quality;
@@ -59,6 +60,8 @@ const TRANSIENT_RETRY_SECONDS: u64 = 2;
 const LIMIT_DEFAULT: u32 = 50;
 /// Maximum number of rows of a report.
 const LIMIT_MAX: u32 = 1000;
+/// Maximum number of rows of a report as a file.
+pub const EXPORT_ROWS_MAX: u32 = 100_000;
 /// Maximum characters of a string in a request.
 const TEXT_MAX: usize = 500;
 
@@ -68,6 +71,7 @@ const TEXT_MAX: usize = 500;
 pub struct Reports {
     shared: Arc<Shared>,
     requester: Requester,
+    is_export: bool,
 }
 
 #[derive(Debug)]
@@ -98,6 +102,9 @@ pub enum ReportError {
     /// It exceeded the limits of one report, regardless of others.
     #[error("{}", too_large(*.0))]
     TooLarge(Exceeded),
+    /// The program failed: a fault of ours, not of the request.
+    #[error("the report failed: {0}")]
+    Failed(String),
     /// The warehouse failed; the error's kind says whether a retry may succeed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -161,13 +168,31 @@ impl Reports {
             limit_policy: LimitPolicy::new(config),
             metrics,
         };
-        Self { shared: Arc::new(shared), requester: Requester::from("") }
+        Self { shared: Arc::new(shared), requester: Requester::from(""), is_export: false }
     }
 
     /// The same reports for this requester (a user or an API key), which shares the queue fairly with others.
     #[must_use]
     pub fn for_requester(&self, requester: &str) -> Self {
-        Self { shared: Arc::clone(&self.shared), requester: requester.into() }
+        Self { shared: Arc::clone(&self.shared), requester: requester.into(), is_export: self.is_export }
+    }
+
+    /// The same reports for a file: all rows, at most [`EXPORT_ROWS_MAX`].
+    #[must_use]
+    pub fn for_export(self) -> Self {
+        Self { is_export: true, ..self }
+    }
+
+    /// The maximum number of rows of an answer, as a query parameter.
+    fn row_limit(&self, requested: Option<u32>) -> Result<Param, ReportError> {
+        // One row more shows that a file is cut.
+        let (default, max) =
+            if self.is_export { (EXPORT_ROWS_MAX + 1, EXPORT_ROWS_MAX) } else { (LIMIT_DEFAULT, LIMIT_MAX) };
+        match requested {
+            None => Ok(Param::U32(default)),
+            Some(limit) if (1..=max).contains(&limit) => Ok(Param::U32(limit)),
+            Some(_) => invalid(format!("limit must be 1 to {max}")),
+        }
     }
 
     fn start(&self, report: Report) -> ReportRun<'_> {
@@ -182,13 +207,6 @@ impl Reports {
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, ReportError> {
     Err(ReportError::Invalid(message.into()))
-}
-
-fn limit(requested: Option<u32>) -> Result<Param, ReportError> {
-    match requested.unwrap_or(LIMIT_DEFAULT) {
-        limit @ 1..=LIMIT_MAX => Ok(Param::U32(limit)),
-        _ => invalid(["limit must be 1 to ", &LIMIT_MAX.to_string()].concat()),
-    }
 }
 
 /// Rejects strings that are too long or contain control characters, which no stored string does.

@@ -62,11 +62,11 @@ impl Reports {
     /// If the request is invalid or the warehouse fails.
     pub async fn overview(&self, site: &Site, request: &OverviewQuestion) -> Result<Overview, ReportError> {
         let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
-        let steps = period.steps(request.interval)?;
+        let steps = period.steps(request.interval, request.calendar)?;
         let run = self.start(Report::Overview);
         let join_people = people::are_joined(&run, site.id, request.unit).await?;
         let current = self.metrics(&run, site, &period, &steps, join_people).await?;
-        let before = period.previous(clock::now());
+        let before = period.previous(request.calendar, clock::now());
         // Only totals are needed of the previous period: one step.
         let previous = self.metrics(&run, site, &before, &[before.from], join_people).await?;
         Ok(Overview {

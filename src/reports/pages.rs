@@ -3,7 +3,7 @@
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, Reports, check_text, limit, people, period::Period};
+use super::{Report, ReportError, Reports, check_text, people, period::Period};
 use crate::{
     model::Site,
     store::{Statement, statement},
@@ -35,7 +35,7 @@ impl Reports {
         let mut params = period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
         params.push(("search", search.into()));
-        params.push(("limit", limit(request.limit)?));
+        params.push(("limit", self.row_limit(request.limit)?));
         let run = self.start(Report::Pages);
         let join_people = people::are_joined(&run, site.id, request.unit).await?;
         let pages = Statement::with(PAGES, &statement::people(join_people));

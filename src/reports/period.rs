@@ -6,7 +6,7 @@ use super::{ReportError, invalid};
 use crate::{
     model::{Site, SiteId},
     store::Param,
-    wire::reports::{Interval, Moment},
+    wire::reports::{Calendar, Interval, Moment},
 };
 
 /// Five years, including leap days.
@@ -57,9 +57,9 @@ impl Period {
 
     /// The period before this one: whole months and days are moved by the calendar of the time zone, others by their
     /// length. While this period is not over at `now`, only the part that corresponds to what has passed of it.
-    pub(super) fn previous(&self, now: crate::model::Timestamp) -> Self {
+    pub(super) fn previous(&self, calendar: Calendar, now: crate::model::Timestamp) -> Self {
         let until = self.to.min(now.0.max(self.from + 1));
-        let (from, to) = self.calendar_shift(until).unwrap_or_else(|| {
+        let (from, to) = self.calendar_shift(calendar, until).unwrap_or_else(|| {
             let length = self.to - self.from;
             (self.from - length, until - length)
         });
@@ -68,23 +68,26 @@ impl Period {
     }
 
     /// `from` and `until` moved back by the months or days of the period; `None` if it does not begin with a day.
-    fn calendar_shift(&self, until: i64) -> Option<(i64, i64)> {
+    fn calendar_shift(&self, calendar: Calendar, until: i64) -> Option<(i64, i64)> {
         let from = self.zoned(self.from).ok()?;
         if from != from.start_of_day().ok()? {
             return None;
         }
         let (to, first, last) = (self.zoned(self.to).ok()?, from.date(), self.zoned(self.to - 1).ok()?.date());
         let is_whole_days = to == to.start_of_day().ok()?;
-        let whole_months = is_whole_days && first.day() == 1 && to.day() == 1;
-        let span = if whole_months {
-            let months = (i32::from(to.year()) - i32::from(first.year())) * 12 + i32::from(to.month())
-                - i32::from(first.month());
-            months.months()
+        let [first_month, end_month] = [calendar.month(first)?, calendar.month(to.date())?];
+        let begins_month = |date: Date, month: i32| calendar.first_day(month) == Some(date);
+        let whole_months = is_whole_days && begins_month(first, first_month) && begins_month(to.date(), end_month);
+        let days = if whole_months {
+            let earlier = calendar.first_day(2 * first_month - end_month)?;
+            earlier.until(first).ok()?.get_days()
         } else {
-            (first.until(last).ok()?.get_days() + 1).days()
+            first.until(last).ok()?.get_days() + 1
         };
-        let back = |ms: i64| Some(self.zoned(ms).ok()?.checked_sub(span).ok()?.timestamp().as_millisecond());
-        Some((back(self.from)?, back(until)?))
+        let back = |ms: i64| Some(self.zoned(ms).ok()?.checked_sub(days.days()).ok()?.timestamp().as_millisecond());
+        // A longer month ends with the shorter one before it, and the other way round.
+        let end = if whole_months && until == self.to { self.from } else { back(until)?.min(self.from) };
+        Some((back(self.from)?, end))
     }
 
     /// `site`, `from_ms` and `to_ms`: the parameters of every query.
@@ -93,7 +96,7 @@ impl Period {
     }
 
     /// The start of every step that overlaps the period, in order.
-    pub(super) fn steps(&self, interval: Interval) -> Result<Vec<i64>, ReportError> {
+    pub(super) fn steps(&self, interval: Interval, calendar: Calendar) -> Result<Vec<i64>, ReportError> {
         let (first, mut next): (i64, Box<dyn FnMut(i64) -> Option<i64>>) = match interval {
             // Full hours of local time, also after a change of the clocks by half an hour.
             Interval::Hour => {
@@ -109,13 +112,11 @@ impl Period {
                 (self.from - past, Box::new(next))
             }
             Interval::Day => self.dates(Some, |date| date.tomorrow().ok())?,
-            Interval::Week => self.dates(
-                |date| date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days()).ok(),
-                |date| date.checked_add(7.days()).ok(),
+            Interval::Week => self.dates(|date| calendar.week_start(date), |date| date.checked_add(7.days()).ok())?,
+            Interval::Month => self.dates(
+                |date| calendar.first_day(calendar.month(date)?),
+                move |date| calendar.first_day(calendar.month(date)? + 1),
             )?,
-            Interval::Month => {
-                self.dates(|date| Some(date.first_of_month()), |date| date.checked_add(1.month()).ok())?
-            }
         };
         let mut steps = Vec::new();
         let mut at = Some(first);
@@ -187,6 +188,7 @@ mod tests {
             captures: crate::model::Captures::ALL,
             exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
+            traffic_filters: std::sync::Arc::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         }
@@ -198,7 +200,12 @@ mod tests {
 
     fn steps(from: &str, to: &str, interval: Interval) -> Vec<String> {
         let period = Period::check(at(from), at(to), None, &site()).unwrap();
-        period.steps(interval).unwrap().iter().map(|ms| crate::model::Timestamp(*ms).to_string()).collect()
+        period
+            .steps(interval, Calendar::Gregorian)
+            .unwrap()
+            .iter()
+            .map(|ms| crate::model::Timestamp(*ms).to_string())
+            .collect()
     }
 
     #[test]
@@ -226,7 +233,7 @@ mod tests {
     #[test]
     fn hours_are_full_local_hours_after_a_half_hour_change() {
         let period = |from, to| Period::check(at(from), at(to), Some("Australia/Lord_Howe"), &site()).unwrap();
-        let steps = |from, to| period(from, to).steps(Interval::Hour).unwrap();
+        let steps = |from, to| period(from, to).steps(Interval::Hour, Calendar::Gregorian).unwrap();
         let text = |ms: &i64| crate::model::Timestamp(*ms).to_string();
         let back = steps("2026-04-04T13:00:00Z", "2026-04-04T17:00:00Z");
         assert_eq!(
@@ -253,7 +260,8 @@ mod tests {
     #[test]
     fn the_period_before_follows_the_calendar_and_what_has_passed() {
         let previous = |from: &str, to: &str, now: &str| {
-            let before = Period::check(at(from), at(to), None, &site()).unwrap().previous(at(now).0);
+            let before =
+                Period::check(at(from), at(to), None, &site()).unwrap().previous(Calendar::Gregorian, at(now).0);
             [before.from, before.to].map(|ms| crate::model::Timestamp(ms).to_string())
         };
         let later = "2027-06-01T00:00:00Z";
@@ -280,6 +288,29 @@ mod tests {
     }
 
     #[test]
+    fn persian_months_and_weeks_are_steps_and_compared() {
+        let period = |from, to| Period::check(at(from), at(to), Some("Asia/Tehran"), &site()).unwrap();
+        let (from, to) = ("2026-09-22T20:30:00Z", "2026-11-21T20:30:00Z");
+        let text = |ms: &i64| crate::model::Timestamp(*ms).to_string();
+        let steps = |interval| period(from, to).steps(interval, Calendar::Persian).unwrap();
+        assert_eq!(
+            steps(Interval::Month).iter().map(text).collect::<Vec<_>>(),
+            ["2026-09-22T20:30:00.000Z", "2026-10-22T20:30:00.000Z"]
+        );
+        assert_eq!(text(&steps(Interval::Week)[0]), "2026-09-18T20:30:00.000Z");
+        // Mehr and Aban after Mordad and Shahrivar, which are two days longer; half of Mehr after as many days.
+        let before = |to, now| {
+            let before = period(from, to).previous(Calendar::Persian, at(now).0);
+            [before.from, before.to].map(|ms| text(&ms))
+        };
+        assert_eq!(before(to, to), ["2026-07-22T20:30:00.000Z", "2026-09-22T20:30:00.000Z"]);
+        assert_eq!(
+            before("2026-10-22T20:30:00Z", "2026-10-07T20:30:00Z"),
+            ["2026-08-22T20:30:00.000Z", "2026-09-06T20:30:00.000Z"]
+        );
+    }
+
+    #[test]
     fn an_invalid_period_is_rejected_with_the_reason() {
         let check = |from: &str, to: &str, zone: Option<&str>, part: &str| {
             let error = Period::check(at(from), at(to), zone, &site()).unwrap_err().to_string();
@@ -290,6 +321,6 @@ mod tests {
         check("1960-01-01T00:00:00Z", "1962-01-02T00:00:00Z", None, "1970");
         check("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", Some("Mars/Olympus"), "IANA");
         let long = Period::check(at("2021-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), Some("UTC"), &site()).unwrap();
-        assert!(long.steps(Interval::Hour).unwrap_err().to_string().contains("wider"));
+        assert!(long.steps(Interval::Hour, Calendar::Gregorian).unwrap_err().to_string().contains("wider"));
     }
 }

@@ -99,7 +99,7 @@ impl ReportRun<'_> {
     }
 
     async fn admit(&self) -> Result<Admission, ReportError> {
-        let Reports { shared, requester } = self.reports;
+        let Reports { shared, requester, .. } = self.reports;
         let cancellation = CancellationCounter(Some(&shared.metrics));
         let permit = shared.queues.queue(self.report).acquire(requester).await;
         let limits = if permit.is_ok() {

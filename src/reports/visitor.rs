@@ -4,7 +4,7 @@ use crate::store::Row;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Report, ReportError, Reports, event_name, limit, moment, money, non_empty, period::DAY_MS};
+use super::{Report, ReportError, Reports, event_name, moment, money, non_empty, period::DAY_MS};
 use crate::{
     model::{Site, VisitorId},
     store::Param,
@@ -50,7 +50,7 @@ impl Reports {
         visitor: VisitorId,
         entries: Option<u32>,
     ) -> Result<VisitorHistory, ReportError> {
-        let entries = limit(entries)?;
+        let entries = self.row_limit(entries)?;
         let run = self.start(Report::Visitor);
         let visitors = run.visitors_of_same_user(site, visitor).await?;
         let ids: Vec<String> = visitors.iter().map(ToString::to_string).collect();

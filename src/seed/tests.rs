@@ -44,6 +44,7 @@ fn site() -> Site {
         captures: crate::model::Captures::ALL,
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
+        traffic_filters: std::sync::Arc::default(),
         demo: true,
         created_at: Timestamp(0),
     }

@@ -123,6 +123,12 @@ pub struct SiteBody {
     pub captures: Vec<&'static str>,
     /// Whether offers may contain HTML.
     pub offer_html: bool,
+    /// Networks whose events are dropped, such as the site's own offices.
+    pub ignored_networks: Vec<String>,
+    /// Hosts, with their subdomains, that are no source of a visit, such as a payment page.
+    pub ignored_referrers: Vec<String>,
+    /// Whether `/path/` is stored as `/path`.
+    pub join_trailing_slashes: bool,
     /// Whether this is the demo shop.
     pub demo: bool,
     /// Creation time, RFC 3339.
@@ -153,6 +159,9 @@ impl From<&Site> for SiteBody {
             session_minutes: site.visitors.session_minutes,
             captures: site.captures.iter().map(Capture::as_str).collect(),
             offer_html: site.offer_html,
+            ignored_networks: site.traffic_filters.ignored_networks.iter().map(ToString::to_string).collect(),
+            ignored_referrers: site.traffic_filters.ignored_referrers.clone(),
+            join_trailing_slashes: site.traffic_filters.join_trailing_slashes,
             demo: site.demo,
             created_at: site.created_at.to_string(),
         }
@@ -201,6 +210,12 @@ pub struct SiteChange {
     pub captures: Option<Vec<String>>,
     /// Whether offers may contain HTML (`content.html`), which runs in the site's pages; only owners may change this.
     pub offer_html: Option<bool>,
+    /// Networks (`192.0.2.0/24`) or addresses whose events are dropped, at most 100; replaces the whole list.
+    pub ignored_networks: Option<Vec<String>>,
+    /// Hosts that are no source of a visit, at most 100; replaces the whole list.
+    pub ignored_referrers: Option<Vec<String>>,
+    /// Whether `/path/` is stored as `/path`, from now on.
+    pub join_trailing_slashes: Option<bool>,
 }
 
 /// Distinguishes an explicit `null` (`Some(None)`) from an absent field (`None`).

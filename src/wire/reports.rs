@@ -57,10 +57,21 @@ pub enum Interval {
     /// One calendar day in the time zone.
     #[default]
     Day,
-    /// One week, starting on Monday.
+    /// One week, starting on Monday (Saturday in the Persian calendar).
     Week,
     /// One calendar month.
     Month,
+}
+
+/// The calendar of weeks and months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Calendar {
+    /// Weeks start on Monday.
+    #[default]
+    Gregorian,
+    /// The Persian solar calendar; weeks start on Saturday.
+    Persian,
 }
 
 /// What a report counts as one visitor.
@@ -88,6 +99,9 @@ pub struct OverviewQuestion {
     /// Step width of the series.
     #[serde(default)]
     pub interval: Interval,
+    /// Calendar of the series' weeks and months, and of the previous period.
+    #[serde(default)]
+    pub calendar: Calendar,
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,

@@ -106,6 +106,7 @@ mod tests {
             captures: Captures::from_names(["pages", "media"]).unwrap(),
             exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
+            traffic_filters: std::sync::Arc::default(),
             demo: false,
             created_at: Timestamp(0),
         }

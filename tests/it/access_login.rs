@@ -151,3 +151,21 @@ async fn emails_are_case_insensitive_in_every_script_and_common_passwords_are_re
     }
     app.finish().await;
 }
+
+#[tokio::test]
+async fn passwords_that_could_not_be_checked_do_not_count_as_wrong() {
+    // More attempts at once than the queue of hashes takes: the rest is refused as busy.
+    let app = TestApp::with(|config| config.access.login_failures_max = 40).await;
+    let owner = app.with_login(Role::Owner).await;
+    let path = "/api/v1/session/two-factor";
+    let mut busy = 0;
+    for _ in 0..4 {
+        let many = (0..40).map(|_| owner.post(path, json!({ "password": "long enough" })));
+        let answers = futures_util::future::join_all(many).await;
+        busy += answers.iter().filter(|answer| answer.status == 503).count();
+    }
+    assert!(busy > 40, "only {busy} were refused as busy");
+    let again = owner.post(path, json!({ "password": "long enough" })).await;
+    assert_eq!(again.status, 200, "{}", again.text);
+    app.finish().await;
+}

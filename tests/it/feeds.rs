@@ -3,6 +3,7 @@
 use ashna::{
     config::Config,
     control::{Control, Role, Scope},
+    fetch::{Fetcher, download::Validators},
     model::Site,
 };
 use reqwest::Method;
@@ -232,4 +233,15 @@ async fn every_file_format_is_imported_and_a_repeat_adds_nothing() {
     import("\u{0}\u{0}").await.refuses(422, "invalid");
     import("what is this").await.refuses(422, "invalid");
     app.finish().await;
+}
+
+#[tokio::test]
+async fn a_redirect_without_an_address_is_named_with_its_status() {
+    let shop = ShopServer::start("").await;
+    shop.does(Answer::Status(307));
+    let fetcher = Fetcher::with_limits(vec!["127.0.0.0/8".parse().unwrap()], PATIENCE);
+    let (chunks, _received) = tokio::sync::mpsc::channel(1);
+    let url = shop.url.parse().unwrap();
+    let error = fetcher.download(&url, &Validators::default(), chunks, 1000).await.unwrap_err().to_string();
+    assert_eq!(error, "127.0.0.1 redirects (status 307) without a usable address in `Location`");
 }

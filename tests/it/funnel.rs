@@ -72,7 +72,7 @@ async fn period_and_window_boundaries_are_exact() {
     let funnel = ask(&reports, &steps(&[VIEWED, ADDED]), &json!({})).await;
     assert_eq!(reached(&funnel), [3, 2]);
     assert_eq!((funnel.steps[0].median_ms, funnel.steps[1].median_ms), (None, Some(1000)));
-    assert!(String::from_utf8(csv::write(&funnel)).unwrap().contains("\r\n\"\",2,2,"));
+    assert!(String::from_utf8(csv::write(&funnel).bytes).unwrap().contains("\r\n\"\",2,2,"));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ mod learn;
 mod merchandising;
 mod operations;
 mod overload;
+mod own_traffic;
 mod people;
 mod privacy;
 mod private_input;

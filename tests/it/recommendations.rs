@@ -135,7 +135,7 @@ async fn views_clicks_and_purchases_are_counted_once_and_attributed_to_impressio
     assert_eq!(nowhere["exploring"]["reached"], Value::Null);
     let table = Reports::new(database.clone(), 30);
     let question = serde_json::from_value(period(&json!({}))).unwrap();
-    let table = csv::write(&table.recommendations(&site(), &question, 0.1).await.unwrap());
+    let table = csv::write(&table.recommendations(&site(), &question, 0.1).await.unwrap()).bytes;
     assert_eq!(String::from_utf8(table).unwrap().lines().count(), 7);
 }
 

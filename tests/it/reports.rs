@@ -38,6 +38,7 @@ pub fn site() -> Site {
         captures: ashna::model::Captures::ALL,
         exploration: ashna::model::ExplorationSettings::default(),
         offer_html: false,
+        traffic_filters: std::sync::Arc::default(),
         demo: false,
         created_at: Timestamp(0),
     }
@@ -168,7 +169,7 @@ async fn the_overview_has_the_expected_counts() {
                "revenue_minor": 1700, "orders": 2})
     );
     assert!(overview.series[1..].iter().all(|point| point.events == 0 && point.sessions == 0));
-    assert!(String::from_utf8(csv::write(&overview)).unwrap().starts_with("\u{feff}at,events"));
+    assert!(String::from_utf8(csv::write(&overview).bytes).unwrap().starts_with("\u{feff}at,events"));
 }
 
 #[tokio::test]

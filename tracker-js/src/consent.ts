@@ -9,6 +9,8 @@ import { erase, names, read, write } from './storage';
 type Choice = Partial<Consent> & { out?: boolean };
 
 export let choice: Choice;
+/** Whether events of this browser are left out, as those of the site's own staff. */
+export let ignored: boolean;
 
 const both = (granted: boolean): Consent => ({ analytics: granted, personalization: granted });
 
@@ -26,7 +28,10 @@ export const explicitConsent = (): Choice => (privacySignal() ? both(false) : ch
 /** Opted out, or waiting for the visitor's choice: then nothing is sent. */
 export const sendsNothing = (): unknown => choice.out || (settings.consent === 'wait' && choice.analytics == null);
 
-/** The `choice` is stored even if it is a refusal, or visitors would be asked again and again; so are the `site` settings. */
+/**
+ * The `choice` is stored even if it is a refusal, or visitors would be asked again and again; so are the `site` settings
+ * and `count`, which the site's staff set by a link.
+ */
 export const mayStore = (name: string): unknown =>
   /^[cs]/.test(name) || may('analytics') || may('personalization');
 
@@ -36,13 +41,26 @@ export function applyToStorage(): void {
   for (const name of names('')) {
     // Values held in memory are stored now; values already stored by another tab take precedence.
     if (allowed) write(name, read(name));
-    else if (may('analytics') === false && name !== 'choice') erase(name);
+    else if (may('analytics') === false && name[0] !== 'c') erase(name);
   }
   // Without these settings, a consenting visitor of a cookieless site would get an id on the next page, until the answer.
   if (site.keep ? allowed : choice.analytics) write('site', site);
 }
 
+/** `?ashna_ignore=1` in the address of a page leaves this browser out, `=0` counts it again. */
+function acceptIgnoreLink(): void {
+  const [parameter, ignore] = /\bashna_ignore=([01])/.exec(location.search) || [];
+  if (ignore) {
+    write('count', ignore === '0');
+    console.info('Ashna: this browser is ' + (+ignore ? 'not counted' : 'counted'));
+    // A shared address must not leave out others.
+    history.replaceState(history.state, '', location.href.replace(parameter!, ''));
+  }
+  ignored = read('count') === false;
+}
+
 export function startConsent(): void {
+  acceptIgnoreLink();
   const { consent } = settings;
   const stored = read('site');
   // Other scripts may have changed it.

@@ -1,6 +1,6 @@
 // Creates events with the field names of Segment's specification.
 import type { Properties } from './types';
-import { choice } from './consent';
+import { choice, ignored } from './consent';
 import { page, type Page } from './page';
 import { site } from './settings';
 import { enqueue } from './queue';
@@ -48,7 +48,7 @@ function copied(fields: Properties): Properties {
 }
 
 export function capture(type: Call | AutoEvent, fields: Properties): void {
-  if (choice.out) return;
+  if (choice.out || ignored) return;
   enqueue({ type, messageId: randomId(), timestamp: Date.now(), ...copied(fields), context: { page } });
 }
 

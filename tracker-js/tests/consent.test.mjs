@@ -152,4 +152,21 @@ scene('a visitor is linked to another origin of the site by the clicked link, an
   assert.equal(site.posts.filter(({ link }) => link).length, 1, 'who is known already is not carried');
 });
 
+scene('a browser that opened the ignore link is left out until it opens the other one', async ({ site, page }) => {
+  site.page('/');
+  await page.goto(site.url + '/?a=1&ashna_ignore=1');
+  await ready(page);
+  await page.evaluate(() => ashna.track('Hidden', {}));
+  await page.goto(site.url + '/');
+  await ready(page);
+  await page.evaluate(() => ashna.track('Hidden', {}));
+  await quiet(page);
+  assert.equal(site.events.length, 0);
+  assert.deepEqual(await stored(page), ['ashna.k1.count']);
+  await page.goto(site.url + '/?ashna_ignore=0&a=1');
+  await until('the view', () => site.events.length === 1);
+  assert.ok(!page.url().includes('ashna_ignore'), page.url());
+  assert.ok(page.url().includes('a=1'), page.url());
+});
+
 play();

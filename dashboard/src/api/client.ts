@@ -93,7 +93,7 @@ export function siteApi(siteId: number) {
     checked: (token: string) => get<T.CheckState>(`${base}/checks/${id(token)}`),
     schema: (signal?: Signal) => get<T.Schema>(`${base}/schema?days=30`, signal),
 
-    overview: (q: T.Period & { interval: T.Interval }, s?: Signal) => report<T.Overview>('overview', q, s),
+    overview: (q: T.Period & { interval: T.Interval; calendar: T.CalendarName }, s?: Signal) => report<T.Overview>('overview', q, s),
     realtime: (s?: Signal) => report<T.Realtime>('realtime', {}, s),
     pages: (q: T.Period & T.Counting & { limit: number; search?: string }, s?: Signal) => report<T.Pages>('pages', q, s),
     sources: (q: T.Period & T.Counting & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
@@ -109,8 +109,11 @@ export function siteApi(siteId: number) {
     eventRules: (s?: Signal) => get<object>(`${base}/schema/rules`, s),
     putEventRules: (rules: unknown) => json<object>('PUT', `${base}/schema/rules`, { body: rules }),
     quality: (q: Partial<Pick<T.Period, 'from' | 'to'>>, s?: Signal) => report<T.Quality>('quality', q, s),
-    csv: async (name: ReportName, query: unknown) =>
-      (await request('POST', `${base}/reports/${name}?format=csv`, { body: query })).blob(),
+    /** All rows; `cut` is the number of rows of a file that could not take more. */
+    csv: async (name: ReportName, query: unknown) => {
+      const answer = await request('POST', `${base}/reports/${name}?format=csv`, { body: query });
+      return { file: await answer.blob(), cut: Number(answer.headers.get('Ashna-Rows-Cut')) || undefined };
+    },
 
     recommendations: (q: R.RecommendationsQuery, s?: Signal) => report<R.Recommendations>('recommendations', q, s),
     whatIf: (q: R.WhatIfQuery, s?: Signal) => report<R.WhatIf>('what-if', q, s),

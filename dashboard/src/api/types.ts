@@ -71,6 +71,7 @@ export type Schema = S['Schema'];
 
 export type Period = Pick<S['OverviewQuestion'], 'from' | 'to'> & { timezone: string };
 export type Interval = S['Interval'];
+export type CalendarName = S['Calendar'];
 /** What lists and funnels count: people, whose browsers are joined by identity, or single browsers. */
 export type Unit = 'person' | 'visitor';
 export type Counting = { unit?: Unit };

@@ -1,7 +1,8 @@
-import { type DateTimeDuration, fromAbsolute } from '@internationalized/date';
+import { type DateTimeDuration, fromAbsolute, toCalendar } from '@internationalized/date';
 import type { Interval, Period } from '../api/types';
 import { t } from '../i18n/index.svelte';
 import * as format from '../i18n/format';
+import { userCalendar } from '../state/calendar';
 
 /** One step of a time series, as far as it lies in the period. */
 export type Bucket = {
@@ -20,7 +21,7 @@ const STEP: Record<Interval, DateTimeDuration> = { hour: { hours: 1 }, day: { da
 export function buckets(starts: string[], interval: Interval, { from, to, timezone }: Period, now = Date.now()): Bucket[] {
   return starts.map((at) => {
     const begin = Date.parse(at);
-    const end = fromAbsolute(begin, timezone).add(STEP[interval]).toDate().getTime();
+    const end = toCalendar(fromAbsolute(begin, timezone), userCalendar()).add(STEP[interval]).toDate().getTime();
     const first = Math.max(begin, Date.parse(from));
     const last = Math.min(end, Date.parse(to));
     const running = first <= now && now < last;

@@ -5,13 +5,12 @@ import {
   fromAbsolute,
   GregorianCalendar,
   parseDate,
-  PersianCalendar,
   startOfMonth,
   toCalendar,
   today,
 } from '@internationalized/date';
 import type { Counting, Interval, Period, Site, Unit } from '../api/types';
-import { preferences } from './preferences.svelte';
+import { userCalendar } from './calendar';
 import { router } from './router.svelte';
 
 export const PRESETS = ['today', 'yesterday', '7d', '30d', '90d', 'month', 'last_month', '12m'] as const;
@@ -20,11 +19,6 @@ export type Days = { start: CalendarDate; end: CalendarDate };
 
 const DEFAULT: Preset = '30d';
 const INTERVALS: Interval[] = ['hour', 'day', 'week', 'month'];
-
-/** Months follow the user's calendar: Persian months in Persian. */
-function userCalendar() {
-  return preferences.language === 'fa' ? new PersianCalendar() : new GregorianCalendar();
-}
 
 function presetDays(preset: Preset, now: CalendarDate): Days {
   const local = toCalendar(now, userCalendar());
@@ -66,10 +60,10 @@ const range = ({ start, end }: Days, timezone: string): Period => ({
 const daysBetween = (start: CalendarDate, end: CalendarDate): number =>
   Math.round((end.toDate('UTC').getTime() - start.toDate('UTC').getTime()) / 86_400_000);
 
-/** The number of months if the days are whole months of the Gregorian calendar. */
+/** The number of months if the days are whole months of the user's calendar. */
 function wholeMonths(days: Days): number | undefined {
-  const start = toCalendar(days.start, new GregorianCalendar());
-  const next = toCalendar(days.end, new GregorianCalendar()).add({ days: 1 });
+  const start = toCalendar(days.start, userCalendar());
+  const next = toCalendar(days.end, userCalendar()).add({ days: 1 });
   return start.day === 1 && next.day === 1 ? (next.year - start.year) * 12 + next.month - start.month : undefined;
 }
 
@@ -105,7 +99,8 @@ class PeriodState {
   });
 
   days(timezone: string): Days {
-    return this.#custom ?? presetDays(this.preset ?? DEFAULT, today(timezone));
+    const { start, end } = this.#custom ?? presetDays(this.preset ?? DEFAULT, today(timezone));
+    return { start: toCalendar(start, userCalendar()), end: toCalendar(end, userCalendar()) };
   }
 
   of(site: Site): Period {
@@ -133,7 +128,7 @@ class PeriodState {
 
   /** The start of the step that lies under the one that starts at `at`, in milliseconds. */
   counterpart(site: Site, at: string): number {
-    return fromAbsolute(Date.parse(at), site.timezone).subtract(this.#shift(site)).toDate().getTime();
+    return toCalendar(fromAbsolute(Date.parse(at), site.timezone), userCalendar()).subtract(this.#shift(site)).toDate().getTime();
   }
 
   /**

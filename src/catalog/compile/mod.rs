@@ -371,6 +371,7 @@ mod tests {
             captures: crate::model::Captures::ALL,
             exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
+            traffic_filters: std::sync::Arc::default(),
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

@@ -17,6 +17,8 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 pub(super) struct LineReader {
     reader: Option<BufReader<File>>,
     line: Vec<u8>,
+    /// Whether the rest of the last line is still to be read.
+    has_rest: bool,
 }
 
 impl LineReader {
@@ -26,14 +28,31 @@ impl LineReader {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { reader, line: Vec::new() })
+        Ok(Self { reader, line: Vec::new(), has_rest: false })
     }
 
+    /// The next line; of one that is too long only the beginning.
     pub(super) fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        self.copy_rest(&mut io::sink())?;
         let Some(reader) = &mut self.reader else { return Ok(None) };
         self.line.clear();
         let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
+        self.has_rest = read as u64 == LINE_BYTES_MAX && !self.line.ends_with(b"\n");
         Ok((read > 0).then_some(self.line.as_slice()))
+    }
+
+    /// Writes what is left of a line that was too long, without its line break.
+    pub(super) fn copy_rest(&mut self, out: &mut impl io::Write) -> io::Result<()> {
+        let Some(reader) = self.reader.as_mut().filter(|_| self.has_rest) else { return Ok(()) };
+        while self.has_rest {
+            let bytes = reader.fill_buf()?;
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            out.write_all(&bytes[..end.unwrap_or(bytes.len())])?;
+            let read = end.map_or(bytes.len(), |end| end + 1);
+            self.has_rest = end.is_none() && read > 0;
+            reader.consume(read);
+        }
+        Ok(())
     }
 }
 

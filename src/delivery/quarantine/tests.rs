@@ -51,6 +51,27 @@ fn erasing_removes_the_payload_from_the_file_and_keeps_the_line() {
 }
 
 #[test]
+fn a_line_that_is_too_long_stays_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let quarantine = Quarantine::open(dir.path()).unwrap();
+    let [erased, other] =
+        [(4, b"erased"), (5, b"others")].map(|(at, row)| QuarantineEntry::refused(1, Position(at), "bad", row));
+    // What follows its first MiB looks like a line of its own.
+    let inner = serde_json::to_string(&QuarantineEntry::refused(1, Position(9), "bad", b"inner")).unwrap();
+    let long = "x".repeat(1024 * 1024) + &inner + &"y".repeat(3 * 1024 * 1024);
+    quarantine.add(std::slice::from_ref(&erased)).unwrap();
+    let mut file = OpenOptions::new().append(true).open(&quarantine.path).unwrap();
+    file.write_all(format!("{long}\n").as_bytes()).unwrap();
+    quarantine.add(std::slice::from_ref(&other)).unwrap();
+    assert_eq!(quarantine.list(9).unwrap(), [erased.clone(), other]);
+    assert_eq!(quarantine.erase(|record| record == b"erased").unwrap(), 1);
+    let text = fs::read_to_string(&quarantine.path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1] == long, "unchanged");
+}
+
+#[test]
 fn replayed_records_are_no_longer_listed_and_counted_once() {
     let dir = tempfile::tempdir().unwrap();
     let quarantine = Quarantine::open(dir.path()).unwrap();

@@ -25,7 +25,7 @@ use crate::{
     model::SiteId,
     reports::{
         ReportError, Reports,
-        csv::{self, Table},
+        csv::{self, File, Table},
     },
     wire::{
         admin::{JournalCounts, Quality, VisitorBody},
@@ -54,6 +54,8 @@ pub struct Extent {
 
 /// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
 /// data-quality or quality.
+///
+/// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
     params(("site" = u32, Path), ("report" = String, Path), Format), request_body = ReportQuestion,
     responses((status = 200, body = ReportAnswer), (status = 422, description = "the question is invalid"),
@@ -84,7 +86,9 @@ pub async fn report(
         return Ok(table(as_csv, &name, &quality(&state, snapshot.site.id, journal))?.into_response());
     }
     let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
-    let (work_state, reports) = (state.clone(), state.reports.for_requester(&caller.queue_key()));
+    let reports = state.reports.for_requester(&caller.queue_key());
+    let reports = if as_csv { reports.for_export() } else { reports };
+    let work_state = state.clone();
     // Equal reports at the same time are computed once.
     let work = async move { answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes).await };
     let Joined { result, is_shared } = state.report_coalescer.join(key, || work.boxed());
@@ -221,7 +225,8 @@ fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<R
     }
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"ashna-{name}.csv\""))
         .map_err(|e| ApiError::Internal(e.to_string()))?;
-    Ok(RenderedReport::Csv(csv::write(answer).into(), disposition))
+    let File { bytes, is_cut } = csv::write(answer);
+    Ok(RenderedReport::Csv { bytes: bytes.into(), disposition, is_cut })
 }
 
 /// The counts of both invariants: the site's since start, and the journal's over its lifetime.

@@ -182,7 +182,7 @@ pub async fn members(
         .map_err(|error| ApiError::Internal(error.to_string()))?;
     let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
     let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, csv::write(&members)).into_response())
+    Ok((headers, csv::write(&members).bytes).into_response())
 }
 
 /// Says which parts of a rule hold for a visitor, and why.

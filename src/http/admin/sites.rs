@@ -118,6 +118,7 @@ fn changes_trust(change: &SiteChange, present: &SiteBody) -> bool {
         || differs(change.consent_default.as_ref(), &present.consent_default)
         || differs(change.honour_gpc.as_ref(), &present.honour_gpc)
         || differs(change.events_per_second_max.as_ref(), &present.events_per_second_max)
+        || differs(change.ignored_networks.as_ref(), &present.ignored_networks)
         || differs(change.known_by.as_ref(), &present.known_by)
         || differs(change.without_consent.as_ref(), &present.without_consent)
 }

@@ -55,8 +55,13 @@ fn parse(request: &RequestContext<'_>, reported: ReportedPage<'_, '_>) -> Arc<Pa
         &campaign.id,
     ]
     .map(collect::Text::as_str);
+    let filters = &request.site.traffic_filters;
     let compute = || {
-        let (page, hints) = page::parse(page, &request.limits.query_keys_kept);
+        let (mut page, hints) = page::parse(page, &request.limits.query_keys_kept);
+        for path in [&mut page.path, &mut page.referrer_path] {
+            let kept = filters.joined(path).len();
+            path.to_mut().truncate(kept);
+        }
         let traffic = traffic::resolve(request, &page, hints, reported);
         PageAndTraffic { page: owned_page(page), traffic: owned_traffic(traffic) }
     };
@@ -64,7 +69,8 @@ fn parse(request: &RequestContext<'_>, reported: ReportedPage<'_, '_>) -> Arc<Pa
         return Arc::new(compute());
     }
     let site = (request.site.id, &request.site.origins, request.consent.analytics, starts_visit);
-    request.parse_cache.page(&(texts, site), compute)
+    let filters = (&filters.ignored_referrers, filters.join_trailing_slashes);
+    request.parse_cache.page(&(texts, site, filters), compute)
 }
 
 /// The text as an owned one; an empty one is not allocated.
@@ -130,5 +136,30 @@ mod tests {
         site.origins = vec!["https://other.example".into()];
         assert_eq!(read(&site, Consent::FULL, true).0, first.0);
         assert_eq!(read(&site, Consent::FULL, true), first);
+    }
+
+    #[test]
+    fn ignored_referrers_are_no_source_and_slashes_are_joined() {
+        let (mut site, limits, cache) = (fixture::site(), Config::defaults().ingest, ParseCache::default());
+        let page = collect::Page {
+            url: "https://shop.example/thanks/".into(),
+            referrer: "https://www.pay.bank.example/done/".into(),
+            ..collect::Page::default()
+        };
+        let campaign = collect::Campaign::default();
+        let read = |site: &crate::model::Site| {
+            let reported = ReportedPage { page: &page, campaign: &campaign, starts_visit: true };
+            let cached = parse(&fixture::request(site, &limits, &cache), reported);
+            let (page, traffic) = (&cached.page, &cached.traffic);
+            [&page.path, &page.referrer_host, &page.referrer_path, &traffic.source].map(|text| text.to_string())
+        };
+        assert_eq!(read(&site), ["/thanks/", "pay.bank.example", "/done/", "pay.bank.example"]);
+        let filters = crate::model::TrafficFilters {
+            ignored_referrers: vec!["bank.example".into()],
+            join_trailing_slashes: true,
+            ..crate::model::TrafficFilters::default()
+        };
+        site.traffic_filters = filters.into();
+        assert_eq!(read(&site), ["/thanks", "pay.bank.example", "/done", ""]);
     }
 }

@@ -132,7 +132,8 @@ impl Referrer {
             is_referrer(host.get(..port).unwrap_or(host))
         });
         let is_local = matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
-        if of_site || is_referrer(&page.host) || is_subdomain(host, &page.host) || is_local {
+        let is_ignored = request.site.traffic_filters.ignores_referrer(host);
+        if of_site || is_ignored || is_referrer(&page.host) || is_subdomain(host, &page.host) || is_local {
             Self::Internal
         } else {
             Self::External(sources::by_host(host))

@@ -1,11 +1,11 @@
 //! Sets client details (language, time zone, screen size, library) and the location.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::borrow::Cow;
 
 use crate::{
     ingest::{
-        address, limits, text,
-        types::{RequestContext, Sender, own_or_shared},
+        limits, own_traffic, text,
+        types::{RequestContext, own_or_shared},
     },
     model::{Event, GeoLocation},
     wire::collect::{self, Batch},
@@ -28,11 +28,7 @@ pub(crate) fn set_location<'a>(
     batch: &Batch<'a>,
     call: &collect::Event<'a>,
 ) {
-    let address: Option<IpAddr> = match request.sender {
-        Sender::Browser | Sender::Import => request.address,
-        Sender::Server => address::parse(own_or_shared(call, batch, |context| &context.ip)),
-    };
-    let Some(address) = address else { return };
+    let Some(address) = own_traffic::visitor_address(request, batch, call) else { return };
     let location = (request.locate)(address);
     event.place = if request.consent.analytics {
         location

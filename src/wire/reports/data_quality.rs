@@ -31,6 +31,19 @@ pub struct DataQuality {
     pub violations: Vec<Violation>,
     /// Currencies of orders and refunds without an exchange rate.
     pub unconverted: Vec<Unconverted>,
+    /// Slots that were decided after the deadline, so that visitors saw the page's default content.
+    pub late_decisions: LateDecisions,
+}
+
+/// How often decisions come too late.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LateDecisions {
+    /// Sessions in which a slot was viewed, or a decision was late.
+    pub sessions: u64,
+    /// Those of them in which a decision was late.
+    pub late: u64,
+    /// `late` of `sessions`, 0 to 1; null without sessions.
+    pub share: Option<f64>,
 }
 
 /// One rule violated by events of one name.

@@ -55,6 +55,7 @@ export const hints = {
   'hint.quality_violations': 'Events of the last 30 days that violate this rule. An event with several violations counts for each.',
   'hint.quality_unconverted_orders': 'Orders of the last 30 days in this currency without an exchange rate for their date.',
   'hint.quality_unconverted_amount': 'These orders minus refunds, in their own currency.',
+  'hint.quality_late': 'Sessions with a “Decision Late” event, of all sessions with a “Slot Viewed” or “Decision Late” event in the last 30 days.',
   'hint.visitor_orders': 'Orders of this visitor by order ID: an “Order Completed” event that is sent again counts once.',
   'hint.visitor_revenue': 'All order values minus refunds of this visitor, converted at the rate of each date; amounts without a rate are left out.',
   'hint.affinity_score': 'Points per category: product view 1, list, search, article or recommendation click 0.5, add to cart 3, purchase 5. Points halve every 14 days (server default).',
