@@ -56,4 +56,5 @@ pub mod seed;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+pub mod webhooks;
 pub mod wire;

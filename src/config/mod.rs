@@ -26,6 +26,7 @@ mod secret;
 mod server;
 mod smtp;
 mod strings;
+mod webhooks;
 
 use std::path::Path;
 
@@ -49,6 +50,7 @@ pub use secret::{HIDDEN, Secret};
 use serde::Deserialize;
 pub use server::Server;
 pub use smtp::Smtp;
+pub use webhooks::Webhooks;
 
 use merge::Settings;
 
@@ -99,6 +101,8 @@ pub struct Config {
     pub checks: Checks,
     /// `[feeds]`.
     pub feeds: Feeds,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
     /// `[log]`.
     pub log: Log,
 }

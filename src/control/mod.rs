@@ -16,6 +16,8 @@ mod tuned;
 #[cfg(test)]
 mod upgrade_tests;
 mod users;
+mod webhook_deliveries;
+mod webhooks;
 
 use std::{os::unix::fs::MetadataExt, path::Path};
 
@@ -34,6 +36,8 @@ pub use users::{
     InvitationRow, KeyRow, LoginRow, Membership, NewInvitation, NewKey, NewLogin, Role, Scope, TwoFactor, UserChange,
     UserRow, email_key,
 };
+pub use webhook_deliveries::{Attempt, DeliveryRow, DeliveryState, NewDelivery};
+pub use webhooks::{WebhookCursor, WebhookRow};
 
 /// A handle on the control database; cheap to clone.
 #[derive(Debug, Clone)]

@@ -18,3 +18,4 @@ pub mod privacy;
 pub mod reports;
 pub mod tracker;
 pub mod users;
+pub mod webhooks;

@@ -54,3 +54,4 @@ mod sync;
 mod tracker;
 mod untidy;
 mod ways_in;
+mod webhooks;

@@ -34,6 +34,7 @@ use crate::{
         Metrics,
         health::{Health, Serves},
     },
+    webhooks::Webhooks,
 };
 
 /// What all steps use.
@@ -61,6 +62,7 @@ pub(super) struct Local {
     pub(super) installation: String,
     pub(super) catalog: Arc<Catalog>,
     pub(super) access: Arc<Access>,
+    pub(super) webhooks: Webhooks,
     /// Token of the one-time set-up link, while no user exists.
     pub(super) setup_token: Option<String>,
 }
@@ -76,6 +78,7 @@ impl Local {
         let durable = Durable::open(config, data_dir, metrics, health, tasks)?;
         // Before anything else is written: the control database may be the wrong one.
         let installation = installation::bind(&control, &durable.journal, data_dir).await?;
+        let webhooks = parts::webhooks(&control, &durable, &config.webhooks, metrics, tasks).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let mailer = Mailer::new(&config.smtp)?;
         let access = Access::open(control.clone(), config.access.clone(), mailer, Arc::clone(metrics)).await?;
@@ -83,7 +86,7 @@ impl Local {
         if let Some(origins) = demo_origins {
             demo::install(&catalog, origins).await?;
         }
-        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), setup_token })
+        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), webhooks, setup_token })
     }
 }
 
@@ -172,7 +175,8 @@ impl Flows {
         let session_minutes = config.ingest.session_minutes;
         let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
         let journal = Arc::clone(&local.durable.journal);
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery);
+        let webhooks = local.webhooks.clone();
+        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, webhooks);
         Ok(Self { collector, personalizer, reports, privacy, feeds, geo, salts })
     }
 }

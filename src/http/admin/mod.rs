@@ -17,3 +17,4 @@ pub mod session;
 pub mod sites;
 pub mod users;
 pub mod visitors;
+pub mod webhooks;
