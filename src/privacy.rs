@@ -90,11 +90,13 @@ impl Privacy {
         self.wait_for_delivery().await?;
         let events = self.store.visitor_events(site, visitor, EVENTS_MAX).await?;
         let identities = self.store.visitor_identities(site, visitor).await?;
+        let contact_keys = self.store.visitor_contact_keys(site, visitor).await?;
         Ok(VisitorCopy {
             site_id: site.0,
             visitor: visitor.to_string(),
             complete: (events.len() as u64) < EVENTS_MAX,
             identities: to_json_rows(&identities),
+            contact_keys: to_json_rows(&contact_keys),
             events: to_json_rows(&events),
         })
     }

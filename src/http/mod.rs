@@ -52,8 +52,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, currency_and_schema, exploration, feeds, funnels, keys, merchandising, models,
-        preview, reports, session, sites, users, visitors, webhooks,
+        account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, keys,
+        merchandising, models, preview, reports, session, sites, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -202,6 +202,7 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::dropped))
         .routes(routes!(reports::visitor, visitors::erase))
         .routes(routes!(visitors::export))
+        .routes(routes!(customers::lookup))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::one, webhooks::put, webhooks::delete))
         .routes(routes!(webhooks::rotate_secret))

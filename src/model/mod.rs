@@ -4,6 +4,7 @@
 //! Public JSON is defined in `wire`, not here.
 
 pub mod capture;
+pub mod contact;
 pub mod decision;
 pub mod event;
 pub mod evidence;
@@ -25,6 +26,7 @@ pub mod time;
 pub mod value;
 
 pub use capture::{Capture, Captures};
+pub use contact::ContactChannel;
 pub use decision::{Content, Decision, ExcludedItem, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation};
 pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, Page, Traffic};
 pub use evidence::Evidence;

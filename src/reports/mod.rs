@@ -25,6 +25,7 @@ mod overview;
 mod pages;
 mod people;
 mod period;
+mod person;
 pub mod queue;
 mod realtime;
 mod recommendations;

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (30, "0030_identities_by_visitor", include_str!("../../migrations/0030_identities_by_visitor.sql")),
     (40, "0040_alias_of_any_id", include_str!("../../migrations/0040_alias_of_any_id.sql")),
     (50, "0050_senders", include_str!("../../migrations/0050_senders.sql")),
+    (61, "0061_contact_keys", include_str!("../../migrations/0061_contact_keys.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod checks;
 pub mod collect;
 pub mod currency_and_schema;
+pub mod customers;
 pub mod decide;
 pub mod decided_items;
 pub mod exploration;

@@ -14,6 +14,7 @@ mod collect;
 mod connections;
 mod consent;
 mod currency_and_schema;
+mod customers;
 mod decide;
 mod delivery;
 mod editing;

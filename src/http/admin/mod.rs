@@ -5,6 +5,7 @@ pub mod audit;
 pub mod catalog;
 pub mod checks;
 pub mod currency_and_schema;
+pub mod customers;
 pub mod exploration;
 pub mod feeds;
 pub mod funnels;
