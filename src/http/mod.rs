@@ -52,7 +52,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, keys,
+        account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, imports, keys,
         merchandising, models, preview, reports, session, sites, users, visitors, webhooks,
     },
     entry::Entry,
@@ -203,6 +203,7 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::visitor, visitors::erase))
         .routes(routes!(visitors::export))
         .routes(routes!(customers::lookup))
+        .routes(routes!(imports::import))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::one, webhooks::put, webhooks::delete))
         .routes(routes!(webhooks::rotate_secret))

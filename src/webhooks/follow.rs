@@ -14,7 +14,7 @@ use super::{Person, Service, WebhookEvent, Webhooks, names::EVENT_PREFIX, regist
 use crate::{
     control::{NewDelivery, WebhookCursor},
     journal::{ReadError, Reader, Record},
-    model::{Event, Kind, Position},
+    model::{Currency, Event, Kind, Position},
     store::rows,
     tasks::Stopping,
 };
@@ -192,7 +192,7 @@ fn described(event: &Event<'_>, name: &str) -> WebhookEvent {
     let text = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
     let properties = RawValue::from_string(event.properties.to_string()).ok();
     let properties: Value = properties.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let has_amount = !event.currency.as_str().is_empty();
+    let has_amount = event.currency != Currency::NONE;
     WebhookEvent {
         kind: [EVENT_PREFIX, name].concat(),
         person: Person {
@@ -205,7 +205,7 @@ fn described(event: &Event<'_>, name: &str) -> WebhookEvent {
             "event": name,
             "page": { "host": event.page.host, "path": event.page.path, "title": event.page.title },
             "amount_minor": if has_amount { event.amount_minor.into() } else { Value::Null },
-            "currency": text(event.currency.as_str()),
+            "currency": if has_amount { event.currency.as_str().into() } else { Value::Null },
             "order_id": text(&event.order_id),
             "items": event.items.iter().map(|item| item.id.as_ref()).collect::<Vec<_>>(),
             "properties": properties,

@@ -85,6 +85,7 @@ impl<'t> Stage<'t> {
             ("{invitation}", "999999".into()),
             ("{key}", "999999".into()),
             ("{webhook}", "crm".into()),
+            ("{kind}", "customers".into()),
             ("{delivery}", "none".into()),
         ];
         names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))

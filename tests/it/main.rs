@@ -28,6 +28,7 @@ mod hardening;
 mod identity;
 mod import;
 mod import_items;
+mod import_records;
 mod installation;
 mod learn;
 mod merchandising;

@@ -9,6 +9,7 @@ pub mod customers;
 pub mod exploration;
 pub mod feeds;
 pub mod funnels;
+pub mod imports;
 pub mod keys;
 pub mod merchandising;
 pub mod models;

@@ -211,6 +211,7 @@ pub fn table() -> Vec<Route> {
         row("get", "/api/v1/sites/{site}/visitors/{visitor}/export", EDIT, nothing.clone(), &[200]),
         row("delete", "/api/v1/sites/{site}/visitors/{visitor}", GUARD, nothing.clone(), &[200]),
         row("post", "/api/v1/sites/{site}/customers/lookup", SERVE, json!({ "user_id": "u-404" }), &[404]),
+        row("post", "/api/v1/sites/{site}/import/{kind}", EDIT, json!({ "user_id": "u-1" }), &[200]),
         row("get", "/api/v1/sites/{site}/webhooks", READ, nothing.clone(), &[200]),
         row("post", "/api/v1/sites/{site}/webhooks", EDIT, webhook.clone(), &[201]),
         row("get", "/api/v1/sites/{site}/webhooks/{webhook}", READ, nothing.clone(), &[200]),
