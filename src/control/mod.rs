@@ -1,6 +1,6 @@
-//! Database of the control plane (SQLite): sites, users, API keys, and the documents that marketers edit. All data is
-//! small and loaded into memory by `catalog` and `access`; no visitor request waits for it. It must never contain
-//! events.
+//! Database of the control plane (SQLite): sites, users, API keys, the documents that marketers edit, and webhooks with
+//! their bounded queue of calls. All other data is small and loaded into memory by `catalog` and `access`; no visitor
+//! request waits for it. It must never contain events, except those that a webhook is about to be called for.
 //!
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 

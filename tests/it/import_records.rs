@@ -55,9 +55,9 @@ async fn old_orders_count_once_and_faults_are_named_by_line() {
     let found = admin.post(&app.path("customers/lookup"), json!({ "user_id": "ada" })).await.json();
     assert_eq!((&found["orders"], &found["revenue_minor"]), (&json!(2), &json!(1975)), "{found}");
     assert_eq!(found["first_seen"], "2015-03-01T10:00:00.000Z");
-    let told =
+    let senders =
         app.stored("SELECT toString(groupUniqArray((by_server_key, items))) FROM events WHERE order_id = 'o-1'").await;
-    assert_eq!(told, ["[(true,['p-1','p-2'])]"]);
+    assert_eq!(senders, ["[(true,['p-1','p-2'])]"]);
     app.finish().await;
 }
 
