@@ -32,17 +32,24 @@ pub struct Created {
 }
 
 impl Webhooks {
-    /// The webhooks of a site, the oldest first.
-    #[must_use]
-    pub fn list(&self, site: SiteId) -> Vec<Arc<WebhookRow>> {
-        self.0.registry.load().of_site(site).to_vec()
+    /// The webhooks of a site with their present counters, the oldest first.
+    ///
+    /// # Errors
+    /// If the control database failed.
+    pub async fn list(&self, site: SiteId) -> Result<Vec<WebhookRow>, WebhookError> {
+        Ok(self.0.control.webhooks().await?.into_iter().filter(|row| row.site == site).collect())
     }
 
-    /// One webhook.
+    /// One webhook with its present counters.
     ///
     /// # Errors
     /// If there is no such webhook.
-    pub fn get(&self, site: SiteId, id: &str) -> Result<Arc<WebhookRow>, WebhookError> {
+    pub async fn one(&self, site: SiteId, id: &str) -> Result<WebhookRow, WebhookError> {
+        let found = self.list(site).await?.into_iter().find(|row| row.id == id);
+        found.ok_or(WebhookError::Missing("webhook"))
+    }
+
+    fn get(&self, site: SiteId, id: &str) -> Result<Arc<WebhookRow>, WebhookError> {
         self.0.registry.load().get(site, id).cloned().ok_or(WebhookError::Missing("webhook"))
     }
 

@@ -34,7 +34,7 @@ pub async fn list(
     SitePath(site): SitePath,
 ) -> Result<Json<Vec<WebhookBody>>, ApiError> {
     caller.may_read(site)?;
-    Ok(Json(state.webhooks.list(site).iter().map(|row| shown(row, false)).collect()))
+    Ok(Json(state.webhooks.list(site).await?.iter().map(|row| shown(row, false)).collect()))
 }
 
 /// Adds a webhook. The answer has the secret of its signatures, which is not shown again.
@@ -64,7 +64,7 @@ pub async fn one(
 ) -> Result<Json<WebhookBody>, ApiError> {
     caller.may_read(site)?;
     let Path((_, id)) = path;
-    Ok(Json(shown(&*state.webhooks.get(site, &id)?, false)))
+    Ok(Json(shown(&state.webhooks.one(site, &id).await?, false)))
 }
 
 /// Makes or replaces a webhook. The secret of an existing one stays, and is not shown.
