@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 
 use super::{
-    FeedError, ROW_BYTES_MAX, ReadOptions, Row,
+    FeedError, Numbered, ROW_BYTES_MAX, ReadOptions, Row,
     bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
@@ -42,7 +42,7 @@ impl<R: BufRead> Rows<R> {
     pub(super) fn next_as<T>(
         &mut self,
         parse: impl Fn(&[u8]) -> Result<T, ItemIssue>,
-    ) -> Option<Result<(u64, Result<T, ItemIssue>), FeedError>> {
+    ) -> Option<Result<Numbered<T>, FeedError>> {
         loop {
             self.meter.next_row();
             let read = if self.is_array { self.next_element() } else { self.next_line() };

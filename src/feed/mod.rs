@@ -113,6 +113,9 @@ pub enum Kind {
     Xml,
 }
 
+/// A row's number, and its content or what is wrong with it.
+type Numbered<T> = (u64, Result<T, ItemIssue>);
+
 type Source<'r> = BufReader<Budget<Box<dyn Read + Send + 'r>>>;
 
 enum Form<'r> {

@@ -5,7 +5,7 @@ use std::io::{BufRead, Chain, Cursor};
 use csv::ByteRecord;
 
 use super::{
-    FeedError, ReadOptions, Row,
+    FeedError, Numbered, ReadOptions, Row,
     bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
@@ -23,6 +23,9 @@ const COLUMNS_MAX: usize = 300;
 const END: &[u8] = b"\x00end of file\x00\n\x00really\x00\n";
 const END_OF_FILE: &[u8] = b"\x00end of file\x00";
 const REALLY: &[u8] = b"\x00really\x00";
+
+/// Names of columns with their values.
+type Values<'r> = Vec<(&'r str, &'r str)>;
 
 /// The rows of a table.
 pub(super) struct Rows<R> {
@@ -71,7 +74,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// The next row with its number: names of columns and their values.
-    pub(super) fn next_values(&mut self) -> Option<Result<(u64, Result<Vec<(&str, &str)>, ItemIssue>), FeedError>> {
+    pub(super) fn next_values(&mut self) -> Option<Result<Numbered<Values<'_>>, FeedError>> {
         Some(match self.advance()? {
             Ok((number, is_last)) => Ok((number, self.values(is_last, &self.names))),
             Err(error) => Err(error),
@@ -119,7 +122,7 @@ impl<R: BufRead> Rows<R> {
         draft.finish(self.options)
     }
 
-    fn values<'r>(&'r self, is_last: bool, names: &'r [String]) -> Result<Vec<(&'r str, &'r str)>, ItemIssue> {
+    fn values<'r>(&'r self, is_last: bool, names: &'r [String]) -> Result<Values<'r>, ItemIssue> {
         let (fields, columns) = (self.record.len(), self.columns.len());
         // An unquoted delimiter within a text shifts all that follows into wrong columns.
         if columns < COLUMNS_MAX && self.record.iter().skip(columns).any(|field| !field.trim_ascii().is_empty()) {

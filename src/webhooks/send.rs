@@ -8,7 +8,7 @@ use super::{Service, Webhooks, backoff, call, explain, parse_url, registry::Regi
 use crate::{
     clock,
     control::{Attempt, ControlError, DeliveryRow, DeliveryState, WebhookRow},
-    model::SiteId,
+    model::{SiteId, Timestamp},
     tasks::Stopping,
 };
 
@@ -99,27 +99,25 @@ impl Service {
     async fn send(self: &Arc<Self>, hook: Arc<WebhookRow>, delivery: DeliveryRow) -> (Key, String, bool) {
         let attempt = self.attempt_once(&hook, &delivery.body).await;
         let now = clock::now();
-        let attempt = match attempt.state {
-            DeliveryState::Delivered => attempt,
-            _ => {
-                let times = (now, delivery.give_up_at);
-                match backoff::next_attempt(delivery.attempts + 1, times, rand::random(), &self.config) {
-                    Some(next_at) => Attempt { state: DeliveryState::Waiting, next_at, ..attempt },
-                    None => {
-                        self.metrics.given_up.inc();
-                        tracing::warn!(site = %hook.site, webhook = hook.id, error = attempt.error, "a webhook call is given up");
-                        attempt
-                    }
-                }
-            }
-        };
         let succeeded = attempt.state == DeliveryState::Delivered;
+        let attempt = if succeeded { attempt } else { self.after_failure(&hook, &delivery, attempt, now) };
         if let Err(error) = self.control.record_attempt(&delivery.id, &attempt, now).await {
             // It is sent again: at least once.
             tracing::warn!(%error, "the result of a webhook call cannot be stored");
             tokio::time::sleep(CHECK_INTERVAL).await;
         }
         ((hook.site, hook.id.clone()), delivery.id, succeeded)
+    }
+
+    /// A failed attempt is repeated later, or was the last one.
+    fn after_failure(&self, hook: &WebhookRow, delivery: &DeliveryRow, attempt: Attempt, now: Timestamp) -> Attempt {
+        let times = (now, delivery.give_up_at);
+        if let Some(next_at) = backoff::next_attempt(delivery.attempts + 1, times, rand::random(), &self.config) {
+            return Attempt { state: DeliveryState::Waiting, next_at, ..attempt };
+        }
+        self.metrics.given_up.inc();
+        tracing::warn!(site = %hook.site, webhook = hook.id, error = attempt.error, "a webhook call is given up");
+        attempt
     }
 
     /// One attempt: delivered, or given up if it is not repeated.

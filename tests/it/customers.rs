@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::support::{app::TestApp, client::ApiClient};
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Sends calls with a server key.

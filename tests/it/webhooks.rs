@@ -209,7 +209,7 @@ async fn private_addresses_and_invalid_settings_are_refused_when_saved() {
     }
     let url = "https://93.184.216.34/hook";
     for events in
-        [json!([]), json!(["A"]), json!(["event:"]), json!(["segment.entered:a b"]), json!(vec!["event:A"; 51])]
+        [json!([]), json!(["A"]), json!(["event:"]), json!(["segment.entered:a b"]), Value::from(vec!["event:A"; 51])]
     {
         admin.post(&path, json!({ "url": url, "events": events })).await.refuses(422, "invalid");
     }

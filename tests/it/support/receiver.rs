@@ -51,8 +51,8 @@ impl Call {
         };
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
         mac.update(format!("{seconds}.{}", self.text).as_bytes());
-        let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        hex == expected
+        let digest = mac.finalize().into_bytes();
+        hex == digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 }
 
