@@ -25,6 +25,9 @@ fn path(app: &TestApp, route: &Route) -> String {
         ("{user}", "999999".into()),
         ("{invitation}", "999999".into()),
         ("{key}", "999999".into()),
+        ("{webhook}", "crm".into()),
+        ("{delivery}", "none".into()),
+        ("{kind}", "customers".into()),
     ];
     names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
