@@ -9,6 +9,7 @@ mod import;
 mod key;
 mod open_files;
 mod quarantine;
+mod records;
 mod seed;
 mod serve;
 mod service;
@@ -273,6 +274,13 @@ enum FileFormat {
     Events,
     /// Catalog items: NDJSON, a JSON array, CSV, TSV, or a Google product feed.
     Items,
+    /// Customers: CSV or NDJSON with `user_id` and, if known, `email`, `phone`, `first_seen_at` and any trait.
+    Customers,
+    /// Orders of any age: CSV or NDJSON with `order_id`, `user_id`, `occurred_at`, `revenue`, `currency` and, if known,
+    /// `products`.
+    Orders,
+    /// Consents: CSV or NDJSON with `user_id`, `analytics`, `personalization`, `at`.
+    Consents,
 }
 
 /// Reads a whole file, or standard input for `-`.

@@ -59,4 +59,5 @@ pub mod store;
 pub mod tasks;
 pub mod telemetry;
 pub mod value;
+pub mod webhooks;
 pub mod wire;

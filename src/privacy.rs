@@ -20,6 +20,7 @@ use crate::{
     model::{Position, SiteId, VisitorId},
     profiles::Profiles,
     store::{Store, StoreError},
+    webhooks::{WebhookError, Webhooks},
     wire::privacy::VisitorCopy,
 };
 
@@ -45,13 +46,16 @@ pub enum PrivacyError {
     /// The warehouse failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Webhook calls about the visitor cannot be removed.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// The quarantine's files cannot be read or written.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),
 }
 
 /// Exports and erases visitors.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Privacy {
     store: Store,
     journal: Arc<Journal>,
@@ -59,14 +63,21 @@ pub struct Privacy {
     /// All events below this position are in the warehouse or in quarantine.
     delivered: watch::Receiver<Position>,
     quarantine: Replay,
+    webhooks: Webhooks,
 }
 
 impl Privacy {
     /// Creates the flow from its collaborators.
     #[must_use]
-    pub fn new(store: Store, journal: Arc<Journal>, profiles: Arc<Profiles>, delivery: &Delivery) -> Self {
+    pub fn new(
+        store: Store,
+        journal: Arc<Journal>,
+        profiles: Arc<Profiles>,
+        delivery: &Delivery,
+        webhooks: Webhooks,
+    ) -> Self {
         let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
-        Self { store, journal, profiles, delivered, quarantine }
+        Self { store, journal, profiles, delivered, quarantine, webhooks }
     }
 
     /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
@@ -79,11 +90,13 @@ impl Privacy {
         self.wait_for_delivery().await?;
         let events = self.store.visitor_events(site, visitor, EVENTS_MAX).await?;
         let identities = self.store.visitor_identities(site, visitor).await?;
+        let contact_keys = self.store.visitor_contact_keys(site, visitor).await?;
         Ok(VisitorCopy {
             site_id: site.0,
             visitor: visitor.to_string(),
             complete: (events.len() as u64) < EVENTS_MAX,
             identities: to_json_rows(&identities),
+            contact_keys: to_json_rows(&contact_keys),
             events: to_json_rows(&events),
         })
     }
@@ -99,6 +112,7 @@ impl Privacy {
         let events = self.store.visitor_event_count(site, visitor).await?;
         let quarantined = self.quarantine.erase(site, visitor).await?;
         self.profiles.forget(site, visitor);
+        self.webhooks.erase(site, visitor, WAIT_MAX).await?;
         self.journal.rotate();
         let journal = Arc::clone(&self.journal);
         let deleted = tokio::task::spawn_blocking(move || journal.delete_corrupt_copies()).await;

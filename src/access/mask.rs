@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// Fields with a user id.
 const IDS: [&str; 3] = ["user_id", "userId", "previous_id"];
 /// Fields with free content that a page or server sent about a user.
-const CONTENTS: [&str; 3] = ["properties", "traits", "identities"];
+const CONTENTS: [&str; 4] = ["properties", "traits", "identities", "contact_keys"];
 
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());

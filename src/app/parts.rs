@@ -35,6 +35,7 @@ use crate::{
     store::Store,
     tasks::Tasks,
     telemetry::{Metrics, health::Health},
+    webhooks::Webhooks,
 };
 
 /// Durable event data on this machine.
@@ -43,6 +44,8 @@ pub(super) struct Durable {
     pub(super) dedup: Dedup,
     /// Message ids of all records below it are in the files of `dedup`.
     pub(super) ids_safe_below: Arc<AtomicU64>,
+    /// Webhooks need records from here on; all until they say so.
+    pub(super) webhooks_need_from: Arc<AtomicU64>,
 }
 
 impl Durable {
@@ -79,7 +82,8 @@ impl Durable {
         });
         let disk = health::Disk::new(health, dir, settings.disk_free_bytes_min);
         tasks.spawn_restarting("disk_watch", move |stopping| disk.clone().watch(stopping));
-        Ok(Self { journal, dedup, ids_safe_below: Arc::new(AtomicU64::new(opened.complete.0)) })
+        let ids_safe_below = Arc::new(AtomicU64::new(opened.complete.0));
+        Ok(Self { journal, dedup, ids_safe_below, webhooks_need_from: Arc::default() })
     }
 
     /// Opens delivery of the journal, which may release a record once its message id is on disk elsewhere.
@@ -91,8 +95,8 @@ impl Durable {
         space: Option<&Arc<DiskSpace>>,
         metrics: &Metrics,
     ) -> anyhow::Result<Delivery> {
-        let safe = Arc::clone(&self.ids_safe_below);
-        let keep_from = move || Position(safe.load(Ordering::Relaxed));
+        let (safe, needed) = (Arc::clone(&self.ids_safe_below), Arc::clone(&self.webhooks_need_from));
+        let keep_from = move || Position(safe.load(Ordering::Relaxed).min(needed.load(Ordering::Relaxed)));
         let journal = Arc::clone(&self.journal);
         let delivery = Delivery::open(data_dir, journal, store.clone(), &config.delivery, keep_from)?
             .with_detached_counter(&metrics.parts_set_aside);
@@ -153,6 +157,27 @@ pub(super) fn feeds(
     let publisher = Arc::clone(catalog);
     tasks.spawn_restarting("catalog", move |stopping| Arc::clone(&publisher).run(stopping));
     feeds
+}
+
+/// Loads the webhooks and starts calling them.
+pub(super) async fn webhooks(
+    control: &Control,
+    durable: &Durable,
+    config: &config::Webhooks,
+    metrics: &Metrics,
+    tasks: &mut Tasks,
+) -> anyhow::Result<Webhooks> {
+    let (journal, needed_from) = (Arc::clone(&durable.journal), Arc::clone(&durable.webhooks_need_from));
+    let metrics = metrics.operations.webhooks.clone();
+    let webhooks = Webhooks::open(control.clone(), journal, config, metrics, needed_from).await?;
+    let (queue, follow, sender) = (webhooks.clone(), webhooks.clone(), webhooks.clone());
+    tasks.spawn_restarting("webhook_queue", move |stopping| queue.clone().run_queue(stopping));
+    tasks.spawn_restarting("webhook_events", move |stopping| follow.clone().run_follow(stopping));
+    tasks.spawn_restarting("webhook_sender", move |stopping| sender.clone().run_sender(stopping));
+    let (upkeep, gauge) = (webhooks.clone(), webhooks.clone());
+    tasks.spawn_restarting("webhook_upkeep", move |stopping| upkeep.clone().run_upkeep(stopping));
+    tasks.spawn_restarting("webhook_gauge", move |stopping| gauge.clone().run_gauge(stopping));
+    Ok(webhooks)
 }
 
 /// The ClickHouse server of the warehouse.

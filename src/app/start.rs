@@ -202,6 +202,7 @@ fn services(
         removal,
         control: local.control,
         feeds: flows.feeds,
+        webhooks: local.webhooks,
         installation: Installation::new(&config.checks),
         health: health.clone(),
         edits: NonCancellable::new(supervision),

@@ -14,13 +14,13 @@ use flate2::read::MultiGzDecoder;
 use super::{
     Common, FileFormat,
     chunk_sender::{ChunkSender, progress, summary},
-    print_answer, read_file, service,
+    print_answer, read_file, records, service,
 };
 use crate::{
     clock,
     config::Config,
     feed,
-    import::{Counts, Format, items::ROWS_PER_CHUNK},
+    import::{Counts, Format, items::ROWS_PER_CHUNK, people::RecordKind},
     model::Currency,
     operate::Operation,
     wire::item::ItemBody,
@@ -37,14 +37,23 @@ pub struct Options {
     /// Format of the file.
     format: FileFormat,
     /// The file; `-` for standard input.
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// Target site.
     #[arg(long)]
-    site: u32,
+    pub(super) site: u32,
+    /// Only reads and checks the file; for customers, orders and consents.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 pub async fn run(config: &Config, common: &Common, options: Options) -> anyhow::Result<()> {
+    if options.dry_run && matches!(options.format, FileFormat::AccessLog | FileFormat::Events | FileFormat::Items) {
+        bail!("--dry-run is for customers, orders and consents");
+    }
     let format = match options.format {
+        FileFormat::Customers => return records::run(config, common, options, RecordKind::Customers).await,
+        FileFormat::Orders => return records::run(config, common, options, RecordKind::Orders).await,
+        FileFormat::Consents => return records::run(config, common, options, RecordKind::Consents).await,
         FileFormat::AccessLog => return access_log(config, common, options).await,
         FileFormat::Events => Format::Events,
         FileFormat::Items => return items(config, common, options).await,
@@ -91,7 +100,7 @@ async fn access_log(config: &Config, common: &Common, options: Options) -> anyho
 }
 
 /// Opens a file, or standard input for `-`; returns its length if known, else 0.
-fn open_source(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, u64)> {
+pub(super) fn open_source(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, u64)> {
     if file.as_os_str() == "-" {
         return Ok((Box::new(std::io::stdin()), 0));
     }

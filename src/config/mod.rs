@@ -27,6 +27,7 @@ mod server;
 mod smtp;
 mod strings;
 mod value;
+mod webhooks;
 
 use std::path::Path;
 
@@ -52,6 +53,7 @@ use serde::Deserialize;
 pub use server::Server;
 pub use smtp::Smtp;
 pub use value::Value;
+pub use webhooks::Webhooks;
 
 use merge::Settings;
 
@@ -104,6 +106,8 @@ pub struct Config {
     pub checks: Checks,
     /// `[feeds]`.
     pub feeds: Feeds,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
     /// `[log]`.
     pub log: Log,
 }

@@ -109,6 +109,11 @@ const RANGES: &[Range] = &[
     between("feeds.silence_ms", 100.0, DAY_MS),
     between("feeds.at_once", 1.0, 64.0),
     between("feeds.bytes_max", KIB, 1024.0 * TIB),
+    between("webhooks.timeout_ms", 100.0, HOUR_MS),
+    between("webhooks.retry_backoff_ms", 1.0, DAY_MS),
+    between("webhooks.retry_backoff_max_ms", 1.0, DAY_MS),
+    between("webhooks.give_up_ms", 1.0, 30.0 * DAY_MS),
+    between("webhooks.waiting_max", 1.0, COUNT_MAX),
 ];
 
 /// Returns the first key whose number is out of range, and the reason.

@@ -1,6 +1,6 @@
-//! Database of the control plane (SQLite): sites, users, API keys, and the documents that marketers edit. All data is
-//! small and loaded into memory by `catalog` and `access`; no visitor request waits for it. It must never contain
-//! events.
+//! Database of the control plane (SQLite): sites, users, API keys, the documents that marketers edit, and webhooks with
+//! their bounded queue of calls. All other data is small and loaded into memory by `catalog` and `access`; no visitor
+//! request waits for it. It must never contain events, except those that a webhook is about to be called for.
 //!
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 
@@ -17,6 +17,8 @@ mod tuned;
 #[cfg(test)]
 mod upgrade_tests;
 mod users;
+mod webhook_deliveries;
+mod webhooks;
 
 use std::path::Path;
 
@@ -35,6 +37,8 @@ pub use users::{
     InvitationRow, KeyRow, LoginRow, Membership, NewInvitation, NewKey, NewLogin, Role, Scope, TwoFactor, UserChange,
     UserRow, email_key,
 };
+pub use webhook_deliveries::{Attempt, DeliveryRow, DeliveryState, NewDelivery};
+pub use webhooks::{WebhookCursor, WebhookRow};
 
 /// A handle on the control database; cheap to clone.
 #[derive(Debug, Clone)]

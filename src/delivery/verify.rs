@@ -85,7 +85,8 @@ impl Delivery {
             );
         }
         self.damage.detached_parts.inc_by(new.len() as u64);
-        let identities_lost = new.iter().any(|part| ["identities", "aliases"].contains(&part.table.as_str()));
+        let identities_lost =
+            new.iter().any(|part| ["identities", "aliases", "contact_keys"].contains(&part.table.as_str()));
         if identities_lost && let Err(error) = self.rebuild_all_identities().await {
             tracing::error!(%error, "the identity tables are incomplete; the next start rebuilds them again");
         }

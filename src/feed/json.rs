@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 
 use super::{
-    FeedError, ROW_BYTES_MAX, ReadOptions, Row,
+    FeedError, Numbered, ROW_BYTES_MAX, ReadOptions, Row,
     bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
@@ -33,6 +33,16 @@ impl<R: BufRead> Rows<R> {
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
+        let options = self.options;
+        let row = self.next_as(|text| item_from_json(text, options))?;
+        Some(row.map(|(number, item)| Row { number, item }))
+    }
+
+    /// The next row with its number, parsed by `parse`.
+    pub(super) fn next_as<T>(
+        &mut self,
+        parse: impl Fn(&[u8]) -> Result<T, ItemIssue>,
+    ) -> Option<Result<Numbered<T>, FeedError>> {
         loop {
             self.meter.next_row();
             let read = if self.is_array { self.next_element() } else { self.next_line() };
@@ -45,8 +55,8 @@ impl<R: BufRead> Rows<R> {
             self.number += u64::from(!self.is_array);
             let item = match text {
                 RowText::Complete(text) | RowText::Unterminated(text) if text.trim_ascii().is_empty() => continue,
-                RowText::Complete(text) => item_from_json(text.trim_ascii(), self.options),
-                RowText::Unterminated(text) => match item_from_json(text.trim_ascii(), self.options) {
+                RowText::Complete(text) => parse(text.trim_ascii()),
+                RowText::Unterminated(text) => match parse(text.trim_ascii()) {
                     Err(_) if !is_complete(&text) => return Some(Err(FeedError::Cut(self.number.max(1)))),
                     read => read,
                 },
@@ -55,7 +65,7 @@ impl<R: BufRead> Rows<R> {
                 }
             };
             self.number += u64::from(self.is_array);
-            return Some(Ok(Row { number: self.number, item }));
+            return Some(Ok((self.number, item)));
         }
     }
 

@@ -9,6 +9,7 @@ mod bounds;
 mod fields;
 mod json;
 mod money;
+pub mod records;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,17 @@ pub enum FeedError {
     /// Not a known format.
     #[error("the file is none of: one JSON object a line, a JSON array, CSV or TSV with a column `id`, RSS or Atom")]
     Unknown,
+    /// Not a known format of records.
+    #[error("the file is neither one JSON object a line nor CSV with a header")]
+    NoRecords,
+    /// A column is missing.
+    #[error("the file has no column `{missing}`; its columns are {found}")]
+    NoColumn {
+        /// The column.
+        missing: &'static str,
+        /// The names of the header.
+        found: String,
+    },
     /// A row exceeds the size limit.
     #[error("the row at {0} is larger than {ROW_BYTES_MAX} bytes; a quote or an element is not closed")]
     Endless(u64),
@@ -101,6 +113,9 @@ pub enum Kind {
     Xml,
 }
 
+/// A row's number, and its content or what is wrong with it.
+type Numbered<T> = (u64, Result<T, ItemIssue>);
+
 type Source<'r> = BufReader<Budget<Box<dyn Read + Send + 'r>>>;
 
 enum Form<'r> {
@@ -124,19 +139,9 @@ pub struct Rows<'r> {
 /// # Errors
 /// If it is empty, not UTF-8, or of an unknown format.
 pub fn open<'r>(source: impl Read + Send + 'r, options: ReadOptions) -> Result<Rows<'r>, FeedError> {
-    let (mut source, mut head) = look(Box::new(source))?;
-    if head.starts_with(&[0x1f, 0x8b]) {
-        let unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(source));
-        (source, head) = look(Box::new(unpacked))?;
-    }
-    let kind = kind_of(&head)?;
-    let budget = Budget::new(source, options.bytes_max, ROW_BYTES_MAX);
-    let spent = budget.meter();
-    let mut source = BufReader::with_capacity(1 << 16, budget);
-    if head.starts_with(b"\xef\xbb\xbf") {
-        source.fill_buf()?;
-        source.consume(3);
-    }
+    let (source, head) = unpacked(source)?;
+    let kind = kind_of(&head, &has_id)?;
+    let (source, spent) = prepared(source, &head, options.bytes_max)?;
     let form = match kind {
         Kind::Lines => Form::Json(json::Rows::lines(source, options, spent)),
         Kind::Array => Form::Json(json::Rows::array(source, options, spent)),
@@ -146,6 +151,31 @@ pub fn open<'r>(source: impl Read + Send + 'r, options: ReadOptions) -> Result<R
     Ok(Rows { form, seen: HashSet::default(), hasher: ahash::RandomState::new(), items_max: ITEMS_MAX, over: false })
 }
 
+/// Limits a source and skips its byte order mark.
+fn prepared<'r>(
+    source: Box<dyn Read + Send + 'r>,
+    head: &[u8],
+    bytes_max: u64,
+) -> Result<(Source<'r>, bounds::Meter), FeedError> {
+    let budget = Budget::new(source, bytes_max, ROW_BYTES_MAX);
+    let spent = budget.meter();
+    let mut source = BufReader::with_capacity(1 << 16, budget);
+    if head.starts_with(b"\xef\xbb\xbf") {
+        source.fill_buf()?;
+        source.consume(3);
+    }
+    Ok((source, spent))
+}
+
+/// Reads the first bytes and unpacks gzip; also returns a source that still includes them.
+fn unpacked<'r>(source: impl Read + Send + 'r) -> Result<(Box<dyn Read + Send + 'r>, Vec<u8>), FeedError> {
+    let (source, head) = look(Box::new(source))?;
+    if head.starts_with(&[0x1f, 0x8b]) {
+        return look(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(source))));
+    }
+    Ok((source, head))
+}
+
 /// Reads the first bytes; also returns a source that still includes them.
 fn look<'r>(mut source: Box<dyn Read + Send + 'r>) -> Result<(Box<dyn Read + Send + 'r>, Vec<u8>), FeedError> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
@@ -153,7 +183,8 @@ fn look<'r>(mut source: Box<dyn Read + Send + 'r>) -> Result<(Box<dyn Read + Sen
     Ok((Box::new(Cursor::new(head.clone()).chain(source)), head))
 }
 
-fn kind_of(head: &[u8]) -> Result<Kind, FeedError> {
+/// The format of a file; `is_header` says whether a line with a delimiter is a header.
+fn kind_of(head: &[u8], is_header: &dyn Fn(&[u8], u8) -> bool) -> Result<Kind, FeedError> {
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || head.iter().take(4).any(|byte| *byte == 0)
     {
         return Err(FeedError::Encoding("UTF-16 or no text at all".into()));
@@ -171,11 +202,11 @@ fn kind_of(head: &[u8]) -> Result<Kind, FeedError> {
             // Spreadsheets name the separator in a line of its own.
             if let Some(delimiter) = table::separator(header) {
                 header = lines.next().unwrap_or_default();
-                return if has_id(header, delimiter) { Ok(Kind::Table(delimiter)) } else { Err(FeedError::Unknown) };
+                return if is_header(header, delimiter) { Ok(Kind::Table(delimiter)) } else { Err(FeedError::Unknown) };
             }
             let among = |delimiter: &&u8| header.split(|byte| byte == *delimiter).count();
             let delimiter = *b"\t,;|".iter().max_by_key(among).unwrap_or(&b',');
-            if has_id(header, delimiter) { Ok(Kind::Table(delimiter)) } else { Err(FeedError::Unknown) }
+            if is_header(header, delimiter) { Ok(Kind::Table(delimiter)) } else { Err(FeedError::Unknown) }
         }
     }
 }

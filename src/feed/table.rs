@@ -5,7 +5,7 @@ use std::io::{BufRead, Chain, Cursor};
 use csv::ByteRecord;
 
 use super::{
-    FeedError, ReadOptions, Row,
+    FeedError, Numbered, ReadOptions, Row,
     bounds::{Meter, feed_error},
     fields::{Draft, plain_name},
 };
@@ -24,10 +24,15 @@ const END: &[u8] = b"\x00end of file\x00\n\x00really\x00\n";
 const END_OF_FILE: &[u8] = b"\x00end of file\x00";
 const REALLY: &[u8] = b"\x00really\x00";
 
+/// Names of columns with their values.
+type Values<'r> = Vec<(&'r str, &'r str)>;
+
 /// The rows of a table.
 pub(super) struct Rows<R> {
     reader: csv::Reader<Chain<R, Cursor<&'static [u8]>>>,
     columns: Vec<String>,
+    /// The names as they are written.
+    names: Vec<String>,
     record: ByteRecord,
     /// Whether lines end with CRLF, of which the reader leaves the second byte to the next row.
     is_crlf: bool,
@@ -50,12 +55,34 @@ impl<R: BufRead> Rows<R> {
             return Err(FeedError::Unclosed(1));
         }
         let whole = |name: &'_ [u8]| name.strip_suffix(END_OF_FILE).unwrap_or(name).to_vec();
-        let columns =
-            header.iter().take(COLUMNS_MAX).map(|name| plain_name(&String::from_utf8_lossy(&whole(name)))).collect();
-        Ok(Self { reader, columns, record: ByteRecord::new(), is_crlf, options, meter })
+        let names: Vec<String> = header
+            .iter()
+            .take(COLUMNS_MAX)
+            .map(|name| String::from_utf8_lossy(&whole(name)).trim().trim_matches('"').to_owned())
+            .collect();
+        let columns = names.iter().map(|name| plain_name(name)).collect();
+        Ok(Self { reader, columns, names, record: ByteRecord::new(), is_crlf, options, meter })
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
+        Some(self.advance()?.map(|(number, is_last)| Row { number, item: self.item(is_last) }))
+    }
+
+    /// The names of the columns as they are written.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The next row with its number: names of columns and their values.
+    pub(super) fn next_values(&mut self) -> Option<Result<Numbered<Values<'_>>, FeedError>> {
+        Some(match self.advance()? {
+            Ok((number, is_last)) => Ok((number, self.values(is_last, &self.names))),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Reads the next row: its number, and whether it is the last one, without a line terminator.
+    fn advance(&mut self) -> Option<Result<(u64, bool), FeedError>> {
         self.meter.next_row();
         let number = self.reader.position().line();
         match self.reader.read_byte_record(&mut self.record) {
@@ -73,7 +100,7 @@ impl<R: BufRead> Rows<R> {
             }
             Ending::No | Ending::WithoutLineEnd => {}
         }
-        Some(Ok(Row { number, item: self.item(ending == Ending::WithoutLineEnd) }))
+        Some(Ok((number, ending == Ending::WithoutLineEnd)))
     }
 
     /// The line that the row starts on. The reader reports where it started looking for it, before blank lines.
@@ -88,23 +115,31 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn item(&self, is_last: bool) -> Result<ItemBody, ItemIssue> {
+        let mut draft = Draft::default();
+        for (name, value) in self.values(is_last, &self.columns)? {
+            draft.put(name, value);
+        }
+        draft.finish(self.options)
+    }
+
+    fn values<'r>(&'r self, is_last: bool, names: &'r [String]) -> Result<Values<'r>, ItemIssue> {
         let (fields, columns) = (self.record.len(), self.columns.len());
         // An unquoted delimiter within a text shifts all that follows into wrong columns.
         if columns < COLUMNS_MAX && self.record.iter().skip(columns).any(|field| !field.trim_ascii().is_empty()) {
             let message = format!("the row has {fields} fields and the header {columns}; put quotes around texts");
             return Err(ItemIssueKind::Unreadable.with_message(message));
         }
-        let mut draft = Draft::default();
-        for (at, (name, value)) in self.columns.iter().zip(&self.record).enumerate() {
+        let mut values = Vec::with_capacity(fields);
+        for (at, (name, value)) in names.iter().zip(&self.record).enumerate() {
             let last = is_last && at + 1 == fields;
             let value = if last { value.strip_suffix(END_OF_FILE).unwrap_or(value) } else { value };
             let Ok(value) = std::str::from_utf8(value) else {
                 let message = format!("column `{name}` is not UTF-8; save the file as UTF-8");
                 return Err(ItemIssueKind::Unreadable.with_message(message));
             };
-            draft.put(name, value);
+            values.push((name.as_str(), value));
         }
-        draft.finish(self.options)
+        Ok(values)
     }
 }
 

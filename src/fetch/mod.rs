@@ -1,5 +1,5 @@
-//! Fetches one page of a site's registered origins, for the installation check. It must never connect to a private
-//! address: each host is resolved here, all of its addresses are checked (`address`), and the connection goes to a
+//! Fetches one page of a site's registered origins, for the installation check, downloads feeds, and posts to webhooks. It
+//! must never connect to a private address: each host is resolved here, all of its addresses are checked (`address`), and the connection goes to a
 //! checked address, so that a DNS answer that changes in between has no effect. Redirects are followed by the same
 //! rules, to registered origins only.
 //!
@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod download;
+mod post;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -161,6 +162,13 @@ impl Fetcher {
 
     /// Connects to a checked address only.
     async fn connect(&self, url: &Url) -> Result<TcpStream, FetchError> {
+        let addresses = self.resolve(url).await?;
+        let shown = url.host_str().unwrap_or_default().to_owned();
+        TcpStream::connect(&*addresses).await.map_err(|e| FetchError::Unreachable(shown, e.to_string()))
+    }
+
+    /// The addresses of a URL's host, all of which may be connected to.
+    async fn resolve(&self, url: &Url) -> Result<Vec<SocketAddr>, FetchError> {
         let shown = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or(80);
         let addresses: Vec<SocketAddr> = match url.host() {
@@ -176,7 +184,7 @@ impl Fetcher {
         if addresses.iter().any(|address| !address::may_reach(address.ip(), &self.allowed)) {
             return Err(FetchError::PrivateAddress(shown));
         }
-        TcpStream::connect(&*addresses).await.map_err(|e| FetchError::Unreachable(shown, e.to_string()))
+        Ok(addresses)
     }
 }
 

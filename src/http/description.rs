@@ -17,7 +17,7 @@ const OPEN: &[(&str, &str)] = &[
     ("post", "/api/v1/invitations/{invitation}"),
 ];
 /// Routes that query the warehouse, by a part of their path.
-const WAREHOUSE: &[&str] = &["/reports/", "/schema", "/visitors/"];
+const WAREHOUSE: &[&str] = &["/reports/", "/schema", "/visitors/", "/customers/"];
 /// GET routes that need more than read access.
 const GUARDED_READS: &[&str] =
     &["/secret", "/export", "/checks/{token}", "/session", "/sessions", "/users", "/audit", "/keys"];

@@ -17,6 +17,7 @@ use super::state::AppState;
 const READING_POSTS: &[&str] = &[
     "/api/v1/session",
     "/api/v1/sites/{site}/checks",
+    "/api/v1/sites/{site}/customers/lookup",
     "/api/v1/sites/{site}/recommendations/preview",
     "/api/v1/sites/{site}/reports/{report}",
     "/api/v1/sites/{site}/segments/explain",

@@ -10,7 +10,7 @@ use axum::{
 
 use crate::{
     access::AccessError, catalog::CatalogError, control::ControlError, privacy::PrivacyError, removal::RemovalError,
-    reports::ReportError, wire::admin::ErrorBody,
+    reports::ReportError, webhooks::WebhookError, wire::admin::ErrorBody,
 };
 
 /// Retry delay of a report that ran out of time because of others.
@@ -195,7 +195,19 @@ impl From<PrivacyError> for ApiError {
             PrivacyError::NotDelivered | PrivacyError::Erasing => Self::Unavailable(5, error.to_string()),
             PrivacyError::Store(error) => ReportError::Store(error).into(),
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
+            PrivacyError::Webhooks(error) => error.into(),
             PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Missing(_) => Self::NotFound,
+            WebhookError::Invalid(message) => Self::Invalid(message),
+            WebhookError::Conflict(message) => Self::Conflict(message),
+            WebhookError::Control(error) => error.into(),
         }
     }
 }

@@ -52,8 +52,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, currency_and_schema, exploration, feeds, funnels, keys, merchandising, models,
-        preview, reports, segments, session, sites, users, visitors,
+        account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, imports, keys,
+        merchandising, models, preview, reports, segments, session, sites, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -207,6 +207,14 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::dropped))
         .routes(routes!(reports::visitor, visitors::erase))
         .routes(routes!(visitors::export))
+        .routes(routes!(customers::lookup))
+        .routes(routes!(imports::import))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::one, webhooks::put, webhooks::delete))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
         .route("/api/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi()) }))
         .route("/api/{*rest}", any(|| async { ApiError::NotFound }))
 }

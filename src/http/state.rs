@@ -27,6 +27,7 @@ use crate::{
     reports::Reports,
     tasks::NonCancellable,
     telemetry::{Metrics, health::Health},
+    webhooks::Webhooks,
 };
 
 /// The state of one running service. Cheap to clone.
@@ -67,6 +68,8 @@ pub struct Services {
     pub control: Control,
     /// Product feeds.
     pub feeds: Feeds,
+    /// Webhooks.
+    pub webhooks: Webhooks,
     /// The installation check.
     pub installation: Installation,
     /// The state of each component.

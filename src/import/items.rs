@@ -104,10 +104,14 @@ pub(super) async fn store(
 impl Counts {
     /// Counts one rejected row.
     pub fn reject(&mut self, row: u64, issue: &ItemIssue) {
-        let reason = issue.kind.as_str().to_owned();
-        *self.rejected_by.entry(reason.clone()).or_default() += 1;
+        self.reject_by(row, issue.kind.as_str(), &issue.message);
+    }
+
+    /// Counts one rejected row by the code of its reason.
+    pub fn reject_by(&mut self, row: u64, reason: &'static str, message: &str) {
+        *self.rejected_by.entry(reason.to_owned()).or_default() += 1;
         if self.rejected_rows.len() < Self::REJECTED_ROWS_MAX {
-            self.rejected_rows.push(RejectedRow { row, reason, message: issue.message.clone() });
+            self.rejected_rows.push(RejectedRow { row, reason: reason.to_owned(), message: message.to_owned() });
         }
     }
 

@@ -7,11 +7,15 @@
 mod access_log;
 pub mod feeds;
 pub mod items;
+pub mod people;
+mod people_values;
+pub mod records;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 pub use access_log::{Line, NotAPageView, parse_line};
 use futures_util::future::join_all;
+pub use people_values::{RowIssue, RowIssueKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

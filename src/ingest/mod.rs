@@ -11,6 +11,7 @@ mod autocapture;
 pub mod cardinality;
 mod clock;
 pub mod consent;
+mod contact;
 mod currency_names;
 mod ecommerce;
 pub mod enrich;
@@ -91,6 +92,7 @@ fn run_steps<'a>(
     robot_step::drop_too_fast(&mut event, request)?;
     visitor_step::set_user(&mut event, request, call);
     properties::add_context(&mut event, request, batch, raw);
+    contact::set_contact_channel(&mut event, request, batch, call);
     visitor_step::set_session(&mut event, request, batch, &mut progress.sessions);
 
     enrich::page_context::set_page_and_traffic(&mut event, request, batch, call);

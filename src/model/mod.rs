@@ -4,6 +4,7 @@
 //! Public JSON is defined in `wire`, not here.
 
 pub mod capture;
+pub mod contact;
 pub mod customer;
 pub mod decision;
 pub mod event;
@@ -33,6 +34,7 @@ pub mod value;
 pub mod wanted;
 
 pub use capture::{Capture, Captures};
+pub use contact::ContactChannel;
 pub use customer::{CustomerGroup, NotFitted};
 pub use decision::{Content, Decision, ExcludedItem, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation};
 pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, Page, Traffic};

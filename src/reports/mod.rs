@@ -26,6 +26,7 @@ mod overview;
 mod pages;
 mod people;
 mod period;
+mod person;
 pub mod queue;
 mod realtime;
 mod recommendations;

@@ -34,6 +34,7 @@ struct TimelineRow {
     at_ms: i64,
     kind: u8,
     name: String,
+    contact_channel: String,
     path: String,
     item: String,
     properties: String,
@@ -89,6 +90,7 @@ fn timeline_entry(row: TimelineRow) -> TimelineEntry {
     TimelineEntry {
         at: moment(row.at_ms),
         event: event_name(row.kind, row.name),
+        channel: non_empty(row.contact_channel),
         path: row.path,
         item: non_empty(row.item),
         properties: RawValue::from_string(row.properties).unwrap_or_else(|_| RawValue::NULL.to_owned()),

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (40, "0040_alias_of_any_id", include_str!("../../migrations/0040_alias_of_any_id.sql")),
     (50, "0050_senders", include_str!("../../migrations/0050_senders.sql")),
     (60, "0060_visitor_orders", include_str!("../../migrations/0060_visitor_orders.sql")),
+    (61, "0061_contact_keys", include_str!("../../migrations/0061_contact_keys.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

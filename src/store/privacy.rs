@@ -5,6 +5,7 @@ use crate::model::{SiteId, VisitorId};
 
 const EVENTS: &str = include_str!("sql/privacy.events.sql");
 const IDENTITIES: &str = include_str!("sql/privacy.identities.sql");
+const CONTACT_KEYS: &str = include_str!("sql/privacy.contact_keys.sql");
 const COUNT: &str = include_str!("sql/privacy.count.sql");
 const TABLES: &str = include_str!("sql/privacy.tables.sql");
 const PENDING_MUTATIONS: &str = include_str!("sql/privacy.pending_mutations.sql");
@@ -32,6 +33,14 @@ impl Store {
     /// If the warehouse is unreachable or returns an error.
     pub async fn visitor_identities(&self, site: SiteId, visitor: VisitorId) -> Result<Vec<String>, StoreError> {
         self.query(IDENTITIES, &visitor_params(site, visitor)).await
+    }
+
+    /// The hashes by which a visitor can be looked up, each a JSON object.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn visitor_contact_keys(&self, site: SiteId, visitor: VisitorId) -> Result<Vec<String>, StoreError> {
+        self.query(CONTACT_KEYS, &visitor_params(site, visitor)).await
     }
 
     /// Number of stored events of a visitor.

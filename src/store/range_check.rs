@@ -130,7 +130,7 @@ impl Store {
         }
     }
 
-    /// Fills the tables `identities` and `aliases` again from the events of a range.
+    /// Fills the tables `identities`, `aliases` and `contact_keys` again from the events of a range.
     ///
     /// # Errors
     /// If the warehouse is unreachable or returns an error; idempotent.
@@ -139,6 +139,7 @@ impl Store {
             include_str!("sql/delivery.identities.sql"),
             include_str!("sql/delivery.aliased_visitors.sql"),
             include_str!("sql/delivery.aliases.sql"),
+            include_str!("sql/delivery.contact_keys.sql"),
         ] {
             self.execute(statement, &range_params(journal, range)).await?;
         }

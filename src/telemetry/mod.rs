@@ -17,12 +17,14 @@ mod reports;
 mod requests;
 mod site;
 mod timings;
+mod webhooks;
 
 pub use log::{check_filter, start_log};
 pub use operations::Operations;
 pub use outcome::Outcome;
 pub use requests::{Requests, Route};
 pub use timings::Timings;
+pub use webhooks::WebhookMetrics;
 
 use std::collections::HashMap;
 

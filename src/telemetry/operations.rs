@@ -19,6 +19,7 @@ use super::{
     OutcomeLabel,
     requests::Requests,
     timings::{SharedTimings, Timings},
+    webhooks::WebhookMetrics,
 };
 use crate::model::SiteId;
 
@@ -48,6 +49,8 @@ struct SiteLabel {
 pub struct Operations {
     /// Requests by route.
     pub requests: Requests,
+    /// Webhooks.
+    pub webhooks: WebhookMetrics,
     /// 1 while events are accepted.
     pub ready: Gauge,
     /// Free space on the data directory's disk.
@@ -70,6 +73,7 @@ impl Operations {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running program", build);
         registry.register_collector(Box::new(self.requests.clone()));
+        self.webhooks.register(registry);
         for (name, help, gauge) in [
             ("ready", "1 while events are accepted", &self.ready),
             ("disk_free_bytes", "Free space on the data directory's disk", &self.disk_free_bytes),

@@ -16,6 +16,9 @@ pub struct VisitorCopy {
     /// Identities linked to the visitor.
     #[schema(value_type = Vec<Object>)]
     pub identities: Vec<Value>,
+    /// Hashes of e-mail addresses and phone numbers by which the visitor can be looked up.
+    #[schema(value_type = Vec<Object>)]
+    pub contact_keys: Vec<Value>,
     /// The events with all columns, oldest first. 128-bit ids are 32 hexadecimal digits; numbers beyond 2^53 are
     /// strings.
     #[schema(value_type = Vec<Object>)]

@@ -37,6 +37,10 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("reports::funnel::any_order", 1),
     ("reports::funnel::matcher", 1),
     ("reports::funnel::tally", 1),
+    ("webhooks::backoff", 1),
+    ("webhooks::call", 1),
+    ("webhooks::event", 1),
+    ("webhooks::names", 1),
     // I/O adapters: each talks to one external system, and none imports another.
     ("journal", 2),
     ("dedup", 2),
@@ -59,6 +63,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("learn", 3),
     ("profiles", 3),
     ("reports", 3),
+    ("webhooks", 3),
     // Request flows: what happens to one request. They never call each other.
     ("collect", 4),
     ("personalize", 4),

@@ -60,6 +60,14 @@ impl<'t> Stage<'t> {
                 let saved = admin.post(&path("funnels"), of("/{funnel}")).await.json();
                 self.funnel = saved["id"].to_string();
             }
+            ("post", "/webhooks") => {
+                for hook in admin.get(&path("webhooks")).await.json().as_array().unwrap() {
+                    admin.delete(&path(&format!("webhooks/{}", hook["id"].as_str().unwrap()))).await;
+                }
+            }
+            (_, rest) if rest.starts_with("/webhooks/{webhook}") => {
+                drop(admin.put(&path("webhooks/crm"), of("/{webhook}")).await);
+            }
             _ => {}
         }
     }
@@ -81,6 +89,9 @@ impl<'t> Stage<'t> {
             ("{user}", "999999".into()),
             ("{invitation}", "999999".into()),
             ("{key}", "999999".into()),
+            ("{webhook}", "crm".into()),
+            ("{kind}", "customers".into()),
+            ("{delivery}", "none".into()),
         ];
         names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
     }

@@ -26,6 +26,9 @@ fn path(app: &TestApp, route: &Route) -> String {
         ("{user}", "999999".into()),
         ("{invitation}", "999999".into()),
         ("{key}", "999999".into()),
+        ("{webhook}", "crm".into()),
+        ("{delivery}", "none".into()),
+        ("{kind}", "customers".into()),
     ];
     names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
@@ -254,7 +257,7 @@ async fn a_write_without_a_body_changes_nothing() {
         state
     };
     let before = state().await;
-    let exempt = ["/feed/visit", "/items", "/items/import", "/reports/{report}"];
+    let exempt = ["/feed/visit", "/items", "/items/import", "/import/{kind}", "/reports/{report}"];
     for route in
         table().iter().filter(|route| !route.body.is_null() && !exempt.iter().any(|end| route.path.ends_with(end)))
     {

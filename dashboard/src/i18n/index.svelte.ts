@@ -78,7 +78,7 @@ const valuesIn = (group: 'channel' | 'device') => (): string[] =>
 export const allChannels = valuesIn('channel');
 export const allDevices = valuesIn('device');
 
-type Named = 'channel' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model' | 'action' | 'component' | 'scope' | 'cause' | 'who';
+type Named = 'channel' | 'contact' | 'device' | 'event' | 'property' | 'reason' | 'noticed' | 'model' | 'action' | 'component' | 'scope' | 'cause' | 'who';
 
 /** The display name of a server or site value, such as a channel; unknown values are shown as they are. */
 export function named(group: Named, value: string): string {

@@ -35,6 +35,7 @@ use crate::{
         Metrics,
         health::{Health, Serves},
     },
+    webhooks::Webhooks,
 };
 
 /// What all steps use.
@@ -62,6 +63,7 @@ pub(super) struct Local {
     pub(super) installation: String,
     pub(super) catalog: Arc<Catalog>,
     pub(super) access: Arc<Access>,
+    pub(super) webhooks: Webhooks,
     /// Token of the one-time set-up link, while no user exists.
     pub(super) setup_token: Option<String>,
 }
@@ -77,6 +79,7 @@ impl Local {
         let durable = Durable::open(config, data_dir, metrics, health, tasks)?;
         // Before anything else is written: the control database may be the wrong one.
         let installation = installation::bind(&control, &durable.journal, data_dir).await?;
+        let webhooks = parts::webhooks(&control, &durable, &config.webhooks, metrics, tasks).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let mailer = Mailer::new(&config.smtp)?;
         let access = Access::open(control.clone(), config.access.clone(), mailer, Arc::clone(metrics)).await?;
@@ -84,7 +87,7 @@ impl Local {
         if let Some(origins) = demo_origins {
             demo::install(&catalog, origins).await?;
         }
-        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), setup_token })
+        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), webhooks, setup_token })
     }
 }
 
@@ -171,11 +174,20 @@ impl Flows {
             &config.profiles,
             Arc::clone(metrics),
         );
+        let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
+        let known = Arc::clone(&customers);
+        let personalizer = personalizer.with_values(Arc::new(move |site, profile: &crate::model::Profile| {
+            let user_id = Some(&*profile.user_id).filter(|id| profile.user_verified && !id.is_empty());
+            match user_id {
+                Some(user_id) => known.values().of(site, Some(user_id), Some(profile.visitor)),
+                None => known.values().of_proven(site, profile.visitor),
+            }
+        }));
         let session_minutes = config.ingest.session_minutes;
         let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
-        let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
         let journal = Arc::clone(&local.durable.journal);
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery);
+        let webhooks = local.webhooks.clone();
+        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, webhooks);
         Ok(Self { collector, personalizer, reports, customers, privacy, feeds, geo, salts })
     }
 }

@@ -4,6 +4,7 @@ SELECT
     toUnixTimestamp64Milli(occurred_at) AS at_ms,
     kind,
     toString(name) AS name,
+    JSONExtractString(properties, 'contact_channel') AS contact_channel,
     path,
     if(empty(items), '', items[1]) AS item,
     properties

@@ -178,6 +178,9 @@ pub struct Context<'a> {
     /// Traits sent along with any call.
     #[serde(borrow)]
     pub traits: Option<&'a RawValue>,
+    /// Where a contact took place, such as `call_centre`.
+    #[serde(borrow)]
+    pub channel: Text<'a>,
     /// Consent, in the format of Segment's libraries.
     #[serde(deserialize_with = "consent::from_context")]
     pub consent: Consent,

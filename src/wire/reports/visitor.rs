@@ -223,6 +223,8 @@ pub struct TimelineEntry {
     pub at: Moment,
     /// Event name, `page` for a page view.
     pub event: String,
+    /// Channel of a contact, such as `call_centre`; null if none was stated.
+    pub channel: Option<String>,
     /// Path of the page.
     pub path: String,
     /// Item id.

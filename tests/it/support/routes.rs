@@ -63,6 +63,7 @@ pub fn table() -> Vec<Route> {
     let rules = json!({ "only": { "field": "category", "op": "eq", "value": "Tea" }, "exclude": { "items": ["x"] },
         "pins": [{ "item": "p-1", "position": 1 }], "hide_bought": true });
     let segment = json!({ "id": "table", "name": "T", "rule": { "event": "page", "within_days": 3 } });
+    let webhook = json!({ "url": "https://hook.invalid/x", "events": ["event:Order Completed"], "enabled": false });
     let feed = json!({ "url": "https://feed.invalid/f.csv", "every_minutes": 60, "enabled": false });
     vec![
         row("get", "/api/v1/setup", OPEN, nothing.clone(), &[200]),
@@ -222,7 +223,18 @@ pub fn table() -> Vec<Route> {
         row("get", "/api/v1/sites/{site}/reports/funnel/dropped/{handle}", READ, nothing.clone(), &[404, 422]),
         row("get", "/api/v1/sites/{site}/visitors/{visitor}", READ, nothing.clone(), &[200]),
         row("get", "/api/v1/sites/{site}/visitors/{visitor}/export", EDIT, nothing.clone(), &[200]),
-        row("delete", "/api/v1/sites/{site}/visitors/{visitor}", GUARD, nothing, &[200]),
+        row("delete", "/api/v1/sites/{site}/visitors/{visitor}", GUARD, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/customers/lookup", SERVE, json!({ "user_id": "u-404" }), &[404]),
+        row("post", "/api/v1/sites/{site}/import/{kind}", EDIT, json!({ "user_id": "u-1" }), &[200]),
+        row("get", "/api/v1/sites/{site}/webhooks", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/webhooks", EDIT, webhook.clone(), &[201]),
+        row("get", "/api/v1/sites/{site}/webhooks/{webhook}", READ, nothing.clone(), &[200]),
+        row("put", "/api/v1/sites/{site}/webhooks/{webhook}", EDIT, webhook, &[200]),
+        row("delete", "/api/v1/sites/{site}/webhooks/{webhook}", EDIT, nothing.clone(), &[204]),
+        row("post", "/api/v1/sites/{site}/webhooks/{webhook}/secret", EDIT, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/webhooks/{webhook}/test", EDIT, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/webhooks/{webhook}/deliveries", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/webhooks/{webhook}/deliveries/{delivery}/replay", EDIT, nothing, &[404, 409]),
     ]
 }
 

@@ -180,6 +180,13 @@ export const reports = {
   'noticed.bucketed_library': 'SDKs',
 
   'event.page': 'Page view',
+  'contact.web': 'Web',
+  'contact.app': 'App',
+  'contact.email': 'E-mail',
+  'contact.sms': 'SMS',
+  'contact.push': 'Push',
+  'contact.call_centre': 'Call centre',
+  'contact.shop': 'Shop',
   'event.screen': 'Screen view',
   'event.identify': 'Identify',
   'event.group': 'Group',

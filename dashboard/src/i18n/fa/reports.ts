@@ -181,6 +181,13 @@ export const reports: Record<keyof typeof english, string> = {
   'noticed.bucketed_library': 'SDKها',
 
   'event.page': 'بازدید صفحه',
+  'contact.web': 'وب',
+  'contact.app': 'اپلیکیشن',
+  'contact.email': 'ایمیل',
+  'contact.sms': 'پیامک',
+  'contact.push': 'پوش',
+  'contact.call_centre': 'مرکز تماس',
+  'contact.shop': 'فروشگاه',
   'event.screen': 'بازدید نمای اپ',
   'event.identify': 'شناسایی کاربر',
   'event.group': 'پیوستن به گروه',
