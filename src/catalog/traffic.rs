@@ -21,8 +21,10 @@ pub(super) fn checked_hosts(texts: &[String]) -> Result<Vec<String>, CatalogErro
     checked(texts, |text| {
         let text = text.trim();
         let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) };
-        let host = url.ok().and_then(|url| url.host_str().map(|host| host.trim_end_matches('.').to_owned()));
-        let host = host.map(|host| host.strip_prefix("www.").map(str::to_owned).unwrap_or(host));
+        let host = url.ok().and_then(|url| {
+            let host = url.host_str()?.trim_end_matches('.');
+            Some(host.strip_prefix("www.").unwrap_or(host).to_owned())
+        });
         // A suffix such as `com` would leave out nearly everything.
         host.filter(|host| host.contains(['.', ':']) && host.len() <= 253).ok_or_else(|| {
             invalid(&format!("`ignored_referrers`: `{}` is no host name such as pay.bank.example", shown(text)))

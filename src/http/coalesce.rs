@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::{model::SiteId, reports::EXPORT_ROWS_MAX};
 
 /// On a file that is cut: the number of its rows.
-const CUT_AT: HeaderName = HeaderName::from_static("ashna-rows-cut");
+static CUT_AT: HeaderName = HeaderName::from_static("ashna-rows-cut");
 
 /// Computations in flight, by key. One is cancelled when the last request that waits for it is dropped.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl IntoResponse for RenderedReport {
             Self::Csv { bytes, disposition, is_cut } => {
                 let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
                 let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)];
-                let cut = is_cut.then(|| [(CUT_AT, HeaderValue::from(EXPORT_ROWS_MAX))]);
+                let cut = is_cut.then(|| [(CUT_AT.clone(), HeaderValue::from(EXPORT_ROWS_MAX))]);
                 (headers, cut, bytes).into_response()
             }
         }
