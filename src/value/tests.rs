@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use rand::{SeedableRng as _, rngs::StdRng};
+use statrs::distribution::{Beta, ContinuousCDF as _, Gamma};
 
 use super::*;
 use crate::model::{CustomerGroup, Rfm};
@@ -105,6 +106,55 @@ fn the_expected_number_is_the_mean_of_simulated_customers() {
     let expected = model.expected(&History::default(), weeks).unwrap();
     let mean = f64::from(total) / f64::from(customers);
     assert!((mean / expected - 1.0).abs() < 0.02, "{mean} {expected}");
+}
+
+/// A customer of the model, observed until `weeks` after the first transaction.
+fn simulated(model: &PurchaseModel, weeks: u32, mut uniform: impl FnMut() -> f64) -> History {
+    let rate = Gamma::new(model.r, model.alpha).unwrap().inverse_cdf(uniform());
+    let stops = Beta::new(model.a, model.b).unwrap().inverse_cdf(uniform());
+    let mut history = History { age_days: weeks * 7, ..History::default() };
+    let mut day = 0.0;
+    loop {
+        day -= uniform().max(1e-300).ln() / rate * 7.0;
+        if day >= f64::from(weeks * 7) {
+            return history;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "fewer than the days of a year")]
+        let whole = day as u32;
+        // Transactions of one day are one.
+        history.repeat_days += u32::from(whole > history.recency_days);
+        history.recency_days = whole;
+        if uniform() < stops {
+            return history;
+        }
+    }
+}
+
+#[test]
+fn no_parameters_are_more_likely_than_the_fitted_ones() {
+    let mut random = StdRng::seed_from_u64(11);
+    for (r, alpha, a, b) in [(0.5, 8.0, 0.8, 2.5), (2.0, 30.0, 0.3, 4.0), (0.1, 2.0, 3.0, 3.0), (5.0, 50.0, 0.05, 5.0)]
+    {
+        let truth = PurchaseModel { r, alpha, a, b };
+        let histories: Vec<History> =
+            (0..800).map(|n| simulated(&truth, 20 + n % 30, || random.random::<f64>())).collect();
+        let fitted = PurchaseModel::fit(&histories).unwrap();
+        let (found, of_truth) = (fitted.log_likelihood(&histories), truth.log_likelihood(&histories));
+        assert!(found >= of_truth, "{fitted:?} {found}, {truth:?} {of_truth}");
+        let PurchaseModel { r, alpha, a, b } = fitted;
+        for factor in [0.9, 0.99, 1.01, 1.1] {
+            let others = [
+                [r * factor, alpha, a, b],
+                [r, alpha * factor, a, b],
+                [r, alpha, a * factor, b],
+                [r, alpha, a, b * factor],
+            ];
+            for other in others.map(PurchaseModel::from) {
+                let likelihood = other.log_likelihood(&histories);
+                assert!(likelihood <= found + 1e-3, "{other:?} {likelihood}, {fitted:?} {found}");
+            }
+        }
+    }
 }
 
 #[test]
