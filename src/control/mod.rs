@@ -95,7 +95,7 @@ impl ControlError {
 /// What opening the database needs: the index of its write-ahead log, which is mapped into memory.
 const INDEX_BYTES: u64 = 32 << 10;
 
-/// Returns whether the index has room. One that a killed process left is written anew in its own place.
+/// Returns whether the index has room. One that a killed process left is written again in its own place.
 fn index_fits(data_dir: &Path) -> bool {
     let Ok(disk) = rustix::fs::statvfs(data_dir) else { return true };
     let left = std::fs::metadata(data_dir.join("control.sqlite-shm")).map_or(0, |file| file.blocks() * 512);
