@@ -24,14 +24,14 @@ pub use self::table::ValueTable;
 use crate::{
     clock, config,
     model::{Site, SiteId},
-    store::{CustomerPeriod, Store, StoreError},
+    store::{CustomerPeriod, ErrorKind, Store, StoreError},
     tasks::{Stopping, run_low_priority},
     telemetry::customers::CustomerMetrics,
 };
 
 /// The interval between checks for new orders is at least so many times the duration of a check.
 const CHECK_REST_FACTOR: u32 = 20;
-/// A failure that lasts longer than this is logged.
+/// A warehouse that cannot be used for longer than this is a failure, and is logged.
 const GRACE: Duration = Duration::from_mins(1);
 
 /// Returns the sites whose customers are valued.
@@ -86,9 +86,13 @@ impl Customers {
                 result = self.refresh_due(&mut due) => result,
             };
             if let Err(error) = result {
-                self.metrics.failures.inc();
                 let (since, is_logged) = failing_since.get_or_insert((begun, false));
-                if !*is_logged && since.elapsed() > GRACE {
+                let is_lasting = since.elapsed() > GRACE;
+                // A warehouse that is starting or briefly unavailable is no failure.
+                if is_lasting || error.kind() != ErrorKind::Retry {
+                    self.metrics.failures.inc();
+                }
+                if is_lasting && !*is_logged {
                     *is_logged = true;
                     tracing::warn!(%error, "the values of customers are not being updated");
                 }

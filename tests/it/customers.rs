@@ -208,8 +208,8 @@ async fn the_reports_model_is_fitted_to_the_stored_orders() {
     let history = History { repeat_days: 1, recency_days: 20, age_days: 30, ..History::default() };
     let mut customers = customers;
     customers.push(Customer { orders: 2, history, ..Customer::default() });
-    let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
-    let counts = app.imports(Format::Events, "orders", &lines).await;
+    let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
+    let counts = app.imports(Format::Events, "orders", &lines.join("\n")).await;
     assert_eq!((&counts["kept"], &counts["rejected"]), (&json!(events.len()), &json!(0)), "{counts}");
     app.settled().await;
     let found = rfm(&app, &reader, json!({})).await;
