@@ -65,7 +65,7 @@ impl<F: Facts> Evaluator<'_, F> {
                 "never seen".to_owned()
             }
             Condition::Number { field, .. } => {
-                known(field.as_str(), self.facts.number(*field).map(|n| n.to_string()).unwrap_or_default())
+                known(field.as_str(), self.facts.number(*field).as_ref().map(ToString::to_string).unwrap_or_default())
             }
             Condition::Text { field, .. } => known(field.as_str(), quoted(self.facts.text(*field))),
             Condition::NewVisitor(_) => format!("{} visits", profile.visits),
@@ -87,10 +87,11 @@ impl<F: Facts> Evaluator<'_, F> {
             Some(last) => format!("{} such, the last at {}", counted.len(), Timestamp(last.at)),
         };
         if let Tally::Sum { property, .. } = &events.tally {
-            why.push_str(&format!(", {property} adds up to {}", sum(counted.iter().map(|one| one.addend()).sum())));
+            let total: i128 = counted.iter().map(|one| one.addend()).sum();
+            why = format!("{why}, {property} adds up to {}", sum(total));
         }
         if waiting > 0 {
-            why.push_str(&format!(", {waiting} may still be followed in time"));
+            why = format!("{why}, {waiting} may still be followed in time");
         }
         why
     }

@@ -215,7 +215,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::needless_pass_by_value, reason = "json!() makes values")]
     fn every_operator_on_texts_numbers_and_absent_values() {
         let event = event(&json!({"n": 5, "big": 9_007_199_254_740_993_u64, "text": "Blue Mug", "quoted": "7.50",
             "flag": true, "none": null, "$path": "/a/b", "$item": ["x", "y"]}));

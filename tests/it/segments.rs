@@ -71,7 +71,7 @@ async fn rules_are_counted_over_the_stored_past() {
     check(json!({"all": [{"field": "orders", "op": "gte", "value": 1}, {"not": {"event": "Order Completed", "within_days": 1.5}}]}), 1).await;
     check(json!({"field": "last_seen_days", "op": "lt", "value": 1}), 1).await;
     check(json!({"field": "first_seen_days", "op": "gte", "value": 3}), 2).await;
-    check(json!({"segment": "builtin-new"}), 2).await;
+    check(json!({"segment": "builtin-new"}), 1).await;
     app.finish().await;
 }
 

@@ -75,9 +75,12 @@ export const editors = {
   'op.lt': '<',
   'op.lte': '≤',
   'op.contains': 'contains',
+  'op.not_contains': 'does not contain',
   'op.starts_with': 'starts with',
   'op.in': 'is one of',
+  'op.not_in': 'is none of',
   'op.exists': 'is set',
+  'op.not_exists': 'is not set',
 
   'offer.text': 'Personalized content by audience. Each slot shows the first offer that matches.',
   'offer.new': 'Create offer',

@@ -76,9 +76,12 @@ export const editors: Record<keyof typeof english, string> = {
   'op.lt': 'کمتر از',
   'op.lte': 'حداکثر',
   'op.contains': 'شامل',
+  'op.not_contains': 'شامل نیست',
   'op.starts_with': 'شروع با',
   'op.in': 'یکی از',
+  'op.not_in': 'هیچ‌کدام از',
   'op.exists': 'تعیین شده است',
+  'op.not_exists': 'تعیین نشده است',
 
   'offer.text': 'محتوای شخصی‌سازی‌شدهٔ صفحه‌ها برای هر گروه از مخاطبان. در هر جایگاه، اولین پیشنهادی که با بازدیدکننده مطابقت دارد نمایش داده می‌شود.',
   'offer.new': 'ساخت پیشنهاد ویژه',

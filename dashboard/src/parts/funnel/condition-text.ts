@@ -6,6 +6,6 @@ import { dimensionOf, valueName } from '../values/values';
 export function conditionText({ property, op, value }: Condition): string {
   const name = property.startsWith('$') ? named('property', property.slice(1)) : property;
   const shown = (item: unknown) => valueName(dimensionOf(property), String(item));
-  if (op === 'exists') return `${name} ${t('op.exists')}`;
+  if (op === 'exists' || op === 'not_exists') return `${name} ${t(`op.${op}`)}`;
   return `${name} ${t(`op.${op}`)} ${Array.isArray(value) ? value.map(shown).join(t('list.comma')) : shown(value)}`;
 }
