@@ -333,7 +333,7 @@ impl CollectorState {
             let position = first.plus(offset);
             kept_event.reservation.keep(position);
             if let Some(event) = kept_event.profile_event {
-                let event = ProfileEvent { position, ..event };
+                let event = event.at_position(position);
                 self.apply(site, kept_event.visitor, &event);
             }
         }

@@ -18,10 +18,13 @@ pub struct PastEvent {
     /// The order it reports, if it has an order id.
     pub order: Option<Arc<OrderReport>>,
     /// Values that rules mention, by property name, or column name such as `$path`; sorted by name.
-    pub values: Option<Arc<[(Box<str>, Value)]>>,
+    pub values: Option<NamedValues>,
     /// Currency of its amounts; [`Currency::NONE`] stands for the site's own.
     pub currency: Currency,
 }
+
+/// Values with their names, sorted by name.
+pub type NamedValues = Arc<[(Box<str>, Value)]>;
 
 /// Who reported an order.
 #[derive(Debug, Clone, PartialEq, Eq)]

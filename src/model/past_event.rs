@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Action, Currency, Kind, OrderReport, PastEvent, Position, Timestamp, WantedEvents};
+use super::{Action, Currency, Kind, OrderReport, PastEvent, Position, Timestamp, WantedEvents, history::NamedValues};
 
 /// The parts of an event that rules can mention, from wherever it is read.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl EventParts<'_> {
         }
     }
 
-    fn values(&self, names: &[Box<str>]) -> Option<Arc<[(Box<str>, Value)]>> {
+    fn values(&self, names: &[Box<str>]) -> Option<NamedValues> {
         let wants_properties = names.iter().any(|name| !name.starts_with('$'));
         let mut properties = match serde_json::from_str(self.properties) {
             Ok(Value::Object(properties)) if wants_properties => properties,

@@ -64,6 +64,18 @@ pub struct ProfileEvent {
     pub rules: u64,
 }
 
+impl ProfileEvent {
+    /// The same event at its place in the journal, which is known when it is durable.
+    #[must_use]
+    pub fn at_position(mut self, position: Position) -> Self {
+        self.position = position;
+        for past in &mut self.past {
+            past.position = position;
+        }
+        self
+    }
+}
+
 /// Everything the decision engine knows about a visitor. Bounded: lists keep their newest entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {

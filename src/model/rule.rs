@@ -66,7 +66,9 @@ impl Rule {
     pub fn for_each_segment<'a>(&'a self, with: &mut impl FnMut(&'a str)) {
         match self {
             Self::All { all: parts } | Self::Any { any: parts } => {
-                parts.iter().for_each(|part| part.for_each_segment(with));
+                for part in parts {
+                    part.for_each_segment(with);
+                }
             }
             Self::Not { not } => not.for_each_segment(with),
             Self::Segment { segment } => with(segment),

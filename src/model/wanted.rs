@@ -70,7 +70,9 @@ impl WantedEvents {
     pub fn merge(&mut self, other: &Self) {
         for (event, names) in other.iter() {
             self.add(event);
-            names.iter().for_each(|name| self.add_value(event, name));
+            for name in names {
+                self.add_value(event, name);
+            }
         }
     }
 }
@@ -101,7 +103,9 @@ mod tests {
 
     fn wanted(pairs: &[(&str, &str)]) -> WantedEvents {
         let mut wanted = WantedEvents::default();
-        pairs.iter().for_each(|(event, name)| wanted.add_value(event, name));
+        for (event, name) in pairs {
+            wanted.add_value(event, name);
+        }
         wanted
     }
 

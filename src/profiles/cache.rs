@@ -213,7 +213,9 @@ impl Cache {
         let StoredHistory { mut events, earlier } = read;
         events.extend_from_slice(shard.events(&key));
         let mut profile = reducer::rebuild(key.0, key.1, events, self.own_journal, &self.rules.for_site(key.0));
-        earlier.into_iter().for_each(|past| profile.history.add(past));
+        for past in earlier {
+            profile.history.add(past);
+        }
         let profile = Arc::new(profile);
         let delivered = self.delivered_through();
         let complete = !shard.lacks_events_since(delivered);

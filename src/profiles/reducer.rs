@@ -170,7 +170,7 @@ fn apply_past(profile: &mut Profile, event: &ProfileEvent, first: bool) {
         profile.rules = Profile::STALE_RULES;
     }
     for past in &event.past {
-        let mut past = PastEvent { position: event.position, ..past.clone() };
+        let mut past = past.clone();
         for (column, text) in
             PastEvent::SESSION_COLUMNS.iter().zip([&profile.channel, &profile.source, &profile.campaign])
         {

@@ -3,15 +3,13 @@
 //! The events of each person are folded into a profile, as live profiles are, and the rule is evaluated over it, so that
 //! every rule has the same meaning here and in decisions.
 
-use serde_json::Value;
-
 use super::{Report, ReportError, Reports, moment, non_empty};
 use crate::{
     catalog::{condition::Condition, snapshot::SiteSnapshot},
     decide::{self, Context, Settings},
-    model::{History, Kind, PersonValue, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId, WantedEvents},
+    model::{PersonValue, Position, Profile, SiteId, Timestamp, VisitorId, WantedEvents},
     profiles::{join, reducer, rules::Params},
-    segments::{Evaluator, EventRecord, Held},
+    segments::{Evaluator, Held},
     store::people::PersonEventRow,
     wire::segments::{SegmentCount, SegmentMember, SegmentMembers},
 };
@@ -136,21 +134,13 @@ struct Folding {
     profiles: Vec<std::sync::Arc<Profile>>,
     /// The profile of the visitor whose events are being read.
     current: Option<Profile>,
-    history: History,
     visitors: u64,
     user: (Timestamp, String),
 }
 
 impl Folding {
     fn new(id: VisitorId) -> Self {
-        Self {
-            id,
-            profiles: Vec::new(),
-            current: None,
-            history: History::default(),
-            visitors: 0,
-            user: (Timestamp(i64::MIN), String::new()),
-        }
+        Self { id, profiles: Vec::new(), current: None, visitors: 0, user: (Timestamp(i64::MIN), String::new()) }
     }
 
     fn add(&mut self, row: &PersonEventRow, site: SiteId, wanted: &WantedEvents, params: &Params) {
@@ -164,12 +154,10 @@ impl Folding {
         if !event.user_id.is_empty() && event.occurred_at >= self.user.0 {
             self.user = (event.occurred_at, event.user_id.to_string());
         }
-        let position = event.position;
+        event.past = row.past_events(wanted);
         // Stored events are folded in order of time; a profile accepts ascending positions only.
         event.position = profile.folded.map_or(Position(0), |folded| folded.plus(1));
         reducer::fold(profile, &event, params);
-        let past = record(row, &event, position, profile);
-        past(wanted).into_iter().for_each(|event| self.history.add(event));
     }
 
     fn end_visitor(&mut self) {
@@ -184,54 +172,15 @@ impl Folding {
         self.end_visitor();
         // The browser used last is the one whose session counts.
         self.profiles.sort_by_key(|profile| std::cmp::Reverse(profile.last_seen));
-        let mut profile = match &*self.profiles {
+        let profile = match &*self.profiles {
             [] => Profile::empty(question.site.site.id, self.id),
             [one] => Profile::clone(one),
             [own, others @ ..] => join::join(own, others, &self.user.1, params.half_life_ms),
         };
-        profile.history = self.history;
         let value = (question.values)(question.site.site.id, &profile);
         let context = Context::without_page(question.now, value, question.settings);
         let facts = decide::facts(&profile, question.site, &context);
         let held = Evaluator::new(&facts, &question.site.site, question.now).held(question.rule);
         Person { id: self.id, visitors: self.visitors, user_id: self.user.1, held }
-    }
-}
-
-/// The past events of a stored event. Its source is that of its session.
-fn record<'a>(
-    row: &'a PersonEventRow,
-    event: &'a ProfileEvent,
-    position: Position,
-    profile: &'a Profile,
-) -> impl Fn(&WantedEvents) -> Vec<crate::model::PastEvent> + 'a {
-    let column = move |name: &str| {
-        let text = match name {
-            "item" => {
-                let items: Vec<Value> = row.items.iter().map(|item| item.as_str().into()).collect();
-                return (!items.is_empty()).then(|| Value::Array(items));
-            }
-            "channel" => &*profile.channel,
-            "source" => &*profile.source,
-            "campaign" => &*profile.campaign,
-            name => row.column(name),
-        };
-        (!text.is_empty()).then(|| text.into())
-    };
-    let properties = if event.kind == Kind::Identify { "" } else { &*row.needed };
-    move |wanted| {
-        let record = EventRecord {
-            at: event.occurred_at,
-            position,
-            kind: event.kind,
-            action: event.action,
-            name: &row.name_text,
-            order_id: &row.order_id,
-            by_server: row.by_server_key,
-            currency: event.currency,
-            properties,
-            column: &column,
-        };
-        record.past_events(wanted)
     }
 }

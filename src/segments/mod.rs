@@ -13,7 +13,6 @@ mod events;
 mod explain;
 mod filter;
 mod occurrences;
-mod past;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -22,5 +21,4 @@ pub use evaluate::{Evaluator, Facts, Held};
 pub use events::{EventCondition, Following, Tally};
 pub use explain::Explanation;
 pub use filter::{EventFilter, PropertyFilter, is_amount};
-pub use past::EventRecord;
 pub use set::{CompiledSegment, SegmentSet};

@@ -33,7 +33,7 @@ impl Facts for Known {
         }
     }
 
-    fn text(&self, _: TextField) -> &str {
+    fn text(&self, _: TextField) -> &'static str {
         "Email"
     }
 

@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::{Param, Statement, Store, StoreError, statement};
 use crate::model::{
-    Action, Channel, Currency, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId,
+    Action, Channel, Currency, DeviceClass, EventParts, ItemId, Kind, PastEvent, Position, ProfileEvent, SiteId,
+    Timestamp, VisitorId, WantedEvents,
 };
 
 const HISTORIES: &str = include_str!("sql/segments.histories.sql");
@@ -20,21 +21,21 @@ pub struct PersonEventRow {
     kind: u8,
     action: u8,
     /// Event name.
-    pub name_text: String,
+    name_text: String,
     session: i64,
     /// Ids of its items.
-    pub items: Vec<String>,
+    items: Vec<String>,
     item_prices: Vec<i64>,
     item_quantities: Vec<u32>,
     category_text: String,
     amount_minor: i64,
     currency_text: String,
     /// Order id; empty if none.
-    pub order_id: String,
+    order_id: String,
     /// Whether a refund names only its order.
-    pub refunds_whole_order: bool,
+    refunds_whole_order: bool,
     /// Whether it came with a server key.
-    pub by_server_key: bool,
+    by_server_key: bool,
     user_id: String,
     user_verified: bool,
     host_text: String,
@@ -52,7 +53,7 @@ pub struct PersonEventRow {
     browser_text: String,
     language_text: String,
     /// Properties, if the event's are needed.
-    pub needed: String,
+    needed: String,
 }
 
 impl PersonEventRow {
@@ -68,28 +69,42 @@ impl PersonEventRow {
         VisitorId(self.visitor)
     }
 
-    /// A text column by its name in rules; empty for unknown names.
+    /// The event as rules see it, once for each name that they may call it by.
     #[must_use]
-    pub fn column(&self, name: &str) -> &str {
-        match name {
-            "path" => &self.path,
-            "host" => &self.host_text,
-            "title" => &self.title,
-            "device" => &self.device_text,
-            "os" => &self.os_text,
-            "browser" => &self.browser_text,
-            "country" => &self.country_text,
-            "city" => &self.city_text,
-            "language" => &self.language_text,
-            "category" => &self.category_text,
-            "user_id" => &self.user_id,
-            "channel" => &self.channel_text,
-            "source" => &self.source_text,
-            "medium" => &self.medium_text,
-            "campaign" => &self.campaign_text,
-            "referrer_host" => &self.referrer_text,
-            _ => "",
-        }
+    pub fn past_events(&self, wanted: &WantedEvents) -> Vec<PastEvent> {
+        let Some(kind) = Kind::from_number(self.kind) else { return Vec::new() };
+        let columns = [
+            ("path", &*self.path),
+            ("host", &*self.host_text),
+            ("title", &*self.title),
+            ("referrer_host", &*self.referrer_text),
+            ("channel", &*self.channel_text),
+            ("source", &*self.source_text),
+            ("medium", &*self.medium_text),
+            ("campaign", &*self.campaign_text),
+            ("device", &*self.device_text),
+            ("os", &*self.os_text),
+            ("browser", &*self.browser_text),
+            ("country", &*self.country_text),
+            ("city", &*self.city_text),
+            ("language", &*self.language_text),
+            ("category", &*self.category_text),
+            ("user_id", &*self.user_id),
+        ];
+        let parts = EventParts {
+            at: Timestamp(self.at),
+            position: Position(self.position),
+            kind,
+            action: Action::from_number(self.action),
+            name: &self.name_text,
+            order_id: &self.order_id,
+            by_server_key: self.by_server_key,
+            currency: Currency::parse(&self.currency_text).unwrap_or(Currency::NONE),
+            properties: if kind == Kind::Identify { "" } else { &self.needed },
+            columns: &columns,
+            items: self.items.iter().map(String::as_str).collect(),
+        };
+        parts.past_events(wanted)
     }
 
     /// What profiles fold of it; `None` if this version cannot read it.

@@ -91,6 +91,7 @@ pub struct UserBody {
 
 /// A site.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent settings, each by its own name")]
 pub struct SiteBody {
     /// Numeric id.
     pub id: u32,

@@ -151,7 +151,7 @@ mod tests {
             let reported = ReportedPage { page: &page, campaign: &campaign, starts_visit: true };
             let cached = parse(&fixture::request(site, &limits, &cache), reported);
             let (page, traffic) = (&cached.page, &cached.traffic);
-            [&page.path, &page.referrer_host, &page.referrer_path, &traffic.source].map(|text| text.to_string())
+            [&page.path, &page.referrer_host, &page.referrer_path, &traffic.source].map(ToString::to_string)
         };
         assert_eq!(read(&site), ["/thanks/", "pay.bank.example", "/done/", "pay.bank.example"]);
         let filters = crate::model::TrafficFilters {

@@ -54,8 +54,8 @@ fn rule(value: Value, depth: usize) -> Result<Rule, String> {
         return sequence.map(Rule::Sequence).map_err(|error| format!("a rule on a sequence: {error}"));
     }
     let names: Vec<&str> = fields.keys().map(String::as_str).take(5).collect();
-    let named: String = names.join(", ").chars().take(QUOTED_MAX).collect();
-    Err(format!("a rule has one of all, any, not, field, event, sequence and segment; this one has {named}"))
+    let quoted_names: String = names.join(", ").chars().take(QUOTED_MAX).collect();
+    Err(format!("a rule has one of all, any, not, field, event, sequence and segment; this one has {quoted_names}"))
 }
 
 fn rules(list: Value, what: &str, depth: usize) -> Result<Vec<Rule>, String> {
