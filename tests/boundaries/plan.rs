@@ -23,6 +23,8 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("profiles::ignored", 1),
     ("profiles::interest", 1),
     ("profiles::join", 1),
+    ("profiles::orders", 1),
+    ("profiles::rules", 1),
     ("catalog::snapshot", 1),
     ("catalog::compile", 1),
     ("catalog::comparison", 1),

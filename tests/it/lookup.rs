@@ -70,6 +70,37 @@ async fn a_person_is_found_by_id_and_by_hashes_and_has_contacts() {
 }
 
 #[tokio::test]
+async fn an_order_counts_once_for_its_person_and_a_refund_takes_no_more_than_it() {
+    let app = TestApp::start().await;
+    let server = app.with_key(Scope::Server).await;
+    let order = |name: &str, order_id: &str, revenue: Value| {
+        json!({ "type": "track", "event": name, "userId": "ada",
+            "properties": { "order_id": order_id, "revenue": revenue, "currency": "EUR" } })
+    };
+    let refunded_whole =
+        json!({ "type": "track", "event": "Order Refunded", "userId": "ada", "properties": { "order_id": "3" } });
+    sends(
+        &server,
+        json!([
+            order("Order Completed", "1", json!(100)),
+            order("Order Completed", "1", json!(100)),
+            order("Order Completed", "2", json!(50)),
+            order("Order Refunded", "2", json!(20)),
+            order("Order Refunded", "2", json!(500)),
+            order("Order Completed", "3", json!(7)),
+            refunded_whole,
+            order("Order Refunded", "never paid", json!(9)),
+            order("Order Completed", "", json!(5)),
+        ]),
+    )
+    .await;
+    app.settled().await;
+    let person = finds(&app, &server, json!({ "user_id": "ada" })).await;
+    assert_eq!((&person["orders"], &person["revenue_minor"]), (&json!(4), &json!(10_500)), "{person}");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_anyone_can_say_does_not_replace_what_the_site_vouched_for() {
     let app = TestApp::start().await;
     let server = app.with_key(Scope::Server).await;

@@ -76,6 +76,34 @@ async fn rules_are_counted_over_the_stored_past() {
 }
 
 #[tokio::test]
+async fn membership_is_live_also_for_rules_on_values_that_none_mentioned_before() {
+    let app = TestApp::start().await;
+    let admin = app.with_key(Scope::Admin).await;
+    let viewed = json!({"event": "Product Viewed", "where": [{"property": "price", "op": "gte", "value": 10}],
+        "within_days": 7, "count": {"op": "gte", "value": 2}});
+    assert_eq!(admin.put(&app.path("segments/viewers"), json!({"name": "V", "rule": viewed})).await.status, 200);
+    let server = app.with_key(Scope::Server).await;
+    let views = async |price: u64| {
+        let view =
+            json!({"type": "track", "anonymousId": "a", "event": "Product Viewed", "properties": {"price": price}});
+        assert_eq!(server.post("/v1/batch", json!({"batch": [view]})).await.status, 200);
+    };
+    let segments = async || admin.get(&app.path("visitors/a")).await.json()["segments"].clone();
+    for (price, expected) in [(20, json!([])), (5, json!([])), (30, json!(["viewers"]))] {
+        views(price).await;
+        assert_eq!(segments().await, expected, "the first request after the event");
+    }
+    // A rule on values that no rule has mentioned before.
+    app.settled().await;
+    let spent = json!({"event": "Product Viewed", "sum": {"property": "price", "op": "eq", "value": 55}});
+    assert_eq!(admin.put(&app.path("segments/sum"), json!({"name": "S", "rule": spent})).await.status, 200);
+    assert_eq!(segments().await, json!(["sum", "viewers"]));
+    views(1).await;
+    assert_eq!(segments().await, json!(["viewers"]));
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_person_with_two_browsers_counts_once() {
     let app = TestApp::start().await;
     let server = app.with_key(Scope::Server).await;
