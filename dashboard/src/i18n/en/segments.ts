@@ -25,6 +25,7 @@ export const segments = {
   'segment.since': 'Member since',
   'segment.no_members': 'Nobody belongs to this segment now',
   'segment.no_members_text': 'The rule is applied to the stored past as of now. Try a longer time or fewer conditions.',
+  'segment.unsaved': 'This segment has unsaved changes. Leave without saving?',
   'segment.delete_title': 'Delete segment',
   'segment.delete_text': 'Delete the segment “{name}”? The people and their data remain.',
   'segment.in_use': 'It is still in use, so it can’t be deleted: {message}',
@@ -58,6 +59,7 @@ export const segments = {
 
   'rule.add_event': 'Add past event',
   'rule.add_segment': 'Add segment',
+  'rule.remove': 'Remove condition',
   'rule.event_condition': 'Condition on past events',
   'rule.whether': 'Did or did not',
   'rule.did': 'did',
