@@ -22,6 +22,7 @@ export const SITE_PAGES: SitePage[] = [
   { page: 'sources', title: 'nav.sources', icon: 'sources', period: true, load: () => import('./pages/Sources.svelte') },
   { page: 'funnel', title: 'nav.funnel', icon: 'funnel', period: true, load: () => import('./pages/Funnel.svelte') },
   { page: 'customers', title: 'nav.customers', icon: 'team', period: true, load: () => import('./pages/Customers.svelte') },
+  { page: 'segments', title: 'nav.segments', icon: 'segments', load: () => import('./pages/Segments.svelte') },
   { page: 'offers', title: 'nav.offers', icon: 'offers', load: () => import('./pages/Offers.svelte') },
   { page: 'recommendations', title: 'nav.recommendations', icon: 'recommendations', period: true, load: () => import('./pages/Recommendations.svelte') },
   { page: 'catalogue', title: 'nav.catalogue', icon: 'table', load: () => import('./pages/Catalogue.svelte') },

@@ -10,10 +10,12 @@ let funnel;
 let rules;
 let offers;
 let schedule;
+let past;
+let examples;
 let csv;
 
 before(async () => {
-  [digits, amount, tree, funnel, rules, offers, schedule, csv] = await modules(
+  [digits, amount, tree, funnel, rules, offers, schedule, csv, past, examples] = await modules(
     'i18n/digits.ts',
     'i18n/amount.ts',
     'parts/rule/tree.ts',
@@ -22,6 +24,8 @@ before(async () => {
     'parts/offer/rule.ts',
     'parts/offer/schedule.ts',
     'parts/csv.ts',
+    'parts/rule/past.ts',
+    'parts/segments/examples.ts',
   );
 });
 
@@ -223,6 +227,63 @@ describe('the rule of an offer', () => {
     ]) {
       assert.equal(saved(leaf), undefined);
     }
+  });
+});
+
+describe('past events and segments in a rule', () => {
+  const again = (rule) => offers.toRule(offers.toGroup(rule, 'EUR'), 'EUR');
+  const kinds = (rule) => offers.toGroup(rule, 'EUR').rules.map((node) => node.kind);
+  const bought = { event: 'Order Completed', where: [{ property: 'category', op: 'eq', value: 'Coffee' }], within_days: 90, count: { op: 'gte', value: 3 } };
+
+  test('what the form shows is saved as it was', () => {
+    for (const rule of [
+      bought,
+      { event: 'page' },
+      { not: bought },
+      { event: 'Order Completed', sum: { property: 'revenue', op: 'lt', value: 99.5 } },
+      { event: 'page', where: [{ property: '$path', op: 'not_in', value: ['/a', '/b'] }, { property: 'plan', op: 'not_exists' }] },
+      { segment: 'coffee' },
+      { not: { segment: 'builtin-loyal' } },
+    ]) {
+      assert.deepEqual(again({ all: [rule] }), { all: [rule] });
+      assert.ok(!kinds({ all: [rule] }).includes('json'), JSON.stringify(rule));
+    }
+    assert.deepEqual(again(bought), { all: [bought] });
+    assert.deepEqual(kinds({ all: [{ event: 'page', where: [], within_days: null }] }), ['event'], 'members that say nothing');
+  });
+
+  test('what the form does not show stays JSON, unchanged', () => {
+    for (const rule of [
+      { ...bought, not_followed_by: { event: 'Refund' } },
+      { sequence: [{ event: 'a' }, { event: 'b' }], within_hours: 2 },
+      { event: 'a', count: { op: 'in', value: [1, 2] } },
+      { event: 'a', where: [{ property: 'size', op: 'eq', value: '38' }] },
+    ]) {
+      assert.deepEqual(again({ all: [rule] }), { all: [rule] });
+      assert.equal(offers.toGroup({ all: [rule] }, 'EUR').rules[0].why, 'past');
+    }
+  });
+
+  test('an unfinished condition is no rule, rather than a wider one', () => {
+    const written = (start) => past.writeEvent(past.newEvent({ event: 'a', ...start }));
+    assert.deepEqual(written({ days: '۷' }), { event: 'a', within_days: 7 });
+    assert.deepEqual(written({ days: '', did: false }), { not: { event: 'a' } });
+    const blank = { key: 1, property: 'size', op: 'eq', value: ' ' };
+    for (const start of [{ event: ' ' }, { days: 'x' }, { days: '0' }, { where: [blank] }, { measure: 'count', value: '' }, { measure: 'sum', property: '' }]) {
+      assert.equal(written(start), undefined, JSON.stringify(start));
+    }
+    const group = (leaf) => tree.newGroup('all', [tree.newGroup('any', [leaf])]);
+    assert.equal(offers.isComplete(group(past.newEvent()), 'EUR'), false);
+    assert.equal(offers.isComplete(group(past.newEvent({ event: 'a' })), 'EUR'), true);
+    assert.equal(offers.isComplete(group(past.newSegmentLeaf()), 'EUR'), false);
+  });
+
+  test('examples are complete but for what only the site knows', () => {
+    const complete = examples.EXAMPLES.map((name) => offers.isComplete(examples.exampleRule(name, 'IRT'), 'IRT'));
+    assert.deepEqual(complete, [true, true, false]);
+    assert.deepEqual(offers.toRule(examples.exampleRule('cart', 'EUR'), 'EUR'), {
+      all: [{ event: 'Product Added', within_days: 7 }, { not: { event: 'Order Completed', within_days: 7 } }],
+    });
   });
 });
 

@@ -110,7 +110,7 @@ test('the dashboard shows the offer without making it part of a page', async () 
 
 test('every page of the dashboard works under its policy', async () => {
   const page = await ownersPage();
-  const pages = ['overview', 'realtime', 'pages', 'sources', 'funnel', 'customers', 'offers', 'recommendations', 'catalogue', 'quality', 'install', 'visitors'];
+  const pages = ['overview', 'realtime', 'pages', 'sources', 'funnel', 'customers', 'segments', 'offers', 'recommendations', 'catalogue', 'quality', 'install', 'visitors'];
   await page.goto(`${service.base}/dashboard/`);
   const paths = [...pages.map((name) => `sites/${site.id}/${name}`), '', 'sites'];
   for (const path of paths) {

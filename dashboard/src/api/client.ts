@@ -146,6 +146,15 @@ export function siteApi(siteId: number) {
       json<T.MerchandisingRulesResponse>('PUT', `${base}/recommendation-rules${slot ? `/${id(slot)}` : ''}`, { body: rules }),
     deleteMerchandisingRules: (slot: string) => json<void>('DELETE', `${base}/recommendation-rules/${id(slot)}`),
 
+    segments: (s?: Signal) => get<T.ListedSegment[]>(`${base}/segments`, s),
+    addSegment: (segment: T.Segment) => post<T.Segment>(`${base}/segments`, segment),
+    saveSegment: (segment: T.Segment) => json<T.Segment>('PUT', `${base}/segments/${id(segment.id)}`, { body: segment }),
+    deleteSegment: (segment: string) => json<void>('DELETE', `${base}/segments/${id(segment)}`),
+    countPeople: (rule: T.Rule, s?: Signal) => post<T.SegmentCount>(`${base}/segments/preview`, { rule }, s),
+    members: (q: { segment: string; limit: number; after?: string }, s?: Signal) =>
+      get<T.SegmentMembers>(`${base}/segments/${id(q.segment)}/members?limit=${q.limit}&after=${id(q.after ?? '')}`, s),
+    membersCsv: async (segment: string) => (await request('GET', `${base}/segments/${id(segment)}/members?format=csv`)).blob(),
+
     offers: (s?: Signal) => get<T.Offer[]>(`${base}/offers`, s),
     addOffer: (offer: T.Offer) => post<T.Offer>(`${base}/offers`, offer),
     saveOffer: (offerId: string, offer: T.Offer) =>

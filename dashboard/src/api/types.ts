@@ -148,8 +148,22 @@ export type Rates = S['RatesBody'];
 
 export type RuleOp = S['Op'];
 export type FieldRule = { field: string; op: RuleOp; value?: Scalar | Scalar[] };
+/** Past events of a name, at least one if neither `count` nor `sum` is given. */
+export type EventRule = {
+  event: string;
+  where?: Condition[];
+  within_days?: number;
+  count?: { op: RuleOp; value: number };
+  sum?: { property: string; op: RuleOp; value: number };
+};
+export type SegmentRule = { segment: string };
 /** `{}` means everyone. */
-export type Rule = { all: Rule[] } | { any: Rule[] } | { not: Rule } | FieldRule | Record<string, never>;
+export type Rule = { all: Rule[] } | { any: Rule[] } | { not: Rule } | FieldRule | EventRule | SegmentRule | Record<string, never>;
+export type Segment = { id: string; name: string; rule: Rule };
+export type ListedSegment = Segment & Pick<S['ListedSegment'], 'builtin'>;
+export type SegmentCount = S['SegmentCount'];
+export type SegmentMember = Sent<S['SegmentMember']>;
+export type SegmentMembers = Narrow<Sent<S['SegmentMembers']>, { members: SegmentMember[] }>;
 export type OfferContent = Record<string, string>;
 export type Offer = Narrow<Sent<S['Offer']>, { when: Rule; content: OfferContent }>;
 

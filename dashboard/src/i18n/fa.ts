@@ -1,5 +1,6 @@
 import type { Messages } from './en';
 import { catalogue } from './fa/catalogue';
+import { segments } from './fa/segments';
 import { shell } from './fa/shell';
 import { customers } from './fa/customers';
 import { editors } from './fa/editors';
@@ -8,4 +9,4 @@ import { install } from './fa/install';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments };

@@ -10,6 +10,7 @@ export const shell = {
   'nav.sources': 'Traffic sources',
   'nav.funnel': 'Funnels',
   'nav.customers': 'Customer value',
+  'nav.segments': 'Segments',
   'nav.offers': 'Offers',
   'nav.catalogue': 'Catalog',
   'nav.quality': 'Data quality',

@@ -11,6 +11,7 @@ export const shell: Record<keyof typeof english, string> = {
   'nav.sources': 'منابع ترافیک',
   'nav.funnel': 'قیف فروش',
   'nav.customers': 'ارزش مشتری',
+  'nav.segments': 'سگمنت‌ها',
   'nav.offers': 'پیشنهادهای ویژه',
   'nav.catalogue': 'محصولات',
   'nav.quality': 'کیفیت داده',

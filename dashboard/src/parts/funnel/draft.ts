@@ -19,7 +19,9 @@ export type Draft = {
 export const UNIT_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 export type Unit = keyof typeof UNIT_MS;
 export const UNITS = Object.keys(UNIT_MS) as Unit[];
-export const OPS: FunnelOp[] = ['eq', 'ne', 'contains', 'starts_with', 'gt', 'gte', 'lt', 'lte', 'in', 'exists'];
+export const OPS: FunnelOp[] = ['eq', 'ne', 'contains', 'starts_with', 'gt', 'gte', 'lt', 'lte', 'in', 'not_in', 'not_contains', 'exists', 'not_exists'];
+export const hasNoValue = (op: FunnelOp): boolean => op === 'exists' || op === 'not_exists';
+export const isList = (op: FunnelOp): boolean => op === 'in' || op === 'not_in';
 export const COLUMNS = [
   '$path', '$host', '$title', '$referrer_host', '$channel', '$source', '$medium', '$campaign', '$device', '$os',
   '$browser', '$country', '$city', '$language', '$item', '$category', '$user_id',
@@ -45,7 +47,7 @@ export function firstDraft(schema: Schema | undefined, name: string): Draft {
 
 export function toDraft(name: string, question: FunnelQuery): Draft {
   const unit = [...UNITS].reverse().find((candidate) => question.window_ms % UNIT_MS[candidate] === 0) ?? 'minute';
-  const step = (from: FunnelStep): DraftStep => ({ ...newStep(from.event), where: (from.where ?? []).map(condition) });
+  const step = (from: FunnelStep): DraftStep => ({ ...newStep(from.event), where: (from.where ?? []).map(readCondition) });
   return {
     name,
     steps: question.steps.map(step),
@@ -58,7 +60,7 @@ export function toDraft(name: string, question: FunnelQuery): Draft {
   };
 }
 
-const condition = ({ property, op, value }: Condition): DraftCondition => ({
+export const readCondition = ({ property, op, value }: Condition): DraftCondition => ({
   ...newCondition(),
   property,
   op,
@@ -93,12 +95,12 @@ function toStep({ event, where }: DraftStep): FunnelStep | undefined {
   return conditions.length > 0 ? { event: event.trim(), where: conditions } : { event: event.trim() };
 }
 
-function toCondition({ property, op, value }: DraftCondition): Condition | undefined {
+export function toCondition({ property, op, value }: DraftCondition): Condition | undefined {
   const name = property.trim();
-  if (!name || (op !== 'exists' && !value.trim())) return undefined;
-  if (op === 'exists') return { property: name, op };
-  if (op === 'in') return { property: name, op, value: value.split(/[,،]/).map((part) => scalar(name, part)) };
-  return { property: name, op, value: op === 'contains' || op === 'starts_with' ? value : scalar(name, value) };
+  if (!name || (!hasNoValue(op) && !value.trim())) return undefined;
+  if (hasNoValue(op)) return { property: name, op };
+  if (isList(op)) return { property: name, op, value: value.split(/[,،]/).map((part) => scalar(name, part)) };
+  return { property: name, op, value: ['contains', 'not_contains', 'starts_with'].includes(op) ? value : scalar(name, value) };
 }
 
 /** Columns (`$…`) are text; property values that parse as a number are sent as numbers, unless that rounds them. */

@@ -2,11 +2,15 @@ import type { FieldRule, Rule, RuleOp, Scalar } from '../../api/types';
 import { toNumber } from '../../i18n/digits';
 import { toMinorUnits, typed } from '../../i18n/amount';
 import * as tree from '../rule/tree';
+import { type EventLeaf, readEvent, readSegment, type SegmentLeaf, writeEvent, writeSegment } from '../rule/past';
+import { hasNoValue, isList } from '../funnel/draft';
 import type { Dimension } from '../values/values';
 
 /** A condition on a visitor while being edited. */
 export type Leaf = { key: number; kind: 'field'; field: Field; trait: string; op: RuleOp; value: string };
-export type Group = tree.Group<Leaf>;
+/** All conditions on people. */
+export type PeopleLeaf = Leaf | EventLeaf | SegmentLeaf;
+export type Group = tree.Group<PeopleLeaf>;
 
 type FieldKind = 'text' | 'number' | 'money' | 'flag';
 export const FIELDS = {
@@ -19,6 +23,15 @@ export const FIELDS = {
   cart_items: 'number',
   cart_value_minor: 'money',
   orders: 'number',
+  orders_value_minor: 'money',
+  last_seen_days: 'number',
+  first_seen_days: 'number',
+  value_decile: 'number',
+  predicted_value_minor: 'money',
+  alive_probability: 'number',
+  'rfm.recency': 'number',
+  'rfm.frequency': 'number',
+  'rfm.monetary': 'number',
   channel: 'text',
   source: 'text',
   campaign: 'text',
@@ -46,7 +59,7 @@ export const DIMENSIONS: Partial<Record<Field, Dimension>> = {
 export const CATEGORY_FIELDS: string[] = FIELD_NAMES.filter((field) => DIMENSIONS[field] === 'category');
 
 const OPS: Record<FieldKind, RuleOp[]> = {
-  text: ['eq', 'ne', 'in', 'contains', 'starts_with', 'exists'],
+  text: ['eq', 'ne', 'in', 'not_in', 'contains', 'not_contains', 'starts_with', 'exists', 'not_exists'],
   number: ['gte', 'gt', 'eq', 'ne', 'lte', 'lt'],
   money: ['gte', 'gt', 'eq', 'ne', 'lte', 'lt'],
   flag: ['eq'],
@@ -54,12 +67,14 @@ const OPS: Record<FieldKind, RuleOp[]> = {
 export const operatorsFor = (field: Field): RuleOp[] => OPS[FIELDS[field]];
 
 export const newLeaf = (): Leaf => ({ key: tree.newKey(), kind: 'field', field: 'affinity', trait: '', op: 'eq', value: '' });
-const leaves = (currency: string): tree.Leaves<Leaf> => ({
+const leaves = (currency: string): tree.Leaves<PeopleLeaf> => ({
   read: (rule) => toLeaf(rule, currency),
-  write: (leaf) => toFieldRule(leaf, currency),
+  readOther: (rule) => readEvent(rule) ?? readSegment(rule),
+  write: (leaf) => (leaf.kind === 'event' ? writeEvent(leaf) : leaf.kind === 'segment' ? writeSegment(leaf) : toFieldRule(leaf, currency)),
 });
 export const toGroup = (rule: Rule, currency: string): Group => tree.toGroup(rule, leaves(currency));
 export const toRule = (group: Group, currency: string): Rule => tree.toRule(group, leaves(currency));
+export const isComplete = (group: Group, currency: string): boolean => tree.isComplete(group, leaves(currency));
 
 function toLeaf({ field, op, value }: FieldRule, currency: string): Leaf | undefined {
   const isTrait = field.startsWith('trait.');
@@ -78,11 +93,11 @@ function toLeaf({ field, op, value }: FieldRule, currency: string): Leaf | undef
 function toFieldRule(leaf: Leaf, currency: string): FieldRule | undefined {
   const field = leaf.field === 'trait' ? `trait.${leaf.trait.trim()}` : leaf.field;
   if (leaf.field === 'trait' && !leaf.trait.trim()) return undefined;
-  if (leaf.op === 'exists') return { field, op: 'exists' };
+  if (hasNoValue(leaf.op)) return { field, op: leaf.op };
   const text = leaf.value.trim();
   if (FIELDS[leaf.field] === 'flag') return { field, op: 'eq', value: text !== 'false' };
   if (!text) return undefined;
-  if (leaf.op === 'in') return { field, op: 'in', value: text.split(/[,،]/).map((part) => part.trim()).filter(Boolean) };
+  if (isList(leaf.op)) return { field, op: leaf.op, value: text.split(/[,،]/).map((part) => part.trim()).filter(Boolean) };
   const value = scalar(leaf.field, text, currency);
   return value === undefined ? undefined : { field, op: leaf.op, value };
 }

@@ -10,9 +10,9 @@ export const fromLocal = (text: string, timezone: string): string | null =>
   text ? toZoned(parseDateTime(text), timezone).toDate().toISOString() : null;
 
 /** An ID made from a name: readable if possible, never empty. */
-export function slug(name: string): string {
+export function slug(name: string, prefix = 'offer'): string {
   const readable = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
   if (readable || !name) return readable;
   const sum = [...name].reduce((hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) >>> 0, 7);
-  return `offer-${sum.toString(36)}`;
+  return `${prefix}-${sum.toString(36)}`;
 }
