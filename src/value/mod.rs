@@ -1,7 +1,7 @@
 //! The value of customers: RFM quintiles and groups, revenue concentration, and a model of future orders. No I/O.
 //!
-//! Future orders follow the BG/NBD model ([`purchases`]), their amounts the Gamma-Gamma model ([`spend`]); both are fitted
-//! by maximum likelihood ([`optimise`]). Time is in weeks, orders of one customer on one day are one transaction, and the
+//! Future orders follow the BG/NBD model (`purchases`), their amounts the Gamma-Gamma model (`spend`); both are fitted
+//! by maximum likelihood (`optimise`). Time is in weeks, orders of one customer on one day are one transaction, and the
 //! first of them is where a customer's observation begins, not a repeat. If data does not suffice, there is a reason
 //! ([`NotFitted`]), never a number.
 //!
