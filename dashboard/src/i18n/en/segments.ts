@@ -23,7 +23,7 @@ export const segments = {
   'segment.visitor': 'Visitor',
   'segment.user': 'User ID',
   'segment.since': 'Member since',
-  'segment.no_members': 'Nobody belongs to this segment now',
+  'segment.no_members': 'No one belongs to this segment now',
   'segment.no_members_text': 'The rule is applied to the stored past as of now. Try a longer time or fewer conditions.',
   'segment.unsaved': 'This segment has unsaved changes. Leave without saving?',
   'segment.delete_title': 'Delete segment',
