@@ -49,8 +49,8 @@ SELECT
     argMaxIf(user_id, (occurred_at, position), user_id != '') AS user_id,
     argMaxIf(toString(country), (occurred_at, position), country != '') AS country,
     argMaxIf(toString(device), (occurred_at, position), device != '') AS device,
-    toUInt64(money.1) AS orders,
-    money.2 AS revenue_minor
+    toUInt64(ifNull(money.1, 0)) AS orders,
+    ifNull(money.2, 0) AS revenue_minor
 FROM visitor_events
 WHERE site_id = {site:UInt32} AND visitor IN {visitors:Array(UInt128)}
 HAVING events > 0
