@@ -176,13 +176,13 @@ async fn nginx_with_the_headers_of_the_guide() {
         return;
     }
     let client = reqwest::Client::new();
-    let service = service(&client, "", "127.0.0.1").await;
     let guide = include_str!("../../../docs/operations.md");
     let examples: Vec<&str> = guide.split("```nginx").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(examples.len() >= 2, "the guide has an example of a host for Ashna, and of one below the site's own");
     for example in examples {
         let lines: Vec<&str> = example.lines().filter(|line| line.trim().starts_with("proxy_set_header")).collect();
         assert!(lines.len() >= 3, "it contains these headers");
+        let service = service(&client, "", "127.0.0.1").await;
         let nginx = Proxy::nginx(&service, &lines.join("\n"));
         works(&service, &client, &nginx.url(), &nginx.url()).await;
         distinguishes_addresses(&service, &client, &nginx.url()).await;
