@@ -78,6 +78,11 @@ impl Cache {
         self.profiles.get(key).or_else(empty).filter(|profile| self.serves_rules(profile))
     }
 
+    /// The live profile, whichever rules its past events were kept for.
+    pub(super) fn of_any_rules(&self, key: &Key) -> Option<Arc<Profile>> {
+        self.profiles.get(key)
+    }
+
     fn serves_rules(&self, profile: &Profile) -> bool {
         let version = self.rules.wanted(profile.site).version;
         version == 0 || profile.events == 0 || profile.rules == version

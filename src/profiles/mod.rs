@@ -224,7 +224,9 @@ impl Profiles {
             return (self.cache.hit(&key).unwrap_or_else(|| Arc::clone(read)), Freshness::Complete);
         }
         self.degraded.fetch_add(1, Relaxed);
-        (Arc::new(self.cache.without_store(key)), Freshness::Degraded)
+        // A profile whose past events were kept for other rules knows more than the events in memory.
+        let known = self.cache.of_any_rules(&key);
+        (known.unwrap_or_else(|| Arc::new(self.cache.without_store(key))), Freshness::Degraded)
     }
 
     /// Start and last event of the visitor's current session, if it is in memory.

@@ -161,6 +161,19 @@ async fn past_events_that_rules_want_are_complete_wherever_they_are_and_when_rul
 }
 
 #[tokio::test]
+async fn a_profile_that_cannot_be_read_again_for_new_rules_is_used_as_it_is() {
+    let rules = Arc::new(Mutex::new(WantedEvents::default()));
+    let live = Live::with_rules(unreachable(), 10, 1000, Arc::clone(&rules));
+    live.profiles.start_profile(SITE, VisitorId(100));
+    let events = events(60);
+    live.apply(0, &events);
+    live.profiles.delivered(Position(60));
+    rules.lock().add(&events[0].name);
+    let (profile, freshness) = live.get(VisitorId(100), PATIENT).await;
+    assert_eq!((profile.events, freshness), (2, Freshness::Degraded));
+}
+
+#[tokio::test]
 async fn a_users_profile_is_complete_wherever_their_events_are() {
     // Thirty browsers of ten users, three each; every event has a verified user id.
     let with_user = |event: Event<'static>| {
