@@ -1,4 +1,4 @@
-//! Documents edited by marketers: items, offers, merchandising rules, funnels. Bodies are JSON, parsed by `catalog` and
+//! Documents edited by marketers: items, offers, segments, merchandising rules, funnels. Bodies are JSON, parsed by `catalog` and
 //! `reports`; this module only stores them.
 
 use sqlx::Row;
@@ -56,45 +56,55 @@ impl Control {
 
     /// Removes an item. Returns false if there was none.
     pub async fn delete_item(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
-        let result = sqlx::query("DELETE FROM items WHERE site_id = ? AND id = ?")
-            .bind(site.0)
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(result.rows_affected() > 0)
+        self.delete_document("DELETE FROM items WHERE site_id = ? AND id = ?", site, id).await
     }
 
     /// The bodies of all offers of a site, ordered by id.
     pub async fn offers(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
-        Ok(sqlx::query_scalar("SELECT body FROM offers WHERE site_id = ? ORDER BY id")
-            .bind(site.0)
-            .fetch_all(&self.pool)
-            .await?)
+        self.documents("SELECT body FROM offers WHERE site_id = ? ORDER BY id", site).await
     }
 
     /// Upserts an offer.
     pub async fn put_offer(&self, site: SiteId, id: &str, body: &str) -> Result<(), ControlError> {
-        sqlx::query(
-            "INSERT INTO offers (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
-             ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
-        )
-        .bind(site.0)
-        .bind(id)
-        .bind(body)
-        .bind(crate::clock::now().0)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        let upsert = "INSERT INTO offers (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at";
+        self.put_document(upsert, site, id, body).await
     }
 
     /// Removes an offer. Returns false if there was none.
     pub async fn delete_offer(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
-        let result = sqlx::query("DELETE FROM offers WHERE site_id = ? AND id = ?")
-            .bind(site.0)
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(result.rows_affected() > 0)
+        self.delete_document("DELETE FROM offers WHERE site_id = ? AND id = ?", site, id).await
+    }
+
+    /// The bodies of all segments of a site, ordered by id.
+    pub async fn segments(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
+        self.documents("SELECT body FROM segments WHERE site_id = ? ORDER BY id", site).await
+    }
+
+    /// Upserts a segment.
+    pub async fn put_segment(&self, site: SiteId, id: &str, body: &str) -> Result<(), ControlError> {
+        let upsert = "INSERT INTO segments (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at";
+        self.put_document(upsert, site, id, body).await
+    }
+
+    /// Removes a segment. Returns false if there was none.
+    pub async fn delete_segment(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
+        self.delete_document("DELETE FROM segments WHERE site_id = ? AND id = ?", site, id).await
+    }
+
+    async fn documents(&self, select: &'static str, site: SiteId) -> Result<Vec<String>, ControlError> {
+        Ok(sqlx::query_scalar(select).bind(site.0).fetch_all(&self.pool).await?)
+    }
+
+    async fn put_document(&self, upsert: &'static str, site: SiteId, id: &str, body: &str) -> Result<(), ControlError> {
+        let now = crate::clock::now().0;
+        sqlx::query(upsert).bind(site.0).bind(id).bind(body).bind(now).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn delete_document(&self, delete: &'static str, site: SiteId, id: &str) -> Result<bool, ControlError> {
+        Ok(sqlx::query(delete).bind(site.0).bind(id).execute(&self.pool).await?.rows_affected() > 0)
     }
 
     /// Merchandising rules: slot and body; the slot is empty for rules of the whole site.

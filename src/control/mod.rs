@@ -8,7 +8,6 @@ mod audit;
 mod documents;
 mod exploration;
 mod feeds;
-mod segments;
 mod site_removal;
 mod sites;
 #[cfg(test)]

@@ -4,12 +4,12 @@
 use super::reducer::add_revenue;
 use crate::model::{OrderAmount, OrderRecord, Profile, ProfileEvent};
 
-/// Adds a report of an order. Returns whether the order is new to the profile.
-pub(super) fn add_order(profile: &mut Profile, event: &ProfileEvent) -> bool {
+/// Adds a report of an order.
+pub(super) fn add_order(profile: &mut Profile, event: &ProfileEvent) {
     if event.order_id.is_empty() {
         profile.orders = profile.orders.saturating_add(1);
         add_revenue(&mut profile.revenue, event.currency, event.amount_minor);
-        return true;
+        return;
     }
     let report = OrderAmount {
         by_server: event.by_server_key,
@@ -18,14 +18,11 @@ pub(super) fn add_order(profile: &mut Profile, event: &ProfileEvent) -> bool {
         currency: event.currency,
         amount_minor: event.amount_minor,
     };
-    let mut is_new = false;
     change(profile, &event.order_id, |order| {
-        is_new = order.report.is_none();
         if order.report.is_none_or(|known| report.precedes(&known)) {
             order.report = Some(report);
         }
     });
-    is_new
 }
 
 /// Adds a refund.
@@ -129,7 +126,7 @@ mod tests {
         for event in events {
             match event.action {
                 Action::Refunded => add_refund(&mut profile, event),
-                _ => drop(add_order(&mut profile, event)),
+                _ => add_order(&mut profile, event),
             }
         }
         profile

@@ -65,12 +65,6 @@ impl EventCondition {
             }
         }
     }
-
-    /// Whether it asks for several events in an order.
-    #[must_use]
-    pub fn is_sequence(&self) -> bool {
-        self.steps.len() > 1
-    }
 }
 
 /// The property with the currency of an event's amounts, as it was sent.

@@ -130,12 +130,6 @@ impl Webhooks {
             }
         }
     }
-
-    /// Whether a webhook of the site is called for this name, so that others can save themselves the work.
-    #[must_use]
-    pub fn is_wanted(&self, site: SiteId, name: &str) -> bool {
-        self.0.registry.load().called_for(site, name).next().is_some()
-    }
 }
 
 impl Service {

@@ -74,7 +74,7 @@ export type ReportName =
   | 'visitors'
   | 'funnel'
   | 'quality'
-  | 'flaws'
+  | 'data-quality'
   | 'recommendations'
   | 'what-if'
   | 'rfm';
@@ -103,7 +103,7 @@ export function siteApi(siteId: number) {
     dropped: (handle: string, limit: number, s?: Signal) =>
       get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
     // Not `quality`: under that name the server returns the counts of events.
-    dataIssues: (q: T.Period, s?: Signal) => report<T.DataIssues>('flaws', { ...q, limit: 50 }, s),
+    dataIssues: (q: T.Period, s?: Signal) => report<T.DataIssues>('data-quality', { ...q, limit: 50 }, s),
     rates: (s?: Signal) => get<T.Rates>(`${base}/rates`, s),
     putRates: (rates: T.Rate[]) => json<T.Rates>('PUT', `${base}/rates`, { body: { rates } }),
     eventRules: (s?: Signal) => get<object>(`${base}/schema/rules`, s),

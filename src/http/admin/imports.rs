@@ -4,10 +4,10 @@ use axum::{
     Json,
     extract::{Request, State},
 };
-use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::sync::mpsc::channel;
 
+use super::file_body::receive_file;
 use crate::{
     clock,
     feed::ReadOptions,
@@ -47,22 +47,7 @@ pub async fn import(
     let limits = state.feeds.limits();
     let options = ReadOptions { currency: site.site.currency, now: clock::now(), bytes_max: limits.bytes_max };
     let (sender, receiver) = channel(16);
-    let mut body = request.into_body();
-    let receive = async move {
-        let mut bytes_left = limits.bytes_max;
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return Err(ApiError::Unreadable("the body ended too early".into())) };
-            let Ok(data) = frame.into_data() else { continue };
-            let too_large = ApiError::TooLarge("the file is larger than the service accepts");
-            bytes_left = bytes_left.checked_sub(data.len() as u64).ok_or(too_large)?;
-            // A parser that failed reports its own error; the rest of the body is read and dropped.
-            let _ = sender.send(data).await;
-        }
-        Ok(())
-    };
-    let limit = std::time::Duration::from_millis(limits.timeout_ms);
-    // Only receiving has a time limit: what arrived in time is stored completely.
-    let in_time = async { tokio::time::timeout(limit, receive).await.unwrap_or(Err(ApiError::TooSlow)) };
+    let in_time = receive_file(request.into_body(), limits, sender);
     let how = (kind, options, query.dry_run);
     let importing = records::import(&state.collector, &site, ChunkReader::from(receiver), how);
     let (sent, imported) = tokio::join!(in_time, importing);

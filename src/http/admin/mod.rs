@@ -8,6 +8,7 @@ pub mod currency_and_schema;
 pub mod customers;
 pub mod exploration;
 pub mod feeds;
+mod file_body;
 pub mod funnels;
 pub mod imports;
 pub mod keys;
