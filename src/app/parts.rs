@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::{background, health, recover, reserve::Reserve};
 use crate::{
     access::new_secret,
-    catalog::Catalog,
+    catalog::{Catalog, Snapshot},
     clock,
     config::{self, Config, Endpoint},
     control::Control,
@@ -27,11 +28,8 @@ use crate::{
     ingest::TokenSigner,
     journal::Journal,
     learn::{self, Impressions, Learn},
-    model::Position,
-    profiles::{
-        Profiles,
-        rules::{ChoicesOfSite, SiteChoices},
-    },
+    model::{Position, SiteId, WantedSnapshot},
+    profiles::{Profiles, rules::SiteChoices},
     store::Store,
     tasks::Tasks,
     telemetry::{Metrics, health::Health},
@@ -222,15 +220,26 @@ pub(super) fn geo(config: &config::Geo, metrics: &Arc<Metrics>, tasks: &mut Task
     Ok(geo)
 }
 
+/// What sites set for their profiles, as the catalog has it now.
+struct CatalogChoices(Arc<ArcSwap<Snapshot>>);
+
+impl SiteChoices for CatalogChoices {
+    fn session_minutes(&self, site: SiteId) -> Option<u32> {
+        self.0.load().sites.get(&site)?.site.visitors.session_minutes
+    }
+
+    fn wanted(&self, site: SiteId) -> Arc<WantedSnapshot> {
+        self.0.load().sites.get(&site).map(|site| Arc::clone(&site.wanted)).unwrap_or_default()
+    }
+
+    fn wanted_version(&self, site: SiteId) -> u64 {
+        self.0.load().sites.get(&site).map_or(0, |site| site.wanted.version)
+    }
+}
+
 /// Creates the live profiles; sites have their own session timeout and rules.
 pub(super) fn live_profiles(config: &Config, catalog: &Catalog, journal: &Journal, store: &Store) -> Arc<Profiles> {
-    let sites = catalog.cell();
-    let choices: ChoicesOfSite = Arc::new(move |site| {
-        let sites = sites.load();
-        let site = sites.sites.get(&site)?;
-        let wanted = Arc::clone(&site.wanted);
-        Some(SiteChoices { session_minutes: site.site.visitors.session_minutes, wanted })
-    });
+    let choices = Arc::new(CatalogChoices(catalog.cell()));
     let minutes = config.ingest.session_minutes;
     Arc::new(Profiles::with_choices(&config.profiles, minutes, choices, journal.id(), store.clone()))
 }

@@ -108,7 +108,7 @@ mod tests {
             Action, Currency, Device, Event, GeoLocation, Kind, MessageHash, Page, SiteId, Timestamp, Traffic,
             VisitorId,
         },
-        profiles::rules::ChoicesOfSite,
+        profiles::rules::SiteChoices,
         store::Store,
     };
 
@@ -148,6 +148,16 @@ mod tests {
         }
     }
 
+    /// Asked once for each event applied to a live profile: the second time panics.
+    struct Failing(AtomicU32);
+
+    impl SiteChoices for Failing {
+        fn session_minutes(&self, _: SiteId) -> Option<u32> {
+            assert!(self.0.fetch_add(1, Relaxed) != 1, "intended by the test");
+            None
+        }
+    }
+
     #[tokio::test]
     async fn a_record_that_causes_a_panic_does_not_prevent_the_start() {
         let (dir, config) = (tempfile::tempdir().unwrap(), Config::defaults());
@@ -164,12 +174,7 @@ mod tests {
             database: "none".into(),
         };
         let store = Store::connect_to(unreachable, &config.clickhouse);
-        // Called twice for each event applied to a live profile: the third call panics.
-        let calls = AtomicU32::new(0);
-        let choices: ChoicesOfSite = Arc::new(move |_| {
-            assert!(calls.fetch_add(1, Relaxed) != 2, "intended by the test");
-            None
-        });
+        let choices = Arc::new(Failing(AtomicU32::new(0)));
         let profiles = Profiles::with_choices(&config.profiles, 30, choices, journal.id(), store.clone());
         (1..=3).for_each(|visitor| profiles.start_profile(SiteId(1), VisitorId(visitor)));
         let control = Control::open(dir.path()).await.unwrap();

@@ -84,7 +84,7 @@ impl Cache {
     }
 
     fn serves_rules(&self, profile: &Profile) -> bool {
-        let version = self.rules.wanted(profile.site).version;
+        let version = self.rules.wanted_version(profile.site);
         version == 0 || profile.events == 0 || profile.rules == version
     }
 

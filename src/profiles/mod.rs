@@ -42,7 +42,7 @@ use self::{
     cache::Cache,
     identities::IdentityGraph,
     pending::Key,
-    rules::{ChoicesOfSite, Params, Rules},
+    rules::{Params, Rules, SiteChoices},
     stored::StoredHistory,
 };
 use crate::{
@@ -145,7 +145,7 @@ impl Profiles {
     pub fn with_choices(
         config: &config::Profiles,
         session_minutes: u64,
-        choices: ChoicesOfSite,
+        choices: Arc<dyn SiteChoices>,
         journal: u64,
         store: Store,
     ) -> Self {

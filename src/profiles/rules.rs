@@ -28,23 +28,34 @@ impl Params {
     }
 }
 
-/// What a site sets for its profiles.
-#[derive(Debug, Clone, Default)]
-pub struct SiteChoices {
+/// What sites set for their profiles. Asked for every event and every profile that is used.
+pub trait SiteChoices: Send + Sync {
     /// Session timeout in minutes; `None` for the default.
-    pub session_minutes: Option<u32>,
-    /// Past events that its rules need.
-    pub wanted: Arc<WantedSnapshot>,
+    fn session_minutes(&self, _: SiteId) -> Option<u32> {
+        None
+    }
+
+    /// Past events that the site's rules need.
+    fn wanted(&self, _: SiteId) -> Arc<WantedSnapshot> {
+        Arc::default()
+    }
+
+    /// The version of [`Self::wanted`].
+    fn wanted_version(&self, site: SiteId) -> u64 {
+        self.wanted(site).version
+    }
 }
 
-/// The choices of a site; `None` for the defaults.
-pub type ChoicesOfSite = Arc<dyn Fn(SiteId) -> Option<SiteChoices> + Send + Sync>;
+/// The defaults.
+struct NoChoices;
+
+impl SiteChoices for NoChoices {}
 
 /// The parameters of every site.
 #[derive(Clone)]
 pub struct Rules {
     common: Params,
-    choices: Option<ChoicesOfSite>,
+    choices: Arc<dyn SiteChoices>,
 }
 
 impl std::fmt::Debug for Rules {
@@ -56,14 +67,14 @@ impl std::fmt::Debug for Rules {
 impl Rules {
     /// The same parameters for all sites, except for sites with choices of their own.
     #[must_use]
-    pub const fn new(common: Params, choices: Option<ChoicesOfSite>) -> Self {
-        Self { common, choices }
+    pub fn new(common: Params, choices: Option<Arc<dyn SiteChoices>>) -> Self {
+        Self { common, choices: choices.unwrap_or_else(|| Arc::new(NoChoices)) }
     }
 
     /// The parameters of one site.
     #[must_use]
     pub fn for_site(&self, site: SiteId) -> Params {
-        match self.choices(site).session_minutes {
+        match self.choices.session_minutes(site) {
             Some(minutes) => Params { session_ms: i64::from(minutes) * 60_000, ..self.common },
             None => self.common,
         }
@@ -72,10 +83,12 @@ impl Rules {
     /// The past events that a site's rules need.
     #[must_use]
     pub fn wanted(&self, site: SiteId) -> Arc<WantedSnapshot> {
-        self.choices(site).wanted
+        self.choices.wanted(site)
     }
 
-    fn choices(&self, site: SiteId) -> SiteChoices {
-        self.choices.as_ref().and_then(|of_site| of_site(site)).unwrap_or_default()
+    /// The version of [`Self::wanted`].
+    #[must_use]
+    pub fn wanted_version(&self, site: SiteId) -> u64 {
+        self.choices.wanted_version(site)
     }
 }

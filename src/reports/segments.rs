@@ -10,7 +10,7 @@ use crate::{
     model::{PersonValue, Position, Profile, SiteId, Timestamp, VisitorId, WantedEvents},
     profiles::{join, reducer, rules::Params},
     segments::{Evaluator, Held},
-    store::people::PersonEventRow,
+    store::StoredEvent,
     wire::segments::{SegmentCount, SegmentMember, SegmentMembers},
 };
 
@@ -107,7 +107,7 @@ impl Reports {
         let mut done = false;
         let run = self.start(Report::Segments);
         let store = run.store().await?;
-        let each = |row: PersonEventRow| {
+        let each = |row: StoredEvent| {
             if folding.as_ref().is_some_and(|person| person.id != row.person())
                 && let Some(person) = folding.take()
                 && !with(person.finish(question, &params))
@@ -143,7 +143,7 @@ impl Folding {
         Self { id, profiles: Vec::new(), current: None, visitors: 0, user: (Timestamp(i64::MIN), String::new()) }
     }
 
-    fn add(&mut self, row: &PersonEventRow, site: SiteId, wanted: &WantedEvents, params: &Params) {
+    fn add(&mut self, row: &StoredEvent, site: SiteId, wanted: &WantedEvents, params: &Params) {
         let Some(mut event) = row.profile_event() else { return };
         if self.current.as_ref().is_none_or(|profile| profile.visitor != row.visitor()) {
             self.end_visitor();

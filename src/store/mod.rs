@@ -37,6 +37,7 @@ pub mod read;
 pub mod rows;
 mod site_removal;
 pub mod statement;
+mod stored_event;
 mod tls;
 mod write;
 
@@ -64,6 +65,7 @@ pub use query_limits::{Priority, QueryLimits, ServerLimits};
 pub use range_check::StoredRange;
 pub use rates::rate_params;
 pub use statement::Statement;
+pub use stored_event::StoredEvent;
 pub use write::InsertBatch;
 
 use crate::config::{self, Endpoint};

@@ -5,11 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ashna::{
     config::{Config, Endpoint},
     model::{Action, Event, Position, Profile, SiteId, VisitorId, WantedEvents, WantedSnapshot},
-    profiles::{
-        Freshness, Profiles,
-        reducer::profile_event,
-        rules::{ChoicesOfSite, SiteChoices},
-    },
+    profiles::{Freshness, Profiles, reducer::profile_event, rules::SiteChoices},
     store::Store,
     tasks::Tasks,
 };
@@ -28,6 +24,15 @@ const JOURNAL: u64 = 7;
 const PATIENT: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_millis(40);
 
+/// Rules that a test changes.
+struct Chosen(Arc<Mutex<WantedEvents>>);
+
+impl SiteChoices for Chosen {
+    fn wanted(&self, _: SiteId) -> Arc<WantedSnapshot> {
+        Arc::new(WantedSnapshot::new(self.0.lock().clone()))
+    }
+}
+
 /// Profiles whose reads are served until dropped.
 struct Live {
     profiles: Arc<Profiles>,
@@ -45,14 +50,10 @@ impl Live {
         undelivered_events_max: usize,
         rules: Arc<Mutex<WantedEvents>>,
     ) -> Self {
-        let choices: ChoicesOfSite = Arc::new(move |_| {
-            let wanted = Arc::new(WantedSnapshot::new(rules.lock().clone()));
-            Some(SiteChoices { session_minutes: None, wanted })
-        });
         let mut config = Config::defaults().profiles;
         (config.cached_max, config.undelivered_events_max) = (cached_max, undelivered_events_max);
         config.history_days = 100_000;
-        let profiles = Arc::new(Profiles::with_choices(&config, 30, choices, JOURNAL, store));
+        let profiles = Arc::new(Profiles::with_choices(&config, 30, Arc::new(Chosen(rules)), JOURNAL, store));
         let mut tasks = Tasks::default();
         let running = Arc::clone(&profiles);
         tasks.spawn_restarting("profiles", move |stopping| Arc::clone(&running).run(stopping));

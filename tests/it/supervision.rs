@@ -19,7 +19,7 @@ use ashna::{
     journal::Journal,
     learn::Learn,
     model::{SiteId, VisitorId},
-    profiles::{Freshness, Profiles, rules::ChoicesOfSite},
+    profiles::{Freshness, Profiles, rules::SiteChoices},
     salts::Salts,
     telemetry::Metrics,
     wire::collect,
@@ -38,6 +38,16 @@ use crate::{
 };
 
 const SOON: Duration = Duration::from_secs(30);
+
+/// Fails while an event is applied to a profile, as long as a test wants it.
+struct Failing(Arc<AtomicBool>);
+
+impl SiteChoices for Failing {
+    fn session_minutes(&self, _: SiteId) -> Option<u32> {
+        assert!(!self.0.load(Relaxed), "injected by the test");
+        None
+    }
+}
 
 /// Sends a complete request and disconnects without waiting for the answer.
 async fn hangs_up_after(app: &TestApp, key: &str, method: &str, path: &str, body: &Value) {
@@ -234,11 +244,7 @@ async fn a_panic_on_one_event_skips_one_profile_update_only() {
     // Called while an event is applied, to inject a fault there.
     let broken = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&broken);
-    let chosen: ChoicesOfSite = Arc::new(move |_| {
-        let applies = std::thread::current().name() == Some("journal");
-        assert!(!applies || !asked.load(Relaxed), "injected by the test");
-        None
-    });
+    let chosen = Arc::new(Failing(asked));
     let profiles = Arc::new(Profiles::with_choices(&config.profiles, 30, chosen, journal.id(), store.clone()));
     let control = Control::open(dir.path()).await.unwrap();
     let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());

@@ -6,7 +6,7 @@ WITH
 $PEOPLE
     {site:UInt32} AS site
 SELECT
-    $WHO AS who, visitor, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action,
+    $WHO AS who, visitor, journal, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action,
     toString(name) AS name_text,
     toUnixTimestamp64Milli(session_start) AS session, items, item_prices, item_quantities,
     toString(category) AS category_text, amount_minor, toString(currency) AS currency_text, order_id,
