@@ -48,6 +48,7 @@ mod recovered;
 mod report_queue;
 mod reports;
 mod segment;
+mod segment_rules;
 mod segments;
 mod service;
 mod sessions;
