@@ -3,7 +3,7 @@
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::{Control, ControlError};
-use crate::model::{SiteId, Timestamp};
+use crate::model::{Secret, SiteId, Timestamp};
 
 /// A webhook.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct WebhookRow {
     /// Whether it is called.
     pub enabled: bool,
     /// Key of the signatures.
-    pub secret: String,
+    pub secret: Secret,
     /// Calls that were not queued because too many waited.
     pub dropped: u64,
     /// Time of creation.
@@ -57,7 +57,7 @@ impl Control {
         .bind(&row.url)
         .bind(events)
         .bind(row.enabled)
-        .bind(&row.secret)
+        .bind(&*row.secret)
         .bind(row.updated_at.0)
         .execute(&self.pool)
         .await?;
@@ -129,7 +129,7 @@ fn read_webhook(row: &SqliteRow) -> Result<WebhookRow, ControlError> {
         url: row.try_get("url")?,
         events,
         enabled: row.try_get("enabled")?,
-        secret: row.try_get("secret")?,
+        secret: row.try_get::<String, _>("secret")?.into(),
         dropped: row.try_get::<i64, _>("dropped")?.unsigned_abs(),
         created_at: Timestamp(row.try_get("created_at")?),
         updated_at: Timestamp(row.try_get("updated_at")?),

@@ -93,7 +93,7 @@ impl Webhooks {
             url: url.into(),
             events,
             enabled: change.enabled,
-            secret: existing.map_or_else(new_secret, |row| row.secret.clone()),
+            secret: existing.map_or_else(|| new_secret().into(), |row| row.secret.clone()),
             dropped: existing.map_or(0, |row| row.dropped),
             created_at: existing.map_or(now, |row| row.created_at),
             updated_at: now,
@@ -128,7 +128,7 @@ impl Webhooks {
     /// If there is no such webhook.
     pub async fn rotate_secret(&self, by: &str, site: SiteId, id: &str) -> Result<Arc<WebhookRow>, WebhookError> {
         let _editing = self.0.editing.lock().await;
-        let row = WebhookRow { secret: new_secret(), ..(*self.get(site, id)?).clone() };
+        let row = WebhookRow { secret: new_secret().into(), ..(*self.get(site, id)?).clone() };
         self.0.control.put_webhook_secret(site, id, &row.secret).await?;
         self.0.publish(Registry::new(self.0.registry.load().rows_with(site, id, Some(row.clone()))));
         self.0.control.audit_site(site, by, "rotate webhook secret", id).await?;

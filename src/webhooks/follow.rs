@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use super::{Person, Service, WebhookEvent, Webhooks, names::EVENT_PREFIX, registry::Registry};
 use crate::{
@@ -190,8 +190,7 @@ fn delivery_id(journal: u64, position: Position, webhook: &str) -> String {
 
 fn described(event: &Event<'_>, name: &str) -> WebhookEvent {
     let text = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
-    let properties = RawValue::from_string(event.properties.to_string()).ok();
-    let properties: Value = properties.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let properties: Value = serde_json::from_str(&event.properties).unwrap_or_default();
     let has_amount = event.currency != Currency::NONE;
     WebhookEvent {
         kind: [EVENT_PREFIX, name].concat(),

@@ -169,7 +169,7 @@ fn shown(row: &WebhookRow, with_secret: bool) -> WebhookBody {
         url: row.url.clone(),
         events: row.events.clone(),
         enabled: row.enabled,
-        secret: with_secret.then(|| row.secret.clone()),
+        secret: with_secret.then(|| row.secret.to_string()),
         dropped: row.dropped,
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),

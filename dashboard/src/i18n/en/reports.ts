@@ -113,6 +113,7 @@ export const reports = {
   'visitor.joined': 'One person, {n, plural, one {# browser} other {# browsers}}',
   'visitor.joined_text': 'Merged by the identify and alias calls of your site. All figures on this page cover all of these browsers.',
   'visitor.timeline': 'Activity',
+  'visitor.no_segments': 'Belongs to no segment now',
   'visitor.affinities': 'Category affinity',
   'visitor.affinities_text': 'Rises with product views, carts and purchases; decays over time.',
   'visitor.cart': 'Cart',

@@ -114,6 +114,7 @@ export const reports: Record<keyof typeof english, string> = {
   'visitor.joined': 'یک نفر با {n, plural, other {# مرورگر}}',
   'visitor.joined_text': 'با فراخوانی‌های identify و alias سایت شما یکی شده‌اند. همهٔ اعداد این صفحه مجموع این مرورگرهاست.',
   'visitor.timeline': 'فعالیت‌ها',
+  'visitor.no_segments': 'اکنون عضو هیچ سگمنتی نیست',
   'visitor.affinities': 'علاقه به دسته‌بندی‌ها',
   'visitor.affinities_text': 'با مشاهدهٔ محصول، افزودن به سبد و خرید بیشتر می‌شود و به‌مرور زمان کم می‌شود.',
   'visitor.cart': 'سبد خرید',
