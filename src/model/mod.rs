@@ -3,6 +3,7 @@
 //!
 //! Public JSON is defined in `wire`, not here.
 
+pub mod bucket;
 pub mod capture;
 pub mod contact;
 pub mod customer;
@@ -33,6 +34,7 @@ pub mod traffic_filters;
 pub mod value;
 pub mod wanted;
 
+pub use bucket::bucket;
 pub use capture::{Capture, Captures};
 pub use contact::ContactChannel;
 pub use customer::{CustomerGroup, NotFitted};
