@@ -3,36 +3,28 @@
 //! They grant no access. They only give the browser its own allowance of login attempts, so that attackers cannot lock a
 //! user out by guessing. Format `USER.DEVICE.DAY.MAC`, all but the first hexadecimal.
 
-use subtle::ConstantTimeEq;
-
-use crate::model::Timestamp;
+use crate::model::{Timestamp, signature};
 
 /// Lifetime of a device cookie after the last login, days; browsers keep no cookie longer.
 pub const DEVICE_DAYS: i64 = 400;
 const DAY_MS: i64 = 86_400_000;
 
 /// Signs and verifies device cookies.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Devices {
-    key: [u8; 32],
-}
-
-impl std::fmt::Debug for Devices {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Devices")
-    }
+    key: signature::DerivedKey,
 }
 
 impl Devices {
     /// Derives the key from the installation's secret.
     pub fn new(secret: &str) -> Self {
-        Self { key: blake3::derive_key("ashna known devices v1", secret.as_bytes()) }
+        Self { key: signature::DerivedKey::new("ashna known devices v1", secret) }
     }
 
     /// The cookie's value after a login; `device` is the browser's present id, or a new one.
     pub fn issue(&self, user: i64, device: u128, now: Timestamp) -> String {
         let body = format!("{user}.{device:032x}.{:x}", now.0.div_euclid(DAY_MS));
-        let mac = self.mac(&body);
+        let mac = self.key.mac(&body);
         format!("{body}.{}", mac.to_hex())
     }
 
@@ -43,7 +35,7 @@ impl Devices {
         }
         let (body, mac) = cookie.rsplit_once('.')?;
         let given = blake3::Hash::from_hex(mac).ok()?;
-        if !bool::from(given.as_bytes().ct_eq(self.mac(body).as_bytes())) {
+        if !signature::is_equal(self.key.mac(body).as_bytes(), given.as_bytes()) {
             return None;
         }
         let mut parts = body.split('.');
@@ -51,10 +43,6 @@ impl Devices {
         let age = now.0.div_euclid(DAY_MS) - i64::from_str_radix(day, 16).ok()?;
         let is_valid = owner.parse() == Ok(user) && age <= DEVICE_DAYS;
         is_valid.then(|| u128::from_str_radix(device, 16).ok()).flatten()
-    }
-
-    fn mac(&self, body: &str) -> blake3::Hash {
-        blake3::keyed_hash(&self.key, body.as_bytes())
     }
 }
 

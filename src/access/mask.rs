@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use crate::model::signature::DerivedKey;
+
 /// Fields with a user id.
 const IDS: [&str; 3] = ["user_id", "userId", "previous_id"];
 /// Fields with free content that a page or server sent about a user.
@@ -18,27 +20,21 @@ static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
 
 /// Makes pseudonyms with the installation's secret, so that ids cannot be found by brute force.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Mask {
-    key: [u8; 32],
-}
-
-impl std::fmt::Debug for Mask {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Mask")
-    }
+    key: DerivedKey,
 }
 
 impl Mask {
     /// Derives the key from the installation's secret.
     pub fn new(secret: &str) -> Self {
-        Self { key: blake3::derive_key("ashna pseudonyms v1", secret.as_bytes()) }
+        Self { key: DerivedKey::new("ashna pseudonyms v1", secret) }
     }
 
     /// A pseudonym: the same for the same id, and independent of its content.
     #[must_use]
     pub fn pseudonym(&self, id: &str) -> String {
-        let hash = blake3::keyed_hash(&self.key, id.as_bytes()).to_hex();
+        let hash = self.key.mac(id).to_hex();
         format!("person-{}", &hash[..10])
     }
 

@@ -6,12 +6,11 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
-
 use super::{limits, session::Session, text};
-use crate::model::{Site, SiteId, Timestamp, VisitorId};
+use crate::model::{
+    Site, SiteId, Timestamp, VisitorId,
+    signature::{self, hmac_sha256},
+};
 
 /// The longest that a browser keeps a cookie, days (RFC 6265bis).
 pub const COOKIE_DAYS: i64 = 400;
@@ -154,7 +153,7 @@ pub fn verify_cookie(site: SiteId, keys: &Keys, value: &str, now: Timestamp) -> 
         return None;
     }
     let (signed, mac) = value.rsplit_once('.')?;
-    let by_key = keys.0.iter().position(|key| bool::from(mac.as_bytes().ct_eq(&cookie_mac(site, key, signed))))?;
+    let by_key = keys.0.iter().position(|key| signature::is_equal(&cookie_mac(site, key, signed), mac.as_bytes()))?;
     let mut fields = signed.split('.');
     let (version, visitor, start, last) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     if version != "v1" || fields.next().is_some() {
@@ -278,7 +277,7 @@ pub fn user_is_verified(site: &Site, user_id: &str, signature: &str) -> bool {
     if user_id.is_empty() || site.secret.is_empty() || signature.len() != 64 {
         return false;
     }
-    let expected = hmac(site.secret.as_bytes(), &[user_id.as_bytes()]);
+    let expected = hmac_sha256(site.secret.as_bytes(), &[user_id.as_bytes()]);
     let mut differing = 0;
     for (digits, byte) in signature.as_bytes().chunks_exact(2).zip(expected) {
         let sent = std::str::from_utf8(digits).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
@@ -296,16 +295,8 @@ pub fn clean_user_id(user_id: &str) -> String {
 const MAC_TEXT_LENGTH: usize = 22;
 
 fn cookie_mac(site: SiteId, key: &[u8], signed: &str) -> [u8; MAC_TEXT_LENGTH] {
-    let mac = hmac(key, &[b"ashna visitor cookie\0", &site.0.to_le_bytes(), signed.as_bytes()]);
+    let mac = hmac_sha256(key, &[b"ashna visitor cookie\0", &site.0.to_le_bytes(), signed.as_bytes()]);
     base64url(mac.first_chunk().expect("an HMAC-SHA256 has 32 bytes"))
-}
-
-pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 fn base64url(bytes: &[u8; 16]) -> [u8; MAC_TEXT_LENGTH] {

@@ -4,10 +4,11 @@
 //! visitor id is masked with a keyed hash of time and nonce, because knowing the id is the right to use it and URLs end
 //! up in logs; the MAC covers all the rest and the site. It is valid for [`LIFE_MS`] and for this site only.
 
-use subtle::ConstantTimeEq;
-
-use super::identify::{Keys, hmac};
-use crate::model::{SiteId, Timestamp, VisitorId};
+use super::identify::Keys;
+use crate::model::{
+    SiteId, Timestamp, VisitorId,
+    signature::{self, hmac_sha256},
+};
 
 /// How long a token is valid.
 pub const LIFE_MS: i64 = 120_000;
@@ -17,12 +18,12 @@ const LENGTH_MAX: usize = 120;
 /// Signs a token. `nonce` is random.
 #[must_use]
 pub fn sign(site: SiteId, keys: &Keys, visitor: VisitorId, now: Timestamp, nonce: u64) -> String {
-    let mask = first_16(&hmac(
+    let mask = first_16(&hmac_sha256(
         keys.newest(),
         &[b"ashna link mask\0", &site_bytes(site), &time_bytes(now), &nonce.to_le_bytes()],
     ));
     let signed = format!("{}.{:032x}.{nonce:016x}", base36(now), visitor.0 ^ mask);
-    let mac = first_16(&hmac(keys.newest(), &[b"ashna link\0", &site_bytes(site), signed.as_bytes()]));
+    let mac = first_16(&hmac_sha256(keys.newest(), &[b"ashna link\0", &site_bytes(site), signed.as_bytes()]));
     format!("{signed}.{mac:032x}")
 }
 
@@ -35,8 +36,8 @@ pub fn verify(site: SiteId, keys: &Keys, token: &str, now: Timestamp) -> Option<
     let (signed, mac) = token.rsplit_once('.')?;
     let mac = hexadecimal::<32>(mac)?;
     let key = keys.all().find(|key| {
-        let expected = first_16(&hmac(key, &[b"ashna link\0", &site_bytes(site), signed.as_bytes()]));
-        bool::from(expected.to_le_bytes().ct_eq(&mac.to_le_bytes()))
+        let expected = first_16(&hmac_sha256(key, &[b"ashna link\0", &site_bytes(site), signed.as_bytes()]));
+        signature::is_equal(&expected.to_le_bytes(), &mac.to_le_bytes())
     })?;
     let mut fields = signed.split('.');
     let created = Timestamp(i64::from_str_radix(fields.next()?, 36).ok()?);
@@ -46,8 +47,10 @@ pub fn verify(site: SiteId, keys: &Keys, token: &str, now: Timestamp) -> Option<
     if fields.next().is_some() || now.since(created) > LIFE_MS || created.since(now) > LIFE_MS {
         return None;
     }
-    let mask =
-        first_16(&hmac(key, &[b"ashna link mask\0", &site_bytes(site), &time_bytes(created), &nonce.to_le_bytes()]));
+    let mask = first_16(&hmac_sha256(
+        key,
+        &[b"ashna link mask\0", &site_bytes(site), &time_bytes(created), &nonce.to_le_bytes()],
+    ));
     let visitor = VisitorId(masked ^ mask);
     visitor.is_identified().then_some(visitor)
 }

@@ -28,6 +28,7 @@ pub mod rates;
 pub mod rule;
 pub mod schema;
 pub mod secret;
+pub mod signature;
 pub mod site;
 pub mod time;
 pub mod traffic_filters;

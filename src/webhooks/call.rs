@@ -1,11 +1,8 @@
 //! The body of a call and its signature. No I/O.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use super::event::{Person, WebhookEvent};
 use crate::{
-    model::{SiteId, Timestamp},
+    model::{SiteId, Timestamp, signature::hmac_sha256},
     wire::webhooks::{WebhookCall, WebhookPerson},
 };
 
@@ -33,11 +30,8 @@ fn person(person: &Person) -> WebhookPerson<'_> {
 /// The value of `Ashna-Signature`: `t=SECONDS,v1=HEX`, an HMAC-SHA256 of `SECONDS.BODY`.
 pub fn signature(secret: &str, now: Timestamp, body: &str) -> String {
     let seconds = now.0.div_euclid(1000);
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(seconds.to_string().as_bytes());
-    mac.update(b".");
-    mac.update(body.as_bytes());
-    let hex = mac.finalize().into_bytes().iter().fold(String::with_capacity(64), |mut text, byte| {
+    let mac = hmac_sha256(secret.as_bytes(), &[seconds.to_string().as_bytes(), b".", body.as_bytes()]);
+    let hex = mac.iter().fold(String::with_capacity(64), |mut text, byte| {
         for digit in [byte >> 4, byte & 15] {
             text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
         }

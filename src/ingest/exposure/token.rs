@@ -10,9 +10,12 @@
 //! Example: `sign` for the slot `home-recs` returns `"AWk…"`.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use subtle::ConstantTimeEq;
 
-use crate::model::{Exposure, SiteId, Timestamp, VisitorId, exposure::Explored};
+use crate::model::{
+    Exposure, SiteId, Timestamp, VisitorId,
+    exposure::Explored,
+    signature::{self, DerivedKey},
+};
 
 /// Names of all models, those of offers and those of tuning. Tokens hold the index, so names are only added at the end.
 pub(super) const MODELS: [&str; 15] = [
@@ -42,16 +45,10 @@ const MAC: usize = 12;
 /// Characters of the longest token.
 pub(super) const LENGTH_MAX: usize = ((BODY_MAX + MAC) * 4).div_ceil(3);
 /// Signs and verifies tokens, and derives seeds.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct TokenSigner {
-    key: [u8; 32],
-    seed_key: [u8; 32],
-}
-
-impl std::fmt::Debug for TokenSigner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenSigner")
-    }
+    key: DerivedKey,
+    seed_key: DerivedKey,
 }
 
 /// What a token is valid for, besides the items.
@@ -81,15 +78,15 @@ impl TokenSigner {
     #[must_use]
     pub fn new(secret: &str) -> Self {
         Self {
-            key: blake3::derive_key("ashna 2026 exposure token", secret.as_bytes()),
-            seed_key: blake3::derive_key("ashna 2026 exposure seed", secret.as_bytes()),
+            key: DerivedKey::new("ashna 2026 exposure token", secret),
+            seed_key: DerivedKey::new("ashna 2026 exposure seed", secret),
         }
     }
 
     /// Returns the random seed of a visitor on a page in a period: the same for repeated requests, and unpredictable.
     #[must_use]
     pub fn seed(&self, site: SiteId, visitor: VisitorId, page: &str, item: &str, period: i64) -> u64 {
-        let mut hasher = blake3::Hasher::new_keyed(&self.seed_key);
+        let mut hasher = self.seed_key.hasher();
         hasher.update(&site.0.to_le_bytes()).update(&visitor.0.to_le_bytes()).update(&period.to_le_bytes());
         hasher.update(&(page.len() as u64).to_le_bytes()).update(page.as_bytes()).update(item.as_bytes());
         u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
@@ -133,7 +130,7 @@ impl TokenSigner {
         // Consent may cover analytics and not personalization: decided for an anonymous visitor, seen by an identified one.
         let signed = [slot.visitor, VisitorId::ANONYMOUS].into_iter().any(|visitor| {
             let expected = self.mac(body, SlotContext { visitor, ..slot }, items.clone());
-            bool::from(expected[..].ct_eq(mac))
+            signature::is_equal(&expected, mac)
         });
         if !signed {
             return None;
@@ -146,7 +143,7 @@ impl TokenSigner {
         let add = |hasher: &mut blake3::Hasher, text: &str| {
             hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
         };
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        let mut hasher = self.key.hasher();
         hasher.update(body).update(&slot.site.0.to_le_bytes()).update(&slot.visitor.0.to_le_bytes());
         add(&mut hasher, slot.slot);
         items.for_each(|item| add(&mut hasher, item));
