@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Map, Value};
+
 use super::{Catalog, CatalogError, SiteSnapshot, items::ItemNumber, snapshot::Items};
 use crate::{
     clock,
@@ -92,6 +94,25 @@ impl ItemWrites {
     }
 }
 
+/// A stored item with some of its fields changed.
+fn with_change(stored: &Items, change: Map<String, Value>) -> Result<ItemBody, ItemIssue> {
+    let id = match change.get("id") {
+        Some(Value::String(id)) => id.clone(),
+        Some(Value::Number(id)) => id.to_string(),
+        _ => return Err(ItemIssueKind::Id.with_message("there is no `id`")),
+    };
+    let Some(item) = stored.get(&id) else {
+        let id: String = id.chars().filter(|c| !c.is_control()).take(60).collect();
+        return Err(ItemIssueKind::Id.with_message(format!("there is no item {id:?}; send it whole to add it")));
+    };
+    let unreadable = |error: serde_json::Error| ItemIssueKind::Unreadable.with_message(error.to_string());
+    let Value::Object(mut fields) = serde_json::to_value(ItemBody::from(item)).map_err(unreadable)? else {
+        return Err(ItemIssueKind::Unreadable.with_message("the stored item is no object"));
+    };
+    fields.extend(change);
+    ItemBody::from_value(Value::Object(fields))
+}
+
 impl Catalog {
     /// Stores items, replacing those with the same id; invalid ones are rejected individually. Audited as made by `by`;
     /// `None` if the caller audits the whole import.
@@ -105,9 +126,35 @@ impl Catalog {
         items: Vec<Result<ItemBody, ItemIssue>>,
         publish: Publish,
     ) -> Result<Upserted, CatalogError> {
+        self.write_items(by, id, publish, |_| items).await
+    }
+
+    /// Changes fields of stored items: of each change, `id` names the item, and fields that are absent keep their
+    /// values. Otherwise like [`Catalog::put_items`].
+    ///
+    /// # Errors
+    /// If there is no such site, or the control database failed and nothing was stored.
+    pub async fn change_items(
+        &self,
+        by: &str,
+        id: SiteId,
+        changes: Vec<Result<Map<String, Value>, ItemIssue>>,
+    ) -> Result<Upserted, CatalogError> {
+        let changed = |stored: &Items| changes.into_iter().map(|change| with_change(stored, change?)).collect();
+        self.write_items(Some(by), id, Publish::Now, changed).await
+    }
+
+    async fn write_items(
+        &self,
+        by: Option<&str>,
+        id: SiteId,
+        publish: Publish,
+        items: impl FnOnce(&Items) -> Vec<Result<ItemBody, ItemIssue>>,
+    ) -> Result<Upserted, CatalogError> {
         let mut writes = self.editing.lock().await;
         let site = self.site(id)?;
         let pending = writes.pending(&site);
+        let items = items(&pending.items);
         let mut upserted = Upserted::default();
         let mut upserts = Upserts::default();
         for (index, item) in items.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Diagnosis of a page from observations of the tracker's debug script in a browser. Pure.
 
-use super::finding::Finding;
+use crate::model::Finding;
 
 /// Tolerated error of the browser's clock; beyond it events get their time of arrival.
 const CLOCK_MS: i64 = 300_000;

@@ -6,13 +6,12 @@
 //! Example: `let token = checks.open(site, now); checks.load(&token, now)` is true once.
 
 pub mod browser;
-pub mod finding;
 pub mod page;
 pub mod policy;
 
 use std::collections::HashMap;
 
-pub use finding::Finding;
+pub use crate::model::Finding;
 use parking_lot::Mutex;
 
 use crate::model::{SiteId, Timestamp};

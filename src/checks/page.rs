@@ -5,7 +5,8 @@
 
 use url::Url;
 
-use super::{finding::Finding, policy};
+use super::policy;
+use crate::model::Finding;
 
 /// A fetched page, and the write key that its tag should have.
 #[derive(Debug, Clone, Copy)]

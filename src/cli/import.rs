@@ -26,6 +26,8 @@ use crate::{
     wire::item::ItemBody,
 };
 
+/// Maximum size of an unpacked file of events, which is held in memory.
+const EVENTS_BYTES_MAX: u64 = 8 << 30;
 /// Maximum length of a line of an access log.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// Maximum number of rejected rows in the text output.
@@ -58,9 +60,9 @@ pub async fn run(config: &Config, common: &Common, options: Options) -> anyhow::
         FileFormat::Events => Format::Events,
         FileFormat::Items => return items(config, common, options).await,
     };
-    let bytes = read_file(&options.file)?;
+    let bytes = unpacked(read_file(&options.file)?)?;
     let file = blake3::hash(&bytes).to_hex().to_string();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
     let service = service::Service::open(config, &common.data_dir).await?;
     let bar = progress(text.len() as u64, "{bytes}/{total_bytes}", common.json);
     let mut sender = ChunkSender::new(&service, options.site, format, file, bar);
@@ -75,7 +77,29 @@ pub async fn run(config: &Config, common: &Common, options: Options) -> anyhow::
     }
     let counts = sender.finish().await?;
     service.close().await;
-    print_answer(common, &serde_json::to_value(&counts)?, &summary(&counts))
+    print_answer(common, &serde_json::to_value(&counts)?, &summary(&counts))?;
+    // Exports of other products are JSON too, but their lines are no Segment calls.
+    if counts.read > 0 && counts.rejected == counts.read {
+        bail!(
+            "none of the {} lines is a Segment call such as {{\"type\": \"track\", \"event\": \"Signed Up\", \"userId\": \"7\", \"timestamp\": \"2026-01-31T08:00:00Z\"}}",
+            counts.read
+        );
+    }
+    Ok(())
+}
+
+/// Unpacks gzip; other input is passed through.
+fn unpacked(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    let mut source = MultiGzDecoder::new(&*bytes).take(EVENTS_BYTES_MAX + 1);
+    source.read_to_end(&mut unpacked).context("the file cannot be unpacked")?;
+    if unpacked.len() as u64 > EVENTS_BYTES_MAX {
+        bail!("the unpacked file is larger than {EVENTS_BYTES_MAX} bytes; import it in parts");
+    }
+    Ok(unpacked)
 }
 
 /// Imports an access log line by line; it may be gzipped and of any size.

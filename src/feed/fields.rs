@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{ReadOptions, clipped, money};
+use super::{ReadOptions, clipped, markup, money};
 use crate::{
-    model::{Currency, ItemIssue, ItemIssueKind, Timestamp},
+    model::{Currency, ItemIssue, ItemIssueKind, Timestamp, amount::AmountError},
     wire::item::ItemBody,
 };
 
@@ -25,6 +25,8 @@ pub(super) fn plain_name(name: &str) -> String {
 pub(super) struct Draft {
     id: String,
     title: String,
+    /// The title by its other name.
+    name: String,
     url: String,
     image: String,
     price: String,
@@ -78,15 +80,24 @@ impl Draft {
         }
         let single = match name {
             "id" => &mut self.id,
-            "title" => &mut self.title,
+            "title" => {
+                if self.title.is_empty() {
+                    self.title = markup::plain_text(value);
+                }
+                return;
+            }
+            // WooCommerce calls it that in its tables.
+            "name" if self.title.is_empty() => &mut self.name,
             "link" | "url" => &mut self.url,
             "image_link" | "image" => &mut self.image,
-            "price" => &mut self.price,
+            // WooCommerce lists all images, the main one first.
+            "images" => return self.put_first_image(value),
+            "price" | "regular_price" => &mut self.price,
             "sale_price" => &mut self.sale_price,
             "sale_price_effective_date" => &mut self.sale_dates,
             "price_minor" => &mut self.price_minor,
             "currency" => &mut self.currency,
-            "availability" | "available" => &mut self.availability,
+            "availability" | "available" | "in_stock?" => &mut self.availability,
             "brand" => &mut self.brand,
             "google_product_category" => &mut self.google_category,
             "item_group_id" | "item_group" => &mut self.group,
@@ -114,6 +125,14 @@ impl Draft {
         }
     }
 
+    fn put_first_image(&mut self, value: &str) {
+        if let Some(first) = value.split(',').map(str::trim).find(|url| !url.is_empty())
+            && self.image.is_empty()
+        {
+            first.clone_into(&mut self.image);
+        }
+    }
+
     fn put_attribute(&mut self, name: &str, value: &str) {
         if let Some(language) = name.strip_prefix("title:") {
             self.titles.insert(language.to_owned(), value.to_owned());
@@ -133,6 +152,11 @@ impl Draft {
     pub(super) fn finish(mut self, options: ReadOptions) -> Result<ItemBody, ItemIssue> {
         if self.id.is_empty() {
             return Err(ItemIssueKind::Id.with_message("there is no `id`"));
+        }
+        if self.title.is_empty() {
+            self.title = markup::plain_text(&std::mem::take(&mut self.name));
+        } else if !self.name.is_empty() {
+            self.attributes.insert("name".into(), std::mem::take(&mut self.name).into());
         }
         let available = self.availability()?;
         let (price_minor, currency) = self.price(options)?;
@@ -167,6 +191,7 @@ impl Draft {
             ""
             | "instock"
             | "available"
+            | "availablefororder"
             | "limitedavailability"
             | "preorder"
             | "presale"
@@ -192,17 +217,11 @@ impl Draft {
                 || ItemIssueKind::Currency.with_message(format!("item {:?}: no such currency", clipped(&self.id)));
             Currency::parse(&self.currency).ok_or_else(unknown)?
         };
-        let bad = |name: &str, text: &str, id: &str| {
-            let example = "write it as `12.00 EUR`";
-            ItemIssueKind::Price.with_message(format!(
-                "item {:?}: `{name}` is {:?}; {example}",
-                clipped(id),
-                clipped(text)
-            ))
-        };
+        let id = clipped(&self.id);
+        let bad = |name: &str, text: &str, why: AmountError| bad_price(&id, name, text, why);
         if !self.price_minor.is_empty() {
             let minor = self.price_minor.parse().ok().filter(|minor| *minor >= 0);
-            let minor = minor.ok_or_else(|| bad("price_minor", &self.price_minor, &self.id))?;
+            let minor = minor.ok_or_else(|| bad("price_minor", &self.price_minor, AmountError::NoAmount))?;
             return Ok((minor, code(fallback)));
         }
         if self.price.is_empty() && self.sale_price.is_empty() {
@@ -211,16 +230,23 @@ impl Draft {
         if self.price.is_empty() {
             // A shop that sends only the sale price sells at that price.
             let sale = money::price(&self.sale_price, fallback);
-            let sale = sale.ok_or_else(|| bad("sale_price", &self.sale_price, &self.id))?;
+            let sale = sale.map_err(|why| bad("sale_price", &self.sale_price, why))?;
             return Ok((sale.minor, code(sale.currency)));
         }
-        let regular = money::price(&self.price, fallback).ok_or_else(|| bad("price", &self.price, &self.id))?;
-        if self.sale_price.is_empty() || !holds(&self.sale_dates, options.now) {
+        let regular = money::price(&self.price, fallback).map_err(|why| bad("price", &self.price, why))?;
+        if self.sale_price.is_empty() {
             return Ok((regular.minor, code(regular.currency)));
         }
         let sale = money::price(&self.sale_price, regular.currency);
-        let sale = sale.ok_or_else(|| bad("sale_price", &self.sale_price, &self.id))?;
-        if sale.currency == regular.currency && sale.minor < regular.minor {
+        let sale = sale.map_err(|why| bad("sale_price", &self.sale_price, why))?;
+        let is_on = is_on_sale(&self.sale_dates, options.now).ok_or_else(|| {
+            let dates = clipped(&self.sale_dates);
+            ItemIssueKind::Price.with_message(format!(
+                "item {id:?}: `sale_price_effective_date` is {dates:?}; write it as `2026-11-27/2026-11-30`"
+            ))
+        })?;
+        // A sale price of zero stands for none.
+        if is_on && sale.currency == regular.currency && sale.minor > 0 && sale.minor < regular.minor {
             self.attributes.insert("regular_price_minor".into(), regular.minor.into());
             return Ok((sale.minor, code(sale.currency)));
         }
@@ -241,28 +267,56 @@ fn truncate(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// Whether a sale is active: `FROM/TO` with times as `2026-02-24T11:07+0100`. With unreadable dates it is not: the
-/// regular price is the safe one.
-fn holds(dates: &str, now: Timestamp) -> bool {
-    if dates.is_empty() {
-        return true;
-    }
-    let Some((from, to)) = dates.split_once('/') else { return false };
-    matches!((moment(from), moment(to)), (Some(from), Some(to)) if (from..=to).contains(&now))
+fn bad_price(id: &str, name: &str, text: &str, why: AmountError) -> ItemIssue {
+    let text = clipped(text);
+    let message = match why {
+        AmountError::Ambiguous => {
+            format!(
+                "item {id:?}: `{name}` is {text:?}, which may be a thousand times as much; write thousands without separators"
+            )
+        }
+        AmountError::OtherCurrency | AmountError::NoAmount => {
+            format!("item {id:?}: `{name}` is {text:?}; write it as `12.00 EUR`")
+        }
+    };
+    ItemIssueKind::Price.with_message(message)
 }
 
-fn moment(text: &str) -> Option<Timestamp> {
+/// Whether a sale is active: `FROM/TO`, times such as `2026-02-24T11:07+0100` (in UTC without an offset) or whole days.
+/// `None` if the dates cannot be read.
+fn is_on_sale(dates: &str, now: Timestamp) -> Option<bool> {
+    if dates.is_empty() {
+        return Some(true);
+    }
+    let (from, to) = dates.split_once('/')?;
+    let (from, to) = (moment(from, DayEdge::Start)?, moment(to, DayEdge::End)?);
+    Some((from..=to).contains(&now))
+}
+
+/// Which end of a day a date without a clock time means.
+#[derive(Clone, Copy)]
+enum DayEdge {
+    Start,
+    End,
+}
+
+fn moment(text: &str, edge: DayEdge) -> Option<Timestamp> {
     let text = text.trim();
-    let with_offset = match text.len().checked_sub(5).map(|at| text.split_at_checked(at)) {
-        Some(Some((time, offset))) if offset.starts_with(['+', '-']) && !offset.contains(':') => {
-            format!("{time}{}:{}", offset.get(..3)?, offset.get(3..)?)
-        }
-        _ => text.to_owned(),
+    let Some((date, time)) = text.split_once(['T', ' ']) else {
+        let start = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"))?;
+        return Some(match edge {
+            DayEdge::Start => start,
+            DayEdge::End => start.plus(86_400_000 - 1),
+        });
     };
-    let time_begins = with_offset.find('T')? + 1;
-    let zone = with_offset[time_begins..].find(['+', '-', 'Z']).map(|at| at + time_begins)?;
-    let seconds = if zone - time_begins == 5 { ":00" } else { "" };
-    Timestamp::parse_rfc3339(&format!("{}{seconds}{}", &with_offset[..zone], &with_offset[zone..]))
+    let (clock, offset) = time.split_at(time.find(['+', '-', 'Z']).unwrap_or(time.len()));
+    let offset = match offset.trim() {
+        "" => "Z".to_owned(),
+        offset if offset.len() == 5 => format!("{}:{}", offset.get(..3)?, offset.get(3..)?),
+        offset => offset.to_owned(),
+    };
+    let seconds = if clock.trim().len() == 5 { ":00" } else { "" };
+    Timestamp::parse_rfc3339(&format!("{date}T{}{seconds}{offset}", clock.trim()))
 }
 
 #[cfg(test)]
@@ -272,9 +326,16 @@ mod tests {
     #[test]
     fn a_sale_holds_within_its_dates() {
         let now = Timestamp::parse_rfc3339("2026-02-24T10:30:00Z").unwrap();
-        assert!(holds("", now) && holds("2026-02-24T11:07+0100/2026-02-25T00:00+0100", now.plus(3_600_000)));
-        assert!(holds("2026-02-24T11:07:00+01:00/2026-02-25T00:00:00Z", now));
-        assert!(!holds("2026-02-24T11:07+0000/2026-02-25T00:00+0000", now));
-        assert!(!holds("tomorrow", now) && !holds("a/b", now) && !holds("é+010/…", now));
+        let check = |dates: &str, expected: Option<bool>| assert_eq!(is_on_sale(dates, now), expected, "{dates}");
+        check("", Some(true));
+        check("2026-02-24T11:07+0100/2026-02-25T00:00+0100", Some(true));
+        check("2026-02-24T11:07:00+01:00/2026-02-25T00:00:00Z", Some(true));
+        check("2026-02-24T11:07+0000/2026-02-25T00:00+0000", Some(false));
+        check("2026-02-24 10:00/2026-02-24 11:00", Some(true));
+        check("2026-02-20/2026-02-24", Some(true));
+        check("2026-02-20/2026-02-23", Some(false));
+        check("tomorrow", None);
+        check("a/b", None);
+        check("é+010/…", None);
     }
 }

@@ -53,17 +53,17 @@ impl<R: BufRead> Rows<R> {
                 Err(error) => return Some(Err(feed_error(error, self.number + 1))),
             };
             self.number += u64::from(!self.is_array);
-            let item = match text {
-                RowText::Complete(text) | RowText::Unterminated(text) if text.trim_ascii().is_empty() => continue,
-                RowText::Complete(text) => parse(text.trim_ascii()),
-                RowText::Unterminated(text) => match parse(text.trim_ascii()) {
-                    Err(_) if !is_complete(&text) => return Some(Err(FeedError::Cut(self.number.max(1)))),
-                    read => read,
-                },
-                RowText::TooLarge => {
-                    Err(ItemIssueKind::RowTooLarge.with_message(format!("a line is larger than {ROW_BYTES_MAX} bytes")))
-                }
-            };
+            let item =
+                match text {
+                    RowText::Complete(text) | RowText::Unterminated(text) if text.trim_ascii().is_empty() => continue,
+                    RowText::Complete(text) => parse(text.trim_ascii()),
+                    RowText::Unterminated(text) => match parse(text.trim_ascii()) {
+                        Err(_) if !is_complete(&text) => return Some(Err(FeedError::Cut(self.number.max(1)))),
+                        read => read,
+                    },
+                    RowText::TooLarge => Err(ItemIssueKind::RowTooLarge
+                        .with_message(format!("an item is larger than {ROW_BYTES_MAX} bytes"))),
+                };
             self.number += u64::from(self.is_array);
             return Some(Ok((self.number, item)));
         }
@@ -99,10 +99,17 @@ impl<R: BufRead> Rows<R> {
     fn next_element(&mut self) -> io::Result<Option<RowText>> {
         let mut element = Vec::new();
         let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
+        let mut too_large = false;
         loop {
+            self.meter.next_row();
             let bytes = self.source.fill_buf()?;
             if bytes.is_empty() {
                 return Ok((!element.is_empty() && self.is_closed).then_some(RowText::Complete(element)));
+            }
+            // An element that is too large is read to its end, so that the next one is found.
+            too_large |= element.len() > ROW_BYTES_MAX;
+            if too_large {
+                element.truncate(1);
             }
             let mut used = 0;
             let mut ended = false;
@@ -130,7 +137,7 @@ impl<R: BufRead> Rows<R> {
             }
             self.source.consume(used);
             if ended {
-                return Ok(Some(RowText::Complete(element)));
+                return Ok(Some(if too_large { RowText::TooLarge } else { RowText::Complete(element) }));
             }
         }
     }

@@ -6,8 +6,10 @@
 //! 1200 cents.
 
 mod bounds;
+mod encoding;
 mod fields;
 mod json;
+mod markup;
 mod money;
 pub mod records;
 mod table;
@@ -60,9 +62,15 @@ pub enum FeedError {
     /// It is empty.
     #[error("the file is empty")]
     Empty,
-    /// Not UTF-8.
+    /// Not text in a known encoding.
     #[error("the file is {0}; save it as UTF-8")]
     Encoding(String),
+    /// Packed in a way other than gzip.
+    #[error("the file is {0}; unpack it, or pack it with gzip")]
+    Packed(&'static str),
+    /// XML of another kind, in which there is no item.
+    #[error("the XML is a `{0}` without any `item`, `entry` or `product`; send a product feed as RSS or Atom")]
+    NoItems(String),
     /// Not a known format.
     #[error("the file is none of: one JSON object a line, a JSON array, CSV or TSV with a column `id`, RSS or Atom")]
     Unknown,
@@ -167,13 +175,19 @@ fn prepared<'r>(
     Ok((source, spent))
 }
 
-/// Reads the first bytes and unpacks gzip; also returns a source that still includes them.
+/// Reads the first bytes, unpacks gzip and converts to UTF-8; also returns a source that still includes them.
 fn unpacked<'r>(source: impl Read + Send + 'r) -> Result<(Box<dyn Read + Send + 'r>, Vec<u8>), FeedError> {
-    let (source, head) = look(Box::new(source))?;
+    let (mut source, mut head) = look(Box::new(source))?;
     if head.starts_with(&[0x1f, 0x8b]) {
-        return look(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(source))));
+        (source, head) = look(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(source))))?;
     }
-    Ok((source, head))
+    if let Some(packed) = encoding::packed_as(&head) {
+        return Err(FeedError::Packed(packed));
+    }
+    match encoding::of(&head)? {
+        Some(encoding) => look(Box::new(encoding::to_utf8(source, encoding))),
+        None => Ok((source, head)),
+    }
 }
 
 /// Reads the first bytes; also returns a source that still includes them.
@@ -185,8 +199,7 @@ fn look<'r>(mut source: Box<dyn Read + Send + 'r>) -> Result<(Box<dyn Read + Sen
 
 /// The format of a file; `is_header` says whether a line with a delimiter is a header.
 fn kind_of(head: &[u8], is_header: &dyn Fn(&[u8], u8) -> bool) -> Result<Kind, FeedError> {
-    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || head.iter().take(4).any(|byte| *byte == 0)
-    {
+    if head.iter().take(4).any(|byte| *byte == 0) {
         return Err(FeedError::Encoding("UTF-16 or no text at all".into()));
     }
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
@@ -197,7 +210,7 @@ fn kind_of(head: &[u8], is_header: &dyn Fn(&[u8], u8) -> bool) -> Result<Kind, F
         Some(b'[') => Ok(Kind::Array),
         Some(b'<') => Ok(Kind::Xml),
         Some(_) => {
-            let mut lines = text.split(|byte| *byte == b'\n');
+            let mut lines = text.split(|byte| *byte == b'\n').skip_while(|line| table::is_comment(line));
             let mut header = lines.next().unwrap_or(text);
             // Spreadsheets name the separator in a line of its own.
             if let Some(delimiter) = table::separator(header) {

@@ -95,7 +95,7 @@ fn from_values(values: &[(&str, &str)]) -> Record {
 /// Parses an amount as shops write it, exactly: `12.00`, `1,299.50`, `12,50 €`. `None` if it is ambiguous.
 #[must_use]
 pub fn amount(text: &str, currency: Currency) -> Option<Money> {
-    money::price(text, currency)
+    money::price(text, currency).ok()
 }
 
 #[cfg(test)]

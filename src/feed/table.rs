@@ -42,10 +42,15 @@ pub(super) struct Rows<R> {
 
 impl<R: BufRead> Rows<R> {
     pub(super) fn open(mut source: R, delimiter: u8, options: ReadOptions, meter: Meter) -> Result<Self, FeedError> {
-        let begun = source.fill_buf().map_err(|error| feed_error(error, 1))?;
-        let first = begun.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        let skipped = separator(first).map_or(0, |_| first.len());
-        source.consume(skipped);
+        loop {
+            let begun = source.fill_buf().map_err(|error| feed_error(error, 1))?;
+            let first = begun.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+            if !is_comment(first) && separator(first).is_none() {
+                break;
+            }
+            let skipped = first.len();
+            source.consume(skipped);
+        }
         let begun = source.fill_buf().map_err(|error| feed_error(error, 1))?;
         let is_crlf = memchr::memchr(b'\n', begun).is_some_and(|end| begun[..end].ends_with(b"\r"));
         let mut reader =
@@ -141,6 +146,11 @@ impl<R: BufRead> Rows<R> {
         }
         Ok(values)
     }
+}
+
+/// Whether a line before the header is a remark of the program that wrote the file.
+pub(super) fn is_comment(line: &[u8]) -> bool {
+    line.starts_with(b"#")
 }
 
 /// The separator named in a spreadsheet's first line: `sep=;`.

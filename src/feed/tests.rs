@@ -124,12 +124,18 @@ fn hostile_files_end_in_one_clear_line() {
         assert!(end.contains(message) && !end.contains('\n'), "{end:?} lacks {message:?}");
     };
     check(b"", "empty");
-    check(b"\xff\xfei\0d\0", "UTF-16");
     check(b"i\0d\0,\0", "UTF-16");
-    check(b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><rss/>", "ISO-8859-1");
+    check(b"<?xml version=\"1.0\" encoding=\"no-such\"?><rss/>", "no-such; save it as UTF-8");
+    check(b"PK\x03\x04\x14\x00", "ZIP archive");
+    check(b"BZh91AY&SY", "bzip2");
+    check(
+        b"<!DOCTYPE yml_catalog SYSTEM \"shops.dtd\"><yml_catalog><shop><offer/></shop></yml_catalog>",
+        "`yml_catalog`",
+    );
+    check(b"<urlset><url><loc>https://shop.example/a</loc></url></urlset>", "`urlset`");
     check(
         br#"<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY l "&lol;&lol;">]><rss><item><id>&l;</id></item></rss>"#,
-        "document types",
+        "in a document type",
     );
     check(b"<rss><channel><item><id>1</id>", "ends in the middle");
     check(b"<rss><channel><item></channel></rss>", "cannot be read");
@@ -144,6 +150,42 @@ fn hostile_files_end_in_one_clear_line() {
     assert_eq!((items.len(), refused, end), (2, vec![(2, "item_too_large")], None));
     let unknown = b"<rss><item><id>1</id><title>a &nbsp; b</title></item><item><id>2</id></item></rss>";
     assert_eq!((read(unknown).0.len(), read(unknown).1), (1, vec![(1, "unreadable_item")]));
+}
+
+#[test]
+fn files_are_read_as_other_programs_write_them() {
+    let check = |file: &[u8], expected: &[(&str, &str, i64)]| {
+        let (items, refused, end) = read(file);
+        let found: Vec<(&str, &str, i64)> =
+            items.iter().map(|item| (item.id.as_str(), item.title.as_str(), item.price_minor)).collect();
+        assert_eq!((&*found, &*refused, end), (expected, &[][..], None), "{}", String::from_utf8_lossy(file));
+    };
+    let mug = [("7", "Mug", 1250)];
+    check(b"# written by a shop\n# on Monday\nid,title,price\n7,Mug,\"12,5 EUR\"\n", &mug);
+    check(b"sep=;\nid;title;price\n7;Mug;12,50\n", &mug);
+    let utf16: Vec<u8> =
+        "\u{feff}id\ttitle\tprice\n7\tTasse \u{e9}\t12.50\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(&utf16, &[("7", "Tasse \u{e9}", 1250)]);
+    let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><rss><item><id>7</id><title>caf\xe9</title></item></rss>";
+    check(latin, &[("7", "caf\u{e9}", 0)]);
+    let cyrillic = b"<?xml version=\"1.0\" encoding=\"windows-1251\"?><rss><item><id>7</id><title>\xcc\xff\xf7</title></item></rss>";
+    check(cyrillic, &[("7", "\u{41c}\u{44f}\u{447}", 0)]);
+    check(b"<!DOCTYPE rss><rss><item><id>7</id><title><b>Mug</b></title><price>12.50</price></item></rss>", &mug);
+    check(
+        b"<rss><item><id>7</id><title><![CDATA[Mug &amp; <b>spoon</b>]]></title></item></rss>",
+        &[("7", "Mug & spoon", 0)],
+    );
+    check(br#"[{"id": 7, "title": "Mug", "price": "12,50 EUR"}]"#, &mug);
+    // WooCommerce's own table.
+    let table = b"ID,Type,SKU,Name,In stock?,Regular price,Sale price,Categories,Images\n\
+        7,simple,m-7,Mug,0,12.50,0.00,\"Home > Mugs\",\"https://shop.example/a.png, https://shop.example/b.png\"\n";
+    check(table, &mug);
+    let item = read(table).0.remove(0);
+    assert_eq!((item.available, item.image.as_str()), (false, "https://shop.example/a.png"));
+    let large =
+        [b"[{\"id\":\"a\",\"title\":\"".to_vec(), vec![b'x'; 5 << 20], b"\"},{\"id\":\"b\"}]".to_vec()].concat();
+    let (items, refused, end) = read(&large);
+    assert_eq!((items.len(), refused, end), (1, vec![(1, "item_too_large")], None));
 }
 
 #[test]

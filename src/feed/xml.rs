@@ -28,6 +28,8 @@ pub(super) struct Rows<R> {
     buffer: Vec<u8>,
     number: u64,
     depth: usize,
+    /// Name of the outermost element.
+    root: String,
 }
 
 /// An item while its elements are read.
@@ -49,7 +51,7 @@ impl<R: BufRead> Rows<R> {
     pub(super) fn open(source: R, options: ReadOptions, meter: Meter) -> Self {
         let mut reader = Reader::from_reader(source);
         reader.config_mut().expand_empty_elements = true;
-        Self { reader, options, meter, buffer: Vec::new(), number: 0, depth: 0 }
+        Self { reader, options, meter, buffer: Vec::new(), number: 0, depth: 0, root: String::new() }
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Row, FeedError>> {
@@ -69,16 +71,16 @@ impl<R: BufRead> Rows<R> {
             let refuse = |why: &str| Some(Err(FeedError::Xml(self.number, why.to_owned())));
             match event {
                 Event::Eof if open.is_some() || self.depth > 0 => return refuse("it ends in the middle"),
-                Event::Eof => return None,
-                Event::DocType(_) => return refuse("document types and entities are not supported"),
-                Event::Decl(declaration) => {
-                    let encoding = declaration.encoding().and_then(Result::ok).unwrap_or_default().into_owned();
-                    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("utf-8") {
-                        return Some(Err(FeedError::Encoding(super::clipped(&encoding))));
-                    }
+                Event::Eof => return self.end_of_file(),
+                // A name of the kind of document is harmless; entities that it declares are not.
+                Event::DocType(kind) if kind.contains('[') => {
+                    return refuse("entities in a document type are not supported");
                 }
                 Event::Start(element) => {
                     self.depth += 1;
+                    if self.root.is_empty() {
+                        self.root = text_of(element.local_name().as_ref());
+                    }
                     if self.depth > DEPTH_MAX {
                         return refuse("elements are nested too deep");
                     }
@@ -109,9 +111,20 @@ impl<R: BufRead> Rows<R> {
                         open.end(self.depth);
                     }
                 }
-                Event::Comment(_) | Event::PI(_) | Event::Empty(_) => {}
+                Event::Comment(_) | Event::PI(_) | Event::Empty(_) | Event::Decl(_) | Event::DocType(_) => {}
             }
         }
+    }
+}
+
+impl<R> Rows<R> {
+    /// A feed may be empty; another kind of document without items is a mistake.
+    fn end_of_file(&mut self) -> Option<Result<Row, FeedError>> {
+        let is_feed = ["rss", "feed", "rdf"].iter().any(|name| self.root.eq_ignore_ascii_case(name));
+        if self.number > 0 || is_feed || self.root.is_empty() {
+            return None;
+        }
+        Some(Err(FeedError::NoItems(super::clipped(&std::mem::take(&mut self.root)))))
     }
 }
 
@@ -180,7 +193,8 @@ impl Open {
     fn end(&mut self, depth: usize) {
         if depth == self.depth
             && let Some(name) = self.field.take()
-            && !self.has_children
+            // Shops format titles; other elements with children are groups.
+            && (!self.has_children || name == "title")
         {
             match (&*name, self.is_own) {
                 ("id", true) => self.draft.put_own_id(&self.text),

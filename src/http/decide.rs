@@ -111,7 +111,7 @@ pub async fn decide(
 
 /// Recommends items to a visitor, or related to an item.
 #[utoipa::path(get, path = "/v1/recommend", tag = "personalization", params(RecommendQuery),
-    responses((status = 200, body = Object)))]
+    responses((status = 200, body = RecommendAnswer)))]
 pub async fn recommend(
     State(state): State<AppState>,
     Query(query): Query<RecommendQuery>,

@@ -181,7 +181,7 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(currency_and_schema::rules, currency_and_schema::put_rules))
         .routes(routes!(checks::add))
         .routes(routes!(checks::one))
-        .routes(routes!(catalog::items, catalog::put_items))
+        .routes(routes!(catalog::items, catalog::put_items, catalog::change_items))
         .routes(routes!(feeds::import))
         .routes(routes!(feeds::feed, feeds::put_feed, feeds::delete_feed))
         .routes(routes!(feeds::visit_feed))

@@ -17,8 +17,8 @@ pub use access_log::{Line, NotAPageView, parse_line};
 use futures_util::future::join_all;
 pub use people_values::{RowIssue, RowIssueKind};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use crate::wire::import::{Counts, RejectedRow};
 use crate::{
     catalog::{Catalog, CatalogError, SiteSnapshot},
     clock,
@@ -49,40 +49,6 @@ pub enum Format {
     AccessLog,
     /// Segment calls, one per line.
     Events,
-}
-
-/// Counts of lines; `read = kept + dropped + rejected`.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct Counts {
-    /// Lines read.
-    pub read: u64,
-    /// Lines stored.
-    pub kept: u64,
-    /// Lines dropped on purpose.
-    pub dropped: u64,
-    /// Invalid lines.
-    pub rejected: u64,
-    /// Dropped lines by reason.
-    pub dropped_by: BTreeMap<String, u64>,
-    /// Invalid lines by reason.
-    pub rejected_by: BTreeMap<String, u64>,
-    /// Further observations, such as the kinds of bots.
-    #[serde(default)]
-    pub noticed: BTreeMap<String, u64>,
-    /// The first invalid item rows, at most [`Counts::REJECTED_ROWS_MAX`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rejected_rows: Vec<RejectedRow>,
-}
-
-/// An invalid item row.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct RejectedRow {
-    /// Its line or row number, from 1.
-    pub row: u64,
-    /// Reason code.
-    pub reason: String,
-    /// What to fix, in one line.
-    pub message: String,
 }
 
 impl Counts {

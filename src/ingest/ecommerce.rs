@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 
 use super::{
     amount::{self, AmountError, AmountParser, RawAmount},
-    currency_names, limits, text,
+    limits, text,
     types::RequestContext,
 };
 use crate::{
-    model::{Action, Currency, Event, Kind, event::ItemLine},
+    model::{Action, Currency, Event, Kind, currency_names::parse_currency, event::ItemLine},
     wire::collect::{self, Text},
 };
 
@@ -141,7 +141,7 @@ fn amount_parser<'a>(
 ) -> AmountParser {
     let stated = properties.currency.as_str().trim();
     if !stated.is_empty() {
-        let known = currency_names::parse_currency(stated, site);
+        let known = parse_currency(stated, site);
         if known.is_none() {
             event.violations.push(Cow::Borrowed("currency: unknown"));
         }

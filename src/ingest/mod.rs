@@ -12,7 +12,6 @@ pub mod cardinality;
 mod clock;
 pub mod consent;
 mod contact;
-mod currency_names;
 mod ecommerce;
 pub mod enrich;
 pub mod exposure;

@@ -1,7 +1,8 @@
 //! What the tracker captures on a page automatically.
 
 /// One kind of automatic capture; each can be switched off per site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Capture {
     /// Page views, those of single-page navigation included.

@@ -3,9 +3,11 @@
 //!
 //! Public JSON is defined in `wire`, not here.
 
+pub mod amount;
 pub mod bucket;
 pub mod capture;
 pub mod contact;
+pub mod currency_names;
 pub mod customer;
 pub mod decision;
 pub mod event;
@@ -13,6 +15,7 @@ pub mod evidence;
 pub mod exploration;
 pub mod exposure;
 pub mod feed;
+pub mod finding;
 pub mod history;
 pub mod ids;
 pub mod item;
@@ -23,6 +26,7 @@ pub mod number;
 pub mod offer;
 pub mod order_record;
 pub mod past_event;
+pub mod permission;
 pub mod profile;
 pub mod rates;
 pub mod rule;
@@ -44,6 +48,7 @@ pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, 
 pub use evidence::Evidence;
 pub use exploration::ExplorationSettings;
 pub use exposure::Exposure;
+pub use finding::Finding;
 pub use history::{History, OrderReport, PastEvent};
 pub use ids::{ItemId, MessageHash, Position, SiteId, VisitorId};
 pub use item::Item;
@@ -54,6 +59,7 @@ pub use number::Number;
 pub use offer::Offer;
 pub use order_record::{OrderAmount, OrderRecord};
 pub use past_event::EventParts;
+pub use permission::{Role, Scope};
 pub use profile::{Profile, ProfileEvent};
 pub use rule::{CountTest, EventRule, EventStep, FollowingEvent, Op, PropertyTest, Rule, SequenceRule, SumTest};
 pub use secret::Secret;

@@ -66,7 +66,8 @@ impl Site {
 }
 
 /// What happens to bot events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum RobotsPolicy {
     /// Counted by reason, not stored.
     #[default]
@@ -76,7 +77,8 @@ pub enum RobotsPolicy {
 }
 
 /// Consent of visitors who have not chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum ConsentDefault {
     /// Analytics and personalization are on until refused.
     #[default]
@@ -109,8 +111,9 @@ impl VisitorRules {
 }
 
 /// How a returning browser is recognized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString, utoipa::ToSchema)]
 #[strum(serialize_all = "snake_case")]
+#[schema(rename_all = "snake_case")]
 pub enum KnownBy {
     /// A random id in a signed cookie, or in the page's own storage where cookies are not available.
     #[default]
@@ -135,8 +138,9 @@ impl KnownBy {
 }
 
 /// What is kept of events whose visitor did not consent to analytics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString, utoipa::ToSchema)]
 #[strum(serialize_all = "snake_case")]
+#[schema(rename_all = "snake_case")]
 pub enum WithoutConsent {
     /// They are counted as anonymous: no id, no user, no location except the country.
     #[default]

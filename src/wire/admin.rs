@@ -78,6 +78,7 @@ pub struct UserBody {
     /// Login name.
     pub email: String,
     /// `owner`, `marketer` or `viewer`.
+    #[schema(value_type = crate::model::Role)]
     pub role: &'static str,
     /// Ids of the sites the user can access; null for all.
     pub sites: Option<Vec<u32>>,
@@ -106,21 +107,26 @@ pub struct SiteBody {
     /// Reporting time zone, IANA name.
     pub timezone: String,
     /// What happens to bot traffic: `drop` or `keep`.
+    #[schema(value_type = crate::model::RobotsPolicy)]
     pub robots: &'static str,
     /// Consent assumed until the visitor decides: `granted` or `denied`.
+    #[schema(value_type = crate::model::ConsentDefault)]
     pub consent_default: &'static str,
     /// Whether Global Privacy Control and Do Not Track signals count as denied consent.
     pub honour_gpc: bool,
     /// Average events per second the site may send; 0 uses the service's configured limit.
     pub events_per_second_max: u32,
     /// How returning visitors are recognized: `cookie` or `daily_hash`.
+    #[schema(value_type = crate::model::KnownBy)]
     pub known_by: &'static str,
     /// What is stored of events without consent: `anonymous` or `nothing`.
+    #[schema(value_type = crate::model::WithoutConsent)]
     pub without_consent: &'static str,
     /// Session timeout in minutes; null uses the service-wide setting.
     pub session_minutes: Option<u32>,
     /// What the tracker captures automatically: `pages`, `engagement`, `clicks`, `rage`, `forms`, `searches`,
     /// `errors`, `vitals`, `media`, `copy`, `datalayer`.
+    #[schema(value_type = Vec<Capture>)]
     pub captures: Vec<&'static str>,
     /// Whether offers may contain HTML.
     pub offer_html: bool,
@@ -192,22 +198,27 @@ pub struct SiteChange {
     /// Reporting time zone, IANA name.
     pub timezone: Option<String>,
     /// What happens to bot traffic: `drop` or `keep`.
+    #[schema(value_type = Option<crate::model::RobotsPolicy>)]
     pub robots: Option<String>,
     /// Consent assumed until the visitor decides: `granted` or `denied`.
+    #[schema(value_type = Option<crate::model::ConsentDefault>)]
     pub consent_default: Option<String>,
     /// Whether Global Privacy Control and Do Not Track signals count as denied consent.
     pub honour_gpc: Option<bool>,
     /// Average events per second the site may send; 0 uses the service's configured limit.
     pub events_per_second_max: Option<u32>,
     /// How returning visitors are recognized: `cookie` or `daily_hash`.
+    #[schema(value_type = Option<crate::model::KnownBy>)]
     pub known_by: Option<String>,
     /// What is stored of events without consent: `anonymous` or `nothing`.
+    #[schema(value_type = Option<crate::model::WithoutConsent>)]
     pub without_consent: Option<String>,
     /// Session timeout in minutes, 1 to 1440; null uses the service-wide setting.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<u32>)]
     pub session_minutes: Option<Option<u32>>,
     /// Everything the tracker captures automatically; replaces the whole list.
+    #[schema(value_type = Option<Vec<Capture>>)]
     pub captures: Option<Vec<String>>,
     /// Whether offers may contain HTML (`content.html`), which runs in the site's pages; only owners may change this.
     pub offer_html: Option<bool>,
@@ -230,7 +241,7 @@ pub struct NewFunnel {
     /// Name.
     pub name: String,
     /// The funnel question without its period.
-    #[schema(value_type = Object)]
+    #[schema(value_type = super::reports::SavedFunnelQuestion)]
     pub question: Value,
 }
 
@@ -242,7 +253,7 @@ pub struct FunnelBody {
     /// Name.
     pub name: String,
     /// The funnel question without its period.
-    #[schema(value_type = Object)]
+    #[schema(value_type = super::reports::SavedFunnelQuestion)]
     pub question: Value,
     /// Time of the last change, RFC 3339.
     pub updated_at: String,

@@ -74,7 +74,7 @@ pub struct FeedAnswer {
     /// Items missing from the feed that stay available until confirmed, because they are suspiciously many.
     pub withheld: u64,
     /// Import counts; null before the first fetch.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<super::import::Counts>)]
     pub counts: serde_json::Value,
 }
 

@@ -18,6 +18,7 @@ pub struct CheckBody {
     /// Address to open once in the user's own browser.
     pub open_url: String,
     /// Codes of findings in the HTML of the page.
+    #[schema(value_type = Vec<crate::model::Finding>)]
     pub page: Vec<&'static str>,
     /// Why the page could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,10 +28,25 @@ pub struct CheckBody {
 /// Progress of the check in the browser.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CheckState {
-    /// "waiting", "loaded" or "heard" (the browser has reported).
+    /// How far it is.
+    #[schema(value_type = CheckProgress)]
     pub state: &'static str,
     /// Codes of findings in the browser.
+    #[schema(value_type = Vec<crate::model::Finding>)]
     pub findings: Vec<&'static str>,
+}
+
+/// How far a check in the browser is.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum CheckProgress {
+    /// The page was not opened yet.
+    Waiting,
+    /// The page was opened; the browser has not reported.
+    Loaded,
+    /// The browser has reported.
+    #[schema(rename = "heard")]
+    Reported,
 }
 
 /// Report of the tracker's debug script.

@@ -72,7 +72,7 @@ pub struct ContactBody {
     /// `app`, `email`, `sms`, `push`, `call_centre` or `shop`.
     pub channel: String,
     /// Properties as sent.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub properties: Box<RawValue>,
 }
 

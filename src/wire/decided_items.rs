@@ -18,12 +18,11 @@ pub struct DecideAnswer<'a> {
     /// Visitor id to use from now on; absent without consent.
     pub visitor: Option<String>,
     /// Decisions by slot; unfilled slots are absent.
-    #[schema(value_type = Object)]
+    #[schema(value_type = HashMap<String, DecisionBody>)]
     pub decisions: Vec<(&'a str, DecisionBody<'a>)>,
     /// True if the stored profile could not be read in time.
     pub degraded: bool,
     /// The site's tracker settings, if the tracker has an older version.
-    #[schema(value_type = Option<Object>)]
     pub settings: Option<TrackerSettings<'a>>,
 }
 
@@ -63,15 +62,17 @@ fn write_decisions(text: &mut Vec<u8>, decisions: &[(&str, DecisionBody<'_>)]) -
 }
 
 /// The decision for one slot.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub struct DecisionBody<'a> {
     /// Id of the offer shown.
     pub offer: Option<&'a str>,
     /// Variant of the experiment.
     pub variant: Option<&'a str>,
     /// Content fields of the offer.
+    #[schema(value_type = HashMap<String, Value>)]
     pub content: &'a Map<String, Value>,
     /// Items, best first.
+    #[schema(value_type = Vec<ShownItemFields>)]
     pub items: Vec<ShownItem<'a>>,
     /// Signed token of how the items were selected: send it back unchanged with `Slot Viewed` and `Slot Clicked`.
     pub exposure: Option<&'a str>,
@@ -96,9 +97,10 @@ impl DecisionBody<'_> {
 }
 
 /// Response of `GET /v1/recommend`.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub struct RecommendAnswer<'a> {
     /// Items, best first.
+    #[schema(value_type = Vec<ShownItemFields>)]
     pub items: Vec<ShownItem<'a>>,
     /// Explanation in sentences; only for `server` and `admin` keys.
     pub explanation: Option<&'a [String]>,
@@ -131,8 +133,37 @@ pub struct ShownItem<'a> {
     pub explanation: Option<Box<ItemExplanationBody<'a>>>,
 }
 
+/// A recommended item as it is written: its catalogue fields and why it was selected.
+#[derive(Debug, ToSchema)]
+#[schema(as = ShownItem)]
+pub struct ShownItemFields {
+    /// Item id.
+    pub id: String,
+    /// Title in the page's language.
+    pub title: String,
+    /// Address of its page; empty if unknown.
+    pub url: String,
+    /// Address of its picture; empty if unknown.
+    pub image: String,
+    /// Price in minor units of `currency`.
+    pub price_minor: i64,
+    /// ISO 4217 code; empty if unknown.
+    pub currency: String,
+    /// Brand; empty if unknown.
+    pub brand: String,
+    /// Categories.
+    pub categories: Vec<String>,
+    /// The model that selected it.
+    pub reason: String,
+    /// Score; comparable only within this response.
+    pub score: f32,
+    /// Explanation; only for `server` and `admin` keys.
+    #[schema(value_type = Option<ItemExplanationBody>)]
+    pub explanation: Option<()>,
+}
+
 /// Why an item was selected.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ItemExplanationBody<'a> {
     /// The model that contributed most to the score.
     pub model: &'static str,
@@ -149,7 +180,7 @@ pub struct ItemExplanationBody<'a> {
 }
 
 /// Evidence for an item: a `kind` and the values that belong to it.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct EvidenceBody<'a> {
     /// `viewed_together`, `similar_visits`, `two_steps`, `liked_category`, `popular`, `seen`, `new`, `pinned`,
     /// `bought_together`, `bought_after`, "dearer" (higher priced) or `alike`.
@@ -193,7 +224,7 @@ impl<'a> From<&'a Evidence> for EvidenceBody<'a> {
 }
 
 /// An item that was excluded.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ExcludedItemBody<'a> {
     /// Item id.
     pub id: &'a str,

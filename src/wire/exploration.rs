@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::decided_items::DecisionBody;
+
 /// Exploration rates of recommended slots.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExplorationBody {
@@ -46,8 +48,33 @@ pub struct PastChoice {
     /// Who chose.
     pub who: String,
     /// The values chosen.
-    #[schema(value_type = Object)]
+    #[schema(value_type = RecommendationChoice)]
     pub choice: Box<RawValue>,
+}
+
+/// What a user chose: a model, or shares of exploration.
+#[derive(Debug, ToSchema)]
+#[schema(as = RecommendationChoice)]
+pub struct RecommendationChoice {
+    /// The model chosen; null: the winner of the evaluation again; absent: shares were chosen.
+    pub model: Option<String>,
+    /// Share of slots in which one position is explored; null: the service-wide setting.
+    pub items: Option<f64>,
+    /// Share of slots ranked by a different model; null: the service-wide setting.
+    pub models: Option<f64>,
+}
+
+/// The result of an evaluation.
+#[derive(Debug, ToSchema)]
+pub struct TuningFound {
+    /// The best model.
+    pub winner: String,
+    /// Clicks used.
+    pub clicks: u64,
+    /// Clicks predicted.
+    pub predictions: u64,
+    /// By model, best first.
+    pub models: Vec<super::admin::ModelQuality>,
 }
 
 /// One evaluation of the models.
@@ -56,7 +83,7 @@ pub struct PastTuning {
     /// Time, RFC 3339.
     pub at: String,
     /// The result.
-    #[schema(value_type = Object)]
+    #[schema(value_type = TuningFound)]
     pub found: Box<RawValue>,
 }
 
@@ -103,7 +130,7 @@ pub struct PreviewAnswer {
     /// The slots that were decided, in order.
     pub slots: Vec<String>,
     /// Decisions as `POST /v1/decide` returns them to a `server` key; unfilled slots are absent.
-    #[schema(value_type = Object)]
+    #[schema(value_type = HashMap<String, DecisionBody>)]
     pub decisions: Box<RawValue>,
     /// True if the stored profile could not be read in time.
     pub degraded: bool,

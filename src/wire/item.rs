@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -11,7 +11,8 @@ use crate::model::{Currency, Item, ItemIssue, ItemIssueKind, Timestamp};
 /// One catalog item. Unknown keys are kept as attributes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ItemBody {
-    /// The shop's own id, 1 to 100 bytes.
+    /// The shop's own id, 1 to 100 bytes; whole numbers are taken as text.
+    #[serde(deserialize_with = "text_or_integer")]
     pub id: String,
     /// Title shown to visitors.
     #[serde(default)]
@@ -54,12 +55,31 @@ pub struct ItemBody {
     pub added_at: Option<String>,
     /// Further attributes.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
     pub attributes: Map<String, Value>,
 }
 
 const fn yes() -> bool {
     true
+}
+
+fn text_or_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Integer(i64),
+        Large(u64),
+    }
+    Ok(
+        match Id::deserialize(deserializer)
+            .map_err(|_| de::Error::custom("`id` is neither a text nor a whole number"))?
+        {
+            Id::Text(text) => text,
+            Id::Integer(number) => number.to_string(),
+            Id::Large(number) => number.to_string(),
+        },
+    )
 }
 
 const TEXT_MAX: usize = 2000;

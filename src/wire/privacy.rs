@@ -14,14 +14,14 @@ pub struct VisitorCopy {
     /// Whether all events are included; very long histories are exported in part.
     pub complete: bool,
     /// Identities linked to the visitor.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HashMap<String, Value>>)]
     pub identities: Vec<Value>,
     /// Hashes of e-mail addresses and phone numbers by which the visitor can be looked up.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HashMap<String, Value>>)]
     pub contact_keys: Vec<Value>,
     /// The events with all columns, oldest first. 128-bit ids are 32 hexadecimal digits; numbers beyond 2^53 are
     /// strings.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HashMap<String, Value>>)]
     pub events: Vec<Value>,
 }
 

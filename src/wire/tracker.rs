@@ -18,7 +18,7 @@ pub struct Link<'a> {
 }
 
 /// The settings in the tracker's format.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TrackerSettings<'a> {
     /// Version, compared with the one the tracker has.
     pub v: &'a str,

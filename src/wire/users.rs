@@ -21,6 +21,7 @@ pub struct UserEntry {
     /// Login name.
     pub email: String,
     /// `owner`, `marketer` or `viewer`.
+    #[schema(value_type = crate::model::Role)]
     pub role: &'static str,
     /// Ids of the sites the user can access; null for all.
     pub sites: Option<Vec<u32>>,
@@ -42,6 +43,7 @@ pub struct InvitationEntry {
     /// E-mail address of the invited person.
     pub email: String,
     /// `owner`, `marketer` or `viewer`.
+    #[schema(value_type = crate::model::Role)]
     pub role: &'static str,
     /// Ids of the sites the user will have access to; null for all.
     pub sites: Option<Vec<u32>>,
@@ -58,6 +60,7 @@ pub struct InvitationEntry {
 #[serde(deny_unknown_fields)]
 pub struct UserChangeBody {
     /// `owner`, `marketer` or `viewer`.
+    #[schema(value_type = Option<crate::model::Role>)]
     pub role: Option<String>,
     /// Ids of the sites the user can access; null for all.
     #[serde(default, deserialize_with = "nullable")]
@@ -79,6 +82,7 @@ pub struct NewInvitationBody {
     /// E-mail address of the invited person.
     pub email: String,
     /// `owner`, `marketer` or `viewer`.
+    #[schema(value_type = crate::model::Role)]
     pub role: String,
     /// Ids of the sites the user will have access to; null or absent for all.
     #[serde(default)]
@@ -107,6 +111,7 @@ pub struct InvitationBody {
     /// Login name of the invited user.
     pub email: String,
     /// `owner`, `marketer` or `viewer`.
+    #[schema(value_type = crate::model::Role)]
     pub role: &'static str,
 }
 
@@ -225,6 +230,7 @@ pub struct KeyEntry {
     /// Name that describes its use; may be empty.
     pub name: String,
     /// `read`, `server` or `admin`.
+    #[schema(value_type = crate::model::Scope)]
     pub scope: &'static str,
     /// First characters of the key.
     pub hint: String,
@@ -251,6 +257,7 @@ pub struct KeyMade {
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// `read`, `server` or `admin`.
+    #[schema(value_type = crate::model::Scope)]
     pub scope: String,
     /// Name that describes its use.
     #[serde(default)]

@@ -106,7 +106,7 @@ pub struct WebhookCall<'a> {
     /// Whom it concerns.
     pub person: WebhookPerson<'a>,
     /// What is known of it; depends on the type.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub data: &'a Value,
 }
 

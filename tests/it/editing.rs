@@ -15,6 +15,13 @@ async fn items_are_posted_as_an_array_and_replaced_by_id() {
     assert_eq!(answer.json(), json!({ "upserted": 2, "rejected": [] }));
     let answer = shop.post(&app.path("items"), json!({ "id": "p-2", "title": "Large mug" })).await;
     assert_eq!(answer.json()["upserted"], 1, "one object is one item");
+    // Stock alone can be changed; what is not in the change stays.
+    let changes = json!([{ "id": "p-2", "available": false }, { "id": "p-9", "available": false }, 7]);
+    let answer = shop.sends(Method::PATCH, &app.path("items"), changes.to_string()).await.json();
+    assert_eq!((&answer["upserted"], answer["rejected"].as_array().unwrap().len()), (&json!(1), 2), "{answer}");
+    assert_eq!((&answer["rejected"][0]["line"], &answer["rejected"][0]["reason"]), (&json!(2), &json!("bad_id")));
+    let changed = shop.get(&app.path("items?search=p-2")).await.json()["items"][0].clone();
+    assert_eq!((&changed["title"], &changed["available"]), (&json!("Large mug"), &json!(false)));
     let page = shop.get(&app.path("items?limit=1")).await.json();
     assert_eq!((&page["total"], page["items"].as_array().unwrap().len()), (&json!(2), 1));
     assert_eq!((&page["items"][0]["price_minor"], &page["items"][0]["roast"]), (&json!(1250), &json!("dark")));

@@ -1,49 +1,20 @@
 import { json } from './client';
-import type { Role, Session } from './types';
+import type { S, Sent, Role, Session } from './types';
 
 /** Requests and JSON of users, logins, keys and the audit log. */
 
 /** Permissions of a member; `sites` null means all sites. */
-export type Access = { role: Role; sites: number[] | null; masked: boolean };
-export type Member = Access & {
-  id: number;
-  email: string;
-  created_at: string;
-  last_login_at: string | null;
-  two_factor: boolean;
-};
-export type Invitation = Access & { id: number; email: string; created_at: string; expires_at: string };
+export type Access = Pick<Member, 'role' | 'sites' | 'masked'>;
+export type Member = Sent<S['UserEntry']>;
+export type Invitation = Sent<S['InvitationEntry']>;
 export type Team = { users: Member[]; invitations: Invitation[] };
-export type NewInvitation = { id: number; link: string; expires_at: string; mailed: boolean };
-export type Login = {
-  id: number;
-  created_at: string;
-  last_seen_at: string;
-  expires_at: string;
-  user_agent: string;
-  network: string;
-  current: boolean;
-};
-export const SCOPES = ['read', 'server', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
-export type ApiKey = {
-  id: number;
-  name: string;
-  scope: Scope;
-  hint: string;
-  created_at: string;
-  last_used_at: string | null;
-  expires_at: string | null;
-};
+export type NewInvitation = Sent<S['InvitationMade']>;
+export type Login = S['SessionEntry'];
+export const SCOPES = ['read', 'server', 'admin'] as const satisfies S['Scope'][];
+export type Scope = S['Scope'];
+export type ApiKey = Sent<S['KeyEntry']>;
 export type NewKey = { scope: Scope; name?: string; expires_at?: string };
-export type AuditEntry = {
-  id: number;
-  at: string;
-  who: string;
-  action: string;
-  subject: string;
-  site: number | null;
-};
+export type AuditEntry = Sent<S['AuditEntry']>;
 export type AuditPage = { entries: AuditEntry[]; next: number | null };
 
 type Signal = AbortSignal | undefined;

@@ -5,15 +5,15 @@
  */
 import type { components, paths } from './openapi';
 
-type S = components['schemas'];
+export type S = components['schemas'];
 /** Fields that the description calls optional because they may be null; the server always sends them. */
-type Sent<T> = Required<T>;
+export type Sent<T> = Required<T>;
 type Narrow<T, N> = Omit<T, keyof N> & N;
 /** The response of a path, where the name of its schema is about to change. */
 type Get<P extends keyof paths> = paths[P] extends { get: { responses: { 200: { content: { 'application/json': infer R } } } } } ? R : never;
 
-export type Role = 'owner' | 'marketer' | 'viewer';
-export type User = Narrow<S['UserBody'], { role: Role; sites: number[] | null }>;
+export type Role = S['Role'];
+export type User = Narrow<S['UserBody'], { sites: number[] | null }>;
 
 export const CAPTURES = [
   'pages',
@@ -27,44 +27,17 @@ export const CAPTURES = [
   'media',
   'copy',
   'datalayer',
-] as const;
-export type Capture = (typeof CAPTURES)[number];
-type SiteOptions = {
-  robots: 'drop' | 'keep';
-  consent_default: 'granted' | 'denied';
-  known_by: 'cookie' | 'daily_hash';
-  without_consent: 'anonymous' | 'nothing';
-  captures: Capture[];
-};
-export type Site = Narrow<S['SiteBody'], SiteOptions>;
-export type SiteChange = Narrow<S['SiteChange'], Partial<SiteOptions>>;
+] as const satisfies S['Capture'][];
+export type Capture = S['Capture'];
+export type Site = S['SiteBody'];
+export type SiteChange = S['SiteChange'];
 export type Session = Narrow<S['SessionBody'], { user: User; sites: Site[] }>;
 export type Setup = S['SetupBody'];
 
-/** Findings of an installation check, as the server names them. */
-export type Finding =
-  | 'tag_found'
-  | 'tag_missing'
-  | 'tag_twice'
-  | 'key_missing'
-  | 'wrong_key'
-  | 'integrity_unpinned'
-  | 'policy_stops_script'
-  | 'policy_stops_events'
-  | 'page_missing'
-  | 'page_unreachable'
-  | 'events_arrive'
-  | 'wrong_origin'
-  | 'blocked'
-  | 'wrong_clock'
-  | 'robot'
-  | 'no_consent'
-  | 'privacy_signal'
-  | 'opted_out'
-  | 'nothing_sent'
-  | 'not_counted';
-export type Check = Narrow<S['CheckBody'], { page: Finding[] }>;
-export type CheckState = { state: 'waiting' | 'loaded' | 'heard'; findings: Finding[] };
+/** Findings of an installation check. */
+export type Finding = S['Finding'];
+export type Check = S['CheckBody'];
+export type CheckState = S['CheckState'];
 
 export type EventSchema = S['EventSchema'];
 export type Schema = S['Schema'];
@@ -139,9 +112,9 @@ export type Dropped = Narrow<Get<'/api/v1/sites/{site}/reports/funnel/dropped/{h
 
 /** The journal is null without access to all sites. */
 export type Quality = Sent<S['Quality']>;
-export type Violation = Narrow<S['Violation'], { example: unknown }>;
+export type Violation = S['Violation'];
 export type Unconverted = S['Unconverted'];
-export type DataIssues = Narrow<Extract<S['ReportAnswer'], { unconverted: unknown }>, { violations: Violation[] }>;
+export type DataIssues = Extract<S['ReportAnswer'], { unconverted: unknown }>;
 /** From the day `from`, one unit of `currency` is worth `rate` units of the site's currency. */
 export type Rate = S['RateBody'];
 export type Rates = S['RatesBody'];
@@ -169,7 +142,7 @@ export type Offer = Narrow<Sent<S['Offer']>, { when: Rule; content: OfferContent
 
 /** Items of a profile: an ID, or with a name where the catalog has one. */
 export type ItemRef = Partial<S['SeenItem']> & { item?: string; quantity?: number };
-export type TimelineEntry = Narrow<S['TimelineEntry'], { properties?: Record<string, unknown> }>;
+export type TimelineEntry = S['TimelineEntry'];
 export type Profile = Narrow<
   Sent<S['VisitorBody']>,
   { recent_items: (string | ItemRef)[]; cart: (string | ItemRef)[]; timeline: TimelineEntry[] }

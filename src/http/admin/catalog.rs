@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    catalog::{Page, Publish, Search},
+    catalog::{Page, Publish, Search, Upserted},
     http::{
         body,
         caller::Caller,
@@ -17,7 +17,7 @@ use crate::{
         extract::{JsonBody, Path, Query, SitePath},
         state::AppState,
     },
-    model::{ItemIssue, Offer},
+    model::{ItemIssue, ItemIssueKind, Offer},
     wire::{
         catalogue::{ItemPage, RejectedLine, UpsertAnswer},
         item::ItemBody,
@@ -68,33 +68,67 @@ pub async fn put_items(
     let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
     let (lines, items) = read_items(&bytes)?.into_iter().unzip::<usize, _, Vec<_>, Vec<_>>();
     let done = state.catalog.put_items(Some(&caller.name()), id, items, Publish::Now).await?;
+    Ok(Json(upsert_answer(done, &lines)))
+}
+
+/// Changes some fields of items, such as their stock: a JSON array, one object, or one object per line, each with the
+/// `id` of a stored item. Fields that are absent keep their values.
+#[utoipa::path(patch, path = "/api/v1/sites/{site}/items", tag = "catalogue", params(("site" = u32, Path)),
+    request_body = Vec<ItemBody>, responses((status = 200, body = UpsertAnswer)))]
+pub async fn change_items(
+    State(state): State<AppState>,
+    caller: Caller,
+    SitePath(id): SitePath,
+    request: Request,
+) -> Result<Json<UpsertAnswer>, ApiError> {
+    caller.may_serve(id)?;
+    let (parts, stream) = request.into_parts();
+    let bytes = body::read(stream, &parts.headers, &state.server, &state.bodies).await?;
+    let fields = |value: Value| match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(ItemIssueKind::Unreadable.with_message("a change is an object with `id`")),
+    };
+    let changes = numbered(&bytes)?.into_iter().map(|(line, value)| (line, value.and_then(fields)));
+    let (lines, changes) = changes.unzip::<usize, _, Vec<_>, Vec<_>>();
+    let done = state.catalog.change_items(&caller.name(), id, changes).await?;
+    Ok(Json(upsert_answer(done, &lines)))
+}
+
+fn upsert_answer(done: Upserted, lines: &[usize]) -> UpsertAnswer {
     let rejected_line = |(number, issue): (usize, ItemIssue)| RejectedLine {
         line: lines[number - 1],
         reason: issue.kind.as_str(),
         message: issue.message,
     };
-    Ok(Json(UpsertAnswer {
+    UpsertAnswer {
         upserted: done.stored + done.unchanged,
         unchanged: done.unchanged,
         rejected: done.rejected.into_iter().map(rejected_line).collect(),
-    }))
+    }
 }
 
-/// Items with their line number or array index, counted from 1.
-type NumberedItems = Vec<(usize, Result<ItemBody, ItemIssue>)>;
+/// Values with their line number or array index, counted from 1.
+type Numbered<T> = Vec<(usize, Result<T, ItemIssue>)>;
 
-fn read_items(bytes: &[u8]) -> Result<NumberedItems, ApiError> {
+fn read_items(bytes: &[u8]) -> Result<Numbered<ItemBody>, ApiError> {
+    Ok(numbered(bytes)?.into_iter().map(|(number, value)| (number, value.and_then(ItemBody::from_value))).collect())
+}
+
+fn numbered(bytes: &[u8]) -> Result<Numbered<Value>, ApiError> {
     let unreadable = |e: serde_json::Error| ApiError::Unreadable(format!("the items cannot be parsed: {e}"));
     if bytes.trim_ascii_start().starts_with(b"[") {
         let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
-        return Ok((1..).zip(values.into_iter().map(ItemBody::from_value)).collect());
+        return Ok((1..).zip(values.into_iter().map(Ok)).collect());
     }
     if let Ok(item @ Value::Object(_)) = serde_json::from_slice(bytes) {
-        return Ok(vec![(1, ItemBody::from_value(item))]);
+        return Ok(vec![(1, Ok(item))]);
     }
     let lines = (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii));
     let items = lines.filter(|(_, line)| !line.is_empty());
-    Ok(items.map(|(number, line)| (number, ItemBody::from_slice(line))).collect())
+    let read = |line: &[u8]| {
+        serde_json::from_slice(line).map_err(|error| ItemIssueKind::Unreadable.with_message(error.to_string()))
+    };
+    Ok(items.map(|(number, line)| (number, read(line))).collect())
 }
 
 /// Removes an item.

@@ -58,7 +58,7 @@ pub struct Violation {
     /// Last such event.
     pub last: Moment,
     /// Properties of a recent example.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub example: Box<RawValue>,
 }
 

@@ -55,6 +55,30 @@ pub struct FunnelQuestion {
     pub unit: CountUnit,
 }
 
+/// A saved funnel's question: that of the report without its period.
+#[derive(Debug, ToSchema)]
+#[schema(as = SavedFunnelQuestion)]
+pub struct SavedFunnelQuestion {
+    /// The steps, at most 20.
+    pub steps: Vec<FunnelStep>,
+    /// Required order of the steps.
+    #[schema(required = false)]
+    pub order: FunnelOrder,
+    /// Conversion window in milliseconds; absent: 7 days.
+    pub window_ms: Option<i64>,
+    /// Names of events allowed between the steps of a `strict` funnel.
+    #[schema(required = false)]
+    pub ignore: Vec<String>,
+    /// Exclusion events.
+    #[schema(required = false)]
+    pub exclude: Vec<FunnelStep>,
+    /// Column or property to break down by.
+    pub breakdown: Option<String>,
+    /// What counts as one visitor.
+    #[schema(required = false)]
+    pub unit: CountUnit,
+}
+
 const fn seven_days() -> i64 {
     7 * 86_400_000
 }

@@ -230,6 +230,6 @@ pub struct TimelineEntry {
     /// Item id.
     pub item: Option<String>,
     /// Properties as sent.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub properties: Box<RawValue>,
 }

@@ -1,6 +1,6 @@
 //! Names of currencies other than their codes.
 
-use crate::model::Currency;
+use super::Currency;
 
 /// Lowercase symbols and names, and their currencies: the site's currency if it is among them, else the first. An empty
 /// first one means none.
@@ -108,7 +108,7 @@ const NUMBERS: &[(&str, &str)] = &[
 ];
 
 /// Parses a symbol, name, code or number of a currency, as used on a site.
-pub(super) fn parse_currency(text: &str, site: Currency) -> Option<Currency> {
+pub fn parse_currency(text: &str, site: Currency) -> Option<Currency> {
     let text = text.trim();
     if let Some(code) = Currency::parse(text).filter(|_| !text.eq_ignore_ascii_case("rmb")) {
         return Some(code);

@@ -1,10 +1,11 @@
-//! Findings of a check, with stable codes and advice. Pure.
+//! Findings of an installation check, with stable codes and advice.
 
 use strum::IntoStaticStr;
 
 /// One finding of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, utoipa::ToSchema)]
 #[strum(serialize_all = "snake_case")]
+#[schema(rename_all = "snake_case")]
 pub enum Finding {
     /// The served page contains the tag, correctly installed.
     TagFound,
