@@ -6,6 +6,7 @@ mod chunk_sender;
 mod doctor;
 mod evaluate;
 mod import;
+mod import_source;
 mod key;
 mod open_files;
 mod quarantine;
@@ -85,7 +86,7 @@ enum Command {
     #[command(subcommand)]
     Visitor(visitor::Command),
     /// Import a file; importing it again adds nothing.
-    Import(import::Options),
+    Import(import_source::Options),
     /// Evaluate recommendation models offline on given clicks; tuning uses the last part of the training file.
     Evaluate(evaluate::Options),
     /// Fill the demo shop with weeks of generated visitor data.

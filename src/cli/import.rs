@@ -2,18 +2,16 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
     io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use clap::Args;
 use flate2::read::MultiGzDecoder;
 
 use super::{
     Common, FileFormat,
     chunk_sender::{ChunkSender, progress, summary},
+    import_source::{Options, open_source},
     print_answer, read_file, records, service,
 };
 use crate::{
@@ -32,21 +30,6 @@ const EVENTS_BYTES_MAX: u64 = 8 << 30;
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// Maximum number of rejected rows in the text output.
 const REJECTED_SHOWN_MAX: usize = 10;
-
-/// The file and its target.
-#[derive(Debug, Args)]
-pub struct Options {
-    /// Format of the file.
-    format: FileFormat,
-    /// The file; `-` for standard input.
-    pub(super) file: PathBuf,
-    /// Target site.
-    #[arg(long)]
-    pub(super) site: u32,
-    /// Only reads and checks the file; for customers, orders and consents.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-}
 
 pub async fn run(config: &Config, common: &Common, options: Options) -> anyhow::Result<()> {
     if options.dry_run && matches!(options.format, FileFormat::AccessLog | FileFormat::Events | FileFormat::Items) {
@@ -121,16 +104,6 @@ async fn access_log(config: &Config, common: &Common, options: Options) -> anyho
     let counts = sender.finish().await?;
     service.close().await;
     print_answer(common, &serde_json::to_value(&counts)?, &summary(&counts))
-}
-
-/// Opens a file, or standard input for `-`; returns its length if known, else 0.
-pub(super) fn open_source(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, u64)> {
-    if file.as_os_str() == "-" {
-        return Ok((Box::new(std::io::stdin()), 0));
-    }
-    let source = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let length = source.metadata().map_or(0, |metadata| metadata.len());
-    Ok((Box::new(source), length))
 }
 
 /// Decompresses gzip; other input is passed through.

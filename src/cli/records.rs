@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::{
     Common,
     chunk_sender::{progress, summary},
-    import::{Options, open_source},
+    import_source::{Options, open_source},
     print_answer,
     service::Service,
 };

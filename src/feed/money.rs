@@ -12,7 +12,7 @@ use crate::model::{
 /// (`12.000 VND`).
 pub(super) fn price(text: &str, fallback: Currency) -> Result<Money, AmountError> {
     let written = amount::read(text, fallback, fallback)?;
-    if written.negative || !written.is_exact() {
+    if written.negative || !written.is_exact() || written.decimal.contains(['e', 'E']) {
         return Err(AmountError::NoAmount);
     }
     Ok(Money { minor: written.minor()?, currency: written.currency.stored() })

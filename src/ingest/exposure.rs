@@ -4,7 +4,7 @@
 //! Example: `Slot Viewed` with the `slot`, `exposure` and `items` of the response is stored with model and
 //! probabilities; if one item is exchanged, without.
 
-mod token;
+pub(super) mod token;
 
 use std::borrow::Cow;
 

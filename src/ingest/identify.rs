@@ -6,6 +6,8 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::{limits, session::Session, text};
 use crate::model::{
     Site, SiteId, Timestamp, VisitorId,
@@ -300,13 +302,9 @@ fn cookie_mac(site: SiteId, key: &[u8], signed: &str) -> [u8; MAC_TEXT_LENGTH] {
 }
 
 fn base64url(bytes: &[u8; 16]) -> [u8; MAC_TEXT_LENGTH] {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    // 128 bits are 21 digits of six bits and one of two, which are padded with zeros on the right.
-    let value = u128::from_be_bytes(*bytes);
-    std::array::from_fn(|i| {
-        let six = if i < 21 { value >> (122 - 6 * i) } else { value << 4 };
-        ALPHABET[(six & 63) as usize]
-    })
+    let mut text = [0; MAC_TEXT_LENGTH];
+    URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).expect("16 bytes are 22 characters");
+    text
 }
 
 pub(super) fn push_base36(text: &mut String, at: Timestamp) {

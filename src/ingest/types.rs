@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::IpAddr};
 use super::{
     cardinality::SiteCardinality,
     enrich::ParseCache,
-    exposure::TokenSigner,
+    exposure::token::TokenSigner,
     identify::Identity,
     session::{Session, Sessions},
     user_agent::ClientHints,

@@ -18,6 +18,7 @@ mod failing;
 mod impressions;
 mod recent;
 mod tuning;
+pub mod types;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,7 +31,6 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
 use self::{
-    build::Params,
     building::{Building, end_of},
     content_refresh::ContentRefresh,
     due::Due,
@@ -38,6 +38,7 @@ use self::{
     failing::Failing,
     recent::{BufferedEvent, Recent},
     tuning::Tuning,
+    types::Params,
 };
 pub use self::{
     impressions::Impressions,

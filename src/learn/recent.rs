@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use super::build::{ItemActions, Params, visitor_hash};
+use super::types::{ItemActions, Params, visitor_hash};
 use crate::{
     decide::{Index, index::Delta},
     model::{Action, ItemId, Position, ProfileEvent, SiteId, Timestamp, VisitorId},

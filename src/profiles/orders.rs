@@ -1,8 +1,7 @@
 //! Orders and refunds of a profile: each order counts once, whoever reports it and however often, and a refund takes no
 //! more than its order, as in reports.
 
-use super::reducer::add_revenue;
-use crate::model::{OrderAmount, OrderRecord, Profile, ProfileEvent};
+use crate::model::{Currency, OrderAmount, OrderRecord, Profile, ProfileEvent};
 
 /// Adds a report of an order.
 pub(super) fn add_order(profile: &mut Profile, event: &ProfileEvent) {
@@ -82,6 +81,14 @@ fn change(profile: &mut Profile, order_id: &str, edit: impl FnOnce(&mut OrderRec
             profile.order_records.pop_front();
         }
         profile.order_records.push_back(order);
+    }
+}
+
+fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency, amount_minor: i64) {
+    if let Some((_, sum)) = revenue.iter_mut().find(|(known, _)| *known == currency) {
+        *sum = sum.saturating_add(amount_minor);
+    } else if amount_minor != 0 && revenue.len() < Profile::CURRENCIES_MAX {
+        revenue.push((currency, amount_minor));
     }
 }
 

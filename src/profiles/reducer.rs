@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{ignored, interest, orders, rules::Params};
 use crate::model::{
-    Action, Currency, Event, EventParts, ItemId, Kind, PastEvent, Position, Profile, ProfileEvent, SiteId, Timestamp,
-    VisitorId, WantedSnapshot,
+    Action, Event, EventParts, ItemId, Kind, PastEvent, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId,
+    WantedSnapshot,
 };
 
 /// Longest `identify` traits that a profile event carries, bytes; longer ones are only in the store.
@@ -298,14 +298,6 @@ fn apply_order(profile: &mut Profile, event: &ProfileEvent) {
     if profile.ordered_at.is_none_or(|known| at >= known) {
         profile.ordered_at = Some(at);
         profile.cart.clear();
-    }
-}
-
-pub(super) fn add_revenue(revenue: &mut Vec<(Currency, i64)>, currency: Currency, amount_minor: i64) {
-    if let Some((_, sum)) = revenue.iter_mut().find(|(known, _)| *known == currency) {
-        *sum = sum.saturating_add(amount_minor);
-    } else if amount_minor != 0 && revenue.len() < Profile::CURRENCIES_MAX {
-        revenue.push((currency, amount_minor));
     }
 }
 

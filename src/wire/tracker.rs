@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::collect::Text;
+use super::collect::text::Text;
 use crate::model::{Capture, ConsentDefault, KnownBy, Site};
 
 /// Cross-domain link: the token in the page's address, and the referring page.

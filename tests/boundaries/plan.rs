@@ -38,6 +38,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("delivery::batcher", 1),
     ("reports::funnel::any_order", 1),
     ("reports::funnel::matcher", 1),
+    ("reports::funnel::types", 1),
     ("reports::funnel::tally", 1),
     ("webhooks::backoff", 1),
     ("webhooks::call", 1),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Currency;
 
 const PARAMS: Params = Params { half_life_ms: 14.0 * 86_400_000.0, session_ms: 1_800_000 };
 const MINUTE: i64 = 60_000;

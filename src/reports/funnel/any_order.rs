@@ -5,7 +5,7 @@
 //! interchangeable, and only the first `n` of them can matter; so each entry has few candidates, however many events
 //! there are.
 
-use super::matcher::{FunnelEvent, FunnelPath, Plan, STEPS_MAX};
+use super::types::{FunnelEvent, FunnelPath, Plan, STEPS_MAX};
 
 /// Working memory, kept between visitors.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     super::{ReportError, check_text, invalid, period::DAY_MS},
-    matcher::STEPS_MAX,
+    types::STEPS_MAX,
 };
 use crate::{
     model::Op,

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::matcher::{EXCLUDED, FunnelEvent, FunnelPath, GAP_BEFORE, Matcher, Order, Plan, STEP_BITS, STEPS_MAX};
+use super::{
+    matcher::Matcher,
+    types::{EXCLUDED, FunnelEvent, FunnelPath, GAP_BEFORE, Order, Plan, STEP_BITS, STEPS_MAX},
+};
 
 /// What the store sends of a whole history: events that match nothing are left out, but leave a gap flag.
 fn matching_events(events: &[FunnelEvent]) -> Vec<(usize, FunnelEvent)> {

@@ -11,6 +11,7 @@ pub mod matcher;
 #[cfg(test)]
 mod matcher_tests;
 mod tally;
+pub mod types;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,9 +21,10 @@ use std::{
 use crate::store::Row;
 pub use dropout_cache::DropoutCache;
 use dropout_cache::{DropoutList, LatestEntrants};
-use matcher::{FunnelEvent, GROUP_SHIFT, Matcher, Order, Plan};
+use matcher::Matcher;
 use serde::Deserialize;
 use tally::Tally;
+use types::{FunnelEvent, GROUP_SHIFT, Order, Plan};
 
 use super::{LIMIT_MAX, Report, ReportError, Reports, invalid, moment, non_empty, people, period::Period};
 use crate::{
@@ -245,4 +247,4 @@ impl Counter {
     }
 }
 
-const _: () = assert!(GROUP_SHIFT as usize == matcher::STEPS_MAX, "the group bits follow the step bits");
+const _: () = assert!(GROUP_SHIFT as usize == types::STEPS_MAX, "the group bits follow the step bits");

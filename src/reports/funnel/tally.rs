@@ -1,6 +1,6 @@
 //! No I/O. Aggregates visitors' paths into the numbers of a funnel.
 
-use super::matcher::FunnelPath;
+use super::types::FunnelPath;
 use crate::wire::reports::FunnelStepAnswer;
 
 /// Aggregate of all visitors so far.
@@ -70,7 +70,7 @@ fn quantile(sorted: &[i64], part: i64, whole: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reports::funnel::matcher::STEPS_MAX;
+    use crate::reports::funnel::types::STEPS_MAX;
 
     fn path(times: &[i64]) -> FunnelPath {
         let mut reached_at = [0; STEPS_MAX];

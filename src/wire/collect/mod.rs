@@ -7,7 +7,7 @@
 mod body;
 mod consent;
 mod repair;
-mod text;
+pub(super) mod text;
 
 pub use body::{parse, parse_call};
 pub use consent::Consent;
