@@ -12,7 +12,7 @@ mod backoff;
 mod call;
 mod edit;
 mod error;
-mod event;
+pub mod event;
 mod follow;
 mod names;
 mod queue;
@@ -129,6 +129,37 @@ impl Webhooks {
                 tracing::warn!(%site, webhook = hook.id, "a webhook call is dropped: too many wait to be written");
             }
         }
+    }
+}
+
+impl Webhooks {
+    /// Whether an enabled webhook of the site is called for this name.
+    #[must_use]
+    pub fn are_called_for(&self, site: SiteId, name: &str) -> bool {
+        self.0.registry.load().called_for(site, name).next().is_some()
+    }
+
+    /// The calls of every enabled webhook of the site with this name, to be queued by the caller. Their ids depend only on
+    /// the webhook and `identity`.
+    #[must_use]
+    pub fn calls(&self, site: SiteId, event: &WebhookEvent, identity: &[u8]) -> Vec<NewDelivery> {
+        let registry = self.0.registry.load();
+        let calls = registry.called_for(site, &event.kind).map(|hook| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(b"ashna segment call\0");
+            hasher.update(&site.0.to_le_bytes());
+            hasher.update(identity);
+            hasher.update(hook.id.as_bytes());
+            let id = hasher.finalize().to_hex().as_str()[..32].to_owned();
+            self.0.new_delivery(hook, id, event)
+        });
+        calls.collect()
+    }
+
+    /// Calls were queued by the caller, and so many dropped because too many waited.
+    pub fn were_queued(&self, dropped: u64) {
+        self.0.count_dropped(dropped);
+        self.0.due.notify_one();
     }
 }
 
