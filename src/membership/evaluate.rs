@@ -65,6 +65,28 @@ pub(super) struct Asked {
     pub(super) due: Option<u128>,
 }
 
+/// A part of the journal that was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// Position after it.
+    pub(super) end: Position,
+    /// Version of what is followed, by which it was read.
+    pub(super) version: u64,
+    /// Whether the position is stored although nothing changed.
+    pub(super) is_saved: bool,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evaluated {
+    /// It is stored with its position.
+    Saved,
+    /// It changed nothing.
+    Unsaved,
+    /// What is followed changed meanwhile: to be read again.
+    Outdated,
+}
+
 impl Asked {
     fn rules(&self, followed: &FollowedSite) -> RuleSet {
         if self.all {
@@ -104,18 +126,18 @@ struct Evaluation<'a> {
 
 impl Service {
     /// Evaluates visitors and stores what changed, with the position up to which the journal was followed.
-    pub(super) async fn evaluate(&self, asked: Vec<Asked>, cursor: Option<Position>) -> Result<(), ControlError> {
+    pub(super) async fn evaluate(&self, asked: Vec<Asked>, part: Option<Part>) -> Result<Evaluated, ControlError> {
         let reads: Vec<Read> =
             stream::iter(asked).map(|asked| self.read_profile(asked)).buffered(READS_MAX).collect().await;
         let mut by_site: HashMap<SiteId, Vec<Read>> = HashMap::new();
         for read in reads {
             by_site.entry(read.asked.site).or_default().push(read);
         }
-        let mut write = MembershipWrite {
-            cursor: cursor.map(|position| (self.uses.journal.id(), position)),
-            ..MembershipWrite::default()
-        };
+        let mut write = MembershipWrite::default();
         let _writing = self.writing.lock().await;
+        if part.is_some_and(|part| part.version != *self.version.borrow()) {
+            return Ok(Evaluated::Outdated);
+        }
         for (id, reads) in by_site {
             let waited = reads.iter().filter(|read| read.asked.waited);
             write.evaluated.extend(waited.map(|read| (id, read.asked.visitor)));
@@ -124,7 +146,13 @@ impl Service {
                 None => write.removed.extend(reads.iter().filter_map(|read| Some((id, read.asked.due?)))),
             }
         }
-        self.store(&write).await
+        let Some(part) = part.filter(|part| part.is_saved || !write.is_empty()) else {
+            self.store(&write).await?;
+            return Ok(Evaluated::Unsaved);
+        };
+        write.cursor = Some((self.uses.journal.id(), part.end));
+        self.store(&write).await?;
+        Ok(Evaluated::Saved)
     }
 
     /// Stores a result.
@@ -207,7 +235,11 @@ impl Evaluation<'_> {
         let mut people: Vec<(Read, u128, Vec<u128>)> = Vec::new();
         for mut read in reads {
             if !read.is_complete {
-                self.wait(&read.asked, RETRY_MS);
+                let retry_at = self.now.plus(RETRY_AGAIN_MS);
+                match read.asked.due {
+                    Some(key) => self.write.postponed.push((read.asked.site, key, retry_at)),
+                    None => self.wait(&read.asked, RETRY_MS),
+                }
                 continue;
             }
             let key = person::key_of(&read.profile);
@@ -220,10 +252,10 @@ impl Evaluation<'_> {
             let is_first = read.asked.earliest.is_some_and(|earliest| read.profile.first_seen >= earliest);
             read.asked.all |= is_first;
             let rules = read.asked.rules(self.followed);
-            if !self.followed.counted.contains_all(&rules) {
-                // A segment is being counted: asked again afterwards.
+            if read.asked.due.is_none() && !self.followed.counted.contains_all(&rules) {
+                // A segment is being counted: asked again afterwards. Times are found by counting.
                 self.wait(&read.asked, 0);
-            } else if !self.evaluable.contains_all(&rules) {
+            } else if self.followed.counted.iter().any(|rule| rules.contains(rule) && !self.evaluable.contains(rule)) {
                 self.wait(&read.asked, RETRY_MS);
             }
             match places.get(&key) {
@@ -254,9 +286,6 @@ impl Evaluation<'_> {
 
     /// Evaluates the visitor again later.
     fn wait(&mut self, asked: &Asked, delay_ms: i64) {
-        if let Some(key) = asked.due {
-            self.write.postponed.push((asked.site, key, self.now.plus(RETRY_AGAIN_MS)));
-        }
         if self.service.waiting.load(Ordering::Relaxed) + self.write.waiting.len() as u64 >= WAITING_MAX {
             self.service.uses.metrics.forgotten.inc();
             return;
@@ -284,26 +313,22 @@ impl Evaluation<'_> {
             self.write.removed.push((asked.site, *visitor));
         }
         person.segments.retain(|(number, _)| self.followed.has(*number));
-        let has_changed;
         if profile.events == 0 {
             // Erased, or the events of a shared browser belong to another user.
             for (number, _) in person.segments.drain(..) {
                 *self.members.entry(number).or_default() -= 1;
             }
             person.wake_at = None;
-            has_changed = true;
         } else {
-            let before = person.clone();
             for transition in self.transitions(&asked, &profile, &mut person) {
                 self.change(&asked, &profile, &person, transition);
             }
-            has_changed = person != before || asked.all;
         }
         if person.is_idle() {
             if stored.is_some() {
                 self.write.removed.push((asked.site, key));
             }
-        } else if has_changed || stored.is_none() {
+        } else if stored.as_ref().map(Person::from).as_ref() != Some(&person) {
             person.visitor = profile.visitor;
             self.write.people.push(person.row(asked.site));
         }

@@ -10,8 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Membership, NOTHING_NEEDED, Service, evaluate::Asked};
+use super::{
+    Membership, NOTHING_NEEDED, Service,
+    evaluate::{Asked, Evaluated, Part},
+};
 use crate::{
+    control::{ControlError, MembershipWrite},
     journal::{ReadError, Reader, Record},
     model::{Event, Kind, Position, SiteId, VisitorId},
     segments::{EventTraits, RuleSet},
@@ -75,11 +79,11 @@ impl Service {
             tokio::select! {
                 waits = more => if !waits { return },
                 () = stopping.wait() => {
-                    self.advance(&mut at, Vec::new()).await;
+                    self.save(&mut at).await;
                     return;
                 }
                 () = tokio::time::sleep(SAVE_INTERVAL), if !is_saved => {
-                    self.advance(&mut at, Vec::new()).await;
+                    self.save(&mut at).await;
                     continue;
                 }
                 () = tokio::time::sleep(PAUSE), if is_saved => continue,
@@ -107,53 +111,69 @@ impl Service {
                 self.uses.metrics.lost.inc_by(lost.end.0 - lost.start.0);
                 tracing::error!(from = %lost.start, to = %lost.end, "segments do not know events that the journal no longer has");
                 (at.reader, at.position) = (Some(reader), lost.end);
-                return self.advance(at, Vec::new()).await;
+                return self.save(at).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the journal cannot be read for segments; trying again");
                 return false;
             }
         };
+        let version = *self.version.borrow();
         let asked = self.asked(&records);
         let before = at.position;
         if let Some(last) = records.last() {
             at.position = last.position.plus(1);
         }
         at.reader = Some(reader);
-        let due = !asked.is_empty() || at.saved_at.elapsed() >= SAVE_INTERVAL;
-        if due && !self.advance(at, asked).await {
-            (at.reader, at.position) = (None, before);
-            return false;
+        let is_saved = at.saved_at.elapsed() >= SAVE_INTERVAL;
+        match self.evaluate(asked, Some(Part { end: at.position, version, is_saved })).await {
+            Ok(Evaluated::Saved) => self.is_saved(at),
+            Ok(Evaluated::Unsaved) => {}
+            Ok(Evaluated::Outdated) => (at.reader, at.position) = (None, before),
+            Err(error) => {
+                self.cannot_store(&error);
+                (at.reader, at.position) = (None, before);
+                return false;
+            }
         }
         true
     }
 
-    /// Evaluates people and stores the position; false if the control database failed.
-    async fn advance(&self, at: &mut Following, asked: Vec<Asked>) -> bool {
-        match self.evaluate(asked, Some(at.position)).await {
-            Ok(()) => {
-                (at.saved, at.saved_at) = (at.position, Instant::now());
-                // Not if nothing is followed any more.
-                if self.is_following() {
-                    self.uses.needed_from.store(at.position.0, Ordering::Relaxed);
-                    self.position.send_if_modified(|known| {
-                        let follows = known.0 != NOTHING_NEEDED;
-                        if follows {
-                            *known = at.position;
-                        }
-                        follows
-                    });
-                }
-                true
-            }
+    /// Stores the position; false if the control database failed.
+    async fn save(&self, at: &mut Following) -> bool {
+        let write =
+            MembershipWrite { cursor: Some((self.uses.journal.id(), at.position)), ..MembershipWrite::default() };
+        let _writing = self.writing.lock().await;
+        match self.store(&write).await {
+            Ok(()) => self.is_saved(at),
             Err(error) => {
-                tracing::warn!(%error, "the members of segments cannot be stored; trying again");
-                // On a full disk the journal must not be kept for this: to delete it is what frees space.
-                if !self.uses.journal.has_space() {
-                    self.uses.needed_from.store(NOTHING_NEEDED, Ordering::Relaxed);
-                }
-                false
+                self.cannot_store(&error);
+                return false;
             }
+        }
+        true
+    }
+
+    fn is_saved(&self, at: &mut Following) {
+        (at.saved, at.saved_at) = (at.position, Instant::now());
+        // Not if nothing is followed any more.
+        if self.is_following() {
+            self.uses.needed_from.store(at.position.0, Ordering::Relaxed);
+            self.position.send_if_modified(|known| {
+                let follows = known.0 != NOTHING_NEEDED;
+                if follows {
+                    *known = at.position;
+                }
+                follows
+            });
+        }
+    }
+
+    fn cannot_store(&self, error: &ControlError) {
+        tracing::warn!(%error, "the members of segments cannot be stored; trying again");
+        // On a full disk the journal must not be kept for this: to delete it is what frees space.
+        if !self.uses.journal.has_space() {
+            self.uses.needed_from.store(NOTHING_NEEDED, Ordering::Relaxed);
         }
     }
 

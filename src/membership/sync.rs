@@ -35,6 +35,9 @@ impl Membership {
     /// If the control database failed.
     pub async fn sync(&self) -> Result<(), ControlError> {
         let _editing = self.0.editing.lock().await;
+        // So that every part of the journal is evaluated either by what was followed before the position from which on a
+        // new segment is, or by what is followed afterwards.
+        let _writing = self.0.writing.lock().await;
         let sites = self.0.uses.sites.load_full();
         let wanted = self.0.wanted(&sites).await?;
         let rows = self.0.uses.control.followed_segments().await?;
@@ -176,7 +179,6 @@ impl Service {
         }
         self.followed.store(Arc::default());
         self.version.send_modify(|version| *version += 1);
-        let _writing = self.writing.lock().await;
         self.uses.control.clear_segment_cursor().await?;
         self.uses.needed_from.store(NOTHING_NEEDED, Ordering::Relaxed);
         self.position.send_replace(Position(NOTHING_NEEDED));

@@ -46,12 +46,10 @@ impl Service {
             let (user_id, due) = (row.user_id.clone(), Some(row.person));
             asked.push(Asked { user_id, due, ..all_of(row.site, row.visitor, ChangeReason::Time) });
         }
-        if due.is_empty() {
-            for row in self.uses.control.waiting_segment_visitors(now, PEOPLE_MAX).await? {
-                let reason = ChangeReason::from_number(row.reason);
-                let events = vec![(row.event.into(), RuleSet::default())];
-                asked.push(Asked { events, waited: true, ..all_of(row.site, row.visitor, reason) });
-            }
+        for row in self.uses.control.waiting_segment_visitors(now, PEOPLE_MAX).await? {
+            let reason = ChangeReason::from_number(row.reason);
+            let events = vec![(row.event.into(), RuleSet::default())];
+            asked.push(Asked { events, waited: true, ..all_of(row.site, row.visitor, reason) });
         }
         let found = !asked.is_empty();
         self.evaluate(asked, None).await?;
