@@ -6,26 +6,15 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
-use serde_json::json;
-
-use super::{
-    Service,
-    followed::{FollowedSegment, FollowedSite},
-    person::{self, Person},
-    read::day_of,
-    transition::{self, Transition},
-};
+use super::{Service, evaluation::Evaluation, followed::FollowedSite};
 use crate::{
     catalog::snapshot::SiteSnapshot,
-    clock,
-    control::{ControlError, MembershipWrite, NewChange, PersonRow, WaitingRow},
-    decide::{self, Context},
+    control::{ControlError, MembershipWrite, PersonRow},
     model::{Position, Profile, SiteId, Timestamp, VisitorId},
-    segments::{Evaluator, RuleSet},
-    webhooks::event::{Person as Called, WebhookEvent},
+    segments::RuleSet,
     wire::segments::ChangeReason,
 };
+use futures_util::{StreamExt, stream};
 
 /// Profiles read at a time.
 const READS_MAX: usize = 8;
@@ -34,14 +23,6 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// How long an event that is durable may be missing in its profile.
 const FOLD_PAUSE: Duration = Duration::from_millis(10);
 const FOLD_PAUSES_MAX: usize = 20;
-/// A visitor whose past or value is not known now is evaluated after this long, and again after this long, milliseconds.
-const RETRY_MS: i64 = 10_000;
-const RETRY_AGAIN_MS: i64 = 60_000;
-/// Visitors that may wait; more are evaluated with their next event.
-const WAITING_MAX: u64 = 2_000_000;
-/// Visitors whose user is remembered.
-const USERS_MAX: usize = 200_000;
-
 /// A visitor to evaluate.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
@@ -88,7 +69,7 @@ pub(super) enum Evaluated {
 }
 
 impl Asked {
-    fn rules(&self, followed: &FollowedSite) -> RuleSet {
+    pub(super) fn rules(&self, followed: &FollowedSite) -> RuleSet {
         if self.all {
             return followed.index.all();
         }
@@ -98,30 +79,17 @@ impl Asked {
     }
 
     /// The last event that concerns a rule, else the last one.
-    fn event_for(&self, rule: usize) -> &str {
+    pub(super) fn event_for(&self, rule: usize) -> &str {
         let concerning = self.events.iter().rev().find(|(_, rules)| rules.contains(rule));
         concerning.or(self.events.last()).map_or("", |(name, _)| name)
     }
 }
 
-/// A person with the profile to evaluate.
-struct Read {
-    asked: Asked,
-    profile: Arc<Profile>,
-    is_complete: bool,
-}
-
-/// Evaluates the people of one site.
-struct Evaluation<'a> {
-    service: &'a Service,
-    followed: &'a FollowedSite,
-    site: &'a SiteSnapshot,
-    now: Timestamp,
-    has_values: bool,
-    /// The rules that can be evaluated now.
-    evaluable: RuleSet,
-    write: &'a mut MembershipWrite,
-    members: HashMap<u32, i64>,
+/// A visitor with the profile to evaluate.
+pub(super) struct Read {
+    pub(super) asked: Asked,
+    pub(super) profile: Arc<Profile>,
+    pub(super) is_complete: bool,
 }
 
 impl Service {
@@ -196,21 +164,7 @@ impl Service {
         reads: Vec<Read>,
         write: &mut MembershipWrite,
     ) -> Result<(), ControlError> {
-        let has_values = self.uses.values.generation().is_some();
-        let mut evaluable = followed.counted.clone();
-        if !has_values {
-            evaluable.remove_all(followed.index.by_value());
-        }
-        let mut evaluation = Evaluation {
-            service: self,
-            followed,
-            site,
-            now: clock::now(),
-            has_values,
-            evaluable,
-            write,
-            members: HashMap::new(),
-        };
+        let mut evaluation = Evaluation::new(self, (followed, site), write);
         let people = evaluation.group(reads);
         let keys: HashSet<u128> =
             people.iter().flat_map(|(_, key, visitors)| [&[*key][..], visitors].concat()).collect();
@@ -221,179 +175,7 @@ impl Service {
         for (read, key, visitors) in people {
             evaluation.person(read, key, &visitors, &mut rows);
         }
-        let members = evaluation.members;
-        write.members.extend(members.into_iter().map(|(number, change)| (i64::from(number), change)));
+        evaluation.finish();
         Ok(())
-    }
-}
-
-impl Evaluation<'_> {
-    /// One entry for each person: what is asked, the key, and the visitors' own keys. Visitors whose profile is not
-    /// complete wait.
-    fn group(&mut self, reads: Vec<Read>) -> Vec<(Read, u128, Vec<u128>)> {
-        let mut places: HashMap<u128, usize> = HashMap::new();
-        let mut people: Vec<(Read, u128, Vec<u128>)> = Vec::new();
-        for mut read in reads {
-            if !read.is_complete {
-                let retry_at = self.now.plus(RETRY_AGAIN_MS);
-                match read.asked.due {
-                    Some(key) => self.write.postponed.push((read.asked.site, key, retry_at)),
-                    None => self.wait(&read.asked, RETRY_MS),
-                }
-                continue;
-            }
-            let key = person::key_of(&read.profile);
-            let visitor = read.asked.visitor;
-            // A browser may belong to another user by now.
-            let visitors = if read.asked.user_id.is_empty() { vec![visitor.0] } else { Vec::new() };
-            if key != visitor.0 && self.remember_user(visitor, key) {
-                read.asked.all = true;
-            }
-            let is_first = read.asked.earliest.is_some_and(|earliest| read.profile.first_seen >= earliest);
-            read.asked.all |= is_first;
-            let rules = read.asked.rules(self.followed);
-            if read.asked.due.is_none() && !self.followed.counted.contains_all(&rules) {
-                // A segment is being counted: asked again afterwards. Times are found by counting.
-                self.wait(&read.asked, 0);
-            } else if self.followed.counted.iter().any(|rule| rules.contains(rule) && !self.evaluable.contains(rule)) {
-                self.wait(&read.asked, RETRY_MS);
-            }
-            match places.get(&key) {
-                Some(place) => {
-                    let (known, _, known_visitors) = &mut people[*place];
-                    let before = std::mem::replace(known, read);
-                    known.asked.all |= before.asked.all;
-                    known.asked.events = [before.asked.events, std::mem::take(&mut known.asked.events)].concat();
-                    known_visitors.extend(visitors);
-                }
-                None => {
-                    places.insert(key, people.len());
-                    people.push((read, key, visitors));
-                }
-            }
-        }
-        people
-    }
-
-    /// Returns whether the visitor was not evaluated as this user before, as far as is remembered.
-    fn remember_user(&self, visitor: VisitorId, key: u128) -> bool {
-        let mut users = self.service.users.lock();
-        if users.len() >= USERS_MAX {
-            users.clear();
-        }
-        users.insert((self.site.site.id, visitor), key) != Some(key)
-    }
-
-    /// Evaluates the visitor again later.
-    fn wait(&mut self, asked: &Asked, delay_ms: i64) {
-        if self.service.waiting.load(Ordering::Relaxed) + self.write.waiting.len() as u64 >= WAITING_MAX {
-            self.service.uses.metrics.forgotten.inc();
-            return;
-        }
-        self.write.waiting.push(WaitingRow {
-            site: asked.site,
-            visitor: asked.visitor,
-            reason: asked.reason as u8,
-            event: asked.event_for(usize::MAX).to_owned(),
-            next_at: self.now.plus(if asked.waited { RETRY_AGAIN_MS } else { delay_ms }),
-        });
-    }
-
-    fn person(&mut self, read: Read, key: u128, visitors: &[u128], rows: &mut HashMap<u128, PersonRow>) {
-        let Read { mut asked, profile, .. } = read;
-        let stored = rows.remove(&key);
-        let mut person = stored.as_ref().map_or_else(|| Person::new(&profile), Person::from);
-        // What was kept of a visitor who turned out to be this person.
-        for visitor in visitors.iter().filter(|visitor| **visitor != key) {
-            let Some(row) = rows.remove(visitor) else { continue };
-            for number in person.absorb(&Person::from(&row)) {
-                *self.members.entry(number).or_default() -= 1;
-            }
-            asked.all = true;
-            self.write.removed.push((asked.site, *visitor));
-        }
-        person.segments.retain(|(number, _)| self.followed.has(*number));
-        if profile.events == 0 {
-            // Erased, or the events of a shared browser belong to another user.
-            for (number, _) in person.segments.drain(..) {
-                *self.members.entry(number).or_default() -= 1;
-            }
-            person.wake_at = None;
-        } else {
-            for transition in self.transitions(&asked, &profile, &mut person) {
-                self.change(&asked, &profile, &person, transition);
-            }
-        }
-        if person.is_idle() {
-            if stored.is_some() {
-                self.write.removed.push((asked.site, key));
-            }
-        } else if stored.as_ref().map(Person::from).as_ref() != Some(&person) {
-            person.visitor = profile.visitor;
-            self.write.people.push(person.row(asked.site));
-        }
-    }
-
-    fn transitions(&self, asked: &Asked, profile: &Profile, person: &mut Person) -> Vec<Transition> {
-        let (service, site) = (self.service, self.site);
-        let value = service.uses.values.of(site.site.id, profile);
-        let context = Context::without_page(self.now, value, service.uses.settings);
-        let facts = decide::facts(profile, site, &context);
-        let evaluator = Evaluator::new(&facts, &site.site, self.now);
-        let rule = |index: usize| self.followed.rule(index, self.has_values);
-        transition::evaluate(&evaluator, person, (rule, &asked.rules(self.followed), asked.all), self.now)
-    }
-
-    fn change(&mut self, asked: &Asked, profile: &Profile, person: &Person, transition: Transition) {
-        let Transition { rule, entered, since } = transition;
-        let segment = &self.followed.segments[rule];
-        *self.members.entry(segment.number).or_default() += if entered { 1 } else { -1 };
-        let event = if asked.reason == ChangeReason::Event { asked.event_for(rule) } else { "" };
-        self.write.changes.push(NewChange {
-            site: asked.site,
-            segment: segment.row.segment.clone(),
-            visitor: profile.visitor,
-            user_id: profile.user_id.to_string(),
-            entered,
-            at: self.now,
-            day: day_of(self.now, &self.site.site.timezone),
-            reason: asked.reason as u8,
-            event: event.to_owned(),
-        });
-        let identity = [
-            &segment.number.to_le_bytes()[..],
-            &person.key.to_le_bytes(),
-            &self.now.0.to_le_bytes(),
-            &[u8::from(entered)],
-        ]
-        .concat();
-        let called = called(segment, profile, (entered, since, self.now), (asked.reason, event));
-        self.write.calls.extend(self.service.uses.calls.of(asked.site, &called, &identity));
-    }
-}
-
-/// What webhooks are called with.
-fn called(
-    segment: &FollowedSegment,
-    profile: &Profile,
-    (entered, since, at): (bool, Timestamp, Timestamp),
-    (reason, event): (ChangeReason, &str),
-) -> WebhookEvent {
-    let id = &segment.row.segment;
-    WebhookEvent {
-        kind: [if entered { "segment.entered:" } else { "segment.left:" }, id].concat(),
-        person: Called {
-            visitor: profile.visitor,
-            user_id: profile.user_id.to_string(),
-            user_verified: profile.user_verified,
-        },
-        at,
-        data: json!({
-            "segment": id,
-            "name": segment.name,
-            "since": since.to_string(),
-            "reason": reason,
-            "event": if event.is_empty() { None } else { Some(event) },
-        }),
     }
 }

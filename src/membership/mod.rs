@@ -11,6 +11,7 @@
 
 mod count;
 mod evaluate;
+mod evaluation;
 mod follow;
 mod followed;
 pub mod person;
