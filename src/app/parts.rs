@@ -182,8 +182,7 @@ pub(super) async fn webhooks(
     let (journal, needed_from) = (Arc::clone(&durable.journal), Arc::clone(&durable.webhooks_need_from));
     let metrics = metrics.operations.webhooks.clone();
     let webhooks = Webhooks::open(control.clone(), journal, config, metrics, needed_from).await?;
-    let (queue, follow, sender) = (webhooks.clone(), webhooks.clone(), webhooks.clone());
-    tasks.spawn_restarting("webhook_queue", move |stopping| queue.clone().run_queue(stopping));
+    let (follow, sender) = (webhooks.clone(), webhooks.clone());
     tasks.spawn_restarting("webhook_events", move |stopping| follow.clone().run_follow(stopping));
     tasks.spawn_restarting("webhook_sender", move |stopping| sender.clone().run_sender(stopping));
     let (upkeep, gauge) = (webhooks.clone(), webhooks.clone());

@@ -128,7 +128,7 @@ impl Service {
         let is_saved = at.saved_at.elapsed() >= SAVE_INTERVAL;
         match self.evaluate(asked, Some(Part { end: at.position, version, is_saved })).await {
             Ok(Evaluated::Saved) => self.is_saved(at),
-            Ok(Evaluated::Unsaved) => {}
+            Ok(Evaluated::Unsaved) => self.is_evaluated(at),
             Ok(Evaluated::Outdated) => (at.reader, at.position) = (None, before),
             Err(error) => {
                 self.cannot_store(&error);
@@ -159,14 +159,18 @@ impl Service {
         // Not if nothing is followed any more.
         if self.is_following() {
             self.uses.needed_from.store(at.position.0, Ordering::Relaxed);
-            self.position.send_if_modified(|known| {
-                let follows = known.0 != NOTHING_NEEDED;
-                if follows {
-                    *known = at.position;
-                }
-                follows
-            });
         }
+        self.is_evaluated(at);
+    }
+
+    fn is_evaluated(&self, at: &Following) {
+        self.position.send_if_modified(|known| {
+            let follows = known.0 != NOTHING_NEEDED;
+            if follows {
+                *known = at.position;
+            }
+            follows
+        });
     }
 
     fn cannot_store(&self, error: &ControlError) {

@@ -54,6 +54,8 @@ use crate::{
 
 /// Position for which nothing in the journal is needed.
 const NOTHING_NEEDED: u64 = u64::MAX;
+/// How long an erasure waits for the evaluation of events that are in the journal.
+const ERASURE_WAIT: Duration = Duration::from_secs(10);
 
 /// Why membership could not be read or stored.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +189,10 @@ impl Membership {
     /// # Errors
     /// If the control database failed.
     pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<(), ControlError> {
+        // What was read before is stored, and removed, first. Without it only a change of the last moment may remain.
+        let end = self.0.uses.journal.next();
+        let mut position = self.0.position.subscribe();
+        let _ = tokio::time::timeout(ERASURE_WAIT, position.wait_for(|position| *position >= end)).await;
         let _writing = self.0.writing.lock().await;
         self.0.users.lock().remove(&(site, visitor));
         self.0.uses.control.erase_membership(site, visitor).await

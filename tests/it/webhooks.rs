@@ -115,14 +115,16 @@ async fn segments_are_called_for_and_a_deleted_or_disabled_webhook_is_not() {
     assert_eq!(created.status, 201, "{}", created.text);
     let id = created.json()["id"].as_str().unwrap().to_owned();
     let webhooks = &app.state().webhooks;
-    let happens = |kind: &str| {
+    let happens = async |kind: &str| {
         let person = Person { visitor: VisitorId(7), user_id: "ada".into(), user_verified: true };
         let event =
             WebhookEvent { kind: kind.into(), person, at: ashna::clock::now(), data: json!({ "segment": "loyal" }) };
-        webhooks.notify(app.site.id, &event);
+        let calls = webhooks.calls(app.site.id, &event, &rand::random::<[u8; 8]>());
+        app.state().control.queue_deliveries(&calls, None, 1000).await.unwrap();
+        webhooks.were_queued(0);
     };
-    happens("segment.left:loyal");
-    happens("segment.entered:loyal");
+    happens("segment.left:loyal").await;
+    happens("segment.entered:loyal").await;
     let calls = receiver.receives(1).await;
     let body = calls[0].json();
     assert_eq!((&body["type"], &body["data"]["segment"]), (&json!("segment.entered:loyal"), &json!("loyal")));
@@ -131,12 +133,12 @@ async fn segments_are_called_for_and_a_deleted_or_disabled_webhook_is_not() {
 
     // While the receiver fails, the webhook is disabled: the call waits until it is enabled.
     receiver.does(Reply::Status(503));
-    happens("segment.entered:loyal");
+    happens("segment.entered:loyal").await;
     receiver.receives(2).await;
     let path = app.path(&format!("webhooks/{id}"));
     let with = |enabled: bool| json!({ "url": receiver.url("127.0.0.1"), "events": ["segment.entered:loyal"], "enabled": enabled });
     assert_eq!(admin.put(&path, with(false)).await.status, 200);
-    happens("segment.entered:loyal");
+    happens("segment.entered:loyal").await;
     receiver.does(Reply::Status(200));
     let listed = admin.get(&format!("{path}/deliveries")).await.json();
     assert_eq!(listed["deliveries"].as_array().unwrap().len(), 2, "none is queued while it is disabled: {listed}");
@@ -145,7 +147,7 @@ async fn segments_are_called_for_and_a_deleted_or_disabled_webhook_is_not() {
 
     assert_eq!(admin.delete(&path).await.status, 204);
     let before = receiver.calls().len();
-    happens("segment.entered:loyal");
+    happens("segment.entered:loyal").await;
     admin.get(&path).await.refuses(404, "not_found");
     admin.delete(&path).await.refuses(404, "not_found");
     assert_eq!(receiver.calls().len(), before, "a deleted webhook is not called");

@@ -174,7 +174,7 @@ impl Control {
         Ok(dropped)
     }
 
-    /// Removes what is known of a visitor. A person with other visitors is evaluated again.
+    /// Removes what is known of a visitor, and calls about them. A person with other visitors is evaluated again.
     pub async fn erase_membership(&self, site: SiteId, visitor: VisitorId) -> Result<(), ControlError> {
         let key = bytes(visitor.0);
         let mut transaction = self.pool.begin().await?;
@@ -185,6 +185,11 @@ impl Control {
         ] {
             sqlx::query(statement).bind(site.0).bind(&key).execute(&mut *transaction).await?;
         }
+        sqlx::query("DELETE FROM webhook_deliveries WHERE site_id = ? AND visitor = ?")
+            .bind(site.0)
+            .bind(visitor.to_string())
+            .execute(&mut *transaction)
+            .await?;
         Ok(transaction.commit().await?)
     }
 
