@@ -15,8 +15,10 @@ use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
+    control::ControlError,
     delivery::{Delivery, Replay, ReplayError},
     journal::Journal,
+    membership::Membership,
     model::{Position, SiteId, VisitorId},
     profiles::Profiles,
     store::{Store, StoreError},
@@ -49,6 +51,9 @@ pub enum PrivacyError {
     /// Webhook calls about the visitor cannot be removed.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
+    /// What is known of the visitor's segments cannot be removed.
+    #[error(transparent)]
+    Membership(#[from] ControlError),
     /// The quarantine's files cannot be read or written.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),
@@ -64,6 +69,7 @@ pub struct Privacy {
     delivered: watch::Receiver<Position>,
     quarantine: Replay,
     webhooks: Webhooks,
+    membership: Membership,
 }
 
 impl Privacy {
@@ -74,10 +80,10 @@ impl Privacy {
         journal: Arc<Journal>,
         profiles: Arc<Profiles>,
         delivery: &Delivery,
-        webhooks: Webhooks,
+        (webhooks, membership): (Webhooks, Membership),
     ) -> Self {
         let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
-        Self { store, journal, profiles, delivered, quarantine, webhooks }
+        Self { store, journal, profiles, delivered, quarantine, webhooks, membership }
     }
 
     /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
@@ -118,6 +124,7 @@ impl Privacy {
         let deleted = tokio::task::spawn_blocking(move || journal.delete_corrupt_copies()).await;
         deleted.map_err(std::io::Error::other).flatten().map_err(PrivacyError::Evidence)?;
         self.remove_rows(site, visitor).await?;
+        self.membership.erase(site, visitor).await?;
         Ok(events + quarantined)
     }
 

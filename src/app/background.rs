@@ -48,8 +48,8 @@ pub struct MessageIdSync {
     releasable: watch::Receiver<Position>,
     /// Message ids of records below it are on disk; read by delivery.
     safe_below: Arc<AtomicU64>,
-    /// Webhooks need records from here on.
-    webhooks_need_from: Arc<AtomicU64>,
+    /// From which record on others need the journal.
+    needed_from: Box<dyn Fn() -> Position + Send + Sync>,
     reserve: Reserve,
 }
 
@@ -61,7 +61,7 @@ impl MessageIdSync {
             journal: Arc::clone(&durable.journal),
             releasable: delivery.releasable(),
             safe_below: Arc::clone(&durable.ids_safe_below),
-            webhooks_need_from: Arc::clone(&durable.webhooks_need_from),
+            needed_from: Box::new(durable.needed_from()),
             reserve: Reserve::in_directory(data_dir),
         }
     }
@@ -82,8 +82,7 @@ impl MessageIdSync {
         match self.dedup.sync(clock::steady()) {
             Ok(position) => {
                 self.safe_below.store(position.0, Ordering::Relaxed);
-                let needed_from = Position(self.webhooks_need_from.load(Ordering::Relaxed));
-                self.journal.release(position.min(*self.releasable.borrow()).min(needed_from));
+                self.journal.release(position.min(*self.releasable.borrow()).min((self.needed_from)()));
                 self.reserve.hold();
             }
             Err(error) => {

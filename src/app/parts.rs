@@ -44,6 +44,8 @@ pub(super) struct Durable {
     pub(super) ids_safe_below: Arc<AtomicU64>,
     /// Webhooks need records from here on; all until they say so.
     pub(super) webhooks_need_from: Arc<AtomicU64>,
+    /// The members of segments need records from here on; all until they say so.
+    pub(super) segments_need_from: Arc<AtomicU64>,
 }
 
 impl Durable {
@@ -81,7 +83,19 @@ impl Durable {
         let disk = health::Disk::new(health, dir, settings.disk_free_bytes_min);
         tasks.spawn_restarting("disk_watch", move |stopping| disk.clone().watch(stopping));
         let ids_safe_below = Arc::new(AtomicU64::new(opened.complete.0));
-        Ok(Self { journal, dedup, ids_safe_below, webhooks_need_from: Arc::default() })
+        Ok(Self {
+            journal,
+            dedup,
+            ids_safe_below,
+            webhooks_need_from: Arc::default(),
+            segments_need_from: Arc::default(),
+        })
+    }
+
+    /// The position from which on webhooks and the members of segments need the journal.
+    pub(super) fn needed_from(&self) -> impl Fn() -> Position + Send + Sync + 'static {
+        let (webhooks, segments) = (Arc::clone(&self.webhooks_need_from), Arc::clone(&self.segments_need_from));
+        move || Position(webhooks.load(Ordering::Relaxed).min(segments.load(Ordering::Relaxed)))
     }
 
     /// Opens delivery of the journal, which may release a record once its message id is on disk elsewhere.
@@ -93,8 +107,8 @@ impl Durable {
         space: Option<&Arc<DiskSpace>>,
         metrics: &Metrics,
     ) -> anyhow::Result<Delivery> {
-        let (safe, needed) = (Arc::clone(&self.ids_safe_below), Arc::clone(&self.webhooks_need_from));
-        let keep_from = move || Position(safe.load(Ordering::Relaxed).min(needed.load(Ordering::Relaxed)));
+        let (safe, needed) = (Arc::clone(&self.ids_safe_below), self.needed_from());
+        let keep_from = move || needed().min(Position(safe.load(Ordering::Relaxed)));
         let journal = Arc::clone(&self.journal);
         let delivery = Delivery::open(data_dir, journal, store.clone(), &config.delivery, keep_from)?
             .with_detached_counter(&metrics.parts_set_aside);
@@ -168,8 +182,7 @@ pub(super) async fn webhooks(
     let (journal, needed_from) = (Arc::clone(&durable.journal), Arc::clone(&durable.webhooks_need_from));
     let metrics = metrics.operations.webhooks.clone();
     let webhooks = Webhooks::open(control.clone(), journal, config, metrics, needed_from).await?;
-    let (queue, follow, sender) = (webhooks.clone(), webhooks.clone(), webhooks.clone());
-    tasks.spawn_restarting("webhook_queue", move |stopping| queue.clone().run_queue(stopping));
+    let (follow, sender) = (webhooks.clone(), webhooks.clone());
     tasks.spawn_restarting("webhook_events", move |stopping| follow.clone().run_follow(stopping));
     tasks.spawn_restarting("webhook_sender", move |stopping| sender.clone().run_sender(stopping));
     let (upkeep, gauge) = (webhooks.clone(), webhooks.clone());

@@ -1,5 +1,6 @@
 //! Starts the service in named steps, in the order in which they depend on each other.
 
+mod membership;
 mod modules;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -197,6 +198,7 @@ fn services(
         personalizer: flows.personalizer,
         reports: flows.reports,
         customers: flows.customers,
+        membership: flows.membership,
         report_coalescer: Coalescer::default(),
         privacy: flows.privacy,
         removal,

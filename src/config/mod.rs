@@ -16,6 +16,7 @@ mod ingest;
 mod journal;
 mod learn;
 mod log;
+mod membership;
 mod merge;
 mod network;
 mod profiles;
@@ -44,6 +45,7 @@ pub use ingest::Ingest;
 pub use journal::Journal;
 pub use learn::Learn;
 pub use log::{Log, LogFormat};
+pub use membership::Membership;
 pub use network::parse as parse_network;
 pub use profiles::Profiles;
 pub use rate::Rate;
@@ -108,6 +110,8 @@ pub struct Config {
     pub feeds: Feeds,
     /// `[webhooks]`.
     pub webhooks: Webhooks,
+    /// `[membership]`.
+    pub membership: Membership,
     /// `[log]`.
     pub log: Log,
 }

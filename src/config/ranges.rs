@@ -114,6 +114,11 @@ const RANGES: &[Range] = &[
     between("webhooks.retry_backoff_max_ms", 1.0, DAY_MS),
     between("webhooks.give_up_ms", 1.0, 30.0 * DAY_MS),
     between("webhooks.waiting_max", 1.0, COUNT_MAX),
+    between("membership.changes_days", 1.0, CENTURY_DAYS),
+    between("membership.changes_max", 1.0, COUNT_MAX),
+    between("membership.history_days", 1.0, CENTURY_DAYS),
+    between("membership.people_max", 1.0, COUNT_MAX),
+    between("membership.value_minutes", 0.0, 10_080.0),
 ];
 
 /// Returns the first key whose number is out of range, and the reason.

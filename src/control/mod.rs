@@ -1,5 +1,5 @@
 //! Database of the control plane (SQLite): sites, users, API keys, the documents that marketers edit, and webhooks with
-//! their bounded queue of calls. All other data is small and loaded into memory by `catalog` and `access`; no visitor
+//! their bounded queue of calls, and who is in which segment. All other data is small and loaded into memory by `catalog` and `access`; no visitor
 //! request waits for it. It must never contain events, except those that a webhook is about to be called for.
 //!
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
@@ -8,6 +8,7 @@ mod audit;
 mod documents;
 mod exploration;
 mod feeds;
+mod membership;
 mod site_removal;
 mod sites;
 #[cfg(test)]
@@ -25,6 +26,9 @@ pub use audit::AuditRow;
 pub use documents::FunnelRow;
 pub use exploration::HistoryRow;
 pub use feeds::FeedRow;
+pub use membership::{
+    DayRow, FollowedRow, MembershipWrite, NewChange, NewFollowed, PersonRow, SegmentChangeRow, WaitingRow,
+};
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
 use sqlx::{

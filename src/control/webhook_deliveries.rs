@@ -1,6 +1,6 @@
 //! The durable queue of webhook calls, and those that were finished.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::{
     Control, ControlError,
@@ -93,42 +93,7 @@ impl Control {
         waiting_max: u32,
     ) -> Result<u64, ControlError> {
         let mut transaction = self.pool.begin().await?;
-        let mut dropped = 0;
-        for delivery in deliveries {
-            let result = sqlx::query(
-                "INSERT INTO webhook_deliveries \
-                 (id, site_id, webhook, type, visitor, body, created_at, next_at, give_up_at) \
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8 \
-                 WHERE EXISTS (SELECT 1 FROM webhooks WHERE site_id = ?2 AND id = ?3) \
-                 AND (SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries \
-                      WHERE site_id = ?2 AND webhook = ?3 AND state = 0 LIMIT ?9)) < ?9 \
-                 ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(&delivery.id)
-            .bind(delivery.site.0)
-            .bind(&delivery.webhook)
-            .bind(&delivery.kind)
-            .bind(&delivery.visitor)
-            .bind(&delivery.body)
-            .bind(delivery.created_at.0)
-            .bind(delivery.give_up_at.0)
-            .bind(waiting_max)
-            .execute(&mut *transaction)
-            .await?;
-            if result.rows_affected() > 0 {
-                continue;
-            }
-            let counted = sqlx::query(
-                "UPDATE webhooks SET dropped = dropped + 1 WHERE site_id = ?1 AND id = ?2 \
-                 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE id = ?3)",
-            )
-            .bind(delivery.site.0)
-            .bind(&delivery.webhook)
-            .bind(&delivery.id)
-            .execute(&mut *transaction)
-            .await?;
-            dropped += counted.rows_affected();
-        }
+        let dropped = insert_deliveries(&mut transaction, deliveries, waiting_max).await?;
         if cursor.is_some() {
             write_cursor(&mut transaction, cursor).await?;
         }
@@ -292,6 +257,51 @@ impl Control {
             .await?;
         Ok(result.rows_affected())
     }
+}
+
+/// Queues calls in a transaction; see [`Control::queue_deliveries`].
+pub(super) async fn insert_deliveries(
+    transaction: &mut Transaction<'_, Sqlite>,
+    deliveries: &[NewDelivery],
+    waiting_max: u32,
+) -> Result<u64, ControlError> {
+    let mut dropped = 0;
+    for delivery in deliveries {
+        let result = sqlx::query(
+            "INSERT INTO webhook_deliveries \
+             (id, site_id, webhook, type, visitor, body, created_at, next_at, give_up_at) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8 \
+             WHERE EXISTS (SELECT 1 FROM webhooks WHERE site_id = ?2 AND id = ?3) \
+             AND (SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries \
+                  WHERE site_id = ?2 AND webhook = ?3 AND state = 0 LIMIT ?9)) < ?9 \
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(&delivery.id)
+        .bind(delivery.site.0)
+        .bind(&delivery.webhook)
+        .bind(&delivery.kind)
+        .bind(&delivery.visitor)
+        .bind(&delivery.body)
+        .bind(delivery.created_at.0)
+        .bind(delivery.give_up_at.0)
+        .bind(waiting_max)
+        .execute(&mut **transaction)
+        .await?;
+        if result.rows_affected() > 0 {
+            continue;
+        }
+        let counted = sqlx::query(
+            "UPDATE webhooks SET dropped = dropped + 1 WHERE site_id = ?1 AND id = ?2 \
+             AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE id = ?3)",
+        )
+        .bind(delivery.site.0)
+        .bind(&delivery.webhook)
+        .bind(&delivery.id)
+        .execute(&mut **transaction)
+        .await?;
+        dropped += counted.rows_affected();
+    }
+    Ok(dropped)
 }
 
 fn read_delivery(row: &SqliteRow) -> Result<DeliveryRow, ControlError> {

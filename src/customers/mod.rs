@@ -136,6 +136,9 @@ impl Customers {
                 }
             }
         }
+        if result.is_ok() {
+            self.table.set_computed();
+        }
         let (kept, omitted) = self.table.sizes();
         self.metrics.valued.set(i64::try_from(kept).unwrap_or(i64::MAX));
         self.metrics.omitted.set(i64::try_from(omitted).unwrap_or(i64::MAX));

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -22,6 +22,7 @@ use crate::{
 pub struct ValueTable {
     sites: ArcSwap<HashMap<SiteId, Arc<SiteValues>>>,
     generation: AtomicU64,
+    is_computed: AtomicBool,
 }
 
 impl ValueTable {
@@ -51,6 +52,17 @@ impl ValueTable {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether the values of every site were computed since the start; before, those of some are missing.
+    #[must_use]
+    pub fn is_computed(&self) -> bool {
+        self.is_computed.load(Ordering::Acquire)
+    }
+
+    /// The values of every site were computed.
+    pub(super) fn set_computed(&self) {
+        self.is_computed.store(true, Ordering::Release);
     }
 
     /// Replaces a site's values; returns how many customers the ones before had left out.

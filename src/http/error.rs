@@ -9,8 +9,8 @@ use axum::{
 };
 
 use crate::{
-    access::AccessError, catalog::CatalogError, control::ControlError, privacy::PrivacyError, removal::RemovalError,
-    reports::ReportError, webhooks::WebhookError, wire::admin::ErrorBody,
+    access::AccessError, catalog::CatalogError, control::ControlError, membership::MembershipError,
+    privacy::PrivacyError, removal::RemovalError, reports::ReportError, webhooks::WebhookError, wire::admin::ErrorBody,
 };
 
 /// Retry delay of a report that ran out of time because of others.
@@ -196,6 +196,7 @@ impl From<PrivacyError> for ApiError {
             PrivacyError::Store(error) => ReportError::Store(error).into(),
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
             PrivacyError::Webhooks(error) => error.into(),
+            PrivacyError::Membership(error) => error.into(),
             PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
         }
     }
@@ -208,6 +209,15 @@ impl From<WebhookError> for ApiError {
             WebhookError::Invalid(message) => Self::Invalid(message),
             WebhookError::Conflict(message) => Self::Conflict(message),
             WebhookError::Control(error) => error.into(),
+        }
+    }
+}
+
+impl From<MembershipError> for ApiError {
+    fn from(error: MembershipError) -> Self {
+        match error {
+            MembershipError::Missing => Self::NotFound,
+            MembershipError::Control(error) => error.into(),
         }
     }
 }

@@ -53,7 +53,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     admin::{
         account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, imports, keys,
-        merchandising, models, preview, reports, segments, session, sites, users, visitors, webhooks,
+        merchandising, models, preview, reports, segment_members, segments, session, sites, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -200,6 +200,9 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(segments::preview))
         .routes(routes!(segments::explain))
         .routes(routes!(segments::members))
+        .routes(routes!(segment_members::history))
+        .routes(routes!(segment_members::changes))
+        .routes(routes!(segment_members::overlap))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))

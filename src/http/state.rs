@@ -20,6 +20,7 @@ use crate::{
     delivery::{DeliveryStatus, Replay},
     fetch::Fetcher,
     import::feeds::Feeds,
+    membership::Membership,
     operate::Operator,
     personalize::Personalizer,
     privacy::Privacy,
@@ -54,6 +55,8 @@ pub struct Services {
     pub reports: Reports,
     /// The values of customers.
     pub customers: Arc<Customers>,
+    /// Members of segments.
+    pub membership: Membership,
     /// Reports being computed.
     pub report_coalescer: Coalescer<ReportKey, Result<RenderedReport, ApiError>>,
     /// Export and erasure of visitors.

@@ -16,9 +16,11 @@ mod occurrences;
 mod set;
 #[cfg(test)]
 mod tests;
+mod triggers;
 
 pub use evaluate::{Evaluator, Facts, Held};
 pub use events::{EventCondition, Following, Tally};
 pub use explain::Explanation;
 pub use filter::{EventFilter, PropertyFilter, is_amount};
 pub use set::{CompiledSegment, SegmentSet};
+pub use triggers::{EventTraits, RuleSet, TriggerIndex};

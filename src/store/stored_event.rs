@@ -73,6 +73,12 @@ impl StoredEvent {
         self.journal
     }
 
+    /// Its position in the journal.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position(self.position)
+    }
+
     /// The event as rules see it, once for each name that they may call it by.
     #[must_use]
     pub fn past_events(&self, wanted: &WantedEvents) -> Vec<PastEvent> {

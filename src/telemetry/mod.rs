@@ -10,6 +10,7 @@ pub mod failures;
 pub mod health;
 pub mod learning;
 mod log;
+mod membership;
 mod operations;
 mod outcome;
 mod process;
@@ -20,6 +21,7 @@ mod timings;
 mod webhooks;
 
 pub use log::{check_filter, start_log};
+pub use membership::MembershipMetrics;
 pub use operations::Operations;
 pub use outcome::Outcome;
 pub use requests::{Requests, Route};

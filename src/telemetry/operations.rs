@@ -17,6 +17,7 @@ use prometheus_client::{
 
 use super::{
     OutcomeLabel,
+    membership::MembershipMetrics,
     requests::Requests,
     timings::{SharedTimings, Timings},
     webhooks::WebhookMetrics,
@@ -51,6 +52,8 @@ pub struct Operations {
     pub requests: Requests,
     /// Webhooks.
     pub webhooks: WebhookMetrics,
+    /// Members of segments.
+    pub membership: MembershipMetrics,
     /// 1 while events are accepted.
     pub ready: Gauge,
     /// Free space on the data directory's disk.
@@ -74,6 +77,7 @@ impl Operations {
         registry.register("build", "The running program", build);
         registry.register_collector(Box::new(self.requests.clone()));
         self.webhooks.register(registry);
+        self.membership.register(registry);
         for (name, help, gauge) in [
             ("ready", "1 while events are accepted", &self.ready),
             ("disk_free_bytes", "Free space on the data directory's disk", &self.disk_free_bytes),

@@ -6,16 +6,15 @@
 //! sent to by itself (`send`): one that hangs delays no other. It must never call a private address, which is checked when
 //! a webhook is saved and again by the connection that sends (`fetch`), and never makes an event wait.
 //!
-//! Example: `webhooks.notify(site, WebhookEvent { kind: "segment.entered:loyal".into(), person, at, data })`.
+//! Example: `webhooks.calls(site, &WebhookEvent { kind: "segment.entered:loyal".into(), person, at, data }, identity)`.
 
 mod backoff;
 mod call;
 mod edit;
 mod error;
-mod event;
+pub mod event;
 mod follow;
 mod names;
-mod queue;
 mod registry;
 mod send;
 
@@ -28,7 +27,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use url::Url;
 
 pub use edit::Created;
@@ -45,8 +44,6 @@ use crate::{
     telemetry::WebhookMetrics,
 };
 
-/// Calls that wait to be written to the control database.
-const UNWRITTEN_MAX: usize = 10_000;
 /// Position for which nothing in the journal is needed.
 const NOTHING_NEEDED: u64 = u64::MAX;
 
@@ -64,9 +61,6 @@ struct Service {
     /// Counts changes of the registry.
     version: watch::Sender<u64>,
     editing: Mutex<()>,
-    unwritten: mpsc::Sender<NewDelivery>,
-    /// The other end; its task holds it while it runs.
-    unwritten_out: Mutex<mpsc::Receiver<NewDelivery>>,
     /// Wakes the sender.
     due: Notify,
     /// Journal records from here on are still needed.
@@ -100,7 +94,6 @@ impl Webhooks {
         needed_from.store(start.0, Ordering::Relaxed);
         let limit = Duration::from_millis(config.timeout_ms);
         let fetcher = Fetcher::with_limits(config.inside_networks.clone(), limit);
-        let (unwritten, unwritten_out) = mpsc::channel(UNWRITTEN_MAX);
         Ok(Self(Arc::new(Service {
             control,
             journal,
@@ -110,25 +103,39 @@ impl Webhooks {
             registry: ArcSwap::from_pointee(registry),
             version: watch::Sender::new(0),
             editing: Mutex::default(),
-            unwritten,
-            unwritten_out: Mutex::new(unwritten_out),
             due: Notify::new(),
             needed_from,
             followed: watch::Sender::new(start),
         })))
     }
 
-    /// Queues a call of every webhook of the site with this name. Does not wait; without such a webhook it costs nothing.
-    pub fn notify(&self, site: SiteId, event: &WebhookEvent) {
+    /// Whether an enabled webhook of the site is called for this name.
+    #[must_use]
+    pub fn are_called_for(&self, site: SiteId, name: &str) -> bool {
+        self.0.registry.load().called_for(site, name).next().is_some()
+    }
+
+    /// The calls of every enabled webhook of the site with this name, to be queued by the caller. Their ids depend only on
+    /// the webhook and `identity`.
+    #[must_use]
+    pub fn calls(&self, site: SiteId, event: &WebhookEvent, identity: &[u8]) -> Vec<NewDelivery> {
         let registry = self.0.registry.load();
-        for hook in registry.called_for(site, &event.kind) {
-            let id = format!("{:032x}", rand::random::<u128>());
-            let delivery = self.0.new_delivery(hook, id, event);
-            if self.0.unwritten.try_send(delivery).is_err() {
-                self.0.metrics.dropped.inc();
-                tracing::warn!(%site, webhook = hook.id, "a webhook call is dropped: too many wait to be written");
-            }
-        }
+        let calls = registry.called_for(site, &event.kind).map(|hook| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(b"ashna segment call\0");
+            hasher.update(&site.0.to_le_bytes());
+            hasher.update(identity);
+            hasher.update(hook.id.as_bytes());
+            let id = hasher.finalize().to_hex().as_str()[..32].to_owned();
+            self.0.new_delivery(hook, id, event)
+        });
+        calls.collect()
+    }
+
+    /// Calls were queued by the caller, and so many dropped because too many waited.
+    pub fn were_queued(&self, dropped: u64) {
+        self.0.count_dropped(dropped);
+        self.0.due.notify_one();
     }
 }
 
@@ -145,6 +152,14 @@ impl Service {
             visitor: if visitor.is_identified() { visitor.to_string() } else { String::new() },
             created_at: now,
             give_up_at: self.give_up_at(now),
+        }
+    }
+
+    /// Counts calls that were not queued because too many wait for their webhook.
+    fn count_dropped(&self, dropped: u64) {
+        if dropped > 0 {
+            self.metrics.dropped.inc_by(dropped);
+            tracing::warn!(dropped, "webhook calls are dropped: too many wait for their webhook");
         }
     }
 

@@ -67,6 +67,129 @@ pub struct SegmentMember {
     pub since: Option<Moment>,
 }
 
+/// Whether entries and exits of a segment are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentFollowing {
+    /// They are.
+    Followed,
+    /// Its members are being counted over the stored past; who enters and leaves meanwhile is known afterwards.
+    Counting,
+    /// They are not: a built-in segment that no webhook names.
+    NotFollowed,
+}
+
+/// How many members a segment had, by day.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SegmentHistory {
+    /// Whether the segment is followed.
+    pub state: SegmentFollowing,
+    /// Members now; null until they are counted.
+    pub members: Option<u64>,
+    /// The days since it is followed, oldest first, dates in the site's time zone.
+    pub days: Vec<SegmentDay>,
+}
+
+/// A day of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SegmentDay {
+    /// The date, such as `2026-11-30`.
+    pub date: String,
+    /// Members at its end, or now.
+    pub members: u64,
+    /// How many entered.
+    pub entered: u64,
+    /// How many left.
+    pub left: u64,
+}
+
+/// Whether someone entered or left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentChangeKind {
+    /// They are a member from then on.
+    Entered,
+    /// They were one until then.
+    Left,
+}
+
+/// Why someone entered or left. Numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum ChangeReason {
+    /// By an event.
+    Event = 0,
+    /// By time: a window ended, or what was waited for did not follow.
+    Time = 1,
+    /// The value of customers was computed.
+    Value = 2,
+}
+
+impl ChangeReason {
+    /// The reason with this stored number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Event,
+            2 => Self::Value,
+            _ => Self::Time,
+        }
+    }
+}
+
+/// Who entered and left a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SegmentChanges {
+    /// Whether the segment is followed.
+    pub state: SegmentFollowing,
+    /// Newest first.
+    pub changes: Vec<SegmentChange>,
+    /// The value of `before` that continues the list; null at its end.
+    pub next: Option<i64>,
+}
+
+/// Someone entered or left a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SegmentChange {
+    /// Visitor id that stands for the person.
+    pub visitor: String,
+    /// The site's user id.
+    pub user_id: Option<String>,
+    /// What happened.
+    pub change: SegmentChangeKind,
+    /// When it was noticed.
+    pub at: Moment,
+    /// Why.
+    pub reason: ChangeReason,
+    /// The event, by its name or the type of call.
+    pub event: Option<String>,
+}
+
+/// How many members other segments share with a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SegmentOverlap {
+    /// Whether the segment is followed.
+    pub state: SegmentFollowing,
+    /// Members now; null until they are counted.
+    pub members: Option<u64>,
+    /// The other followed segments, most shared members first.
+    pub segments: Vec<SharedMembers>,
+}
+
+/// Members that a segment shares with another.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SharedMembers {
+    /// Id of the other segment.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// People in both.
+    pub people: u64,
+    /// Share of the members, 0 to 1; null without members.
+    pub share: Option<f64>,
+}
+
 /// A rule to explain for a visitor.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

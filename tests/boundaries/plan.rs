@@ -64,6 +64,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("customers", 3),
     ("delivery", 3),
     ("learn", 3),
+    ("membership", 3),
     ("profiles", 3),
     ("reports", 3),
     ("webhooks", 3),

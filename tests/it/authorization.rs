@@ -46,7 +46,7 @@ impl<'t> Stage<'t> {
         };
         match (route.method, route.path.rsplit_once("{site}").map_or("", |(_, rest)| rest)) {
             ("post", "/segments") => drop(admin.delete(&path("segments/table")).await),
-            (_, "/segments/{segment}" | "/segments/{segment}/members") => {
+            (_, rest) if rest.starts_with("/segments/{segment}") => {
                 drop(admin.post(&path("segments"), of("/segments/{segment}")).await);
             }
             ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),

@@ -48,6 +48,7 @@ mod recovered;
 mod report_queue;
 mod reports;
 mod segment;
+mod segment_members;
 mod segment_rules;
 mod segments;
 mod service;

@@ -16,7 +16,7 @@ use crate::{
     support::{
         app::TestApp,
         client::{Answer, ApiClient},
-        engine::{PATIENCE, eventually},
+        engine::{PATIENCE, endpoint, eventually},
         receiver::{Receiver, Reply},
     },
 };
@@ -115,14 +115,16 @@ async fn segments_are_called_for_and_a_deleted_or_disabled_webhook_is_not() {
     assert_eq!(created.status, 201, "{}", created.text);
     let id = created.json()["id"].as_str().unwrap().to_owned();
     let webhooks = &app.state().webhooks;
-    let happens = |kind: &str| {
+    let happens = async |kind: &str| {
         let person = Person { visitor: VisitorId(7), user_id: "ada".into(), user_verified: true };
         let event =
             WebhookEvent { kind: kind.into(), person, at: ashna::clock::now(), data: json!({ "segment": "loyal" }) };
-        webhooks.notify(app.site.id, &event);
+        let calls = webhooks.calls(app.site.id, &event, &rand::random::<[u8; 8]>());
+        app.state().control.queue_deliveries(&calls, None, 1000).await.unwrap();
+        webhooks.were_queued(0);
     };
-    happens("segment.left:loyal");
-    happens("segment.entered:loyal");
+    happens("segment.left:loyal").await;
+    happens("segment.entered:loyal").await;
     let calls = receiver.receives(1).await;
     let body = calls[0].json();
     assert_eq!((&body["type"], &body["data"]["segment"]), (&json!("segment.entered:loyal"), &json!("loyal")));
@@ -131,12 +133,12 @@ async fn segments_are_called_for_and_a_deleted_or_disabled_webhook_is_not() {
 
     // While the receiver fails, the webhook is disabled: the call waits until it is enabled.
     receiver.does(Reply::Status(503));
-    happens("segment.entered:loyal");
+    happens("segment.entered:loyal").await;
     receiver.receives(2).await;
     let path = app.path(&format!("webhooks/{id}"));
     let with = |enabled: bool| json!({ "url": receiver.url("127.0.0.1"), "events": ["segment.entered:loyal"], "enabled": enabled });
     assert_eq!(admin.put(&path, with(false)).await.status, 200);
-    happens("segment.entered:loyal");
+    happens("segment.entered:loyal").await;
     receiver.does(Reply::Status(200));
     let listed = admin.get(&format!("{path}/deliveries")).await.json();
     assert_eq!(listed["deliveries"].as_array().unwrap().len(), 2, "none is queued while it is disabled: {listed}");
@@ -145,7 +147,7 @@ async fn segments_are_called_for_and_a_deleted_or_disabled_webhook_is_not() {
 
     assert_eq!(admin.delete(&path).await.status, 204);
     let before = receiver.calls().len();
-    happens("segment.entered:loyal");
+    happens("segment.entered:loyal").await;
     admin.get(&path).await.refuses(404, "not_found");
     admin.delete(&path).await.refuses(404, "not_found");
     assert_eq!(receiver.calls().len(), before, "a deleted webhook is not called");
@@ -226,7 +228,12 @@ async fn private_addresses_and_invalid_settings_are_refused_when_saved() {
 
 const ORIGIN: &str = "https://shop.example";
 
-/// A service without a warehouse, which webhooks do not need.
+/// A service without a warehouse, which webhooks for events do not need.
+fn without_warehouse() -> Service {
+    Service::new(&[]).set("ASHNA__CLICKHOUSE__URL", "http://127.0.0.1:1")
+}
+
+/// A running service.
 struct Process {
     service: Service,
     client: Client,
@@ -238,10 +245,8 @@ struct Process {
 impl Process {
     async fn start(service: Service) -> Self {
         let client = Client::builder().timeout(Duration::from_mins(1)).build().expect("a client");
-        let mut service = service
-            .set("ASHNA__CLICKHOUSE__URL", "http://127.0.0.1:1")
-            .set("ASHNA__WEBHOOKS__RETRY_BACKOFF_MS", "50")
-            .set("ASHNA__WEBHOOKS__RETRY_BACKOFF_MAX_MS", "200");
+        let mut service =
+            service.set("ASHNA__WEBHOOKS__RETRY_BACKOFF_MS", "50").set("ASHNA__WEBHOOKS__RETRY_BACKOFF_MAX_MS", "200");
         service.start();
         service.ready(&client).await;
         let site = service.command(&["site", "add", "--name", "Shop", "--origin", ORIGIN]);
@@ -259,14 +264,14 @@ impl Process {
         format!("/api/v1/sites/{}/{rest}", self.site)
     }
 
-    async fn tracks(&self, event: &str) {
-        let body = json!({ "writeKey": self.key, "type": "track", "event": event, "anonymousId": "a" });
+    async fn tracks(&self, who: &str, event: &str) {
+        let body = json!({ "writeKey": self.key, "type": "track", "event": event, "anonymousId": who });
         let request = self.client.post(format!("{}/v1/track", self.service.url())).json(&body);
         assert_eq!(Answer::to(request).await.status, 200);
     }
 
-    async fn adds(&self, url: &str) {
-        let body = json!({ "url": url, "events": ["event:A"] });
+    async fn adds(&self, url: &str, events: &[&str]) {
+        let body = json!({ "url": url, "events": events });
         let answer = self.api().put(&self.path("webhooks/crm"), body).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
@@ -277,12 +282,21 @@ impl Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_acknowledged_just_before_a_kill_are_called_for_after_the_restart() {
+async fn events_and_entries_acknowledged_just_before_a_kill_are_called_for_after_the_restart() {
     let receiver = Receiver::start(Reply::Status(500)).await;
-    let mut process = Process::start(Service::new(&[]).set("ASHNA__WEBHOOKS__INSIDE_NETWORKS", "127.0.0.1")).await;
-    process.adds(&receiver.url("127.0.0.1")).await;
+    let warehouse = endpoint().await;
+    let service = Service::new(&[])
+        .set("ASHNA__CLICKHOUSE__URL", &warehouse.url)
+        .set("ASHNA__CLICKHOUSE__USER", &warehouse.user)
+        .set("ASHNA__CLICKHOUSE__PASSWORD", warehouse.password.expose())
+        .set("ASHNA__CLICKHOUSE__DATABASE", &warehouse.database)
+        .set("ASHNA__WEBHOOKS__INSIDE_NETWORKS", "127.0.0.1");
+    let mut process = Process::start(service).await;
+    let segment = json!({ "name": "A", "rule": { "event": "A" } });
+    assert_eq!(process.api().put(&process.path("segments/a"), segment).await.status, 200);
+    process.adds(&receiver.url("127.0.0.1"), &["event:A", "segment.entered:a"]).await;
     for round in 1..=4 {
-        process.tracks("A").await;
+        process.tracks(&format!("visitor-{round}"), "A").await;
         process.service.kill();
         process.service.start();
         process.service.ready(&process.client).await;
@@ -290,36 +304,45 @@ async fn events_acknowledged_just_before_a_kill_are_called_for_after_the_restart
             receiver.does(Reply::Status(200));
         }
     }
-    let delivered = || {
-        let mut ids: Vec<String> = receiver.calls().iter().map(crate::support::receiver::Call::id).collect();
+    let ids = |kind: &str| {
+        let calls = receiver.calls().into_iter().filter(|call| call.json()["type"] == kind);
+        let mut ids: Vec<String> = calls.map(|call| call.id()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
     };
-    eventually("every event is called for", PATIENCE, async || delivered().len() == 4).await;
+    eventually("every event is called for", PATIENCE, async || ids("event:A").len() == 4).await;
+    eventually("every entry is called for", PATIENCE, async || ids("segment.entered:a").len() == 4).await;
     eventually("none is left", PATIENCE, async || {
         let listed = process.api().get(&process.path("webhooks/crm/deliveries")).await.json();
         let rows = listed["deliveries"].as_array().unwrap();
-        rows.len() == 4 && rows.iter().all(|row| row["state"] == "delivered")
+        rows.len() == 8 && rows.iter().all(|row| row["state"] == "delivered")
     })
     .await;
-    assert_eq!(delivered().len(), 4, "one id for each event");
+    assert_eq!((ids("event:A").len(), ids("segment.entered:a").len()), (4, 4), "one id for each event and entry");
+    let changes = process.api().get(&process.path("segments/a/changes")).await.json();
+    let mut visitors: Vec<String> =
+        changes["changes"].as_array().unwrap().iter().map(|change| change["visitor"].to_string()).collect();
+    visitors.sort_unstable();
+    visitors.dedup();
+    assert_eq!(visitors.len(), 4, "each entered once: {changes}");
     process.service.kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_leads_to_a_private_address_later_is_not_called() {
     let receiver = Receiver::start(Reply::Status(200)).await;
-    let mut process = Process::start(Service::new(&[]).set("ASHNA__WEBHOOKS__INSIDE_NETWORKS", "127.0.0.1,::1")).await;
-    process.adds(&receiver.url("localhost")).await;
-    process.tracks("A").await;
+    let mut process =
+        Process::start(without_warehouse().set("ASHNA__WEBHOOKS__INSIDE_NETWORKS", "127.0.0.1,::1")).await;
+    process.adds(&receiver.url("localhost"), &["event:A"]).await;
+    process.tracks("a", "A").await;
     receiver.receives(1).await;
     process.service.kill();
     // From now on the name leads to an address that may not be called.
     process.service = process.service.set("ASHNA__WEBHOOKS__INSIDE_NETWORKS", "");
     process.service.start();
     process.service.ready(&process.client).await;
-    process.tracks("A").await;
+    process.tracks("a", "A").await;
     let mut newest = Value::Null;
     eventually("it fails", PATIENCE, async || {
         newest = process.newest().await;

@@ -153,6 +153,10 @@ export function siteApi(siteId: number) {
     countPeople: (rule: T.Rule, s?: Signal) => post<T.SegmentCount>(`${base}/segments/preview`, { rule }, s),
     members: (q: { segment: string; limit: number; after?: string }, s?: Signal) =>
       get<T.SegmentMembers>(`${base}/segments/${id(q.segment)}/members?limit=${q.limit}&after=${id(q.after ?? '')}`, s),
+    segmentHistory: (segment: string, s?: Signal) => get<T.SegmentHistory>(`${base}/segments/${id(segment)}/history`, s),
+    segmentChanges: (q: { segment: string; limit: number; before?: number }, s?: Signal) =>
+      get<T.SegmentChanges>(`${base}/segments/${id(q.segment)}/changes?limit=${q.limit}${q.before === undefined ? '' : `&before=${q.before}`}`, s),
+    segmentOverlap: (segment: string, s?: Signal) => get<T.SegmentOverlap>(`${base}/segments/${id(segment)}/overlap`, s),
     membersCsv: async (segment: string) => (await request('GET', `${base}/segments/${id(segment)}/members?format=csv`)).blob(),
 
     offers: (s?: Signal) => get<T.Offer[]>(`${base}/offers`, s),

@@ -137,6 +137,12 @@ export type ListedSegment = Segment & Pick<S['ListedSegment'], 'builtin'>;
 export type SegmentCount = S['SegmentCount'];
 export type SegmentMember = Sent<S['SegmentMember']>;
 export type SegmentMembers = Narrow<Sent<S['SegmentMembers']>, { members: SegmentMember[] }>;
+export type SegmentDay = S['SegmentDay'];
+export type SegmentHistory = Narrow<Sent<S['SegmentHistory']>, { days: SegmentDay[] }>;
+export type SegmentChange = Sent<S['SegmentChange']>;
+export type SegmentChanges = Narrow<Sent<S['SegmentChanges']>, { changes: SegmentChange[] }>;
+export type SharedMembers = Sent<S['SharedMembers']>;
+export type SegmentOverlap = Narrow<Sent<S['SegmentOverlap']>, { segments: SharedMembers[] }>;
 export type OfferContent = Record<string, string>;
 export type Offer = Narrow<Sent<S['Offer']>, { when: Rule; content: OfferContent }>;
 

@@ -11,6 +11,7 @@ use crate::{
         demo, health, installation,
         parts::{self, Durable, Learning, Warehouse},
         recover,
+        start::membership::{self, CustomerValues},
     },
     catalog::Catalog,
     clock,
@@ -24,6 +25,7 @@ use crate::{
     import::feeds::Feeds,
     learn,
     mail::Mailer,
+    membership::{Membership, Values as _},
     personalize::Personalizer,
     privacy::Privacy,
     profiles::Profiles,
@@ -136,6 +138,7 @@ pub(super) struct Flows {
     pub(super) personalizer: Personalizer,
     pub(super) reports: Reports,
     pub(super) customers: Arc<Customers>,
+    pub(super) membership: Membership,
     pub(super) privacy: Privacy,
     pub(super) feeds: Feeds,
     pub(super) geo: Arc<Geo>,
@@ -175,19 +178,15 @@ impl Flows {
             Arc::clone(metrics),
         );
         let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
-        let known = Arc::clone(&customers);
-        let personalizer = personalizer.with_values(Arc::new(move |site, profile: &crate::model::Profile| {
-            let user_id = Some(&*profile.user_id).filter(|id| profile.user_verified && !id.is_empty());
-            match user_id {
-                Some(user_id) => known.values().of(site, Some(user_id), Some(profile.visitor)),
-                None => known.values().of_proven(site, profile.visitor),
-            }
-        }));
+        let known = CustomerValues(Arc::clone(&customers));
+        let personalizer =
+            personalizer.with_values(Arc::new(move |site, profile: &crate::model::Profile| known.of(site, profile)));
         let session_minutes = config.ingest.session_minutes;
         let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
         let journal = Arc::clone(&local.durable.journal);
-        let webhooks = local.webhooks.clone();
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, webhooks);
-        Ok(Self { collector, personalizer, reports, customers, privacy, feeds, geo, salts })
+        let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
+        let followers = (local.webhooks.clone(), membership.clone());
+        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
+        Ok(Self { collector, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }

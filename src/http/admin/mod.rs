@@ -16,6 +16,7 @@ pub mod merchandising;
 pub mod models;
 pub mod preview;
 pub mod reports;
+pub mod segment_members;
 pub mod segments;
 pub mod session;
 pub mod sites;

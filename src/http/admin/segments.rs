@@ -75,6 +75,7 @@ pub async fn add(
 ) -> Result<(StatusCode, Json<SegmentBody>), ApiError> {
     caller.may_edit(id)?;
     state.catalog.add_segment(&caller.name(), id, segment.clone()).await?;
+    follow(&state).await;
     Ok((StatusCode::CREATED, Json(segment)))
 }
 
@@ -96,6 +97,7 @@ pub async fn put(
     }
     body.id = segment;
     state.catalog.put_segment(&caller.name(), id, body.clone()).await?;
+    follow(&state).await;
     Ok(Json(body))
 }
 
@@ -112,7 +114,15 @@ pub async fn delete(
     caller.may_edit(id)?;
     let Path((_, segment)) = path;
     let existed = state.catalog.delete_segment(&caller.name(), id, &segment).await?;
+    follow(&state).await;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
+}
+
+/// From now on events change what was stored. If that cannot be stored now, it is tried again in the background.
+async fn follow(state: &AppState) {
+    if let Err(error) = state.membership.sync().await {
+        tracing::warn!(%error, "a changed segment is not followed yet; trying again");
+    }
 }
 
 /// Counts the people for whom a rule holds now, over the stored past.

@@ -210,6 +210,9 @@ pub fn table() -> Vec<Route> {
         row("post", "/api/v1/sites/{site}/segments", EDIT, segment.clone(), &[201]),
         row("put", "/api/v1/sites/{site}/segments/{segment}", EDIT, segment, &[200]),
         row("get", "/api/v1/sites/{site}/segments/{segment}/members", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/segments/{segment}/history", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/segments/{segment}/changes", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/segments/{segment}/overlap", READ, nothing.clone(), &[200]),
         row("delete", "/api/v1/sites/{site}/segments/{segment}", EDIT, nothing.clone(), &[204]),
         row("post", "/api/v1/sites/{site}/segments/preview", READ, json!({ "rule": { "event": "page" } }), &[200]),
         row(
