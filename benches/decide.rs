@@ -79,6 +79,7 @@ fn shop() -> SiteSnapshot {
         visitors: VisitorRules::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        contact_costs: std::sync::Arc::default(),
         demo: false,
         created_at: NOW,
     };

@@ -1,6 +1,6 @@
-//! Request flow: export and erasure of all data of one visitor.
+//! Request flow: export and erasure of all data of one visitor, and parting it from a user.
 //!
-//! Both first wait until all events accepted before the request are delivered to the warehouse. An export reads the
+//! All first wait until all events accepted before the request are delivered to the warehouse. An export reads the
 //! visitor's rows. An erasure removes them from every table and from the quarantine, and drops the live profile. The
 //! journal starts a new segment with the next event, after which the delivered old one is deleted; damaged bytes kept
 //! for inspection are deleted at once. The warehouse removes rows in the background: the mutation is started once and
@@ -16,6 +16,7 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::{
     control::ControlError,
+    clock,
     delivery::{Delivery, Replay, ReplayError},
     journal::Journal,
     membership::Membership,
@@ -103,8 +104,23 @@ impl Privacy {
             complete: (events.len() as u64) < EVENTS_MAX,
             identities: to_json_rows(&identities),
             contact_keys: to_json_rows(&contact_keys),
+            browsers: Vec::new(),
             events: to_json_rows(&events),
         })
+    }
+
+    /// Parts a browser from the user that it was joined to by mistake, in reports of any time and in decisions. Returns
+    /// the user; `None` if the browser belongs to no one. Later only the site's own statement joins them again.
+    ///
+    /// # Errors
+    /// If events may not be delivered yet, or the warehouse fails.
+    pub async fn part(&self, site: SiteId, visitor: VisitorId) -> Result<Option<String>, PrivacyError> {
+        self.wait_for_delivery().await?;
+        let Some(user) = self.store.visitor_user(site, visitor).await? else { return Ok(None) };
+        self.store.part_visitor(site, visitor, &user, clock::now()).await?;
+        // It is read again, without the user.
+        self.profiles.forget(site, visitor);
+        Ok(Some(user))
     }
 
     /// Removes a visitor from every table, the quarantine and memory. Returns the number of events removed.

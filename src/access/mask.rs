@@ -16,6 +16,9 @@ const IDS: [&str; 3] = ["user_id", "userId", "previous_id"];
 /// Fields with free content that a page or server sent about a user.
 const CONTENTS: [&str; 4] = ["properties", "traits", "identities", "contact_keys"];
 
+/// Fields with a text that a person wrote.
+const TEXTS: [&str; 1] = ["comment"];
+
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
 
@@ -69,6 +72,8 @@ impl Mask {
                 if !id.is_empty() {
                     *id = self.pseudonym(id);
                 }
+            } else if let (true, Value::String(text)) = (TEXTS.contains(&name.as_str()), &mut *value) {
+                text.clear();
             } else {
                 self.json(value);
             }

@@ -2,7 +2,7 @@
 //! under one lock. A caller must let it finish once started (`tasks::Detached`), or the stored and the published state
 //! would differ.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Catalog, CatalogError, SiteSnapshot, compile, merchandising::CompiledRules, origins, snapshot::Items,
@@ -12,8 +12,8 @@ use crate::{
     access::new_secret,
     control::NewSite,
     model::{
-        Captures, ConsentDefault, Currency, ExplorationSettings, KnownBy, MerchandisingRules, Offer, RobotsPolicy,
-        Site, SiteId, TrafficFilters, VisitorRules, WithoutConsent,
+        Captures, ConsentDefault, ContactChannel, ContactCosts, Currency, ExplorationSettings, KnownBy,
+        MerchandisingRules, Offer, RobotsPolicy, Site, SiteId, TrafficFilters, VisitorRules, WithoutConsent,
         rates::{RateEntry, Rates},
         schema::Rules,
     },
@@ -23,6 +23,8 @@ use crate::{
 
 /// Maximum length of a subject in the audit log, bytes.
 const SUBJECT_BYTES_MAX: usize = 300;
+/// Maximum cost of one contact, minor units.
+const CONTACT_COST_MAX: i64 = 1_000_000_000_000;
 
 impl Catalog {
     /// Adds a site with new keys.
@@ -217,6 +219,9 @@ impl SiteChange {
     fn apply(self, site: &mut Site) -> Result<(), CatalogError> {
         self.apply_to_visitors(site)?;
         self.apply_to_traffic(site)?;
+        if let Some(costs) = &self.contact_costs_minor {
+            site.contact_costs = Arc::new(checked_costs(costs)?);
+        }
         if let Some(name) = self.name {
             site.name = checked_name(&name)?;
         }
@@ -314,6 +319,24 @@ fn compiled_rates(site: &Site, entries: &[RateEntry]) -> Result<Arc<Rates>, Cata
 
 pub(super) fn as_json<T: serde::Serialize>(value: &T) -> Result<String, CatalogError> {
     serde_json::to_string(value).map_err(|e| CatalogError::Invalid(e.to_string()))
+}
+
+/// Costs of contacts by channel; at most one for each.
+fn checked_costs(costs: &BTreeMap<String, i64>) -> Result<ContactCosts, CatalogError> {
+    let mut checked = ContactCosts::new();
+    for (name, cost) in costs {
+        let channel = ContactChannel::parse(name).ok_or_else(|| {
+            invalid(&format!(
+                "`contact_costs_minor` has an unknown channel: {}",
+                name.chars().take(40).collect::<String>().escape_debug()
+            ))
+        })?;
+        if !(0..=CONTACT_COST_MAX).contains(cost) {
+            return Err(invalid("`contact_costs_minor` must be 0 to 1,000,000,000,000"));
+        }
+        checked.insert(channel, *cost);
+    }
+    Ok(checked)
 }
 
 fn invalid(message: &str) -> CatalogError {

@@ -1,6 +1,7 @@
 //! The values of all sites' customers, by visitor and by user.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{
         Arc,
@@ -35,7 +36,19 @@ impl ValueTable {
         let values = sites.get(&site)?;
         let by_user = || values.users.get(user_id?).copied();
         let by_visitor = || values.visitors.get(&visitor?.0).map(|entry| entry.place);
-        values.people.get(by_user().or_else(by_visitor)? as usize).copied()
+        values.people.get(by_user().or_else(by_visitor)? as usize).map(|(_, value)| *value)
+    }
+
+    /// The customers of a site by the visitor ids that stand for them, the highest `orders_value_minor` first: at most
+    /// `limit` after this value and visitor.
+    #[must_use]
+    pub fn top(&self, site: SiteId, after: Option<(i64, VisitorId)>, limit: usize) -> Vec<(VisitorId, PersonValue)> {
+        let sites = self.sites.load();
+        let Some(values) = sites.get(&site) else { return Vec::new() };
+        let begin = after.map_or(0, |(value, visitor)| {
+            values.people.partition_point(|entry| rank(entry) <= (Reverse(value), visitor))
+        });
+        values.people.iter().skip(begin).take(limit).copied().collect()
     }
 
     /// The value of a visitor without what others did: `None` if the visitor only claims to be the person whose value it
@@ -45,7 +58,7 @@ impl ValueTable {
         let sites = self.sites.load();
         let values = sites.get(&site)?;
         let entry = values.visitors.get(&visitor.0).filter(|entry| entry.is_proven)?;
-        values.people.get(entry.place as usize).copied()
+        values.people.get(entry.place as usize).map(|(_, value)| *value)
     }
 
     /// A number that grows with every table that is published: as long as it is the same, so are all values.
@@ -96,10 +109,16 @@ impl ValueTable {
     }
 }
 
+/// Place of a customer in the list by value.
+const fn rank((visitor, value): &(VisitorId, PersonValue)) -> (Reverse<i64>, VisitorId) {
+    (Reverse(value.orders_value_minor), *visitor)
+}
+
 /// The values of one site's customers; some two hundred bytes each.
 #[derive(Debug, Default)]
 pub(super) struct SiteValues {
-    people: Vec<PersonValue>,
+    /// In order of [`rank`].
+    people: Vec<(VisitorId, PersonValue)>,
     visitors: HashMap<u128, Entry, RandomState>,
     users: HashMap<Box<str>, u32, RandomState>,
     omitted: usize,
@@ -133,18 +152,12 @@ pub(super) fn build(
     let people_max = people_max.min(u32::MAX as usize);
     let omitted = values.len().saturating_sub(people_max);
     let mut people: Vec<(VisitorId, PersonValue)> = ids.into_iter().zip(values).collect();
-    if omitted > 0 {
-        people.sort_by_key(|(id, value)| (std::cmp::Reverse(value.orders_value_minor), *id));
-        people.truncate(people_max);
-    }
+    people.sort_unstable_by_key(rank);
+    people.truncate(people_max);
     let places = (0_u32..).zip(&people);
-    let mut found = SiteValues {
-        // Anonymous visitors, until the rows of identified ones say more.
-        visitors: places.map(|(place, (id, _))| (id.0, Entry { place, is_proven: true })).collect(),
-        users: HashMap::default(),
-        people: people.iter().map(|(_, value)| *value).collect(),
-        omitted,
-    };
+    // Anonymous visitors, until the rows of identified ones say more.
+    let visitors_by_id = places.map(|(place, (id, _))| (id.0, Entry { place, is_proven: true })).collect();
+    let mut found = SiteValues { visitors: visitors_by_id, users: HashMap::default(), people, omitted };
     for group in visitors.chunk_by(|one, other| one.customer == other.customer) {
         let Some(place) = found.visitors.get(&group[0].customer).map(|entry| entry.place) else { continue };
         for row in group {
@@ -211,6 +224,21 @@ mod tests {
         assert_eq!((of(&limited, 4), of(&limited, 5)), (of(&all, 4), of(&all, 5)));
         assert!(of(&all, 5).is_some());
         assert_eq!((limited.sizes(), all.sizes()), ((2, 3), (5, 0)));
+    }
+
+    #[test]
+    fn the_best_customers_are_listed_page_by_page() {
+        let table = table(4);
+        let mut after = None;
+        let mut listed = Vec::new();
+        loop {
+            let page = table.top(SITE, after, 2);
+            let Some((visitor, value)) = page.last() else { break };
+            after = Some((value.orders_value_minor, *visitor));
+            listed.extend(page.iter().map(|(visitor, value)| (visitor.0, value.orders_value_minor)));
+        }
+        assert_eq!(listed, [(5, 500), (4, 400), (3, 300), (2, 200)]);
+        assert!(table.top(SiteId(2), None, 2).is_empty());
     }
 
     #[test]

@@ -86,6 +86,7 @@ pub(super) fn site() -> Site {
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        contact_costs: std::sync::Arc::default(),
         demo: false,
         created_at: Timestamp(0),
     }

@@ -53,18 +53,21 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     admin::{
         account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, imports, keys,
-        merchandising, models, preview, reports, segment_members, segments, session, sites, users, visitors, webhooks,
+        merchandising, models, people, preview, reports, segment_members, segments, session, sites, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
     state::AppState,
 };
-use crate::wire::admin::ErrorBody;
+use crate::wire::{
+    admin::ErrorBody,
+    people::{PeopleSort, TimelineKind},
+};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Ashna", description = "Know your visitors and answer each of them personally."),
-    components(schemas(ErrorBody))
+    components(schemas(ErrorBody, PeopleSort, TimelineKind))
 )]
 struct Description;
 
@@ -210,6 +213,10 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::dropped))
         .routes(routes!(reports::visitor, visitors::erase))
         .routes(routes!(visitors::export))
+        .routes(routes!(visitors::part))
+        .routes(routes!(people::list))
+        .routes(routes!(people::timeline))
+        .routes(routes!(people::browsers))
         .routes(routes!(customers::lookup))
         .routes(routes!(imports::import))
         .routes(routes!(webhooks::list, webhooks::add))

@@ -1,9 +1,16 @@
 //! The channel of a contact between a person and the site.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
+/// Costs of one contact by channel, minor units.
+pub type ContactCosts = BTreeMap<ContactChannel, i64>;
+
 /// Where a contact took place; not to be confused with the traffic channel of a visit. Stored by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ContactChannel {
     /// The site's pages.

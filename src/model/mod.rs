@@ -41,7 +41,7 @@ pub mod wanted;
 
 pub use bucket::bucket;
 pub use capture::{Capture, Captures};
-pub use contact::ContactChannel;
+pub use contact::{ContactChannel, ContactCosts};
 pub use customer::{CustomerGroup, NotFitted};
 pub use decision::{Content, Decision, ExcludedItem, ItemReason, RankedBy, RankedItem, Reason, SlotExplanation};
 pub use event::{Action, Channel, Device, DeviceClass, Event, GeoLocation, Kind, Page, Traffic};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
-    Captures, Currency, ExplorationSettings, Secret, SiteId, TrafficFilters,
+    Captures, ContactCosts, Currency, ExplorationSettings, Secret, SiteId, TrafficFilters,
     rates::{RateEntry, Rates},
     schema::Rules,
 };
@@ -49,6 +49,8 @@ pub struct Site {
     pub offer_html: bool,
     /// Traffic that is left out of its figures, or joined.
     pub traffic_filters: Arc<TrafficFilters>,
+    /// What one contact over each channel costs, minor units of its currency; only channels that the site entered.
+    pub contact_costs: Arc<ContactCosts>,
     /// Exploration settings of its recommendations.
     pub exploration: ExplorationSettings,
     /// Whether it is the generated demo shop.

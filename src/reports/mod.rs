@@ -15,6 +15,7 @@
 //! ```
 
 mod acquisition;
+mod browsers;
 mod calendar;
 mod counterfactual;
 pub mod csv;
@@ -25,6 +26,7 @@ mod money;
 mod overview;
 mod pages;
 mod people;
+mod people_list;
 mod period;
 mod person;
 pub mod queue;
@@ -32,18 +34,22 @@ mod realtime;
 mod recommendations;
 mod rfm;
 mod run;
+mod satisfaction;
 mod schema;
 mod segments;
+mod timeline;
 mod user;
 mod visitor;
 
 use std::sync::Arc;
 
 use limits::{LimitPolicy, Queues};
+pub use people_list::{ListPlace, Search};
 use queue::{Busy, Requester};
 pub use run::Report;
 use run::ReportRun;
 pub use segments::PeopleQuestion;
+pub use timeline::TimelineQuestion;
 
 pub use crate::store::Exceeded;
 use crate::{

@@ -43,6 +43,10 @@ pub enum Report {
     Visitor,
     /// People for whom a rule holds.
     Segments,
+    /// Lists of people.
+    People,
+    /// Surveys, complaints, feedback, and the cost of contacts.
+    Satisfaction,
 }
 
 impl Report {

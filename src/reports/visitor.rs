@@ -30,14 +30,14 @@ struct SummaryRow {
 }
 
 #[derive(Row, Deserialize)]
-struct TimelineRow {
-    at_ms: i64,
-    kind: u8,
-    name: String,
-    contact_channel: String,
-    path: String,
-    item: String,
-    properties: String,
+pub(super) struct TimelineRow {
+    pub(super) at_ms: i64,
+    pub(super) kind: u8,
+    pub(super) name: String,
+    pub(super) contact_channel: String,
+    pub(super) path: String,
+    pub(super) item: String,
+    pub(super) properties: String,
 }
 
 impl Reports {
@@ -86,7 +86,7 @@ impl Reports {
     }
 }
 
-fn timeline_entry(row: TimelineRow) -> TimelineEntry {
+pub(super) fn timeline_entry(row: TimelineRow) -> TimelineEntry {
     TimelineEntry {
         at: moment(row.at_ms),
         event: event_name(row.kind, row.name),

@@ -45,6 +45,7 @@ fn site() -> Site {
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        contact_costs: std::sync::Arc::default(),
         demo: true,
         created_at: Timestamp(0),
     }

@@ -1,11 +1,13 @@
 //! All data of one visitor: read completely, or removed from every table.
 
 use super::{Param, Store, StoreError};
-use crate::model::{SiteId, VisitorId};
+use crate::model::{SiteId, Timestamp, VisitorId};
 
 const EVENTS: &str = include_str!("sql/privacy.events.sql");
 const IDENTITIES: &str = include_str!("sql/privacy.identities.sql");
 const CONTACT_KEYS: &str = include_str!("sql/privacy.contact_keys.sql");
+const PART: &str = include_str!("sql/privacy.part.sql");
+const USER: &str = include_str!("sql/reports.visitor_user.sql");
 const COUNT: &str = include_str!("sql/privacy.count.sql");
 const TABLES: &str = include_str!("sql/privacy.tables.sql");
 const PENDING_MUTATIONS: &str = include_str!("sql/privacy.pending_mutations.sql");
@@ -41,6 +43,29 @@ impl Store {
     /// If the warehouse is unreachable or returns an error.
     pub async fn visitor_contact_keys(&self, site: SiteId, visitor: VisitorId) -> Result<Vec<String>, StoreError> {
         self.query(CONTACT_KEYS, &visitor_params(site, visitor)).await
+    }
+
+    /// The user that a visitor belongs to.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn visitor_user(&self, site: SiteId, visitor: VisitorId) -> Result<Option<String>, StoreError> {
+        Ok(self.query(USER, &visitor_params(site, visitor)).await?.pop())
+    }
+
+    /// Parts a visitor from a user: what was said of them before `at` no longer joins them.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn part_visitor(
+        &self,
+        site: SiteId,
+        visitor: VisitorId,
+        user: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let [site, visitor] = visitor_params(site, visitor);
+        self.execute(PART, &[site, visitor, ("user", user.into()), ("at_ms", Param::I64(at.0))]).await
     }
 
     /// Number of stored events of a visitor.

@@ -136,6 +136,9 @@ pub struct SiteBody {
     pub ignored_referrers: Vec<String>,
     /// Whether `/path/` is stored as `/path`.
     pub join_trailing_slashes: bool,
+    /// What one contact costs by channel (`web`, `app`, `email`, `sms`, `push`, `call_centre`, `shop`), minor units of the
+    /// site's currency; channels without a cost are absent.
+    pub contact_costs_minor: BTreeMap<&'static str, i64>,
     /// Whether this is the demo shop.
     pub demo: bool,
     /// Creation time, RFC 3339.
@@ -169,6 +172,7 @@ impl From<&Site> for SiteBody {
             ignored_networks: site.traffic_filters.ignored_networks.iter().map(ToString::to_string).collect(),
             ignored_referrers: site.traffic_filters.ignored_referrers.clone(),
             join_trailing_slashes: site.traffic_filters.join_trailing_slashes,
+            contact_costs_minor: site.contact_costs.iter().map(|(channel, cost)| (channel.as_str(), *cost)).collect(),
             demo: site.demo,
             created_at: site.created_at.to_string(),
         }
@@ -228,6 +232,8 @@ pub struct SiteChange {
     pub ignored_referrers: Option<Vec<String>>,
     /// Whether `/path/` is stored as `/path`, from now on.
     pub join_trailing_slashes: Option<bool>,
+    /// What one contact costs by channel, minor units of the site's currency; replaces all.
+    pub contact_costs_minor: Option<BTreeMap<String, i64>>,
 }
 
 /// Distinguishes an explicit `null` (`Some(None)`) from an absent field (`None`).

@@ -16,6 +16,7 @@ pub mod foreign;
 pub mod health;
 pub mod import;
 pub mod item;
+pub mod people;
 pub mod privacy;
 pub mod reports;
 pub mod segments;

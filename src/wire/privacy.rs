@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::people::BrowserBody;
+
 /// Everything stored about a visitor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VisitorCopy {
@@ -19,6 +21,8 @@ pub struct VisitorCopy {
     /// Hashes of e-mail addresses and phone numbers by which the visitor can be looked up.
     #[schema(value_type = Vec<HashMap<String, Value>>)]
     pub contact_keys: Vec<Value>,
+    /// All browsers and devices of the visitor's person; those that are not `verified` were joined without proof.
+    pub browsers: Vec<BrowserBody>,
     /// The events with all columns, oldest first. 128-bit ids are 32 hexadecimal digits; numbers beyond 2^53 are
     /// strings.
     #[schema(value_type = Vec<HashMap<String, Value>>)]

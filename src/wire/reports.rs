@@ -7,6 +7,7 @@ mod funnel;
 mod list;
 mod recommendations;
 mod rfm;
+mod satisfaction;
 mod visitor;
 
 pub use data_quality::*;
@@ -14,6 +15,7 @@ pub use funnel::*;
 pub use list::*;
 pub use recommendations::*;
 pub use rfm::*;
+pub use satisfaction::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::ToSchema;
 pub use visitor::*;

@@ -37,6 +37,7 @@ mod operations;
 mod overload;
 mod own_traffic;
 mod people;
+mod people_pages;
 mod privacy;
 mod private_input;
 mod profiles;

@@ -56,6 +56,9 @@ const post = <R>(path: string, body: unknown, signal?: AbortSignal) =>
   json<R>('POST', path, signal ? { body, signal } : { body });
 
 const id = encodeURIComponent;
+/** A query string of what is given. */
+const query = (values: Record<string, string | number | undefined>) =>
+  new URLSearchParams(Object.entries(values).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]])));
 
 export const account = {
   setupNeeded: () => get<{ needed: boolean }>('/setup'),
@@ -77,7 +80,8 @@ export type ReportName =
   | 'data-quality'
   | 'recommendations'
   | 'what-if'
-  | 'rfm';
+  | 'rfm'
+  | 'satisfaction';
 /** The most rows of a report. */
 export const ROWS_MAX = 1000;
 type Signal = AbortSignal | undefined;
@@ -124,6 +128,23 @@ export function siteApi(siteId: number) {
       json<R.ExplorationShares>('PUT', `${base}/recommendations/exploring`, { body: change }),
     recommendationHistory: (s?: Signal) => get<R.RecommendationHistory>(`${base}/recommendations/history`, s),
     preview: (q: R.PreviewQuery, s?: Signal) => post<R.Preview>(`${base}/recommendations/preview`, q, s),
+
+    satisfaction: (q: T.Period & { interval: T.Interval; calendar: T.CalendarName; limit: number }, s?: Signal) => report<T.Satisfaction>('satisfaction', q, s),
+    people: (q: T.PeopleQuery, s?: Signal) => get<T.People>(`${base}/people?${query(q)}`, s),
+    timeline: ({ visitor, ...q }: T.TimelineQuery, s?: Signal) => get<T.TimelinePage>(`${base}/visitors/${id(visitor)}/timeline?${query(q)}`, s),
+    browsers: (visitor: string, s?: Signal) => get<T.Browser[]>(`${base}/visitors/${id(visitor)}/browsers`, s),
+    exportVisitor: async (visitor: string) => (await request('GET', `${base}/visitors/${id(visitor)}/export`)).blob(),
+    partVisitor: (visitor: string) => json<void>('POST', `${base}/visitors/${id(visitor)}/part`),
+    eraseVisitor: (visitor: string) => json<unknown>('DELETE', `${base}/visitors/${id(visitor)}`),
+
+    webhooks: (s?: Signal) => get<T.Webhook[]>(`${base}/webhooks`, s),
+    addWebhook: (webhook: T.WebhookChange & { id?: string }) => post<T.Webhook>(`${base}/webhooks`, webhook),
+    saveWebhook: (webhook: string, change: T.WebhookChange) => json<T.Webhook>('PUT', `${base}/webhooks/${id(webhook)}`, { body: change }),
+    deleteWebhook: (webhook: string) => json<void>('DELETE', `${base}/webhooks/${id(webhook)}`),
+    renewWebhookSecret: (webhook: string) => json<T.Webhook>('POST', `${base}/webhooks/${id(webhook)}/secret`),
+    testWebhook: (webhook: string) => json<T.WebhookDelivery>('POST', `${base}/webhooks/${id(webhook)}/test`),
+    deliveries: (webhook: string, q: { limit: number; before?: number }, s?: Signal) => get<T.WebhookDeliveries>(`${base}/webhooks/${id(webhook)}/deliveries?${query(q)}`, s),
+    replayDelivery: (webhook: string, delivery: string) => json<T.WebhookDelivery>('POST', `${base}/webhooks/${id(webhook)}/deliveries/${id(delivery)}/replay`),
 
     visitor: (visitor: string, s?: Signal) => get<T.Profile>(`${base}/visitors/${id(visitor)}`, s),
 

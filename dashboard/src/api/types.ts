@@ -154,6 +154,39 @@ export type Profile = Narrow<
   { recent_items: (string | ItemRef)[]; cart: (string | ItemRef)[]; timeline: TimelineEntry[] }
 >;
 
+export type PersonRow = Sent<S['PersonRow']>;
+export type People = Narrow<Sent<S['People']>, { people: PersonRow[] }>;
+export type PeopleQuery = { search?: string; segment?: string; sort?: S['PeopleSort']; after?: string; limit: number };
+export type Browser = Sent<S['BrowserBody']>;
+export const TIMELINE_KINDS = ['all', 'pages', 'products', 'orders', 'contacts', 'feedback', 'identity'] as const satisfies S['TimelineKind'][];
+export type TimelineKind = (typeof TIMELINE_KINDS)[number];
+export const CONTACT_CHANNELS = ['web', 'app', 'email', 'sms', 'push', 'call_centre', 'shop'] as const;
+export type ContactChannel = (typeof CONTACT_CHANNELS)[number];
+export type TimelineQuery = { visitor: string; kind: TimelineKind; channel: ContactChannel | ''; search: string; before?: string; limit: number };
+export type TimelinePage = Narrow<Sent<S['Timeline']>, { entries: TimelineEntry[] }>;
+
+export type NetPromoterScore = Sent<S['NetPromoterScore']>;
+export type CustomerSatisfaction = Sent<S['CustomerSatisfaction']>;
+export type Comment = Sent<S['Comment']>;
+export type ContactCost = Sent<S['ContactCost']>;
+export type ChannelSatisfaction = Narrow<S['ChannelSatisfaction'], { nps: NetPromoterScore; csat: CustomerSatisfaction }>;
+export type Satisfaction = Narrow<
+  S['Satisfaction'],
+  {
+    nps: NetPromoterScore;
+    csat: CustomerSatisfaction;
+    channels: ChannelSatisfaction[];
+    series: Sent<S['SatisfactionPoint']>[];
+    comments: Comment[];
+    contacts: ContactCost[];
+  }
+>;
+
+export type Webhook = S['WebhookBody'];
+export type WebhookChange = { url: string; events: string[]; enabled: boolean };
+export type WebhookDelivery = Sent<S['WebhookDelivery']>;
+export type WebhookDeliveries = Narrow<Sent<S['WebhookDeliveries']>, { deliveries: WebhookDelivery[] }>;
+
 export type Item = Pick<Sent<S['ItemBody']>, 'id' | 'title' | 'price_minor' | 'currency' | 'categories' | 'brand' | 'available'>;
 export type ItemPage = Narrow<S['ItemPage'], { items: Item[] }>;
 export type ItemCounts = S['Counts'];

@@ -1,6 +1,7 @@
 import { catalogue } from './en/catalogue';
 import { segments } from './en/segments';
 import { shell } from './en/shell';
+import { contacts } from './en/contacts';
 import { customers } from './en/customers';
 import { editors } from './en/editors';
 import { hints } from './en/hints';
@@ -9,7 +10,7 @@ import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

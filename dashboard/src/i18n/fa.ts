@@ -2,6 +2,7 @@ import type { Messages } from './en';
 import { catalogue } from './fa/catalogue';
 import { segments } from './fa/segments';
 import { shell } from './fa/shell';
+import { contacts } from './fa/contacts';
 import { customers } from './fa/customers';
 import { editors } from './fa/editors';
 import { hints } from './fa/hints';
@@ -9,4 +10,4 @@ import { install } from './fa/install';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments };

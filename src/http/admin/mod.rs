@@ -14,6 +14,7 @@ pub mod imports;
 pub mod keys;
 pub mod merchandising;
 pub mod models;
+pub mod people;
 pub mod preview;
 pub mod reports;
 pub mod segment_members;

@@ -53,7 +53,7 @@ pub struct Extent {
 }
 
 /// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
-/// data-quality or quality.
+/// satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
@@ -122,6 +122,7 @@ async fn answer(
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
         }
         "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
+        "satisfaction" => table(as_csv, name, &reports.satisfaction(site, &question(bytes)?).await?),
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
         "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),

@@ -7,7 +7,7 @@ use crate::wire::{
     admin::Quality,
     reports::{
         DataQuality, EstimateWithLead, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime,
-        RecommendationRow, Recommendations, RfmReport, Sources, Visitors, WhatIf,
+        RecommendationRow, Recommendations, RfmReport, Satisfaction, Sources, Visitors, WhatIf,
     },
     segments::SegmentMembers,
 };
@@ -95,6 +95,36 @@ impl Table for RfmReport {
             place.into_iter().chain([number(c.people), number(c.revenue_minor)]).collect()
         };
         self.cells.iter().map(row).collect()
+    }
+}
+
+impl Table for Satisfaction {
+    fn header(&self) -> Vec<&'static str> {
+        vec![
+            "channel",
+            "nps",
+            "nps_answers",
+            "promoters",
+            "passives",
+            "detractors",
+            "csat",
+            "csat_answers",
+            "satisfied",
+            "complaints",
+            "feedback",
+        ]
+    }
+
+    /// By channel.
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let optional = |value: Option<f64>| Cell::Number(value.map(|value| value.to_string()).unwrap_or_default());
+        let row = |c: &crate::wire::reports::ChannelSatisfaction| {
+            let nps = [c.nps.answers, c.nps.promoters, c.nps.passives, c.nps.detractors].map(number);
+            let csat = [c.csat.answers, c.csat.satisfied, c.complaints, c.feedback].map(number);
+            let first = [c.channel.as_str().into(), optional(c.nps.score)];
+            first.into_iter().chain(nps).chain([optional(c.csat.share)]).chain(csat).collect()
+        };
+        self.channels.iter().map(row).collect()
     }
 }
 

@@ -17,7 +17,12 @@ SELECT
     customer, visitor, user,
     toUInt8(NOT is_renamed AND visitor IN
     (
-        SELECT visitor FROM identities WHERE site_id = {site:UInt32} GROUP BY visitor HAVING max(verified) = 1
+        SELECT visitor
+        FROM (SELECT visitor, user_id, max(verified) AS is_verified, max(last_at) AS last
+              FROM identities WHERE site_id = {site:UInt32} GROUP BY visitor, user_id)
+        WHERE is_verified = 1 AND NOT arrayExists(
+            ended -> ended.1 = visitor AND ended.2 = user_id AND ended.3 >= last,
+            (SELECT groupArray((visitor, user_id, ended_at)) FROM identity_ends FINAL WHERE site_id = {site:UInt32}))
     )) AS is_verified
 FROM known
 WHERE customer IN

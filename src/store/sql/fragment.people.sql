@@ -4,7 +4,8 @@
         SELECT previous_id, argMax(user_id, (at, user_id)) AS renamed_to
         FROM aliases WHERE site_id = {site:UInt32} GROUP BY previous_id
     ),
-    -- The user of a visitor: the last one identified in it, a verified identity before others.
+    -- The user of a visitor: the last one identified in it, a verified identity before others; none from which it was
+    -- parted, unless the site has vouched for it again.
     identified AS
     (
         SELECT visitor, argMax(user_id, (is_verified, last, user_id)) AS user
@@ -13,6 +14,9 @@
             SELECT visitor, user_id, max(verified) AS is_verified, max(last_at) AS last
             FROM identities WHERE site_id = {site:UInt32} GROUP BY visitor, user_id
         )
+        WHERE NOT arrayExists(
+            ended -> ended.1 = visitor AND ended.2 = user_id AND (ended.3 >= last OR is_verified = 0),
+            (SELECT groupArray((visitor, user_id, ended_at)) FROM identity_ends FINAL WHERE site_id = {site:UInt32}))
         GROUP BY visitor
     ),
     users AS

@@ -46,7 +46,11 @@ SELECT
     toUnixTimestamp64Milli(max(occurred_at)) AS last_ms,
     count() AS events,
     countIf(kind IN (2, 3)) AS pageviews,
-    argMaxIf(user_id, (occurred_at, position), user_id != '') AS user_id,
+    argMaxIf(user_id, (occurred_at, position), user_id != '' AND NOT arrayExists(
+        ended -> ended.1 = visitor AND ended.2 = visitor_events.user_id
+            AND (ended.3 >= occurred_at OR NOT user_verified),
+        (SELECT groupArray((visitor, user_id, ended_at)) FROM identity_ends FINAL
+         WHERE site_id = {site:UInt32} AND visitor IN {visitors:Array(UInt128)}))) AS user_id,
     argMaxIf(toString(country), (occurred_at, position), country != '') AS country,
     argMaxIf(toString(device), (occurred_at, position), device != '') AS device,
     toUInt64(ifNull(money.1, 0)) AS orders,

@@ -9,12 +9,25 @@ SELECT
     toString(country) AS country_text, toString(device) AS device_text, toString(slot) AS slot_text, traits
 FROM
 (
-    SELECT *
-    FROM visitor_events
-    WHERE site_id = {site:UInt32}
-      AND visitor = {visitor:UInt128}
-      AND occurred_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
-    ORDER BY occurred_at DESC, position DESC
-    LIMIT {limit:UInt64}
+    -- What was said of a user from whom the visitor was parted is left out, as in fragment.people.
+    SELECT * REPLACE (
+        if(is_parted, '', user_id) AS user_id,
+        toBool(user_verified AND NOT is_parted) AS user_verified,
+        if(is_parted, '', traits) AS traits)
+    FROM
+    (
+        SELECT
+            *,
+            arrayExists(
+                ended -> ended.1 = user_id AND (ended.2 >= occurred_at OR NOT user_verified),
+                (SELECT groupArray((user_id, ended_at)) FROM identity_ends FINAL
+                 WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128})) AS is_parted
+        FROM visitor_events
+        WHERE site_id = {site:UInt32}
+          AND visitor = {visitor:UInt128}
+          AND occurred_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
+        ORDER BY occurred_at DESC, position DESC
+        LIMIT {limit:UInt64}
+    )
 )
 ORDER BY at, position

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::{
     DataQuality, DataQualityQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion,
-    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Sources,
-    SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction,
+    SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -32,6 +32,8 @@ pub enum ReportQuestion {
     DataQuality(DataQualityQuestion),
     /// `rfm`.
     Rfm(RfmQuestion),
+    /// `satisfaction`.
+    Satisfaction(SatisfactionQuestion),
     /// `realtime` and `quality`.
     Realtime(RealtimeQuestion),
 }
@@ -58,6 +60,8 @@ pub enum ReportAnswer {
     DataQuality(DataQuality),
     /// `rfm`.
     Rfm(RfmReport),
+    /// `satisfaction`.
+    Satisfaction(Satisfaction),
     /// `realtime`.
     Realtime(Realtime),
     /// `quality`.

@@ -165,6 +165,15 @@ pub struct EventSchema {
     pub properties: Vec<String>,
 }
 
+/// A page of a person's events.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Timeline {
+    /// The events, newest first.
+    pub entries: Vec<TimelineEntry>,
+    /// The value of `before` that continues the list; null at its end.
+    pub next: Option<String>,
+}
+
 /// Stored history of one visitor.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct VisitorHistory {

@@ -40,7 +40,7 @@ fn row(method: &'static str, path: &'static str, who: &'static str, body: Value,
 }
 
 /// The reports of `/reports/{report}`.
-pub const REPORTS: [&str; 10] = [
+pub const REPORTS: [&str; 11] = [
     "overview",
     "pages",
     "sources",
@@ -48,6 +48,7 @@ pub const REPORTS: [&str; 10] = [
     "funnel",
     "realtime",
     "recommendations",
+    "satisfaction",
     "what-if",
     "flaws",
     "quality",
@@ -227,6 +228,10 @@ pub fn table() -> Vec<Route> {
         row("get", "/api/v1/sites/{site}/visitors/{visitor}", READ, nothing.clone(), &[200]),
         row("get", "/api/v1/sites/{site}/visitors/{visitor}/export", EDIT, nothing.clone(), &[200]),
         row("delete", "/api/v1/sites/{site}/visitors/{visitor}", GUARD, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/people", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/visitors/{visitor}/timeline", READ, nothing.clone(), &[200]),
+        row("get", "/api/v1/sites/{site}/visitors/{visitor}/browsers", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/visitors/{visitor}/part", EDIT, nothing.clone(), &[204, 404]),
         row("post", "/api/v1/sites/{site}/customers/lookup", SERVE, json!({ "user_id": "u-404" }), &[404]),
         row("post", "/api/v1/sites/{site}/import/{kind}", EDIT, json!({ "user_id": "u-1" }), &[200]),
         row("get", "/api/v1/sites/{site}/webhooks", READ, nothing.clone(), &[200]),
