@@ -160,7 +160,7 @@ fn compare(metric: &Metric, control: Option<&VariantMoments>, own: &VariantMomen
 /// How long it takes to see an effect, by the control's variance.
 fn power(counted: &[VariantPeople], metrics: &[(&Metric, Sums)], effect: f64, now_ms: i64) -> PowerReport {
     let all: u64 = counted.iter().map(|row| row.people).sum();
-    let first_ms = counted.iter().map(|row| row.first_ms).min();
+    let first_ms = counted.iter().map(|row| row.began_ms).min();
     let days = first_ms.map_or(0.0, |first_ms| (now_ms - first_ms).max(0) as f64 / DAY_MS as f64);
     // Of less than a day there is no daily number yet.
     let people_per_day = (all > 0).then(|| all as f64 / days.max(1.0));

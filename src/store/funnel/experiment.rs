@@ -48,9 +48,9 @@ pub struct VariantPeople {
     /// Those who were shown another one later.
     pub several: u64,
     /// The first exposure, milliseconds.
-    pub first_ms: i64,
+    pub began_ms: i64,
     /// The last person's first exposure, milliseconds.
-    pub last_ms: i64,
+    pub newest_ms: i64,
 }
 
 #[derive(Row, Deserialize)]

@@ -6,6 +6,6 @@ WITH
 $PEOPLE
 $EXPOSED
 SELECT
-    variant, count() AS people, countIf(shown_variants > 1) AS several, min(first_ms) AS first_ms, max(first_ms) AS last_ms
+    variant, count() AS people, countIf(shown_variants > 1) AS several, min(first_ms) AS began_ms, max(first_ms) AS newest_ms
 FROM exposed
 GROUP BY variant
