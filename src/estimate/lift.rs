@@ -12,7 +12,7 @@ use super::{ratio::Interval, sequential};
 /// People of each variant below which nothing is estimated.
 pub const PEOPLE_MIN: u64 = 100;
 /// People of the control with a figure other than 0 below which nothing is estimated.
-pub const ACTIVE_MIN: u64 = 10;
+pub const ACTIVE_MIN: u64 = 25;
 /// Standard errors that the control's mean must be away from 0: the delta method needs a stable denominator.
 const DENOMINATOR_MIN: f64 = 3.0;
 
