@@ -4,7 +4,11 @@
 //! live profiles; then the request is answered. Nothing is acknowledged before its fsync, and every event has exactly one
 //! counted outcome. What cannot be made durable is not counted: the sender gets an error and retries.
 
+mod exposures;
+
 use std::{net::IpAddr, sync::Arc};
+
+pub use exposures::{ExposureBatch, Exposures, ShownVariant};
 
 use crate::{
     clock, config,

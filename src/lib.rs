@@ -16,7 +16,7 @@
 //! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`removal`] |
 //! | 3 services | [`access`], [`catalog`], [`checks`], [`customers`], [`delivery`], [`learn`], [`membership`], [`profiles`], [`reports`], [`webhooks`] |
 //! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
-//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`feed`], [`seed`], [`segments`], [`value`], and the pure parts of profiles, catalog, delivery and reports |
+//! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`experiments`], [`feed`], [`seed`], [`segments`], [`value`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 domain types | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
@@ -35,6 +35,7 @@ pub mod dedup;
 pub mod delivery;
 pub mod engine;
 pub mod estimate;
+pub mod experiments;
 pub mod feed;
 pub mod fetch;
 pub mod geo;

@@ -4,6 +4,7 @@
 //! current catalogue and index. It cannot fail: without profile, index or catalogue the result is less personal and
 //! marked as degraded, never an error.
 
+mod experiments;
 mod preview;
 mod segments;
 
@@ -11,6 +12,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+pub use experiments::{Evaluated, FlagSubject};
 
 use crate::{
     catalog::{SiteSnapshot, snapshot::Recommend},
@@ -62,6 +65,8 @@ pub struct PersonalizationRequest<'a> {
     pub is_new: bool,
     /// The slots.
     pub slots: &'a [String],
+    /// Keys of the experiments.
+    pub experiments: &'a [String],
     /// The item of the page; empty if none.
     pub item: &'a str,
     /// The cart as the page reports it; `None` if it does not.
@@ -76,9 +81,11 @@ pub struct PersonalizationRequest<'a> {
 
 /// The decisions, with timings.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answer<'a> {
     /// By slot.
     pub decisions: Vec<Decision>,
+    /// The experiments that the person takes part in.
+    pub variants: Vec<Evaluated<'a>>,
     /// For each decision the signed exposure token; `None` without items.
     pub exposures: Vec<Option<String>>,
     /// Whether the stored profile could not be read in time.
@@ -151,14 +158,18 @@ impl Personalizer {
     }
 
     /// Decides every slot of a page.
-    pub async fn answer(&self, request: &PersonalizationRequest<'_>) -> Answer {
+    pub async fn answer<'a>(&self, request: &PersonalizationRequest<'a>) -> Answer<'a> {
         let now = clock::now();
         let seed = self.seed(request, now);
         let impressions = self.impressions.for_site(request.site.site.id);
         let (items, models) = self.shares(&request.site.site);
         let known_from = self.limits.item_known_views;
         let exploration = Exploration { seed, items, models, impressions: &impressions, known_from };
+        let mut variants = Vec::new();
         let run = |profile: &Profile, index: &Index, context: &Context<'_>| {
+            if !request.experiments.is_empty() {
+                variants = self.variants(request, profile, context);
+            }
             decide::run(profile, request.site, index, context, request.slots)
         };
         let mut answer = self.respond(request, now, Some(exploration), run).await;
@@ -170,6 +181,7 @@ impl Personalizer {
             let nonce = u32::try_from(seed >> 32).unwrap_or_default();
             Some(self.signer.sign(place, decision.exposure.as_ref()?, items, now, nonce))
         };
+        answer.variants = variants;
         answer.exposures = answer.decisions.iter().map(sign).collect();
         answer
     }
@@ -197,7 +209,7 @@ impl Personalizer {
 
     /// The best items by one model, without offers, by the rules of the first requested slot: one decision, or none
     /// without items.
-    pub async fn recommend(&self, request: &PersonalizationRequest<'_>, recommend: Recommend) -> Answer {
+    pub async fn recommend<'a>(&self, request: &PersonalizationRequest<'a>, recommend: Recommend) -> Answer<'a> {
         let slot = request.slots.first().map_or("", String::as_str);
         let pick = |profile: &Profile, index: &Index, context: &Context<'_>| {
             decide::recommend(profile, request.site, index, context, recommend, slot).into_iter().collect()
@@ -205,13 +217,13 @@ impl Personalizer {
         self.respond(request, clock::now(), None, pick).await
     }
 
-    async fn respond(
+    async fn respond<'a>(
         &self,
-        request: &PersonalizationRequest<'_>,
+        request: &PersonalizationRequest<'a>,
         now: Timestamp,
         exploration: Option<Exploration<'_>>,
         decide: impl FnOnce(&Profile, &Index, &Context<'_>) -> Vec<Decision>,
-    ) -> Answer {
+    ) -> Answer<'a> {
         let start = Instant::now();
         let site = request.site.site.id;
         if request.is_new {
@@ -242,6 +254,7 @@ impl Personalizer {
         self.metrics.decision_seconds.observe(total.as_secs_f64());
         Answer {
             decisions,
+            variants: Vec::new(),
             exposures: Vec::new(),
             degraded,
             profile: profile_time,

@@ -26,6 +26,7 @@ export const SITE_PAGES: SitePage[] = [
   { page: 'segments', title: 'nav.segments', icon: 'segments', load: () => import('./pages/Segments.svelte') },
   { page: 'satisfaction', title: 'nav.satisfaction', icon: 'satisfaction', period: true, load: () => import('./pages/Satisfaction.svelte') },
   { page: 'offers', title: 'nav.offers', icon: 'offers', load: () => import('./pages/Offers.svelte') },
+  { page: 'experiments', title: 'nav.experiments', icon: 'experiments', load: () => import('./pages/Experiments.svelte') },
   { page: 'recommendations', title: 'nav.recommendations', icon: 'recommendations', period: true, load: () => import('./pages/Recommendations.svelte') },
   { page: 'catalogue', title: 'nav.catalogue', icon: 'table', load: () => import('./pages/Catalogue.svelte') },
   { page: 'quality', title: 'nav.quality', icon: 'quality', load: () => import('./pages/Quality.svelte') },

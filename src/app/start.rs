@@ -195,6 +195,7 @@ fn services(
         access: local.access,
         catalog: local.catalog,
         collector: flows.collector,
+        exposures: flows.exposures,
         personalizer: flows.personalizer,
         reports: flows.reports,
         customers: flows.customers,

@@ -5,6 +5,7 @@
 //! offer).await?` and the next decision may show it.
 
 mod edit;
+mod experiments;
 mod funnels;
 mod item_writes;
 mod origins;
@@ -93,7 +94,8 @@ impl Catalog {
                     .is_ok()
             });
             let merchandising = compile::compile_merchandising(&rules, &items).map_err(CatalogError::Invalid)?;
-            sites.push(Arc::new(compiled.with_merchandising(merchandising)));
+            let experiments = experiments::usable_experiments(&control, compiled.site.id, &compiled.segments).await?;
+            sites.push(Arc::new(compiled.with_merchandising(merchandising).with_experiments(experiments)));
         }
         Ok(Self {
             control,
@@ -145,10 +147,14 @@ impl Catalog {
         Ok(site)
     }
 
-    /// Swaps in a newly compiled site.
+    /// Swaps in a newly compiled site; one compiled without experiments keeps those before.
     fn publish(&self, compiled: SiteSnapshot) {
         let old = self.current.load();
         let changed = compiled.site.id;
+        let compiled = match old.sites.get(&changed).and_then(|known| known.experiments.clone()) {
+            Some(experiments) if compiled.experiments.is_none() => compiled.with_experiments(experiments),
+            _ => compiled,
+        };
         let others = old.sites.values().filter(|s| s.site.id != changed).cloned();
         self.current.store(Arc::new(Snapshot::new(others.chain([Arc::new(compiled)]))));
     }

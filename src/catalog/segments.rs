@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, CatalogError, SiteSnapshot, compile, edit::as_json, stored_offers};
+use super::{
+    Catalog, CatalogError, SiteSnapshot, compile,
+    edit::as_json,
+    experiments::{compiled_experiments, stored_experiments},
+    stored_offers,
+};
 use crate::{
     control::Control,
-    model::{Offer, Rule, SiteId},
+    model::{Offer, Rule, SiteId, StoredExperiment},
     segments::{CompiledSegment, SegmentSet},
     wire::segments::{ListedSegment, SegmentBody},
 };
@@ -76,7 +81,8 @@ impl Catalog {
             }
             return Ok(false);
         }
-        let users = users_of(segment, &segments, &stored_offers(&self.control, id).await?);
+        let offers = stored_offers(&self.control, id).await?;
+        let users = users_of(segment, &segments, &offers, &stored_experiments(&self.control, id).await?);
         if !users.is_empty() {
             let named = users[..users.len().min(NAMED_MAX)].join(", ");
             let more = users.len().saturating_sub(NAMED_MAX);
@@ -92,21 +98,27 @@ impl Catalog {
         Ok(true)
     }
 
-    /// The site with these segments; its offers are compiled again, because they include the rules of segments.
+    /// The site with these segments; its offers and experiments are compiled again, because they include the rules of segments.
     async fn with_segments(&self, site: &SiteSnapshot, segments: &[SegmentBody]) -> Result<SiteSnapshot, CatalogError> {
         let segments = compiled_segments(segments)?;
         let offers = stored_offers(&self.control, site.site.id).await?;
+        let experiments = stored_experiments(&self.control, site.site.id).await?;
+        let experiments = compiled_experiments(&experiments, &segments)?;
         let compiled = compile::compile_with(site.site.clone(), Arc::clone(&site.items), &offers, segments);
         let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
+        let compiled = compiled.with_experiments(experiments);
         Ok(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled })
     }
 }
 
-/// Offers and segments whose rules refer to a segment.
-fn users_of(id: &str, segments: &[SegmentBody], offers: &[Offer]) -> Vec<String> {
+/// Offers, experiments and segments whose rules refer to a segment.
+fn users_of(id: &str, segments: &[SegmentBody], offers: &[Offer], experiments: &[StoredExperiment]) -> Vec<String> {
     let of = |what: &str, name: &str, rule: &Rule| rule.refers_to(id).then(|| format!("{what} `{name}`"));
     let segments = segments.iter().filter_map(|segment| of("segment", &segment.id, &segment.rule));
-    segments.chain(offers.iter().filter_map(|offer| of("offer", &offer.id, &offer.when))).collect()
+    let offers = offers.iter().filter_map(|offer| of("offer", &offer.id, &offer.when));
+    let experiments = experiments.iter().map(|stored| &stored.experiment);
+    let experiments = experiments.filter_map(|known| of("experiment", &known.key, &known.when));
+    segments.chain(offers).chain(experiments).collect()
 }
 
 fn compiled_segments(segments: &[SegmentBody]) -> Result<SegmentSet, CatalogError> {

@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 pub use super::items::{ItemNumber, Items};
 use super::{condition::Condition, merchandising::CompiledRules};
 use crate::{
+    experiments::{CompiledExperiment, ExperimentSet},
     model::{Content, Site, SiteId, Timestamp, WantedSnapshot},
     segments::SegmentSet,
 };
@@ -52,7 +53,9 @@ pub struct SiteSnapshot {
     pub merchandising: Arc<CompiledRules>,
     /// Its segments.
     pub segments: SegmentSet,
-    /// The past events that its segments and offers need.
+    /// Its experiments; `None` until a snapshot that was compiled without them is published, which keeps those before.
+    pub experiments: Option<ExperimentSet>,
+    /// The past events that its segments, offers and experiments need.
     pub wanted: Arc<WantedSnapshot>,
 }
 
@@ -78,6 +81,20 @@ impl SiteSnapshot {
     #[must_use]
     pub fn with_merchandising(&self, merchandising: CompiledRules) -> Self {
         Self { merchandising: Arc::new(merchandising), ..self.clone() }
+    }
+
+    /// The same site with these experiments.
+    #[must_use]
+    pub fn with_experiments(self, experiments: ExperimentSet) -> Self {
+        let mut wanted = self.wanted.wanted.clone();
+        experiments.add_wanted(&mut wanted);
+        Self { experiments: Some(experiments), wanted: Arc::new(WantedSnapshot::new(wanted)), ..self }
+    }
+
+    /// The experiment with this key.
+    #[must_use]
+    pub fn experiment(&self, key: &str) -> Option<&CompiledExperiment> {
+        self.experiments.as_ref()?.get(key)
     }
 
     /// Whether the service decides for the slot; otherwise the page keeps its own default.

@@ -1,4 +1,4 @@
-//! Documents edited by marketers: items, offers, segments, merchandising rules, funnels. Bodies are JSON, parsed by `catalog` and
+//! Documents edited by marketers: items, offers, segments, experiments, merchandising rules, funnels. Bodies are JSON, parsed by `catalog` and
 //! `reports`; this module only stores them.
 
 use sqlx::Row;
@@ -91,6 +91,40 @@ impl Control {
     /// Removes a segment. Returns false if there was none.
     pub async fn delete_segment(&self, site: SiteId, id: &str) -> Result<bool, ControlError> {
         self.delete_document("DELETE FROM segments WHERE site_id = ? AND id = ?", site, id).await
+    }
+
+    /// The bodies of all experiments of a site, ordered by key.
+    pub async fn experiments(&self, site: SiteId) -> Result<Vec<String>, ControlError> {
+        self.documents("SELECT body FROM experiments WHERE site_id = ? ORDER BY id", site).await
+    }
+
+    /// Upserts an experiment.
+    pub async fn put_experiment(&self, site: SiteId, key: &str, body: &str) -> Result<(), ControlError> {
+        let upsert = "INSERT INTO experiments (site_id, id, body, updated_at) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT (site_id, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at";
+        self.put_document(upsert, site, key, body).await
+    }
+
+    /// Removes an experiment and notes when. Returns false if there was none.
+    pub async fn delete_experiment(&self, site: SiteId, key: &str) -> Result<bool, ControlError> {
+        let note = "INSERT INTO removed_experiments (site_id, id, removed_at) VALUES (?, ?, ?) \
+                    ON CONFLICT (site_id, id) DO UPDATE SET removed_at = excluded.removed_at";
+        let now = crate::clock::now().0;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(note).bind(site.0).bind(key).bind(now).execute(&mut *transaction).await?;
+        let delete = sqlx::query("DELETE FROM experiments WHERE site_id = ? AND id = ?").bind(site.0).bind(key);
+        let existed = delete.execute(&mut *transaction).await?.rows_affected() > 0;
+        if existed {
+            transaction.commit().await?;
+        }
+        Ok(existed)
+    }
+
+    /// When an experiment with this key was last removed.
+    pub async fn experiment_removed_at(&self, site: SiteId, key: &str) -> Result<Option<Timestamp>, ControlError> {
+        let select = "SELECT removed_at FROM removed_experiments WHERE site_id = ? AND id = ?";
+        let at: Option<i64> = sqlx::query_scalar(select).bind(site.0).bind(key).fetch_optional(&self.pool).await?;
+        Ok(at.map(Timestamp))
     }
 
     async fn documents(&self, select: &'static str, site: SiteId) -> Result<Vec<String>, ControlError> {

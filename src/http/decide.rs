@@ -11,6 +11,7 @@ use axum::{
 use super::{
     admission, body,
     error::ApiError,
+    exposures::{self, Audience},
     extract::Query,
     key::{self, GivenKeys, KeyQuery, SiteKey},
     request_info,
@@ -25,18 +26,21 @@ use crate::{
     },
     ingest::{Consent, consent, identify},
     model::{Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
-    personalize::{Answer, PersonalizationRequest},
+    personalize::{Answer, Evaluated, PersonalizationRequest},
     wire::{
         collect::Consent as GivenConsent,
         decide::{DecideRequest, RecommendQuery},
         decided_items::{
-            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanationBody, RecommendAnswer, ShownItem, item_fields,
+            DecideAnswer, DecisionBody, ExcludedItemBody, ItemExplanationBody, RecommendAnswer, ShownItem, VariantBody,
+            item_fields,
         },
     },
 };
 
 /// Longest id or URL, bytes.
 const TEXT_MAX: usize = 2000;
+/// Most experiments of a request.
+const EXPERIMENTS_MAX: usize = 100;
 /// Longest language tag.
 const LANGUAGE_MAX: usize = 35;
 
@@ -60,10 +64,7 @@ pub async fn decide(
     let key = authorize(&state, &snapshot, &parts.headers, given)?;
     let (site, explain) = (key.site, key.is_server());
     admission::admit_site_decision(&state, &site.site)?;
-    let given = question.consent.map_or_else(GivenConsent::default, |c| GivenConsent {
-        analytics: c.analytics,
-        personalization: c.personalization,
-    });
+    let given = given_consent(&question);
     let consent = consent::resolve(&site.site, given, visitor::signals_refusal(&parts.headers));
     let link = question.link.as_ref();
     let linked = link.and_then(|link| tracker::linked_visitor(&state, &site.site, &link.token, &link.referrer));
@@ -86,6 +87,7 @@ pub async fn decide(
             user: &user,
             is_new: visitor::is_new(identity, question.fresh && linked.is_none()),
             slots: &question.slots,
+            experiments: &question.experiments,
             item: question.context.item.as_deref().unwrap_or(""),
             cart: question.context.cart.as_deref(),
             url_path: site.site.traffic_filters.joined(&url_path),
@@ -93,7 +95,14 @@ pub async fn decide(
             explain,
         })
         .await;
+    if question.expose != Some(false) {
+        let signature = question.signature.as_deref().unwrap_or("");
+        let (user_id, url, headers) = (&*user, &*question.context.url, &parts.headers);
+        let audience = Audience { key, headers, peer, identity, user_id, signature, url, consent };
+        exposures::count_shown(&state, &audience, &answer.variants);
+    }
     let body = DecideAnswer {
+        experiments: (!question.experiments.is_empty()).then(|| variant_bodies(&answer)),
         visitor: visitor::is_disclosed(identity).then(|| identity.visitor.to_string()),
         decisions: bodies(site, &answer, &language, explain),
         degraded: answer.degraded,
@@ -156,6 +165,7 @@ pub async fn recommend(
         user: "",
         is_new: false,
         slots: &slots,
+        experiments: &[],
         item,
         cart: None,
         url_path: "",
@@ -192,14 +202,20 @@ fn parse(bytes: &[u8]) -> Result<DecideRequest, ApiError> {
 
 fn check_lengths(question: &DecideRequest) -> Result<(), ApiError> {
     let texts = question.slots.iter().chain(question.context.cart_or_empty()).all(|text| text.len() <= 200);
+    let texts = texts && question.experiments.iter().all(|key| key.len() <= 200);
     let fits = question.slots.len() <= 1000
+        && question.experiments.len() <= EXPERIMENTS_MAX
         && question.context.cart_or_empty().len() <= 1000
         && question.context.item.as_deref().unwrap_or("").len() <= TEXT_MAX;
-    if texts && fits { Ok(()) } else { Err(ApiError::Invalid("too many or too long slots or items".into())) }
+    if texts && fits {
+        Ok(())
+    } else {
+        Err(ApiError::Invalid("too many or too long slots, experiments or items".into()))
+    }
 }
 
 /// The site and scope of the request's key. With a write key, a browser must be on one of the site's pages.
-fn authorize<'s>(
+pub(super) fn authorize<'s>(
     state: &AppState,
     snapshot: &'s crate::catalog::Snapshot,
     headers: &HeaderMap,
@@ -225,7 +241,14 @@ fn verified_user(site: &Site, question: &DecideRequest, key: SiteKey<'_>) -> Str
     if is_used { identify::clean_user_id(id) } else { String::new() }
 }
 
-fn path_of(url: &str) -> String {
+fn given_consent(question: &DecideRequest) -> GivenConsent {
+    question.consent.map_or_else(GivenConsent::default, |consent| GivenConsent {
+        analytics: consent.analytics,
+        personalization: consent.personalization,
+    })
+}
+
+pub(super) fn path_of(url: &str) -> String {
     if url.len() > TEXT_MAX {
         return String::new();
     }
@@ -239,10 +262,19 @@ fn json(text: serde_json::Result<Vec<u8>>) -> Response {
     }
 }
 
+/// The variants as response bodies, by experiment.
+fn variant_bodies<'s>(answer: &Answer<'s>) -> Vec<(&'s str, VariantBody<'s>)> {
+    let body = |evaluated: &Evaluated<'s>| {
+        let variant = evaluated.variant.ok()?;
+        Some((&*evaluated.experiment.key, VariantBody { variant: &variant.key, value: &variant.value }))
+    };
+    answer.variants.iter().filter_map(body).collect()
+}
+
 /// Decisions as response bodies, by slot.
 pub(super) fn bodies<'s>(
     site: &'s SiteSnapshot,
-    answer: &'s Answer,
+    answer: &'s Answer<'_>,
     language: &str,
     explain: bool,
 ) -> Vec<(&'s str, DecisionBody<'s>)> {
@@ -311,7 +343,7 @@ fn language_of(given: Option<&str>, headers: &HeaderMap) -> String {
 }
 
 /// The `Server-Timing` header.
-fn timing(answer: &Answer) -> Result<HeaderValue, ApiError> {
+fn timing(answer: &Answer<'_>) -> Result<HeaderValue, ApiError> {
     let ms = |time: std::time::Duration| (time.as_millis(), time.subsec_micros() % 1000);
     let ((profile, profile_us), (decide, decide_us)) = (ms(answer.profile), ms(answer.decide));
     let text = format!("profile;dur={profile}.{profile_us:03}, decide;dur={decide}.{decide_us:03}");

@@ -18,6 +18,7 @@ pub mod description;
 pub mod edits;
 pub mod entry;
 pub mod error;
+mod exposures;
 pub mod extract;
 pub mod foreign;
 pub mod hot_routes;
@@ -26,6 +27,7 @@ pub mod local;
 pub mod login_cookies;
 pub mod masking;
 pub mod observe;
+pub mod ofrep;
 pub mod ops;
 pub mod origin;
 pub mod posthog;
@@ -52,8 +54,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, imports, keys,
-        merchandising, models, people, preview, reports, segment_members, segments, session, sites, users, visitors, webhooks,
+        account, audit, catalog, checks, currency_and_schema, customers, experiments, exploration, feeds, funnels, imports, keys, merchandising, models, people, preview, reports, segment_members, segments, session, sites, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -146,6 +147,8 @@ fn public_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/px.gif", get(collect::pixel)),
         ("/v1/decide", post(decide::decide)),
         ("/v1/recommend", get(decide::recommend)),
+        ("/ofrep/v1/evaluate/flags", post(ofrep::all)),
+        ("/ofrep/v1/evaluate/flags/{key}", post(ofrep::one)),
         ("/v1/debug", post(debug::report)),
         ("/v1/{call}", post(segment::call)),
         ("/v1/projects/{key}/settings", get(segment::settings)),
@@ -206,6 +209,8 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(segment_members::history))
         .routes(routes!(segment_members::changes))
         .routes(routes!(segment_members::overlap))
+        .routes(routes!(experiments::list, experiments::add))
+        .routes(routes!(experiments::one, experiments::put, experiments::delete))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
         .routes(routes!(reports::schema))

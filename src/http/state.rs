@@ -13,7 +13,7 @@ use crate::{
     access::Access,
     catalog::Catalog,
     checks::Checks,
-    collect::Collector,
+    collect::{Collector, Exposures},
     config,
     control::Control,
     customers::Customers,
@@ -49,6 +49,8 @@ pub struct Services {
     pub catalog: Arc<Catalog>,
     /// Collects events.
     pub collector: Collector,
+    /// Exposures to experiments that are being stored.
+    pub exposures: Arc<Exposures>,
     /// Decisions and recommendations.
     pub personalizer: Personalizer,
     /// Reports.

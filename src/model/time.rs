@@ -52,6 +52,25 @@ pub fn decay(elapsed_ms: i64, half_life_ms: f64) -> f64 {
     (-(elapsed_ms as f64) / half_life_ms).exp2()
 }
 
+/// An optional time as RFC 3339 text, for `#[serde(with)]`.
+pub mod optional_rfc3339 {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::Timestamp;
+
+    /// Writes it.
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub fn serialize<S: Serializer>(value: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(|t| t.to_string()).serialize(serializer)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|t| Timestamp::parse_rfc3339(&t).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))).transpose()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

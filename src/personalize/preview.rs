@@ -18,11 +18,11 @@ const VIEW_INTERVAL_MS: i64 = 20_000;
 impl Personalizer {
     /// Decides the slots for a visitor, with explanations; if `viewed` is given, for a simulated visitor with these views,
     /// oldest first.
-    pub async fn preview(
+    pub async fn preview<'a>(
         &self,
-        request: &PersonalizationRequest<'_>,
+        request: &PersonalizationRequest<'a>,
         viewed: Option<&[String]>,
-    ) -> (Arc<Profile>, Answer) {
+    ) -> (Arc<Profile>, Answer<'a>) {
         let (site, now) = (request.site.site.id, clock::now());
         let (profile, degraded) = if let Some(viewed) = viewed {
             (Arc::new(self.simulated_profile(request.site, viewed, now)), false)
@@ -46,6 +46,7 @@ impl Personalizer {
         let exposures = vec![None; decisions.len()];
         let answer = Answer {
             decisions,
+            variants: Vec::new(),
             exposures,
             degraded,
             profile: std::time::Duration::ZERO,

@@ -20,6 +20,7 @@ mod calendar;
 mod counterfactual;
 pub mod csv;
 mod data_quality;
+mod experiments;
 pub mod funnel;
 mod limits;
 mod money;

@@ -28,6 +28,8 @@ pub enum Report {
     Dropped,
     /// Current visitors and recent events.
     Realtime,
+    /// Results of an experiment.
+    Experiments,
     /// Performance of recommendations.
     Recommendations,
     /// Off-policy evaluation of another choice of models.

@@ -3,9 +3,11 @@
 //! Conditions become SQL `fragments` with numbered parameters. User input is only ever sent as a parameter value,
 //! never as part of a statement.
 
+mod experiment;
 mod fragments;
 
 use clickhouse::Row;
+pub use experiment::{ExperimentQuery, VariantPeople};
 use fragments::Fragments;
 pub use fragments::is_column;
 use serde::Deserialize;

@@ -59,6 +59,7 @@ pub use block::Block;
 pub use customers::{CustomerPeriod, CustomerVisitor, Customers, OrderChange};
 pub use error::{ErrorKind, Exceeded, StoreError, VERSION_MIN};
 pub use fault::Fault;
+pub use funnel::{ExperimentQuery, VariantPeople};
 pub use parts::{DetachedPart, Part};
 pub use past::StoredPast;
 pub use query_limits::{Priority, QueryLimits, ServerLimits};

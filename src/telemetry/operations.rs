@@ -62,6 +62,8 @@ pub struct Operations {
     pub oldest_waiting_seconds: Gauge<f64, AtomicU64>,
     /// When the location database was built, Unix time; 0 without one.
     pub geo_built_seconds: Gauge,
+    /// Exposures to experiments that could not be stored.
+    pub exposures_lost: Counter,
     engine_restarts: Counter,
     sync_times: SharedTimings,
     unusable: Family<CauseLabel, Gauge>,
@@ -102,6 +104,8 @@ impl Operations {
         );
         registry.register("records", "Records of the journal across restarts, by state", self.records.clone());
         registry.register("feed_visits", "Fetches of sites' product feeds, by outcome", self.feed_visits.clone());
+        let help = "Exposures to experiments that could not be stored";
+        registry.register("experiment_exposures_lost", help, self.exposures_lost.clone());
         let help = "Requests refused because of their site's rate limit";
         registry.register("site_rate_limited", help, self.rate_limited.clone());
     }

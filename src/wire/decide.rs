@@ -37,6 +37,12 @@ pub struct DecideRequest {
     /// Slots to fill.
     #[serde(default)]
     pub slots: Vec<String>,
+    /// Keys of experiments whose variants are asked for.
+    #[serde(default)]
+    pub experiments: Vec<String>,
+    /// Whether the variants are shown now, so that they count as exposures; true by default.
+    #[serde(default)]
+    pub expose: Option<bool>,
     /// The current page.
     #[serde(default)]
     pub context: PageContext,

@@ -20,6 +20,9 @@ pub struct DecideAnswer<'a> {
     /// Decisions by slot; unfilled slots are absent.
     #[schema(value_type = HashMap<String, DecisionBody>)]
     pub decisions: Vec<(&'a str, DecisionBody<'a>)>,
+    /// Variants by experiment, if experiments were asked for; those the person does not take part in are absent.
+    #[schema(value_type = Option<Object>)]
+    pub experiments: Option<Vec<(&'a str, VariantBody<'a>)>>,
     /// True if the stored profile could not be read in time.
     pub degraded: bool,
     /// The site's tracker settings, if the tracker has an older version.
@@ -33,6 +36,9 @@ impl DecideAnswer<'_> {
         let mut answer = Object::open(&mut text);
         answer.optional("visitor", self.visitor.as_ref())?;
         answer.raw("decisions", |text| write_decisions(text, &self.decisions))?;
+        if let Some(experiments) = &self.experiments {
+            answer.raw("experiments", |text| write_variants(text, experiments))?;
+        }
         answer.field("degraded", &self.degraded)?.optional("settings", self.settings.as_ref())?;
         answer.close();
         Ok(text)
@@ -49,6 +55,18 @@ pub fn decisions_to_json(decisions: &[(&str, DecisionBody<'_>)]) -> Result<Box<R
     serde_json::from_slice(&text)
 }
 
+fn write_variants(text: &mut Vec<u8>, experiments: &[(&str, VariantBody<'_>)]) -> Result<()> {
+    let by_key = Object::open(text);
+    for (key, variant) in experiments {
+        serde_json::to_writer(&mut *by_key.text, key)?;
+        by_key.text.push(b':');
+        serde_json::to_writer(&mut *by_key.text, variant)?;
+        by_key.text.push(b',');
+    }
+    by_key.close();
+    Ok(())
+}
+
 fn write_decisions(text: &mut Vec<u8>, decisions: &[(&str, DecisionBody<'_>)]) -> Result<()> {
     let by_slot = Object::open(text);
     for (slot, decision) in decisions {
@@ -59,6 +77,16 @@ fn write_decisions(text: &mut Vec<u8>, decisions: &[(&str, DecisionBody<'_>)]) -
     }
     by_slot.close();
     Ok(())
+}
+
+/// The variant of an experiment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VariantBody<'a> {
+    /// Its key.
+    pub variant: &'a str,
+    /// Its value.
+    #[schema(value_type = Object)]
+    pub value: &'a Value,
 }
 
 /// The decision for one slot.
@@ -337,14 +365,26 @@ mod tests {
         };
         let shown_json = json!({"id": odd, "title": odd, "url": "", "image": "", "price_minor": 0, "currency": "",
             "brand": "", "categories": [odd, ""], "reason": "new", "score": 0.5});
-        let answer = DecideAnswer { visitor: None, decisions: vec![(odd, body)], degraded: true, settings: None };
+        let answer = DecideAnswer {
+            experiments: None,
+            visitor: None,
+            decisions: vec![(odd, body)],
+            degraded: true,
+            settings: None,
+        };
         let read = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
         assert_eq!(
             read(answer.to_json().unwrap()),
             json!({"degraded": true, "decisions": {odd: {"offer": odd, "variant": null, "content": {"title": odd},
                 "items": [shown_json, shown_json], "reason": "offer", "explanation": [odd]}}})
         );
-        let empty = DecideAnswer { visitor: Some("v".into()), decisions: Vec::new(), degraded: false, settings: None };
+        let empty = DecideAnswer {
+            experiments: None,
+            visitor: Some("v".into()),
+            decisions: Vec::new(),
+            degraded: false,
+            settings: None,
+        };
         assert_eq!(read(empty.to_json().unwrap()), json!({"visitor": "v", "decisions": {}, "degraded": false}));
         let nothing = RecommendAnswer { items: Vec::new(), explanation: None, left_out: None };
         assert_eq!(read(nothing.to_json().unwrap()), json!({"items": []}));

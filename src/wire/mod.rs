@@ -17,6 +17,7 @@ pub mod health;
 pub mod import;
 pub mod item;
 pub mod people;
+pub mod ofrep;
 pub mod privacy;
 pub mod reports;
 pub mod segments;

@@ -3,6 +3,7 @@
 //! Requests reject unknown keys. An absent `timezone` is the site's. Periods include `from` and exclude `to`.
 
 mod data_quality;
+mod experiments;
 mod funnel;
 mod list;
 mod recommendations;
@@ -11,6 +12,7 @@ mod satisfaction;
 mod visitor;
 
 pub use data_quality::*;
+pub use experiments::*;
 pub use funnel::*;
 pub use list::*;
 pub use recommendations::*;

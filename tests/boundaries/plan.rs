@@ -14,6 +14,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("ingest", 1),
     ("decide", 1),
     ("estimate", 1),
+    ("experiments", 1),
     ("recommend", 1),
     ("feed", 1),
     ("seed", 1),
@@ -137,6 +138,11 @@ pub(crate) const ACROSS_LAYERS: &[Exception] = &[
         module: "catalog::edit",
         path: "access::new_secret",
         reason: "a new site gets its keys where it is created, and access knows how keys are generated",
+    },
+    Exception {
+        module: "catalog::experiments",
+        path: "access::new_secret",
+        reason: "a run of an experiment gets its salt like the keys of a site",
     },
 ];
 

@@ -49,6 +49,10 @@ impl<'t> Stage<'t> {
             (_, rest) if rest.starts_with("/segments/{segment}") => {
                 drop(admin.post(&path("segments"), of("/segments/{segment}")).await);
             }
+            ("post", "/experiments") => drop(admin.delete(&path("experiments/table")).await),
+            (_, "/experiments/{experiment}") => {
+                drop(admin.post(&path("experiments"), of("/experiments/{experiment}")).await);
+            }
             ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),
             (_, "/offers/{offer}") => drop(admin.post(&path("offers"), of("/{offer}")).await),
             (_, "/items/{item}") => drop(admin.post(&path("items"), json!([{ "id": "p-1" }])).await),
@@ -81,6 +85,7 @@ impl<'t> Stage<'t> {
             ("{offer}", "table".into()),
             ("{slot}", "hero".into()),
             ("{segment}", "table".into()),
+            ("{experiment}", "table".into()),
             ("{funnel}", self.funnel.clone()),
             ("{report}", "overview".into()),
             ("{handle}", "none".into()),

@@ -20,6 +20,7 @@ mod delivery;
 mod editing;
 mod engine;
 mod evaluating;
+mod experiments;
 mod faults;
 mod feeds;
 mod figures;

@@ -1,4 +1,5 @@
 import type * as R from './recommendations';
+import type * as E from './experiments';
 import type * as T from './types';
 
 /** A failed request: the server's error, or status 0 if the server could not be reached. */
@@ -81,7 +82,8 @@ export type ReportName =
   | 'recommendations'
   | 'what-if'
   | 'rfm'
-  | 'satisfaction';
+  | 'satisfaction'
+  | 'experiments';
 /** The most rows of a report. */
 export const ROWS_MAX = 1000;
 type Signal = AbortSignal | undefined;
@@ -179,6 +181,13 @@ export function siteApi(siteId: number) {
       get<T.SegmentChanges>(`${base}/segments/${id(q.segment)}/changes?limit=${q.limit}${q.before === undefined ? '' : `&before=${q.before}`}`, s),
     segmentOverlap: (segment: string, s?: Signal) => get<T.SegmentOverlap>(`${base}/segments/${id(segment)}/overlap`, s),
     membersCsv: async (segment: string) => (await request('GET', `${base}/segments/${id(segment)}/members?format=csv`)).blob(),
+
+    experiments: (s?: Signal) => get<E.Experiment[]>(`${base}/experiments`, s),
+    addExperiment: (experiment: E.Experiment) => post<E.Experiment>(`${base}/experiments`, experiment),
+    saveExperiment: (experiment: E.Experiment) =>
+      json<E.Experiment>('PUT', `${base}/experiments/${id(experiment.key)}`, { body: experiment }),
+    deleteExperiment: (experiment: string) => json<void>('DELETE', `${base}/experiments/${id(experiment)}`),
+    experimentResult: (q: { experiment: string }, s?: Signal) => report<E.ExperimentResult>('experiments', q, s),
 
     offers: (s?: Signal) => get<T.Offer[]>(`${base}/offers`, s),
     addOffer: (offer: T.Offer) => post<T.Offer>(`${base}/offers`, offer),

@@ -4,13 +4,14 @@ import { shell } from './en/shell';
 import { contacts } from './en/contacts';
 import { customers } from './en/customers';
 import { editors } from './en/editors';
+import { experiments } from './en/experiments';
 import { hints } from './en/hints';
 import { install } from './en/install';
 import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

@@ -5,9 +5,10 @@ import { shell } from './fa/shell';
 import { contacts } from './fa/contacts';
 import { customers } from './fa/customers';
 import { editors } from './fa/editors';
+import { experiments } from './fa/experiments';
 import { hints } from './fa/hints';
 import { install } from './fa/install';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments };

@@ -15,7 +15,7 @@ use crate::{
     },
     catalog::Catalog,
     clock,
-    collect::{Collector, Dependencies},
+    collect::{Collector, Dependencies, Exposures},
     config::Config,
     control::Control,
     customers::Customers,
@@ -135,6 +135,7 @@ impl Pipeline {
 /// The request flows, and what only they need.
 pub(super) struct Flows {
     pub(super) collector: Collector,
+    pub(super) exposures: Arc<Exposures>,
     pub(super) personalizer: Personalizer,
     pub(super) reports: Reports,
     pub(super) customers: Arc<Customers>,
@@ -169,6 +170,11 @@ impl Flows {
             token_signer: token_signer.clone(),
             metrics: Arc::clone(metrics),
         });
+        let exposures = Arc::new(Exposures::new(Arc::clone(metrics)));
+        let (queued, storing) = (Arc::clone(&exposures), collector.clone());
+        tasks.spawn_restarting("experiment_exposures", move |stopping| {
+            Arc::clone(&queued).run(storing.clone(), stopping)
+        });
         let personalizer = Personalizer::new(
             Arc::clone(profiles),
             (Arc::clone(&learning.learn), Arc::clone(&learning.impressions)),
@@ -187,6 +193,6 @@ impl Flows {
         let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
         let followers = (local.webhooks.clone(), membership.clone());
         let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
-        Ok(Self { collector, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
+        Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }

@@ -5,12 +5,14 @@
 //! pageviews, …".
 
 mod events;
+mod experiments;
 mod merchandising;
 mod segments;
 mod values;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub use experiments::{ExperimentError, compile_experiments};
 pub use merchandising::compile_merchandising;
 pub use segments::{SegmentError, builtin as builtin_segment, compile_segment_rule, compile_segments};
 use serde_json::Value;
@@ -94,6 +96,7 @@ pub fn compile_with(
         offers: Arc::new(offers),
         merchandising,
         segments,
+        experiments: None,
         wanted: Arc::new(WantedSnapshot::new(wanted)),
     })
 }

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod checks;
 pub mod currency_and_schema;
 pub mod customers;
+pub mod experiments;
 pub mod exploration;
 pub mod feeds;
 mod file_body;

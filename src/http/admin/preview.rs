@@ -53,6 +53,7 @@ pub async fn preview(
         user: "",
         is_new: false,
         slots: &slots,
+        experiments: &[],
         item: question.item.as_deref().unwrap_or(""),
         cart: question.cart.as_deref(),
         url_path: question.url_path.as_deref().unwrap_or(""),

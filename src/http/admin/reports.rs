@@ -29,7 +29,9 @@ use crate::{
     },
     wire::{
         admin::{JournalCounts, Quality, VisitorBody},
-        reports::{FunnelDropOffs, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema, VisitorHistory},
+        reports::{
+            ExperimentQuestion, FunnelDropOffs, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema, VisitorHistory,
+        },
     },
 };
 
@@ -53,7 +55,7 @@ pub struct Extent {
 }
 
 /// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
-/// satisfaction, data-quality or quality.
+/// satisfaction, experiments, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
@@ -120,6 +122,12 @@ async fn answer(
         "recommendations" => {
             let (items, _) = state.personalizer.shares(&snapshot.site);
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
+        }
+        "experiments" => {
+            let request: ExperimentQuestion = question(bytes)?;
+            let stored = state.catalog.experiment(site.id, &request.experiment).await?;
+            let stored = stored.ok_or_else(|| ApiError::Invalid("there is no experiment with that key".into()))?;
+            table(as_csv, name, &reports.experiment(site, &stored, &request, now).await?)
         }
         "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
         "satisfaction" => table(as_csv, name, &reports.satisfaction(site, &question(bytes)?).await?),

@@ -6,8 +6,7 @@ use super::{Cell, Table, number, optional_number};
 use crate::wire::{
     admin::Quality,
     reports::{
-        DataQuality, EstimateWithLead, Estimated, Funnel, FunnelStepAnswer, Overview, Pages, Realtime,
-        RecommendationRow, Recommendations, RfmReport, Satisfaction, Sources, Visitors, WhatIf,
+        DataQuality, Estimated, EstimateWithLead, ExperimentReport, Funnel, FunnelStepAnswer, MetricReport, Overview, Pages, Realtime, RecommendationRow, Recommendations, RfmReport, Satisfaction, Sources, VariantReport, Visitors, WhatIf,
     },
     segments::SegmentMembers,
 };
@@ -52,6 +51,46 @@ impl Table for DataQuality {
             vec![v.event.as_str().into(), v.violation.as_str().into(), number(v.events), number(v.last.0)]
         };
         self.violations.iter().map(row).collect()
+    }
+}
+
+impl Table for ExperimentReport {
+    fn header(&self) -> Vec<&'static str> {
+        vec![
+            "variant",
+            "people",
+            "metric",
+            "guardrail",
+            "total",
+            "mean",
+            "lift",
+            "lift_low",
+            "lift_high",
+            "chance_to_win",
+            "adjusted_p",
+        ]
+    }
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let decimal = |value: Option<f64>| Cell::Number(value.map(|value| value.to_string()).unwrap_or_default());
+        let row = |variant: &VariantReport, name: &String, guardrail: bool, report: &MetricReport| {
+            let bounds = [report.interval.map(|bounds| bounds[0]), report.interval.map(|bounds| bounds[1])];
+            let estimates = [report.lift].into_iter().chain(bounds).chain([report.chance_to_win, report.adjusted_p]);
+            let first: [Cell; 6] = [
+                variant.key.as_str().into(),
+                number(variant.people),
+                name.as_str().into(),
+                number(u8::from(guardrail)),
+                number(report.total),
+                decimal(report.mean),
+            ];
+            first.into_iter().chain(estimates.map(decimal)).collect()
+        };
+        let of = |variant: &VariantReport| -> Vec<Vec<Cell>> {
+            let metrics = variant.metrics.iter().map(|(name, report)| row(variant, name, false, report));
+            metrics.chain(variant.guardrails.iter().map(|(name, report)| row(variant, name, true, report))).collect()
+        };
+        self.variants.iter().flat_map(of).collect()
     }
 }
 

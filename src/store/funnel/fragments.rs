@@ -158,7 +158,7 @@ impl Fragments {
     }
 
     /// A property as text: strings as they are, other values as JSON, '' if absent or null.
-    fn property(&mut self, name: &str) -> String {
+    pub(super) fn property(&mut self, name: &str) -> String {
         let key = self.text(name);
         let typed = ["JSONType(properties, ", &key, ")"].concat();
         [

@@ -4,9 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    DataQuality, DataQualityQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion,
-    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction,
-    SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -30,6 +28,8 @@ pub enum ReportQuestion {
     WhatIf(WhatIfQuestion),
     /// `data-quality`.
     DataQuality(DataQualityQuestion),
+    /// `experiments`.
+    Experiments(ExperimentQuestion),
     /// `rfm`.
     Rfm(RfmQuestion),
     /// `satisfaction`.
@@ -58,6 +58,8 @@ pub enum ReportAnswer {
     WhatIf(WhatIf),
     /// `data-quality`.
     DataQuality(DataQuality),
+    /// `experiments`.
+    Experiments(ExperimentReport),
     /// `rfm`.
     Rfm(RfmReport),
     /// `satisfaction`.

@@ -65,6 +65,8 @@ pub fn table() -> Vec<Route> {
         "pins": [{ "item": "p-1", "position": 1 }], "hide_bought": true });
     let segment = json!({ "id": "table", "name": "T", "rule": { "event": "page", "within_days": 3 } });
     let webhook = json!({ "url": "https://hook.invalid/x", "events": ["event:Order Completed"], "enabled": false });
+    let experiment = json!({ "key": "table", "name": "T", "variants": [{ "key": "a" }, { "key": "b", "weight": 2 }],
+        "metrics": [{ "name": "m", "event": "Order Completed", "kind": "conversion" }] });
     let feed = json!({ "url": "https://feed.invalid/f.csv", "every_minutes": 60, "enabled": false });
     vec![
         row("get", "/api/v1/setup", OPEN, nothing.clone(), &[200]),
@@ -207,6 +209,11 @@ pub fn table() -> Vec<Route> {
         row("post", "/api/v1/sites/{site}/funnels", EDIT, funnel.clone(), &[201]),
         row("put", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, funnel, &[200]),
         row("delete", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/experiments", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/experiments", EDIT, experiment.clone(), &[201]),
+        row("get", "/api/v1/sites/{site}/experiments/{experiment}", READ, nothing.clone(), &[200]),
+        row("put", "/api/v1/sites/{site}/experiments/{experiment}", EDIT, experiment, &[200]),
+        row("delete", "/api/v1/sites/{site}/experiments/{experiment}", EDIT, nothing.clone(), &[204]),
         row("get", "/api/v1/sites/{site}/segments", READ, nothing.clone(), &[200]),
         row("post", "/api/v1/sites/{site}/segments", EDIT, segment.clone(), &[201]),
         row("put", "/api/v1/sites/{site}/segments/{segment}", EDIT, segment, &[200]),
