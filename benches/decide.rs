@@ -79,6 +79,7 @@ fn shop() -> SiteSnapshot {
         visitors: VisitorRules::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: false,
         created_at: NOW,
     };
@@ -124,6 +125,7 @@ fn visit(profiles: &Profiles) {
             country: "DE".into(),
             device: "desktop",
             slot: Box::default(),
+            offer: Box::default(),
             traits: Box::default(),
             name: Box::default(),
             order_id: Box::default(),
@@ -202,6 +204,7 @@ fn decisions(c: &mut Criterion) {
         explain: false,
         exploration: None,
         session_cache: None,
+        offers: decide::OfferState::UNRECOGNIZED,
         settings,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

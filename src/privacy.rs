@@ -15,9 +15,11 @@ use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
+    control::ControlError,
     delivery::{Delivery, Replay, ReplayError},
     journal::Journal,
     model::{Position, SiteId, VisitorId},
+    offers::Offers,
     profiles::Profiles,
     store::{Store, StoreError},
     webhooks::{WebhookError, Webhooks},
@@ -49,6 +51,9 @@ pub enum PrivacyError {
     /// Webhook calls about the visitor cannot be removed.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
+    /// Coupons of the visitor cannot be changed.
+    #[error(transparent)]
+    Coupons(#[from] ControlError),
     /// The quarantine's files cannot be read or written.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),
@@ -64,6 +69,7 @@ pub struct Privacy {
     delivered: watch::Receiver<Position>,
     quarantine: Replay,
     webhooks: Webhooks,
+    offers: Offers,
 }
 
 impl Privacy {
@@ -74,10 +80,10 @@ impl Privacy {
         journal: Arc<Journal>,
         profiles: Arc<Profiles>,
         delivery: &Delivery,
-        webhooks: Webhooks,
+        (webhooks, offers): (Webhooks, Offers),
     ) -> Self {
         let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
-        Self { store, journal, profiles, delivered, quarantine, webhooks }
+        Self { store, journal, profiles, delivered, quarantine, webhooks, offers }
     }
 
     /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
@@ -113,6 +119,7 @@ impl Privacy {
         let quarantined = self.quarantine.erase(site, visitor).await?;
         self.profiles.forget(site, visitor);
         self.webhooks.erase(site, visitor, WAIT_MAX).await?;
+        self.offers.erase(site, visitor).await?;
         self.journal.rotate();
         let journal = Arc::clone(&self.journal);
         let deleted = tokio::task::spawn_blocking(move || journal.delete_corrupt_copies()).await;

@@ -85,6 +85,7 @@ fn site() -> Site {
         visitors: VisitorRules::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: false,
         created_at: NOW,
     }

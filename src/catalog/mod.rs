@@ -10,6 +10,7 @@ mod item_writes;
 mod origins;
 mod search;
 mod segments;
+mod slots;
 mod traffic;
 
 use std::sync::Arc;
@@ -93,7 +94,8 @@ impl Catalog {
                     .is_ok()
             });
             let merchandising = compile::compile_merchandising(&rules, &items).map_err(CatalogError::Invalid)?;
-            sites.push(Arc::new(compiled.with_merchandising(merchandising)));
+            let slots = Arc::new(slots::stored_slots(&control, compiled.site.id).await?);
+            sites.push(Arc::new(SiteSnapshot { slots, ..compiled.with_merchandising(merchandising) }));
         }
         Ok(Self {
             control,
@@ -184,6 +186,7 @@ async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, Ca
         serde_json::from_str::<Offer>(body)
             .inspect_err(|error| tracing::warn!(%site, %error, "a stored offer is skipped"))
             .ok()
+            .map(Offer::with_status)
     };
     Ok(bodies.iter().filter_map(read).collect())
 }

@@ -98,7 +98,7 @@ impl Catalog {
         let offers = stored_offers(&self.control, site.site.id).await?;
         let compiled = compile::compile_with(site.site.clone(), Arc::clone(&site.items), &offers, segments);
         let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
-        Ok(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled })
+        Ok(compiled.keeping(site))
     }
 }
 

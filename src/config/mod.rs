@@ -18,6 +18,7 @@ mod learn;
 mod log;
 mod merge;
 mod network;
+mod offers;
 mod profiles;
 mod ranges;
 mod rate;
@@ -45,6 +46,7 @@ pub use journal::Journal;
 pub use learn::Learn;
 pub use log::{Log, LogFormat};
 pub use network::parse as parse_network;
+pub use offers::Offers;
 pub use profiles::Profiles;
 pub use rate::Rate;
 pub use reports::Reports;
@@ -96,6 +98,8 @@ pub struct Config {
     pub learn: Learn,
     /// `[decide]`.
     pub decide: Decide,
+    /// `[offers]`.
+    pub offers: Offers,
     /// `[value]`.
     pub value: Value,
     /// `[access]`.

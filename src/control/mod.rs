@@ -8,8 +8,10 @@ mod audit;
 mod documents;
 mod exploration;
 mod feeds;
+mod offers;
 mod site_removal;
 mod sites;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod tuned;
@@ -25,8 +27,10 @@ pub use audit::AuditRow;
 pub use documents::FunnelRow;
 pub use exploration::HistoryRow;
 pub use feeds::FeedRow;
+pub use offers::{CouponCounts, CouponRequest, HeldCoupon, SeenCoupon};
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
+pub use slots::SeenSlotRow;
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},

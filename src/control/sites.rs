@@ -61,7 +61,7 @@ impl Control {
         let result = sqlx::query(
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
              honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, \
-             rates = ?, rules = ?, captures = ?, recommending = ?, offer_html = ?, traffic_filters = ? WHERE id = ?",
+             rates = ?, rules = ?, captures = ?, recommending = ?, offer_html = ?, traffic_filters = ?, holdout_bp = ? WHERE id = ?",
         )
         .bind(&site.name)
         .bind(to_json_array(&site.origins))
@@ -86,6 +86,7 @@ impl Control {
         .bind(to_json(&site.exploration)?)
         .bind(site.offer_html)
         .bind(to_json(&*site.traffic_filters)?)
+        .bind(site.holdout_bp)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -155,6 +156,7 @@ fn read_row(row: &SqliteRow) -> Result<Site, ControlError> {
         exploration: parse_or_default(&text("recommending")?, "recommending of a site"),
         offer_html: row.try_get("offer_html")?,
         traffic_filters: Arc::new(parse_or_default(&text("traffic_filters")?, "traffic filters of a site")),
+        holdout_bp: row.try_get("holdout_bp")?,
         captures: read_captures(row.try_get("captures")?)?,
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),

@@ -7,10 +7,12 @@
 //! Example: of 1,000 views by 200 visitors 50 were clicked → 5%, from 3.5 to 7.0%, a little wider than if all views
 //! were of different visitors.
 
+mod lift;
 mod policy;
 mod ratio;
 #[cfg(test)]
 mod tests;
 
+pub use lift::{Group, relative_lift, total_lift};
 pub use policy::{Evaluation, LogRow, Refusal, TargetPolicy, evaluate};
 pub use ratio::{Interval, Moments};

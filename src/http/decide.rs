@@ -23,9 +23,9 @@ use crate::{
         SiteSnapshot,
         snapshot::{Model, Recommend},
     },
-    ingest::{Consent, consent, identify},
+    ingest::{Consent, Origin, consent, identify},
     model::{Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
-    personalize::{Answer, PersonalizationRequest},
+    personalize::{Answer, OfferAccess, PersonalizationRequest},
     wire::{
         collect::Consent as GivenConsent,
         decide::{DecideRequest, RecommendQuery},
@@ -76,6 +76,7 @@ pub async fn decide(
     let identity = visitor::identify(&state, &parts.headers, peer, &site.site, &claims, consent);
     let visitor = if consent.personalization { identity.visitor } else { VisitorId::ANONYMOUS };
     let user = verified_user(&site.site, &question, key);
+    let is_proven = key.is_server() || !user.is_empty();
     let url_path = path_of(&question.context.url);
     let language = language_of(question.context.language.as_deref(), &parts.headers);
     let answer = state
@@ -91,6 +92,11 @@ pub async fn decide(
             url_path: site.site.traffic_filters.joined(&url_path),
             language: &language,
             explain,
+            access: OfferAccess {
+                coupons: is_proven || identity.from == Origin::Cookie,
+                bounded_address: (!is_proven)
+                    .then(|| request_info::client_address(peer, &parts.headers, &state.server.trusted_proxies)),
+            },
         })
         .await;
     let body = DecideAnswer {
@@ -161,6 +167,7 @@ pub async fn recommend(
         url_path: "",
         language: &language,
         explain,
+        access: OfferAccess::default(),
     };
     let k = query.k.unwrap_or(Recommend::K_DEFAULT);
     let answer = state.personalizer.recommend(&request, Recommend { model, k }).await;

@@ -52,8 +52,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, currency_and_schema, customers, exploration, feeds, funnels, imports, keys,
-        merchandising, models, preview, reports, segments, session, sites, users, visitors, webhooks,
+        account, audit, catalog, checks, coupons, currency_and_schema, customers, exploration, feeds, funnels, imports,
+        keys, merchandising, models, preview, reports, segments, session, sites, slots, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -188,6 +188,9 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
+        .routes(routes!(coupons::count, coupons::add))
+        .routes(routes!(slots::list))
+        .routes(routes!(slots::put))
         .routes(routes!(models::tuned))
         .routes(routes!(models::choose))
         .routes(routes!(exploration::exploring, exploration::put_exploring))

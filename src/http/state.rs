@@ -20,6 +20,7 @@ use crate::{
     delivery::{DeliveryStatus, Replay},
     fetch::Fetcher,
     import::feeds::Feeds,
+    offers::Offers,
     operate::Operator,
     personalize::Personalizer,
     privacy::Privacy,
@@ -70,6 +71,8 @@ pub struct Services {
     pub feeds: Feeds,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Coupons, and the slots that pages ask for.
+    pub offers: Offers,
     /// The installation check.
     pub installation: Installation,
     /// The state of each component.

@@ -49,6 +49,8 @@ pub struct Site {
     pub offer_html: bool,
     /// Traffic that is left out of its figures, or joined.
     pub traffic_filters: Arc<TrafficFilters>,
+    /// Share of people who see no offer at all, to measure the effect of all offers, in hundredths of a per cent.
+    pub holdout_bp: u16,
     /// Exploration settings of its recommendations.
     pub exploration: ExplorationSettings,
     /// Whether it is the generated demo shop.

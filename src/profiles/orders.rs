@@ -115,6 +115,7 @@ mod tests {
             country: Box::default(),
             device: "",
             slot: Box::default(),
+            offer: Box::default(),
             traits: Box::default(),
             past: Vec::new(),
             rules: 0,

@@ -22,6 +22,7 @@ mod data_quality;
 pub mod funnel;
 mod limits;
 mod money;
+mod offers;
 mod overview;
 mod pages;
 mod people;

@@ -189,6 +189,7 @@ mod tests {
             exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
             traffic_filters: std::sync::Arc::default(),
+            holdout_bp: 0,
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

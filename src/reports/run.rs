@@ -32,6 +32,8 @@ pub enum Report {
     Recommendations,
     /// Off-policy evaluation of another choice of models.
     WhatIf,
+    /// Results of offers.
+    Offers,
     /// The value of customers.
     Rfm,
     /// Schema violations and unconverted currencies.

@@ -45,6 +45,7 @@ fn site() -> Site {
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: true,
         created_at: Timestamp(0),
     }

@@ -67,6 +67,7 @@ fn site() -> Site {
         rates: std::sync::Arc::new(Rates::compile(euro, &[usd], &jiff::tz::TimeZone::UTC).unwrap()),
         rules: std::sync::Arc::default(),
         traffic_filters: std::sync::Arc::default(),
+        holdout_bp: 0,
         captures: crate::model::Captures::ALL,
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,

@@ -6,7 +6,7 @@
 mod fragments;
 
 use clickhouse::Row;
-use fragments::Fragments;
+pub(super) use fragments::Fragments;
 pub use fragments::is_column;
 use serde::Deserialize;
 

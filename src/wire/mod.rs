@@ -15,6 +15,7 @@ pub mod exploration;
 pub mod foreign;
 pub mod health;
 pub mod item;
+pub mod offers;
 pub mod privacy;
 pub mod reports;
 pub mod segments;

@@ -5,6 +5,7 @@
 mod data_quality;
 mod funnel;
 mod list;
+mod offers;
 mod recommendations;
 mod rfm;
 mod visitor;
@@ -12,6 +13,7 @@ mod visitor;
 pub use data_quality::*;
 pub use funnel::*;
 pub use list::*;
+pub use offers::*;
 pub use recommendations::*;
 pub use rfm::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};

@@ -107,6 +107,7 @@ mod tests {
             exploration: crate::model::ExplorationSettings::default(),
             offer_html: false,
             traffic_filters: std::sync::Arc::default(),
+            holdout_bp: 0,
             demo: false,
             created_at: Timestamp(0),
         }

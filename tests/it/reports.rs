@@ -39,6 +39,7 @@ pub fn site() -> Site {
         exploration: ashna::model::ExplorationSettings::default(),
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: false,
         created_at: Timestamp(0),
     }

@@ -135,6 +135,7 @@ pub async fn add_offer(
     JsonBody(offer): JsonBody<Offer>,
 ) -> Result<(StatusCode, Json<Offer>), ApiError> {
     caller.may_edit(id)?;
+    let offer = offer.with_status();
     state.catalog.add_offer(&caller.name(), id, offer.clone()).await?;
     Ok((StatusCode::CREATED, Json(offer)))
 }
@@ -154,6 +155,7 @@ pub async fn put_offer(
     if offer.id != name {
         return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
     }
+    let offer = offer.with_status();
     state.catalog.put_offer(&caller.name(), id, offer.clone()).await?;
     Ok(Json(offer))
 }

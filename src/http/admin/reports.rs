@@ -52,7 +52,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, offers, rfm,
 /// data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
@@ -120,6 +120,10 @@ async fn answer(
         "recommendations" => {
             let (items, _) = state.personalizer.shares(&snapshot.site);
             table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
+        }
+        "offers" => {
+            let offers = state.catalog.offers(snapshot.site.id).await?;
+            table(as_csv, name, &reports.offers(site, &offers, &question(bytes)?).await?)
         }
         "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),

@@ -4,9 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    DataQuality, DataQualityQuestion, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion,
-    Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Sources,
-    SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    DataQuality, DataQualityQuestion, Funnel, FunnelQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion,
+    Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport,
+    Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -32,6 +32,8 @@ pub enum ReportQuestion {
     DataQuality(DataQualityQuestion),
     /// `rfm`.
     Rfm(RfmQuestion),
+    /// `offers`.
+    Offers(OffersQuestion),
     /// `realtime` and `quality`.
     Realtime(RealtimeQuestion),
 }
@@ -58,6 +60,8 @@ pub enum ReportAnswer {
     DataQuality(DataQuality),
     /// `rfm`.
     Rfm(RfmReport),
+    /// `offers`.
+    Offers(OfferResults),
     /// `realtime`.
     Realtime(Realtime),
     /// `quality`.
