@@ -118,7 +118,7 @@ async fn slots_are_listed(app: &TestApp, admin: &ApiClient) {
     assert!(landing["last_seen"].is_string());
     assert_eq!(slot("budget")["offers"], json!([{ "id": "budget", "priority": 0, "running": true }]));
     assert!(slot("cap")["requests"].as_u64().unwrap() >= 64);
-    admin.put(&app.path("slots/landing"), json!({ "mode": "both" })).await.refuses(422, "invalid");
+    admin.put(&app.path("slots/landing"), json!({ "mode": "both" })).await.refuses(400, "unreadable");
 }
 
 async fn unusable_offers_are_refused(app: &TestApp, admin: &ApiClient) {

@@ -5,11 +5,12 @@ import { customers } from './en/customers';
 import { editors } from './en/editors';
 import { hints } from './en/hints';
 import { install } from './en/install';
+import { offers } from './en/offers';
 import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments, ...offers };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

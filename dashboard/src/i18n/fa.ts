@@ -6,7 +6,8 @@ import { customers } from './fa/customers';
 import { editors } from './fa/editors';
 import { hints } from './fa/hints';
 import { install } from './fa/install';
+import { offers } from './fa/offers';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...customers, ...segments, ...offers };

@@ -18,8 +18,8 @@ $VISITS
             offer, who,
             minIf(at_ms, action = 10) AS first_ms,
             argMinIf(of_group, (at_ms, of_group), action = 10) AS first_group,
-            toUInt64(countIf(action = 10 AND of_group = 0)) AS impressions,
-            toUInt64(countIf(action = 11 AND of_group = 0)) AS clicks
+            toUInt64(countIf(action = 10 AND of_group = 0)) AS views,
+            toUInt64(countIf(action = 11 AND of_group = 0)) AS click_events
         FROM
         (
             SELECT
@@ -71,16 +71,16 @@ SELECT
     offer,
     first_group AS of_group,
     count() AS people,
-    sum(impressions) AS impressions,
-    sum(clicks) AS clicks,
-    countIf(clicks > 0) AS clickers,
+    sum(views) AS impressions,
+    sum(click_events) AS clicks,
+    countIf(click_events > 0) AS clickers,
     countIf(converted) AS conversions,
     sum(revenue) AS revenue_minor,
     sum(toFloat64(revenue) * toFloat64(revenue)) AS revenue_squared
 FROM
 (
     SELECT
-        offer, first_group, impressions, clicks,
+        offer, first_group, views, click_events,
         indexOf({offers:Array(String)}, offer) AS own_goal,
         arrayFilter(deed -> deed.1 >= first_ms, all_deeds) AS after,
         arrayExists(deed -> if(own_goal = 0, deed.3 = 1,

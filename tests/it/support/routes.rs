@@ -40,7 +40,7 @@ fn row(method: &'static str, path: &'static str, who: &'static str, body: Value,
 }
 
 /// The reports of `/reports/{report}`.
-pub const REPORTS: [&str; 10] = [
+pub const REPORTS: [&str; 11] = [
     "overview",
     "pages",
     "sources",
@@ -49,6 +49,7 @@ pub const REPORTS: [&str; 10] = [
     "realtime",
     "recommendations",
     "what-if",
+    "offers",
     "flaws",
     "quality",
 ];
@@ -180,6 +181,9 @@ pub fn table() -> Vec<Route> {
         row("post", "/api/v1/sites/{site}/offers", EDIT, offer.clone(), &[201]),
         row("put", "/api/v1/sites/{site}/offers/{offer}", EDIT, offer, &[200]),
         row("delete", "/api/v1/sites/{site}/offers/{offer}", EDIT, nothing.clone(), &[204]),
+        row("get", "/api/v1/sites/{site}/offers/{offer}/coupons", READ, nothing.clone(), &[200]),
+        row("post", "/api/v1/sites/{site}/offers/{offer}/coupons", EDIT, json!("CODE-1"), &[200]),
+        row("get", "/api/v1/sites/{site}/slots", READ, nothing.clone(), &[200]),
         row("get", "/api/v1/sites/{site}/recommendations", READ, nothing.clone(), &[200]),
         row("put", "/api/v1/sites/{site}/recommendations/choice", EDIT, json!({ "model": "trending" }), &[200]),
         row("get", "/api/v1/sites/{site}/recommendations/exploring", READ, nothing.clone(), &[200]),
@@ -202,6 +206,7 @@ pub fn table() -> Vec<Route> {
         row("put", "/api/v1/sites/{site}/recommendation-rules", EDIT, rules.clone(), &[200]),
         row("put", "/api/v1/sites/{site}/recommendation-rules/{slot}", EDIT, rules, &[200]),
         row("delete", "/api/v1/sites/{site}/recommendation-rules/{slot}", EDIT, nothing.clone(), &[204]),
+        row("put", "/api/v1/sites/{site}/slots/{slot}", EDIT, json!({ "mode": "offers" }), &[200]),
         row("get", "/api/v1/sites/{site}/funnels", READ, nothing.clone(), &[200]),
         row("post", "/api/v1/sites/{site}/funnels", EDIT, funnel.clone(), &[201]),
         row("put", "/api/v1/sites/{site}/funnels/{funnel}", EDIT, funnel, &[200]),
