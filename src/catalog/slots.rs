@@ -1,17 +1,34 @@
-//! The settings of slots.
+//! The settings of slots, and a site with one more live offer.
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Catalog, CatalogError, SiteSnapshot, compile, edit::as_json};
+use super::{Catalog, CatalogError, SiteSnapshot, compile, edit::as_json, stored_offers};
 use crate::{
     control::Control,
-    model::{SiteId, SlotSettings},
+    model::{Offer, OfferStatus, SiteId, SlotSettings},
 };
 
 /// Most configured slots of a site.
 const SLOTS_MAX: usize = 1000;
 
 impl Catalog {
+    /// The site as if an offer were live and had no dates, and the offer; `None` if there is no such offer.
+    pub async fn with_offer_live(
+        &self,
+        id: SiteId,
+        offer: &str,
+    ) -> Result<Option<(SiteSnapshot, Offer)>, CatalogError> {
+        let site = self.site(id)?;
+        let mut offers = stored_offers(&self.control, id).await?;
+        let Some(found) = offers.iter_mut().find(|known| known.id == offer) else { return Ok(None) };
+        (found.status, found.starts_at, found.ends_at) = (Some(OfferStatus::Live), None, None);
+        let found = found.clone();
+        let compiled =
+            compile::compile_with(site.site.clone(), Arc::clone(&site.items), &offers, site.segments.clone());
+        let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
+        Ok(Some((compiled.keeping(&site), found)))
+    }
+
     /// Sets what fills a slot.
     pub async fn put_slot(&self, by: &str, id: SiteId, slot: &str, settings: SlotSettings) -> Result<(), CatalogError> {
         let _permit = self.editing.lock().await;

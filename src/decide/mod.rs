@@ -40,7 +40,7 @@ use std::collections::HashSet;
 pub use context::{Context, Settings};
 pub use index::Index;
 pub use session_cache::SessionCache;
-pub use skip::{OfferState, Skip};
+pub use skip::{OfferState, Rehearsed, Skip};
 pub use types::{Exploration, ImpressionCounts};
 
 use self::{candidates::Candidates, context::Facts, offers::PageState, rank::SlotFiller};
@@ -91,6 +91,18 @@ pub fn recommend(
         explanation: picked.explanation,
         slot_explanation: picked.slot_explanation,
     })
+}
+
+/// What would become of a live offer for one impression of its slot.
+#[must_use]
+pub fn rehearse(
+    profile: &Profile,
+    snapshot: &SiteSnapshot,
+    context: &Context<'_>,
+    slot: &str,
+    offer: &str,
+) -> Rehearsed {
+    slot::rehearse(slot, offer, &Facts::gather(profile, snapshot, context))
 }
 
 /// What is known of a visitor, for the evaluation of rules.

@@ -27,6 +27,17 @@ impl OfferState<'_> {
         Self { unit: None, reserved: &[], refused: &[], may_get_coupons: false, history_is_complete: true };
 }
 
+/// What would become of an offer for one impression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsed {
+    /// It is shown.
+    Shown,
+    /// It is chosen, and the person is in a control group.
+    HeldOut,
+    /// It is not chosen.
+    Skipped(Skip),
+}
+
 /// Why an offer is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

@@ -4,11 +4,11 @@ use super::{
     context::Facts,
     offers::{PageState, drawn_order, held_out},
     rank::SlotFiller,
-    skip::Skip,
+    skip::{Rehearsed, Skip},
 };
 use crate::{
     catalog::snapshot::{CompiledOffer, Recommend},
-    model::{Content, Decision, Reason},
+    model::{Content, Decision, OfferStatus, Reason},
 };
 
 /// The decision for a slot; `None` if the page keeps its own content.
@@ -42,6 +42,30 @@ pub(super) fn decide<'a>(
     }
     let content = facts.snapshot.fallback(slot)?;
     Some(Decision { content, ..empty(slot, Reason::Fallback, notes) })
+}
+
+/// What would become of a live offer of a slot, without any items.
+pub(super) fn rehearse(slot: &str, offer: &str, facts: &Facts<'_>) -> Rehearsed {
+    if !facts.snapshot.slot_mode(slot).shows_offers() {
+        return Rehearsed::Skipped(Skip::SlotMode);
+    }
+    let page = PageState::default();
+    for equal in facts.snapshot.offers_for(slot).chunk_by(|a, b| a.priority == b.priority) {
+        let drawn = drawn_order(equal, facts.context.offers.unit);
+        for (index, other) in equal.iter().enumerate() {
+            let other = drawn.as_ref().map_or(other, |drawn| drawn[index]);
+            match (page.skip(other, facts), &*other.id == offer) {
+                (Some(skip), true) => return Rehearsed::Skipped(skip),
+                (Some(_), false) => {}
+                (None, false) => return Rehearsed::Skipped(Skip::Outranked),
+                (None, true) => {
+                    let held_out = held_out(other, &facts.snapshot.site, facts.context.offers.unit);
+                    return if held_out.is_some() { Rehearsed::HeldOut } else { Rehearsed::Shown };
+                }
+            }
+        }
+    }
+    Rehearsed::Skipped(Skip::Status(OfferStatus::Draft))
 }
 
 fn from_offers<'a>(

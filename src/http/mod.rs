@@ -53,7 +53,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     admin::{
         account, audit, catalog, checks, coupons, currency_and_schema, customers, exploration, feeds, funnels, imports,
-        keys, merchandising, models, preview, reports, segments, session, sites, slots, users, visitors, webhooks,
+        keys, merchandising, models, preview, rehearsal, reports, segments, session, sites, slots, users, visitors,
+        webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -189,6 +190,7 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
         .routes(routes!(coupons::count, coupons::add))
+        .routes(routes!(rehearsal::rehearse))
         .routes(routes!(slots::list))
         .routes(routes!(slots::put))
         .routes(routes!(models::tuned))

@@ -31,6 +31,7 @@ mod person;
 pub mod queue;
 mod realtime;
 mod recommendations;
+mod rehearsal;
 mod rfm;
 mod run;
 mod schema;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 
 use limits::{LimitPolicy, Queues};
 use queue::{Busy, Requester};
+pub use rehearsal::RehearsalQuestion;
 pub use run::Report;
 use run::ReportRun;
 pub use segments::PeopleQuestion;

@@ -34,6 +34,8 @@ pub enum Report {
     WhatIf,
     /// Results of offers.
     Offers,
+    /// Rehearsal of an offer.
+    Rehearsal,
     /// The value of customers.
     Rfm,
     /// Schema violations and unconverted currencies.

@@ -1,6 +1,8 @@
 //! Coupons of offers, and slots.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -31,6 +33,28 @@ pub struct CouponPool {
     pub given: u64,
     /// Given to a person who saw it.
     pub seen: u64,
+}
+
+/// Which days to replay.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RehearsalBody {
+    /// The last so many days, 1 to 90; absent: 7.
+    #[serde(default)]
+    pub days: Option<u32>,
+}
+
+/// Who would have seen an offer in the days replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Rehearsal {
+    /// People who would have seen it.
+    pub people: u64,
+    /// Impressions that it would have had.
+    pub impressions: u64,
+    /// Impressions of other offers that it would have replaced, by offer.
+    pub displaces: BTreeMap<String, u64>,
+    /// People who saw the slot and would never have seen it, by the reason of their last impression.
+    pub never: BTreeMap<String, u64>,
 }
 
 /// A slot: where pages ask for it, and what fills it.

@@ -50,7 +50,7 @@ impl<'t> Stage<'t> {
                 drop(admin.post(&path("segments"), of("/segments/{segment}")).await);
             }
             ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),
-            (_, "/offers/{offer}" | "/offers/{offer}/coupons") => {
+            (_, "/offers/{offer}" | "/offers/{offer}/coupons" | "/offers/{offer}/rehearse") => {
                 drop(admin.post(&path("offers"), of("/{offer}")).await)
             }
             (_, "/items/{item}") => drop(admin.post(&path("items"), json!([{ "id": "p-1" }])).await),

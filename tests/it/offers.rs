@@ -217,8 +217,18 @@ async fn a_control_group_measures_what_an_offer_brings() {
     }
     assert_eq!((figure(side, "people"), figure(side, "conversions").unsigned_abs()), (40, gold), "{side}");
     assert_eq!((&side["lift"], &side["compared_with"]), (&Value::Null, &Value::Null));
+    // Had the draft been live, everyone whose hero was shown by "hero" would have seen it instead, but once a day only.
+    let draft = json!({ "id": "draft", "slot": "hero", "status": "draft", "priority": 5,
+        "caps": [{ "count": 1, "per": "day" }], "when": { "field": "orders", "op": "gte", "value": 1 } });
+    assert_eq!(admin.post(&app.path("offers"), draft).await.status, 201);
+    let rehearsed = admin.post(&app.path("offers/draft/rehearse"), json!({ "days": 2 })).await;
+    let expected = json!({ "people": 40, "impressions": 40, "displaces": { "hero": 40 }, "never": {} });
+    assert_eq!(rehearsed.json(), expected, "{}", rehearsed.text);
+    let side = admin.post(&app.path("offers/side/rehearse"), json!({})).await.json();
+    assert_eq!((&side["people"], &side["displaces"]), (&json!(40), &json!({})));
+    assert_eq!(admin.post(&app.path("offers/other/rehearse"), json!({})).await.status, 404);
     let csv = admin.post(&format!("{}?format=csv", app.path("reports/offers")), these_days()).await;
-    assert_eq!(csv.text.lines().count(), 3, "{}", csv.text);
+    assert_eq!(csv.text.lines().count(), 4, "{}", csv.text);
     app.finish().await;
 }
 

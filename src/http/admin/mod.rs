@@ -16,6 +16,7 @@ pub mod keys;
 pub mod merchandising;
 pub mod models;
 pub mod preview;
+pub mod rehearsal;
 pub mod reports;
 pub mod segments;
 pub mod session;

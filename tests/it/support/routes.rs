@@ -183,6 +183,7 @@ pub fn table() -> Vec<Route> {
         row("delete", "/api/v1/sites/{site}/offers/{offer}", EDIT, nothing.clone(), &[204]),
         row("get", "/api/v1/sites/{site}/offers/{offer}/coupons", READ, nothing.clone(), &[200]),
         row("post", "/api/v1/sites/{site}/offers/{offer}/coupons", EDIT, json!("CODE-1"), &[200]),
+        row("post", "/api/v1/sites/{site}/offers/{offer}/rehearse", READ, json!({ "days": 7 }), &[200]),
         row("get", "/api/v1/sites/{site}/slots", READ, nothing.clone(), &[200]),
         row("get", "/api/v1/sites/{site}/recommendations", READ, nothing.clone(), &[200]),
         row("put", "/api/v1/sites/{site}/recommendations/choice", EDIT, json!({ "model": "trending" }), &[200]),
