@@ -53,6 +53,9 @@ pub struct CouponRequest {
     pub at: Timestamp,
 }
 
+/// Least impressions of a budget taken at once, if so many are left.
+const BLOCK_MIN: u64 = 8;
+
 const RENEW: &str =
     "UPDATE offer_coupons SET given_at = ?4 WHERE site_id = ?1 AND offer = ?2 AND person = ?3 RETURNING code";
 const GIVE: &str = "UPDATE offer_coupons SET person = ?3, given_at = ?4 WHERE number = (SELECT number FROM offer_coupons \
@@ -60,7 +63,7 @@ const GIVE: &str = "UPDATE offer_coupons SET person = ?3, given_at = ?4 WHERE nu
 
 impl Control {
     /// Takes a block of an offer's budget of `total` impressions; returns its size, 0 if nothing is left. Blocks become
-    /// smaller towards the end: a block that is lost with the process is at most a 64th of what was left.
+    /// smaller towards the end: a block that is lost with the process is at most a 64th of what was left, or 8.
     pub async fn lease_budget(
         &self,
         site: SiteId,
@@ -80,7 +83,7 @@ impl Control {
             .fetch_one(&mut *transaction)
             .await?;
         let left = total.saturating_sub(used.unsigned_abs());
-        let block = left.min((left / 64).clamp(1, block_max));
+        let block = left.min((left / 64).clamp(BLOCK_MIN, block_max));
         sqlx::query("UPDATE offer_budgets SET used = used + ? WHERE site_id = ? AND offer = ?")
             .bind(block.cast_signed())
             .bind(site.0)

@@ -16,6 +16,9 @@ const PERSON_OPEN_MAX: usize = 200;
 /// Number of a reservation without a budget for which there is no room: caps then count what was seen.
 const NOT_KEPT: u64 = 0;
 
+/// The database is asked again whether something is left of a budget after this time.
+const USED_UP_MS: i64 = 10_000;
+
 /// A person, by the hash of what names them.
 pub(super) type Person = u128;
 type Map<K, V> = HashMap<K, V, ahash::RandomState>;
@@ -59,10 +62,17 @@ struct Open {
 struct Budget {
     /// Impressions taken from the database and not reserved.
     available: u64,
-    /// The total at which the database had nothing left.
-    used_up_at: Option<u64>,
+    /// The total at which the database had nothing left, and when.
+    used_up: Option<(u64, Timestamp)>,
     /// Counts what was asked of the database.
     version: u64,
+}
+
+impl Budget {
+    fn is_used_up(&self, total: u64, now: Timestamp) -> bool {
+        let known = |(at_total, at): (u64, Timestamp)| at_total == total && now.since(at) < USED_UP_MS;
+        self.available == 0 && self.used_up.is_some_and(known)
+    }
 }
 
 /// Open reservations of all sites.
@@ -118,7 +128,7 @@ impl Ledger {
         if let Some(total) = budget {
             let budget = self.budgets.entry((site, offer.into())).or_default();
             if budget.available == 0 {
-                let used_up = budget.used_up_at == Some(total);
+                let used_up = budget.is_used_up(total, now);
                 return Err(if used_up { Refused::Skip(Skip::Budget) } else { Refused::NeedsBudget });
             }
             budget.available -= 1;
@@ -136,9 +146,14 @@ impl Ledger {
     }
 
     /// Whether something may be left of a budget.
-    pub(super) fn has_budget(&self, site: SiteId, offer: &str, total: u64) -> bool {
+    pub(super) fn has_budget(&self, site: SiteId, offer: &str, total: u64, now: Timestamp) -> bool {
         let budget = self.budgets.get(&(site, Box::from(offer)));
-        budget.is_none_or(|budget| budget.available > 0 || budget.used_up_at != Some(total))
+        budget.is_none_or(|budget| !budget.is_used_up(total, now))
+    }
+
+    /// Forgets the budget of an offer that was removed.
+    pub(super) fn forget(&mut self, site: SiteId, offer: &str) {
+        self.budgets.remove(&(site, Box::from(offer)));
     }
 
     /// Changes whenever the database was asked for more of a budget.
@@ -147,11 +162,11 @@ impl Ledger {
     }
 
     /// Adds what the database gave of a budget of `total`; nothing means that it is used up.
-    pub(super) fn add_budget(&mut self, site: SiteId, offer: &str, total: u64, block: u64) {
+    pub(super) fn add_budget(&mut self, site: SiteId, offer: &str, total: u64, block: u64, now: Timestamp) {
         let budget = self.budgets.entry((site, offer.into())).or_default();
         budget.available += block;
         budget.version += 1;
-        budget.used_up_at = (block == 0).then_some(total);
+        budget.used_up = (block == 0).then_some((total, now));
     }
 
     /// Gives a reservation back.
@@ -191,8 +206,10 @@ impl Ledger {
     }
 
     fn give_back(&mut self, site: SiteId, open: &Open) {
-        if open.has_budget {
-            self.budgets.entry((site, open.offer.clone())).or_default().available += 1;
+        if open.has_budget
+            && let Some(budget) = self.budgets.get_mut(&(site, open.offer.clone()))
+        {
+            budget.available += 1;
         }
     }
 
@@ -249,20 +266,22 @@ mod tests {
     fn a_budget_is_reserved_seen_and_given_back() {
         let mut ledger = Ledger::new(10);
         assert_eq!(ledger.reserve(claim(1, Some(2), 0, 0)), Err(Refused::NeedsBudget));
-        ledger.add_budget(SITE, "o", 2, 2);
+        ledger.add_budget(SITE, "o", 2, 2, Timestamp(0));
         let first = ledger.reserve(claim(1, Some(2), 0, 0)).unwrap();
         assert!(ledger.reserve(claim(2, Some(2), 0, 0)).is_ok());
         assert_eq!(ledger.reserve(claim(3, Some(2), 0, 0)), Err(Refused::NeedsBudget));
-        ledger.add_budget(SITE, "o", 2, 0);
+        ledger.add_budget(SITE, "o", 2, 0, Timestamp(0));
         assert_eq!(ledger.reserve(claim(3, Some(2), 0, 0)), Err(Refused::Skip(Skip::Budget)));
-        assert!(!ledger.has_budget(SITE, "o", 2) && ledger.has_budget(SITE, "o", 3), "a raised budget is asked for");
+        let left = |total, now| ledger.has_budget(SITE, "o", total, Timestamp(now));
+        assert!(!left(2, 0) && left(3, 0), "a raised budget is asked for");
+        assert!(left(2, USED_UP_MS), "and after a while any");
         ledger.cancel(SITE, 1, first);
         ledger.cancel(SITE, 1, first);
         assert!(ledger.reserve(claim(3, Some(2), 0, 1)).is_ok());
         assert!(ledger.confirm(SITE, 3, "o", Timestamp(2)));
         // The one of the second person was never seen.
         assert!(ledger.reserve(claim(4, Some(2), 0, UNSEEN_MS)).is_ok());
-        assert_eq!(ledger.reserve(claim(5, Some(2), 0, UNSEEN_MS)), Err(Refused::Skip(Skip::Budget)));
+        assert_eq!(ledger.reserve(claim(5, Some(2), 0, UNSEEN_MS)), Err(Refused::NeedsBudget));
         ledger.cancel(SITE, 4, ledger.next);
         assert_eq!(ledger.close(), [((SITE, "o".into()), 1)]);
         assert_eq!(ledger.reserve(claim(6, Some(2), 0, UNSEEN_MS)), Err(Refused::Skip(Skip::Busy)));

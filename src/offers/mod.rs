@@ -179,13 +179,13 @@ impl Offers {
         let Claim { site, offer, budget, now, .. } = claim;
         let mut bounded = address.filter(|_| budget.is_some());
         loop {
-            match self.0.ledger.lock().reserve(claim) {
+            // Bound first: the ledger is not locked while the result is used.
+            let reserved = self.0.ledger.lock().reserve(claim);
+            match reserved {
                 Ok(number) => {
                     let most = self.0.config.impressions_per_network_hour;
-                    let passes = bounded
-                        .take()
-                        .is_none_or(|address| self.0.networks.lock().take(Kind::Impression, address, most, now));
-                    if passes {
+                    let take = |address| self.0.networks.lock().take(Kind::Impression, address, most, now);
+                    if bounded.take().is_none_or(take) {
                         return Ok(number);
                     }
                     self.0.ledger.lock().cancel(site, claim.person, number);
@@ -196,13 +196,13 @@ impl Offers {
                 Err(Refused::NeedsBudget) => {}
             }
             let total = budget.unwrap_or_default();
-            let leased = timeout(RESERVE_TIMEOUT, self.lease(site, offer, total)).await;
+            let leased = timeout(RESERVE_TIMEOUT, self.lease(site, offer, total, now)).await;
             leased.unwrap_or(Err(Skip::Busy)).map_err(NotReserved::Skip)?;
         }
     }
 
     /// Takes a block of a budget, unless another request did so meanwhile.
-    async fn lease(&self, site: SiteId, offer: &str, total: u64) -> Result<(), Skip> {
+    async fn lease(&self, site: SiteId, offer: &str, total: u64, now: Timestamp) -> Result<(), Skip> {
         let before = self.0.ledger.lock().version(site, offer);
         let _one = self.0.leasing.lock().await;
         if self.0.ledger.lock().version(site, offer) != before {
@@ -212,7 +212,7 @@ impl Offers {
             tracing::warn!(%site, offer, %error, "the budget of an offer cannot be read");
             Skip::Busy
         })?;
-        self.0.ledger.lock().add_budget(site, offer, total, block);
+        self.0.ledger.lock().add_budget(site, offer, total, block, now);
         Ok(())
     }
 
@@ -251,8 +251,8 @@ impl Offers {
     ///
     /// # Errors
     /// Why it could not be shown.
-    pub async fn check_left(&self, site: SiteId, offer: &CompiledOffer) -> Result<(), Skip> {
-        if offer.budget.is_some_and(|total| !self.0.ledger.lock().has_budget(site, &offer.id, total)) {
+    pub async fn check_left(&self, site: SiteId, offer: &CompiledOffer, now: Timestamp) -> Result<(), Skip> {
+        if offer.budget.is_some_and(|total| !self.0.ledger.lock().has_budget(site, &offer.id, total, now)) {
             return Err(Skip::Budget);
         }
         if offer.coupons {
@@ -290,6 +290,11 @@ impl Offers {
             let seen = SeenCoupon { site, offer: offer.into(), person: person_text(person), at };
             self.0.coupons.note_seen(seen);
         }
+    }
+
+    /// Forgets what is held of an offer that was removed.
+    pub fn forget(&self, site: SiteId, offer: &str) {
+        self.0.ledger.lock().forget(site, offer);
     }
 
     /// Adds coupons to an offer; returns how many were new.

@@ -90,7 +90,7 @@ impl Personalizer {
             let offer = decision.offer.as_deref().and_then(|id| request.site.offer(&decision.slot, id));
             let Some(offer) = offer.filter(|offer| offer.needs_reservation()) else { continue };
             let result = if decision.reason == Reason::Control {
-                self.offers.check_left(site, offer).await.map(|()| None).map_err(NotReserved::Skip)
+                self.offers.check_left(site, offer, now).await.map(|()| None).map_err(NotReserved::Skip)
             } else {
                 self.offers.reserve(site, offer, recipient, reserved, now).await.map(Some)
             };

@@ -172,5 +172,6 @@ pub async fn delete_offer(
     caller.may_edit(id)?;
     let Path((_, name)) = path;
     let existed = state.catalog.delete_offer(&caller.name(), id, &name).await?;
+    state.offers.forget(id, &name);
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
