@@ -105,15 +105,6 @@ impl Control {
         Ok(())
     }
 
-    /// Impressions of budgets that were handed out, by offer.
-    pub async fn budgets_used(&self, site: SiteId) -> Result<Vec<(String, u64)>, ControlError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT offer, used FROM offer_budgets WHERE site_id = ?")
-            .bind(site.0)
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows.into_iter().map(|(offer, used)| (offer, used.unsigned_abs())).collect())
-    }
-
     /// Adds coupons; returns how many of them were new.
     pub async fn add_coupons(&self, site: SiteId, offer: &str, codes: &[String]) -> Result<u64, ControlError> {
         let mut added = 0;

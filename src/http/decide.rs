@@ -23,7 +23,7 @@ use crate::{
         SiteSnapshot,
         snapshot::{Model, Recommend},
     },
-    ingest::{Consent, Origin, consent, identify},
+    ingest::{Consent, Identity, Origin, consent, identify},
     model::{Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
     personalize::{Answer, OfferAccess, PersonalizationRequest},
     wire::{
@@ -76,7 +76,6 @@ pub async fn decide(
     let identity = visitor::identify(&state, &parts.headers, peer, &site.site, &claims, consent);
     let visitor = if consent.personalization { identity.visitor } else { VisitorId::ANONYMOUS };
     let user = verified_user(&site.site, &question, key);
-    let is_proven = key.is_server() || !user.is_empty();
     let url_path = path_of(&question.context.url);
     let language = language_of(question.context.language.as_deref(), &parts.headers);
     let answer = state
@@ -92,11 +91,7 @@ pub async fn decide(
             url_path: site.site.traffic_filters.joined(&url_path),
             language: &language,
             explain,
-            access: OfferAccess {
-                coupons: is_proven || identity.from == Origin::Cookie,
-                bounded_address: (!is_proven)
-                    .then(|| request_info::client_address(peer, &parts.headers, &state.server.trusted_proxies)),
-            },
+            access: offer_access(&state, (peer, &parts.headers), identity, key.is_server() || !user.is_empty()),
         })
         .await;
     let body = DecideAnswer {
@@ -230,6 +225,18 @@ fn verified_user(site: &Site, question: &DecideRequest, key: SiteKey<'_>) -> Str
     let is_verified = key.is_server() || identify::user_is_verified(site, id, signature);
     let is_used = is_verified && id.len() <= TEXT_MAX && site.visitors.known_by == KnownBy::Cookie;
     if is_used { identify::clean_user_id(id) } else { String::new() }
+}
+
+/// What of limited offers a request may get: a signed cookie, or a person that the site has proven, may get coupons; all
+/// but the latter are bounded by their network.
+fn offer_access(
+    state: &AppState,
+    (peer, headers): (SocketAddr, &HeaderMap),
+    identity: Identity,
+    is_proven: bool,
+) -> OfferAccess {
+    let address = || request_info::client_address(peer, headers, &state.server.trusted_proxies);
+    OfferAccess { coupons: is_proven || identity.from == Origin::Cookie, bounded_address: (!is_proven).then(address) }
 }
 
 fn path_of(url: &str) -> String {

@@ -26,7 +26,7 @@ CREATE TABLE offer_coupons (
 ) STRICT;
 CREATE UNIQUE INDEX offer_coupons_of_person ON offer_coupons (site_id, offer, person) WHERE person IS NOT NULL;
 CREATE INDEX offer_coupons_free ON offer_coupons (site_id, offer, number) WHERE person IS NULL;
-CREATE INDEX offer_coupons_unseen ON offer_coupons (site_id, offer, given_at) WHERE person IS NOT NULL AND seen_at IS NULL;
+CREATE INDEX offer_coupons_unseen ON offer_coupons (given_at) WHERE person IS NOT NULL AND seen_at IS NULL;
 
 -- Slots that pages asked for; `paths` is a JSON array of the last ones.
 CREATE TABLE seen_slots (

@@ -179,6 +179,8 @@ export const people = {
   'action.add offer': 'Created an offer',
   'action.change offer': 'Changed an offer',
   'action.delete offer': 'Deleted an offer',
+  'action.add coupons': 'Added coupons',
+  'action.change slot': 'Changed a slot',
   'action.add segment': 'Created a segment',
   'action.change segment': 'Changed a segment',
   'action.delete segment': 'Deleted a segment',

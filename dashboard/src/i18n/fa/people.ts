@@ -180,6 +180,8 @@ export const people: Record<keyof typeof english, string> = {
   'action.add offer': 'ساخت پیشنهاد ویژه',
   'action.change offer': 'تغییر پیشنهاد ویژه',
   'action.delete offer': 'حذف پیشنهاد ویژه',
+  'action.add coupons': 'افزودن کد تخفیف',
+  'action.change slot': 'تغییر جایگاه',
   'action.add segment': 'ساخت سگمنت',
   'action.change segment': 'تغییر سگمنت',
   'action.delete segment': 'حذف سگمنت',
