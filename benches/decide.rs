@@ -80,6 +80,7 @@ fn shop() -> SiteSnapshot {
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
         contact_costs: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: false,
         created_at: NOW,
     };
@@ -125,6 +126,7 @@ fn visit(profiles: &Profiles) {
             country: "DE".into(),
             device: "desktop",
             slot: Box::default(),
+            offer: Box::default(),
             traits: Box::default(),
             name: Box::default(),
             order_id: Box::default(),
@@ -203,6 +205,7 @@ fn decisions(c: &mut Criterion) {
         explain: false,
         exploration: None,
         session_cache: None,
+        offers: decide::OfferState::UNRECOGNIZED,
         settings,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

@@ -22,6 +22,7 @@ use crate::{
     journal::{self, AppendError, Journal},
     learn::Learn,
     model::{Event, Kind, KnownBy, Position, ProfileEvent, Site, SiteId, Timestamp, VisitorId},
+    offers::Offers,
     profiles::{Profiles, reducer},
     salts::Salts,
     store::rows,
@@ -40,6 +41,7 @@ struct CollectorState {
     dedup: Dedup,
     profiles: Arc<Profiles>,
     learn: Arc<Learn>,
+    offers: Offers,
     geo: Arc<Geo>,
     salts: Arc<Salts>,
     parse_cache: ParseCache,
@@ -61,6 +63,8 @@ pub struct Dependencies {
     pub profiles: Arc<Profiles>,
     /// Learns from events.
     pub learn: Arc<Learn>,
+    /// Confirms impressions of limited offers.
+    pub offers: Offers,
     /// Location database.
     pub geo: Arc<Geo>,
     /// Salts of cookieless sites.
@@ -137,7 +141,8 @@ impl Collector {
     /// Creates the collector.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { limits, journal, dedup, profiles, learn, geo, salts, token_signer, metrics } = dependencies;
+        let Dependencies { limits, journal, dedup, profiles, learn, offers, geo, salts, token_signer, metrics } =
+            dependencies;
         Self(Arc::new(CollectorState {
             parse_cache: ParseCache::default(),
             view_rate: ViewRate::new(limits.pageviews_per_10s_max),
@@ -147,6 +152,7 @@ impl Collector {
             dedup,
             profiles,
             learn,
+            offers,
             geo,
             salts,
             token_signer,
@@ -320,6 +326,7 @@ impl CollectorState {
         let applied = catch_panic("applying an event to its profile", &self.metrics.failures.hook_panics, || {
             self.profiles.apply(site, visitor, event);
             self.learn.push(site, visitor, event);
+            confirm_offer(&self.offers, &self.profiles, (site, visitor), event);
         });
         if applied.is_none() {
             catch_panic("dropping a profile", &self.metrics.failures.hook_panics, || {
@@ -342,4 +349,14 @@ impl CollectorState {
             }
         }
     }
+}
+
+/// Confirms the offer of an impression, once the profile knows of it.
+pub fn confirm_offer(offers: &Offers, profiles: &Profiles, of: (SiteId, VisitorId), event: &ProfileEvent) {
+    if event.offer.is_empty() {
+        return;
+    }
+    let (site, visitor) = of;
+    let user = if event.user_verified { Some(event.user_id.clone()) } else { profiles.verified_user(site, visitor) };
+    offers.confirm(site, visitor, user.as_deref().unwrap_or_default(), &event.offer, event.occurred_at);
 }

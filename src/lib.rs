@@ -14,7 +14,7 @@
 //! | 6 HTTP | [`http`] |
 //! | 5 admin operations | [`import`], [`operate`] |
 //! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`removal`] |
-//! | 3 services | [`access`], [`catalog`], [`checks`], [`customers`], [`delivery`], [`learn`], [`membership`], [`profiles`], [`reports`], [`webhooks`] |
+//! | 3 services | [`access`], [`catalog`], [`checks`], [`customers`], [`delivery`], [`learn`], [`membership`], [`offers`], [`profiles`], [`reports`], [`webhooks`] |
 //! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
 //! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`experiments`], [`feed`], [`seed`], [`segments`], [`value`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 domain types | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
@@ -47,6 +47,7 @@ pub mod learn;
 pub mod mail;
 pub mod membership;
 pub mod model;
+pub mod offers;
 pub mod operate;
 pub mod personalize;
 pub mod privacy;

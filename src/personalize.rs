@@ -5,10 +5,12 @@
 //! marked as degraded, never an error.
 
 mod experiments;
+mod offers;
 mod preview;
 mod segments;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,10 +21,11 @@ use crate::{
     catalog::{SiteSnapshot, snapshot::Recommend},
     clock, config,
     control::ControlError,
-    decide::{self, Context, Exploration, Index, SessionCache, Settings},
+    decide::{self, Context, Exploration, Index, OfferState, SessionCache, Settings},
     ingest::{TokenSigner, exposure::SlotContext},
     learn::{Impressions, Learn, ModelStatus},
     model::{Decision, ExplorationSettings, PersonValue, Profile, Site, SiteId, Timestamp, VisitorId},
+    offers::Offers,
     profiles::{Freshness, Profiles},
     recommend::Model,
     telemetry::Metrics,
@@ -41,6 +44,7 @@ pub struct Personalizer {
     budget: Duration,
     metrics: Arc<Metrics>,
     values: Values,
+    offers: Offers,
 }
 
 /// Finds the value of the person that a profile describes.
@@ -77,6 +81,17 @@ pub struct PersonalizationRequest<'a> {
     pub language: &'a str,
     /// Whether explanations are requested.
     pub explain: bool,
+    /// What of limited offers the request may get.
+    pub access: OfferAccess,
+}
+
+/// What of limited offers a request may get.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfferAccess {
+    /// Whether it may get coupons: with a signed cookie, or of a person that the site has proven.
+    pub coupons: bool,
+    /// The address whose network is bounded; `None` if the site has proven the person.
+    pub bounded_address: Option<IpAddr>,
 }
 
 /// The decisions, with timings.
@@ -106,6 +121,7 @@ impl Personalizer {
         decide: &config::Decide,
         settings: &config::Profiles,
         metrics: Arc<Metrics>,
+        offers: Offers,
     ) -> Self {
         let budget = Duration::from_millis(settings.read_budget_ms);
         Self {
@@ -123,6 +139,7 @@ impl Personalizer {
             budget,
             metrics,
             values: Arc::new(|_, _| None),
+            offers,
         }
     }
 
@@ -165,14 +182,8 @@ impl Personalizer {
         let (items, models) = self.shares(&request.site.site);
         let known_from = self.limits.item_known_views;
         let exploration = Exploration { seed, items, models, impressions: &impressions, known_from };
-        let mut variants = Vec::new();
-        let run = |profile: &Profile, index: &Index, context: &Context<'_>| {
-            if !request.experiments.is_empty() {
-                variants = self.variants(request, profile, context);
-            }
-            decide::run(profile, request.site, index, context, request.slots)
-        };
-        let mut answer = self.respond(request, now, Some(exploration), run).await;
+        self.offers.record_slots(request.site.site.id, request.slots, request.url_path, now);
+        let mut answer = self.decide_and_reserve(request, now, exploration).await;
         let visitor = request.visitor;
         let sign = |decision: &Decision| {
             let place = SlotContext { site: request.site.site.id, visitor, slot: &decision.slot };
@@ -181,7 +192,6 @@ impl Personalizer {
             let nonce = u32::try_from(seed >> 32).unwrap_or_default();
             Some(self.signer.sign(place, decision.exposure.as_ref()?, items, now, nonce))
         };
-        answer.variants = variants;
         answer.exposures = answer.decisions.iter().map(sign).collect();
         answer
     }
@@ -211,40 +221,51 @@ impl Personalizer {
     /// without items.
     pub async fn recommend<'a>(&self, request: &PersonalizationRequest<'a>, recommend: Recommend) -> Answer<'a> {
         let slot = request.slots.first().map_or("", String::as_str);
-        let pick = |profile: &Profile, index: &Index, context: &Context<'_>| {
+        let pick = |profile: &Profile, index: &Index, context: &Context<'_>| -> Vec<Decision> {
             decide::recommend(profile, request.site, index, context, recommend, slot).into_iter().collect()
         };
-        self.respond(request, clock::now(), None, pick).await
+        let (start, now) = (Instant::now(), clock::now());
+        let (profile, freshness) = self.known(request).await;
+        let profile_time = start.elapsed();
+        let context = self.context(request, now, &profile, None, OfferState::UNRECOGNIZED);
+        let decisions = pick(&profile, &self.learn.index(request.site.site.id), &context);
+        self.finish(decisions, freshness, profile_time, start)
     }
 
-    async fn respond<'a>(
-        &self,
-        request: &PersonalizationRequest<'a>,
-        now: Timestamp,
-        exploration: Option<Exploration<'_>>,
-        decide: impl FnOnce(&Profile, &Index, &Context<'_>) -> Vec<Decision>,
-    ) -> Answer<'a> {
-        let start = Instant::now();
+    /// The profile that decisions of a request use.
+    async fn known(&self, request: &PersonalizationRequest<'_>) -> (Arc<Profile>, Freshness) {
         let site = request.site.site.id;
         if request.is_new {
             self.profiles.start_profile(site, request.visitor);
         }
-        let (profile, freshness) = self.profiles.known(site, request.visitor, request.user, self.budget).await;
-        let profile_time = start.elapsed();
-        let index = self.learn.index(site);
-        let context = Context {
+        self.profiles.known(site, request.visitor, request.user, self.budget).await
+    }
+
+    fn context<'a>(
+        &'a self,
+        request: &PersonalizationRequest<'a>,
+        now: Timestamp,
+        profile: &Profile,
+        exploration: Option<Exploration<'a>>,
+        offers: OfferState<'a>,
+    ) -> Context<'a> {
+        Context {
             now,
             item: request.item,
             cart: request.cart,
             url_path: request.url_path,
             language: request.language,
-            value: (self.values)(site, &profile),
+            value: (self.values)(request.site.site.id, profile),
             explain: request.explain,
             exploration,
             session_cache: Some(&self.session_cache),
+            offers,
             settings: self.settings,
-        };
-        let decisions = decide(&profile, &index, &context);
+        }
+    }
+
+    /// The answer, counted.
+    fn finish(&self, decisions: Vec<Decision>, freshness: Freshness, profile: Duration, start: Instant) -> Answer<'static> {
         let total = start.elapsed();
         let degraded = freshness == Freshness::Degraded;
         self.metrics.decisions.inc();
@@ -252,13 +273,7 @@ impl Personalizer {
             self.metrics.decisions_degraded.inc();
         }
         self.metrics.decision_seconds.observe(total.as_secs_f64());
-        Answer {
-            decisions,
-            variants: Vec::new(),
-            exposures: Vec::new(),
-            degraded,
-            profile: profile_time,
-            decide: total.saturating_sub(profile_time),
-        }
+        let (variants, exposures) = (Vec::new(), Vec::new());
+        Answer { decisions, variants, exposures, degraded, profile, decide: total.saturating_sub(profile) }
     }
 }

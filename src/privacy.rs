@@ -17,10 +17,12 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     control::ControlError,
     clock,
+    control::ControlError,
     delivery::{Delivery, Replay, ReplayError},
     journal::Journal,
     membership::Membership,
     model::{Position, SiteId, VisitorId},
+    offers::Offers,
     profiles::Profiles,
     store::{Store, StoreError},
     webhooks::{WebhookError, Webhooks},
@@ -55,6 +57,9 @@ pub enum PrivacyError {
     /// What is known of the visitor's segments cannot be removed.
     #[error(transparent)]
     Membership(#[from] ControlError),
+    /// Coupons of the visitor cannot be changed.
+    #[error(transparent)]
+    Coupons(#[from] ControlError),
     /// The quarantine's files cannot be read or written.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),
@@ -71,6 +76,7 @@ pub struct Privacy {
     quarantine: Replay,
     webhooks: Webhooks,
     membership: Membership,
+    offers: Offers,
 }
 
 impl Privacy {
@@ -81,10 +87,10 @@ impl Privacy {
         journal: Arc<Journal>,
         profiles: Arc<Profiles>,
         delivery: &Delivery,
-        (webhooks, membership): (Webhooks, Membership),
+        (webhooks, membership, offers): (Webhooks, Membership, Offers),
     ) -> Self {
         let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
-        Self { store, journal, profiles, delivered, quarantine, webhooks, membership }
+        Self { store, journal, profiles, delivered, quarantine, webhooks, membership, offers }
     }
 
     /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
@@ -135,6 +141,7 @@ impl Privacy {
         let quarantined = self.quarantine.erase(site, visitor).await?;
         self.profiles.forget(site, visitor);
         self.webhooks.erase(site, visitor, WAIT_MAX).await?;
+        self.offers.erase(site, visitor).await?;
         self.journal.rotate();
         let journal = Arc::clone(&self.journal);
         let deleted = tokio::task::spawn_blocking(move || journal.delete_corrupt_copies()).await;

@@ -29,6 +29,7 @@ use crate::{
     journal::Journal,
     learn::{self, Impressions, Learn},
     model::{Position, SiteId, WantedSnapshot},
+    offers::Offers,
     profiles::{Profiles, rules::SiteChoices},
     store::Store,
     tasks::Tasks,
@@ -189,6 +190,15 @@ pub(super) async fn webhooks(
     tasks.spawn_restarting("webhook_upkeep", move |stopping| upkeep.clone().run_upkeep(stopping));
     tasks.spawn_restarting("webhook_gauge", move |stopping| gauge.clone().run_gauge(stopping));
     Ok(webhooks)
+}
+
+/// Loads what is limited of offers, and starts its upkeep.
+pub(super) async fn offers(control: &Control, config: &config::Offers, tasks: &mut Tasks) -> anyhow::Result<Offers> {
+    let offers = Offers::open(control.clone(), config).await?;
+    let (coupons, upkeep) = (offers.clone(), offers.clone());
+    tasks.spawn_restarting("coupons", move |stopping| coupons.clone().run_coupons(stopping));
+    tasks.spawn_restarting("offer_upkeep", move |stopping| upkeep.clone().run_upkeep(stopping));
+    Ok(offers)
 }
 
 /// The ClickHouse server of the warehouse.

@@ -5,10 +5,12 @@ use std::ops::Range;
 use anyhow::Context;
 
 use crate::{
+    collect::confirm_offer,
     dedup::Dedup,
     journal::{Journal, ReadError, Recovery},
     learn::Learn,
     model::Position,
+    offers::Offers,
     profiles::{Profiles, reducer},
     store::rows,
     tasks::catch_panic,
@@ -61,7 +63,7 @@ pub fn message_ids(journal: &Journal, dedup: &Dedup, complete: Position) -> anyh
 /// otherwise the service could not start until it is delivered.
 pub fn undelivered_events(
     journal: &Journal,
-    (profiles, learn): (&Profiles, &Learn),
+    (profiles, learn, offers): (&Profiles, &Learn, &Offers),
     delivered: Position,
     panics: &Counter,
 ) -> anyhow::Result<()> {
@@ -82,6 +84,7 @@ pub fn undelivered_events(
                             );
                             profiles.apply(event.site, event.visitor, &profile_event);
                             learn.recover(event.site, event.visitor, &profile_event);
+                            confirm_offer(offers, profiles, (event.site, event.visitor), &profile_event);
                         });
                     }
                 }
@@ -178,9 +181,10 @@ mod tests {
         let profiles = Profiles::with_choices(&config.profiles, 30, choices, journal.id(), store.clone());
         (1..=3).for_each(|visitor| profiles.start_profile(SiteId(1), VisitorId(visitor)));
         let control = Control::open(dir.path()).await.unwrap();
+        let offers = Offers::open(control.clone(), &config.offers).await.unwrap();
         let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
         let panics = Counter::default();
-        undelivered_events(&journal, (&profiles, &learn), Position(0), &panics).unwrap();
+        undelivered_events(&journal, (&profiles, &learn, &offers), Position(0), &panics).unwrap();
         assert_eq!(panics.get(), 1);
         let known = |visitor| profiles.session_of(SiteId(1), VisitorId(visitor)).map(|(start, _)| start.0 > 0);
         assert_eq!([1, 2, 3].map(known), [Some(true), Some(false), Some(true)], "the other profiles are updated");

@@ -206,6 +206,7 @@ fn services(
         control: local.control,
         feeds: flows.feeds,
         webhooks: local.webhooks,
+        offers: local.offers,
         installation: Installation::new(&config.checks),
         health: health.clone(),
         edits: NonCancellable::new(supervision),

@@ -107,7 +107,7 @@ impl Catalog {
         let offers = stored_offers(&self.control, id).await?;
         let compiled = compiled(Arc::new(site.clone()), Arc::clone(&shown.items), &offers, shown.segments.clone())?;
         self.control.update_site(&site).await?;
-        self.publish(SiteSnapshot { merchandising: Arc::clone(&shown.merchandising), ..compiled });
+        self.publish(compiled.keeping(&shown));
         self.audit(by, id, action, &site.name).await?;
         Ok(site)
     }
@@ -142,7 +142,7 @@ impl Catalog {
         offers.push(offer.clone());
         let compiled = compiled(site.site.clone(), Arc::clone(&site.items), &offers, site.segments.clone())?;
         self.control.put_offer(id, &offer.id, &as_json(&offer)?).await?;
-        self.publish(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled });
+        self.publish(compiled.keeping(&site));
         self.audit(by, id, action, &offer.id).await
     }
 
@@ -156,7 +156,7 @@ impl Catalog {
         if !self.control.delete_offer(id, offer).await? {
             return Ok(false);
         }
-        self.publish(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled });
+        self.publish(compiled.keeping(&site));
         self.audit(by, id, "delete offer", offer).await?;
         Ok(true)
     }
@@ -253,6 +253,9 @@ impl SiteChange {
             site.captures = Captures::from_names(names.iter().map(String::as_str))
                 .map_err(|name| invalid(&format!("`captures` has an unknown name: {}", name.escape_debug())))?;
         }
+        if let Some(percent) = self.holdout_percent {
+            site.holdout_bp = checked_holdout(percent)?;
+        }
         site.offer_html = self.offer_html.unwrap_or(site.offer_html);
         site.honour_gpc = self.honour_gpc.unwrap_or(site.honour_gpc);
         site.events_per_second_max = self.events_per_second_max.unwrap_or(site.events_per_second_max);
@@ -341,6 +344,15 @@ fn checked_costs(costs: &BTreeMap<String, i64>) -> Result<ContactCosts, CatalogE
 
 fn invalid(message: &str) -> CatalogError {
     CatalogError::Invalid(message.to_owned())
+}
+
+/// A share in per cent as hundredths of a per cent.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 10,000")]
+fn checked_holdout(percent: f64) -> Result<u16, CatalogError> {
+    if !(0.0..=100.0).contains(&percent) {
+        return Err(invalid("`holdout_percent` must be 0 to 100"));
+    }
+    Ok((percent * 100.0).round() as u16)
 }
 
 fn checked_name(name: &str) -> Result<String, CatalogError> {

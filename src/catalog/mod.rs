@@ -11,6 +11,7 @@ mod item_writes;
 mod origins;
 mod search;
 mod segments;
+mod slots;
 mod traffic;
 
 use std::sync::Arc;
@@ -95,7 +96,9 @@ impl Catalog {
             });
             let merchandising = compile::compile_merchandising(&rules, &items).map_err(CatalogError::Invalid)?;
             let experiments = experiments::usable_experiments(&control, compiled.site.id, &compiled.segments).await?;
-            sites.push(Arc::new(compiled.with_merchandising(merchandising).with_experiments(experiments)));
+            let slots = Arc::new(slots::stored_slots(&control, compiled.site.id).await?);
+            let compiled = compiled.with_merchandising(merchandising).with_experiments(experiments);
+            sites.push(Arc::new(SiteSnapshot { slots, ..compiled }));
         }
         Ok(Self {
             control,
@@ -190,6 +193,7 @@ async fn stored_offers(control: &Control, site: SiteId) -> Result<Vec<Offer>, Ca
         serde_json::from_str::<Offer>(body)
             .inspect_err(|error| tracing::warn!(%site, %error, "a stored offer is skipped"))
             .ok()
+            .map(Offer::with_status)
     };
     Ok(bodies.iter().filter_map(read).collect())
 }

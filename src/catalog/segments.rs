@@ -106,8 +106,7 @@ impl Catalog {
         let experiments = compiled_experiments(&experiments, &segments)?;
         let compiled = compile::compile_with(site.site.clone(), Arc::clone(&site.items), &offers, segments);
         let compiled = compiled.map_err(|error| CatalogError::Invalid(error.to_string()))?;
-        let compiled = compiled.with_experiments(experiments);
-        Ok(SiteSnapshot { merchandising: Arc::clone(&site.merchandising), ..compiled })
+        Ok(compiled.with_experiments(experiments).keeping(site))
     }
 }
 

@@ -6,10 +6,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 pub use super::items::{ItemNumber, Items};
-use super::{condition::Condition, merchandising::CompiledRules};
+use super::{compile::CompiledSchedule, condition::Condition, merchandising::CompiledRules};
 use crate::{
     experiments::{CompiledExperiment, ExperimentSet},
-    model::{Content, Site, SiteId, Timestamp, WantedSnapshot},
+    model::{
+        CapPeriod, Content, Offer, OfferStatus, Site, SiteId, SlotMode, SlotSettings, Timestamp, WantedEvents,
+        WantedSnapshot,
+    },
     segments::SegmentSet,
 };
 
@@ -47,8 +50,12 @@ pub struct SiteSnapshot {
     pub settings_version: Arc<str>,
     /// Its items.
     pub items: Arc<Items>,
-    /// Its enabled offers by slot, in order of priority.
+    /// Its live offers by slot, in order of priority.
     pub offers: Arc<HashMap<Box<str>, Box<[CompiledOffer]>>>,
+    /// Its other offers by slot, for explanations.
+    pub inactive_offers: Arc<HashMap<Box<str>, Vec<(Box<str>, OfferStatus)>>>,
+    /// Its configured slots by name.
+    pub slots: Arc<HashMap<Box<str>, SlotSettings>>,
     /// Its merchandising rules.
     pub merchandising: Arc<CompiledRules>,
     /// Its segments.
@@ -58,10 +65,6 @@ pub struct SiteSnapshot {
     /// The past events that its segments, offers and experiments need.
     pub wanted: Arc<WantedSnapshot>,
 }
-
-/// A slot with this suffix shows recommendations even if no offer names it, so that a new site's pages are personalized
-/// before its marketer has written anything.
-pub const RECOMMENDATION_SUFFIX: &str = "-recs";
 
 impl SiteSnapshot {
     /// The offers that compete for a slot, highest priority first.
@@ -97,10 +100,38 @@ impl SiteSnapshot {
         self.experiments.as_ref()?.get(key)
     }
 
+    /// The same with what an edit of offers or segments does not change of the `shown` snapshot.
+    #[must_use]
+    pub fn keeping(self, shown: &Self) -> Self {
+        Self { merchandising: Arc::clone(&shown.merchandising), slots: Arc::clone(&shown.slots), ..self }
+    }
+
+    /// The live offer of this id.
+    #[must_use]
+    pub fn offer(&self, slot: &str, id: &str) -> Option<&CompiledOffer> {
+        self.offers_for(slot).iter().find(|offer| &*offer.id == id)
+    }
+
+    /// What may fill a slot.
+    #[must_use]
+    pub fn slot_mode(&self, slot: &str) -> SlotMode {
+        self.slots.get(slot).and_then(|settings| settings.mode).unwrap_or_else(|| SlotMode::by_name(slot))
+    }
+
+    /// What a slot shows if nothing else is shown.
+    #[must_use]
+    pub fn fallback(&self, slot: &str) -> Option<Content> {
+        let mut content = self.slots.get(slot)?.fallback.clone()?;
+        if !self.site.offer_html {
+            content.remove(Offer::HTML);
+        }
+        Some(content)
+    }
+
     /// Whether the service decides for the slot; otherwise the page keeps its own default.
     #[must_use]
     pub fn knows_slot(&self, slot: &str) -> bool {
-        slot.ends_with(RECOMMENDATION_SUFFIX) || self.offers.contains_key(slot)
+        self.slot_mode(slot).shows_recommendations() || self.offers.contains_key(slot) || self.slots.contains_key(slot)
     }
 }
 
@@ -111,6 +142,8 @@ pub struct CompiledOffer {
     pub id: Box<str>,
     /// The highest is tried first.
     pub priority: i32,
+    /// Share among offers of equal priority, if it has one.
+    pub weight: Option<f64>,
     /// Who sees it.
     pub condition: Condition,
     /// What the page gets in addition to items.
@@ -121,13 +154,61 @@ pub struct CompiledOffer {
     pub starts_at: Option<Timestamp>,
     /// End time, exclusive.
     pub ends_at: Option<Timestamp>,
+    /// Days and hours, if not all.
+    pub schedule: Option<CompiledSchedule>,
+    /// How often one person sees it.
+    pub caps: Box<[CompiledCap]>,
+    /// Impressions for all people together, if limited.
+    pub budget: Option<u64>,
+    /// Whether each person gets a coupon.
+    pub coupons: bool,
+    /// Of the offers of one group a page shows at most one.
+    pub exclusion_group: Option<Box<str>>,
+    /// Share of people who do not see it, 0 to 1.
+    pub control_share: f64,
+}
+
+/// A frequency cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompiledCap {
+    /// Impressions.
+    pub count: u32,
+    /// In which time.
+    pub per: CapPeriod,
 }
 
 impl CompiledOffer {
+    /// The event by which an impression of an offer is known.
+    pub const VIEWED: &str = "Slot Viewed";
+    /// Its property with the offer's id.
+    pub const VIEWED_OFFER: &str = "offer";
+
     /// Whether it is active at `now`.
     #[must_use]
     pub fn runs_at(&self, now: Timestamp) -> bool {
-        self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)
+        self.starts_at.is_none_or(|start| start <= now)
+            && self.ends_at.is_none_or(|end| now < end)
+            && self.schedule.as_ref().is_none_or(|schedule| schedule.includes(now))
+    }
+
+    /// Whether it is only for people that can be recognized: what it counts, it counts by person.
+    #[must_use]
+    pub fn needs_person(&self) -> bool {
+        self.needs_reservation() || self.control_share > 0.0
+    }
+
+    /// Whether something that is limited must be reserved before it is shown.
+    #[must_use]
+    pub fn needs_reservation(&self) -> bool {
+        !self.caps.is_empty() || self.budget.is_some() || self.coupons
+    }
+
+    /// Adds the past events that decisions about it need.
+    pub fn add_wanted(&self, wanted: &mut WantedEvents) {
+        self.condition.add_wanted(wanted);
+        if !self.caps.is_empty() {
+            wanted.add_value(Self::VIEWED, Self::VIEWED_OFFER);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod log;
 mod membership;
 mod merge;
 mod network;
+mod offers;
 mod profiles;
 mod ranges;
 mod rate;
@@ -47,6 +48,7 @@ pub use learn::Learn;
 pub use log::{Log, LogFormat};
 pub use membership::Membership;
 pub use network::parse as parse_network;
+pub use offers::Offers;
 pub use profiles::Profiles;
 pub use rate::Rate;
 pub use reports::Reports;
@@ -98,6 +100,8 @@ pub struct Config {
     pub learn: Learn,
     /// `[decide]`.
     pub decide: Decide,
+    /// `[offers]`.
+    pub offers: Offers,
     /// `[value]`.
     pub value: Value,
     /// `[access]`.

@@ -9,8 +9,10 @@ mod documents;
 mod exploration;
 mod feeds;
 mod membership;
+mod offers;
 mod site_removal;
 mod sites;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod tuned;
@@ -29,8 +31,10 @@ pub use feeds::FeedRow;
 pub use membership::{
     DayRow, FollowedRow, MembershipWrite, NewChange, NewFollowed, PersonRow, SegmentChangeRow, WaitingRow,
 };
+pub use offers::{CouponCounts, CouponRequest, HeldCoupon, SeenCoupon};
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
+pub use slots::SeenSlotRow;
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},

@@ -62,7 +62,7 @@ impl Control {
             "UPDATE sites SET name = ?, origins = ?, currency = ?, timezone = ?, robots = ?, consent_default = ?, \
              honour_gpc = ?, events_per_second_max = ?, known_by = ?, without_consent = ?, session_minutes = ?, \
              rates = ?, rules = ?, captures = ?, recommending = ?, offer_html = ?, traffic_filters = ?, \
-             contact_costs = ? WHERE id = ?",
+             contact_costs = ?, holdout_bp = ? WHERE id = ?",
         )
         .bind(&site.name)
         .bind(to_json_array(&site.origins))
@@ -88,6 +88,7 @@ impl Control {
         .bind(site.offer_html)
         .bind(to_json(&*site.traffic_filters)?)
         .bind(to_json(&*site.contact_costs)?)
+        .bind(site.holdout_bp)
         .bind(site.id.0)
         .execute(&self.pool)
         .await?;
@@ -158,6 +159,7 @@ fn read_row(row: &SqliteRow) -> Result<Site, ControlError> {
         offer_html: row.try_get("offer_html")?,
         traffic_filters: Arc::new(parse_or_default(&text("traffic_filters")?, "traffic filters of a site")),
         contact_costs: Arc::new(parse_or_default(&text("contact_costs")?, "contact costs of a site")),
+        holdout_bp: row.try_get("holdout_bp")?,
         captures: read_captures(row.try_get("captures")?)?,
         demo: row.try_get("demo")?,
         created_at: Timestamp(row.try_get("created_at")?),

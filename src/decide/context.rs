@@ -3,6 +3,7 @@
 use super::{
     affinity::Affinities,
     session_cache::SessionCache,
+    skip::OfferState,
     types::{ExclusionReason, Exploration, UsedItems},
 };
 use crate::{
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub exploration: Option<Exploration<'a>>,
     /// Cache of recent rankings; `None`: everything is computed.
     pub session_cache: Option<&'a SessionCache>,
+    /// The person's part in limited offers.
+    pub offers: OfferState<'a>,
     /// Limits and constants.
     pub settings: Settings,
 }
@@ -50,6 +53,7 @@ impl Context<'_> {
             explain: false,
             exploration: None,
             session_cache: None,
+            offers: OfferState::UNRECOGNIZED,
             settings,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 
 use super::{
-    Context, Index, Settings,
+    Context, Index, OfferState, Settings,
     index::{Neighbour, Parts},
 };
 use crate::{
@@ -33,6 +33,7 @@ pub(super) fn context() -> Context<'static> {
         explain: false,
         exploration: None,
         session_cache: None,
+        offers: OfferState::UNRECOGNIZED,
         settings,
     }
 }
@@ -87,6 +88,7 @@ pub(super) fn site() -> Site {
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
         contact_costs: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: false,
         created_at: Timestamp(0),
     }

@@ -1,8 +1,9 @@
 //! Decides the content of slots: profile, snapshot, index and context in, decisions and explanations out. No I/O.
 //!
-//! Every slot shows the first offer, by priority, whose condition holds; else, in a recommendation slot, recommended
-//! items; else the slot is left out and the page keeps its default. Nothing here waits, fails or reads a clock, and the
-//! caller provides the random seed: the same input gives the same result.
+//! Every slot shows the first offer, by priority, that may be shown; else, in a recommendation slot, recommended items;
+//! else its fallback; else it is left out and the page keeps its default. What is limited (budgets, coupons) is reserved
+//! by the caller, who decides again without an offer of which nothing is left. Nothing here waits, fails or reads a
+//! clock, and the caller provides the random seed: the same input gives the same result.
 //!
 //! Example: a visitor viewed two coffees. The slot `home-hero` has an offer with the condition `affinity eq Coffee` →
 //! that offer, reason `offer`. The slot `home-recs` has no offer → items viewed together with those two, reason
@@ -21,10 +22,15 @@ pub mod index;
 #[cfg(test)]
 mod merchandising_tests;
 #[cfg(test)]
+mod offer_tests;
+mod offers;
+#[cfg(test)]
 mod properties;
 mod rank;
 mod rank_order;
 mod session_cache;
+mod skip;
+mod slot;
 mod slot_rules;
 mod types;
 mod visits;
@@ -34,12 +40,13 @@ use std::collections::HashSet;
 pub use context::{Context, Settings};
 pub use index::Index;
 pub use session_cache::SessionCache;
+pub use skip::{OfferState, Rehearsed, Skip};
 pub use types::{Exploration, ImpressionCounts};
 
-use self::{candidates::Candidates, context::Facts, rank::SlotFiller};
+use self::{candidates::Candidates, context::Facts, offers::PageState, rank::SlotFiller};
 use crate::{
-    catalog::snapshot::{CompiledOffer, RECOMMENDATION_SUFFIX, Recommend, SiteSnapshot},
-    model::{Content, Decision, Profile, Reason, Timestamp},
+    catalog::snapshot::{Recommend, SiteSnapshot},
+    model::{Content, Decision, Profile, Timestamp},
 };
 
 /// Decides every slot. A slot without a decision keeps the page's default: it is unknown, no offer matches, or there is
@@ -55,7 +62,9 @@ pub fn run<S: AsRef<str>>(
     let mut filler = SlotFiller::new(&facts, Candidates::new(&facts, index));
     let mut seen = HashSet::new();
     let wanted = slots.iter().map(AsRef::as_ref).filter(|slot| seen.insert(*slot) && snapshot.knows_slot(slot));
-    wanted.take(context.settings.slots_max).filter_map(|slot| decide_slot(slot, &facts, &mut filler)).collect()
+    let mut page = PageState::default();
+    let wanted = wanted.take(context.settings.slots_max);
+    wanted.filter_map(|slot| slot::decide(slot, &facts, &mut filler, &mut page)).collect()
 }
 
 /// The best items by one model and the rules of a slot (the site's rules if the slot is empty or has none); `None` if
@@ -84,6 +93,18 @@ pub fn recommend(
     })
 }
 
+/// What would become of a live offer for one impression of its slot.
+#[must_use]
+pub fn rehearse(
+    profile: &Profile,
+    snapshot: &SiteSnapshot,
+    context: &Context<'_>,
+    slot: &str,
+    offer: &str,
+) -> Rehearsed {
+    slot::rehearse(slot, offer, &Facts::gather(profile, snapshot, context))
+}
+
 /// What is known of a visitor, for the evaluation of rules.
 #[must_use]
 pub fn facts<'a>(
@@ -98,85 +119,4 @@ pub fn facts<'a>(
 pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
     let affinity = affinity::Affinities::new(profile, &snapshot.items, now, settings.half_life_ms);
     affinity.categories.into_iter().map(|(category, score)| (category.to_owned(), score)).collect()
-}
-
-fn decide_slot(slot: &str, facts: &Facts<'_>, filler: &mut SlotFiller<'_>) -> Option<Decision> {
-    let mut skipped = Vec::new();
-    for offer in facts.snapshot.offers_for(slot) {
-        if let Some(reason) = skip_reason(offer, facts) {
-            if facts.context.explain {
-                skipped.push(format!("offer `{}` skipped: {reason}", offer.id));
-            }
-            continue;
-        }
-        if let Some(decision) = show_offer(slot, offer, facts, filler, &skipped) {
-            return Some(decision);
-        }
-        if facts.context.explain {
-            skipped.push(format!("offer `{}` skipped: no items to show", offer.id));
-        }
-    }
-    if !slot.ends_with(RECOMMENDATION_SUFFIX) {
-        return None;
-    }
-    let picked = filler.pick(Recommend::DEFAULT, slot)?;
-    let title = if picked.reason == Reason::Fallback { "Popular now" } else { "Picked for you" };
-    let content = Content::from_iter([("title".to_owned(), title.into())]);
-    skipped.extend(picked.explanation);
-    Some(Decision {
-        slot: slot.to_owned(),
-        offer: None,
-        variant: None,
-        content,
-        items: picked.items,
-        exposure: Some(picked.exposure),
-        reason: picked.reason,
-        explanation: skipped,
-        slot_explanation: picked.slot_explanation,
-    })
-}
-
-/// Why an offer is not shown; `None` if it matches.
-fn skip_reason(offer: &CompiledOffer, facts: &Facts<'_>) -> Option<&'static str> {
-    if !offer.runs_at(facts.context.now) {
-        Some("not running now")
-    } else if !facts.hold(&offer.condition) {
-        Some("its condition does not hold")
-    } else {
-        None
-    }
-}
-
-/// The decision for an offer; `None` if it needs items and there are none.
-fn show_offer(
-    slot: &str,
-    offer: &CompiledOffer,
-    facts: &Facts<'_>,
-    filler: &mut SlotFiller<'_>,
-    skipped: &[String],
-) -> Option<Decision> {
-    let mut explanation = Vec::new();
-    if facts.context.explain {
-        explanation.extend_from_slice(skipped);
-        explanation.push(format!("offer `{}` (priority {}) matches: {}", offer.id, offer.priority, offer.condition));
-    }
-    let (items, exposure, reason, slot_explanation) = match offer.recommend {
-        None => (Vec::new(), None, Reason::Offer, None),
-        Some(recommend) => {
-            let picked = filler.pick(recommend, slot)?;
-            explanation.extend(picked.explanation);
-            (picked.items, Some(picked.exposure), picked.reason, picked.slot_explanation)
-        }
-    };
-    Some(Decision {
-        slot: slot.to_owned(),
-        offer: Some(offer.id.to_string()),
-        variant: None,
-        content: offer.content.clone(),
-        items,
-        exposure,
-        reason,
-        explanation,
-        slot_explanation,
-    })
 }

@@ -8,6 +8,7 @@
 //! Example: of 1,000 views by 200 visitors 50 were clicked → 5%, from 3.5 to 7.0%, a little wider than if all views
 //! were of different visitors.
 
+mod control_group;
 #[cfg(test)]
 mod experiment_tests;
 mod lift;
@@ -18,6 +19,7 @@ mod sequential;
 #[cfg(test)]
 mod tests;
 
+pub use control_group::{Group, relative_lift, total_lift};
 pub use lift::{Bayesian, Lift, VariantMoments, adjusted_lift, bayesian_rates, lift};
 pub use policy::{Evaluation, LogRow, Refusal, TargetPolicy, evaluate};
 pub use ratio::{Interval, Moments};

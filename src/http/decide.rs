@@ -24,9 +24,9 @@ use crate::{
         SiteSnapshot,
         snapshot::{Model, Recommend},
     },
-    ingest::{Consent, consent, identify},
+    ingest::{Consent, Identity, Origin, consent, identify},
     model::{Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
-    personalize::{Answer, Evaluated, PersonalizationRequest},
+    personalize::{Answer, Evaluated, OfferAccess, PersonalizationRequest},
     wire::{
         collect::Consent as GivenConsent,
         decide::{DecideRequest, RecommendQuery},
@@ -93,6 +93,7 @@ pub async fn decide(
             url_path: site.site.traffic_filters.joined(&url_path),
             language: &language,
             explain,
+            access: offer_access(&state, (peer, &parts.headers), identity, key.is_server() || !user.is_empty()),
         })
         .await;
     if question.expose != Some(false) {
@@ -171,6 +172,7 @@ pub async fn recommend(
         url_path: "",
         language: &language,
         explain,
+        access: OfferAccess::default(),
     };
     let k = query.k.unwrap_or(Recommend::K_DEFAULT);
     let answer = state.personalizer.recommend(&request, Recommend { model, k }).await;
@@ -246,6 +248,18 @@ fn given_consent(question: &DecideRequest) -> GivenConsent {
         analytics: consent.analytics,
         personalization: consent.personalization,
     })
+}
+
+/// What of limited offers a request may get: a signed cookie, or a person that the site has proven, may get coupons; all
+/// but the latter are bounded by their network.
+fn offer_access(
+    state: &AppState,
+    (peer, headers): (SocketAddr, &HeaderMap),
+    identity: Identity,
+    is_proven: bool,
+) -> OfferAccess {
+    let address = || request_info::client_address(peer, headers, &state.server.trusted_proxies);
+    OfferAccess { coupons: is_proven || identity.from == Origin::Cookie, bounded_address: (!is_proven).then(address) }
 }
 
 pub(super) fn path_of(url: &str) -> String {

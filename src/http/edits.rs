@@ -18,6 +18,7 @@ const READING_POSTS: &[&str] = &[
     "/api/v1/session",
     "/api/v1/sites/{site}/checks",
     "/api/v1/sites/{site}/customers/lookup",
+    "/api/v1/sites/{site}/offers/{offer}/rehearse",
     "/api/v1/sites/{site}/recommendations/preview",
     "/api/v1/sites/{site}/reports/{report}",
     "/api/v1/sites/{site}/segments/explain",

@@ -197,6 +197,7 @@ impl From<PrivacyError> for ApiError {
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
             PrivacyError::Webhooks(error) => error.into(),
             PrivacyError::Membership(error) => error.into(),
+            PrivacyError::Coupons(error) => error.into(),
             PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
         }
     }

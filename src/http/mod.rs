@@ -54,7 +54,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, currency_and_schema, customers, experiments, exploration, feeds, funnels, imports, keys, merchandising, models, people, preview, reports, segment_members, segments, session, sites, users, visitors, webhooks,
+        account, audit, catalog, checks, coupons, currency_and_schema, customers, experiments, exploration, feeds, funnels, imports, keys, merchandising, models, people, preview, rehearsal, reports, segment_members, segments, session, sites, slots, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -194,6 +194,10 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(catalog::delete_item))
         .routes(routes!(catalog::offers, catalog::add_offer))
         .routes(routes!(catalog::put_offer, catalog::delete_offer))
+        .routes(routes!(coupons::count, coupons::add))
+        .routes(routes!(rehearsal::rehearse))
+        .routes(routes!(slots::list))
+        .routes(routes!(slots::put))
         .routes(routes!(models::tuned))
         .routes(routes!(models::choose))
         .routes(routes!(exploration::exploring, exploration::put_exploring))

@@ -21,6 +21,7 @@ use crate::{
     fetch::Fetcher,
     import::feeds::Feeds,
     membership::Membership,
+    offers::Offers,
     operate::Operator,
     personalize::Personalizer,
     privacy::Privacy,
@@ -75,6 +76,8 @@ pub struct Services {
     pub feeds: Feeds,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Coupons, and the slots that pages ask for.
+    pub offers: Offers,
     /// The installation check.
     pub installation: Installation,
     /// The state of each component.

@@ -56,6 +56,8 @@ pub struct ProfileEvent {
     pub device: &'static str,
     /// Slot of a `Slot Viewed` or `Slot Clicked`; empty otherwise.
     pub slot: Box<str>,
+    /// Offer of a `Slot Viewed`; empty otherwise.
+    pub offer: Box<str>,
     /// Traits of an `identify`: one JSON object; empty otherwise.
     pub traits: Box<str>,
     /// The event as the site's rules see it; empty if they do not mention it.

@@ -51,6 +51,8 @@ pub struct Site {
     pub traffic_filters: Arc<TrafficFilters>,
     /// What one contact over each channel costs, minor units of its currency; only channels that the site entered.
     pub contact_costs: Arc<ContactCosts>,
+    /// Share of people who see no offer at all, to measure the effect of all offers, in hundredths of a per cent.
+    pub holdout_bp: u16,
     /// Exploration settings of its recommendations.
     pub exploration: ExplorationSettings,
     /// Whether it is the generated demo shop.

@@ -7,8 +7,9 @@ use super::{Answer, PersonalizationRequest, Personalizer};
 use crate::{
     catalog::SiteSnapshot,
     clock,
-    decide::{self, Context},
+    decide::{self, Context, OfferState},
     model::{Action, Currency, Kind, Position, Profile, ProfileEvent, Timestamp, VisitorId},
+    offers::unit_of,
     profiles::{Freshness, reducer::rebuild, rules::Params},
 };
 
@@ -30,18 +31,16 @@ impl Personalizer {
             let (profile, freshness) = self.profiles.known(site, request.visitor, request.user, self.budget).await;
             (profile, freshness == Freshness::Degraded)
         };
-        let context = Context {
-            now,
-            item: request.item,
-            cart: request.cart,
-            url_path: request.url_path,
-            language: request.language,
-            value: (self.values)(site, &profile),
-            explain: true,
-            exploration: None,
-            session_cache: Some(&self.session_cache),
-            settings: self.settings,
+        let unit = unit_of(if profile.user_verified { &profile.user_id } else { "" }, request.visitor);
+        let reserved = unit.as_deref().map(|unit| self.offers.reserved(site, unit, now)).unwrap_or_default();
+        let offers = OfferState {
+            unit: unit.as_deref(),
+            reserved: &reserved,
+            refused: &[],
+            may_get_coupons: true,
+            history_is_complete: !degraded,
         };
+        let context = Context { explain: true, ..self.context(request, now, &profile, None, offers) };
         let decisions = decide::run(&profile, request.site, &self.learn.index(site), &context, request.slots);
         let exposures = vec![None; decisions.len()];
         let answer = Answer {
@@ -78,6 +77,7 @@ impl Personalizer {
                 country: Box::default(),
                 device: "",
                 slot: Box::default(),
+                offer: Box::default(),
                 traits: Box::default(),
                 name: Box::default(),
                 order_id: Box::default(),

@@ -236,6 +236,13 @@ impl Profiles {
         Some((profile.session_start, profile.last_seen))
     }
 
+    /// The user that the site verified in a browser, if its profile is in memory.
+    #[must_use]
+    pub fn verified_user(&self, site: SiteId, visitor: VisitorId) -> Option<Box<str>> {
+        let profile = self.cache.of_any_rules(&(site, visitor))?;
+        profile.user_verified.then(|| profile.user_id.clone())
+    }
+
     /// Joins the running read of this visitor, or queues one. `None` when the queue is full.
     fn request_read(&self, key: Key) -> Option<watch::Receiver<Outcome>> {
         let mut reads = self.reads.lock();

@@ -122,6 +122,7 @@ mod tests {
             country: Box::default(),
             device: "",
             slot: Box::default(),
+            offer: Box::default(),
             traits: Box::default(),
             past: Vec::new(),
             rules: 0,

@@ -24,6 +24,7 @@ const TRAIT_BYTES_MAX: usize = 256;
 #[must_use]
 pub fn profile_event(event: &Event<'_>, journal: u64, position: Position, wanted: &WantedSnapshot) -> ProfileEvent {
     let is_slot = matches!(event.action, Action::SlotViewed | Action::SlotClicked);
+    let (slot, offer) = if is_slot { slot_of(&event.properties) } else { Default::default() };
     let traits = event.kind == Kind::Identify && event.properties.len() <= TRAITS_BYTES_MAX;
     ProfileEvent {
         journal,
@@ -48,7 +49,8 @@ pub fn profile_event(event: &Event<'_>, journal: u64, position: Position, wanted
         campaign: (&*event.traffic.campaign).into(),
         country: event.place.country.as_str().into(),
         device: event.device.class.as_str(),
-        slot: if is_slot { slot_of(&event.properties) } else { Box::default() },
+        slot,
+        offer: if event.action == Action::SlotViewed { offer } else { Box::default() },
         traits: if traits { (&*event.properties).into() } else { Box::default() },
         past: if wanted.version == 0 { Vec::new() } else { parts(event, position, wanted) },
         rules: wanted.version,
@@ -100,13 +102,17 @@ fn refunds_whole_order(event: &Event<'_>) -> bool {
         && !event.violations.iter().any(|violation| names_amount(violation))
 }
 
-fn slot_of(properties: &str) -> Box<str> {
+/// The slot of an impression or click, and its offer.
+fn slot_of(properties: &str) -> (Box<str>, Box<str>) {
     #[derive(serde::Deserialize)]
     struct Named<'a> {
         #[serde(borrow, default)]
         slot: std::borrow::Cow<'a, str>,
+        #[serde(default)]
+        offer: Value,
     }
-    serde_json::from_str::<Named<'_>>(properties).map(|named| named.slot.into()).unwrap_or_default()
+    let named = serde_json::from_str::<Named<'_>>(properties);
+    named.map(|named| (named.slot.into(), named.offer.as_str().unwrap_or_default().into())).unwrap_or_default()
 }
 
 /// Folds one event of the service's own journal. Returns false, without a change, if the profile already includes it.

@@ -42,6 +42,10 @@ fn optional_number(value: Option<i64>) -> Cell {
     Cell::Number(value.map(|v| v.to_string()).unwrap_or_default())
 }
 
+fn optional_fraction(value: Option<f64>) -> Cell {
+    Cell::Number(value.map(|v| v.to_string()).unwrap_or_default())
+}
+
 /// More rows are left out.
 const ROWS_MAX: usize = super::EXPORT_ROWS_MAX as usize;
 /// Without it Excel decodes the file in the local code page.

@@ -190,6 +190,7 @@ mod tests {
             offer_html: false,
             traffic_filters: std::sync::Arc::default(),
             contact_costs: std::sync::Arc::default(),
+            holdout_bp: 0,
             demo: false,
             created_at: crate::model::Timestamp(0),
         }

@@ -34,6 +34,10 @@ pub enum Report {
     Recommendations,
     /// Off-policy evaluation of another choice of models.
     WhatIf,
+    /// Results of offers.
+    Offers,
+    /// Rehearsal of an offer.
+    Rehearsal,
     /// The value of customers.
     Rfm,
     /// Schema violations and unconverted currencies.

@@ -68,6 +68,7 @@ fn site() -> Site {
         rules: std::sync::Arc::default(),
         traffic_filters: std::sync::Arc::default(),
         contact_costs: std::sync::Arc::default(),
+        holdout_bp: 0,
         captures: crate::model::Captures::ALL,
         exploration: crate::model::ExplorationSettings::default(),
         offer_html: false,

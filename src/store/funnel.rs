@@ -8,7 +8,7 @@ mod fragments;
 
 use clickhouse::Row;
 pub use experiment::{ExperimentQuery, VariantPeople};
-use fragments::Fragments;
+pub(super) use fragments::Fragments;
 pub use fragments::is_column;
 use serde::Deserialize;
 

@@ -224,6 +224,7 @@ fn to_profile_event(row: HistoryRow) -> Option<ProfileEvent> {
         country: row.country_text.into(),
         device: DeviceClass::from_name(&row.device_text).unwrap_or_default().as_str(),
         slot: row.slot_text.into(),
+        offer: Box::default(),
         traits: row.traits.into(),
         past: Vec::new(),
         rules: 0,

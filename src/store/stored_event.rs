@@ -146,6 +146,7 @@ impl StoredEvent {
             country: self.country_text.as_str().into(),
             device: DeviceClass::from_name(&self.device_text).unwrap_or_default().as_str(),
             slot: Box::default(),
+            offer: Box::default(),
             traits: if kind == Kind::Identify { self.needed.as_str().into() } else { Box::default() },
             past: Vec::new(),
             rules: 0,

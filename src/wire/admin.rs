@@ -130,6 +130,8 @@ pub struct SiteBody {
     pub captures: Vec<&'static str>,
     /// Whether offers may contain HTML.
     pub offer_html: bool,
+    /// Share of people, in per cent, who see no offer at all.
+    pub holdout_percent: f64,
     /// Networks whose events are dropped, such as the site's own offices.
     pub ignored_networks: Vec<String>,
     /// Hosts, with their subdomains, that are no source of a visit, such as a payment page.
@@ -169,6 +171,7 @@ impl From<&Site> for SiteBody {
             session_minutes: site.visitors.session_minutes,
             captures: site.captures.iter().map(Capture::as_str).collect(),
             offer_html: site.offer_html,
+            holdout_percent: f64::from(site.holdout_bp) / 100.0,
             ignored_networks: site.traffic_filters.ignored_networks.iter().map(ToString::to_string).collect(),
             ignored_referrers: site.traffic_filters.ignored_referrers.clone(),
             join_trailing_slashes: site.traffic_filters.join_trailing_slashes,
@@ -226,6 +229,8 @@ pub struct SiteChange {
     pub captures: Option<Vec<String>>,
     /// Whether offers may contain HTML (`content.html`), which runs in the site's pages; only owners may change this.
     pub offer_html: Option<bool>,
+    /// Share of people, in per cent, who see no offer at all, to measure the effect of all offers; always the same people.
+    pub holdout_percent: Option<f64>,
     /// Networks (`192.0.2.0/24`) or addresses whose events are dropped, at most 100; replaces the whole list.
     pub ignored_networks: Option<Vec<String>>,
     /// Hosts that are no source of a visit, at most 100; replaces the whole list.

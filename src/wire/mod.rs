@@ -18,6 +18,7 @@ pub mod import;
 pub mod item;
 pub mod people;
 pub mod ofrep;
+pub mod offers;
 pub mod privacy;
 pub mod reports;
 pub mod segments;

@@ -54,7 +54,9 @@ impl<'t> Stage<'t> {
                 drop(admin.post(&path("experiments"), of("/experiments/{experiment}")).await);
             }
             ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),
-            (_, "/offers/{offer}") => drop(admin.post(&path("offers"), of("/{offer}")).await),
+            (_, "/offers/{offer}" | "/offers/{offer}/coupons" | "/offers/{offer}/rehearse") => {
+                drop(admin.post(&path("offers"), of("/{offer}")).await)
+            }
             (_, "/items/{item}") => drop(admin.post(&path("items"), json!([{ "id": "p-1" }])).await),
             ("delete", "/feed") | (_, "/feed/visit") => drop(admin.put(&path("feed"), of("/feed")).await),
             ("delete", "/recommendation-rules/{slot}") => {

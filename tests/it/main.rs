@@ -34,6 +34,7 @@ mod installation;
 mod learn;
 mod lookup;
 mod merchandising;
+mod offers;
 mod operations;
 mod overload;
 mod own_traffic;

@@ -40,6 +40,7 @@ pub fn site() -> Site {
         offer_html: false,
         traffic_filters: std::sync::Arc::default(),
         contact_costs: std::sync::Arc::default(),
+        holdout_bp: 0,
         demo: false,
         created_at: Timestamp(0),
     }

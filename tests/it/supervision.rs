@@ -250,6 +250,7 @@ async fn a_panic_on_one_event_skips_one_profile_update_only() {
     let (name, write_key, secret) = ("Shop".to_owned(), "key".to_owned(), "secret".to_owned());
     let site = NewSite { name, origins: Vec::new(), write_key, secret: secret.into(), demo: false };
     let site = control.add_site(&site).await.unwrap();
+    let offers = ashna::offers::Offers::open(control.clone(), &config.offers).await.unwrap();
     let learn = Learn::open(store, control, &config.learn, 30, None, Arc::new(Vec::new)).await.unwrap();
     let collector = Collector::new(Dependencies {
         limits: config.ingest.clone(),
@@ -257,6 +258,7 @@ async fn a_panic_on_one_event_skips_one_profile_update_only() {
         dedup,
         profiles: Arc::clone(&profiles),
         learn: Arc::new(learn),
+        offers,
         geo: Arc::new(Geo::open(None).unwrap()),
         salts: Arc::new(Salts::open(dir.path(), clock::now())),
         token_signer: TokenSigner::new("secret"),

@@ -83,7 +83,8 @@ export type ReportName =
   | 'what-if'
   | 'rfm'
   | 'satisfaction'
-  | 'experiments';
+  | 'experiments'
+  | 'offers';
 /** The most rows of a report. */
 export const ROWS_MAX = 1000;
 type Signal = AbortSignal | undefined;
@@ -194,6 +195,11 @@ export function siteApi(siteId: number) {
     saveOffer: (offerId: string, offer: T.Offer) =>
       json<T.Offer>('PUT', `${base}/offers/${id(offerId)}`, { body: offer }),
     deleteOffer: (offer: string) => json<void>('DELETE', `${base}/offers/${id(offer)}`),
+    offerResults: (q: T.Period & T.Counting, s?: Signal) => report<T.OfferResults>('offers', q, s),
+    coupons: (offer: string, s?: Signal) => get<T.CouponPool>(`${base}/offers/${id(offer)}/coupons`, s),
+    addCoupons: (offer: string, file: Blob) => json<T.CouponsAdded>('POST', `${base}/offers/${id(offer)}/coupons`, { file }),
+    slots: (s?: Signal) => get<T.ListedSlot[]>(`${base}/slots`, s),
+    putSlot: (slot: string, settings: T.SlotSettings) => json<T.SlotSettings>('PUT', `${base}/slots/${id(slot)}`, { body: settings }),
   };
 }
 export type SiteApi = ReturnType<typeof siteApi>;

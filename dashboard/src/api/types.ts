@@ -144,7 +144,18 @@ export type SegmentChanges = Narrow<Sent<S['SegmentChanges']>, { changes: Segmen
 export type SharedMembers = Sent<S['SharedMembers']>;
 export type SegmentOverlap = Narrow<Sent<S['SegmentOverlap']>, { segments: SharedMembers[] }>;
 export type OfferContent = Record<string, string>;
-export type Offer = Narrow<Sent<S['Offer']>, { when: Rule; content: OfferContent }>;
+export type OfferStatus = S['OfferStatus'];
+export type CapPeriod = S['CapPeriod'];
+export type Weekday = S['Weekday'];
+export type SlotMode = S['SlotMode'];
+export type SlotSettings = Narrow<S['SlotSettings'], { mode?: SlotMode; fallback?: Record<string, unknown> }>;
+export type ListedSlot = Narrow<Sent<S['ListedSlot']>, { fallback: Record<string, unknown> | null; last_seen: string | null }>;
+export type CouponPool = S['CouponPool'];
+export type CouponsAdded = S['CouponsAdded'];
+export type OfferResult = Sent<S['OfferResult']>;
+export type OfferResults = Narrow<S['OfferResults'], { rows: OfferResult[] }>;
+/** Limits are left out where an offer has none. */
+export type Offer = Narrow<S['Offer'], { name: string; priority: number; when: Rule; content: OfferContent; starts_at?: string | null; ends_at?: string | null }>;
 
 /** Items of a profile: an ID, or with a name where the catalog has one. */
 export type ItemRef = Partial<S['SeenItem']> & { item?: string; quantity?: number };

@@ -7,11 +7,12 @@ import { editors } from './en/editors';
 import { experiments } from './en/experiments';
 import { hints } from './en/hints';
 import { install } from './en/install';
+import { offers } from './en/offers';
 import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments, ...offers };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

@@ -8,7 +8,8 @@ import { editors } from './fa/editors';
 import { experiments } from './fa/experiments';
 import { hints } from './fa/hints';
 import { install } from './fa/install';
+import { offers } from './fa/offers';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments, ...offers };

@@ -26,6 +26,7 @@ use crate::{
     learn,
     mail::Mailer,
     membership::{Membership, Values as _},
+    offers::Offers,
     personalize::Personalizer,
     privacy::Privacy,
     profiles::Profiles,
@@ -66,6 +67,7 @@ pub(super) struct Local {
     pub(super) catalog: Arc<Catalog>,
     pub(super) access: Arc<Access>,
     pub(super) webhooks: Webhooks,
+    pub(super) offers: Offers,
     /// Token of the one-time set-up link, while no user exists.
     pub(super) setup_token: Option<String>,
 }
@@ -83,13 +85,14 @@ impl Local {
         let installation = installation::bind(&control, &durable.journal, data_dir).await?;
         let webhooks = parts::webhooks(&control, &durable, &config.webhooks, metrics, tasks).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
+        let offers = parts::offers(&control, &config.offers, tasks).await?;
         let mailer = Mailer::new(&config.smtp)?;
         let access = Access::open(control.clone(), config.access.clone(), mailer, Arc::clone(metrics)).await?;
         let setup_token = access.open_setup().await?;
         if let Some(origins) = demo_origins {
             demo::install(&catalog, origins).await?;
         }
-        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), webhooks, setup_token })
+        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), webhooks, offers, setup_token })
     }
 }
 
@@ -126,7 +129,7 @@ impl Pipeline {
         };
         let learning = Learning::open(config, &local.control, &local.catalog, &store, &delivery, reporting).await?;
         let (delivered, panics) = (*delivery.delivered().borrow(), &metrics.failures.hook_panics);
-        recover::undelivered_events(journal, (&profiles, &learning.learn), delivered, panics)?;
+        recover::undelivered_events(journal, (&profiles, &learning.learn, &local.offers), delivered, panics)?;
         learning.start(tasks);
         Ok(Self { engine, disk, store, delivery, profiles, learning })
     }
@@ -165,6 +168,7 @@ impl Flows {
             dedup: local.durable.dedup.clone(),
             profiles: Arc::clone(profiles),
             learn: Arc::clone(&learning.learn),
+            offers: local.offers.clone(),
             geo: Arc::clone(&geo),
             salts: Arc::clone(&salts),
             token_signer: token_signer.clone(),
@@ -182,6 +186,7 @@ impl Flows {
             &config.decide,
             &config.profiles,
             Arc::clone(metrics),
+            local.offers.clone(),
         );
         let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
         let known = CustomerValues(Arc::clone(&customers));
@@ -191,7 +196,7 @@ impl Flows {
         let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
         let journal = Arc::clone(&local.durable.journal);
         let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
-        let followers = (local.webhooks.clone(), membership.clone());
+        let followers = (local.webhooks.clone(), membership.clone(), local.offers.clone());
         let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
         Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }

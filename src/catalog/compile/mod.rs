@@ -7,24 +7,30 @@
 mod events;
 mod experiments;
 mod merchandising;
+mod offers;
+mod schedule;
 mod segments;
+mod slots;
 mod values;
 
 use std::{collections::HashMap, sync::Arc};
 
 pub use experiments::{ExperimentError, compile_experiments};
 pub use merchandising::compile_merchandising;
+pub use offers::compile_offer;
+pub use schedule::CompiledSchedule;
 pub use segments::{SegmentError, builtin as builtin_segment, compile_segment_rule, compile_segments};
 use serde_json::Value;
+pub use slots::check_slot;
 
 use self::values::{flag_test, number_test, text_test, trait_test};
 use super::{
     condition::{Condition, NumberField, SetField, TextField},
     merchandising::CompiledRules,
-    snapshot::{CompiledOffer, Items, Model, Recommend, SiteSnapshot},
+    snapshot::{CompiledOffer, Items, SiteSnapshot},
 };
 use crate::{
-    model::{Offer, Op, Rule, Site, WantedEvents, WantedSnapshot},
+    model::{Offer, OfferStatus, Op, Rule, Site, WantedEvents, WantedSnapshot},
     segments::{EventCondition, SegmentSet},
     wire::tracker::TrackerSettings,
 };
@@ -71,16 +77,20 @@ pub fn compile_with(
     let mut wanted = WantedEvents::default();
     segments.iter().for_each(|segment| segment.rule.add_wanted(&mut wanted));
     let mut by_slot: HashMap<Box<str>, Vec<CompiledOffer>> = HashMap::new();
+    let mut inactive: HashMap<Box<str>, Vec<(Box<str>, OfferStatus)>> = HashMap::new();
     for offer in offers {
         let mut compiled = compile_offer(offer, &segments)?;
         // Stored before the owner withdrew the permission: such HTML is no longer sent.
         if !site.offer_html {
             compiled.content.remove(Offer::HTML);
         }
+        compiled.schedule = compiled.schedule.map(|schedule| schedule.or_zone_of(&site));
         let competing = by_slot.entry(offer.slot.as_str().into()).or_default();
-        if offer.enabled {
-            compiled.condition.add_wanted(&mut wanted);
+        if offer.status() == OfferStatus::Live {
+            compiled.add_wanted(&mut wanted);
             competing.push(compiled);
+        } else {
+            inactive.entry(offer.slot.as_str().into()).or_default().push((compiled.id, offer.status()));
         }
     }
     for competing in by_slot.values_mut() {
@@ -94,6 +104,8 @@ pub fn compile_with(
         settings_version: settings_version.into(),
         items,
         offers: Arc::new(offers),
+        inactive_offers: Arc::new(inactive),
+        slots: Arc::default(),
         merchandising,
         segments,
         experiments: None,
@@ -101,59 +113,10 @@ pub fn compile_with(
     })
 }
 
-/// Compiles one offer; `catalog` calls this before storing one.
-///
-/// # Errors
-/// If its rule, content or times are unusable.
-pub fn compile_offer(offer: &Offer, segments: &SegmentSet) -> Result<CompiledOffer, CompileError> {
-    let refuse = |message: String| CompileError { which: shown(&offer.id), message };
-    if !is_id(&offer.id) {
-        return Err(refuse(format!("an id has 1 to {NAME_BYTES_MAX} letters, digits, `-` and `_`")));
-    }
-    if offer.slot.is_empty() || offer.slot.len() > NAME_BYTES_MAX || offer.slot.chars().any(char::is_control) {
-        return Err(refuse(format!("`slot` must have 1 to {NAME_BYTES_MAX} bytes")));
-    }
-    let condition = compile_segment_rule(&offer.when, segments).map_err(refuse)?;
-    if let (Some(start), Some(end)) = (offer.starts_at, offer.ends_at)
-        && end <= start
-    {
-        return Err(refuse(format!("it ends ({end}) before it starts ({start})")));
-    }
-    let mut content = offer.content.clone();
-    let recommend = take_recommend(&mut content).map_err(refuse)?;
-    Ok(CompiledOffer {
-        id: offer.id.as_str().into(),
-        priority: offer.priority,
-        condition,
-        content,
-        recommend,
-        starts_at: offer.starts_at,
-        ends_at: offer.ends_at,
-    })
-}
-
 /// Ids appear unescaped in URLs and reports.
 pub(super) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-/// Removes `recommend` and `k` from the content: they are instructions, not texts for the page.
-fn take_recommend(content: &mut crate::model::Content) -> Result<Option<Recommend>, String> {
-    let Some(name) = content.remove("recommend") else { return Ok(None) };
-    let model = name.as_str().and_then(Model::parse).ok_or_else(|| {
-        let known: Vec<_> = Model::NAMES.iter().map(|(name, _)| *name).collect();
-        format!("`recommend` is {name}; known are {}", known.join(", "))
-    })?;
-    let k = match content.remove("k") {
-        None => Recommend::K_DEFAULT,
-        Some(k) => k
-            .as_u64()
-            .and_then(|k| usize::try_from(k).ok())
-            .filter(|k| (1..=ITEMS_MAX).contains(k))
-            .ok_or_else(|| format!("`k` is {k}; it must be a whole number from 1 to {ITEMS_MAX}"))?,
-    };
-    Ok(Some(Recommend { model, k }))
 }
 
 /// A condition tree.
@@ -283,7 +246,10 @@ pub(super) fn shown(text: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{
+        super::snapshot::{Model, Recommend},
+        *,
+    };
 
     fn compile_offer(offer: &Offer) -> Result<CompiledOffer, CompileError> {
         super::compile_offer(offer, &SegmentSet::default())
@@ -376,6 +342,7 @@ mod tests {
             offer_html: false,
             traffic_filters: std::sync::Arc::default(),
             contact_costs: std::sync::Arc::default(),
+            holdout_bp: 0,
             demo: false,
             created_at: crate::model::Timestamp(0),
         };

@@ -169,6 +169,7 @@ pub async fn add_offer(
     JsonBody(offer): JsonBody<Offer>,
 ) -> Result<(StatusCode, Json<Offer>), ApiError> {
     caller.may_edit(id)?;
+    let offer = offer.with_status();
     state.catalog.add_offer(&caller.name(), id, offer.clone()).await?;
     Ok((StatusCode::CREATED, Json(offer)))
 }
@@ -188,6 +189,7 @@ pub async fn put_offer(
     if offer.id != name {
         return Err(ApiError::Invalid("an offer's id cannot be changed; add a new one".into()));
     }
+    let offer = offer.with_status();
     state.catalog.put_offer(&caller.name(), id, offer.clone()).await?;
     Ok(Json(offer))
 }
@@ -204,5 +206,6 @@ pub async fn delete_offer(
     caller.may_edit(id)?;
     let Path((_, name)) = path;
     let existed = state.catalog.delete_offer(&caller.name(), id, &name).await?;
+    state.offers.forget(id, &name);
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::{Json, extract::State};
 
 use crate::{
-    catalog::{SiteSnapshot, snapshot::RECOMMENDATION_SUFFIX},
+    catalog::SiteSnapshot,
     http::{
         caller::Caller,
         decide,
@@ -13,8 +13,8 @@ use crate::{
         extract::{JsonBody, SitePath},
         state::AppState,
     },
-    model::VisitorId,
-    personalize::PersonalizationRequest,
+    model::{SlotMode, VisitorId},
+    personalize::{OfferAccess, PersonalizationRequest},
     wire::{
         decided_items::decisions_to_json,
         exploration::{PreviewAnswer, PreviewQuestion, SeenItem},
@@ -59,6 +59,7 @@ pub async fn preview(
         url_path: question.url_path.as_deref().unwrap_or(""),
         language: &language,
         explain: true,
+        access: OfferAccess::default(),
     };
     let viewed = question.visitor.is_none().then_some(&question.viewed[..]);
     let (profile, answer) = state.personalizer.preview(&request, viewed).await;
@@ -82,7 +83,7 @@ pub async fn preview(
 /// The slots of the site's offers, and one that shows recommendations by its name's suffix.
 fn slots_of(site: &SiteSnapshot) -> Vec<String> {
     let named: BTreeSet<String> = site.offers.keys().map(ToString::to_string).collect();
-    let plain = ["home", RECOMMENDATION_SUFFIX].concat();
+    let plain = ["home", SlotMode::RECOMMENDATION_SUFFIX].concat();
     let others = named.iter().filter(|slot| **slot != plain).take(SLOTS_MAX - 1).cloned();
     std::iter::once(plain.clone()).chain(others).collect()
 }

@@ -54,8 +54,8 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, rfm,
-/// satisfaction, experiments, data-quality or quality.
+/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
+/// satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
@@ -128,6 +128,10 @@ async fn answer(
             let stored = state.catalog.experiment(site.id, &request.experiment).await?;
             let stored = stored.ok_or_else(|| ApiError::Invalid("there is no experiment with that key".into()))?;
             table(as_csv, name, &reports.experiment(site, &stored, &request, now).await?)
+        }
+        "offers" => {
+            let offers = state.catalog.offers(snapshot.site.id).await?;
+            table(as_csv, name, &reports.offers(site, &offers, &question(bytes)?).await?)
         }
         "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
         "satisfaction" => table(as_csv, name, &reports.satisfaction(site, &question(bytes)?).await?),

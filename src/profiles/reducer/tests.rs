@@ -30,6 +30,7 @@ fn event(position: u64, minute: i64, action: Action) -> ProfileEvent {
         country: Box::default(),
         device: "",
         slot: Box::default(),
+        offer: Box::default(),
         traits: Box::default(),
         name: Box::default(),
         order_id: Box::default(),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Table, number, optional_number};
+use super::{Cell, Table, number, optional_fraction, optional_number};
 use crate::wire::{
     admin::Quality,
     reports::{
-        DataQuality, Estimated, EstimateWithLead, ExperimentReport, Funnel, FunnelStepAnswer, MetricReport, Overview, Pages, Realtime, RecommendationRow, Recommendations, RfmReport, Satisfaction, Sources, VariantReport, Visitors, WhatIf,
+        DataQuality, Estimated, EstimateWithLead, ExperimentReport, Funnel, FunnelStepAnswer, MetricReport, OfferResult, OfferResults, Overview, Pages, Realtime, RecommendationRow, Recommendations, RfmReport, Satisfaction, Sources, VariantReport, Visitors, WhatIf,
     },
     segments::SegmentMembers,
 };
@@ -23,6 +23,49 @@ impl Table for Overview {
             std::iter::once(number(p.at.0)).chain(figures).collect()
         };
         self.series.iter().map(row).collect()
+    }
+}
+
+impl Table for OfferResults {
+    fn header(&self) -> Vec<&'static str> {
+        vec![
+            "offer",
+            "name",
+            "status",
+            "people",
+            "impressions",
+            "clicks",
+            "clickers",
+            "conversions",
+            "revenue_minor",
+            "compared_with",
+            "control_people",
+            "control_conversions",
+            "control_revenue_minor",
+            "lift",
+            "lift_low",
+            "lift_high",
+            "lift_revenue_minor",
+            "lift_revenue_low",
+            "lift_revenue_high",
+        ]
+    }
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |row: &OfferResult| {
+            let mut cells: Vec<Cell> =
+                vec![row.offer.as_str().into(), row.name.as_str().into(), row.status.unwrap_or_default().into()];
+            cells.extend([row.people, row.impressions, row.clicks, row.clickers, row.conversions].map(number));
+            cells.extend([number(row.revenue_minor), row.compared_with.unwrap_or_default().into()]);
+            cells.extend([row.control_people, row.control_conversions].map(number));
+            cells.push(number(row.control_revenue_minor));
+            let [low, high] = row.interval.map_or([None; 2], |bounds| bounds.map(Some));
+            cells.extend([row.lift, low, high].map(optional_fraction));
+            let [low, high] = row.lift_revenue_interval.map_or([None; 2], |bounds| bounds.map(Some));
+            cells.extend([row.lift_revenue_minor, low, high].map(optional_number));
+            cells
+        };
+        self.rows.iter().map(row).collect()
     }
 }
 

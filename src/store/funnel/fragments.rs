@@ -53,14 +53,14 @@ pub fn is_column(name: &str) -> bool {
 }
 
 /// Builds SQL fragments and collects their parameters.
-pub(super) struct Fragments {
-    pub(super) params: Vec<(String, Param)>,
+pub(in crate::store) struct Fragments {
+    pub(in crate::store) params: Vec<(String, Param)>,
     /// Whether a fragment reads a column of the session.
     uses_sessions: bool,
 }
 
 impl Fragments {
-    pub(super) fn new(query: FunnelQuery<'_>) -> Self {
+    pub(in crate::store) fn new(query: FunnelQuery<'_>) -> Self {
         let params = [
             ("site", Param::U32(query.site.0)),
             ("from_ms", Param::I64(query.from_ms)),
@@ -72,7 +72,7 @@ impl Fragments {
     }
 
     /// The template with what joins people and sessions, as far as the query and the fragments made so far need it.
-    pub(super) fn fill(&self, query: FunnelQuery<'_>, template: &'static str) -> String {
+    pub(in crate::store) fn fill(&self, query: FunnelQuery<'_>, template: &'static str) -> String {
         let visits: [(&str, &'static str); 3] = match (self.uses_sessions, query.join_people) {
             (false, _) => [("$VISITS", ""), ("$VISIT_JOIN", ""), ("$PERSON_VISITS", "")],
             (true, true) => [
@@ -108,7 +108,7 @@ impl Fragments {
     }
 
     /// The bit mask of all steps and exclusions that an event matches.
-    pub(super) fn step_bits(&mut self, steps: &[FunnelStep], exclude: &[FunnelStep]) -> String {
+    pub(in crate::store) fn step_bits(&mut self, steps: &[FunnelStep], exclude: &[FunnelStep]) -> String {
         let mut bits: Vec<String> = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             bits.push(["bitShiftLeft(toUInt32(", &self.step(step), "), ", &index.to_string(), ")"].concat());

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -34,6 +34,8 @@ pub enum ReportQuestion {
     Rfm(RfmQuestion),
     /// `satisfaction`.
     Satisfaction(SatisfactionQuestion),
+    /// `offers`.
+    Offers(OffersQuestion),
     /// `realtime` and `quality`.
     Realtime(RealtimeQuestion),
 }
@@ -64,6 +66,8 @@ pub enum ReportAnswer {
     Rfm(RfmReport),
     /// `satisfaction`.
     Satisfaction(Satisfaction),
+    /// `offers`.
+    Offers(OfferResults),
     /// `realtime`.
     Realtime(Realtime),
     /// `quality`.

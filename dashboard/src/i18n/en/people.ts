@@ -182,6 +182,8 @@ export const people = {
   'action.add experiment': 'Created an experiment',
   'action.change experiment': 'Changed an experiment',
   'action.delete experiment': 'Deleted an experiment',
+  'action.add coupons': 'Added coupons',
+  'action.change slot': 'Changed a slot',
   'action.add segment': 'Created a segment',
   'action.change segment': 'Changed a segment',
   'action.delete segment': 'Deleted a segment',

@@ -183,6 +183,8 @@ export const people: Record<keyof typeof english, string> = {
   'action.add experiment': 'ساخت آزمایش',
   'action.change experiment': 'تغییر آزمایش',
   'action.delete experiment': 'حذف آزمایش',
+  'action.add coupons': 'افزودن کد تخفیف',
+  'action.change slot': 'تغییر جایگاه',
   'action.add segment': 'ساخت سگمنت',
   'action.change segment': 'تغییر سگمنت',
   'action.delete segment': 'حذف سگمنت',
