@@ -18,6 +18,7 @@ mod explore;
 #[cfg(test)]
 mod fixture;
 pub mod index;
+mod interests;
 #[cfg(test)]
 mod merchandising_tests;
 #[cfg(test)]
@@ -33,13 +34,14 @@ use std::collections::HashSet;
 
 pub use context::{Context, Settings};
 pub use index::Index;
+pub use interests::interests;
 pub use session_cache::SessionCache;
 pub use types::{Exploration, ImpressionCounts};
 
 use self::{candidates::Candidates, context::Facts, rank::SlotFiller};
 use crate::{
     catalog::snapshot::{CompiledOffer, RECOMMENDATION_SUFFIX, Recommend, SiteSnapshot},
-    model::{Content, Decision, Profile, Reason, Timestamp},
+    model::{Content, Decision, Profile, Reason},
 };
 
 /// Decides every slot. A slot without a decision keeps the page's default: it is unknown, no offer matches, or there is
@@ -92,12 +94,6 @@ pub fn facts<'a>(
     context: &'a Context<'a>,
 ) -> impl crate::segments::Facts + 'a {
     Facts::gather(profile, snapshot, context)
-}
-
-/// A visitor's interest in categories at `now`, strongest first, in units of one item view.
-pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
-    let affinity = affinity::Affinities::new(profile, &snapshot.items, now, settings.half_life_ms);
-    affinity.categories.into_iter().map(|(category, score)| (category.to_owned(), score)).collect()
 }
 
 fn decide_slot(slot: &str, facts: &Facts<'_>, filler: &mut SlotFiller<'_>) -> Option<Decision> {

@@ -14,6 +14,7 @@ pub mod decided_items;
 pub mod exploration;
 pub mod foreign;
 pub mod health;
+pub mod interests;
 pub mod item;
 pub mod privacy;
 pub mod reports;
