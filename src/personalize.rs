@@ -29,6 +29,7 @@ use crate::{
     profiles::{Freshness, Profiles},
     recommend::Model,
     telemetry::Metrics,
+    wire::interests::Interests,
 };
 
 /// Personalizes pages for the visitors of all sites.
@@ -154,10 +155,10 @@ impl Personalizer {
         self.profiles.known(site, visitor, "", PROFILE_BUDGET).await.0
     }
 
-    /// A profile's current interest in categories, strongest first.
+    /// A profile's current interests, strongest first.
     #[must_use]
-    pub fn affinities(&self, profile: &Profile, site: &SiteSnapshot) -> Vec<(String, f64)> {
-        decide::interest(profile, site, clock::now(), &self.settings)
+    pub fn interests(&self, profile: &Profile, site: &SiteSnapshot) -> Interests {
+        decide::interests(profile, site, &self.learn.index(site.site.id), clock::now(), &self.settings)
     }
 
     /// The tuned model of a site, and the owner's choice if it differs.

@@ -98,6 +98,10 @@ pub enum NumberField {
 pub enum TextField {
     /// The category the visitor prefers.
     Affinity,
+    /// The brand of the items that the visitor prefers to view.
+    BrandAffinity,
+    /// The tag of the items that the visitor prefers to view.
+    TagAffinity,
     /// Channel of the current session.
     Channel,
     /// Source of the current session.
@@ -175,8 +179,10 @@ impl TextField {
     }
 
     /// Every field with its name in rules.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 10] = [
         ("affinity", Self::Affinity),
+        ("brand_affinity", Self::BrandAffinity),
+        ("tag_affinity", Self::TagAffinity),
         ("channel", Self::Channel),
         ("source", Self::Source),
         ("campaign", Self::Campaign),

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::snapshot::Items,
-    model::{Profile, Timestamp, time::decay},
+    model::{Item, Profile, Timestamp, time::decay},
 };
 
 /// Minimum score of a preference, in units of one item view (see `profiles::reducer`). Two views suffice for ten days at
@@ -44,6 +44,38 @@ impl<'a> Affinities<'a> {
         categories.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         let total = categories.iter().map(|(_, score)| score).sum();
         Self { categories, total }
+    }
+
+    /// Interest in something else that the catalogue says of the items viewed, such as their brand. An item with several
+    /// values counts fully for each.
+    pub(super) fn of_items<I: IntoIterator<Item = &'a str>>(
+        profile: &Profile,
+        items: &'a Items,
+        now: Timestamp,
+        half_life_ms: f64,
+        values: impl Fn(&'a Item) -> I,
+    ) -> Self {
+        let mut found = Self::default();
+        for (id, at) in &profile.recent_items {
+            let Some(item) = items.get(id) else { continue };
+            let score = decay(now.since(*at).max(0), half_life_ms);
+            let mut counts = false;
+            for value in values(item).into_iter().filter(|value| !value.is_empty()) {
+                counts = true;
+                match found.categories.iter_mut().find(|(known, _)| *known == value) {
+                    Some((_, sum)) => *sum += score,
+                    None => found.categories.push((value, score)),
+                }
+            }
+            found.total += if counts { score } else { 0.0 };
+        }
+        found.categories.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        found
+    }
+
+    /// All interest.
+    pub(super) const fn total(&self) -> f64 {
+        self.total
     }
 
     /// The preferred category, if there is a clear one.

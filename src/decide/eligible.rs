@@ -1,16 +1,26 @@
 //! What conditions ask of a visitor: profile, value, page and catalogue.
 
-use super::context::Facts;
+use super::{
+    affinity::Affinities,
+    context::{Context, Facts},
+    interests,
+};
 use crate::{
     catalog::condition::{Condition, NumberField, SetField, TextField, TextTest},
     model::{Currency, Item, Number, Profile},
     segments::{self, Evaluator},
 };
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
     /// Whether a condition holds for this visitor on this page.
     pub(super) fn hold(&self, condition: &Condition) -> bool {
         Evaluator::new(self, &self.snapshot.site, self.context.now).holds(condition)
+    }
+
+    /// Interest in what the catalogue says of the items viewed.
+    fn of_items<I: IntoIterator<Item = &'a str>>(&self, values: impl Fn(&'a Item) -> I) -> Affinities<'a> {
+        let Context { now, settings, .. } = self.context;
+        Affinities::of_items(self.profile, &self.snapshot.items, *now, settings.half_life_ms, values)
     }
 
     /// Categories from events, and those of bought items in the catalogue.
@@ -61,6 +71,8 @@ impl segments::Facts for Facts<'_> {
     fn text(&self, field: TextField) -> &str {
         match field {
             TextField::Affinity => self.affinity.preferred().unwrap_or(""),
+            TextField::BrandAffinity => self.of_items(interests::brand).preferred().unwrap_or(""),
+            TextField::TagAffinity => self.of_items(interests::tags).preferred().unwrap_or(""),
             TextField::Channel => &self.profile.channel,
             TextField::Source => &self.profile.source,
             TextField::Campaign => &self.profile.campaign,
@@ -106,6 +118,8 @@ mod tests {
         check("affinity", "eq", json!("coffee"), true);
         check("affinity", "ne", json!("Coffee"), false);
         check("affinity", "in", json!(["Tea", "Coffee"]), true);
+        check("brand_affinity", "eq", json!("none such"), false);
+        check("tag_affinity", "ne", json!("none such"), true);
         check("visits", "gte", json!(3), true);
         check("visits", "gt", json!(3), false);
         check("visits", "in", json!([1, 3]), true);

@@ -46,6 +46,8 @@ struct Base {
     popularity: PersistentVec<f32>,
     trending: Arc<[Number]>,
     trending_in: HashMap<Box<str>, Box<[Number]>, ahash::RandomState>,
+    /// Popularity of all items of a category, and of those of all categories.
+    in_categories: (HashMap<Box<str>, f64, ahash::RandomState>, f64),
     neighbours: Vec<Vec<Neighbour>>,
 }
 
@@ -116,6 +118,10 @@ impl Index {
         for (number, (_, category, _)) in (0..).zip(&items).filter(|(_, (_, category, _))| !category.is_empty()) {
             by_category.entry(category).or_default().push(number);
         }
+        let sum = |members: &[Number]| members.iter().map(|n| f64::from(popularity.get(*n as usize))).sum::<f64>();
+        let of_category: HashMap<Box<str>, f64, ahash::RandomState> =
+            by_category.iter().map(|(category, members)| (Box::from(*category), sum(members))).collect();
+        let in_all = of_category.values().sum();
         let trending_in = by_category
             .into_iter()
             .map(|(category, members)| (category.into(), most_popular(members, &popularity)))
@@ -138,6 +144,7 @@ impl Index {
                 popularity: base_popularity,
                 trending: base_trending,
                 trending_in,
+                in_categories: (of_category, in_all),
                 neighbours,
             }),
             new_items: Arc::default(),
@@ -310,6 +317,13 @@ impl Index {
     pub fn trending_in(&self, category: &str) -> &[Number] {
         let found = self.trending_in.get(category).or_else(|| self.base.trending_in.get(category));
         found.map_or(&[], |items| items)
+    }
+
+    /// The part of all popularity that a category had when the large part was built; never 0.
+    #[must_use]
+    pub fn category_share(&self, category: &str) -> f64 {
+        let (popularity, total) = &self.base.in_categories;
+        super::interests::smoothed(popularity.get(category).copied().unwrap_or_default(), *total)
     }
 
     /// Items that go together with an item, best first: cosine over visits, so that popular items are not neighbours of

@@ -19,6 +19,7 @@ mod explore;
 #[cfg(test)]
 mod fixture;
 pub mod index;
+mod interests;
 #[cfg(test)]
 mod merchandising_tests;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use std::collections::HashSet;
 
 pub use context::{Context, Settings};
 pub use index::Index;
+pub use interests::interests;
 pub use session_cache::SessionCache;
 pub use skip::{OfferState, Rehearsed, Skip};
 pub use types::{Exploration, ImpressionCounts};
@@ -46,7 +48,7 @@ pub use types::{Exploration, ImpressionCounts};
 use self::{candidates::Candidates, context::Facts, offers::PageState, rank::SlotFiller};
 use crate::{
     catalog::snapshot::{Recommend, SiteSnapshot},
-    model::{Content, Decision, Profile, Timestamp},
+    model::{Content, Decision, Profile},
 };
 
 /// Decides every slot. A slot without a decision keeps the page's default: it is unknown, no offer matches, or there is
@@ -115,8 +117,4 @@ pub fn facts<'a>(
     Facts::gather(profile, snapshot, context)
 }
 
-/// A visitor's interest in categories at `now`, strongest first, in units of one item view.
-pub fn interest(profile: &Profile, snapshot: &SiteSnapshot, now: Timestamp, settings: &Settings) -> Vec<(String, f64)> {
-    let affinity = affinity::Affinities::new(profile, &snapshot.items, now, settings.half_life_ms);
-    affinity.categories.into_iter().map(|(category, score)| (category.to_owned(), score)).collect()
-}
+

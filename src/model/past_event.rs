@@ -58,8 +58,10 @@ impl EventParts<'_> {
 
     fn values(&self, names: &[Box<str>]) -> Option<NamedValues> {
         let wants_properties = names.iter().any(|name| !name.starts_with('$'));
-        let mut properties = match serde_json::from_str(self.properties) {
-            Ok(Value::Object(properties)) if wants_properties => properties,
+        // Parsing costs more than everything else here.
+        let parsed = wants_properties.then(|| serde_json::from_str(self.properties));
+        let mut properties = match parsed {
+            Some(Ok(Value::Object(properties))) => properties,
             _ => serde_json::Map::new(),
         };
         let mut value = |name: &str| match name.strip_prefix('$') {

@@ -3,7 +3,7 @@
 //! `apply` folds a durable event in immediately; `get` returns the profile from memory, or reads the visitor's history
 //! from the store, once for all concurrent requests, and waits no longer than its budget. If the read takes longer, the
 //! profile is built from memory alone and marked degraded; the read continues and the next request finds its result.
-//! `run` executes the reads, a bounded number at a time: a thousand unknown visitors do not cause a thousand concurrent
+//! `run` executes the reads, those that wait together in one query: a thousand unknown visitors do not cause a thousand
 //! queries.
 //!
 //! Example: the service restarts with ten undelivered events of a visitor in the journal. They are applied before the
@@ -18,6 +18,7 @@ pub mod join;
 mod known;
 mod orders;
 mod pending;
+mod reads;
 pub mod reducer;
 pub mod rules;
 mod stored;
@@ -34,30 +35,24 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use self::{
     cache::Cache,
     identities::IdentityGraph,
     pending::Key,
+    reads::{Job, Read},
     rules::{Params, Rules, SiteChoices},
-    stored::StoredHistory,
 };
 use crate::{
-    clock, config,
-    model::{
-        History, Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId, WantedSnapshot, time::half_life_ms,
-    },
-    store::{Store, StoreError},
-    tasks::Stopping,
+    config,
+    model::{Position, Profile, ProfileEvent, SiteId, Timestamp, VisitorId, WantedSnapshot, time::half_life_ms},
+    store::Store,
 };
 
-/// Concurrent reads of the store.
-const READS_MAX: usize = 8;
 /// Queued reads; requests behind them would exceed any budget.
-const QUEUE_MAX: usize = 128;
+const QUEUE_MAX: usize = 256;
 /// Timeout of a read, so that a hanging store does not block all readers.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 const DAY_MS: i64 = 86_400_000;
@@ -116,20 +111,6 @@ pub struct Profiles {
     reads_done: AtomicU64,
     reads_failed: AtomicU64,
     degraded: AtomicU64,
-}
-
-/// A request to read from the store.
-#[derive(Debug)]
-enum Job {
-    Visitor(Read),
-    UserVisitors(known::VisitorsRequest),
-}
-
-/// A queued read. If it is dropped (the service stops, the read panics), it counts as failed.
-#[derive(Debug)]
-struct Read {
-    key: Key,
-    outcome: watch::Sender<Outcome>,
 }
 
 impl Profiles {
@@ -255,50 +236,6 @@ impl Profiles {
         Some(receiver)
     }
 
-    /// Executes reads until the service stops. Only one caller at a time; a second waits for the first to end.
-    pub async fn run(self: Arc<Self>, mut stopping: Stopping) {
-        let mut queued = self.queued.lock().await;
-        let mut running = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = stopping.wait() => return,
-                Some(ended) = running.join_next() => if let Err(error) = ended {
-                    // The requester sees a failed read; the next request reads again.
-                    self.reads_failed.fetch_add(1, Relaxed);
-                    tracing::error!(%error, "reading a profile panicked");
-                },
-                Some(job) = queued.recv(), if running.len() < READS_MAX => {
-                    let this = Arc::clone(&self);
-                    match job {
-                        Job::Visitor(Read { key, outcome }) => {
-                            // Begun here: a task may be dropped before it runs.
-                            let read = RunningRead::begin(this, key);
-                            running.spawn(async move { drop(outcome.send_replace(Some(read.run().await))) })
-                        }
-                        Job::UserVisitors(request) => running.spawn(async move { this.read_visitors(request).await }),
-                    };
-                }
-            }
-        }
-    }
-
-    /// Reads what the store has of a visitor. The past events come second, so that they lack none of the first.
-    async fn read_stored(
-        &self,
-        site: SiteId,
-        visitor: VisitorId,
-        since: Timestamp,
-    ) -> Result<StoredHistory, StoreError> {
-        let wanted = self.cache.wanted(site);
-        let events = self.store.visitor_history(site, visitor, since, self.history_events_max).await?;
-        let past = if wanted.version == 0 {
-            Vec::new()
-        } else {
-            self.store.past_events(site, visitor, &wanted.wanted, History::EVENTS_MAX).await?
-        };
-        Ok(StoredHistory::new(events, past, &wanted))
-    }
-
     /// The past events that a site's rules need.
     #[must_use]
     pub fn wanted(&self, site: SiteId) -> Arc<WantedSnapshot> {
@@ -317,56 +254,5 @@ impl Profiles {
             reads_failed: self.reads_failed.load(Relaxed),
             degraded: self.degraded.load(Relaxed),
         }
-    }
-}
-
-/// A running read. However it ends, the visitor's events may be dropped afterwards and the next read may start.
-struct RunningRead {
-    profiles: Arc<Profiles>,
-    key: Key,
-    finished: bool,
-}
-
-impl RunningRead {
-    fn begin(profiles: Arc<Profiles>, key: Key) -> Self {
-        profiles.cache.begin_read(key);
-        Self { profiles, key, finished: false }
-    }
-
-    async fn run(self) -> Result<Arc<Profile>, Incomplete> {
-        let profiles = Arc::clone(&self.profiles);
-        let (site, visitor) = self.key;
-        let since = Timestamp(clock::now().0.saturating_sub(profiles.history_ms));
-        match timeout(READ_TIMEOUT, profiles.read_stored(site, visitor, since)).await {
-            Ok(Ok(stored)) => {
-                profiles.reads_done.fetch_add(1, Relaxed);
-                let (profile, complete) = self.finish(stored);
-                if complete { Ok(profile) } else { Err(Incomplete) }
-            }
-            Ok(Err(error)) => {
-                profiles.reads_failed.fetch_add(1, Relaxed);
-                tracing::debug!(%error, "reading a profile failed");
-                Err(Incomplete)
-            }
-            Err(_) => {
-                profiles.reads_failed.fetch_add(1, Relaxed);
-                tracing::debug!("reading a profile timed out");
-                Err(Incomplete)
-            }
-        }
-    }
-
-    fn finish(mut self, stored: StoredHistory) -> (Arc<Profile>, bool) {
-        self.finished = true;
-        self.profiles.cache.finish_read(self.key, stored)
-    }
-}
-
-impl Drop for RunningRead {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.profiles.cache.fail_read(self.key);
-        }
-        self.profiles.reads.lock().remove(&self.key);
     }
 }

@@ -1,21 +1,30 @@
 //! People for whom a rule holds, counted over the stored past as of now.
 //!
-//! The events of each person are folded into a profile, as live profiles are, and the rule is evaluated over it, so that
-//! every rule has the same meaning here and in decisions.
+//! The engine counts those of whom SQL can say exactly whether the rule holds (`store::people`). The events of the others
+//! are folded into a profile, as live profiles are, and the rule is evaluated over it, so that every rule has the same
+//! meaning here and in decisions.
 
-use super::{Report, ReportError, Reports, moment, non_empty};
+use super::{Report, ReportError, ReportRun, Reports, moment, non_empty, people::are_joined};
 use crate::{
     catalog::{condition::Condition, snapshot::SiteSnapshot},
     decide::{self, Context, Settings},
     model::{PersonValue, Position, Profile, SiteId, Timestamp, VisitorId, WantedEvents},
     profiles::{join, reducer, rules::Params},
     segments::{Evaluator, Held},
-    store::StoredEvent,
-    wire::segments::{SegmentCount, SegmentMember, SegmentMembers},
+    store::{
+        StoredEvent,
+        people::{Histories, PeopleOf, Plan},
+    },
+    wire::{
+        reports::CountUnit,
+        segments::{SegmentCount, SegmentMember, SegmentMembers},
+    },
 };
 
 /// Browsers of one person that are joined; more are no person.
-const BROWSERS_MAX: usize = 100;
+const BROWSERS_MAX: usize = Plan::BROWSERS_MAX;
+/// People whose events are read at once for a page of members, at least.
+const CANDIDATES_MIN: usize = 1000;
 
 /// A rule with what its evaluation needs beside the stored events.
 pub struct PeopleQuestion<'a> {
@@ -46,8 +55,25 @@ impl Reports {
     /// # Errors
     /// If the queue is full, or the warehouse fails.
     pub async fn count_people(&self, question: &PeopleQuestion<'_>) -> Result<SegmentCount, ReportError> {
+        let run = self.start(Report::Segments);
+        let plan = Plan::new(question.rule, &question.site.site, question.now);
+        let of = self.people_of(&run, question).await?;
         let mut count = SegmentCount { people: 0, visitors: 0 };
-        self.for_each_person(question, VisitorId(0), |person| {
+        let mut histories = Histories::Unclear;
+        if plan.selects() {
+            let store = run.store().await?;
+            let certain = run.finish(store.count_certain(of, &plan)).await?;
+            (count.people, count.visitors) = (certain.people, certain.visitors);
+            if certain.unclear == 0 {
+                return Ok(count);
+            }
+            // Without the other events, some visitors of a person may be missing.
+            if !plan.needs_profile() && certain.visitors_max <= 1 && !of.joined {
+                histories = Histories::UnclearWanted;
+            }
+        }
+        let read = PeopleRead { run: &run, question, plan: &plan, of };
+        read.for_each(histories, |person| {
             if person.held.holds {
                 count.people += 1;
                 count.visitors += person.visitors;
@@ -68,44 +94,62 @@ impl Reports {
         after: VisitorId,
         limit: usize,
     ) -> Result<SegmentMembers, ReportError> {
+        let run = self.start(Report::Segments);
+        let plan = Plan::new(question.rule, &question.site.site, question.now);
+        let read = PeopleRead { run: &run, question, plan: &plan, of: self.people_of(&run, question).await? };
         let mut members = Vec::new();
         let mut next = None;
-        let mut last = VisitorId(0);
-        self.for_each_person(question, after, |person| {
-            if !person.held.holds {
-                return true;
+        let (mut last, mut reached) = (VisitorId(0), after);
+        let read_max = (limit + 1).max(CANDIDATES_MIN);
+        while next.is_none() {
+            let mut number = 0;
+            read.for_each(Histories::Next { after: reached, limit: read_max as u64 }, |person| {
+                (number, reached) = (number + 1, person.id);
+                if !person.held.holds {
+                    return true;
+                }
+                if members.len() == limit {
+                    next = Some(last.to_string());
+                    return false;
+                }
+                last = person.id;
+                members.push(SegmentMember {
+                    visitor: person.id.to_string(),
+                    user_id: non_empty(person.user_id),
+                    since: person.held.since.map(|since| moment(since.0)),
+                });
+                true
+            })
+            .await?;
+            if number < read_max {
+                break;
             }
-            if members.len() == limit {
-                next = Some(last.to_string());
-                return false;
-            }
-            last = person.id;
-            members.push(SegmentMember {
-                visitor: person.id.to_string(),
-                user_id: non_empty(person.user_id),
-                since: person.held.since.map(|since| moment(since.0)),
-            });
-            true
-        })
-        .await?;
+        }
         Ok(SegmentMembers { members, next })
     }
 
-    async fn for_each_person(
-        &self,
-        question: &PeopleQuestion<'_>,
-        after: VisitorId,
-        mut with: impl FnMut(Person) -> bool,
-    ) -> Result<(), ReportError> {
-        let mut wanted = WantedEvents::default();
-        question.rule.add_wanted(&mut wanted);
-        let names = wanted.iter().map(|(name, _)| name.to_owned()).collect();
-        let page_views = wanted.names_of(WantedEvents::PAGE).is_some();
+    async fn people_of(&self, run: &ReportRun<'_>, question: &PeopleQuestion<'_>) -> Result<PeopleOf, ReportError> {
+        let site = question.site.site.id;
         let session_ms = question.site.site.visitors.session_ms(self.shared.session_minutes);
-        let params = Params { half_life_ms: question.settings.half_life_ms, session_ms };
+        Ok(PeopleOf { site, session_ms, joined: are_joined(run, site, CountUnit::Person).await? })
+    }
+}
+
+/// A question whose people are read.
+struct PeopleRead<'a> {
+    run: &'a ReportRun<'a>,
+    question: &'a PeopleQuestion<'a>,
+    plan: &'a Plan,
+    of: PeopleOf,
+}
+
+impl PeopleRead<'_> {
+    /// Evaluates the rule for each person whose events are read, in order, until `with` returns false.
+    async fn for_each(&self, histories: Histories, mut with: impl FnMut(Person) -> bool) -> Result<(), ReportError> {
+        let Self { run, question, plan, of } = self;
+        let params = Params { half_life_ms: question.settings.half_life_ms, session_ms: of.session_ms };
         let mut folding: Option<Folding> = None;
         let mut done = false;
-        let run = self.start(Report::Segments);
         let store = run.store().await?;
         let each = |row: StoredEvent| {
             if folding.as_ref().is_some_and(|person| person.id != row.person())
@@ -115,12 +159,10 @@ impl Reports {
                 done = true;
                 return false;
             }
-            let site = question.site.site.id;
-            folding.get_or_insert_with(|| Folding::new(row.person())).add(&row, site, &wanted, &params);
+            folding.get_or_insert_with(|| Folding::new(row.person())).add(&row, of.site, plan.wanted(), &params);
             true
         };
-        let read = store.for_each_person_event(question.site.site.id, after, (names, page_views), each);
-        run.finish(read).await?;
+        run.finish(store.for_each_person_event(*of, plan, histories, each)).await?;
         if let Some(person) = folding.filter(|_| !done) {
             with(person.finish(question, &params));
         }

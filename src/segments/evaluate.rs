@@ -122,7 +122,8 @@ impl<'a, F: Facts> Evaluator<'a, F> {
             Condition::Number { field: NumberField::FirstSeenDays, test } => self.days_since(profile.first_seen, test),
             Condition::Number { field, test } => Held::always(self.number_passes(*field, test)),
             Condition::Text { field, test } => {
-                let until = (*field == TextField::Affinity).then(|| self.now.plus(AFFINITY_MS));
+                let fades = matches!(field, TextField::Affinity | TextField::BrandAffinity | TextField::TagAffinity);
+                let until = fades.then(|| self.now.plus(AFFINITY_MS));
                 Held { until, ..Held::always(test.passes(self.facts.text(*field))) }
             }
             Condition::Set { field, test } => Held::always(self.facts.set_passes(*field, test)),

@@ -71,7 +71,9 @@ impl EventCondition {
 const CURRENCY: &str = "currency";
 
 impl Tally {
-    pub(super) fn passes(&self, count: u32, millionths: i128) -> bool {
+    /// Whether so many events, with such a sum in millionths, pass.
+    #[must_use]
+    pub fn passes(&self, count: u32, millionths: i128) -> bool {
         match self {
             Self::Any => count > 0,
             Self::Count(test) => test.passes(count),

@@ -53,12 +53,23 @@ pub struct PropertyFilter {
 
 /// A comparison without negation.
 #[derive(Debug, Clone, PartialEq)]
-enum ValueTest {
+pub enum ValueTest {
+    /// Not empty.
     Exists,
+    /// Contains a text.
     Contains(Box<str>),
+    /// Begins with a text.
     StartsWith(Box<str>),
-    OneOf { texts: Vec<Box<str>>, numbers: Vec<Number> },
+    /// Equals one of them.
+    OneOf {
+        /// As a text.
+        texts: Vec<Box<str>>,
+        /// As a number.
+        numbers: Vec<Number>,
+    },
+    /// Compares texts.
     Text(Op, Box<str>),
+    /// Compares numbers.
     Number(Op, Number),
 }
 
@@ -84,6 +95,24 @@ impl PropertyFilter {
         let positive = op.positive();
         let test = ValueTest::new(positive.unwrap_or(op), value, typed);
         Self { property: property.into(), op, value: value.clone(), test, negated: positive.is_some() }
+    }
+
+    /// The property, or the column with `$`.
+    #[must_use]
+    pub fn property(&self) -> &str {
+        &self.property
+    }
+
+    /// The comparison; its opposite if the condition is negated.
+    #[must_use]
+    pub const fn test(&self) -> &ValueTest {
+        &self.test
+    }
+
+    /// Whether the comparison must fail.
+    #[must_use]
+    pub const fn is_negated(&self) -> bool {
+        self.negated
     }
 
     /// Whether an event passes.

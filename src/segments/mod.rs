@@ -21,6 +21,6 @@ mod triggers;
 pub use evaluate::{Evaluator, Facts, Held};
 pub use events::{EventCondition, Following, Tally};
 pub use explain::Explanation;
-pub use filter::{EventFilter, PropertyFilter, is_amount};
+pub use filter::{EventFilter, PropertyFilter, ValueTest, is_amount};
 pub use set::{CompiledSegment, SegmentSet};
 pub use triggers::{EventTraits, RuleSet, TriggerIndex};

@@ -12,7 +12,7 @@ use crate::model::{
     Action, Channel, Currency, DeviceClass, ItemId, Kind, Position, ProfileEvent, SiteId, Timestamp, VisitorId,
 };
 
-const VISITOR_HISTORY: &str = include_str!("sql/visitor.history.sql");
+const VISITOR_HISTORIES: &str = include_str!("sql/visitor.histories.sql");
 const VISITORS_OF_USER: &str = include_str!("sql/visitor.same_user.sql");
 const LEARN_CHANGES: &str = include_str!("sql/learn.changes.sql");
 const LEARN_SHOWN_ITEMS: &str = include_str!("sql/learn.shown_items.sql");
@@ -62,6 +62,7 @@ pub struct ShownItemRow {
 
 #[derive(Row, Deserialize)]
 struct HistoryRow {
+    visitor: u128,
     journal: u64,
     position: u64,
     at: i64,
@@ -96,26 +97,26 @@ impl Store {
         self.with_limits(QueryLimits { priority: Priority::Live, ..QueryLimits::default() })
     }
 
-    /// The newest `limit` events of one visitor since a time, oldest first. Rows that this version cannot read (written
-    /// by a newer one) are skipped.
+    /// The newest `limit` events of each of some visitors since a time, a visitor's together, oldest first. Rows that this
+    /// version cannot read (written by a newer one) are skipped.
     ///
     /// # Errors
     /// If the warehouse is unreachable or returns an error.
-    pub async fn visitor_history(
+    pub async fn visitor_histories(
         &self,
         site: SiteId,
-        visitor: VisitorId,
+        visitors: &[VisitorId],
         since: Timestamp,
         limit: usize,
-    ) -> Result<Vec<ProfileEvent>, StoreError> {
+    ) -> Result<Vec<(VisitorId, ProfileEvent)>, StoreError> {
         let params = [
             ("site", Param::U32(site.0)),
-            ("visitor", Param::U128(visitor.0)),
+            ("visitors", Param::ArrayU128(visitors.iter().map(|visitor| visitor.0).collect())),
             ("since", Param::I64(since.0)),
             ("limit", Param::U64(limit as u64)),
         ];
-        let rows: Vec<HistoryRow> = self.live().query(VISITOR_HISTORY, &params).await?;
-        Ok(rows.into_iter().filter_map(to_profile_event).collect())
+        let rows: Vec<HistoryRow> = self.live().query(VISITOR_HISTORIES, &params).await?;
+        Ok(rows.into_iter().filter_map(|row| Some((VisitorId(row.visitor), to_profile_event(row)?))).collect())
     }
 
     /// The visitors with this verified user id, the least recently identified first; at most the newest `limit`.

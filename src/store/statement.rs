@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::Param;
+
 /// `$PEOPLE`: joins the visitors of one person as `merged`.
 pub const PEOPLE: &str = include_str!("sql/fragment.people.sql");
 /// `$MONEY`: orders, each counted once, and refunds, as `money`.
@@ -59,6 +61,14 @@ pub const fn people(joined: bool) -> [(&'static str, &'static str); 3] {
     } else {
         [("$PEOPLE", ""), ("$WHO", "visitor"), ("$JOIN", "")]
     }
+}
+
+/// Adds a numbered parameter with this value; returns its placeholder, such as `{p3:String}`.
+pub(super) fn placeholder(params: &mut Vec<(String, Param)>, kind: &'static str, value: Param) -> String {
+    let name = ["p", &params.len().to_string()].concat();
+    let placeholder = ["{", &name, ":", kind, "}"].concat();
+    params.push((name, value));
+    placeholder
 }
 
 /// The text from its first line that is no comment.

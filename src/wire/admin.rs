@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::reports::VisitorHistory;
+use super::{interests::Interests, reports::VisitorHistory};
 use crate::model::{Capture, ConsentDefault, PersonValue, Profile, RobotsPolicy, Site};
 
 /// The body of every error response.
@@ -365,8 +365,9 @@ pub struct VisitorBody {
     /// Stored history.
     #[serde(flatten)]
     pub history: VisitorHistory,
-    /// Category affinities, strongest first.
-    pub affinities: Vec<AffinityBody>,
+    /// What the visitor is interested in.
+    #[serde(flatten)]
+    pub interests: Interests,
     /// Items viewed, newest first.
     pub recent_items: Vec<String>,
     /// Items in the cart.
@@ -379,27 +380,13 @@ pub struct VisitorBody {
     pub value: Option<PersonValue>,
 }
 
-/// Affinity to one category.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AffinityBody {
-    /// The category.
-    pub category: String,
-    /// Current score; a view adds 1, and the score decays exponentially.
-    pub score: f64,
-}
-
 impl VisitorBody {
     /// Combines stored history and live profile.
     #[must_use]
-    pub fn new(
-        history: VisitorHistory,
-        profile: &Profile,
-        affinities: Vec<(String, f64)>,
-        value: Option<PersonValue>,
-    ) -> Self {
+    pub fn new(history: VisitorHistory, profile: &Profile, interests: Interests, value: Option<PersonValue>) -> Self {
         Self {
             history,
-            affinities: affinities.into_iter().map(|(category, score)| AffinityBody { category, score }).collect(),
+            interests,
             recent_items: profile.recent_items.iter().map(|(id, _)| id.to_string()).collect(),
             cart: profile.cart.iter().map(|(id, ..)| id.to_string()).collect(),
             segments: Vec::new(),

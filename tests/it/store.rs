@@ -123,15 +123,24 @@ async fn a_visitors_history_is_read_oldest_first_and_limited() {
     let store = database().await;
     let events: Vec<_> = (0..40).map(event).collect();
     store.insert(batch(0, &events)).await.unwrap();
-    let history = store.visitor_history(SiteId(1), VisitorId(105), Timestamp(0), 3).await.unwrap();
-    let positions: Vec<u64> = history.iter().map(|e| e.position.0).collect();
+    let read = async |site, visitors: &[u128], since, limit| {
+        let visitors: Vec<VisitorId> = visitors.iter().copied().map(VisitorId).collect();
+        store.visitor_histories(SiteId(site), &visitors, since, limit).await.unwrap()
+    };
+    let history = read(1, &[105], Timestamp(0), 3).await;
+    let positions: Vec<u64> = history.iter().map(|(_, event)| event.position.0).collect();
     assert_eq!(positions, [15, 25, 35]);
-    let last = history.last().unwrap();
-    assert_eq!((last.action, last.channel, last.device), (Action::ItemViewed, "Organic Search", "mobile"));
+    let (visitor, last) = history.last().unwrap();
+    assert_eq!(
+        (visitor.0, last.action, last.channel, last.device),
+        (105, Action::ItemViewed, "Organic Search", "mobile")
+    );
     assert_eq!(last.items, [("p-35".into(), 1250, 2)]);
-    let since = store.visitor_history(SiteId(1), VisitorId(105), events[25].occurred_at, 100).await.unwrap();
-    assert_eq!(since.len(), 2);
-    assert!(store.visitor_history(SiteId(2), VisitorId(105), Timestamp(0), 3).await.unwrap().is_empty());
+    assert_eq!(read(1, &[105], events[25].occurred_at, 100).await.len(), 2);
+    assert!(read(2, &[105], Timestamp(0), 3).await.is_empty());
+    let several = read(1, &[107, 999, 105], Timestamp(0), 2).await;
+    let several: Vec<(u128, u64)> = several.iter().map(|(visitor, event)| (visitor.0, event.position.0)).collect();
+    assert_eq!(several, [(105, 25), (105, 35), (107, 27), (107, 37)]);
 }
 
 #[tokio::test]

@@ -35,9 +35,9 @@ pub async fn lookup(
     let visitors: Vec<_> = history.visitors.iter().filter_map(|id| id.parse().ok()).collect();
     let contacts = reports.contacts(&site.site, &visitors).await?;
     let profile = state.personalizer.profile(id, visitor).await;
-    let affinities = state.personalizer.affinities(&profile, &site);
+    let interests = state.personalizer.interests(&profile, &site);
     let value = state.customers.values().of(id, history.user_id.as_deref(), Some(visitor));
-    let mut body = VisitorBody::new(history, &profile, affinities, value);
+    let mut body = VisitorBody::new(history, &profile, interests, value);
     (body.segments, body.builtin_segments) = state.personalizer.segments(&profile, &site);
     Ok(Json(CustomerBody { profile: body, contacts }))
 }

@@ -67,11 +67,12 @@ pub async fn preview(
         id: item.to_string(),
         title: snapshot.items.get(item).map(|known| known.title_in(&language).to_owned()),
     };
+    let interests = state.personalizer.interests(&profile, &snapshot);
     Ok(Json(PreviewAnswer {
         recent: profile.recent_items.iter().take(ITEMS_MAX).map(|(item, _)| seen(item)).collect(),
         cart: profile.cart.iter().map(|(item, ..)| seen(item)).collect(),
         bought: profile.bought_items.iter().map(seen).collect(),
-        interests: state.personalizer.affinities(&profile, &snapshot).into_iter().map(|(name, _)| name).collect(),
+        interests: interests.affinities.into_iter().map(|affinity| affinity.category).collect(),
         known: profile.events > 0,
         decisions: decisions_to_json(&decide::bodies(&snapshot, &answer, &language, true))
             .map_err(|error| ApiError::Internal(error.to_string()))?,

@@ -193,7 +193,7 @@ pub async fn visitor(
         stored => stored?,
     };
     let value = state.customers.values().of(id, None, Some(visitor));
-    let mut body = VisitorBody::new(history, &profile, state.personalizer.affinities(&profile, &site), value);
+    let mut body = VisitorBody::new(history, &profile, state.personalizer.interests(&profile, &site), value);
     (body.segments, body.builtin_segments) = state.personalizer.segments(&profile, &site);
     Ok(Json(body))
 }

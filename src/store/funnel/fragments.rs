@@ -97,10 +97,7 @@ impl Fragments {
 
     /// Adds a parameter with this value; returns its placeholder.
     fn param(&mut self, kind: &'static str, value: Param) -> String {
-        let name = ["p", &self.params.len().to_string()].concat();
-        let placeholder = ["{", &name, ":", kind, "}"].concat();
-        self.params.push((name, value));
-        placeholder
+        statement::placeholder(&mut self.params, kind, value)
     }
 
     fn text(&mut self, value: &str) -> String {

@@ -1,7 +1,8 @@
--- The newest events of one visitor that rules mention, oldest first, with what rules may ask of them: the columns of
--- segments.histories.
---   site UInt32, visitor UInt128, names Array(String), page_views UInt8 (page and screen views too), limit UInt64
--- Events are stored by day, then by visitor: only the visitor's days are read.
+-- The newest events of some visitors that rules mention, a visitor's together, oldest first, with what rules may ask of
+-- them: the columns of segments.histories.
+--   site UInt32, visitors Array(UInt128), names Array(String), page_views UInt8 (page and screen views too), limit UInt64
+--   (events of a visitor)
+-- Events are stored by day, then by visitor: only the visitors' days are read.
 SELECT
     visitor AS who, visitor, journal, position, toUnixTimestamp64Milli(occurred_at) AS at, kind, action,
     toString(name) AS name_text,
@@ -20,12 +21,12 @@ FROM
 (
     SELECT *
     FROM events
-    WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128} AND robot = ''
+    WHERE site_id = {site:UInt32} AND visitor IN {visitors:Array(UInt128)} AND robot = ''
       AND toDate(occurred_at) IN (
           SELECT DISTINCT toDate(occurred_at) FROM visitor_events
-          WHERE site_id = {site:UInt32} AND visitor = {visitor:UInt128})
+          WHERE site_id = {site:UInt32} AND visitor IN {visitors:Array(UInt128)})
       AND (has({names:Array(String)}, toString(name)) OR ({page_views:UInt8} AND kind IN (2, 3)))
-    ORDER BY occurred_at DESC, position DESC
-    LIMIT {limit:UInt64}
+    ORDER BY visitor, occurred_at DESC, position DESC
+    LIMIT {limit:UInt64} BY visitor
 )
-ORDER BY at, position
+ORDER BY visitor, at, position
