@@ -24,8 +24,8 @@ use crate::{
 };
 
 /// A visitor whose past or value is not known now is evaluated after this long, and again after this long, milliseconds.
-const RETRY_MS: i64 = 10_000;
-const RETRY_AGAIN_MS: i64 = 60_000;
+const RETRY_MS: i64 = 2_000;
+const RETRY_AGAIN_MS: i64 = 15_000;
 /// Visitors that may wait; more are evaluated with their next event.
 const WAITING_MAX: u64 = 2_000_000;
 /// Visitors whose user is remembered.
