@@ -266,7 +266,13 @@ impl Personalizer {
     }
 
     /// The answer, counted.
-    fn finish(&self, decisions: Vec<Decision>, freshness: Freshness, profile: Duration, start: Instant) -> Answer<'static> {
+    fn finish(
+        &self,
+        decisions: Vec<Decision>,
+        freshness: Freshness,
+        profile: Duration,
+        start: Instant,
+    ) -> Answer<'static> {
         let total = start.elapsed();
         let degraded = freshness == Freshness::Degraded;
         self.metrics.decisions.inc();

@@ -15,7 +15,6 @@ use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    control::ControlError,
     clock,
     control::ControlError,
     delivery::{Delivery, Replay, ReplayError},
@@ -54,12 +53,9 @@ pub enum PrivacyError {
     /// Webhook calls about the visitor cannot be removed.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
-    /// What is known of the visitor's segments cannot be removed.
+    /// What the control database knows of the visitor, segments and coupons, cannot be removed.
     #[error(transparent)]
-    Membership(#[from] ControlError),
-    /// Coupons of the visitor cannot be changed.
-    #[error(transparent)]
-    Coupons(#[from] ControlError),
+    Control(#[from] ControlError),
     /// The quarantine's files cannot be read or written.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),

@@ -116,5 +116,3 @@ pub fn facts<'a>(
 ) -> impl crate::segments::Facts + 'a {
     Facts::gather(profile, snapshot, context)
 }
-
-

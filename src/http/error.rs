@@ -196,8 +196,7 @@ impl From<PrivacyError> for ApiError {
             PrivacyError::Store(error) => ReportError::Store(error).into(),
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
             PrivacyError::Webhooks(error) => error.into(),
-            PrivacyError::Membership(error) => error.into(),
-            PrivacyError::Coupons(error) => error.into(),
+            PrivacyError::Control(error) => error.into(),
             PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
         }
     }

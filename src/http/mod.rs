@@ -54,7 +54,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     admin::{
-        account, audit, catalog, checks, coupons, currency_and_schema, customers, experiments, exploration, feeds, funnels, imports, keys, merchandising, models, people, preview, rehearsal, reports, segment_members, segments, session, sites, slots, users, visitors, webhooks,
+        account, audit, catalog, checks, coupons, currency_and_schema, customers, experiments, exploration, feeds,
+        funnels, imports, keys, merchandising, models, people, preview, rehearsal, reports, segment_members, segments,
+        session, sites, slots, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,

@@ -7,7 +7,10 @@ use crate::{
     catalog::snapshot::SiteSnapshot,
     model::{Position, Profile, SiteId, VisitorId, WantedEvents},
     profiles::{join, reducer, rules::Params},
-    store::{StoreError, StoredEvent},
+    store::{
+        StoreError, StoredEvent,
+        people::{Histories, PeopleOf, Plan},
+    },
 };
 
 /// Browsers of one person that are joined.
@@ -23,8 +26,6 @@ impl Service {
         before: Option<Position>,
         mut with: impl FnMut(&Profile),
     ) -> Result<(), StoreError> {
-        let names = wanted.iter().map(|(name, _)| name.to_owned()).collect();
-        let page_views = wanted.names_of(WantedEvents::PAGE).is_some();
         let session_ms = site.site.visitors.session_ms(self.uses.session_minutes);
         let params = Params { half_life_ms: self.uses.settings.half_life_ms, session_ms };
         let (id, journal) = (site.site.id, self.uses.journal.id());
@@ -40,7 +41,8 @@ impl Service {
             true
         };
         let store = self.uses.store.for_background();
-        store.for_each_person_event(id, VisitorId(0), (names, page_views), each).await?;
+        let of = PeopleOf { site: id, session_ms, joined: true };
+        store.for_each_person_event(of, &Plan::everyone(wanted.clone()), Histories::Unclear, each).await?;
         group.finish(&params, &mut with);
         Ok(())
     }

@@ -34,6 +34,8 @@ fn site() -> SiteSnapshot {
     let euro = Currency(*b"EUR");
     let site = Site {
         id: SiteId(1),
+        contact_costs: Arc::default(),
+        holdout_bp: 0,
         name: String::new(),
         origins: Vec::new(),
         write_key: "k".into(),
@@ -64,6 +66,7 @@ fn event(name: usize, at: Timestamp, position: u64) -> ProfileEvent {
     let past = PastEvent { at, position, name: name.into(), order: None, values: None, currency: Currency::NONE };
     ProfileEvent {
         journal: 1,
+        offer: Box::default(),
         position,
         occurred_at: at,
         kind: if is_page { Kind::Page } else { Kind::Track },

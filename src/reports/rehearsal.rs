@@ -11,7 +11,10 @@ use crate::{
     decide::{self, Context, OfferState, Rehearsed, Settings, Skip},
     model::{PersonValue, Profile, SiteId, Timestamp, VisitorId, WantedEvents},
     profiles::{reducer, rules::Params},
-    store::StoredEvent,
+    store::{
+        StoredEvent,
+        people::{Histories, PeopleOf, Plan},
+    },
     wire::offers::Rehearsal,
 };
 
@@ -44,14 +47,14 @@ impl Reports {
         let mut wanted = question.site.wanted.wanted.clone();
         wanted.add_value(CompiledOffer::VIEWED, CompiledOffer::VIEWED_OFFER);
         wanted.add_value(CompiledOffer::VIEWED, SLOT);
-        let names = wanted.iter().map(|(name, _)| name.to_owned()).collect();
-        let page_views = wanted.names_of(WantedEvents::PAGE).is_some();
         let session_ms = question.site.site.visitors.session_ms(self.shared.session_minutes);
         let params = Params { half_life_ms: question.settings.half_life_ms, session_ms };
+        let plan = Plan::everyone(wanted.clone());
+        let of = PeopleOf { site: question.site.site.id, session_ms, joined: true };
         let mut replay = Replay::new(question, wanted, params);
         let run = self.start(Report::Rehearsal);
         let store = run.store().await?;
-        let read = store.for_each_person_event(question.site.site.id, VisitorId(0), (names, page_views), |row| {
+        let read = store.for_each_person_event(of, &plan, Histories::Unclear, |row| {
             replay.add(&row);
             true
         });

@@ -6,7 +6,9 @@ use super::{Cell, Table, number, optional_fraction, optional_number};
 use crate::wire::{
     admin::Quality,
     reports::{
-        DataQuality, Estimated, EstimateWithLead, ExperimentReport, Funnel, FunnelStepAnswer, MetricReport, OfferResult, OfferResults, Overview, Pages, Realtime, RecommendationRow, Recommendations, RfmReport, Satisfaction, Sources, VariantReport, Visitors, WhatIf,
+        DataQuality, EstimateWithLead, Estimated, ExperimentReport, Funnel, FunnelStepAnswer, MetricReport,
+        OfferResult, OfferResults, Overview, Pages, Realtime, RecommendationRow, Recommendations, RfmReport,
+        Satisfaction, Sources, VariantReport, Visitors, WhatIf,
     },
     segments::SegmentMembers,
 };

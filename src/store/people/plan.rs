@@ -128,6 +128,20 @@ impl Plan {
         Self { params, columns, bounds, may_hold_for_none: of_none.1, wanted, since_ms: since, needs_profile }
     }
 
+    /// A plan to read everyone's events, of which `wanted` have values that are needed.
+    #[must_use]
+    pub const fn everyone(wanted: WantedEvents) -> Self {
+        Self {
+            params: Vec::new(),
+            columns: Vec::new(),
+            bounds: Bounds::unknown(),
+            may_hold_for_none: true,
+            wanted,
+            since_ms: None,
+            needs_profile: true,
+        }
+    }
+
     /// The events that the rule mentions.
     #[must_use]
     pub const fn wanted(&self) -> &WantedEvents {

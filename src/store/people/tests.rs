@@ -17,6 +17,8 @@ fn compiled(rule: &Value) -> Condition {
 fn site() -> Site {
     Site {
         id: SiteId(1),
+        contact_costs: std::sync::Arc::default(),
+        holdout_bp: 0,
         name: String::new(),
         origins: Vec::new(),
         write_key: "k".into(),

@@ -4,7 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, OfferResults,
+    OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations,
+    RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Sources, SourcesQuestion,
+    Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 

@@ -40,7 +40,7 @@ fn row(method: &'static str, path: &'static str, who: &'static str, body: Value,
 }
 
 /// The reports of `/reports/{report}`.
-pub const REPORTS: [&str; 11] = [
+pub const REPORTS: [&str; 12] = [
     "overview",
     "pages",
     "sources",
