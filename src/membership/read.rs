@@ -33,8 +33,12 @@ impl Membership {
         let since = day_of(now.plus(-i64::from(days.clamp(1, DAYS_MAX) - 1) * DAY_MS), &timezone);
         let today = day_of(now, &timezone);
         let stored = self.0.uses.control.segment_days(site, segment, &since).await?;
-        let days = if row.is_some() { filled(&stored, &since, &today) } else { Vec::new() };
+        let mut days = if row.is_some() { filled(&stored, &since, &today) } else { Vec::new() };
         let members = row.as_ref().filter(|row| row.counted).map(|row| row.members);
+        // People who were erased did not leave.
+        if let (Some(today), Some(members)) = (days.last_mut(), members) {
+            today.members = members;
+        }
         Ok(SegmentHistory { state: following(row.as_ref()), members, days })
     }
 
