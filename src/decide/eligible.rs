@@ -210,9 +210,11 @@ mod tests {
         assert_eq!(
             decisions[0].explanation,
             [
+                "offer `running` (priority 7) matches: everyone",
+                "offer `off` skipped: it is paused",
                 "offer `ended` skipped: not running now",
                 "offer `coming` skipped: not running now",
-                "offer `running` (priority 7) matches: everyone",
+                "offer `low` skipped: another offer comes first",
             ]
         );
     }

@@ -87,6 +87,7 @@ async fn limits_hold_for_64_callers() {
     assert_eq!(uploaded.json(), json!({ "read": 42, "added": 40, "duplicates": 1, "refused": 1 }), "{}", uploaded.text);
     let mut newcomer = app.visitor();
     assert_eq!(newcomer.decides(&["coupon"]).await["decisions"]["coupon"], Value::Null, "an invented visitor");
+    newcomer.views("/").await;
     let own = newcomer.decides(&["coupon"]).await["decisions"]["coupon"]["content"]["coupon"].clone();
     assert!(own.is_string(), "with the cookie: {own}");
     let given = coupons(&server, &app.site.write_key, 0..CALLERS).await;
