@@ -291,7 +291,7 @@ async fn many_unknown_visitors_are_read_in_few_queries() {
     assert!(begun.elapsed() < PATIENT, "{:?}", begun.elapsed());
     proxy.set(Fault::None);
     eventually("reads work again", PATIENT, async || live.get(VisitorId(1), SOON).await.1 == Freshness::Complete).await;
-    assert!(live.profiles.stats().reads < 1000, "those who would wait too long are not read");
+    assert!(live.profiles.stats().reads < 2000, "those who would wait too long are not read");
 }
 
 #[tokio::test]

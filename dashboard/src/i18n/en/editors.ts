@@ -144,6 +144,8 @@ export const editors = {
   'rule.example.money': 'amount',
   'rule.example.flag': 'yes or no',
   'field.affinity': 'top category affinity',
+  'field.brand_affinity': 'top brand affinity',
+  'field.tag_affinity': 'top tag affinity',
   'field.viewed_category': 'viewed category',
   'field.bought_category': 'purchased category',
   'field.new_visitor': 'new visitor',

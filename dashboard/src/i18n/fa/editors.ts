@@ -145,6 +145,8 @@ export const editors: Record<keyof typeof english, string> = {
   'rule.example.money': 'مبلغ',
   'rule.example.flag': 'بله یا خیر',
   'field.affinity': 'دسته‌بندی محبوب بازدیدکننده',
+  'field.brand_affinity': 'برند محبوب بازدیدکننده',
+  'field.tag_affinity': 'برچسب محبوب بازدیدکننده',
   'field.viewed_category': 'دسته‌بندی دیده‌شده',
   'field.bought_category': 'دسته‌بندی خریداری‌شده',
   'field.new_visitor': 'بازدیدکنندهٔ جدید',

@@ -15,6 +15,8 @@ export type Group = tree.Group<PeopleLeaf>;
 type FieldKind = 'text' | 'number' | 'money' | 'flag';
 export const FIELDS = {
   affinity: 'text',
+  brand_affinity: 'text',
+  tag_affinity: 'text',
   viewed_category: 'text',
   bought_category: 'text',
   new_visitor: 'flag',
