@@ -113,7 +113,10 @@ impl VariantMoments {
 /// The relative lift of a variant over the control; `None` while there is too little to estimate it.
 #[must_use]
 pub fn lift(control: &VariantMoments, variant: &VariantMoments) -> Option<Lift> {
-    is_enough(control, variant).then(|| compare(control.plain(), variant.plain(), people(control, variant)))?
+    if !is_enough(control, variant) {
+        return None;
+    }
+    compare(control.plain(), variant.plain(), people(control, variant))
 }
 
 /// The same with CUPED, and the share of the variance that it removes; `None` if the time before explains nothing.

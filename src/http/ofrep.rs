@@ -166,10 +166,12 @@ impl Subject {
     }
 
     fn asked(&self) -> FlagSubject<'_> {
-        match () {
-            () if !self.consent.personalization => FlagSubject::WithoutConsent,
-            () if self.user_id.is_empty() || self.is_verified => FlagSubject::Known(self.visitor, &self.user_id),
-            () => FlagSubject::UserId(&self.user_id),
+        if !self.consent.personalization {
+            FlagSubject::WithoutConsent
+        } else if self.user_id.is_empty() || self.is_verified {
+            FlagSubject::Known(self.visitor, &self.user_id)
+        } else {
+            FlagSubject::UserId(&self.user_id)
         }
     }
 }

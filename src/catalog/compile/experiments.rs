@@ -175,6 +175,7 @@ mod tests {
         StoredExperiment { experiment: serde_json::from_value(body).unwrap(), salt: "s".into(), counted_from_ms: None }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "json!() makes values")]
     fn message(changes: Value) -> String {
         let mut body = json!({"key": "e", "variants": [{"key": "a"}, {"key": "b", "weight": 2}], "status": "running"});
         for (name, value) in changes.as_object().unwrap() {
