@@ -63,7 +63,7 @@ pub struct Variant {
     pub weight: f64,
     /// What pages and programs get.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub value: Value,
 }
 

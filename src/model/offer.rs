@@ -37,7 +37,7 @@ pub struct Offer {
     pub when: Rule,
     /// Content fields: `title`, `text`, `url`, `image`, `cta` and the like; values are plain text.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub content: Map<String, Value>,
     /// Start time, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]

@@ -85,7 +85,7 @@ pub struct VariantBody<'a> {
     /// Its key.
     pub variant: &'a str,
     /// Its value.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub value: &'a Value,
 }
 

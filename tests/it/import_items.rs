@@ -65,7 +65,7 @@ async fn every_format_is_imported_and_bad_rows_are_counted_and_reported() {
         ,no id,1,EUR\r\nd,Cup,dear,EUR\r\na,again,1,EUR\r\ne,too, many,1,EUR\r\n";
     let lines = "{\"id\":\"a\",\"title\":\"Mug\",\"price_minor\":1200,\"currency\":\"EUR\"}\r\n\r\n{\"id\":\"b\"}\r\n\
         no JSON\r\n{\"id\":\"\"}\r\n{\"id\":\"c\",\"currency\":\"EURO\"}\r\n{\"id\":\"b\"}";
-    let tsv = "id\ttitle\tprice\tproduct type\na\tMug\t12.00 EUR\tHome > Kitchen\nb\tTea\t3,50 €\t\nc\tPot\t1 EURO\n";
+    let tsv = "id\ttitle\tprice\tproduct type\na\tMug\t12.00 EUR\tHome > Kitchen\nb\tTea\t3,50 €\t\nc\tPot\t1 points\n";
     let rss = RSS.as_bytes();
     let [unreadable, id, currency] = ["unreadable_item", "bad_id", "bad_currency"];
     let files = [

@@ -174,6 +174,13 @@ pub fn table() -> Vec<Route> {
             json!([{ "id": "p-1", "title": "T", "price_minor": 5, "currency": "EUR" }]),
             &[200],
         ),
+        row(
+            "patch",
+            "/api/v1/sites/{site}/items",
+            SERVE,
+            json!([{ "id": "p-1", "available": true }]),
+            &[200],
+        ),
         row("post", "/api/v1/sites/{site}/items/import", EDIT, json!([{ "id": "p-2", "title": "T" }]), &[200]),
         row("delete", "/api/v1/sites/{site}/items/{item}", SERVE, nothing.clone(), &[204]),
         row("get", "/api/v1/sites/{site}/feed", READ, nothing.clone(), &[200]),
