@@ -19,11 +19,19 @@ pub(super) fn plain_text(text: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Length of the tag that a text begins with: `<b>`, `</span>`, `<br/>`; `5 < 6` is none.
+/// Tags of HTML that occur in titles.
+const TAGS: [&str; 34] = [
+    "a", "abbr", "b", "big", "br", "center", "del", "div", "em", "font", "h1", "h2", "h3", "h4", "h5", "h6", "i",
+    "img", "ins", "li", "ol", "p", "s", "small", "span", "strike", "strong", "sub", "sup", "td", "tr", "u", "ul",
+    "wbr",
+];
+
+/// Length of the HTML tag that a text begins with: `<b>`, `</span>`, `<br/>`; `5 < 6` and `<green>` are none.
 fn tag(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('<')?;
     let name = inner.strip_prefix('/').unwrap_or(inner);
-    name.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(())?;
+    let length = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+    TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(&name[..length])).then_some(())?;
     let end = inner.find(['<', '>']).filter(|end| inner.as_bytes()[*end] == b'>')?;
     Some(end + 2)
 }
@@ -65,6 +73,8 @@ mod tests {
         check("Size 5 < 6 > 4 & more", "Size 5 < 6 > 4 & more");
         check("AT&T; R&D", "AT&T; R&D");
         check("<3 hearts", "<3 hearts");
+        check("Tea <green>", "Tea <green>");
+        check("<SPAN class='x'>Mug</SPAN>", "Mug");
         check("&#0; &#xD800; &;", "&#0; &#xD800; &;");
         check("", "");
     }

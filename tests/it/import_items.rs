@@ -56,7 +56,7 @@ fn refused(answer: &Value) -> Vec<(u64, &str)> {
 const RSS: &str = "<?xml version=\"1.0\"?>\n<rss version=\"2.0\" xmlns:g=\"http://base.google.com/ns/1.0\"><channel>\
     <item><g:id>a</g:id><title>Mug &amp; &quot;spoon&quot;</title><g:price>12.00 EUR</g:price></item>\
     <item><g:id>b</g:id><title><![CDATA[Tea <green>]]></title><g:price>3.5 EUR</g:price></item>\
-    <item><g:id>c</g:id><g:price>1.00 EURO</g:price></item><item><title>no id</title></item></channel></rss>";
+    <item><g:id>c</g:id><g:price>1.00 points</g:price></item><item><title>no id</title></item></channel></rss>";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_is_imported_and_bad_rows_are_counted_and_reported() {
