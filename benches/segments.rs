@@ -56,6 +56,8 @@ fn site() -> SiteSnapshot {
     let segments = compile_segments(&rules).expect("segments");
     let site = Site {
         id: SiteId(1),
+        contact_costs: Arc::default(),
+        holdout_bp: 0,
         name: String::new(),
         origins: Vec::new(),
         write_key: "k".into(),

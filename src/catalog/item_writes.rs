@@ -140,8 +140,8 @@ impl Catalog {
         id: SiteId,
         changes: Vec<Result<Map<String, Value>, ItemIssue>>,
     ) -> Result<Upserted, CatalogError> {
-        let changed = |stored: &Items| changes.into_iter().map(|change| with_change(stored, change?)).collect();
-        self.write_items(Some(by), id, Publish::Now, changed).await
+        let apply = |stored: &Items| changes.into_iter().map(|change| with_change(stored, change?)).collect();
+        self.write_items(Some(by), id, Publish::Now, apply).await
     }
 
     async fn write_items(

@@ -41,6 +41,9 @@ impl Snapshot {
     }
 }
 
+/// Offers of a slot that are not live, and why.
+pub type InactiveOffers = Vec<(Box<str>, OfferStatus)>;
+
 /// One site, compiled for decisions. Cheap to clone: everything is shared.
 #[derive(Debug, Clone)]
 pub struct SiteSnapshot {
@@ -53,7 +56,7 @@ pub struct SiteSnapshot {
     /// Its live offers by slot, in order of priority.
     pub offers: Arc<HashMap<Box<str>, Box<[CompiledOffer]>>>,
     /// Its other offers by slot, for explanations.
-    pub inactive_offers: Arc<HashMap<Box<str>, Vec<(Box<str>, OfferStatus)>>>,
+    pub inactive_offers: Arc<HashMap<Box<str>, InactiveOffers>>,
     /// Its configured slots by name.
     pub slots: Arc<HashMap<Box<str>, SlotSettings>>,
     /// Its merchandising rules.

@@ -62,8 +62,8 @@ pub fn interests(
     }
 }
 
-pub(super) fn brand(item: &Item) -> Option<&str> {
-    Some(item.brand.as_str())
+pub(super) fn brand(item: &Item) -> impl Iterator<Item = &str> {
+    std::iter::once(item.brand.as_str())
 }
 
 pub(super) fn tags(item: &Item) -> impl Iterator<Item = &str> {
@@ -188,7 +188,7 @@ mod tests {
         assert!(found.affinities[0].score > 0.99 && found.affinities[0].lift > 1.0);
         let brands = usize::from(!items[0].brand.is_empty());
         assert_eq!((found.brand_affinities.len(), found.tag_affinities.len()), (brands, items[0].tags.len()));
-        let bands: Vec<&str> = found.price_affinities.iter().map(|band| &*band.name).collect();
-        assert!(bands.len() <= 1 && bands.iter().all(|band| BANDS.contains(band)), "{bands:?}");
+        let names: Vec<&str> = found.price_affinities.iter().map(|price| &*price.name).collect();
+        assert!(names.len() <= 1 && names.iter().all(|name| BANDS.contains(name)), "{names:?}");
     }
 }

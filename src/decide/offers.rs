@@ -59,11 +59,11 @@ impl<'a> PageState<'a> {
         }
         let all = self.impressions.get_or_init(|| impressions(facts.profile, &facts.context.offers));
         let seen = all.get(&*offer.id).map_or(&[][..], Vec::as_slice);
-        offer.caps.iter().find(|cap| is_reached(cap, seen, facts.context.now)).map(|cap| Skip::Cap(cap.per))
+        offer.caps.iter().find(|cap| is_reached(**cap, seen, facts.context.now)).map(|cap| Skip::Cap(cap.per))
     }
 }
 
-fn is_reached(cap: &CompiledCap, seen: &[Timestamp], now: Timestamp) -> bool {
+fn is_reached(cap: CompiledCap, seen: &[Timestamp], now: Timestamp) -> bool {
     let counts = |at: &&Timestamp| cap.per.ms().is_none_or(|ms| now.since(**at) < ms);
     seen.iter().filter(counts).count() >= cap.count as usize
 }

@@ -1,6 +1,6 @@
 //! Whether people are divided among variants as the weights say.
 //!
-//! The sequential test of multinomial counts by Lindon and Malek (2022, NeurIPS, "Anytime-valid inference for multinomial
+//! The sequential test of multinomial counts by Lindon and Malek (2022, `NeurIPS`, "Anytime-valid inference for multinomial
 //! count data"): the Bayes factor of a Dirichlet prior around the expected shares against these shares. It is a
 //! martingale if the shares are right, so that (Ville's inequality) the chance that it ever exceeds 1/α is at most α,
 //! however often one looks.

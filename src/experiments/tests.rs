@@ -109,7 +109,9 @@ fn people_take_part_in_one_experiment_of_a_group() {
         let keys = ["x", "y", "z"];
         let parts: Vec<usize> = (0..3).filter(|i| variant_of(&three, keys[*i], &profile).is_ok()).collect();
         assert!(parts.len() <= 1, "{number}: {parts:?}");
-        parts.iter().for_each(|part| taking_part[*part] += 1);
+        for part in &parts {
+            taking_part[*part] += 1;
+        }
         // Shown in one of two experiments, they stay in it when a third one begins.
         if let Some(first) = ["x", "y"].into_iter().find(|key| variant_of(&two, key, &profile).is_ok()) {
             let shown = variant_of(&two, first, &profile).unwrap();

@@ -103,7 +103,9 @@ impl Service {
             return Ok(false);
         }
         let mut wanted = WantedEvents::default();
-        places.iter().for_each(|place| followed.segments[*place].rule.add_wanted(&mut wanted));
+        for place in &places {
+            followed.segments[*place].rule.add_wanted(&mut wanted);
+        }
         let mut found = Found::default();
         let rules: Vec<(&FollowedSegment, bool)> = places
             .iter()

@@ -94,18 +94,15 @@ impl<'a> Evaluation<'a> {
             } else if self.followed.counted.iter().any(|rule| rules.contains(rule) && !self.evaluable.contains(rule)) {
                 self.wait(&read.asked, RETRY_MS);
             }
-            match places.get(&key) {
-                Some(place) => {
-                    let (known, _, known_visitors) = &mut people[*place];
-                    let before = std::mem::replace(known, read);
-                    known.asked.all |= before.asked.all;
-                    known.asked.events = [before.asked.events, std::mem::take(&mut known.asked.events)].concat();
-                    known_visitors.extend(visitors);
-                }
-                None => {
-                    places.insert(key, people.len());
-                    people.push((read, key, visitors));
-                }
+            if let Some(place) = places.get(&key) {
+                let (known, _, known_visitors) = &mut people[*place];
+                let before = std::mem::replace(known, read);
+                known.asked.all |= before.asked.all;
+                known.asked.events = [before.asked.events, std::mem::take(&mut known.asked.events)].concat();
+                known_visitors.extend(visitors);
+            } else {
+                places.insert(key, people.len());
+                people.push((read, key, visitors));
             }
         }
         people

@@ -44,7 +44,7 @@ impl Membership {
                 Ok(()) => compared = generation,
                 Err(CountError::Store(error)) if error.kind() == ErrorKind::Retry => {}
                 Err(error) => {
-                    tracing::warn!(%error, "segments cannot be compared with the values of people; trying again")
+                    tracing::warn!(%error, "segments cannot be compared with the values of people; trying again");
                 }
             }
             let rest = Duration::from_mins(service.uses.config.value_minutes.into());
@@ -100,7 +100,9 @@ impl Service {
     ) -> Result<HashMap<u128, (VisitorId, RuleSet)>, CountError> {
         let places: Vec<usize> = followed.index.by_value().iter().collect();
         let mut wanted = WantedEvents::default();
-        places.iter().for_each(|place| followed.segments[*place].rule.add_wanted(&mut wanted));
+        for place in &places {
+            followed.segments[*place].rule.add_wanted(&mut wanted);
+        }
         let now = clock::now();
         let mut holders = HashMap::new();
         self.for_each_stored_person(site, &wanted, None, |profile| {

@@ -31,7 +31,7 @@ mod tests {
         let mut cells = [0_u32; 16];
         for unit in 0..units {
             let unit = unit.to_string();
-            let cell = |salt| (bucket(salt, &unit) * 4.0) as usize;
+            let cell = |salt| [0.25, 0.5, 0.75].iter().filter(|edge| bucket(salt, &unit) >= **edge).count();
             cells[cell("first") * 4 + cell("second")] += 1;
         }
         let expected = f64::from(units) / 16.0;

@@ -40,11 +40,11 @@ pub struct Offer {
     #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub content: Map<String, Value>,
     /// Start time, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::time::optional_rfc3339")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub starts_at: Option<Timestamp>,
     /// End time, exclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::time::optional_rfc3339")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
     /// Days and hours at which it is shown.
@@ -221,23 +221,7 @@ const fn yes() -> bool {
     true
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_zero(percent: &f64) -> bool {
     *percent == 0.0
-}
-
-mod moment {
-    //! Times of an offer are RFC 3339 texts.
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    use super::Timestamp;
-
-    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
-    pub fn serialize<S: Serializer>(value: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-        value.map(|t| t.to_string()).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|t| Timestamp::parse_rfc3339(&t).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))).transpose()
-    }
 }

@@ -65,7 +65,7 @@ mod tests {
         // RFC 4231, test case 2.
         let mac = hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert_eq!(mac.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
+        assert_eq!(blake3::Hash::from_bytes(mac).to_hex().as_str(), expected);
         assert!(is_equal(&mac, &mac) && !is_equal(&mac, &mac[1..]));
     }
 

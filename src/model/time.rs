@@ -59,7 +59,6 @@ pub mod optional_rfc3339 {
     use super::Timestamp;
 
     /// Writes it.
-    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
     pub fn serialize<S: Serializer>(value: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(|t| t.to_string()).serialize(serializer)
     }

@@ -100,7 +100,9 @@ impl CouponWriter {
             }
             Err(error) => {
                 tracing::warn!(%error, "coupons cannot be written");
-                answers.into_iter().for_each(|answer| drop(answer.send(Err(Skip::Busy))));
+                for answer in answers {
+                    drop(answer.send(Err(Skip::Busy)));
+                }
                 batch.extend(seen.into_iter().map(Write::Seen));
                 batch.is_empty()
             }

@@ -8,7 +8,7 @@ use crate::{
     },
     clock,
     decide::{self, Context},
-    experiments::{Assignment, CompiledExperiment, CompiledVariant, Outside, Person},
+    experiments::{Assignment, CompiledExperiment, CompiledVariant, ExperimentSet, Outside, Person},
     model::{Profile, Timestamp, VisitorId},
     segments::Evaluator,
 };
@@ -40,7 +40,6 @@ pub enum FlagSubject<'a> {
 impl Personalizer {
     /// The variants of the requested experiments that run; those the person does not take part in are left out.
     pub(super) fn variants<'a>(
-        &self,
         request: &PersonalizationRequest<'a>,
         profile: &Profile,
         context: &Context<'_>,
@@ -64,7 +63,7 @@ impl Personalizer {
         key: Option<&str>,
         url_path: &str,
     ) -> Vec<Evaluated<'a>> {
-        let all = site.experiments.iter().flat_map(|all| all.iter());
+        let all = site.experiments.iter().flat_map(ExperimentSet::iter);
         let asked: Vec<_> = all.filter(|experiment| key.is_none_or(|key| *experiment.key == *key)).collect();
         let without = || {
             let out = |experiment: &&'a CompiledExperiment| {

@@ -73,7 +73,7 @@ impl Personalizer {
         let variants = if request.experiments.is_empty() {
             Vec::new()
         } else {
-            self.variants(request, &profile, &self.context(request, now, &profile, None, OfferState::UNRECOGNIZED))
+            Self::variants(request, &profile, &self.context(request, now, &profile, None, OfferState::UNRECOGNIZED))
         };
         Answer { variants, ..self.finish(decisions, freshness, profile_time, start) }
     }
@@ -107,7 +107,9 @@ impl Personalizer {
                     done.push(reservation);
                 }
                 Err(not_reserved) => {
-                    done.iter().for_each(|reservation| self.offers.cancel(reservation));
+                    for reservation in &done {
+                        self.offers.cancel(reservation);
+                    }
                     return Err(match not_reserved {
                         NotReserved::Outdated => Again::Outdated,
                         NotReserved::Skip(skip) => Again::Without(offer.id.clone(), skip),

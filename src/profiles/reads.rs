@@ -187,9 +187,10 @@ impl Batch {
             Ok(Ok(stored)) => stored,
             failed => {
                 profiles.reads_failed.fetch_add(reads.len() as u64, Relaxed);
-                match failed {
-                    Ok(Err(error)) => tracing::debug!(%error, "reading profiles failed"),
-                    _ => tracing::debug!("reading profiles timed out"),
+                if let Ok(Err(error)) = failed {
+                    tracing::debug!(%error, "reading profiles failed");
+                } else {
+                    tracing::debug!("reading profiles timed out");
                 }
                 for (read, outcome) in reads {
                     drop(read);

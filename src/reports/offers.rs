@@ -65,8 +65,11 @@ impl Reports {
     }
 }
 
+/// Ids of offers, each with the index of its goal.
+type GoalOfOffer = Vec<(String, usize)>;
+
 /// The different goals, and which offer has which.
-fn goals(offers: &[&Offer]) -> Result<(Vec<FunnelStep>, Vec<(String, usize)>), ReportError> {
+fn goals(offers: &[&Offer]) -> Result<(Vec<FunnelStep>, GoalOfOffer), ReportError> {
     let (mut steps, mut goals) = (Vec::<FunnelStep>::new(), Vec::new());
     for offer in offers {
         let Some(goal) = &offer.goal else { continue };

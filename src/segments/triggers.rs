@@ -276,7 +276,9 @@ mod tests {
     fn a_set_of_rules_has_any_number() {
         let mut set = RuleSet::default();
         assert!(set.is_empty() && set.iter().next().is_none());
-        [0, 63, 64, 200].into_iter().for_each(|rule| set.add(rule));
+        for rule in [0, 63, 64, 200] {
+            set.add(rule);
+        }
         let mut other = RuleSet::default();
         other.add(5);
         other.merge(&set);

@@ -54,7 +54,7 @@ pub fn compile_offer(offer: &Offer, segments: &SegmentSet) -> Result<CompiledOff
         starts_at: offer.starts_at,
         ends_at: offer.ends_at,
         schedule,
-        caps: offer.caps.iter().map(compiled_cap).collect(),
+        caps: offer.caps.iter().copied().map(compiled_cap).collect(),
         budget: offer.budget.map(|budget| budget.impressions),
         coupons: offer.coupons,
         exclusion_group: offer.exclusion_group.as_deref().map(Into::into),
@@ -80,7 +80,7 @@ fn take_recommend(content: &mut crate::model::Content) -> Result<Option<Recommen
     Ok(Some(Recommend { model, k }))
 }
 
-fn compiled_cap(cap: &FrequencyCap) -> CompiledCap {
+fn compiled_cap(cap: FrequencyCap) -> CompiledCap {
     CompiledCap { count: cap.count, per: cap.per }
 }
 

@@ -42,10 +42,10 @@ pub async fn add(
     check_offer(&state, id, &offer).await?;
     let (sender, receiver) = channel(16);
     let receiving = receive_file(request.into_body(), state.feeds.limits(), sender);
-    let (received, added) = tokio::join!(receiving, store(&state, id, &offer, receiver));
+    let (transfer, added) = tokio::join!(receiving, store(&state, id, &offer, receiver));
     let added = added?;
     state.catalog.audit(&caller.name(), id, "add coupons", &format!("{} to {offer}", added.added)).await?;
-    received?;
+    transfer?;
     Ok(Json(added))
 }
 

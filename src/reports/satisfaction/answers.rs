@@ -148,7 +148,8 @@ fn survey_kind(name: &str, survey: &str, properties: &Map<String, Value>) -> Fee
 fn nps_score(properties: &Map<String, Value>) -> Option<f64> {
     let (score, scale) = score(properties, NPS_SCORES)?;
     let stated = scale.or_else(|| number(properties, SCALES));
-    let fits = (0.0..=10.0).contains(&score) && score.fract() == 0.0 && stated.is_none_or(|scale| scale == 10.0);
+    let is_ten = |scale: f64| (scale - 10.0).abs() < f64::EPSILON;
+    let fits = (0.0..=10.0).contains(&score) && score.fract() == 0.0 && stated.is_none_or(is_ten);
     fits.then_some(score)
 }
 
@@ -262,8 +263,8 @@ mod tests {
 
     #[test]
     fn promoters_and_the_satisfied_begin_where_they_usually_do() {
-        let promotion = |score: i64| read("nps answered", &json!({ "score": score })).promotion();
-        assert_eq!([0, 6, 7, 8, 9, 10].map(promotion), [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0]);
+        let promotion = |score: i64| read("nps answered", &json!({ "score": score })).promotion().to_string();
+        assert_eq!([0, 6, 7, 8, 9, 10].map(promotion), ["-1", "-1", "0", "0", "1", "1"]);
         let satisfied =
             |score: i64, scale: i64| read("csat answered", &json!({ "score": score, "scale": scale })).is_satisfied();
         assert_eq!([3, 4, 5].map(|score| satisfied(score, 5)), [false, true, true]);

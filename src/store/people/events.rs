@@ -143,7 +143,7 @@ fn passes(test: &ValueTest, source: &Source, params: &mut Params) -> Bounds {
             of_text(source, |text| Sql::text(&["(", text, operator(*op), &wanted, ")"]))
         }
         ValueTest::OneOf { texts, numbers } => {
-            let texts = Param::ArrayStr(texts.iter().map(|text| text.to_string()).collect());
+            let texts = Param::ArrayStr(texts.iter().map(ToString::to_string).collect());
             let texts = placeholder(params, "Array(String)", texts);
             let equal = of_text(source, |text| Sql::text(&["has(", &texts, ", ", text, ")"]));
             numbers.iter().map(|number| of_number(source, Op::Eq, *number, params)).fold(equal, Bounds::or)
@@ -163,7 +163,7 @@ fn exists(source: &Source) -> Sql {
 
 fn of_text(source: &Source, test: impl Fn(&str) -> Sql) -> Bounds {
     match source {
-        Source::Text(text) => Bounds::exact(test(text)),
+        Source::Text(column) => Bounds::exact(test(column)),
         Source::Property(property) => {
             let unclear = Sql::text(&["(", &property.kind, " IN ('Double', 'Array', 'Object'))"]);
             Bounds::unless(unclear, test(&property.text()))

@@ -105,8 +105,8 @@ fn text(builder: &mut Builder<'_>, field: TextField, test: &TextTest) -> Answer 
         _ => return Answer::unknown(),
     };
     let texts = match test {
-        TextTest::Eq(text) => vec![text.to_string()],
-        TextTest::In(texts) => texts.iter().map(|text| text.to_string()).collect(),
+        TextTest::Eq(wanted) => vec![wanted.to_string()],
+        TextTest::In(texts) => texts.iter().map(ToString::to_string).collect(),
         _ => return Answer::unknown(),
     };
     if texts.iter().any(|text| text.is_empty() || !text.is_ascii()) {
