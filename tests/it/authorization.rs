@@ -55,7 +55,7 @@ impl<'t> Stage<'t> {
             }
             ("post", "/offers") => drop(admin.delete(&path("offers/table")).await),
             (_, "/offers/{offer}" | "/offers/{offer}/coupons" | "/offers/{offer}/rehearse") => {
-                drop(admin.post(&path("offers"), of("/{offer}")).await)
+                drop(admin.post(&path("offers"), of("/{offer}")).await);
             }
             (_, "/items/{item}") => drop(admin.post(&path("items"), json!([{ "id": "p-1" }])).await),
             ("delete", "/feed") | (_, "/feed/visit") => drop(admin.put(&path("feed"), of("/feed")).await),

@@ -20,8 +20,8 @@ async fn items_are_posted_as_an_array_and_replaced_by_id() {
     let answer = shop.sends(Method::PATCH, &app.path("items"), changes.to_string()).await.json();
     assert_eq!((&answer["upserted"], answer["rejected"].as_array().unwrap().len()), (&json!(1), 2), "{answer}");
     assert_eq!((&answer["rejected"][0]["line"], &answer["rejected"][0]["reason"]), (&json!(2), &json!("bad_id")));
-    let changed = shop.get(&app.path("items?search=p-2")).await.json()["items"][0].clone();
-    assert_eq!((&changed["title"], &changed["available"]), (&json!("Large mug"), &json!(false)));
+    let mug = shop.get(&app.path("items?search=p-2")).await.json()["items"][0].clone();
+    assert_eq!((&mug["title"], &mug["available"]), (&json!("Large mug"), &json!(false)));
     let page = shop.get(&app.path("items?limit=1")).await.json();
     assert_eq!((&page["total"], page["items"].as_array().unwrap().len()), (&json!(2), 1));
     assert_eq!((&page["items"][0]["price_minor"], &page["items"][0]["roast"]), (&json!(1250), &json!("dark")));

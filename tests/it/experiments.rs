@@ -17,7 +17,7 @@ use crate::support::{
 fn signature(site: &Site, user: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(site.secret.as_bytes()).unwrap();
     mac.update(user.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    blake3::Hash::from_bytes(mac.finalize().into_bytes().into()).to_hex().to_string()
 }
 
 fn checkout() -> Value {

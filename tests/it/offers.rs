@@ -81,7 +81,7 @@ async fn limits_hold_for_64_callers() {
     assert_eq!(explained.await.json()["decisions"]["budget"], Value::Null);
 
     // Forty coupons, one line twice and one too long.
-    let lines: String = (0..40).map(|n| format!("CODE-{n}\r\n")).collect();
+    let lines = (0..40).map(|n| format!("CODE-{n}\r\n")).collect::<Vec<_>>().concat();
     let file = format!("{lines}CODE-7\n{}\n", "x".repeat(200));
     let uploaded = admin.sends(Method::POST, &app.path("offers/coupon/coupons"), file).await;
     assert_eq!(uploaded.json(), json!({ "read": 42, "added": 40, "duplicates": 1, "refused": 1 }), "{}", uploaded.text);
@@ -263,7 +263,7 @@ async fn a_kill_gives_nothing_twice() {
     {
         assert_eq!(admin.post(&path("offers"), offer).await.status, 201);
     }
-    let lines: String = (0..300).map(|n| format!("C-{n}\n")).collect();
+    let lines = (0..300).map(|n| format!("C-{n}\n")).collect::<Vec<_>>().concat();
     assert_eq!(admin.sends(Method::POST, &path("offers/coupon/coupons"), lines).await.json()["added"], 300);
     // Each caller asks for one person after another until the service is gone.
     let mut callers = JoinSet::new();

@@ -218,7 +218,7 @@ async fn a_person_has_browsers_a_timeline_and_opinions() {
     assert!(csv.contains("\"email\",0,2"), "{csv}");
     parting_mends_the_past(&app, &admin, browser).await;
     let unknown = json!({ "contact_costs_minor": { "pigeon": 1 } });
-    admin.patch(&app.path("").trim_end_matches('/').to_owned(), unknown).await.refuses(422, "invalid");
+    admin.patch(app.path("").trim_end_matches('/'), unknown).await.refuses(422, "invalid");
     app.finish().await;
 }
 

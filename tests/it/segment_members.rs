@@ -97,7 +97,7 @@ async fn people_enter_and_leave_and_webhooks_are_called_once() {
     let mut types: Vec<String> = calls.iter().map(|call| call.json()["type"].as_str().unwrap().to_owned()).collect();
     types.sort();
     assert_eq!(types, ["segment.entered:active", "segment.entered:members", "segment.left:active"]);
-    let left = calls.iter().map(|call| call.json()).find(|body| body["type"] == "segment.left:active").unwrap();
+    let left = calls.iter().find(|call| call.json()["type"] == "segment.left:active").unwrap().json();
     assert_eq!((&left["person"]["user_id"], &left["person"]["user_verified"]), (&ada, &json!(true)));
     let data = &left["data"];
     assert_eq!(
