@@ -151,27 +151,29 @@ impl Control {
 
     /// Upserts the merchandising rules of a slot, or of the whole site.
     pub async fn put_merchandising_rules(&self, site: SiteId, slot: &str, body: &str) -> Result<(), ControlError> {
-        sqlx::query(
-            "INSERT INTO shelf_rules (site_id, slot, body, updated_at) VALUES (?, ?, ?, ?) \
-             ON CONFLICT (site_id, slot) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
-        )
-        .bind(site.0)
-        .bind(slot)
-        .bind(body)
-        .bind(crate::clock::now().0)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        let upsert = "INSERT INTO shelf_rules (site_id, slot, body, updated_at) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT (site_id, slot) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at";
+        self.put_document(upsert, site, slot, body).await
     }
 
     /// Removes the merchandising rules of a slot. Returns false if there were none.
     pub async fn delete_merchandising_rules(&self, site: SiteId, slot: &str) -> Result<bool, ControlError> {
-        let result = sqlx::query("DELETE FROM shelf_rules WHERE site_id = ? AND slot = ?")
+        self.delete_document("DELETE FROM shelf_rules WHERE site_id = ? AND slot = ?", site, slot).await
+    }
+
+    /// The settings of a site's slots, by name.
+    pub async fn slot_settings(&self, site: SiteId) -> Result<Vec<(String, String)>, ControlError> {
+        Ok(sqlx::query_as("SELECT slot, body FROM slot_settings WHERE site_id = ? ORDER BY slot")
             .bind(site.0)
-            .bind(slot)
-            .execute(&self.pool)
-            .await?;
-        Ok(result.rows_affected() > 0)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Stores the settings of a slot.
+    pub async fn put_slot_settings(&self, site: SiteId, slot: &str, body: &str) -> Result<(), ControlError> {
+        let upsert = "INSERT INTO slot_settings (site_id, slot, body, updated_at) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT (site_id, slot) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at";
+        self.put_document(upsert, site, slot, body).await
     }
 
     /// The saved funnels of a site, ordered by name.

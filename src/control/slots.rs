@@ -71,27 +71,4 @@ impl Control {
         }
         Ok(transaction.commit().await?)
     }
-
-    /// The settings of a site's slots, by name.
-    pub async fn slot_settings(&self, site: SiteId) -> Result<Vec<(String, String)>, ControlError> {
-        Ok(sqlx::query_as("SELECT slot, body FROM slot_settings WHERE site_id = ? ORDER BY slot")
-            .bind(site.0)
-            .fetch_all(&self.pool)
-            .await?)
-    }
-
-    /// Stores the settings of a slot.
-    pub async fn put_slot_settings(&self, site: SiteId, slot: &str, body: &str) -> Result<(), ControlError> {
-        sqlx::query(
-            "INSERT INTO slot_settings (site_id, slot, body, updated_at) VALUES (?, ?, ?, ?) \
-             ON CONFLICT (site_id, slot) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
-        )
-        .bind(site.0)
-        .bind(slot)
-        .bind(body)
-        .bind(crate::clock::now().0)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     control::{ControlError, MembershipWrite},
     journal::{ReadError, Reader, Record},
-    model::{Event, Kind, Position, SiteId, VisitorId},
+    model::{Event, Position, SiteId, VisitorId},
     segments::{EventTraits, RuleSet},
     store::rows,
     tasks::Stopping,
@@ -197,7 +197,7 @@ impl Service {
             let asked = people.entry((event.site, event.visitor)).or_insert_with(|| of_event(&event));
             asked.position = Some(record.position);
             asked.earliest = asked.earliest.min(Some(event.occurred_at));
-            asked.add(name_of(&event), site.index.of(&traits));
+            asked.add(event.name_or_type(), site.index.of(&traits));
         }
         people.into_values().collect()
     }
@@ -225,17 +225,5 @@ fn of_event(event: &Event<'_>) -> Asked {
         earliest: Some(event.occurred_at),
         waited: false,
         due: None,
-    }
-}
-
-/// The name of a tracked event, or the call's type, as in the names of webhooks.
-fn name_of<'e>(event: &'e Event<'_>) -> &'e str {
-    match event.kind {
-        Kind::Track => &event.name,
-        Kind::Page => "page",
-        Kind::Screen => "screen",
-        Kind::Identify => "identify",
-        Kind::Group => "group",
-        Kind::Alias => "alias",
     }
 }

@@ -74,6 +74,21 @@ pub struct Event<'a> {
     pub user_id_only: bool,
 }
 
+impl Event<'_> {
+    /// The name of a tracked event, or the type of another call: the name by which webhooks are called.
+    #[must_use]
+    pub fn name_or_type(&self) -> &str {
+        match self.kind {
+            Kind::Track => &self.name,
+            Kind::Page => "page",
+            Kind::Screen => "screen",
+            Kind::Identify => "identify",
+            Kind::Group => "group",
+            Kind::Alias => "alias",
+        }
+    }
+}
+
 /// The calls of the Segment specification. Numbers are stored: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -14,7 +14,7 @@ use super::{Person, Service, WebhookEvent, Webhooks, names::EVENT_PREFIX, regist
 use crate::{
     control::{NewDelivery, WebhookCursor},
     journal::{ReadError, Reader, Record},
-    model::{Currency, Event, Kind, Position},
+    model::{Currency, Event, Position},
     store::rows,
     tasks::Stopping,
 };
@@ -156,25 +156,13 @@ impl Service {
             if !event.robot.is_empty() {
                 continue;
             }
-            let name = name_of(&event);
+            let name = event.name_or_type();
             for hook in registry.called_for_event(event.site, name) {
                 let id = delivery_id(self.journal.id(), record.position, &hook.id);
                 calls.push(self.new_delivery(hook, id, &described(&event, name)));
             }
         }
         calls
-    }
-}
-
-/// The name by which webhooks are called: that of a tracked event, or the call's type.
-fn name_of<'e>(event: &'e Event<'_>) -> &'e str {
-    match event.kind {
-        Kind::Track => &event.name,
-        Kind::Page => "page",
-        Kind::Screen => "screen",
-        Kind::Identify => "identify",
-        Kind::Group => "group",
-        Kind::Alias => "alias",
     }
 }
 
