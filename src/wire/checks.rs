@@ -45,7 +45,6 @@ pub enum CheckProgress {
     /// The page was opened; the browser has not reported.
     Loaded,
     /// The browser has reported.
-    #[schema(rename = "heard")]
     Reported,
 }
 

@@ -58,7 +58,7 @@ test('a page is checked in the owner\'s browser by a link that works once', asyn
   await page.goto(opened.open_url);
   const report = await until('the report', async () => {
     const state = await ask('/' + opened.token);
-    return state.state === 'heard' && state;
+    return state.state === 'reported' && state;
   });
   assert.deepEqual(report.findings, ['events_arrive']);
   assert.ok(await page.evaluate(() => !!document.querySelector('ashna-debug')));

@@ -83,7 +83,7 @@ pub async fn one(
         match state.installation.checks.status(id, &token, clock::now()).ok_or(ApiError::NotFound)? {
             CheckStatus::Waiting => ("waiting", Vec::new()),
             CheckStatus::Loaded => ("loaded", Vec::new()),
-            CheckStatus::Reported(findings) => ("heard", findings),
+            CheckStatus::Reported(findings) => ("reported", findings),
         };
     Ok(Json(CheckState { state, findings: findings.into_iter().map(Finding::as_str).collect() }))
 }
