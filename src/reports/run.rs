@@ -132,6 +132,9 @@ impl ReportRun<'_> {
             let (reason, error) = match error.exceeded() {
                 Some(Exceeded::Time) if was_contended() => ("crowded", ReportError::Contended),
                 Some(exceeded) => ("too_large", ReportError::TooLarge(exceeded)),
+                None if error.is_unknown_name() && !self.reports.shared.store.has_tables() => {
+                    ("warehouse", ReportError::Store(StoreError::Preparing))
+                }
                 None => ("warehouse", ReportError::Store(error)),
             };
             metrics.refuse(reason);

@@ -54,6 +54,9 @@ pub enum StoreError {
     /// Tables that existed are missing.
     #[error("tables of the warehouse are missing: {0}")]
     TablesMissing(String),
+    /// Its tables are being created or altered, so that a query did not find what it needs.
+    #[error("the warehouse's tables are being prepared")]
+    Preparing,
     /// No response in time.
     #[error("the warehouse did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
@@ -146,6 +149,7 @@ impl StoreError {
             | Self::Tls(_)
             | Self::NotClickhouse(_)
             | Self::TablesMissing(_)
+            | Self::Preparing
             | Self::TimedOut(_) => ErrorKind::Retry,
             Self::Refused { code, message } => kind_of_code(*code, message),
             Self::MigrationFailed { source, .. } => source.kind(),
@@ -159,6 +163,13 @@ impl StoreError {
             | Self::MigrationChanged(_)
             | Self::MigrationTooNew(_) => ErrorKind::Fatal,
         }
+    }
+
+    /// Whether a query named a database, table or column that does not exist: UNKNOWN_IDENTIFIER, UNKNOWN_TABLE,
+    /// UNKNOWN_DATABASE, NO_SUCH_COLUMN_IN_TABLE.
+    #[must_use]
+    pub const fn is_unknown_name(&self) -> bool {
+        matches!(self, Self::Refused { code: 16 | 47 | 60 | 81, .. })
     }
 
     /// Whether unreadable stored data may be the cause, for a query that sent no data.

@@ -111,7 +111,7 @@ impl StoreError {
         match self {
             Self::Unresolved(_) => Fault::NameUnresolved,
             Self::Unreachable(_) => Fault::Unreachable,
-            Self::TimedOut(_) => Fault::NoAnswer,
+            Self::TimedOut(_) | Self::Preparing => Fault::NoAnswer,
             Self::Tls(_) | Self::BadCaFile { .. } => Fault::Tls,
             Self::NotClickhouse(_) => Fault::NotClickhouse,
             Self::TooOld { .. } => Fault::TooOld,

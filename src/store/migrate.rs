@@ -3,6 +3,8 @@
 //! A file is recorded after its last statement. Its statements use `IF NOT EXISTS`, so a file interrupted by a crash
 //! is run again from its start.
 
+use std::sync::atomic::Ordering;
+
 use clickhouse::Row;
 use serde::Deserialize;
 
@@ -45,7 +47,15 @@ impl Store {
     /// If the server is unsuitable or fails, or has migrations of another version.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.check_version().await?;
-        self.migrate_with(MIGRATIONS).await
+        let applied = self.migrate_with(MIGRATIONS).await?;
+        self.has_tables.store(true, Ordering::Relaxed);
+        Ok(applied)
+    }
+
+    /// Whether the tables are known to be those of this program; not before [`Self::migrate`] succeeded.
+    #[must_use]
+    pub fn has_tables(&self) -> bool {
+        self.has_tables.load(Ordering::Relaxed)
     }
 
     async fn migrate_with(&self, migrations: &[(u32, &str, &str)]) -> Result<Vec<String>, StoreError> {

@@ -82,6 +82,8 @@ pub struct Store {
     query_timeout: Duration,
     /// The warehouse belongs to another installation: all access is blocked.
     is_foreign: Arc<AtomicBool>,
+    /// The tables are those of this program.
+    has_tables: Arc<AtomicBool>,
     limits: QueryLimits,
 }
 
@@ -155,6 +157,7 @@ impl Store {
             insert_timeout: Duration::from_millis(config.insert_timeout_ms),
             query_timeout: Duration::from_millis(config.query_timeout_ms),
             is_foreign: Arc::default(),
+            has_tables: Arc::default(),
             limits: QueryLimits::default(),
         }
     }
