@@ -310,3 +310,18 @@ async fn an_empty_site_has_empty_reports() {
     assert!(reports.sources(&site(), &ask(&json!({"by": "channel"}))).await.unwrap().rows.is_empty());
     assert_eq!(reports.realtime(&site(), minute(0)).await.unwrap().visitors, 0);
 }
+
+#[tokio::test]
+async fn tables_that_are_being_prepared_are_a_reason_to_try_again() {
+    let prepared = database().await;
+    let preparing = Store::connect_to(prepared.endpoint(), &ashna::config::Config::defaults().clickhouse);
+    // As between two migrations: the table is there, a column is not.
+    prepared.execute("ALTER TABLE events RENAME COLUMN title TO title_later", &[]).await.unwrap();
+    let of = async |store: Store| {
+        let error = Reports::new(store, 30).pages(&site(), &ask(&json!({}))).await.unwrap_err();
+        error.unavailable().map(|(_, reason)| reason)
+    };
+    assert!(of(preparing).await.is_some_and(|reason| reason.contains("starting")));
+    // Afterwards it is a fault of the program, which no waiting mends.
+    assert_eq!(of(prepared).await, None);
+}
