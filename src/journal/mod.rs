@@ -81,6 +81,7 @@ mod batch;
 mod commit;
 mod disk;
 mod error;
+mod follower;
 mod format;
 mod queue;
 mod reader;
@@ -106,6 +107,7 @@ use std::{
 pub use batch::Batch;
 use disk::Disk;
 pub use error::{AppendError, JournalError, ReadError};
+pub use follower::{Follower, Next};
 use parking_lot::Mutex;
 use queue::Queue;
 pub use reader::{Reader, Record};

@@ -4,11 +4,7 @@
 //! noticed. The position is stored with what changed, so that after a crash a part is evaluated again, with the same
 //! result.
 
-use std::{
-    collections::HashMap,
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use super::{
     Membership, NOTHING_NEEDED, Service,
@@ -16,8 +12,8 @@ use super::{
 };
 use crate::{
     control::{ControlError, MembershipWrite},
-    journal::{ReadError, Reader, Record},
-    model::{Event, Position, SiteId, VisitorId},
+    journal::{Follower, Next, ReadError, Record},
+    model::{Event, SiteId, VisitorId},
     segments::{EventTraits, RuleSet},
     store::rows,
     tasks::Stopping,
@@ -29,19 +25,8 @@ const RECORDS_MAX: usize = 4000;
 const BYTES_MAX: usize = 8 << 20;
 /// Time in which the events of a part are gathered.
 const GATHER: Duration = Duration::from_millis(100);
-/// How often the position is stored while nothing changes.
-const SAVE_INTERVAL: Duration = Duration::from_secs(5);
-/// Pause after an error, and how often it is checked whether anything is followed.
+/// Pause after an error.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Where the journal is read.
-struct Following {
-    /// `None` while it reads on a blocking thread.
-    reader: Option<Reader>,
-    position: Position,
-    saved: Position,
-    saved_at: Instant,
-}
 
 impl Membership {
     /// Follows the journal until the service stops.
@@ -69,48 +54,38 @@ impl Service {
 
     /// Follows while any segment is.
     async fn follow(&self, stopping: &mut Stopping) {
-        let start = *self.position.borrow();
-        let mut at = Following { reader: None, position: start, saved: start, saved_at: Instant::now() };
-        let mut durable = self.uses.journal.durable();
+        let mut at = Follower::new(&self.uses.journal, *self.position.borrow());
         while self.is_following() {
-            let is_saved = at.saved == at.position;
-            let position = at.position;
-            let more = async { durable.wait_for(|next| *next > position).await.is_ok() };
-            tokio::select! {
-                waits = more => if !waits { return },
-                () = stopping.wait() => {
+            match at.next(stopping).await {
+                Next::Idle => {}
+                Next::Ended => return,
+                Next::Save => {
+                    self.save(&mut at).await;
+                }
+                Next::Stop => {
                     self.save(&mut at).await;
                     return;
                 }
-                () = tokio::time::sleep(SAVE_INTERVAL), if !is_saved => {
-                    self.save(&mut at).await;
-                    continue;
+                Next::Read => {
+                    if self.uses.journal.next().0.saturating_sub(at.position().0) < RECORDS_MAX as u64 {
+                        tokio::time::sleep(GATHER).await;
+                    }
+                    if !self.read(&mut at).await && stopping.sleep(PAUSE).await {
+                        return;
+                    }
                 }
-                () = tokio::time::sleep(PAUSE), if is_saved => continue,
-            }
-            if self.uses.journal.next().0.saturating_sub(at.position.0) < RECORDS_MAX as u64 {
-                tokio::time::sleep(GATHER).await;
-            }
-            if !self.read(&mut at).await && stopping.sleep(PAUSE).await {
-                return;
             }
         }
     }
 
     /// Evaluates the people of the next part of the journal. False after an error.
-    async fn read(&self, at: &mut Following) -> bool {
-        let mut reader = at.reader.take().unwrap_or_else(|| self.uses.journal.reader(at.position));
-        let read = tokio::task::spawn_blocking(move || {
-            let records = reader.read(RECORDS_MAX, BYTES_MAX);
-            (reader, records)
-        });
-        let Ok((reader, records)) = read.await else { return false };
-        let records = match records {
+    async fn read(&self, at: &mut Follower) -> bool {
+        let before = at.position();
+        let records = match at.read(RECORDS_MAX, BYTES_MAX).await {
             Ok(records) => records,
             Err(ReadError::Lost(lost)) => {
                 self.uses.metrics.lost.inc_by(lost.end.0 - lost.start.0);
                 tracing::error!(from = %lost.start, to = %lost.end, "segments do not know events that the journal no longer has");
-                (at.reader, at.position) = (Some(reader), lost.end);
                 return self.save(at).await;
             }
             Err(error) => {
@@ -120,19 +95,14 @@ impl Service {
         };
         let version = *self.version.borrow();
         let asked = self.asked(&records);
-        let before = at.position;
-        if let Some(last) = records.last() {
-            at.position = last.position.plus(1);
-        }
-        at.reader = Some(reader);
-        let is_saved = at.saved_at.elapsed() >= SAVE_INTERVAL;
-        match self.evaluate(asked, Some(Part { end: at.position, version, is_saved })).await {
+        let is_saved = at.is_save_due();
+        match self.evaluate(asked, Some(Part { end: at.position(), version, is_saved })).await {
             Ok(Evaluated::Saved) => self.is_saved(at),
             Ok(Evaluated::Unsaved) => self.is_evaluated(at),
-            Ok(Evaluated::Outdated) => (at.reader, at.position) = (None, before),
+            Ok(Evaluated::Outdated) => at.go_back(before),
             Err(error) => {
                 self.cannot_store(&error);
-                (at.reader, at.position) = (None, before);
+                at.go_back(before);
                 return false;
             }
         }
@@ -140,9 +110,9 @@ impl Service {
     }
 
     /// Stores the position; false if the control database failed.
-    async fn save(&self, at: &mut Following) -> bool {
+    async fn save(&self, at: &mut Follower) -> bool {
         let write =
-            MembershipWrite { cursor: Some((self.uses.journal.id(), at.position)), ..MembershipWrite::default() };
+            MembershipWrite { cursor: Some((self.uses.journal.id(), at.position())), ..MembershipWrite::default() };
         let _writing = self.writing.lock().await;
         match self.store(&write).await {
             Ok(()) => self.is_saved(at),
@@ -154,20 +124,20 @@ impl Service {
         true
     }
 
-    fn is_saved(&self, at: &mut Following) {
-        (at.saved, at.saved_at) = (at.position, Instant::now());
+    fn is_saved(&self, at: &mut Follower) {
+        at.was_saved();
         // Not if nothing is followed any more.
         if self.is_following() {
-            self.uses.needed_from.store(at.position.0, Ordering::Relaxed);
+            self.uses.needed_from.store(at.position().0, Ordering::Relaxed);
         }
         self.is_evaluated(at);
     }
 
-    fn is_evaluated(&self, at: &Following) {
+    fn is_evaluated(&self, at: &Follower) {
         self.position.send_if_modified(|known| {
             let follows = known.0 != NOTHING_NEEDED;
             if follows {
-                *known = at.position;
+                *known = at.position();
             }
             follows
         });

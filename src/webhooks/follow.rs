@@ -5,7 +5,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Person, Service, WebhookEvent, Webhooks, names::EVENT_PREFIX, registry::Registry};
 use crate::{
     control::{NewDelivery, WebhookCursor},
-    journal::{ReadError, Reader, Record},
+    journal::{Follower, Next, ReadError, Record},
     model::{Currency, Event, Position},
     store::rows,
     tasks::Stopping,
@@ -22,19 +22,8 @@ use crate::{
 /// Records and bytes of one read.
 const RECORDS_MAX: usize = 1000;
 const BYTES_MAX: usize = 4 << 20;
-/// How often the position is stored while no event is called for.
-const SAVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after an error.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Where the journal is read.
-struct Following {
-    /// `None` while it reads on a blocking thread.
-    reader: Option<Reader>,
-    position: Position,
-    saved: Position,
-    saved_at: Instant,
-}
 
 impl Webhooks {
     /// Follows the journal until the service stops.
@@ -59,47 +48,38 @@ impl Webhooks {
 impl Service {
     /// Follows while any webhook is called for events.
     async fn follow(&self, start: Position, stopping: &mut Stopping) {
-        let mut at = Following { reader: None, position: start, saved: start, saved_at: Instant::now() };
-        let mut durable = self.journal.durable();
+        let mut at = Follower::new(&self.journal, start);
+        // Asked every second, so that it ends when the last such webhook is removed.
         while self.registry.load().follows_events() {
-            let is_saved = at.saved == at.position;
-            let position = at.position;
-            let more = async { durable.wait_for(|next| *next > position).await.is_ok() };
-            tokio::select! {
-                waits = more => if !waits { return },
-                () = stopping.wait() => {
+            match at.next(stopping).await {
+                Next::Idle => {}
+                Next::Ended => return,
+                Next::Save => {
+                    self.save(&mut at, &[]).await;
+                }
+                Next::Stop => {
                     self.save(&mut at, &[]).await;
                     return;
                 }
-                () = tokio::time::sleep(SAVE_INTERVAL), if !is_saved => {
-                    self.save(&mut at, &[]).await;
-                    continue;
+                Next::Read => {
+                    if !self.read(&mut at).await && stopping.sleep(PAUSE).await {
+                        return;
+                    }
                 }
-                // So that it ends when the last such webhook is removed.
-                () = tokio::time::sleep(PAUSE), if is_saved => continue,
-            }
-            if !self.read(&mut at).await && stopping.sleep(PAUSE).await {
-                return;
             }
         }
     }
 
     /// Queues the calls of the next part of the journal. False after an error.
-    async fn read(&self, at: &mut Following) -> bool {
-        let mut reader = at.reader.take().unwrap_or_else(|| self.journal.reader(at.position));
-        let read = tokio::task::spawn_blocking(move || {
-            let records = reader.read(RECORDS_MAX, BYTES_MAX);
-            (reader, records)
-        });
-        let Ok((reader, records)) = read.await else { return false };
-        let records = match records {
+    async fn read(&self, at: &mut Follower) -> bool {
+        let before = at.position();
+        let records = match at.read(RECORDS_MAX, BYTES_MAX).await {
             Ok(records) => records,
             Err(ReadError::Lost(lost)) => {
                 let events = lost.end.0 - lost.start.0;
                 self.metrics.dropped.inc_by(events);
                 tracing::error!(from = %lost.start, to = %lost.end, "webhooks are not called for events that the journal no longer has");
-                (at.reader, at.position) = (Some(reader), lost.end);
-                self.followed.send_replace(at.position);
+                self.followed.send_replace(at.position());
                 return self.save(at, &[]).await;
             }
             Err(error) => {
@@ -108,29 +88,24 @@ impl Service {
             }
         };
         let calls = self.calls(&self.registry.load(), &records);
-        let before = at.position;
-        if let Some(last) = records.last() {
-            at.position = last.position.plus(1);
-        }
-        at.reader = Some(reader);
-        if (!calls.is_empty() || at.saved_at.elapsed() >= SAVE_INTERVAL) && !self.save(at, &calls).await {
-            (at.reader, at.position) = (None, before);
+        if (!calls.is_empty() || at.is_save_due()) && !self.save(at, &calls).await {
+            at.go_back(before);
             return false;
         }
-        self.followed.send_replace(at.position);
+        self.followed.send_replace(at.position());
         true
     }
 
     /// Stores calls and position; false if the control database failed.
-    async fn save(&self, at: &mut Following, calls: &[NewDelivery]) -> bool {
-        let cursor = WebhookCursor { journal: self.journal.id(), position: at.position.0 };
+    async fn save(&self, at: &mut Follower, calls: &[NewDelivery]) -> bool {
+        let cursor = WebhookCursor { journal: self.journal.id(), position: at.position().0 };
         match self.control.queue_deliveries(calls, Some(cursor), self.config.waiting_max).await {
             Ok(dropped) => {
                 self.count_dropped(dropped);
-                (at.saved, at.saved_at) = (at.position, Instant::now());
+                at.was_saved();
                 // Not if the last such webhook was just removed.
                 if self.registry.load().follows_events() {
-                    self.needed_from.store(at.position.0, Ordering::Relaxed);
+                    self.needed_from.store(at.position().0, Ordering::Relaxed);
                 }
                 if !calls.is_empty() {
                     self.due.notify_one();
