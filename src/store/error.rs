@@ -165,8 +165,8 @@ impl StoreError {
         }
     }
 
-    /// Whether a query named a database, table or column that does not exist: UNKNOWN_IDENTIFIER, UNKNOWN_TABLE,
-    /// UNKNOWN_DATABASE, NO_SUCH_COLUMN_IN_TABLE.
+    /// Whether a query named a database, table or column that does not exist: `UNKNOWN_IDENTIFIER`, `UNKNOWN_TABLE`,
+    /// `UNKNOWN_DATABASE`, `NO_SUCH_COLUMN_IN_TABLE`.
     #[must_use]
     pub const fn is_unknown_name(&self) -> bool {
         matches!(self, Self::Refused { code: 16 | 47 | 60 | 81, .. })
