@@ -2,7 +2,7 @@
 
 use super::{
     bounds::{Bounds, Sql},
-    plan::{Answer, Builder, Column, From},
+    builder::{Answer, Builder, Column, From},
 };
 use crate::{
     catalog::condition::{Condition, NumberField, NumberTest, SetField, TextField, TextTest},
