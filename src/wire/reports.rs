@@ -4,6 +4,7 @@
 
 mod data_quality;
 mod experiments;
+mod filter;
 mod funnel;
 mod list;
 mod offers;
@@ -14,6 +15,7 @@ mod visitor;
 
 pub use data_quality::*;
 pub use experiments::*;
+pub use filter::*;
 pub use funnel::*;
 pub use list::*;
 pub use offers::*;
@@ -111,6 +113,12 @@ pub struct OverviewQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// Metrics of a period.
@@ -161,6 +169,20 @@ pub struct Overview {
     /// Totals of the period before: as many months or days before, by the calendar, else of equal length. While the
     /// period is not over, only of the part of the one before that corresponds to the part that has passed.
     pub previous: Totals,
+    /// Currency of the revenue, ISO 4217 code.
+    pub currency: String,
+    /// All steps of the period in order, including empty ones.
+    pub series: Vec<SeriesPoint>,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<OverviewCompared>,
+}
+
+/// What an overview is compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OverviewCompared {
+    /// Totals of the period.
+    pub totals: Totals,
     /// Currency of the revenue, ISO 4217 code.
     pub currency: String,
     /// All steps of the period in order, including empty ones.

@@ -1,5 +1,7 @@
 //! Reports: each is a POST with the question as JSON; `?format=csv` exports.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Request, State},
@@ -24,7 +26,7 @@ use crate::{
     ingest::identify::{IdKind, visitor_of},
     model::SiteId,
     reports::{
-        ReportError, Reports,
+        ReportError, Reports, SegmentSource,
         csv::{self, File, Table},
     },
     wire::{
@@ -90,6 +92,7 @@ pub async fn report(
     let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
     let reports = state.reports.for_requester(&caller.queue_key());
     let reports = if as_csv { reports.for_export() } else { reports };
+    let reports = reports.with_segments(segment_source(&state, &snapshot));
     let work_state = state.clone();
     // Equal reports at the same time are computed once.
     let work = async move { answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes).await };
@@ -138,6 +141,16 @@ async fn answer(
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
         "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
+    }
+}
+
+/// What filters by segment depend on.
+fn segment_source(state: &AppState, site: &Arc<SiteSnapshot>) -> SegmentSource {
+    SegmentSource {
+        site: Arc::clone(site),
+        settings: state.personalizer.settings(),
+        values: state.personalizer.values(),
+        now: clock::now(),
     }
 }
 
