@@ -20,6 +20,8 @@ pub enum Report {
     Pages,
     /// Traffic sources.
     Sources,
+    /// Campaigns.
+    Campaigns,
     /// Attributes of visitors.
     Visitors,
     /// Conversion through the steps of a funnel.

@@ -80,8 +80,8 @@ pub struct FilterRange {
     pub session_ms: i64,
 }
 
-/// What filters add to the statements of a report.
-#[derive(Debug, Clone)]
+/// What filters add to the statements of a report; by default nothing.
+#[derive(Debug, Clone, Default)]
 pub struct FilterSql {
     params: Vec<(String, Param)>,
     keeps: String,

@@ -56,7 +56,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
+/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
 /// satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
@@ -116,6 +116,7 @@ async fn answer(
         "overview" => table(as_csv, name, &reports.overview(site, &question(bytes)?).await?),
         "pages" => table(as_csv, name, &reports.pages(site, &question(bytes)?).await?),
         "sources" => table(as_csv, name, &reports.sources(site, &question(bytes)?).await?),
+        "campaigns" => table(as_csv, name, &reports.campaigns(site, &question(bytes)?).await?),
         "visitors" => table(as_csv, name, &reports.visitors(site, &question(bytes)?).await?),
         "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
         "realtime" => {
