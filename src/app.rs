@@ -10,6 +10,7 @@ mod parts;
 mod private;
 mod recover;
 mod reserve;
+mod restore;
 mod start;
 mod undelivered_age;
 mod warehouse;
@@ -21,6 +22,7 @@ use std::{
 };
 
 pub use installation::adopt;
+pub use restore::{Restored, restore};
 use tokio::sync::watch;
 
 use crate::{

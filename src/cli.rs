@@ -2,6 +2,7 @@
 
 mod adopt;
 mod audit;
+mod backup;
 mod chunk_sender;
 mod doctor;
 mod evaluate;
@@ -15,6 +16,7 @@ mod seed;
 mod serve;
 mod service;
 mod site;
+mod upkeep;
 mod user;
 mod visitor;
 
@@ -94,6 +96,14 @@ enum Command {
     /// List or replay events that the warehouse refused.
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Write a backup of everything, also beside the running service; never the salts of cookieless sites.
+    Backup(backup::Options),
+    /// Restore a backup into a new data directory.
+    Restore(backup::RestoreOptions),
+    /// Remove a site's old events.
+    Prune(upkeep::PruneOptions),
+    /// Show what became of one event.
+    Trace(upkeep::TraceOptions),
     /// Migrate the warehouse's tables.
     Migrate,
     /// Make this control database the owner of the journal and the warehouse, after the original one was lost.
@@ -202,6 +212,10 @@ async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
             )
         }
         Command::Visitor(command) => visitor::run(&config, common, command).await,
+        Command::Backup(options) => backup::run(&config, common, &options).await,
+        Command::Restore(options) => backup::restore(&config, common, &options).await,
+        Command::Prune(options) => upkeep::prune(&config, common, options).await,
+        Command::Trace(options) => upkeep::trace(&config, common, options).await,
         Command::Migrate => migrate(&config, common).await,
         Command::Adopt => adopt::run(&config, common).await,
         Command::CheckConfig(_) => check_config(common, &config, &loaded.shown),

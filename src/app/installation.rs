@@ -124,6 +124,14 @@ fn highest_site(journal: &Journal) -> anyhow::Result<u32> {
     }
 }
 
+/// Gives a restored control database and journal a new id: the original may still own the warehouse.
+pub(super) async fn renew(control: &Control, data_dir: &Path) -> anyhow::Result<String> {
+    let id = new_secret("");
+    control.put_setting(SETTING, &id).await?;
+    write(&data_dir.join("journal").join("installation"), &id)?;
+    Ok(id)
+}
+
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),

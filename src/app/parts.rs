@@ -23,6 +23,7 @@ use crate::{
     dedup::Dedup,
     delivery::{self, Delivery},
     engine::{self, DiskSpace, Engine},
+    erasures::Erasures,
     geo::Geo,
     import::feeds::Feeds,
     ingest::TokenSigner,
@@ -199,6 +200,16 @@ pub(super) async fn offers(control: &Control, config: &config::Offers, tasks: &m
     tasks.spawn_restarting("coupons", move |stopping| coupons.clone().run_coupons(stopping));
     tasks.spawn_restarting("offer_upkeep", move |stopping| upkeep.clone().run_upkeep(stopping));
     Ok(offers)
+}
+
+/// Whether an event is one of a person who was erased later.
+pub(super) fn is_erased(catalog: &Catalog, erasures: &Arc<Erasures>) -> delivery::IsErased {
+    let (sites, erasures) = (catalog.cell(), Arc::clone(erasures));
+    Arc::new(move |event| {
+        let sites = sites.load();
+        let site = sites.sites.get(&event.site);
+        site.is_some_and(|site| erasures.covers(&site.site, event.visitor, &event.user_id, event.occurred_at))
+    })
 }
 
 /// The ClickHouse server of the warehouse.

@@ -178,6 +178,13 @@ impl Control {
         Ok(())
     }
 
+    /// Writes a consistent copy of the database to a new file.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), ControlError> {
+        let path = path.to_str().ok_or_else(|| ControlError::unreadable("path", path.display()))?;
+        sqlx::query("VACUUM INTO ?").bind(path).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Flushes and closes the file.
     pub async fn close(&self) {
         self.pool.close().await;

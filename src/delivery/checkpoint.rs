@@ -154,9 +154,7 @@ impl Checkpoint {
     /// if one of them is on disk: the other is then older, and is not used.
     pub fn save(&mut self, paths: &CheckpointPaths) -> io::Result<()> {
         self.saved += 1;
-        let mut text = serde_json::to_vec(self).map_err(io::Error::from)?;
-        let checksum = crc32fast::hash(&text);
-        writeln!(text, "\n{checksum:08x}")?;
+        let text = self.text()?;
         let [first, second] = paths.0.each_ref().map(|path| {
             let written = write(path, &text);
             if let Err(error) = &written {
@@ -165,6 +163,14 @@ impl Checkpoint {
             written
         });
         first.or(second)
+    }
+
+    /// The content of a file.
+    pub fn text(&self) -> io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self).map_err(io::Error::from)?;
+        let checksum = crc32fast::hash(&text);
+        writeln!(text, "\n{checksum:08x}")?;
+        Ok(text)
     }
 
     /// The public counters.

@@ -21,6 +21,7 @@ mod batcher;
 mod checkpoint;
 mod damage;
 mod disk_guard;
+mod freeze;
 mod in_flight;
 mod open;
 mod quarantine;
@@ -37,9 +38,9 @@ use std::path::Path;
 
 pub use disk_guard::{DiskGuard, watch_space};
 pub use replay::{QuarantinedRecord, Replay};
-pub use service::Delivery;
+pub use service::{Delivery, IsErased};
 pub use status::DeliveryStatus;
-pub use types::{DeliveryError, Progress, ReplayCounts, ReplayError, WaitReason};
+pub use types::{DeliveryError, FreezeRequest, FrozenState, Matcher, Progress, ReplayCounts, ReplayError, WaitReason};
 
 use crate::model::Position;
 

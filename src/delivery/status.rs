@@ -23,6 +23,11 @@ impl DeliveryStatus {
 
     /// The counts now; `kept = inserted + quarantined + waiting`.
     #[must_use]
+    pub fn delivered(&self) -> Position {
+        self.progress.borrow().delivered
+    }
+
+    /// Counts of the journal's records.
     pub fn counts(&self) -> JournalCounts {
         let Progress { inserted, quarantined, .. } = *self.progress.borrow();
         let kept = self.journal.next().0;

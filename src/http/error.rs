@@ -197,7 +197,7 @@ impl From<PrivacyError> for ApiError {
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
             PrivacyError::Webhooks(error) => error.into(),
             PrivacyError::Control(error) => error.into(),
-            PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
+            PrivacyError::Evidence(_) | PrivacyError::Tombstone(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -20,8 +20,10 @@ mod block;
 mod chunks;
 mod columns;
 mod customers;
+mod erasures;
 mod error;
 mod fault;
+mod freeze;
 pub mod funnel;
 mod inspect;
 mod installation;
@@ -40,6 +42,7 @@ mod site_removal;
 pub mod statement;
 mod stored_event;
 mod tls;
+mod trace;
 mod write;
 
 use std::{
@@ -58,8 +61,10 @@ use tokio::sync::watch;
 pub use availability::Availability;
 pub use block::Block;
 pub use customers::{CustomerPeriod, CustomerVisitor, Customers, OrderChange};
+pub use erasures::VisitorSpan;
 pub use error::{ErrorKind, Exceeded, StoreError, VERSION_MIN};
 pub use fault::Fault;
+pub use freeze::{FrozenTable, TablePart};
 pub use funnel::{ExperimentQuery, VariantPeople};
 pub use offers::OfferGroupRow;
 pub use parts::{DetachedPart, Part};
@@ -69,6 +74,7 @@ pub use range_check::StoredRange;
 pub use rates::rate_params;
 pub use statement::Statement;
 pub use stored_event::StoredEvent;
+pub use trace::TracedRow;
 pub use write::InsertBatch;
 
 use crate::config::{self, Endpoint};

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
+
 use crate::{
     access::Access,
     app::{
@@ -21,6 +23,7 @@ use crate::{
     customers::Customers,
     delivery::Delivery,
     engine::{DiskSpace, Engine},
+    erasures::Erasures,
     geo::Geo,
     import::feeds::Feeds,
     learn,
@@ -62,6 +65,8 @@ impl<'a> Context<'a> {
 pub(super) struct Local {
     pub(super) control: Control,
     pub(super) durable: Durable,
+    /// People who were erased.
+    pub(super) erasures: Arc<Erasures>,
     /// Id of this installation.
     pub(super) installation: String,
     pub(super) catalog: Arc<Catalog>,
@@ -83,6 +88,7 @@ impl Local {
         let durable = Durable::open(config, data_dir, metrics, health, tasks)?;
         // Before anything else is written: the control database may be the wrong one.
         let installation = installation::bind(&control, &durable.journal, data_dir).await?;
+        let erasures = Arc::new(Erasures::open(data_dir, clock::now()).context("cannot read erasures.ndjson")?);
         let webhooks = parts::webhooks(&control, &durable, &config.webhooks, metrics, tasks).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let offers = parts::offers(&control, &config.offers, tasks).await?;
@@ -92,7 +98,8 @@ impl Local {
         if let Some(origins) = demo_origins {
             demo::install(&catalog, origins).await?;
         }
-        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), webhooks, offers, setup_token })
+        let access = Arc::new(access);
+        Ok(Self { control, durable, erasures, installation, catalog, access, webhooks, offers, setup_token })
     }
 }
 
@@ -121,6 +128,7 @@ impl Pipeline {
         let store = Store::connect(endpoint, &config.clickhouse);
         let disk = engine.is_some().then(|| Arc::new(parts::engine_disk(config, data_dir)));
         let delivery = local.durable.delivery(config, data_dir, &store, disk.as_ref(), metrics)?;
+        let delivery = delivery.without_erased(parts::is_erased(&local.catalog, &local.erasures));
         health::watch_delivery(health, &delivery);
         let profiles = parts::live_profiles(config, &local.catalog, journal, &store);
         let reporting = learn::Reporting {
@@ -171,6 +179,7 @@ impl Flows {
             offers: local.offers.clone(),
             geo: Arc::clone(&geo),
             salts: Arc::clone(&salts),
+            erasures: Arc::clone(&local.erasures),
             token_signer: token_signer.clone(),
             metrics: Arc::clone(metrics),
         });
@@ -197,7 +206,7 @@ impl Flows {
         let journal = Arc::clone(&local.durable.journal);
         let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
         let followers = (local.webhooks.clone(), membership.clone(), local.offers.clone());
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
+        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers, Arc::clone(&local.erasures));
         Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }

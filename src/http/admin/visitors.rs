@@ -49,8 +49,8 @@ pub async fn erase(
     caller.may_administer(site)?;
     let Path((_, visitor)) = path;
     let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
-    state.catalog.site(site)?;
-    let events = state.privacy.erase(site, visitor).await?;
+    let snapshot = state.catalog.site(site)?;
+    let events = state.privacy.erase(&snapshot.site, visitor).await?;
     state.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
     Ok(Json(VisitorErased { erased_events: events }))
 }
