@@ -23,6 +23,7 @@ mod customers;
 mod erasures;
 mod error;
 mod fault;
+pub mod filters;
 mod freeze;
 pub mod funnel;
 mod inspect;
