@@ -48,15 +48,9 @@ pub async fn erase(
 ) -> Result<Json<VisitorErased>, ApiError> {
     caller.may_administer(site)?;
     let Path((_, visitor)) = path;
-<<<<<<< HEAD
-    let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
-    let snapshot = state.catalog.site(site)?;
-    let events = state.privacy.erase(&snapshot.site, visitor).await?;
-=======
     let snapshot = state.catalog.site(site)?;
     let visitor = visitor_of(&snapshot.site, IdKind::Anonymous, &visitor);
-    let events = state.privacy.erase(site, visitor).await?;
->>>>>>> main
+    let events = state.privacy.erase(&snapshot.site, visitor).await?;
     state.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
     Ok(Json(VisitorErased { erased_events: events }))
 }
