@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use installation::adopt;
-pub use restore::{Restored, restore};
+pub use restore::{RestoreSettings, Restored, restore};
 use tokio::sync::watch;
 
 use crate::{

@@ -109,7 +109,7 @@ enum Command {
     /// Make this control database the owner of the journal and the warehouse, after the original one was lost.
     /// New sites get ids that neither of them has used. The service must not be running.
     Adopt,
-    /// Validate the settings as `serve` with the same options would, and print the effective values.
+    /// Validate the settings as `serve` with the same options would, and print the effective values with their sources.
     CheckConfig(serve::Options),
     /// Print the OpenAPI description.
     Openapi,
@@ -190,7 +190,7 @@ fn line(error: &anyhow::Error) -> String {
 }
 
 async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
-    let config = loaded.config;
+    let config = loaded.config.clone();
     let common = &cli.common;
     match cli.command {
         Command::Serve(options) => serve::run(&config, common, &options).await,
@@ -218,17 +218,19 @@ async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
         Command::Trace(options) => upkeep::trace(&config, common, options).await,
         Command::Migrate => migrate(&config, common).await,
         Command::Adopt => adopt::run(&config, common).await,
-        Command::CheckConfig(_) => check_config(common, &config, &loaded.shown),
+        Command::CheckConfig(_) => check_config(common, &loaded),
         Command::Doctor(options) => doctor::run(common, options).await,
         Command::Openapi => print_line(&crate::http::openapi()),
     }
 }
 
 /// Validates everything that `serve` needs except ports and network, then prints the effective settings.
-fn check_config(common: &Common, config: &Config, shown: &toml::Table) -> anyhow::Result<()> {
-    crate::app::check(config)?;
-    let text = toml::to_string_pretty(shown).context("the settings cannot be serialized as TOML")?;
-    print_answer(common, &serde_json::to_value(shown)?, &text)
+/// Prints the effective settings, each with the file, variable or option that set it.
+fn check_config(common: &Common, loaded: &Loaded) -> anyhow::Result<()> {
+    crate::app::check(&loaded.config)?;
+    let mut answer = serde_json::to_value(&loaded.shown)?;
+    answer["sources"] = serde_json::to_value(&loaded.sources)?;
+    print_answer(common, &answer, &loaded.to_toml())
 }
 
 async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {

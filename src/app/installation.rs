@@ -124,9 +124,11 @@ fn highest_site(journal: &Journal) -> anyhow::Result<u32> {
     }
 }
 
-/// Gives a restored control database and journal a new id: the original may still own the warehouse.
-pub(super) async fn renew(control: &Control, data_dir: &Path) -> anyhow::Result<String> {
-    let id = new_secret("");
+/// Binds a restored control database and journal to each other. They get a new id, because the original may still own
+/// the warehouse, unless they are to be the `same` installation.
+pub(super) async fn restored(control: &Control, data_dir: &Path, same: bool) -> anyhow::Result<String> {
+    let known = if same { control.known_setting(SETTING).await? } else { None };
+    let id = known.unwrap_or_else(|| new_secret(""));
     control.put_setting(SETTING, &id).await?;
     write(&data_dir.join("journal").join("installation"), &id)?;
     Ok(id)

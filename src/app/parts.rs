@@ -21,7 +21,7 @@ use crate::{
     config::{self, Config, Endpoint},
     control::Control,
     customers::{self, Customers},
-    delivery::Delivery,
+    delivery::{Delivery, IsErased},
     engine::{self, DiskSpace, Engine},
     erasures::Erasures,
     geo::Geo,
@@ -115,7 +115,7 @@ pub(super) async fn offers(control: &Control, config: &config::Offers, tasks: &m
 }
 
 /// Whether an event is one of a person who was erased later.
-pub(super) fn is_erased(catalog: &Catalog, erasures: &Arc<Erasures>) -> delivery::IsErased {
+pub(super) fn is_erased(catalog: &Catalog, erasures: &Arc<Erasures>) -> IsErased {
     let (sites, erasures) = (catalog.cell(), Arc::clone(erasures));
     Arc::new(move |event| {
         let sites = sites.load();

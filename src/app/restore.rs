@@ -1,7 +1,7 @@
 //! Restores a backup into an empty data directory.
 //!
 //! The restored service has an installation id of its own, so it does not deliver to a warehouse that the original one
-//! uses, unless `ashna adopt` says so. Tables are created as they were at the time of the backup, their parts attached and
+//! uses, unless the settings say so, or later `ashna adopt`. Tables are created as they were at the time of the backup, their parts attached and
 //! compared with the manifest; the next start migrates them. A file marks the directory as unfinished until all is done.
 
 use std::{
@@ -33,6 +33,15 @@ const UNFINISHED: &str = "restore-unfinished";
 const WAREHOUSE_TIMEOUT: Duration = Duration::from_mins(2);
 const DELIVERY_TIMEOUT: Duration = Duration::from_mins(30);
 
+/// How a backup is restored.
+#[derive(Debug, Clone, Default)]
+pub struct RestoreSettings {
+    /// A newer list of erased people than the one in the backup.
+    pub erasures: Option<PathBuf>,
+    /// Keep the original's installation id, and with it its external warehouse: the original never runs again.
+    pub same_installation: bool,
+}
+
 /// The result of a restore.
 #[derive(Debug, Serialize)]
 pub struct Restored {
@@ -53,7 +62,7 @@ pub(super) fn ensure_finished(data_dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Restores an archive into `data_dir`, which must be empty or not exist, and applies the tombstones of erased people in
-/// the archive and in `erasures`.
+/// the archive and in the settings.
 ///
 /// # Errors
 /// If the archive is damaged, the warehouse does not respond, or a restored table differs from the manifest.
@@ -61,15 +70,15 @@ pub async fn restore(
     config: &Config,
     source: Box<dyn Read + Send>,
     data_dir: &Path,
-    erasures: Option<&Path>,
+    settings: &RestoreSettings,
 ) -> anyhow::Result<Restored> {
     let is_empty = fs::read_dir(data_dir).map_or(true, |mut entries| entries.next().is_none());
     ensure!(is_empty, "{} is not empty: restore into a new directory", data_dir.display());
-    let added = erasures.map(erasures::read).transpose().context("cannot read the list of erased people")?;
+    let added = settings.erasures.as_deref().map(erasures::read).transpose().context("cannot read the list of erased people")?;
     private::prepare(data_dir)?;
     let unfinished = data_dir.join(UNFINISHED);
     fs::write(&unfinished, "").context("cannot write to the data directory")?;
-    let manifest = fill(config, source, data_dir).await?;
+    let manifest = fill(config, source, data_dir, settings.same_installation).await?;
     let list = Erasures::open(data_dir, clock::now()).context("cannot read the list of erased people")?;
     list.add(&added.unwrap_or_default()).context("cannot write the list of erased people")?;
     drop(list);
@@ -83,7 +92,12 @@ pub async fn restore(
 }
 
 /// Extracts the archive and attaches its tables.
-async fn fill(config: &Config, source: Box<dyn Read + Send>, data_dir: &Path) -> anyhow::Result<Manifest> {
+async fn fill(
+    config: &Config,
+    source: Box<dyn Read + Send>,
+    data_dir: &Path,
+    same_installation: bool,
+) -> anyhow::Result<Manifest> {
     let _lock = DataLock::acquire(data_dir)?;
     let target = data_dir.to_owned();
     let manifest = tokio::task::spawn_blocking(move || archive::extract(source, &target)).await??;
@@ -94,7 +108,7 @@ async fn fill(config: &Config, source: Box<dyn Read + Send>, data_dir: &Path) ->
     let checkpoint = data_dir.join("delivery.json");
     fs::copy(&checkpoint, data_dir.join("journal").join("delivery.json")).context("the backup has no checkpoint")?;
     let control = Control::open(data_dir).await?;
-    let id = installation::renew(&control, data_dir).await?;
+    let id = installation::restored(&control, data_dir, same_installation).await?;
     if is_embedded {
         let mut tasks = Tasks::default();
         let health = Health::default();

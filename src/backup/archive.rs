@@ -75,7 +75,7 @@ fn append(archive: &mut tar::Builder<impl Write>, path: &str, bytes: u64, conten
 /// # Errors
 /// If the archive is damaged, incomplete, of a newer format, or contains anything unexpected.
 pub fn extract(source: impl Read, target: &Path) -> Result<Manifest, BackupError> {
-    let unreadable = |error: io::Error| BackupError::Archive(error.to_string());
+    let unreadable = |error: io::Error| BackupError::Archive(format!("it is damaged, or no backup of Ashna ({error})"));
     let mut archive = tar::Archive::new(zstd::Decoder::new(source).map_err(unreadable)?);
     let (mut manifest, mut listed) = (None, None);
     let mut extracted = BTreeMap::new();
@@ -108,8 +108,15 @@ pub fn extract(source: impl Read, target: &Path) -> Result<Manifest, BackupError
 
 fn read_manifest(entry: &mut impl Read) -> Result<Manifest, BackupError> {
     let value: serde_json::Value = read_json(entry)?;
-    if value["format"].as_u64() != Some(u64::from(FORMAT)) {
-        return Err(BackupError::Archive(format!("its format {} is not {FORMAT}, which this version reads", value["format"])));
+    match value["format"].as_u64() {
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(format) if format > u64::from(FORMAT) => {
+            let made_by = value["version"].as_str().unwrap_or("a newer version");
+            return Err(BackupError::Archive(format!(
+                "it was made by Ashna {made_by} in format {format}, and this version reads {FORMAT}: restore it with that version"
+            )));
+        }
+        _ => return Err(BackupError::Archive("its manifest has no format: it is no backup of Ashna".into())),
     }
     serde_json::from_value(value).map_err(|error| BackupError::Archive(error.to_string()))
 }
@@ -220,6 +227,25 @@ mod tests {
         let changed = zstd::encode_all(changed.as_slice(), 1).unwrap();
         let error = extract(changed.as_slice(), &data.path().join("changed")).unwrap_err().to_string();
         assert!(error.contains("journal/1.journal is missing or damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_foreign_or_newer_file_is_refused_by_name() {
+        let target = tempfile::tempdir().unwrap();
+        let refusal = |bytes: &[u8]| extract(bytes, &target.path().join("new")).unwrap_err().to_string();
+        assert!(refusal(b"PK\x03\x04 a file of another program").contains("no backup of Ashna"));
+        let packed = |manifest: &str| {
+            let mut tar = tar::Builder::new(zstd::Encoder::new(Vec::new(), LEVEL).unwrap());
+            append(&mut tar, MANIFEST, manifest.len() as u64, manifest.as_bytes()).unwrap();
+            tar.into_inner().and_then(zstd::Encoder::finish).unwrap()
+        };
+        let newer = refusal(&packed(r#"{"format": 2, "version": "9.1.0"}"#));
+        assert!(newer.contains("9.1.0") && newer.contains("format 2"), "{newer}");
+        assert!(refusal(&packed("{}")).contains("no backup of Ashna"));
+        let mut tar = tar::Builder::new(zstd::Encoder::new(Vec::new(), LEVEL).unwrap());
+        append(&mut tar, "notes.txt", 1, b"x".as_slice()).unwrap();
+        let other = tar.into_inner().and_then(zstd::Encoder::finish).unwrap();
+        assert!(refusal(&other).contains("does not begin with a manifest"));
     }
 
     #[test]

@@ -22,7 +22,9 @@ use crate::{
 /// Options of `backup`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The new file; `-` for standard output, for example into a program that encrypts it.
+    /// The new file, or a directory, where the file is named by the time; `-` for standard output, for example into a
+    /// program that encrypts it.
+    #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
 }
 
@@ -34,6 +36,10 @@ pub struct RestoreOptions {
     /// A newer `erasures.ndjson`: people who were erased after the backup.
     #[arg(long, value_name = "FILE")]
     erasures: Option<PathBuf>,
+    /// The original service will not run again: keep its installation id, so that the copy goes on with the ClickHouse
+    /// server that the original one used.
+    #[arg(long)]
+    same_installation: bool,
 }
 
 /// Writes a backup of the data directory, beside a running service or without one.
@@ -45,23 +51,23 @@ pub async fn run(config: &Config, common: &Common, options: &Options) -> anyhow:
     let Some(lock) = workspace.try_lock()? else { bail!("another backup is running") };
     let service = service::Service::open(config, &common.data_dir).await?;
     let written = match service.operate(Operation::Snapshot).await {
-        Ok(answer) => write(common, options, answer).await,
+        Ok(answer) => write(common, &options.file, answer).await,
         Err(error) => Err(error),
     };
     let cleared = workspace.clear();
     drop(lock);
     service.close().await;
-    let (snapshot, bytes) = written?;
+    let Written { snapshot, file, bytes } = written?;
     cleared?;
     let manifest = &snapshot.manifest;
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
     let answer = json!({
-        "file": options.file, "bytes": bytes, "files": snapshot.files.len(), "version": manifest.version,
+        "file": file, "bytes": bytes, "files": snapshot.files.len(), "version": manifest.version,
         "created_at": manifest.created_at, "warehouse": manifest.warehouse, "journal_end": manifest.journal_end,
         "tables": table_rows(manifest),
     });
     let text = format!("{} files, {rows} rows in {} tables, {bytes} bytes", snapshot.files.len(), manifest.tables.len());
-    if is_stream(&options.file) {
+    if is_stream(&file) {
         // Standard output has the backup.
         writeln!(io::stderr(), "{}", if common.json { answer.to_string() } else { text })?;
         return Ok(());
@@ -77,19 +83,35 @@ fn is_stream(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
+/// What was written.
+struct Written {
+    snapshot: Snapshot,
+    file: PathBuf,
+    bytes: u64,
+}
+
 /// Copies the snapshot's files into the archive.
-async fn write(common: &Common, options: &Options, answer: Value) -> anyhow::Result<(Snapshot, u64)> {
+async fn write(common: &Common, target: &Path, answer: Value) -> anyhow::Result<Written> {
     let snapshot: Snapshot = serde_json::from_value(answer).context("the running service is of another version")?;
     let bar = progress(snapshot.files.iter().map(|file| file.bytes).sum(), "{bytes}/{total_bytes}", common.json);
-    let (data_dir, file) = (common.data_dir.clone(), options.file.clone());
+    let (data_dir, file) = (common.data_dir.clone(), file_of(target, &snapshot));
     let copying = bar.clone();
     let written = tokio::task::spawn_blocking(move || {
         let bytes = write_file(&file, &data_dir, &snapshot, |bytes| copying.inc(bytes))?;
-        Ok::<_, anyhow::Error>((snapshot, bytes))
+        Ok(Written { snapshot, file, bytes })
     });
     let written = written.await?;
     bar.finish_and_clear();
     written
+}
+
+/// In a directory each backup is a file of its own.
+fn file_of(target: &Path, snapshot: &Snapshot) -> PathBuf {
+    if !target.is_dir() {
+        return target.to_owned();
+    }
+    let time: String = snapshot.manifest.created_at.to_string().chars().filter(|c| !matches!(c, ':' | '.')).collect();
+    target.join(["ashna-", &time, ".tar.zst"].concat())
 }
 
 /// A file appears under its name only when it is complete and on disk; readable by its owner only.
@@ -139,7 +161,9 @@ pub async fn restore(config: &Config, common: &Common, options: &RestoreOptions)
     let (source, length) = open_source(&options.file)?;
     let bar = progress(length, if length == 0 { "{bytes}" } else { "{bytes}/{total_bytes}" }, common.json);
     let source = Box::new(bar.wrap_read(source));
-    let restored = app::restore(config, source, &common.data_dir, options.erasures.as_deref()).await;
+    let settings =
+        app::RestoreSettings { erasures: options.erasures.clone(), same_installation: options.same_installation };
+    let restored = app::restore(config, source, &common.data_dir, &settings).await;
     bar.finish_and_clear();
     let restored = restored?;
     let manifest = &restored.manifest;

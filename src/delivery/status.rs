@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::types::Progress;
-use crate::{journal::Journal, wire::admin::JournalCounts};
+use crate::{journal::Journal, model::Position, wire::admin::JournalCounts};
 
 /// Counts the journal's records by what became of them. Cheap to clone.
 #[derive(Debug, Clone)]

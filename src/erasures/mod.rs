@@ -86,7 +86,9 @@ impl Erasures {
             file::rewrite(&path, &kept)?;
         }
         let mut live = HashMap::new();
-        kept.iter().for_each(|tombstone| insert(&mut live, tombstone));
+        for tombstone in &kept {
+            insert(&mut live, tombstone);
+        }
         Ok(Self { path, live: ArcSwap::from_pointee(live), writing: Mutex::default() })
     }
 
@@ -98,7 +100,9 @@ impl Erasures {
         let _lock = self.writing.lock();
         file::append(&self.path, tombstones)?;
         let mut live = HashMap::clone(&self.live.load());
-        tombstones.iter().for_each(|tombstone| insert(&mut live, tombstone));
+        for tombstone in tombstones {
+            insert(&mut live, tombstone);
+        }
         self.live.store(std::sync::Arc::new(live));
         Ok(())
     }

@@ -149,6 +149,8 @@ impl From<ControlError> for ApiError {
             ControlError::MissingReference => Self::Invalid(error.to_string()),
             ControlError::Unreadable { .. }
             | ControlError::Migration(_)
+            | ControlError::TooNew(_)
+            | ControlError::Copy(_)
             | ControlError::DiskFull
             | ControlError::Sqlite(_) => Self::Internal(error.to_string()),
         }

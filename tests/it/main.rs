@@ -8,6 +8,7 @@ mod access_people;
 mod access_two_factor;
 mod admin;
 mod authorization;
+mod backups;
 mod bad_input;
 mod clients;
 mod collect;

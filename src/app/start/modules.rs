@@ -17,6 +17,7 @@ use crate::{
         recover,
     },
     catalog::Catalog,
+    clock,
     config::Config,
     control::Control,
     delivery::Delivery,
