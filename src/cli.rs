@@ -12,6 +12,7 @@ mod key;
 mod open_files;
 mod quarantine;
 mod records;
+mod retention;
 mod seed;
 mod serve;
 mod service;
@@ -102,6 +103,9 @@ enum Command {
     Restore(backup::RestoreOptions),
     /// Remove a site's old events.
     Prune(upkeep::PruneOptions),
+    /// Manage how long a site keeps events.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Show what became of one event.
     Trace(upkeep::TraceOptions),
     /// Migrate the warehouse's tables.
@@ -215,6 +219,7 @@ async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
         Command::Backup(options) => backup::run(&config, common, &options).await,
         Command::Restore(options) => backup::restore(&config, common, &options).await,
         Command::Prune(options) => upkeep::prune(&config, common, options).await,
+        Command::Retention(command) => retention::run(&config, common, command).await,
         Command::Trace(options) => upkeep::trace(&config, common, options).await,
         Command::Migrate => migrate(&config, common).await,
         Command::Adopt => adopt::run(&config, common).await,

@@ -4,12 +4,16 @@
 //! events of that name go, with their copies; what several events were added up to (identities, sums) stays.
 //! Example: `pruner.prune(site, before, None).await?`.
 
+mod retention;
+
 use std::{sync::Arc, time::Duration};
 
+pub use retention::DAYS_MAX;
 use serde::Serialize;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
+    control::{Control, ControlError},
     delivery::{Matcher, Replay, ReplayError},
     journal::Journal,
     model::{Position, SiteId, Timestamp},
@@ -35,13 +39,19 @@ pub enum PruneError {
     /// The warehouse failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A rule of retention is out of its range.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The control database failed.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The quarantine's files cannot be used.
     #[error(transparent)]
     Quarantine(#[from] ReplayError),
 }
 
 /// What was removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Pruned {
     /// Events in the warehouse.
     pub events: u64,
@@ -52,6 +62,8 @@ pub struct Pruned {
 /// Removes events by age.
 #[derive(Clone)]
 pub struct Pruner {
+    /// Rules of retention.
+    pub control: Control,
     /// The warehouse.
     pub store: Store,
     /// Durable events.

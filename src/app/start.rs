@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     backup::Backup,
+    clock,
     config::Config,
     delivery::{DeliveryStatus, DiskGuard, Replay, watch_space},
     http::{
@@ -59,6 +60,8 @@ pub(super) async fn open(config: &Config, data_dir: &Path, options: StartOptions
     let gauges = start_gauges(&context, &local, &pipeline, &flows, availability.clone(), &mut tasks);
     let engine = pipeline.engine.clone();
     let admin = admin_flows(&context, &local, &pipeline, &gauges);
+    let retention = admin.0.clone();
+    tasks.spawn_restarting("retention", move |stopping| retention.clone().run_retention(clock::now, stopping));
     start_background(&context, &local, pipeline, &flows.salts, monitor, &mut tasks);
     let (control, setup_token) = (local.control.clone(), local.setup_token.clone());
     let (journal, dedup) = (Arc::clone(&local.durable.journal), local.durable.dedup.clone());
@@ -162,6 +165,7 @@ type AdminFlows = (Pruner, Tracer, Backup);
 fn admin_flows(context: &Context<'_>, local: &Local, pipeline: &Pipeline, gauges: &Gauges) -> AdminFlows {
     let (store, quarantine, journal) = (&pipeline.store, pipeline.delivery.replayer(), &local.durable.journal);
     let pruner = Pruner {
+        control: local.control.clone(),
         store: store.clone(),
         journal: Arc::clone(journal),
         profiles: Arc::clone(&pipeline.profiles),

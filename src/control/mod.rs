@@ -11,6 +11,7 @@ mod exploration;
 mod feeds;
 mod membership;
 mod offers;
+mod retention;
 mod site_removal;
 mod sites;
 mod slots;
@@ -33,6 +34,7 @@ pub use membership::{
     DayRow, FollowedRow, MembershipWrite, NewChange, NewFollowed, PersonRow, SegmentChangeRow, WaitingRow,
 };
 pub use offers::{CouponCounts, CouponRequest, HeldCoupon, SeenCoupon};
+pub use retention::RetentionRow;
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
 pub use slots::SeenSlotRow;

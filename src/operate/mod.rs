@@ -97,6 +97,25 @@ pub enum Operation {
         /// Only events of this name.
         event: Option<String>,
     },
+    /// Lists the rules of retention of a site.
+    ListRetention {
+        /// The site.
+        site: u32,
+    },
+    /// Sets how long a site keeps events.
+    SetRetention {
+        /// The site.
+        site: u32,
+        /// Name of the events; empty for all that have no rule of their own.
+        event: String,
+        /// Days; forever without.
+        days: Option<u32>,
+    },
+    /// Removes what is older than the rules of retention of a site allow.
+    ApplyRetention {
+        /// The site.
+        site: u32,
+    },
     /// Traces one event.
     Trace {
         /// The site.
@@ -226,6 +245,9 @@ impl Operator<'_> {
             Operation::ExportVisitor { site, visitor } => self.export_visitor(site, &visitor).await,
             Operation::EraseVisitor { site, visitor } => self.erase_visitor(site, &visitor).await,
             Operation::Prune { site, before, event } => self.prune(site, before, event.as_deref()).await,
+            Operation::ListRetention { site } => self.retention(site).await,
+            Operation::SetRetention { site, event, days } => self.set_retention(site, &event, days).await,
+            Operation::ApplyRetention { site } => self.apply_retention(site).await,
             Operation::Trace { site, event } => self.trace(site, &event).await,
             Operation::Snapshot => {
                 let snapshot = self.backup.snapshot().await?;

@@ -74,6 +74,28 @@ impl Operator<'_> {
         Ok(super::to_json(&pruned))
     }
 
+    pub(super) async fn retention(&self, site: u32) -> Result<Value, OperateError> {
+        let site = self.catalog.site(SiteId(site))?.site.id;
+        let rules = self.pruner.retention(site).await?;
+        let rules: Vec<Value> =
+            rules.iter().map(|rule| json!({ "event": rule.event, "days": rule.days })).collect();
+        Ok(json!({ "rules": rules }))
+    }
+
+    pub(super) async fn set_retention(&self, site: u32, event: &str, days: Option<u32>) -> Result<Value, OperateError> {
+        let id = self.catalog.site(SiteId(site))?.site.id;
+        self.pruner.set_retention(id, event, days).await?;
+        let days = days.map_or_else(|| "forever".to_owned(), |days| format!("{days} days"));
+        let subject = [event, " ", &days].concat();
+        self.access.audit_site(id, COMMAND_LINE, "set retention", subject.trim_start()).await?;
+        self.retention(site).await
+    }
+
+    pub(super) async fn apply_retention(&self, site: u32) -> Result<Value, OperateError> {
+        let site = self.catalog.site(SiteId(site))?.site.id;
+        Ok(super::to_json(&self.pruner.apply_retention(site, clock::now()).await?))
+    }
+
     pub(super) async fn trace(&self, site: u32, event: &str) -> Result<Value, OperateError> {
         let site = self.catalog.site(SiteId(site))?.site.id;
         Ok(super::to_json(&self.tracer.event(site, event).await?))

@@ -14,6 +14,7 @@ const PENDING: &str = include_str!("sql/erasures.pending_mutations.sql");
 const USERS_OF_VISITOR_ALONE: &str = include_str!("sql/erasures.users_of_visitor_alone.sql");
 const PRUNE_TABLES: &str = include_str!("sql/prune.tables.sql");
 const PRUNE_COUNT: &str = include_str!("sql/prune.count.sql");
+const PRUNE_NAMES: &str = include_str!("sql/prune.names.sql");
 const PRUNE: &str = include_str!("sql/prune.delete.sql");
 const PRUNE_EVENT: &str = include_str!("sql/prune.delete_event.sql");
 const PRUNE_COPIES: &str = include_str!("sql/prune.delete_copies.sql");
@@ -110,6 +111,14 @@ impl Store {
     /// If the warehouse is unreachable or returns an error.
     pub async fn events_before(&self, site: SiteId, before: Timestamp, name: Option<&str>) -> Result<u64, StoreError> {
         Ok(self.query(PRUNE_COUNT, &prune_params(site, before, name)).await?.pop().unwrap_or_default())
+    }
+
+    /// Names of a site's events before a time.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn event_names_before(&self, site: SiteId, before: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.query(PRUNE_NAMES, &[("site", Param::U32(site.0)), ("before_ms", Param::I64(before.0))]).await
     }
 
     /// Starts the removal of a site's rows before a time, from copies of events first. With a name, only of events of that

@@ -65,5 +65,6 @@ mod support;
 mod sync;
 mod tracker;
 mod untidy;
+mod upkeep;
 mod ways_in;
 mod webhooks;
