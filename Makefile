@@ -123,7 +123,7 @@ load: build ## run a load scenario: make load SCENARIO=single|batches|decide|…
 	load/run.sh $(SCENARIO)
 
 .PHONY: sbom
-sbom: $(installed) tracker-js/$(installed) dashboard/$(installed) ## write the software bill of materials into sbom/
+sbom: ## write the software bill of materials into sbom/
 	@mkdir -p sbom
 	@if cargo cyclonedx --version >/dev/null 2>&1; then \
 		cargo cyclonedx --format json --override-filename ashna-rust >/dev/null; mv ashna-rust.json sbom/rust.cdx.json; \
@@ -131,9 +131,9 @@ sbom: $(installed) tracker-js/$(installed) dashboard/$(installed) ## write the s
 		echo 'sbom: cargo-cyclonedx is not installed; Rust crates are listed as metadata of cargo (cargo install --locked cargo-cyclonedx)'; \
 		cargo metadata --locked --format-version 1 > sbom/rust.metadata.json; \
 	fi
-	@npm sbom --omit dev --sbom-format cyclonedx > sbom/engine.cdx.json
-	@cd tracker-js && npm sbom --sbom-format cyclonedx > ../sbom/tracker.cdx.json
-	@cd dashboard && npm sbom --sbom-format cyclonedx > ../sbom/dashboard.cdx.json
+	@npm sbom --omit dev --package-lock-only --sbom-format cyclonedx > sbom/engine.cdx.json
+	@cd tracker-js && npm sbom --package-lock-only --sbom-format cyclonedx > ../sbom/tracker.cdx.json
+	@cd dashboard && npm sbom --package-lock-only --sbom-format cyclonedx > ../sbom/dashboard.cdx.json
 	@ls -l sbom
 
 .PHONY: clean
