@@ -145,8 +145,19 @@ impl Collector {
     /// Creates the collector.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { limits, journal, dedup, profiles, learn, offers, geo, salts, erasures, token_signer, metrics } =
-            dependencies;
+        let Dependencies {
+            limits,
+            journal,
+            dedup,
+            profiles,
+            learn,
+            offers,
+            geo,
+            salts,
+            erasures,
+            token_signer,
+            metrics,
+        } = dependencies;
         Self(Arc::new(CollectorState {
             parse_cache: ParseCache::default(),
             view_rate: ViewRate::new(limits.pageviews_per_10s_max),

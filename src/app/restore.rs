@@ -74,7 +74,12 @@ pub async fn restore(
 ) -> anyhow::Result<Restored> {
     let is_empty = fs::read_dir(data_dir).map_or(true, |mut entries| entries.next().is_none());
     ensure!(is_empty, "{} is not empty: restore into a new directory", data_dir.display());
-    let added = settings.erasures.as_deref().map(erasures::read).transpose().context("cannot read the list of erased people")?;
+    let added = settings
+        .erasures
+        .as_deref()
+        .map(erasures::read)
+        .transpose()
+        .context("cannot read the list of erased people")?;
     private::prepare(data_dir)?;
     let unfinished = data_dir.join(UNFINISHED);
     fs::write(&unfinished, "").context("cannot write to the data directory")?;

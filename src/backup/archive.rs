@@ -22,7 +22,8 @@ const LEVEL: i32 = 1;
 /// The manifest and the checksums may be this long.
 const JSON_BYTES_MAX: u64 = 256 << 20;
 /// What an archive may contain, apart from its two own files.
-const CONTENTS: &[&str] = &["control.sqlite", "delivery.json", "dedup", "erasures.ndjson", "journal", "quarantine", "tables"];
+const CONTENTS: &[&str] =
+    &["control.sqlite", "delivery.json", "dedup", "erasures.ndjson", "journal", "quarantine", "tables"];
 
 /// Length and hash of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +50,8 @@ pub fn write<W: Write>(
     for file in &snapshot.files {
         let source = data_dir.join(&file.source);
         let opened = File::open(&source).map_err(BackupError::files("read", &source))?;
-        let mut hashing = Hashing { inner: BufReader::new(opened).take(file.bytes), hasher: blake3::Hasher::new(), read: 0 };
+        let mut hashing =
+            Hashing { inner: BufReader::new(opened).take(file.bytes), hasher: blake3::Hasher::new(), read: 0 };
         append(&mut archive, &file.path, file.bytes, &mut hashing).map_err(BackupError::files("copy", &source))?;
         if hashing.read != file.bytes {
             let short = io::Error::from(io::ErrorKind::UnexpectedEof);
@@ -128,7 +130,8 @@ fn read_json<T: serde::de::DeserializeOwned>(entry: &mut impl Read) -> Result<T,
 /// Whether a path is one that backups contain, and leads nowhere else.
 fn is_expected(path: &Path) -> bool {
     let mut components = path.components();
-    let begins_well = matches!(components.next(), Some(Component::Normal(first)) if CONTENTS.iter().any(|name| first == *name));
+    let begins_well =
+        matches!(components.next(), Some(Component::Normal(first)) if CONTENTS.iter().any(|name| first == *name));
     begins_well && components.all(|component| matches!(component, Component::Normal(_)))
 }
 

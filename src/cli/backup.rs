@@ -66,7 +66,8 @@ pub async fn run(config: &Config, common: &Common, options: &Options) -> anyhow:
         "created_at": manifest.created_at, "warehouse": manifest.warehouse, "journal_end": manifest.journal_end,
         "tables": table_rows(manifest),
     });
-    let text = format!("{} files, {rows} rows in {} tables, {bytes} bytes", snapshot.files.len(), manifest.tables.len());
+    let text =
+        format!("{} files, {rows} rows in {} tables, {bytes} bytes", snapshot.files.len(), manifest.tables.len());
     if is_stream(&file) {
         // Standard output has the backup.
         writeln!(io::stderr(), "{}", if common.json { answer.to_string() } else { text })?;
@@ -76,7 +77,12 @@ pub async fn run(config: &Config, common: &Common, options: &Options) -> anyhow:
 }
 
 fn table_rows(manifest: &crate::backup::Manifest) -> Value {
-    manifest.tables.iter().map(|table| (table.name.clone(), Value::from(table.rows))).collect::<serde_json::Map<_, _>>().into()
+    manifest
+        .tables
+        .iter()
+        .map(|table| (table.name.clone(), Value::from(table.rows)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn is_stream(file: &Path) -> bool {

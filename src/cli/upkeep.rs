@@ -40,9 +40,9 @@ pub async fn prune(config: &Config, common: &Common, options: PruneOptions) -> a
 
 fn parse_before(text: &str) -> anyhow::Result<Timestamp> {
     let midnight = [text, "T00:00:00Z"].concat();
-    Timestamp::parse_rfc3339(text)
-        .or_else(|| Timestamp::parse_rfc3339(&midnight))
-        .with_context(|| format!("--before {text:?} is no date such as 2027-01-31 or time such as 2027-01-31T12:00:00Z"))
+    Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_rfc3339(&midnight)).with_context(|| {
+        format!("--before {text:?} is no date such as 2027-01-31 or time such as 2027-01-31T12:00:00Z")
+    })
 }
 
 /// Prints what became of an event.
@@ -55,7 +55,11 @@ pub async fn trace(config: &Config, common: &Common, options: TraceOptions) -> a
     }
     for row in answer["rows"].as_array().into_iter().flatten() {
         let part = unquoted(&row["part"]);
-        lines.push(format!("row         {} at {} in part {part}", unquoted(&row["name"]), unquoted(&row["occurred_at"])));
+        lines.push(format!(
+            "row         {} at {} in part {part}",
+            unquoted(&row["name"]),
+            unquoted(&row["occurred_at"])
+        ));
     }
     for table in answer["tables"].as_array().into_iter().flatten() {
         lines.push(format!("table       {}: {}", unquoted(&table["table"]), table["rows"]));

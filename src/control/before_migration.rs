@@ -37,7 +37,8 @@ pub(super) async fn copy(
     if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
         return Err(ControlError::TooNew(*newer));
     }
-    let Some(next) = migrator.iter().map(|migration| migration.version).find(|version| !applied.contains(version)) else {
+    let Some(next) = migrator.iter().map(|migration| migration.version).find(|version| !applied.contains(version))
+    else {
         return Ok(None);
     };
     if applied.is_empty() {

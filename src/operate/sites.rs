@@ -77,8 +77,7 @@ impl Operator<'_> {
     pub(super) async fn retention(&self, site: u32) -> Result<Value, OperateError> {
         let site = self.catalog.site(SiteId(site))?.site.id;
         let rules = self.pruner.retention(site).await?;
-        let rules: Vec<Value> =
-            rules.iter().map(|rule| json!({ "event": rule.event, "days": rule.days })).collect();
+        let rules: Vec<Value> = rules.iter().map(|rule| json!({ "event": rule.event, "days": rule.days })).collect();
         Ok(json!({ "rules": rules }))
     }
 

@@ -63,7 +63,8 @@ impl Pruner {
         for rule in &rules {
             let before = now.plus(-i64::from(rule.days) * DAY_MS);
             let removed = if rule.event.is_empty() {
-                let kept: Vec<&str> = rules.iter().map(|rule| rule.event.as_str()).filter(|name| !name.is_empty()).collect();
+                let kept: Vec<&str> =
+                    rules.iter().map(|rule| rule.event.as_str()).filter(|name| !name.is_empty()).collect();
                 self.prune_except(site, before, &kept).await?
             } else {
                 self.prune(site, before, Some(&rule.event)).await?

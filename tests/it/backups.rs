@@ -236,8 +236,7 @@ async fn a_restored_copy_answers_reports_alike_without_people_who_were_erased_si
     assert_eq!(erased["erased_events"], 3);
     let list = shop.service.data().join("erasures.ndjson");
     let without = folder.path().join("without");
-    let restored =
-        Service::new(&[]).on(&without).command(&["restore", file, "--erasures", list.to_str().unwrap()]);
+    let restored = Service::new(&[]).on(&without).command(&["restore", file, "--erasures", list.to_str().unwrap()]);
     assert_eq!(restored["erased_visitors"], 1);
     let copy = shop.restored(&without).await;
     let counts = copy.asks("SELECT count(), uniqExact(visitor) FROM ashna.events").await;

@@ -64,7 +64,8 @@ async fn pruning_removes_old_events_of_a_kind_or_all_from_every_table() {
     let lines = [line("1", "Old", 9), line("2", "Kept", 8), line("3", "Old", 2), line("4", "Kept", 1)].join("\n");
     assert_eq!(app.imports(Format::Events, "file", &lines).await["kept"], 4);
     let other = app.another_site().await;
-    let foreign = ashna::import::Chunk { format: Format::Events, file: "f".into(), lines: vec![(0, line("5", "Old", 9))] };
+    let foreign =
+        ashna::import::Chunk { format: Format::Events, file: "f".into(), lines: vec![(0, line("5", "Old", 9))] };
     app.operates(Operation::Import { site: other.id.0, chunk: foreign }).await;
     app.settled().await;
     let before = clock::now().plus(-5 * DAY_MS);

@@ -85,7 +85,8 @@ impl Flows {
         let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
         let followers = (local.webhooks.clone(), membership.clone(), local.offers.clone());
         let erasures = Arc::clone(&local.erasures);
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers, erasures);
+        let privacy =
+            Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers, erasures);
         Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }
