@@ -38,8 +38,8 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_mins(30);
 pub struct RestoreSettings {
     /// A newer list of erased people than the one in the backup.
     pub erasures: Option<PathBuf>,
-    /// Keep the original's installation id, and with it its external warehouse: the original never runs again.
-    pub same_installation: bool,
+    /// Take over the external warehouse of the original, which must not run any more.
+    pub adopt: bool,
 }
 
 /// The result of a restore.
@@ -83,10 +83,13 @@ pub async fn restore(
     private::prepare(data_dir)?;
     let unfinished = data_dir.join(UNFINISHED);
     fs::write(&unfinished, "").context("cannot write to the data directory")?;
-    let manifest = fill(config, source, data_dir, settings.same_installation).await?;
+    let manifest = fill(config, source, data_dir).await?;
     let list = Erasures::open(data_dir, clock::now()).context("cannot read the list of erased people")?;
     list.add(&added.unwrap_or_default()).context("cannot write the list of erased people")?;
     drop(list);
+    if settings.adopt && manifest.warehouse == WarehouseKind::External {
+        installation::adopt(config, data_dir).await?;
+    }
     fs::remove_file(&unfinished).context("cannot finish the restore")?;
     let has_erasures = fs::metadata(data_dir.join(erasures::FILE)).is_ok_and(|file| file.len() > 0);
     let erased_visitors = match manifest.warehouse {
@@ -97,12 +100,7 @@ pub async fn restore(
 }
 
 /// Extracts the archive and attaches its tables.
-async fn fill(
-    config: &Config,
-    source: Box<dyn Read + Send>,
-    data_dir: &Path,
-    same_installation: bool,
-) -> anyhow::Result<Manifest> {
+async fn fill(config: &Config, source: Box<dyn Read + Send>, data_dir: &Path) -> anyhow::Result<Manifest> {
     let _lock = DataLock::acquire(data_dir)?;
     let target = data_dir.to_owned();
     let manifest = tokio::task::spawn_blocking(move || archive::extract(source, &target)).await??;
@@ -113,7 +111,7 @@ async fn fill(
     let checkpoint = data_dir.join("delivery.json");
     fs::copy(&checkpoint, data_dir.join("journal").join("delivery.json")).context("the backup has no checkpoint")?;
     let control = Control::open(data_dir).await?;
-    let id = installation::restored(&control, data_dir, same_installation).await?;
+    let id = installation::renew(&control, data_dir).await?;
     if is_embedded {
         let mut tasks = Tasks::default();
         let health = Health::default();

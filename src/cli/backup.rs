@@ -36,10 +36,9 @@ pub struct RestoreOptions {
     /// A newer `erasures.ndjson`: people who were erased after the backup.
     #[arg(long, value_name = "FILE")]
     erasures: Option<PathBuf>,
-    /// The original service will not run again: keep its installation id, so that the copy goes on with the ClickHouse
-    /// server that the original one used.
+    /// Take over the ClickHouse server that the original used, which must not run any more.
     #[arg(long)]
-    same_installation: bool,
+    adopt: bool,
 }
 
 /// Writes a backup of the data directory, beside a running service or without one.
@@ -167,8 +166,7 @@ pub async fn restore(config: &Config, common: &Common, options: &RestoreOptions)
     let (source, length) = open_source(&options.file)?;
     let bar = progress(length, if length == 0 { "{bytes}" } else { "{bytes}/{total_bytes}" }, common.json);
     let source = Box::new(bar.wrap_read(source));
-    let settings =
-        app::RestoreSettings { erasures: options.erasures.clone(), same_installation: options.same_installation };
+    let settings = app::RestoreSettings { erasures: options.erasures.clone(), adopt: options.adopt };
     let restored = app::restore(config, source, &common.data_dir, &settings).await;
     bar.finish_and_clear();
     let restored = restored?;

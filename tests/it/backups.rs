@@ -11,12 +11,20 @@ use std::{
     },
 };
 
+use ashna::{
+    config::{Config, Endpoint},
+    store::Store,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
     service::{PATIENCE, Service, ashna, refusal},
-    support::{app::these_days, client::TestVisitor, engine::eventually},
+    support::{
+        app::these_days,
+        client::TestVisitor,
+        engine::{endpoint, eventually},
+    },
 };
 
 const ORIGIN: &str = "https://shop.example";
@@ -34,8 +42,11 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
+        Self::open_with(Service::new(&[])).await
+    }
+
+    async fn open_with(mut service: Service) -> Self {
         let client = reqwest::Client::new();
-        let mut service = Service::new(&[]);
         service.start();
         service.ready(&client).await;
         let added = service.command(&["site", "add", "--name", "Shop", "--origin", ORIGIN]);
@@ -48,7 +59,10 @@ impl Shop {
 
     /// Starts the copy that was restored into a directory.
     async fn restored(&self, data: &Path) -> Self {
-        let mut service = Service::new(&[]).on(data);
+        self.restored_as(Service::new(&[]).on(data)).await
+    }
+
+    async fn restored_as(&self, mut service: Service) -> Self {
         service.start();
         service.ready(&self.client).await;
         let (site, write_key) = (self.site.clone(), self.write_key.clone());
@@ -87,6 +101,16 @@ impl Shop {
         assert_eq!(answer.status(), 200, "{name}");
         answer.json().await.unwrap()
     }
+}
+
+/// A service whose warehouse is a ClickHouse server, which it does not own.
+fn at_server(service: Service, endpoint: &Endpoint, flush_interval_ms: &str) -> Service {
+    service
+        .set("ASHNA__CLICKHOUSE__URL", &endpoint.url)
+        .set("ASHNA__CLICKHOUSE__USER", &endpoint.user)
+        .set("ASHNA__CLICKHOUSE__PASSWORD", endpoint.password.expose())
+        .set("ASHNA__CLICKHOUSE__DATABASE", &endpoint.database)
+        .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", flush_interval_ms)
 }
 
 /// Page views with ids of their own, sent until told to stop.
@@ -271,4 +295,58 @@ async fn damaged_foreign_and_incomplete_backups_are_refused_and_leave_nothing_th
     assert!(said.contains("is not empty"), "{said}");
     let said = refusal(&ashna(&["restore", &at("none"), "--data-dir", &at("none-data")], b""));
     assert!(said.contains("none"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_goes_on_with_the_server_of_its_original_only_when_it_takes_it_over() {
+    let endpoint = endpoint().await;
+    let store = Store::connect_to(endpoint.clone(), &Config::defaults().clickhouse);
+    let events =
+        async || store.query::<(u64, u64)>("SELECT count(), uniqExact(position) FROM events", &[]).await.unwrap();
+    // Nothing is delivered before the backup.
+    let mut shop = Shop::open_with(at_server(Service::new(&[]), &endpoint, "600000")).await;
+    for n in 0..3 {
+        shop.visitor().sends(json!([page(0, n)])).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("backup");
+    let file = file.to_str().unwrap();
+    let made = shop.service.command(&["backup", file]);
+    assert_eq!(
+        (&made["warehouse"], &made["journal_end"], &made["tables"]),
+        (&json!("external"), &json!(3), &json!({}))
+    );
+    // The original delivers these events, and others.
+    shop.service.stop();
+    let data = shop.service.data().to_owned();
+    let quick = at_server(Service::new(&[]).on(&data), &endpoint, "50");
+    // It owns the directory.
+    let _first = std::mem::replace(&mut shop.service, quick);
+    shop.service.start();
+    shop.service.ready(&shop.client).await;
+    for n in 3..5 {
+        shop.visitor().sends(json!([page(0, n)])).await;
+    }
+    shop.settled().await;
+    assert_eq!(events().await, [(5, 5)]);
+    shop.service.stop();
+
+    let apart = at_server(Service::new(&[]).on(&folder.path().join("apart")), &endpoint, "50");
+    apart.command(&["restore", file]);
+    let mut copy = shop.restored_as(apart).await;
+    copy.visitor().sends(json!([page(1, 0)])).await;
+    let is_foreign = async || {
+        let answer = copy.client.get(format!("{}/readyz", copy.service.url())).send().await.unwrap();
+        answer.text().await.unwrap().contains("another installation")
+    };
+    eventually("the owner of the warehouse is reported", PATIENCE, is_foreign).await;
+    assert_eq!(copy.service.metrics(&copy.client).await["ashna_journal_records_waiting"], 4);
+    copy.service.stop();
+
+    let owner = at_server(Service::new(&[]).on(&folder.path().join("owner")), &endpoint, "50");
+    owner.command(&["restore", file, "--adopt"]);
+    let copy = shop.restored_as(owner).await;
+    copy.visitor().sends(json!([page(1, 0)])).await;
+    copy.settled().await;
+    assert_eq!(events().await, [(6, 6)], "those of the original once, and the new one");
 }
