@@ -8,7 +8,6 @@ mod retention;
 
 use std::{sync::Arc, time::Duration};
 
-pub use retention::DAYS_MAX;
 use serde::Serialize;
 use tokio::{sync::watch, time::timeout};
 

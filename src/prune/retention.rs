@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The longest retention: a hundred years, days.
-pub const DAYS_MAX: u32 = 36_500;
+const DAYS_MAX: u32 = 36_500;
 /// Rules of one site.
 const RULES_MAX: usize = 200;
 /// Maximum length of an event's name, bytes.

@@ -113,7 +113,7 @@ fn at_server(service: Service, endpoint: &Endpoint, flush_interval_ms: &str) -> 
         .set("ASHNA__DELIVERY__FLUSH_INTERVAL_MS", flush_interval_ms)
 }
 
-/// Page views with ids of their own, sent until told to stop.
+/// Page views with ids of their own, sent until it is stopped.
 struct Ingest {
     running: JoinSet<u64>,
     stop: Arc<AtomicBool>,
