@@ -7,6 +7,8 @@
 //! * `$FILTER_CTES`: what that needs, in a `WITH`,
 //! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own.
 //!
+//! * what else a statement takes from the question ([`Part`]): its placeholders.
+//!
 //! Without filters nothing of them is left. Aliases of a statement must not have the names of columns where `$KEEPS` is.
 //! The members of segments are sent to a temporary table of the report's session in the server.
 
@@ -80,9 +82,21 @@ pub struct FilterRange {
     pub session_ms: i64,
 }
 
+/// A part of a question that selects events, beside the filters.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// Whether an event matches.
+    Step(&'a FunnelStep),
+    /// The steps that an event matches, as bits; at most 20.
+    Bits(&'a [FunnelStep]),
+    /// The value of a column or property, cut to 200 characters.
+    Value(&'a str),
+}
+
 /// What filters add to the statements of a report.
 #[derive(Debug, Clone)]
 pub struct FilterSql {
+    parts: Vec<(&'static str, String)>,
     params: Vec<(String, Param)>,
     keeps: String,
     visits: String,
@@ -95,8 +109,28 @@ impl FilterSql {
     /// The SQL of filters; `join_people`: whether the visitors of one person count as one.
     #[must_use]
     pub fn new(filters: &EventFilters, range: FilterRange, join_people: bool) -> Self {
+        Self::with_parts(filters, &[], range, join_people)
+    }
+
+    /// Like [`Self::new`], with other parts of the question by the names of their placeholders.
+    #[must_use]
+    pub fn with_parts(
+        filters: &EventFilters,
+        parts: &[(&'static str, Part<'_>)],
+        range: FilterRange,
+        join_people: bool,
+    ) -> Self {
         let mut fragments = Fragments::with_anonymous();
         let keeps = filters.keeps(&mut fragments);
+        let part = |(name, part): &(&'static str, Part<'_>)| {
+            let text = match part {
+                Part::Step(step) => fragments.step(step),
+                Part::Bits(steps) => fragments.step_bits(steps, &[]),
+                Part::Value(field) => fragments.breakdown_value(field),
+            };
+            (*name, text)
+        };
+        let parts = parts.iter().map(part).collect();
         let (visits, visit_join) = fragments.visits(join_people);
         let uses_sessions = fragments.uses_sessions();
         let mut params = fragments.params;
@@ -105,7 +139,7 @@ impl FilterSql {
             params.push(("visits_to_ms".into(), Param::I64(range.to_ms)));
             params.push(("session_ms".into(), Param::I64(range.session_ms)));
         }
-        Self { params, keeps, visits, visit_join, join_people, uses_sessions }
+        Self { parts, params, keeps, visits, visit_join, join_people, uses_sessions }
     }
 
     /// The parameters of these filters, added to those of a statement.
@@ -121,17 +155,15 @@ impl FilterSql {
     pub fn statement(&self, template: &'static str, fragments: &[(&str, &'static str)]) -> Statement {
         let text = statement::without_header(template).to_owned();
         let text = fragments.iter().fold(text, |text, (name, fragment)| text.replace(name, fragment));
-        if self.keeps.is_empty() {
-            return Statement::of(statement::unfiltered(&text));
-        }
         let joins_people = self.join_people && self.uses_sessions;
         let (people, join) = if joins_people { (statement::PEOPLE, statement::JOIN_PEOPLE) } else { ("", "") };
-        let text = statement::if_filtered(&text, true)
+        let text = statement::if_filtered(&text, !self.keeps.is_empty())
             .replace("$FILTER_CTES", &[people, &self.visits].concat())
             .replace("$FILTER_JOIN", &[join, " ", self.visit_join].concat())
             .replace("$VISITS", &self.visits)
             .replace("$VISIT_JOIN", self.visit_join);
-        // Last: it is made of the question.
+        // Last: they are made of the question.
+        let text = self.parts.iter().fold(text, |text, (name, part)| text.replace(name, part));
         Statement::of(text.replace("$KEEPS", &self.keeps))
     }
 }
