@@ -23,6 +23,9 @@ const BYTES_MAX: usize = 32 * 1024;
 /// Most visitors in a segment that a filter names: they are sent to the warehouse.
 const MEMBERS_MAX: usize = 1_000_000;
 
+/// Finds the value of a person; `None` if it is not known.
+pub type Values = Arc<dyn Fn(SiteId, &Profile) -> Option<PersonValue> + Send + Sync>;
+
 /// What the members of segments depend on beside the stored events.
 #[derive(Clone)]
 pub struct SegmentSource {
@@ -31,7 +34,7 @@ pub struct SegmentSource {
     /// Limits and constants of decisions.
     pub settings: Settings,
     /// Finds the value of a person.
-    pub values: Arc<dyn Fn(SiteId, &Profile) -> Option<PersonValue> + Send + Sync>,
+    pub values: Values,
     /// The time as of which rules are evaluated.
     pub now: Timestamp,
 }
@@ -50,33 +53,58 @@ pub(super) struct FilteredRun<'a> {
     lists: BTreeMap<String, MemberList>,
 }
 
-/// The period and the filters of a question that is compared with.
-pub(super) struct Compared<'a> {
+/// What questions with filters have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
     pub(super) from: Moment,
     pub(super) to: Moment,
+    pub(super) timezone: Option<&'a str>,
+    pub(super) filters: &'a [ReportFilter],
+    pub(super) compare: Option<&'a Compare>,
+}
+
+/// A period and what is kept of it.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) period: Period,
     pub(super) filters: &'a [ReportFilter],
 }
 
-impl<'a> Compared<'a> {
-    /// What is compared with, where a question has this period and these filters.
-    pub(super) fn new(compare: &'a Compare, (from, to): (Moment, Moment), filters: &'a [ReportFilter]) -> Self {
-        Self {
-            from: compare.from.unwrap_or(from),
-            to: compare.to.unwrap_or(to),
-            filters: compare.filters.as_deref().unwrap_or(filters),
-        }
+impl<'a> Asked<'a> {
+    /// What is asked for, and what it is compared with.
+    pub(super) fn parts(&self, site: &Site) -> Result<(Part<'a>, Option<Part<'a>>), ReportError> {
+        let part = |from, to, filters| -> Result<Part<'a>, ReportError> {
+            let period = Period::check(from, to, self.timezone, site)?;
+            Ok(Part { period, filters })
+        };
+        let own = part(self.from, self.to, self.filters)?;
+        let other = self.compare.map(|compare| {
+            let filters = compare.filters.as_deref().unwrap_or(self.filters);
+            part(compare.from.unwrap_or(self.from), compare.to.unwrap_or(self.to), filters)
+        });
+        Ok((own, other.transpose()?))
     }
 }
 
+/// The common keys of a question that has all of them.
+macro_rules! asked {
+    ($request:expr) => {
+        $crate::reports::filters::Asked {
+            from: $request.from,
+            to: $request.to,
+            timezone: $request.timezone.as_deref(),
+            filters: &$request.filters,
+            compare: $request.compare.as_ref(),
+        }
+    };
+}
+pub(super) use asked;
+
 impl Reports {
     /// Checks the filters of a question and of what it is compared with, and starts the report.
-    pub(super) fn start_filtered(
-        &self,
-        report: Report,
-        filters: &[ReportFilter],
-        compare: Option<&Compare>,
-    ) -> Result<FilteredRun<'_>, ReportError> {
-        let others = compare.and_then(|compare| compare.filters.as_deref()).unwrap_or_default();
+    pub(super) fn start_filtered(&self, report: Report, asked: Asked<'_>) -> Result<FilteredRun<'_>, ReportError> {
+        let filters = asked.filters;
+        let others = asked.compare.and_then(|compare| compare.filters.as_deref()).unwrap_or_default();
         check(filters)?;
         check(others)?;
         let mut segments = filters.iter().chain(others).filter_map(segment_of).peekable();

@@ -7,15 +7,14 @@ use serde::Deserialize;
 
 use super::{
     Report, ReportError, Reports,
-    filters::{Compared, FilteredRun},
+    filters::{FilteredRun, Part, asked},
     moment, money, people,
-    period::Period,
 };
 use crate::{
     clock,
     model::Site,
     store::{Param, statement},
-    wire::reports::{Overview, OverviewCompared, OverviewQuestion, ReportFilter, SeriesPoint, Totals},
+    wire::reports::{Overview, OverviewCompared, OverviewQuestion, SeriesPoint, Totals},
 };
 
 const EVENTS: &str = include_str!("../store/sql/reports.overview_events.sql");
@@ -66,29 +65,23 @@ impl Reports {
     /// # Errors
     /// If the request is invalid or the warehouse fails.
     pub async fn overview(&self, site: &Site, request: &OverviewQuestion) -> Result<Overview, ReportError> {
-        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
-        let steps = period.steps(request.interval, request.calendar)?;
-        let filters = &*request.filters;
-        let compared = match &request.compare {
-            Some(compare) => {
-                let other = Compared::new(compare, (request.from, request.to), filters);
-                let period = Period::check(other.from, other.to, request.timezone.as_deref(), site)?;
-                let steps = period.steps(request.interval, request.calendar)?;
-                Some((other, period, steps))
-            }
-            None => None,
-        };
-        let mut run = self.start_filtered(Report::Overview, filters, request.compare.as_ref())?;
+        let asked = asked!(request);
+        let (own, other) = asked.parts(site)?;
+        let steps_of = |part: &Part<'_>| part.period.steps(request.interval, request.calendar);
+        let steps = steps_of(&own)?;
+        let other_steps = other.as_ref().map(steps_of).transpose()?.unwrap_or_default();
+        let mut run = self.start_filtered(Report::Overview, asked)?;
         let join_people = people::are_joined(&run.run, site.id, request.unit).await?;
-        let current = self.metrics(&mut run, site, (&period, filters), &steps, join_people).await?;
-        let before = period.previous(request.calendar, clock::now());
+        let current = self.metrics(&mut run, site, &own, &steps, join_people).await?;
+        let before = Part { period: own.period.previous(request.calendar, clock::now()), filters: own.filters };
         // Only totals are needed of the previous period: one step.
-        let previous = self.metrics(&mut run, site, (&before, filters), &[before.from], join_people).await?;
+        let previous = self.metrics(&mut run, site, &before, &[before.period.from], join_people).await?;
         let mut compare = None;
-        if let Some((other, period, steps)) = compared {
-            let metrics = self.metrics(&mut run, site, (&period, other.filters), &steps, join_people).await?;
+        if let Some(other) = other {
+            let metrics = self.metrics(&mut run, site, &other, &other_steps, join_people).await?;
             let currency = site.currency.as_str().to_owned();
-            compare = Some(OverviewCompared { totals: metrics.totals(), currency, series: metrics.series(&steps) });
+            compare =
+                Some(OverviewCompared { totals: metrics.totals(), currency, series: metrics.series(&other_steps) });
         }
         Ok(Overview {
             totals: current.totals(),
@@ -103,13 +96,13 @@ impl Reports {
         &self,
         run: &mut FilteredRun<'_>,
         site: &Site,
-        (period, filters): (&Period, &[ReportFilter]),
+        part: &Part<'_>,
         steps: &[i64],
         join_people: bool,
     ) -> Result<Metrics, ReportError> {
-        let filter = run.sql(site, filters, period, join_people).await?;
+        let filter = run.sql(site, part.filters, &part.period, join_people).await?;
         let run = &run.run;
-        let mut params = period.params(site.id);
+        let mut params = part.period.params(site.id);
         params.push(("steps", Param::ArrayI64(steps.to_vec())));
         params.push(("session_ms", self.session_ms(site)));
         params.push(("passive", Param::ArrayStr(PASSIVE_EVENTS.map(str::to_owned).to_vec())));

@@ -42,6 +42,8 @@ pub enum Report {
     Links,
     /// Events by name or value.
     Events,
+    /// Campaigns.
+    Campaigns,
     /// Attributes of visitors.
     Visitors,
     /// Conversion through the steps of a funnel.

@@ -93,8 +93,8 @@ pub enum Part<'a> {
     Value(&'a str),
 }
 
-/// What filters add to the statements of a report.
-#[derive(Debug, Clone)]
+/// What filters add to the statements of a report; by default nothing.
+#[derive(Debug, Clone, Default)]
 pub struct FilterSql {
     parts: Vec<(&'static str, String)>,
     params: Vec<(String, Param)>,

@@ -19,6 +19,8 @@ pub const USER_SALES: &str = include_str!("sql/fragment.user_sales.sql");
 pub const USER_SALES_UNMATCHED: &str = include_str!("sql/fragment.user_sales_unmatched.sql");
 /// The hits of events of servers that name only a user, if visitors are joined.
 pub(super) const SERVER_HITS: &str = include_str!("sql/fragment.server_hits.sql");
+/// `$USER_SALES` of campaigns if visitors are joined.
+pub const CAMPAIGN_USER_SALES: &str = include_str!("sql/fragment.campaign_user_sales.sql");
 /// `$PERSON_VISITS` if visitors are joined.
 pub const PERSON_VISITS: &str = include_str!("sql/fragment.person_visits.sql");
 

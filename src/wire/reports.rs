@@ -2,6 +2,7 @@
 //!
 //! Requests reject unknown keys. An absent `timezone` is the site's. Periods include `from` and exclude `to`.
 
+mod campaigns;
 mod data_quality;
 mod experiments;
 mod filter;
@@ -13,6 +14,7 @@ mod rfm;
 mod satisfaction;
 mod visitor;
 
+pub use campaigns::*;
 pub use data_quality::*;
 pub use experiments::*;
 pub use filter::*;
@@ -209,6 +211,12 @@ pub struct PagesQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// One page.
@@ -235,6 +243,10 @@ pub struct Pages {
     pub rows: Vec<PageRow>,
     /// Total number of matching pages.
     pub total: u64,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub compare: Option<Box<Pages>>,
 }
 
 /// Dimension of the `sources` report.
@@ -270,6 +282,12 @@ pub struct SourcesQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// One source.
@@ -294,4 +312,8 @@ pub struct SourceRow {
 pub struct Sources {
     /// One row per source, most visitors first.
     pub rows: Vec<SourceRow>,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub compare: Option<Box<Sources>>,
 }

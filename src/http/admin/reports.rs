@@ -56,7 +56,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
+/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
 /// satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
@@ -95,7 +95,7 @@ pub async fn report(
     let reports = reports.with_segments(segment_source(&state, &snapshot));
     let work_state = state.clone();
     // Equal reports at the same time are computed once.
-    let work = async move { answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes).await };
+    let work = async move { Box::pin(answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes)).await };
     let Joined { result, is_shared } = state.report_coalescer.join(key, || work.boxed());
     if is_shared {
         state.metrics.reports.shared.inc();
@@ -116,6 +116,7 @@ async fn answer(
         "overview" => table(as_csv, name, &reports.overview(site, &question(bytes)?).await?),
         "pages" => table(as_csv, name, &reports.pages(site, &question(bytes)?).await?),
         "sources" => table(as_csv, name, &reports.sources(site, &question(bytes)?).await?),
+        "campaigns" => table(as_csv, name, &reports.campaigns(site, &question(bytes)?).await?),
         "visitors" => table(as_csv, name, &reports.visitors(site, &question(bytes)?).await?),
         "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
         "realtime" => {

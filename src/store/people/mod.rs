@@ -4,6 +4,7 @@
 //! Like those of `funnel`, the statements depend on the question: a rule becomes fixed texts with numbered parameters.
 
 mod bounds;
+mod builder;
 mod events;
 mod fields;
 mod plan;
