@@ -1,5 +1,6 @@
 //! Reports as CSV for spreadsheets.
 
+mod behaviour;
 mod tables;
 
 /// A report that is exported as one table.

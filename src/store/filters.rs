@@ -5,9 +5,8 @@
 //! * `$IF_FILTERED{…}`: only there with filters; `$KEEPS` within it is the condition on an event of the table `events`,
 //! * `$FILTER_JOIN` after `FROM events`: finds the event's session, where a filter asks for it,
 //! * `$FILTER_CTES`: what that needs, in a `WITH`,
-//! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own.
-//!
-//! * what else a statement takes from the question ([`Part`]): its placeholders.
+//! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own,
+//! * a placeholder for whatever else the statement takes from the question ([`QuestionPart`]).
 //!
 //! Without filters nothing of them is left. Aliases of a statement must not have the names of columns where `$KEEPS` is.
 //! The members of segments are sent to a temporary table of the report's session in the server.
@@ -84,13 +83,19 @@ pub struct FilterRange {
 
 /// A part of a question that selects events, beside the filters.
 #[derive(Debug, Clone, Copy)]
-pub enum Part<'a> {
+pub enum QuestionPart<'a> {
+    /// True for every event.
+    Any,
+    /// True for no event.
+    Nothing,
     /// Whether an event matches.
     Step(&'a FunnelStep),
     /// The steps that an event matches, as bits; at most 20.
     Bits(&'a [FunnelStep]),
     /// The value of a column or property, cut to 200 characters.
     Value(&'a str),
+    /// A text, the same for all events.
+    Name(&'a str),
 }
 
 /// What filters add to the statements of a report; by default nothing.
@@ -116,17 +121,20 @@ impl FilterSql {
     #[must_use]
     pub fn with_parts(
         filters: &EventFilters,
-        parts: &[(&'static str, Part<'_>)],
+        parts: &[(&'static str, QuestionPart<'_>)],
         range: FilterRange,
         join_people: bool,
     ) -> Self {
         let mut fragments = Fragments::with_anonymous();
         let keeps = filters.keeps(&mut fragments);
-        let part = |(name, part): &(&'static str, Part<'_>)| {
+        let part = |(name, part): &(&'static str, QuestionPart<'_>)| {
             let text = match part {
-                Part::Step(step) => fragments.step(step),
-                Part::Bits(steps) => fragments.step_bits(steps, &[]),
-                Part::Value(field) => fragments.breakdown_value(field),
+                QuestionPart::Any => "1".to_owned(),
+                QuestionPart::Nothing => "0".to_owned(),
+                QuestionPart::Step(step) => fragments.step(step),
+                QuestionPart::Bits(steps) => fragments.step_bits(steps, &[]),
+                QuestionPart::Value(field) => fragments.breakdown_value(field),
+                QuestionPart::Name(text) => fragments.param("String", (*text).into()),
             };
             (*name, text)
         };

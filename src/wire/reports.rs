@@ -2,30 +2,42 @@
 //!
 //! Requests reject unknown keys. An absent `timezone` is the site's. Periods include `from` and exclude `to`.
 
+mod attribution;
 mod campaigns;
 mod data_quality;
+mod events;
 mod experiments;
 mod filter;
 mod funnel;
 mod list;
 mod offers;
+mod paths;
 mod recommendations;
+mod retention;
 mod rfm;
 mod satisfaction;
+mod shop;
+mod tables;
 mod visitor;
 
+pub use attribution::*;
 pub use campaigns::*;
 pub use data_quality::*;
+pub use events::*;
 pub use experiments::*;
 pub use filter::*;
 pub use funnel::*;
 pub use list::*;
 pub use offers::*;
+pub use paths::*;
 pub use recommendations::*;
+pub use retention::*;
 pub use rfm::*;
 pub use satisfaction::*;
+pub use shop::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::ToSchema;
+pub use tables::*;
 pub use visitor::*;
 
 use crate::model::Timestamp;

@@ -9,6 +9,7 @@ mod access_two_factor;
 mod admin;
 mod authorization;
 mod bad_input;
+mod behaviour;
 mod clients;
 mod collect;
 mod connections;

@@ -56,8 +56,8 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
-/// satisfaction, data-quality or quality.
+/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel,
+/// retention, paths, attribution, recommendations, what-if, offers, experiments, rfm, satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
@@ -117,6 +117,9 @@ async fn answer(
         "pages" => table(as_csv, name, &reports.pages(site, &question(bytes)?).await?),
         "sources" => table(as_csv, name, &reports.sources(site, &question(bytes)?).await?),
         "campaigns" => table(as_csv, name, &reports.campaigns(site, &question(bytes)?).await?),
+        "retention" => table(as_csv, name, &reports.retention(site, &question(bytes)?, now).await?),
+        "paths" => table(as_csv, name, &reports.paths(site, &question(bytes)?).await?),
+        "attribution" => table(as_csv, name, &reports.attribution(site, &question(bytes)?).await?),
         "visitors" => table(as_csv, name, &reports.visitors(site, &question(bytes)?).await?),
         "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
         "realtime" => {

@@ -4,10 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel,
-    FunnelQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime,
-    RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction,
-    SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    AttributionQuestion, Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, Errors, Events, EventsQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Goals, Links, Locations, LocationsQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Paths, PathsQuestion, Products, ProductsQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, Retention, RetentionQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Searches, Sources, SourcesQuestion, TableQuestion, Visitors, VisitorsQuestion, Vitals, WhatIf, WhatIfQuestion, {     Attribution,
 };
 use crate::wire::admin::Quality;
 
@@ -23,6 +20,20 @@ pub enum ReportQuestion {
     Sources(SourcesQuestion),
     /// `campaigns`.
     Campaigns(CampaignsQuestion),
+    /// `retention`.
+    Retention(RetentionQuestion),
+    /// `paths`.
+    Paths(PathsQuestion),
+    /// `attribution`.
+    Attribution(AttributionQuestion),
+    /// `goals`, `searches`, `links`, `errors` and `vitals`.
+    Table(TableQuestion),
+    /// `products`.
+    Products(ProductsQuestion),
+    /// `locations`.
+    Locations(LocationsQuestion),
+    /// `events`.
+    Events(EventsQuestion),
     /// `visitors`.
     Visitors(VisitorsQuestion),
     /// `funnel`.
@@ -57,6 +68,28 @@ pub enum ReportAnswer {
     Sources(Sources),
     /// `campaigns`.
     Campaigns(Campaigns),
+    /// `retention`.
+    Retention(Retention),
+    /// `paths`.
+    Paths(Paths),
+    /// `attribution`.
+    Attribution(Attribution),
+    /// `goals`.
+    Goals(Goals),
+    /// `products`.
+    Products(Products),
+    /// `locations`.
+    Locations(Locations),
+    /// `searches`.
+    Searches(Searches),
+    /// `links`.
+    Links(Links),
+    /// `errors`.
+    Errors(Errors),
+    /// `vitals`.
+    Vitals(Vitals),
+    /// `events`.
+    Events(Events),
     /// `visitors`.
     Visitors(Visitors),
     /// `funnel`.
