@@ -10,6 +10,7 @@ mod exploration;
 mod feeds;
 mod membership;
 mod offers;
+mod reports;
 mod site_removal;
 mod sites;
 mod slots;
@@ -32,6 +33,7 @@ pub use membership::{
     DayRow, FollowedRow, MembershipWrite, NewChange, NewFollowed, PersonRow, SegmentChangeRow, WaitingRow,
 };
 pub use offers::{CouponCounts, CouponRequest, HeldCoupon, SeenCoupon};
+pub use reports::{ReportDocument, ShareRow};
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
 pub use slots::SeenSlotRow;

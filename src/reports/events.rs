@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    Report, ReportError, Reports,
+    Report, ReportError, Reports, check_text,
     conditions::{check_event, check_field},
-    check_text,
     filters::{FilteredRun, Part, asked},
     invalid, moment, people,
 };
@@ -103,8 +102,7 @@ async fn names(
     params.push(("limit", limit.clone()));
     let statement = filter.statement(NAMES, &statement::people(join_people));
     let records: Vec<NameRecord> = run.run.query(statement, &filter.with_params(&params)).await?;
-    let row =
-        |record: NameRecord| EventRow { event: record.event_name, count: record.events, people: record.people };
+    let row = |record: NameRecord| EventRow { event: record.event_name, count: record.events, people: record.people };
     Ok(EventNames { rows: records.into_iter().map(row).collect(), compare: None })
 }
 

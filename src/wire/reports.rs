@@ -34,10 +34,10 @@ pub use recommendations::*;
 pub use retention::*;
 pub use rfm::*;
 pub use satisfaction::*;
-pub use shop::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use utoipa::ToSchema;
+pub use shop::*;
 pub use tables::*;
+use utoipa::ToSchema;
 pub use visitor::*;
 
 use crate::model::Timestamp;

@@ -61,7 +61,9 @@ async fn retention_equals_a_count_of_the_same_events() {
         store(&database, events.clone()).await;
         let reports = Reports::new(database, 30);
         let (from, to) = (moment(START).0, moment(START).0 + 3 * DAY);
-        for (unit, returns) in [("person", Some(&order)), ("visitor", Some(&any_page)), ("person", Some(&first)), ("person", None)] {
+        for (unit, returns) in
+            [("person", Some(&order)), ("visitor", Some(&any_page)), ("person", Some(&first)), ("person", None)]
+        {
             let mut question = json!({
                 "from": from, "to": to, "unit": unit, "interval": "day", "periods": 3,
                 "first": first.clone(),
@@ -122,7 +124,12 @@ fn filters() -> Vec<Value> {
 type Counted = BTreeMap<(u32, String, String), BTreeSet<u128>>;
 
 /// Links by place, source and target; the target of an end is empty.
-fn paths_of(reference: &Reference, filters: &[ReportFilter], anchor: Option<(&FunnelStep, bool)>, steps: usize) -> (Counted, u64) {
+fn paths_of(
+    reference: &Reference,
+    filters: &[ReportFilter],
+    anchor: Option<(&FunnelStep, bool)>,
+    steps: usize,
+) -> (Counted, u64) {
     let (mut links, mut sessions) = (Counted::new(), 0);
     for session in reference.sessions.iter().filter(|session| reference.is_here(session.events[0])) {
         let matches = |index: &usize| anchor.is_some_and(|(step, _)| reference.is(*index, step));
@@ -157,15 +164,16 @@ fn paths_of(reference: &Reference, filters: &[ReportFilter], anchor: Option<(&Fu
 #[tokio::test]
 async fn paths_equal_a_count_of_the_same_events() {
     let viewed: FunnelStep = parsed(&json!({"event": "Product Viewed"}));
-    let b: FunnelStep =
-        parsed(&json!({"event": "page", "where": [{"property": "$path", "op": "eq", "value": "/b"}]}));
+    let b: FunnelStep = parsed(&json!({"event": "page", "where": [{"property": "$path", "op": "eq", "value": "/b"}]}));
     for seed in [5, 17] {
         let database = database().await;
         let events = random_events(seed);
         store(&database, events.clone()).await;
         let reports = Reports::new(database, 30);
         let (from, to) = (moment(START).0, moment(START).0 + 200 * MINUTE);
-        for (unit, filters) in ["person", "visitor"].iter().flat_map(|unit| filters().into_iter().map(move |f| (*unit, f))) {
+        for (unit, filters) in
+            ["person", "visitor"].iter().flat_map(|unit| filters().into_iter().map(move |f| (*unit, f)))
+        {
             let reference = Reference::new(events.clone(), unit == "person", from..to);
             for (anchor, steps) in [(None, 3), (Some((&viewed, false)), 2), (Some((&b, true)), 4)] {
                 let mut question =
@@ -249,12 +257,15 @@ async fn attribution_equals_a_count_of_the_same_events() {
         store(&database, events.clone()).await;
         let reports = Reports::new(database, 30);
         let (from, to) = (moment(START).0, moment(START).0 + 200 * MINUTE);
-        for (unit, filters) in ["person", "visitor"].iter().flat_map(|unit| filters().into_iter().map(move |f| (*unit, f))) {
+        for (unit, filters) in
+            ["person", "visitor"].iter().flat_map(|unit| filters().into_iter().map(move |f| (*unit, f)))
+        {
             let reference = Reference::new(events.clone(), unit == "person", from..to);
             let kept: Vec<ReportFilter> = parsed(&filters);
             for (conversion, place, dimension) in [(&order, 0, "channel"), (&viewed, 1, "source")] {
-                let converts =
-                    |index: &usize| reference.is_here(*index) && reference.is(*index, conversion) && reference.keeps(*index, &kept);
+                let converts = |index: &usize| {
+                    reference.is_here(*index) && reference.is(*index, conversion) && reference.keeps(*index, &kept)
+                };
                 let conversions: Vec<usize> = (0..events.len()).filter(converts).collect();
                 for model in MODELS {
                     let question = json!({
@@ -290,7 +301,11 @@ async fn attribution_equals_a_count_of_the_same_events() {
                     let parts: i64 = found.rows.iter().map(|row| (row.conversions * 1e6).round() as i64).sum();
                     assert_eq!(parts, 1_000_000 * i64::try_from(conversions.len()).unwrap(), "{question}");
                     let revenue: i64 = conversions.iter().map(|index| events[*index].amount_minor).sum();
-                    assert_eq!((found.conversions, found.revenue_minor), (conversions.len() as u64, revenue), "{question}");
+                    assert_eq!(
+                        (found.conversions, found.revenue_minor),
+                        (conversions.len() as u64, revenue),
+                        "{question}"
+                    );
                     assert_eq!(found.rows.iter().map(|row| row.revenue_minor).sum::<i64>(), revenue, "{question}");
                     if model == "markov" {
                         assert!(found.rows.iter().all(|row| row.conversions >= 0.0), "{question}");

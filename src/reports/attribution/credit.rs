@@ -85,11 +85,8 @@ mod tests {
     ];
 
     fn touches(values: &[(i64, &'static str)]) -> Vec<Touch<'static>> {
-        let touch = |(day, value): &(i64, &'static str)| Touch {
-            began_ms: day * DAY,
-            is_direct: value.is_empty(),
-            value,
-        };
+        let touch =
+            |(day, value): &(i64, &'static str)| Touch { began_ms: day * DAY, is_direct: value.is_empty(), value };
         values.iter().map(touch).collect()
     }
 

@@ -44,7 +44,8 @@ impl Chain {
         let states = self.begins.len();
         let started: f64 = self.begins.iter().sum();
         let visits = inverse(self.without_absorption())?;
-        let probability = |state: usize, count: f64| if self.leaves[state] > 0.0 { count / self.leaves[state] } else { 0.0 };
+        let probability =
+            |state: usize, count: f64| if self.leaves[state] > 0.0 { count / self.leaves[state] } else { 0.0 };
         let converting: Vec<f64> = (0..states).map(|state| probability(state, self.converts[state])).collect();
         let effect = |state: usize| {
             let reached: f64 = (0..states).map(|from| self.begins[from] / started * visits[from][state]).sum();

@@ -172,7 +172,9 @@ impl Journeys {
         let range = conversion.at_ms - self.window_ms..=conversion.at_ms;
         let own = self.of.get(&conversion.who).map(Vec::as_slice).unwrap_or_default();
         let in_range = own.iter().filter(|(began_ms, ..)| range.contains(began_ms));
-        in_range.map(|(began_ms, is_direct, value)| Touch { began_ms: *began_ms, is_direct: *is_direct == 1, value }).collect()
+        in_range
+            .map(|(began_ms, is_direct, value)| Touch { began_ms: *began_ms, is_direct: *is_direct == 1, value })
+            .collect()
     }
 }
 

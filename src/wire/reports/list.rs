@@ -4,7 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    AttributionQuestion, Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, Errors, Events, EventsQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Goals, Links, Locations, LocationsQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Paths, PathsQuestion, Products, ProductsQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion, Retention, RetentionQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Searches, Sources, SourcesQuestion, TableQuestion, Visitors, VisitorsQuestion, Vitals, WhatIf, WhatIfQuestion, {     Attribution,
+    Attribution, AttributionQuestion, Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, Errors, Events,
+    EventsQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Goals, Links, Locations,
+    LocationsQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Paths,
+    PathsQuestion, Products, ProductsQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion,
+    Retention, RetentionQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Searches, Sources,
+    SourcesQuestion, TableQuestion, Visitors, VisitorsQuestion, Vitals, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
