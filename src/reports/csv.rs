@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod tables;
+mod traffic;
 
 /// A report that is exported as one table.
 pub trait Table {
