@@ -32,6 +32,7 @@ mod identity;
 mod import;
 mod import_items;
 mod import_records;
+mod insights;
 mod installation;
 mod learn;
 mod lookup;

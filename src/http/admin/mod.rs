@@ -23,6 +23,7 @@ mod report_answers;
 pub mod report_documents;
 pub mod reports;
 pub mod segment_members;
+mod segment_sizes;
 pub mod segments;
 pub mod session;
 pub mod shares;

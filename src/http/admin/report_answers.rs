@@ -6,6 +6,7 @@ use axum::http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::segment_sizes::sizes;
 use crate::{
     catalog::SiteSnapshot,
     clock,
@@ -49,6 +50,7 @@ pub(super) async fn answer(
         "errors" => table(as_csv, name, &reports.errors(site, &question(bytes)?).await?),
         "vitals" => table(as_csv, name, &reports.vitals(site, &question(bytes)?).await?),
         "events" => table(as_csv, name, &reports.events(site, &question(bytes)?).await?),
+        "segments" => table(as_csv, name, &sizes(state, snapshot, &question(bytes)?, now).await?),
         "retention" => table(as_csv, name, &reports.retention(site, &question(bytes)?, now).await?),
         "paths" => table(as_csv, name, &reports.paths(site, &question(bytes)?).await?),
         "attribution" => table(as_csv, name, &reports.attribution(site, &question(bytes)?).await?),

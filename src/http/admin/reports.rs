@@ -48,7 +48,7 @@ pub struct Extent {
 }
 
 /// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel,
-/// retention, paths, attribution, goals, products, locations, searches, links, errors, vitals, events, recommendations, what-if,
+/// retention, paths, attribution, goals, products, locations, searches, links, errors, vitals, events, segments, recommendations, what-if,
 /// offers, experiments, rfm, satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.

@@ -3,8 +3,8 @@
 use super::{Cell, Table, number, optional_fraction};
 use crate::wire::reports::{
     Attribution, AttributionRow, Cohort, ErrorRow, Errors, EventRow, EventSample, Events, GoalRow, Goals, LinkKind,
-    LinkRow, Links, LocationRow, Locations, Paths, ProductRow, Products, Retention, SearchRow, Searches, TrendPoint,
-    Vitals, VitalsRow,
+    LinkRow, Links, LocationRow, Locations, Paths, ProductRow, Products, Retention, SearchRow, Searches, SegmentSize,
+    SegmentSizes, TrendPoint, Vitals, VitalsRow,
 };
 
 impl Table for Retention {
@@ -179,6 +179,25 @@ impl Table for Vitals {
             ]
         };
         self.rows.iter().map(row).collect()
+    }
+}
+
+impl Table for SegmentSizes {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["segment", "name", "date", "members", "entered", "left"]
+    }
+
+    /// One row per segment and day.
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let of = |row: &SegmentSize| -> Vec<Vec<Cell>> {
+            let names = [&row.segment, &row.name].map(|text| Cell::from(text.as_str()));
+            let day = |day: &crate::wire::segments::SegmentDay| {
+                let counts = [day.members, day.entered, day.left].map(number);
+                names.iter().cloned().chain([Cell::Number(day.date.clone())]).chain(counts).collect()
+            };
+            row.days.iter().map(day).collect()
+        };
+        self.rows.iter().flat_map(of).collect()
     }
 }
 

@@ -8,8 +8,9 @@ use super::{
     EventsQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Goals, Links, Locations,
     LocationsQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Paths,
     PathsQuestion, Products, ProductsQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion,
-    Retention, RetentionQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Searches, Sources,
-    SourcesQuestion, TableQuestion, Visitors, VisitorsQuestion, Vitals, WhatIf, WhatIfQuestion,
+    Retention, RetentionQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Searches, SegmentSizes,
+    SegmentsQuestion, Sources, SourcesQuestion, TableQuestion, Visitors, VisitorsQuestion, Vitals, WhatIf,
+    WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -39,6 +40,8 @@ pub enum ReportQuestion {
     Locations(LocationsQuestion),
     /// `events`.
     Events(EventsQuestion),
+    /// `segments`.
+    Segments(SegmentsQuestion),
     /// `visitors`.
     Visitors(VisitorsQuestion),
     /// `funnel`.
@@ -95,6 +98,8 @@ pub enum ReportAnswer {
     Vitals(Vitals),
     /// `events`.
     Events(Events),
+    /// `segments`.
+    Segments(SegmentSizes),
     /// `visitors`.
     Visitors(Visitors),
     /// `funnel`.
