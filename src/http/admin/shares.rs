@@ -169,9 +169,15 @@ fn remove_handles(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, _| !HANDLES.contains(&name.as_str()));
-            fields.values_mut().for_each(remove_handles);
+            for value in fields.values_mut() {
+                remove_handles(value);
+            }
         }
-        Value::Array(values) => values.iter_mut().for_each(remove_handles),
-        _ => {}
+        Value::Array(values) => {
+            for value in values {
+                remove_handles(value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -24,7 +24,7 @@ FROM
     $VISIT_JOIN
     WHERE site_id = {site:UInt32} AND robot = '' AND kind = 1 AND name = 'Error Occurred' $IF_FILTERED{AND $KEEPS}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
 )
 GROUP BY message_text, source_text
 ORDER BY events DESC, message_text, source_text

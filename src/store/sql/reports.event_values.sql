@@ -17,7 +17,7 @@ $VISITS
         $VISIT_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND $EVENT $IF_FILTERED{AND $KEEPS}
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
         GROUP BY bucket_ms, value
     )
 SELECT bucket_ms, if(place <= {values_max:UInt32}, value, '$other') AS shown, sum(events) AS events

@@ -22,7 +22,7 @@ FROM
     $VISIT_JOIN
     WHERE site_id = {site:UInt32} AND robot = '' AND kind = 1 AND name IN ('Link Clicked', 'File Downloaded') $IF_FILTERED{AND $KEEPS}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
 )
 WHERE is_listed AND url != ''
 GROUP BY is_download, url

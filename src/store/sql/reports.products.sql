@@ -10,7 +10,7 @@ $VISITS
         SELECT
             order_id,
             argMin((at_ms, lines, rate_of_order), (NOT by_server_key, at_ms, received_at, journal, position)) AS counted,
-            argMin((visitor$IF_FILTERED{, is_kept}), (user_id_only, at_ms, received_at, journal, position)) AS visit
+            argMin((visitor, user_id_only$IF_FILTERED{, is_kept}), (user_id_only, at_ms, received_at, journal, position)) AS visit
         FROM
         (
             SELECT
@@ -35,7 +35,7 @@ $VISITS
         $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND action IN (1, 3) AND name != 'Product Clicked' $IF_FILTERED{AND $KEEPS}
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
         UNION ALL
         SELECT
             visit.1, line.1, 0, 1, line.3,
@@ -44,7 +44,7 @@ $VISITS
                 toInt256(greatest({rate_denominators:Array(UInt64)}[counted.3], 1)) * 2)))
         FROM bought
         ARRAY JOIN counted.2 AS line
-        WHERE counted.1 >= {from_ms:Int64} AND counted.1 < {to_ms:Int64} $IF_FILTERED{AND visit.2 = 1}
+        WHERE counted.1 >= {from_ms:Int64} AND counted.1 < {to_ms:Int64} $IF_FILTERED{AND visit.3 = 1}
     )
 SELECT
     item,

@@ -30,7 +30,7 @@ FROM
     $VISIT_JOIN
     WHERE site_id = {site:UInt32} AND robot = '' AND action = 9 $IF_FILTERED{AND $KEEPS}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
 )
 WHERE searched != ''
 GROUP BY terms

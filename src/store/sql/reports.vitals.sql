@@ -26,7 +26,7 @@ FROM
     $VISIT_JOIN
     WHERE site_id = {site:UInt32} AND robot = '' AND kind = 1 AND name = 'Web Vitals' $IF_FILTERED{AND $KEEPS}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-  AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
 )
 GROUP BY page
 ORDER BY samples DESC, page
