@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Reports that have numbers only, so that they can be shared.
-const SHAREABLE: [&str; 19] = [
+const SHAREABLE: [&str; 22] = [
     "attribution",
     "campaigns",
     "errors",
@@ -46,11 +46,14 @@ const SHAREABLE: [&str; 19] = [
     "pages",
     "paths",
     "products",
+    "recommendations",
     "retention",
     "rfm",
     "searches",
+    "segments",
     "sources",
     "visitors",
+    "vitals",
 ];
 /// Fields of answers that lead to people.
 const HANDLES: [&str; 2] = ["dropped_list", "converted_list"];
