@@ -122,9 +122,9 @@ async fn answer(run: &FilteredRun<'_>, (site, part): (&Site, &Part<'_>), read: &
     params.push(("shown", Param::ArrayU64(shown)));
     let links = read.filter.statement(LINKS, &fragments);
     let records: Vec<LinkRecord> = run.run.query(links, &read.filter.with_params(&params)).await?;
-    let named: BTreeSet<u64> =
+    let used: BTreeSet<u64> =
         records.iter().flat_map(|record| [record.origin, record.target]).filter(|node| *node > OTHER.1).collect();
-    let names = names(run, (site, part), named).await?;
+    let names = names(run, (site, part), used).await?;
     let name = |node: u64| if node == OTHER.1 { OTHER.0.into() } else { names.get(&node).cloned().unwrap_or_default() };
     let (ends, links): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.target == END);
     let link = |record: LinkRecord| {

@@ -83,13 +83,18 @@ async fn retention_equals_a_count_of_the_same_events() {
             }
             let mut expected: BTreeMap<i64, (u64, [u64; 4])> = BTreeMap::new();
             for events in people.values() {
-                let is_first = |event: &&Event<'_>| is(event, Some(&first)) && event.occurred_at.0 < to;
-                let Some(begin) = events.iter().position(|event| is_first(event)) else { continue };
+                let Some(begin) = events.iter().position(|event| is(event, Some(&first)) && event.occurred_at.0 < to)
+                else {
+                    continue;
+                };
                 let (cohort, returned) = expected.entry(day(events[begin])).or_default();
                 *cohort += 1;
                 for (interval, n) in (0..).zip(returned.iter_mut()) {
-                    let came = |event: &&Event<'_>| is(event, returns) && day(event) == day(events[begin]) + interval;
-                    *n += u64::from(events[begin + 1..].iter().any(|event| came(event)));
+                    *n += u64::from(
+                        events[begin + 1..]
+                            .iter()
+                            .any(|event| is(event, returns) && day(event) == day(events[begin]) + interval),
+                    );
                 }
             }
             let now = Timestamp(moment(START).0 + 100 * DAY);
