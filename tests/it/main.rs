@@ -26,6 +26,7 @@ mod faults;
 mod feeds;
 mod figures;
 mod filtering;
+mod finished_days;
 mod funnel;
 mod hardening;
 mod identity;
