@@ -40,6 +40,8 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("delivery::batcher", 1),
     ("offers::ledger", 1),
     ("offers::networks", 1),
+    ("reports::attribution::credit", 1),
+    ("reports::attribution::markov", 1),
     ("reports::funnel::any_order", 1),
     ("reports::funnel::matcher", 1),
     ("reports::funnel::types", 1),
