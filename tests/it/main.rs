@@ -26,6 +26,7 @@ mod feeds;
 mod figures;
 mod filtering;
 mod funnel;
+mod funnel_options;
 mod hardening;
 mod identity;
 mod import;
