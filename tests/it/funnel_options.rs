@@ -2,7 +2,7 @@
 
 use ashna::{
     control::Scope,
-    model::{DeviceClass, Event, Timestamp},
+    model::{DeviceClass, Event},
     reports::Reports,
     wire::reports::{Funnel, FunnelGroup, FunnelQuestion},
 };

@@ -27,7 +27,7 @@ struct Share {
 /// Visitors by value of each column.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    /// Each column with the values that are told apart; all others come first.
+    /// Each column with the values that have a number; all others come first.
     columns: Vec<(&'static str, Vec<String>, Vec<Share>)>,
     all: Share,
 }

@@ -52,7 +52,7 @@ use crate::{
 const DROPPED: &str = include_str!("../../store/sql/reports.funnel_dropped.sql");
 /// Breakdown values with a group of their own; the flags of an event have space for 15.
 const GROUPS_MAX: u32 = 10;
-/// Values of a column that `differences` tells apart.
+/// Values of a column that `differences` compares.
 const VALUES_MAX: u32 = 15;
 const DROPPED_DEFAULT: u32 = 100;
 
@@ -145,7 +145,7 @@ impl Reports {
         run.run.finish(counted).await
     }
 
-    /// The segments of a breakdown: the site's own first, as many as can be told apart.
+    /// The segments of a breakdown: the site's own first, as many as have a bit.
     fn segment_ids(&self) -> Vec<String> {
         let Some(source) = &self.segments else { return Vec::new() };
         let mut ids: Vec<(bool, String)> =

@@ -25,9 +25,9 @@ pub const COLUMNS_MAX: usize = (SEGMENTS_SHIFT - COLUMNS_SHIFT) / COLUMN_BITS;
 pub struct AttemptDetails<'a> {
     /// Whether events are ordered by session first.
     pub per_session: bool,
-    /// The segments whose members are told apart, at most [`SEGMENTS_MAX`].
+    /// The segments whose members have a bit, at most [`SEGMENTS_MAX`].
     pub segments: &'a [MemberList],
-    /// Columns with the values that are told apart, at most [`COLUMNS_MAX`] with 15 values.
+    /// Columns with the values that have a number, at most [`COLUMNS_MAX`] with 15 values.
     pub columns: &'a [(&'static str, Vec<String>)],
 }
 
