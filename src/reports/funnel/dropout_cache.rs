@@ -87,7 +87,7 @@ impl DropoutCache {
 /// The latest entrants of several lists. Each has its own latest, so that none of all is missing.
 fn all_of(lists: &[DropoutList]) -> DropoutList {
     let mut visitors: Vec<(VisitorId, Timestamp)> = lists.iter().flat_map(|list| list.visitors.clone()).collect();
-    visitors.sort_unstable_by(|a, b| (b.1, b.0).cmp(&(a.1, a.0)));
+    visitors.sort_unstable_by_key(|(visitor, entered_at)| std::cmp::Reverse((*entered_at, *visitor)));
     visitors.truncate(LIST_MAX);
     DropoutList { total: lists.iter().map(|list| list.total).sum(), visitors }
 }

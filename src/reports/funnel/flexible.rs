@@ -143,9 +143,9 @@ fn earliest(plan: &Plan, history: &[FunnelEvent], last: usize) -> Option<(usize,
         // From the first step to the last: what is after the event is still in the entries that follow.
         for from in 0..last {
             let mut end = if stays(plan, event, from) { ends[from] } else { NONE };
-            for to in from + 1..=last {
+            for (to, after) in ends.iter().enumerate().take(last + 1).skip(from + 1) {
                 if leads(plan, event, (from, to), last) {
-                    end = end.min(if to == last { index } else { ends[to] });
+                    end = end.min(if to == last { index } else { *after });
                 }
             }
             ends[from] = end;

@@ -48,7 +48,7 @@ pub(super) fn plain(plan: &Plan, events: &[FunnelEvent]) -> Option<FunnelPath> {
 type Steps = Vec<(usize, usize)>;
 
 /// All paths from an entry, each as far as it goes and each of its beginnings.
-fn every_path(plan: &Plan, events: &[FunnelEvent], path: Steps, all: &mut Vec<Steps>) {
+fn every_path(plan: &Plan, events: &[FunnelEvent], path: &Steps, all: &mut Vec<Steps>) {
     let (&(_, entry), &(step, last)) = (path.first().unwrap(), path.last().unwrap());
     all.push(path.clone());
     for next in last + 1..events.len() {
@@ -62,7 +62,7 @@ fn every_path(plan: &Plan, events: &[FunnelEvent], path: Steps, all: &mut Vec<St
                 && in_window
                 && holds(plan, events, &longer)
             {
-                every_path(plan, events, longer, all);
+                every_path(plan, events, &longer, all);
             }
         }
     }
@@ -94,7 +94,7 @@ pub(super) fn flexible(plan: &Plan, events: &[FunnelEvent]) -> Option<FunnelPath
     let mut all = Vec::new();
     for (entry, event) in events.iter().enumerate() {
         if event.flags & 1 == 1 && plan.from <= event.at && event.at < plan.to {
-            every_path(plan, events, vec![(0, entry)], &mut all);
+            every_path(plan, events, &vec![(0, entry)], &mut all);
         }
     }
     let deepest = all.iter().map(|path| path[path.len() - 1].0).max()?;
