@@ -105,6 +105,12 @@ pub(super) use asked;
 impl Reports {
     /// Checks the filters of a question and of what it is compared with, and starts the report.
     pub(super) fn start_filtered(&self, report: Report, asked: Asked<'_>) -> Result<FilteredRun<'_>, ReportError> {
+        let has_segments = self.check_filters(asked)?;
+        Ok(self.start_with_lists(report, has_segments))
+    }
+
+    /// Checks the filters of a question and of what it is compared with; whether they name segments.
+    pub(super) fn check_filters(&self, asked: Asked<'_>) -> Result<bool, ReportError> {
         let filters = asked.filters;
         let others = asked.compare.and_then(|compare| compare.filters.as_deref()).unwrap_or_default();
         check(filters)?;
@@ -112,7 +118,7 @@ impl Reports {
         let mut segments = filters.iter().chain(others).filter_map(segment_of).peekable();
         let has_segments = segments.peek().is_some();
         segments.try_for_each(|segment| self.check_segment(segment))?;
-        Ok(self.start_with_lists(report, has_segments))
+        Ok(has_segments)
     }
 
     /// A run whose queries may use lists of members.

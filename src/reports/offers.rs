@@ -7,7 +7,7 @@ use crate::{
     estimate::{Group, Interval, relative_lift, total_lift},
     model::{Offer, Site},
     store::{OfferGroupRow, funnel::FunnelQuery},
-    wire::reports::{FunnelStep, OfferResult, OfferResults, OffersQuestion},
+    wire::reports::{FunnelStage, FunnelStep, OfferResult, OfferResults, OffersQuestion},
 };
 
 /// Different goals of one question.
@@ -32,6 +32,7 @@ impl Reports {
         check_text("offer", only.unwrap_or_default())?;
         let asked: Vec<&Offer> = offers.iter().filter(|offer| only.is_none_or(|id| offer.id == id)).collect();
         let (steps, goals) = goals(&asked)?;
+        let steps: Vec<FunnelStage> = steps.into_iter().map(FunnelStage::from).collect();
         let run = self.start(Report::Offers);
         let join_people = people::are_joined(&run, site.id, request.unit).await?;
         let query = FunnelQuery {
@@ -45,6 +46,7 @@ impl Reports {
             ignore: &[],
             entry_bits: 0,
             breakdown: None,
+            filters: None,
             join_people,
             session_ms: site.visitors.session_ms(self.shared.session_minutes),
         };

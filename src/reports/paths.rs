@@ -8,9 +8,7 @@ use super::{
     Report, ReportError, Reports,
     conditions::check_event,
     filters::{Asked, FilteredRun, Part},
-    invalid,
-    overview::PASSIVE_EVENTS,
-    people,
+    invalid, people,
 };
 use crate::{
     model::Site,
@@ -18,6 +16,7 @@ use crate::{
         Param, Row,
         filters::{FilterSql, QuestionPart},
         statement,
+        visits::PASSIVE_EVENTS,
     },
     wire::reports::{PathEnd, PathLink, Paths, PathsQuestion},
 };

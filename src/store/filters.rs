@@ -14,6 +14,7 @@
 //! Without filters nothing of the others is left. Aliases of a statement must not have the names of columns where `$KEEPS` is.
 //! The members of segments are sent to a temporary table of the report's session in the server.
 
+pub use super::funnel::{EventFilters, MemberList};
 use super::{
     Param, QueryLimits, Statement, Store, StoreError,
     funnel::Fragments,
@@ -21,58 +22,12 @@ use super::{
     statement,
     visits::StoredDays,
 };
-use crate::{
-    model::VisitorId,
-    wire::reports::{Condition, FunnelStep},
-};
+use crate::{model::VisitorId, wire::reports::{FunnelStage, FunnelStep}};
 
 const CREATE_MEMBERS: &str = include_str!("sql/filters.create_members.sql");
 const INSERT_MEMBERS: &str = include_str!("sql/filters.insert_members.sql");
 /// Bytes of one block of members that is sent.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// The filters of a question, all of which must hold. They were checked, and the members of segments were sent.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct EventFilters {
-    /// Conditions on events and their sessions.
-    pub conditions: Vec<Condition>,
-    /// Events that happened in the session.
-    pub events: Vec<FunnelStep>,
-    /// Lists of members, and whether these are kept or all others.
-    pub members: Vec<(MemberList, bool)>,
-}
-
-/// A list of members in the session of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemberList(pub u32);
-
-impl EventFilters {
-    /// Whether everything is kept.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.conditions.is_empty() && self.events.is_empty() && self.members.is_empty()
-    }
-
-    /// The condition on an event; empty if there is none.
-    pub(super) fn keeps(&self, fragments: &mut Fragments) -> String {
-        let conditions = self.conditions.iter().map(|condition| fragments.condition(condition));
-        let mut all: Vec<String> = conditions.collect();
-        all.extend(self.events.iter().map(|event| fragments.happened(event)));
-        for (list, are_kept) in &self.members {
-            all.push(list.holds(fragments, *are_kept));
-        }
-        if all.is_empty() { String::new() } else { ["(", &all.join(" AND "), ")"].concat() }
-    }
-}
-
-impl MemberList {
-    /// Whether the visitor of an event is a member, or is none.
-    pub(super) fn holds(self, fragments: &mut Fragments, is_member: bool) -> String {
-        let list = fragments.param("UInt32", Param::U32(self.0));
-        let not = if is_member { "" } else { "NOT " };
-        ["visitor ", not, "IN (SELECT member FROM report_members WHERE list = ", &list, ")"].concat()
-    }
-}
 
 /// The time range whose sessions are found, and what ends one.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +92,10 @@ impl FilterSql {
                 QuestionPart::Any => "1".to_owned(),
                 QuestionPart::Nothing => "0".to_owned(),
                 QuestionPart::Step(step) => fragments.step(step),
-                QuestionPart::Bits(steps) => fragments.step_bits(steps, &[]),
+                QuestionPart::Bits(steps) => {
+                    let steps: Vec<FunnelStage> = steps.iter().cloned().map(Into::into).collect();
+                    fragments.step_bits(&steps, &[])
+                }
                 QuestionPart::Value(field) => fragments.breakdown_value(field),
                 QuestionPart::Name(text) => fragments.param("String", (*text).into()),
             };

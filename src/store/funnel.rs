@@ -3,10 +3,14 @@
 //! Conditions become SQL `fragments` with numbered parameters. User input is only ever sent as a parameter value,
 //! never as part of a statement.
 
+mod attempts;
+mod event_filters;
 mod experiment;
 mod fragments;
 
+pub use attempts::{AttemptDetails, AttemptEvent, COLUMNS_MAX, SEGMENTS_MAX};
 use clickhouse::Row;
+pub use event_filters::{EventFilters, MemberList};
 pub use experiment::{ExperimentQuery, VariantPeople};
 pub(super) use fragments::Fragments;
 pub use fragments::is_column;
@@ -15,7 +19,7 @@ use serde::Deserialize;
 use super::{Param, Store, StoreError, statement};
 use crate::{
     model::{SiteId, VisitorId},
-    wire::reports::FunnelStep,
+    wire::reports::{FunnelExclusion, FunnelStage, FunnelStep},
 };
 
 const HISTORIES: &str = include_str!("sql/reports.funnel.sql");
@@ -34,17 +38,19 @@ pub struct FunnelQuery<'a> {
     /// The latest possible event of a step, milliseconds.
     pub last_ms: i64,
     /// The steps, at most 20.
-    pub steps: &'a [FunnelStep],
-    /// Events that end a path.
-    pub exclude: &'a [FunnelStep],
+    pub steps: &'a [FunnelStage],
+    /// Excluded events, at most 20.
+    pub exclude: &'a [FunnelExclusion],
     /// Whether steps must follow each other with no other event between, so that every event is read.
     pub strict: bool,
     /// Names of events that may lie between steps in spite of `strict`.
     pub ignore: &'a [String],
     /// Bit mask of the steps that count as an entry.
     pub entry_bits: u32,
-    /// Column or property whose value at the entry is the visitor's group.
+    /// Column or property whose value at an event is the visitor's group.
     pub breakdown: Option<&'a str>,
+    /// What is kept of the events; all without.
+    pub filters: Option<&'a EventFilters>,
     /// Whether the visitors of one person count as one.
     pub join_people: bool,
     /// Inactivity that ends a session, milliseconds.
@@ -71,19 +77,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut fragments = Fragments::new(query);
         let marks = fragments.step_bits(query.steps, query.exclude);
-        let group = match query.breakdown {
-            Some(field) => ["indexOf({groups:Array(String)}, ", &fragments.breakdown_value(field), ")"].concat(),
-            None => "0".to_owned(),
-        };
-        let fixed_params = [
-            ("entry_bits", Param::U32(query.entry_bits)),
-            ("names", Param::ArrayStr(names(query))),
-            ("page_views", Param::U8(u8::from(all_steps(query).any(|s| s.event == FunnelStep::PAGE)))),
-            ("groups", Param::ArrayStr(groups.to_vec())),
-            ("ignored", Param::ArrayStr(ignored(query))),
-        ];
+        let group = query.group(&mut fragments);
+        let kept = query.kept(&mut fragments);
+        let fixed_params = query.params(groups);
         let text = if query.strict { STRICT_HISTORIES } else { HISTORIES };
         let text = fragments.fill(query, text).replace("$MARKS", &marks).replace("$GROUP", &group);
+        let text = text.replace("$KEPT", &kept);
         let limit = self.limits.time_left(self.query_timeout);
         let mut statement = self.read_only_query(&text, limit);
         let params = fragments.params.iter().map(|(name, value)| (name.as_str(), value));
@@ -100,7 +99,7 @@ impl Store {
         self.within(limit, read).await
     }
 
-    /// The `limit` most frequent breakdown values of visitors who enter.
+    /// The `limit` most frequent values of a column or property at the query's entries, by visitors.
     ///
     /// # Errors
     /// If the warehouse is unreachable or returns an error.
@@ -113,9 +112,11 @@ impl Store {
         let mut fragments = Fragments::new(query);
         fragments.params.push(("limit".into(), Param::U32(limit)));
         let entries = query.steps.iter().enumerate().filter(|(index, _)| query.entry_bits >> index & 1 == 1);
-        let enters: Vec<String> = entries.map(|(_, step)| fragments.step(step)).collect();
+        let enters: Vec<String> = entries.map(|(_, step)| fragments.stage(step)).collect();
         let value = fragments.breakdown_value(breakdown);
+        let kept = query.kept(&mut fragments);
         let text = fragments.fill(query, GROUPS).replace("$ENTERS", &enters.join(" OR ")).replace("$VALUE", &value);
+        let text = text.replace("$KEPT", &kept);
         let limit = self.limits.time_left(self.query_timeout);
         let mut statement = self.read_only_query(&text, limit);
         for (name, value) in &fragments.params {
@@ -125,8 +126,36 @@ impl Store {
     }
 }
 
+impl FunnelQuery<'_> {
+    /// The index of an event's breakdown value, from 1; 0 for all others.
+    fn group(self, fragments: &mut Fragments) -> String {
+        self.breakdown.map_or_else(
+            || "0".to_owned(),
+            |field| ["indexOf({groups:Array(String)}, ", &fragments.breakdown_value(field), ")"].concat(),
+        )
+    }
+
+    /// The filters as a further condition; nothing without any.
+    fn kept(self, fragments: &mut Fragments) -> String {
+        let kept = self.filters.map(|filters| filters.keeps(fragments)).unwrap_or_default();
+        if kept.is_empty() { kept } else { ["\n      AND ", &kept].concat() }
+    }
+
+    /// The parameters of all statements of histories.
+    fn params(self, groups: &[String]) -> [(&'static str, Param); 5] {
+        [
+            ("entry_bits", Param::U32(self.entry_bits)),
+            ("names", Param::ArrayStr(names(self))),
+            ("page_views", Param::U8(u8::from(all_steps(self).any(|s| s.event == FunnelStep::PAGE)))),
+            ("groups", Param::ArrayStr(groups.to_vec())),
+            ("ignored", Param::ArrayStr(ignored(self))),
+        ]
+    }
+}
+
 fn all_steps(query: FunnelQuery<'_>) -> impl Iterator<Item = &FunnelStep> {
-    query.steps.iter().chain(query.exclude)
+    let excluded = query.exclude.iter().map(|exclusion| &exclusion.step);
+    query.steps.iter().flat_map(|stage| &stage.events).chain(excluded)
 }
 
 fn names(query: FunnelQuery<'_>) -> Vec<String> {

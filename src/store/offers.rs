@@ -46,13 +46,14 @@ impl Store {
         rates: [(&'static str, Param); 4],
     ) -> Result<Vec<OfferGroupRow>, StoreError> {
         let mut fragments = Fragments::new(query);
+        let goal_events = || query.steps.iter().flat_map(|step| &step.events);
         let marks = fragments.step_bits(query.steps, &[]);
         let bit = |(_, goal): &(String, usize)| 1_u64 << goal;
         let fixed = [
             ("offers", Param::ArrayStr(goals.iter().map(|(offer, _)| offer.clone()).collect())),
             ("goal_bits", Param::ArrayU64(goals.iter().map(bit).collect())),
-            ("names", Param::ArrayStr(query.steps.iter().map(|step| step.event.clone()).collect())),
-            ("page_views", Param::U8(u8::from(query.steps.iter().any(|step| step.event == FunnelStep::PAGE)))),
+            ("names", Param::ArrayStr(goal_events().map(|event| event.event.clone()).collect())),
+            ("page_views", Param::U8(u8::from(goal_events().any(|event| event.event == FunnelStep::PAGE)))),
         ];
         let text = fragments.fill(query, RESULTS).replace("$MONEY", &unfiltered(MONEY)).replace("$VALUE", "''");
         let text = text.replace("$MARKS", &marks);

@@ -29,6 +29,7 @@ mod figures;
 mod filtering;
 mod finished_days;
 mod funnel;
+mod funnel_options;
 mod hardening;
 mod identity;
 mod import;

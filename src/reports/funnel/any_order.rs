@@ -81,13 +81,9 @@ impl AnyOrder {
         let excluded_next = (entry + 1..history.len()).find(|i| history[*i].excludes()).unwrap_or(usize::MAX);
         self.collect(plan, history, entry, excluded_next);
         self.candidates.sort_unstable();
-        let mut reached_at = [0; STEPS_MAX];
         let mut matching = Matching::default();
-        let filling = self.candidates.iter().filter(|i| matching.add(history[**i].steps()));
-        for (reached_at, index) in reached_at.iter_mut().zip(filling) {
-            *reached_at = history[*index].at;
-        }
-        FunnelPath { depth, entry, reached_at }
+        let filling = self.candidates.iter().copied().filter(|i| matching.add(history[*i].steps()));
+        FunnelPath::new(history, filling.take(depth).enumerate())
     }
 }
 

@@ -13,11 +13,16 @@
 //! * [`Order::Any`]: the depth is the number of different steps filled, in any order.
 //! * Times are those of the earliest entry that reaches the visitor's depth; from there each step is reached as early
 //!   as possible.
+//! * Optional steps and exclusions between some steps: see [`Flexible`]. Exclusions that take a visitor out of the funnel
+//!   do not change the path: see [`is_removed`].
+//!
+//! [`is_removed`]: super::removal::is_removed
 //!
 //! The run time is proportional to events times steps, even for a visitor with a million events.
 
 use super::{
     any_order::AnyOrder,
+    flexible::Flexible,
     types::{FunnelEvent, FunnelPath, GAP_BEFORE, Order, Plan, STEPS_MAX},
 };
 
@@ -26,6 +31,7 @@ use super::{
 pub struct Matcher {
     plan: Plan,
     any_order: AnyOrder,
+    flexible: Flexible,
 }
 
 impl Matcher {
@@ -36,12 +42,18 @@ impl Matcher {
     #[must_use]
     pub fn new(plan: Plan) -> Self {
         assert!((1..=STEPS_MAX).contains(&plan.steps), "a funnel has 1 to {STEPS_MAX} steps");
-        Self { plan, any_order: AnyOrder::default() }
+        Self { plan, any_order: AnyOrder::default(), flexible: Flexible::default() }
+    }
+
+    /// The funnel.
+    pub(super) const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Matches one visitor's history; `None` without an entry.
     pub fn run(&mut self, history: &[FunnelEvent]) -> Option<FunnelPath> {
         match self.plan.order {
+            _ if self.plan.is_flexible() => self.flexible.run(&self.plan, history),
             Order::Sequential => sequential(&self.plan, history),
             Order::Strict => strict(&self.plan, history),
             Order::Any => self.any_order.run(&self.plan, history),
@@ -55,19 +67,17 @@ fn sequential(plan: &Plan, history: &[FunnelEvent]) -> Option<FunnelPath> {
         return None;
     }
     let entry = earliest_entry(plan, history, depth)?;
-    let mut reached_at = [0; STEPS_MAX];
-    reached_at[0] = history[entry].at;
-    let mut step = 1;
-    for event in &history[entry + 1..] {
+    let mut path = FunnelPath::new(history, [(0, entry)]);
+    for (index, event) in history.iter().enumerate().skip(entry + 1) {
+        let step = path.depth;
         if step == depth {
             break;
         }
         if event.fills(step) {
-            reached_at[step] = event.at;
-            step += 1;
+            path.add(step, index, event.at);
         }
     }
-    Some(FunnelPath { depth, entry, reached_at })
+    Some(path)
 }
 
 /// The deepest step over all entries. For each step only the latest entry that reached it matters: it has the most of
@@ -155,9 +165,5 @@ fn strict(plan: &Plan, history: &[FunnelEvent]) -> Option<FunnelPath> {
         }
     }
     let (depth, entry) = best;
-    let mut reached_at = [0; STEPS_MAX];
-    for (reached_at, event) in reached_at.iter_mut().zip(history[entry..].iter().take(depth)) {
-        *reached_at = event.at;
-    }
-    (depth > 0).then_some(FunnelPath { depth, entry, reached_at })
+    (depth > 0).then(|| FunnelPath::new(history, (entry..entry + depth).enumerate()))
 }

@@ -6,44 +6,55 @@
 
 mod any_order;
 mod check;
+mod counter;
+mod differences;
 mod dropout_cache;
+mod flexible;
 pub mod matcher;
 #[cfg(test)]
 mod matcher_tests;
+#[cfg(test)]
+mod reference;
+mod removal;
 mod tally;
+mod times;
 pub mod types;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use crate::store::Row;
+use check::BY_SEGMENT;
+use counter::{Counter, Groups};
+use differences::{COLUMNS, Comparison};
 pub use dropout_cache::DropoutCache;
-use dropout_cache::{DropoutList, LatestEntrants};
-use matcher::Matcher;
+use dropout_cache::DropoutList;
 use serde::Deserialize;
-use tally::Tally;
-use types::{FunnelEvent, GROUP_SHIFT, Order, Plan};
+use types::{GROUP_SHIFT, STEPS_MAX};
 
-use super::{LIMIT_MAX, Report, ReportError, Reports, invalid, moment, non_empty, people, period::Period};
+use super::{
+    LIMIT_MAX, Report, ReportError, Reports,
+    filters::{FilteredRun, Part, asked},
+    invalid, moment, non_empty, people,
+    period::Period,
+};
 use crate::{
     model::{Site, SiteId, Timestamp, VisitorId},
-    store::{Param, Store, StoreError, funnel::FunnelQuery},
+    store::{
+        Param, Store, StoreError,
+        funnel::{AttemptDetails, COLUMNS_MAX, EventFilters, FunnelQuery, MemberList, SEGMENTS_MAX},
+    },
     tasks::run_request_low_priority,
     wire::reports::{
-        DroppedVisitor, Funnel, FunnelDropOffs, FunnelGroup, FunnelOrder, FunnelQuestion, FunnelStepAnswer,
+        BreakdownAt, BreakdownEnd, DroppedVisitor, ExclusionEffect, Funnel, FunnelDropOffs, FunnelOrder, FunnelQuestion,
     },
 };
 
 const DROPPED: &str = include_str!("../../store/sql/reports.funnel_dropped.sql");
 /// Breakdown values with a group of their own; the flags of an event have space for 15.
 const GROUPS_MAX: u32 = 10;
-/// Name of the group of all other values.
-const OTHER: &str = "other";
+/// Values of a column that `differences` compares.
+const VALUES_MAX: u32 = 15;
 const DROPPED_DEFAULT: u32 = 100;
-/// Flag bits of an encoded event, below its time.
-const FLAG_BITS: u32 = 26;
 
 #[derive(Default, Row, Deserialize)]
 struct DroppedRow {
@@ -61,37 +72,90 @@ impl Reports {
     /// If the request is invalid or the warehouse fails.
     pub async fn funnel(&self, site: &Site, request: &FunnelQuestion, now: Timestamp) -> Result<Funnel, ReportError> {
         let started = Instant::now();
-        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
         check::check(request)?;
-        let run = self.start(Report::Funnel);
+        let asked = asked!(request);
+        let (own, other) = asked.parts(site)?;
+        let has_lists = self.check_filters(asked)? || breakdown(request) == Some(BY_SEGMENT);
+        let mut run = self.start_with_lists(Report::Funnel, has_lists);
         let scope = Scope {
             site: site.id,
-            join_people: people::are_joined(&run, site.id, request.unit).await?,
+            join_people: people::are_joined(&run.run, site.id, request.unit).await?,
             session_ms: site.visitors.session_ms(self.shared.session_minutes),
         };
-        let groups = match breakdown(request) {
-            Some(breakdown) => {
-                let query = store_query(scope, &period, request);
-                let store = run.store().await?;
-                run.finish(store.funnel_groups(query, breakdown, GROUPS_MAX)).await?
-            }
-            None => Vec::new(),
-        };
-        let (store, counting) = (run.store().await?.clone(), (scope, request.clone(), groups));
-        // On a separate thread: there may be millions of histories.
-        let counted = run_request_low_priority("funnel", Box::pin(count(store, period, counting)));
-        let counted = async { counted.await.unwrap_or_else(|error| Err(StoreError::TaskFailed(error.to_string()))) };
-        let Counts { mut steps, breakdown, lists } = run.finish(counted).await?;
-        let handles = self.shared.dropouts.insert(site.id, lists, now);
-        for (step, handle) in steps.iter_mut().zip(handles) {
-            step.dropped_list = Some(handle);
+        let (mut funnel, lists) = self.count_funnel(&mut run, scope, own, request).await?;
+        if let Some(other) = other {
+            let request = FunnelQuestion { differences: false, ..request.clone() };
+            let (compared, _) = self.count_funnel(&mut run, scope, other, &request).await?;
+            funnel.compare = Some(Box::new(compared));
         }
-        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Funnel { steps, breakdown, took_ms })
+        let handles = self.shared.dropouts.insert(site.id, lists, now);
+        for ((step, [dropped, converted]), asked) in funnel.steps.iter_mut().zip(handles).zip(&request.steps) {
+            step.dropped_list = Some(dropped);
+            step.converted_list = (!asked.optional).then_some(converted);
+        }
+        funnel.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(funnel)
     }
 
-    /// Visitors who dropped out at a step, by the handle in the funnel's response. The list contains the latest 10,000
-    /// entrants; `limit` of them are returned, the last seen first.
+    /// The funnel of one period, and its lists of those who dropped out.
+    async fn count_funnel(
+        &self,
+        run: &mut FilteredRun<'_>,
+        scope: Scope,
+        Part { period, filters }: Part<'_>,
+        request: &FunnelQuestion,
+    ) -> Result<(Funnel, Vec<DropoutList>), ReportError> {
+        let trend = request.trend.map(|interval| period.steps(interval, request.calendar)).transpose()?;
+        let mut job = Job {
+            scope,
+            filters: run.resolve(filters).await?,
+            period,
+            request: request.clone(),
+            trend: trend.unwrap_or_default(),
+            groups: Groups::None,
+            segments: Vec::new(),
+            columns: Vec::new(),
+        };
+        match breakdown(request) {
+            Some(BY_SEGMENT) => {
+                let ids = self.segment_ids();
+                for id in &ids {
+                    job.segments.push(run.members(id).await?);
+                }
+                job.groups = Groups::Segments(ids);
+            }
+            Some(field) => {
+                let store = run.run.store().await?;
+                let values = store.funnel_groups(job.grouping_query(), field, GROUPS_MAX);
+                job.groups = Groups::Values(run.run.finish(values).await?);
+            }
+            None => {}
+        }
+        let store = run.run.store().await?.clone();
+        if request.differences {
+            for column in COLUMNS {
+                let values = store.funnel_groups(job.query(), column, VALUES_MAX);
+                let values = run.run.finish(values).await?;
+                job.columns.push((column, values));
+            }
+        }
+        // On a separate thread: there may be millions of histories.
+        let counted = run_request_low_priority("funnel", Box::pin(job.count(store)));
+        let counted = async { counted.await.unwrap_or_else(|error| Err(StoreError::TaskFailed(error.to_string()))) };
+        run.run.finish(counted).await
+    }
+
+    /// The segments of a breakdown: the site's own first, as many as have a bit.
+    fn segment_ids(&self) -> Vec<String> {
+        let Some(source) = &self.segments else { return Vec::new() };
+        let mut ids: Vec<(bool, String)> =
+            source.site.segments.iter().map(|segment| (segment.is_builtin(), segment.id.to_string())).collect();
+        ids.sort_unstable();
+        ids.into_iter().map(|(_, id)| id).take(SEGMENTS_MAX).collect()
+    }
+
+    /// Visitors who dropped out at a step, or who got to it, by the handle in the funnel's response. The list contains the
+    /// latest 10,000 entrants; `limit` of them are returned, the last seen first.
     ///
     /// # Errors
     /// If the handle is unknown or expired, the limit is out of range, or the warehouse fails.
@@ -149,102 +213,96 @@ struct Scope {
     session_ms: i64,
 }
 
-fn store_query<'a>(scope: Scope, period: &Period, request: &'a FunnelQuestion) -> FunnelQuery<'a> {
-    FunnelQuery {
-        site: scope.site,
-        join_people: scope.join_people,
-        session_ms: scope.session_ms,
-        from_ms: period.from,
-        to_ms: period.to,
-        // The latest entry is at `to` - 1 ms, and its last step at most a window later.
-        last_ms: period.to - 1 + request.window_ms,
-        steps: &request.steps,
-        exclude: &request.exclude,
-        strict: request.order == FunnelOrder::Strict,
-        ignore: &request.ignore,
-        entry_bits: if request.order == FunnelOrder::Any { (1 << request.steps.len()) - 1 } else { 1 },
-        breakdown: breakdown(request),
-    }
-}
-
-/// Results of a funnel.
-struct Counts {
-    steps: Vec<FunnelStepAnswer>,
-    breakdown: Option<BTreeMap<String, FunnelGroup>>,
-    lists: Vec<DropoutList>,
-}
-
-/// Reads and counts the histories.
-async fn count(
-    store: Store,
+/// One reading and counting of histories.
+struct Job {
+    scope: Scope,
     period: Period,
-    (scope, request, groups): (Scope, FunnelQuestion, Vec<String>),
-) -> Result<Counts, StoreError> {
-    let query = store_query(scope, &period, &request);
-    let mut counter = Counter::new(&period, &request, groups.len() + 1);
-    store.funnel_histories(query, &groups, |visitor, encoded| counter.add(visitor, encoded)).await?;
-    let by_group = std::mem::take(&mut counter.by_group);
-    let breakdown = query.breakdown.is_some().then(|| {
-        let names = std::iter::once(OTHER.to_owned()).chain(groups);
-        let shown = names.zip(by_group).filter(|(_, tally)| !tally.is_empty());
-        shown.map(|(name, tally)| (name, FunnelGroup { steps: tally.into_steps() })).collect()
-    });
-    let lists = counter.take_lists();
-    Ok(Counts { steps: counter.all.into_steps(), breakdown, lists })
+    filters: EventFilters,
+    request: FunnelQuestion,
+    /// Starts of the steps of the series.
+    trend: Vec<i64>,
+    groups: Groups,
+    /// Members of the segments of the breakdown.
+    segments: Vec<MemberList>,
+    /// Columns of the differences, with their values.
+    columns: Vec<(&'static str, Vec<String>)>,
 }
 
-/// Counts visitors while their histories are streamed.
-struct Counter {
-    matcher: Matcher,
-    history: Vec<FunnelEvent>,
-    all: Tally,
-    by_group: Vec<Tally>,
-    /// Drop-outs of each step.
-    dropouts: Vec<LatestEntrants>,
-    from: Timestamp,
-}
+impl Job {
+    /// The histories of the funnel.
+    fn query(&self) -> FunnelQuery<'_> {
+        let request = &self.request;
+        FunnelQuery {
+            site: self.scope.site,
+            join_people: self.scope.join_people,
+            session_ms: self.scope.session_ms,
+            from_ms: self.period.from,
+            to_ms: self.period.to,
+            // The latest entry is at `to` - 1 ms, and its last step at most a window later.
+            last_ms: self.period.to - 1 + request.window_ms,
+            steps: &request.steps,
+            exclude: &request.exclude,
+            strict: request.order == FunnelOrder::Strict,
+            ignore: &request.ignore,
+            entry_bits: if request.order == FunnelOrder::Any { self.all_steps() } else { 1 },
+            breakdown: breakdown(request).filter(|field| *field != BY_SEGMENT),
+            filters: Some(&self.filters),
+        }
+    }
 
-impl Counter {
-    fn new(period: &Period, request: &FunnelQuestion, groups: usize) -> Self {
-        let steps = request.steps.len();
-        let order = match request.order {
-            FunnelOrder::Sequential => Order::Sequential,
-            FunnelOrder::Strict => Order::Strict,
-            FunnelOrder::Any => Order::Any,
+    /// The events whose values are groups.
+    fn grouping_query(&self) -> FunnelQuery<'_> {
+        let query = self.query();
+        let is_any_order = self.request.order == FunnelOrder::Any;
+        let steps = match self.request.breakdown_at {
+            BreakdownAt::End(BreakdownEnd::First) | BreakdownAt::Step(1) => return query,
+            BreakdownAt::Step(step) if !is_any_order => 1 << (step - 1),
+            _ => self.all_steps(),
         };
-        // The warehouse sends times relative to the start of the period.
-        let plan = Plan { steps, order, window_ms: request.window_ms, from: 0, to: period.to - period.from };
-        Self {
-            matcher: Matcher::new(plan),
-            history: Vec::new(),
-            all: Tally::new(steps),
-            by_group: vec![Tally::new(steps); groups],
-            dropouts: std::iter::repeat_with(LatestEntrants::default).take(steps).collect(),
-            from: Timestamp(period.from),
-        }
+        FunnelQuery { entry_bits: steps, to_ms: query.last_ms + 1, ..query }
     }
 
-    fn add(&mut self, visitor: VisitorId, encoded: &[u64]) {
-        self.history.clear();
-        self.history.extend(encoded.iter().map(|event| FunnelEvent {
-            at: i64::try_from(event >> FLAG_BITS).unwrap_or(i64::MAX),
-            flags: u32::try_from(event & ((1 << FLAG_BITS) - 1)).unwrap_or_default(),
-        }));
-        let Some(path) = self.matcher.run(&self.history) else { return };
-        self.all.add(&path);
-        if self.by_group.len() > 1
-            && let Some(tally) = self.by_group.get_mut(self.history[path.entry].group())
-        {
-            tally.add(&path);
-        }
-        self.dropouts[path.depth - 1].add(self.from.plus(path.reached_at[0]), visitor);
+    const fn all_steps(&self) -> u32 {
+        (1 << self.request.steps.len()) - 1
     }
 
-    fn take_lists(&mut self) -> Vec<DropoutList> {
-        let totals = (0..self.dropouts.len()).map(|step| self.all.dropped_at(step)).collect::<Vec<_>>();
-        let lists = std::mem::take(&mut self.dropouts).into_iter().zip(totals);
-        lists.map(|(latest, total)| DropoutList { total, visitors: latest.into_visitors() }).collect()
+    /// Whether more has to be read of each event than its steps. What is read without is faster.
+    fn needs_details(&self) -> bool {
+        let request = &self.request;
+        let is_special = |exclusion: &crate::wire::reports::FunnelExclusion| {
+            let is_ranged = exclusion.from_step.is_some() || exclusion.to_step.is_some();
+            is_ranged || exclusion.effect == ExclusionEffect::Remove
+        };
+        request.per_session
+            || request.differences
+            || !self.segments.is_empty()
+            || request.steps.iter().any(|step| step.optional)
+            || request.exclude.iter().any(is_special)
+    }
+
+    /// Reads and counts the histories.
+    async fn count(self, store: Store) -> Result<(Funnel, Vec<DropoutList>), StoreError> {
+        let (query, has_details) = (self.query(), self.needs_details());
+        let plan = counter::plan(&self.period, &self.request, has_details);
+        let comparison = self.request.differences.then(|| Comparison::new(self.columns.clone()));
+        let at = self.request.breakdown_at;
+        let mut counter = Counter::new(plan, &self.period, self.groups.clone(), at, &self.trend, comparison);
+        if has_details {
+            let details = AttemptDetails {
+                per_session: self.request.per_session,
+                segments: &self.segments,
+                columns: &self.columns,
+            };
+            let add = |visitor, events: &[_]| counter.add_attempts(visitor, events);
+            store.funnel_attempts(query, details, self.groups.values(), add).await?;
+        } else {
+            store
+                .funnel_histories(query, self.groups.values(), |visitor, encoded| counter.add(visitor, encoded))
+                .await?;
+        }
+        Ok(counter.finish())
     }
 }
 
-const _: () = assert!(GROUP_SHIFT as usize == types::STEPS_MAX, "the group bits follow the step bits");
+const _: () = assert!(GROUP_SHIFT as usize == STEPS_MAX, "the group bits follow the step bits");
+const _: () = assert!(COLUMNS.len() <= COLUMNS_MAX, "every column has bits");

@@ -92,23 +92,25 @@ impl Store {
         query: ExperimentQuery<'_>,
         metric: &Metric,
     ) -> Result<Vec<(String, VariantMoments)>, StoreError> {
-        let step = [EventStep { event: metric.event.clone(), conditions: metric.conditions.clone() }];
+        let step = EventStep { event: metric.event.clone(), conditions: metric.conditions.clone() };
+        let steps = [step.into()];
         let events = FunnelQuery {
             site: query.site.id,
             from_ms: query.exposed_ms.saturating_sub(query.before_ms).max(0),
             to_ms: query.to_ms,
             last_ms: query.to_ms,
-            steps: &step,
+            steps: &steps,
             exclude: &[],
             strict: false,
             ignore: &[],
             entry_bits: 1,
             breakdown: None,
+            filters: None,
             join_people: query.join_people,
             session_ms: query.session_ms,
         };
         let mut fragments = Fragments::new(events);
-        let condition = fragments.step(&step[0]);
+        let condition = fragments.stage(&steps[0]);
         let property = metric.property.as_deref().filter(|_| metric.kind == MetricKind::Sum).unwrap_or_default();
         let is_order_amount = ORDER_AMOUNTS.contains(&property);
         let number = number(&mut fragments, property, is_order_amount);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{FunnelQuery, Param, statement};
 use crate::{
     model::Op,
-    wire::reports::{Condition, FunnelStep},
+    wire::reports::{Condition, FunnelExclusion, FunnelStage, FunnelStep},
 };
 
 /// Names after `$` and the SQL of each. `$item` is handled separately: an event may have several.
@@ -174,16 +174,31 @@ impl Fragments {
     }
 
     /// The bit mask of all steps and exclusions that an event matches.
-    pub(in crate::store) fn step_bits(&mut self, steps: &[FunnelStep], exclude: &[FunnelStep]) -> String {
+    pub(in crate::store) fn step_bits(&mut self, steps: &[FunnelStage], exclude: &[FunnelExclusion]) -> String {
         let mut bits: Vec<String> = Vec::new();
         for (index, step) in steps.iter().enumerate() {
-            bits.push(["bitShiftLeft(toUInt32(", &self.step(step), "), ", &index.to_string(), ")"].concat());
+            bits.push(["bitShiftLeft(toUInt32(", &self.stage(step), "), ", &index.to_string(), ")"].concat());
         }
-        for step in exclude {
-            bits.push(["bitShiftLeft(toUInt32(", &self.step(step), "), 24)"].concat());
+        for exclusion in exclude {
+            bits.push(["bitShiftLeft(toUInt32(", &self.step(&exclusion.step), "), 24)"].concat());
         }
         // Several exclusions may match at once, so the bits are or-ed, not added.
         bits.into_iter().reduce(|all, bit| ["bitOr(", &all, ", ", &bit, ")"].concat()).unwrap_or_else(|| "0".into())
+    }
+
+    /// Whether an event is any of a step's.
+    pub(in crate::store) fn stage(&mut self, stage: &FunnelStage) -> String {
+        let any: Vec<String> = stage.events.iter().map(|event| self.step(event)).collect();
+        if any.len() == 1 { any.concat() } else { ["(", &any.join(" OR "), ")"].concat() }
+    }
+
+    /// The session of an event, as a number: the start of the session, or its own time for an event of a server without
+    /// one.
+    pub(in crate::store) fn session(&mut self) -> String {
+        self.uses_sessions = true;
+        "toUnixTimestamp64Milli(if(toUnixTimestamp64Milli(began) = 0 \
+         OR (user_id_only AND began < occurred_at - INTERVAL 1 DAY), occurred_at, began))"
+            .into()
     }
 
     pub(in crate::store) fn step(&mut self, step: &FunnelStep) -> String {
@@ -329,6 +344,7 @@ fn to_text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::reports::ExclusionEffect;
 
     #[test]
     fn rules_and_reports_know_the_same_columns() {
@@ -343,9 +359,11 @@ mod tests {
         for (op, property) in Op::ALL.iter().flat_map(|op| properties.map(|property| (*op, property))) {
             let condition = Condition { property: property.into(), op, value: Value::from(evil) };
             let step = FunnelStep { event: evil.into(), conditions: vec![condition] };
+            let exclusion =
+                FunnelExclusion { step: step.clone(), from_step: None, to_step: None, effect: ExclusionEffect::Stop };
+            let stage = FunnelStage { events: vec![step.clone(), step], optional: false };
             let mut fragments = Fragments::default();
-            let steps = std::slice::from_ref(&step);
-            let sql = [fragments.step_bits(steps, steps), fragments.breakdown_value(evil)].concat();
+            let sql = [fragments.step_bits(&[stage], &[exclusion]), fragments.breakdown_value(evil)].concat();
             assert!(!sql.contains("1=1") && !sql.contains("$MARKS") && !sql.contains("--"), "{sql}");
             assert_eq!(sql.matches(":String}").count(), sql.matches("{p").count() - sql.matches(":Array").count());
         }

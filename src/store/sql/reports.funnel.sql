@@ -10,6 +10,7 @@
 -- occurred_at, which orders like received_at if occurred_at is equal; beyond 49 days it is capped and position
 -- decides), 32 of position (the low ones, which order events of the same time), 26 of flags. Visitors without an entry
 -- are left out.
+-- $KEPT are the filters.
 -- $PEOPLE, $WHO, $JOIN join the visitors of one person; $VISITS, $VISIT_JOIN add the source of the session, where asked for.
 WITH
 $PEOPLE
@@ -37,7 +38,7 @@ FROM
     WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND occurred_at <= fromUnixTimestamp64Milli({last_ms:Int64}, 'UTC')
-      AND (name IN {names:Array(String)} OR ({page_views:UInt8} = 1 AND kind IN (2, 3)))
+      AND (name IN {names:Array(String)} OR ({page_views:UInt8} = 1 AND kind IN (2, 3)))$KEPT
 )
 WHERE steps != 0
 GROUP BY who

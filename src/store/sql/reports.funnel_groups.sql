@@ -2,6 +2,7 @@
 --   site UInt32, from_ms/to_ms Int64, limit UInt32, and the parameters of the fragments
 -- $ENTERS and $VALUE are fragments that store::funnel selects from fixed texts: whether an event is an entry, and its
 -- value. The value `other` is left out, because the group of all other values has this name.
+-- $KEPT are the filters.
 -- $PEOPLE, $WHO, $JOIN join the visitors of one person; $VISITS, $VISIT_JOIN add the source of the session, where asked for.
 WITH
 $PEOPLE
@@ -17,7 +18,7 @@ FROM
     WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
-      AND ($ENTERS)
+      AND ($ENTERS)$KEPT
 )
 WHERE value != 'other'
 GROUP BY value

@@ -2,6 +2,7 @@
 -- read, and bit 25 of an element means that other events lie before it.
 --   site UInt32, from_ms/to_ms Int64, last_ms Int64, entry_bits UInt32, groups Array(String), ignored Array(String)
 --   (names of events that may lie between), and the parameters of the fragments $MARKS and $GROUP
+-- $KEPT are the filters.
 -- $PEOPLE, $WHO, $JOIN join the visitors of one person; $VISITS, $VISIT_JOIN add the source of the session, where asked for.
 WITH
 $PEOPLE
@@ -40,7 +41,7 @@ FROM
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
           AND occurred_at <= fromUnixTimestamp64Milli({last_ms:Int64}, 'UTC')
-          AND NOT (kind = 1 AND name IN {ignored:Array(String)})
+          AND NOT (kind = 1 AND name IN {ignored:Array(String)})$KEPT
     )
     GROUP BY who
     HAVING bitAnd(groupBitOr(if(since_ms < {to_ms:Int64} - {from_ms:Int64}, flags, 0)), {entry_bits:UInt32}) != 0
