@@ -21,8 +21,10 @@ use crate::{
     config::{self, Config, Endpoint},
     control::Control,
     customers::{self, Customers},
-    delivery::Delivery,
+    delivery::{Delivery, IsErased},
     engine::{self, DiskSpace, Engine},
+    erasures::Erasures,
+    finished_days::{self, FinishedDays},
     geo::Geo,
     import::feeds::Feeds,
     ingest::TokenSigner,
@@ -113,6 +115,16 @@ pub(super) async fn offers(control: &Control, config: &config::Offers, tasks: &m
     Ok(offers)
 }
 
+/// Whether an event is one of a person who was erased later.
+pub(super) fn is_erased(catalog: &Catalog, erasures: &Arc<Erasures>) -> IsErased {
+    let (sites, erasures) = (catalog.cell(), Arc::clone(erasures));
+    Arc::new(move |event| {
+        let sites = sites.load();
+        let site = sites.sites.get(&event.site);
+        site.is_some_and(|site| erasures.covers(&site.site, event.visitor, &event.user_id, event.occurred_at))
+    })
+}
+
 /// The ClickHouse server of the warehouse.
 pub(super) struct Warehouse {
     /// The embedded engine, unless an external server is configured.
@@ -194,6 +206,17 @@ pub(super) fn customers(
     let runner = Arc::clone(&customers);
     tasks.spawn_restarting("customer_values", move |stopping| Arc::clone(&runner).run(stopping));
     customers
+}
+
+/// Starts counting finished days.
+pub(super) fn finished_days(config: &Config, catalog: &Catalog, store: &Store, metrics: &Metrics, tasks: &mut Tasks) {
+    let sites = catalog.cell();
+    let sites: finished_days::Sites =
+        Arc::new(move || sites.load().sites.values().map(|site| Arc::clone(&site.site)).collect());
+    let interval = Duration::from_secs(config.reports.finished_days_check_seconds.max(1));
+    let minutes = config.ingest.session_minutes;
+    let days = Arc::new(FinishedDays::new(store, sites, minutes, interval, metrics.finished_days.clone()));
+    tasks.spawn_restarting("finished_days", move |stopping| Arc::clone(&days).run(stopping));
 }
 
 /// Recommendation models and impression counts.

@@ -57,6 +57,7 @@ impl Flows {
             offers: local.offers.clone(),
             geo: Arc::clone(&geo),
             salts: Arc::clone(&salts),
+            erasures: Arc::clone(&local.erasures),
             token_signer: token_signer.clone(),
             metrics: Arc::clone(metrics),
         });
@@ -75,6 +76,7 @@ impl Flows {
             local.offers.clone(),
         );
         let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
+        parts::finished_days(config, &local.catalog, store, metrics, tasks);
         let known = CustomerValues(Arc::clone(&customers));
         let personalizer =
             personalizer.with_values(Arc::new(move |site, profile: &crate::model::Profile| known.of(site, profile)));
@@ -83,7 +85,9 @@ impl Flows {
         let journal = Arc::clone(&local.durable.journal);
         let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
         let followers = (local.webhooks.clone(), membership.clone(), local.offers.clone());
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
+        let erasures = Arc::clone(&local.erasures);
+        let privacy =
+            Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers, erasures);
         Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }
