@@ -22,7 +22,10 @@ use super::{
     statement,
     visits::StoredDays,
 };
-use crate::{model::VisitorId, wire::reports::{FunnelStage, FunnelStep}};
+use crate::{
+    model::VisitorId,
+    wire::reports::{FunnelStage, FunnelStep},
+};
 
 const CREATE_MEMBERS: &str = include_str!("sql/filters.create_members.sql");
 const INSERT_MEMBERS: &str = include_str!("sql/filters.insert_members.sql");
