@@ -11,6 +11,7 @@ mod exploration;
 mod feeds;
 mod membership;
 mod offers;
+mod reports;
 mod retention;
 mod site_removal;
 mod sites;
@@ -34,6 +35,7 @@ pub use membership::{
     DayRow, FollowedRow, MembershipWrite, NewChange, NewFollowed, PersonRow, SegmentChangeRow, WaitingRow,
 };
 pub use offers::{CouponCounts, CouponRequest, HeldCoupon, SeenCoupon};
+pub use reports::{ReportDocument, ShareRow};
 pub use retention::RetentionRow;
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;

@@ -90,6 +90,10 @@ impl Store {
                 }
             }
         }
+        // What was counted of the day in the middle of which they were erased went as a whole.
+        if let Some(before) = before {
+            self.forget_days(site, before.0, before.0).await?;
+        }
         Ok(())
     }
 
@@ -127,6 +131,7 @@ impl Store {
     /// # Errors
     /// If the warehouse is unreachable or returns an error.
     pub async fn prune_copies(&self, site: SiteId, before: Timestamp, name: Option<&str>) -> Result<(), StoreError> {
+        self.forget_days(site, 0, before.0).await?;
         for table in self.pruned_tables().await?.iter().filter(|table| table.table != "events") {
             let statement = match name {
                 None => PRUNE,
@@ -148,7 +153,8 @@ impl Store {
         for table in self.pruned_tables().await?.iter().filter(|table| table.table == "events") {
             self.prune_table(statement, table, &prune_params(site, before, name)).await?;
         }
-        Ok(())
+        // They may have been counted meanwhile; from now on they are not, until the removal is done.
+        self.forget_days(site, 0, before.0).await
     }
 
     async fn prune_table(

@@ -44,6 +44,7 @@ pub mod statement;
 mod stored_event;
 mod tls;
 mod trace;
+pub mod visits;
 mod write;
 
 use std::{

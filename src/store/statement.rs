@@ -11,6 +11,10 @@ use super::Param;
 pub const PEOPLE: &str = include_str!("sql/fragment.people.sql");
 /// `$MONEY`: orders, each counted once, and refunds, as `money`.
 pub const MONEY: &str = include_str!("sql/fragment.money.sql");
+/// `$CONVERSIONS`: what a step counts, with `$MONEY`, as `conversions`.
+pub const CONVERSIONS: &str = include_str!("sql/fragment.conversions.sql");
+/// `$PATHS`: the different paths of each person, as `person_paths`.
+pub const PATHS: &str = include_str!("sql/fragment.paths.sql");
 /// `$VISITS`: where sessions came from, as `visits`.
 pub const VISITS: &str = include_str!("sql/fragment.visits.sql");
 /// `$USER_SALES` if visitors are joined.
@@ -41,7 +45,7 @@ impl Statement {
         let text = fragments
             .iter()
             .fold(without_header(template).to_owned(), |text, (name, fragment)| text.replace(name, fragment));
-        Self(Cow::Owned(unfiltered(&text)))
+        Self(Cow::Owned(unfiltered(&if_stored(&text, false))))
     }
 
     /// A statement that was put together of fixed texts by a module of this one.
@@ -72,14 +76,21 @@ pub const fn people(joined: bool) -> [(&'static str, &'static str); 3] {
     }
 }
 
-/// Of what only filters need in a statement, whose beginning and end are `{` and `}`.
-const IF_FILTERED: &str = "$IF_FILTERED{";
-
 /// The text with or without what only filters need.
 pub(super) fn if_filtered(text: &str, is_filtered: bool) -> String {
+    with_or_without(text, "$IF_FILTERED{", is_filtered)
+}
+
+/// The text with or without what only stored days need.
+pub(super) fn if_stored(text: &str, is_stored: bool) -> String {
+    with_or_without(text, "$IF_STORED{", is_stored)
+}
+
+/// The text with or without its optional parts, each from `opening`, which ends with `{`, to the `}` that closes it.
+fn with_or_without(text: &str, opening: &str, is_kept: bool) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(IF_FILTERED) {
+    while let Some((before, after)) = rest.split_once(opening) {
         filled.push_str(before);
         let mut depth = 1_u32;
         let end = after.find(|c| {
@@ -91,8 +102,8 @@ pub(super) fn if_filtered(text: &str, is_filtered: bool) -> String {
             depth == 0
         });
         let end = end.unwrap_or(after.len());
-        if is_filtered {
-            filled.push_str(&if_filtered(&after[..end], true));
+        if is_kept {
+            filled.push_str(&with_or_without(&after[..end], opening, true));
         }
         rest = after.get(end + 1..).unwrap_or_default();
     }
@@ -142,7 +153,7 @@ mod tests {
         let text = "SELECT a$IF_FILTERED{, {p1:String} AS b$IF_FILTERED{, c}} FROM d\n$FILTER_JOIN";
         assert_eq!(unfiltered(text), "SELECT a FROM d\n");
         assert_eq!(if_filtered(text, true), "SELECT a, {p1:String} AS b, c FROM d\n$FILTER_JOIN");
-        for fragment in [MONEY, include_str!("sql/reports.overview_sessions.sql")] {
+        for fragment in [MONEY, CONVERSIONS, PATHS, include_str!("sql/reports.overview_sessions.sql")] {
             assert!(!unfiltered(fragment).contains("$KEEPS") && if_filtered(fragment, true).contains("$KEEPS"));
         }
     }
@@ -152,6 +163,8 @@ mod tests {
         for fragment in [PEOPLE, VISITS] {
             assert!(fragment.trim_end().ends_with(','), "{fragment}");
         }
-        assert!(!MONEY.trim_end().ends_with(','));
+        for fragment in [MONEY, CONVERSIONS, PATHS] {
+            assert!(!fragment.trim_end().ends_with(','), "{fragment}");
+        }
     }
 }

@@ -242,7 +242,7 @@ impl Fragments {
     }
 
     /// The breakdown value, cut to 200 characters.
-    pub(super) fn breakdown_value(&mut self, field: &str) -> String {
+    pub(in crate::store) fn breakdown_value(&mut self, field: &str) -> String {
         let name = field.strip_prefix('$').unwrap_or(field);
         let text = if name == ITEM {
             "if(empty(items), '', items[1])".to_owned()
@@ -261,7 +261,7 @@ impl Fragments {
             let holds = self.compare(text, &Condition { op: positive, ..condition.clone() }, typed);
             return ["NOT (", &holds, ")"].concat();
         }
-        let value = &condition.value;
+        let value = &*condition.op.operand(&condition.value);
         let number = value.as_f64().filter(|_| typed || condition.op.is_order());
         match (condition.op, number) {
             (Op::Exists, _) => [text, " != ''"].concat(),
