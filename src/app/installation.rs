@@ -101,9 +101,9 @@ async fn take_over(control: &Control, journal: &Journal, store: &Store, data_dir
     let highest = store.highest_site().await?.max(highest_site(journal)?);
     control.reserve_site_ids_up_to(highest).await?;
     let (end, stored) = (journal.next(), store.highest_position(journal.id()).await?);
-    let known = end.max(delivery::highest_position(data_dir, journal.id()));
-    if let Some(highest) = stored.filter(|highest| *highest >= known) {
-        // The journal is a restored one: its original went on.
+    let planned = delivery::highest_position(data_dir, journal.id());
+    if let Some(highest) = stored.filter(|highest| *highest >= planned) {
+        // Rows that this checkpoint did not plan: the journal is a restored one, and its original went on.
         delivery::continue_after(data_dir, journal.id(), end, highest).context("cannot write the checkpoint")?;
     }
     let id = control.setting(SETTING, || new_secret("")).await?;

@@ -135,8 +135,9 @@ impl Erasures {
 /// Reads the tombstones of a file, such as one kept outside of the machine.
 ///
 /// # Errors
-/// If the file cannot be read.
+/// If the file does not exist or cannot be read.
 pub fn read(path: &Path) -> io::Result<Vec<Tombstone>> {
+    std::fs::metadata(path)?;
     file::read(path)
 }
 
