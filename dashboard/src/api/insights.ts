@@ -1,0 +1,59 @@
+/**
+ * JSON of filters, comparisons and the reports on behaviour. Written by hand where `openapi.json` does not describe it
+ * yet; to be replaced by names of generated types, as in `types.ts`.
+ */
+import type { Condition, FunnelResult, Interval, Overview, Scalar } from './types';
+import type { FunnelOp } from './types';
+
+/** All must hold. Keeps events, sessions with an event, or members of a segment. */
+export type PropertyFilter = { property: string; op: FunnelOp; value?: Scalar | Scalar[] };
+export type EventFilter = { event: string; where?: Condition[] };
+export type SegmentFilter = { segment: string; op?: 'in' | 'not_in' };
+export type Filter = PropertyFilter | EventFilter | SegmentFilter;
+/** What is absent is as in the question itself. */
+export type Compare = { from?: string; to?: string; filters?: Filter[] };
+
+export type Step = { event: string; where?: Condition[] };
+export type Compared<T> = T & { compare?: T | null };
+
+export type ComparedOverview = Compared<Overview>;
+export type ComparedFunnel = Compared<FunnelResult>;
+
+export type CampaignRow = { campaign: string; source: string; medium: string; visitors: number; sessions: number; pageviews: number; bounce_rate: number | null; orders: number; revenue_minor: number };
+export type GoalRow = { goal: string; name: string; people: number; conversions: number; rate: number | null; revenue_minor: number };
+export type ProductRow = { item: string; title: string; viewers: number; carts: number; buyers: number; units: number; revenue_minor: number; bought_per_view: number | null };
+export type SearchRow = { query: string; searches: number; people: number; no_results: number };
+export type VitalsRow = { path: string; samples: number; lcp_p75_ms: number | null; inp_p75_ms: number | null; cls_p75: number | null; fcp_p75_ms: number | null; ttfb_p75_ms: number | null };
+export type ErrorRow = { message: string; source: string; events: number; people: number; first_at: string; last_at: string };
+export type LinkRow = { kind: 'outbound' | 'download'; url: string; clicks: number; people: number };
+export type LocationRow = { value: string; country: string; visitors: number; sessions: number; pageviews: number; orders: number; revenue_minor: number };
+export type EventRow = { event: string; count: number; people: number };
+export type Rows<R> = { rows: R[]; currency?: string };
+
+/** Intervals that are not over yet are null. */
+export type Cohort = { start: string; people: number; returned: (number | null)[] };
+export type Retention = { cohorts: Cohort[] };
+export type RetentionView = { interval: Exclude<Interval, 'hour'>; first: Step; return?: Step; periods: number };
+
+export type PathLink = { step: number; source: string; target: string; people: number };
+export type PathEnd = { step: number; node: string; people: number };
+export type Paths = { links: PathLink[]; ends: PathEnd[]; sessions: number };
+export type PathsView = { from_step?: Step; to_step?: Step; steps: number; nodes: number };
+
+export const MODELS = ['first', 'last', 'last_non_direct', 'linear', 'position', 'time_decay', 'markov'] as const;
+export type Model = (typeof MODELS)[number];
+export const TOUCH_DIMENSIONS = ['channel', 'source', 'campaign'] as const;
+export type TouchDimension = (typeof TOUCH_DIMENSIONS)[number];
+export type Attribution = { rows: { value: string; conversions: number; revenue_minor: number }[]; conversions: number; revenue_minor: number; currency: string };
+export type AttributionView = { conversion: Step; window_days: number; dimension: TouchDimension };
+
+export type Trend = { series: { at: string; values: Record<string, number> }[] };
+
+export type Goal = { id: string; name: string; step: Step; value_minor?: number | null };
+/** `period` moves with the day it is opened; absent: the times of the question. */
+export type SavedReport = { id: string; name: string; report: string; question: Record<string, unknown>; period?: { days: number } | null };
+export type Annotation = { id: string; at: string; text: string };
+export type Share = { id: string; report: string; question: Record<string, unknown>; created_at?: string; expires_at?: string | null };
+/** The address is answered once. */
+export type NewShare = { id: string; url: string; expires_at?: string | null };
+export type Shared = { site: { name: string; currency?: string; timezone?: string } | string; report: string; question: Record<string, unknown>; answer: Record<string, unknown> };
