@@ -125,7 +125,7 @@ function markSeries(marks: Mark[], colors: Palette): Record<string, unknown> {
       silent: true,
       animation: false,
       lineStyle: { color: colors.soft, type: 'solid', width: 1 },
-      label: { position: 'end', distance: 2, color: colors.card, backgroundColor: colors.soft, borderRadius: 8, padding: [2, 6], fontSize: 11, fontFamily: colors.font },
+      label: { position: 'end', distance: 2, color: colors.card, backgroundColor: colors.soft, borderRadius: 9, padding: [3, 6], fontSize: 11, lineHeight: 12, fontFamily: colors.font },
       data: marks.map(({ at, label }) => ({ xAxis: at, label: { formatter: label } })),
     },
   };

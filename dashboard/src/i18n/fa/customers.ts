@@ -52,6 +52,6 @@ export const customers: Record<keyof typeof english, string> = {
   'visitor.alive': 'هنوز مشتری است',
   'visitor.predicted': 'درآمد مورد انتظار',
   'hint.visitor_rfm': 'پنجک آخرین خرید، تعداد خرید و درآمد در میان همهٔ مشتری‌های سایت، از ۱ تا ۵؛ ۵ بهترین است.',
-  'hint.visitor_alive': 'احتمال این‌که شخص خرید را کنار نگذاشته باشد، با مدل BG/NBD روی سفارش‌های سایت.',
-  'hint.visitor_predicted': 'درآمد مورد انتظار در ۳۶۵ روز آینده: تعداد سفارش مورد انتظار (BG/NBD) ضرب در مبلغ مورد انتظار (Gamma-Gamma).',
+  'hint.visitor_alive': 'احتمال این‌که شخص خرید را کنار نگذاشته باشد، با مدل ⁨BG/NBD⁩ روی سفارش‌های سایت.',
+  'hint.visitor_predicted': 'درآمد مورد انتظار در ۳۶۵ روز آینده: تعداد سفارش مورد انتظار (⁨BG/NBD⁩) ضرب در مبلغ مورد انتظار (⁨Gamma-Gamma⁩).',
 };

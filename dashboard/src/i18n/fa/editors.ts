@@ -130,7 +130,7 @@ export const editors: Record<keyof typeof english, string> = {
   'offer.content': 'محتوا',
   'offer.name': 'نام',
   'offer.slot': 'جایگاه',
-  'offer.slot_hint': 'مقدار data-ashna-slot در صفحهٔ شما',
+  'offer.slot_hint': 'مقدار ⁨data-ashna-slot⁩ در صفحهٔ شما',
   'offer.id': 'شناسهٔ کوتاه',
   'offer.priority': 'اولویت',
   'offer.priority_hint': 'عدد بزرگ‌تر مقدم است',

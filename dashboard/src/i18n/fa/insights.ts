@@ -1,7 +1,7 @@
 import type { insights as english } from '../en/insights';
 
 export const insights: Record<keyof typeof english, string> = {
-  'campaigns.text': 'نشست‌هایی که با لینک دارای utm_campaign آمده‌اند، به تفکیک کمپین، منبع و مدیوم.',
+  'campaigns.text': 'نشست‌هایی که با لینک دارای ⁨utm_campaign⁩ آمده‌اند، به تفکیک کمپین، منبع و مدیوم.',
 
   'retention.text': 'چند نفر پس از اولین بار برمی‌گردند.',
   'retention.first': 'افرادی که انجام دادند',
@@ -108,7 +108,7 @@ export const insights: Record<keyof typeof english, string> = {
   'products.text': 'از مشاهدهٔ محصول تا خرید.',
   'products.search': 'جست‌وجو با نام یا شناسه',
   'products.none': 'در این بازه محصولی نیست',
-  'products.none_text': 'رویدادهای «Product Viewed»، «Product Added» و «Order Completed» را با شناسهٔ محصول بفرستید یا بازهٔ طولانی‌تری انتخاب کنید.',
+  'products.none_text': 'رویدادهای «⁨Product Viewed⁩»، «⁨Product Added⁩» و «⁨Order Completed⁩» را با شناسهٔ محصول بفرستید یا بازهٔ طولانی‌تری انتخاب کنید.',
   'products.not_found': 'محصولی با «{search}» پیدا نشد',
   'products.not_found_text': 'املای آن را بررسی کنید یا با شناسهٔ محصول جست‌وجو کنید.',
   'product.product': 'محصول',
@@ -131,7 +131,7 @@ export const insights: Record<keyof typeof english, string> = {
   'behaviour.errors_text': 'خطاهای جاوااسکریپت در مرورگر بازدیدکنندگان.',
   'behaviour.vitals_text': 'سرعت صفحه آن‌طور که بازدیدکنندگان تجربه می‌کنند: سه‌چهارم بارگذاری‌ها دست‌کم به این سرعت‌اند. سبز: خوب. زرد: نیازمند بهبود. قرمز: ضعیف.',
   'behaviour.searches_none': 'در این بازه جست‌وجویی نیست',
-  'behaviour.searches_none_text': 'اگر ثبت خودکارِ جست‌وجو روشن باشد، اسکریپت جست‌وجوها را از نشانی صفحهٔ نتایج و رویداد «Products Searched» ثبت می‌کند.',
+  'behaviour.searches_none_text': 'اگر ثبت خودکارِ جست‌وجو روشن باشد، اسکریپت جست‌وجوها را از نشانی صفحهٔ نتایج و رویداد «⁨Products Searched⁩» ثبت می‌کند.',
   'behaviour.outbound_none': 'در این بازه کلیک خروجی نیست',
   'behaviour.outbound_none_text': 'اگر ثبت خودکارِ کلیک روشن باشد، اسکریپت کلیک روی لینک سایت‌های دیگر را ثبت می‌کند.',
   'behaviour.downloads_none': 'در این بازه دانلودی نیست',

@@ -11,7 +11,7 @@ export const MEASURES = ['visitors', 'sessions', 'pageviews', 'orders', 'revenue
  * The line of a measure; and that of what is compared, each step under the one it belongs to: by `counterpart`, the start
  * of the step that lies under another, or in their order.
  */
-export function overviewLines(overview: ComparedOverview, steps: Bucket[], measure: Measure, question: Period & { interval?: unknown; compare?: { from?: string; to?: string } }, counterpart?: (at: string) => number): Line[] {
+export function overviewLines(overview: ComparedOverview, steps: Bucket[], measure: Measure, question: Period & { interval?: unknown; compare?: { from?: string; to?: string } }, counterpart?: (at: string) => number, name = t('compare.label')): Line[] {
   const { series, compare } = overview;
   const line: Line = {
     name: t(`measure.${measure}`),
@@ -23,5 +23,5 @@ export function overviewLines(overview: ComparedOverview, steps: Bucket[], measu
   const labels = buckets(compare.series.map((point) => point.at), question.interval as Interval, period);
   const earlier = compare.series.map((point, index) => ({ at: Date.parse(point.at), value: labels[index]?.future ? null : point[measure], label: labels[index]?.detail }));
   const under = series.map((point, index) => (counterpart ? earlier.find(({ at }) => at === counterpart(point.at)) : earlier[index]));
-  return [line, { name: t('compare.label'), values: under.map((point) => point?.value ?? null), labels: under.map((point) => point?.label), faint: true }];
+  return [line, { name, values: under.map((point) => point?.value ?? null), labels: under.map((point) => point?.label), faint: true }];
 }
