@@ -2,6 +2,7 @@
 
 mod background;
 mod demo;
+mod durable;
 mod gauges;
 mod health;
 mod installation;

@@ -24,7 +24,7 @@ use crate::{
     decide::{self, Context, Exploration, Index, OfferState, SessionCache, Settings},
     ingest::{TokenSigner, exposure::SlotContext},
     learn::{Impressions, Learn, ModelStatus},
-    model::{Decision, ExplorationSettings, PersonValue, Profile, Site, SiteId, Timestamp, VisitorId},
+    model::{ContactChannel, Decision, ExplorationSettings, PersonValue, Profile, Site, SiteId, Timestamp, VisitorId},
     offers::Offers,
     profiles::{Freshness, Profiles},
     recommend::Model,
@@ -78,6 +78,8 @@ pub struct PersonalizationRequest<'a> {
     pub cart: Option<&'a [String]>,
     /// Path of the page; empty if unknown.
     pub url_path: &'a str,
+    /// Where the contact takes place.
+    pub channel: ContactChannel,
     /// Language of the page; empty if unknown.
     pub language: &'a str,
     /// Whether explanations are requested.
@@ -255,6 +257,7 @@ impl Personalizer {
             item: request.item,
             cart: request.cart,
             url_path: request.url_path,
+            contact_channel: request.channel.as_str(),
             language: request.language,
             value: (self.values)(request.site.site.id, profile),
             explain: request.explain,

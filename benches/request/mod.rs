@@ -31,7 +31,7 @@ const SHARED: &str = r#""context":{"page":{"url":"https://shop.example/checkout"
 pub fn body(event: &str, count: usize) -> String {
     let events = vec![event; count].join(",");
     format!(
-        r#"{{"key":"key","visitor":"000000000000000000000000000000ff","sentAt":1763798400000,{SHARED},"events":[{events}]}}"#
+        r#"{{"key":"key","visitor":"000000000000000000000000000000ff","settings":"9f3c0a51d2","sentAt":1763798400000,{SHARED},"events":[{events}]}}"#
     )
 }
 

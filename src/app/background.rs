@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{parts::Durable, reserve::Reserve};
+use super::{durable::Durable, reserve::Reserve};
 use crate::{
     clock,
     dedup::Dedup,

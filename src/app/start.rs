@@ -1,5 +1,6 @@
 //! Starts the service in named steps, in the order in which they depend on each other.
 
+mod flows;
 mod membership;
 mod modules;
 
@@ -8,7 +9,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use self::modules::{Context, Flows, Local, Pipeline};
+use self::{
+    flows::Flows,
+    modules::{Context, Local, Pipeline},
+};
 use super::{
     App, StartOptions,
     background::{self, MessageIdSync},

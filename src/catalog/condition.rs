@@ -116,6 +116,8 @@ pub enum TextField {
     UserId,
     /// Path of the page.
     UrlPath,
+    /// Where the contact takes place, such as `call_centre`; empty where nothing is decided.
+    ContactChannel,
 }
 
 /// Set fields of a visitor.
@@ -179,7 +181,7 @@ impl TextField {
     }
 
     /// Every field with its name in rules.
-    pub const NAMES: [(&'static str, Self); 10] = [
+    pub const NAMES: [(&'static str, Self); 11] = [
         ("affinity", Self::Affinity),
         ("brand_affinity", Self::BrandAffinity),
         ("tag_affinity", Self::TagAffinity),
@@ -190,6 +192,7 @@ impl TextField {
         ("device", Self::Device),
         ("user_id", Self::UserId),
         ("url_path", Self::UrlPath),
+        ("contact_channel", Self::ContactChannel),
     ];
 }
 

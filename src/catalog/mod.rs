@@ -29,6 +29,7 @@ pub mod compile;
 pub mod condition;
 pub mod items;
 pub mod merchandising;
+pub mod schedule;
 pub mod snapshot;
 
 pub use item_writes::{Publish, Upserted};

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 pub use super::items::{ItemNumber, Items};
-use super::{compile::CompiledSchedule, condition::Condition, merchandising::CompiledRules};
+use super::{condition::Condition, merchandising::CompiledRules, schedule::CompiledSchedule};
 use crate::{
     experiments::{CompiledExperiment, ExperimentSet},
     model::{

@@ -24,7 +24,7 @@ pub use self::table::ValueTable;
 use crate::{
     clock, config,
     model::{Site, SiteId},
-    store::{CustomerPeriod, ErrorKind, Store, StoreError},
+    store::{CustomerPeriod, ErrorKind, Store, StoreError, filters::FilterSql},
     tasks::{Stopping, run_low_priority},
     telemetry::customers::CustomerMetrics,
 };
@@ -147,7 +147,8 @@ impl Customers {
 
     async fn refresh_site(&self, site: &Site) -> Result<(), StoreError> {
         let joins_people = self.store.has_merged_visitors(site.id).await?;
-        let period = CustomerPeriod { since_ms: 0, to_ms: clock::now().0 + 1, zone: &site.timezone, joins_people };
+        let (zone, filter) = (&*site.timezone, FilterSql::default());
+        let period = CustomerPeriod { since_ms: 0, to_ms: clock::now().0 + 1, zone, joins_people, filter: &filter };
         let customers = self.store.customers(site, period).await?;
         let visitors = self.store.customer_visitors(site.id).await?;
         let people_max = self.people_max;

@@ -23,6 +23,8 @@ pub struct Context<'a> {
     pub cart: Option<&'a [String]>,
     /// Path of the page; empty if unknown.
     pub url_path: &'a str,
+    /// Where the contact takes place, such as `web`; empty if nothing is shown to anyone.
+    pub contact_channel: &'a str,
     /// Language of the page, a tag such as `fa`; empty if unknown: then that of its item.
     pub language: &'a str,
     /// The visitor's value; `None` if nothing is known.
@@ -48,6 +50,7 @@ impl Context<'_> {
             item: "",
             cart: None,
             url_path: "",
+            contact_channel: "",
             language: "",
             value,
             explain: false,

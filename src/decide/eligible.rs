@@ -80,6 +80,7 @@ impl segments::Facts for Facts<'_> {
             TextField::Device => &self.profile.device,
             TextField::UserId => &self.profile.user_id,
             TextField::UrlPath => self.context.url_path,
+            TextField::ContactChannel => self.context.contact_channel,
         }
     }
 
@@ -147,6 +148,8 @@ mod tests {
         check("trait.unknown", "exists", json!(null), false);
         check("trait.unknown", "gt", json!(0), false);
         check("url_path", "starts_with", json!("/c/"), true);
+        check("contact_channel", "eq", json!("web"), true);
+        check("contact_channel", "eq", json!("call_centre"), false);
         check("country", "not_in", json!(["at", "ch"]), true);
         check("source", "not_contains", json!("let"), false);
         check("user_id", "not_exists", json!(null), false);

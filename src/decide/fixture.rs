@@ -28,6 +28,7 @@ pub(super) fn context() -> Context<'static> {
         item: "",
         cart: None,
         url_path: "/",
+        contact_channel: "web",
         language: "",
         value: None,
         explain: false,

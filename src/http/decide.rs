@@ -25,7 +25,7 @@ use crate::{
         snapshot::{Model, Recommend},
     },
     ingest::{Consent, Identity, Origin, consent, identify},
-    model::{Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
+    model::{ContactChannel, Decision, ItemReason, KnownBy, RankedItem, Site, VisitorId},
     personalize::{Answer, Evaluated, OfferAccess, PersonalizationRequest},
     wire::{
         collect::Consent as GivenConsent,
@@ -91,6 +91,7 @@ pub async fn decide(
             item: question.context.item.as_deref().unwrap_or(""),
             cart: question.context.cart.as_deref(),
             url_path: site.site.traffic_filters.joined(&url_path),
+            channel: contact_channel(question.context.channel.as_deref())?,
             language: &language,
             explain,
             access: offer_access(&state, (peer, &parts.headers), identity, key.is_server() || !user.is_empty()),
@@ -170,6 +171,7 @@ pub async fn recommend(
         item,
         cart: None,
         url_path: "",
+        channel: ContactChannel::Web,
         language: &language,
         explain,
         access: OfferAccess::default(),
@@ -260,6 +262,14 @@ fn offer_access(
 ) -> OfferAccess {
     let address = || request_info::client_address(peer, headers, &state.server.trusted_proxies);
     OfferAccess { coupons: is_proven || identity.from == Origin::Cookie, bounded_address: (!is_proven).then(address) }
+}
+
+/// The channel of the contact; the web if none is given.
+fn contact_channel(given: Option<&str>) -> Result<ContactChannel, ApiError> {
+    let Some(name) = given.filter(|name| !name.is_empty()) else { return Ok(ContactChannel::Web) };
+    ContactChannel::parse(name).ok_or_else(|| {
+        ApiError::Invalid("`context.channel` must be web, app, email, sms, push, call_centre or shop".into())
+    })
 }
 
 pub(super) fn path_of(url: &str) -> String {

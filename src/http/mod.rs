@@ -22,6 +22,7 @@ mod exposures;
 pub mod extract;
 pub mod foreign;
 pub mod hot_routes;
+mod incoming;
 pub mod key;
 pub mod local;
 pub mod login_cookies;

@@ -11,10 +11,10 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    collect::read_body,
     error::ApiError,
     extract::{Path, Query},
-    foreign::{KeyPlace, PathKey, accept, unreadable, with_outcome},
+    foreign::accept::{KeyPlace, PathKey, accept, unreadable, with_outcome},
+    incoming::read_body,
     key::KeyQuery,
     state::AppState,
 };

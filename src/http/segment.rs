@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::{
     admission,
-    collect::{OUTCOME, parse, read_body, sender_of, unavailable},
     error::ApiError,
     extract::{Path, Query},
+    incoming::{OUTCOME, parse, read_body, sender_of, unavailable},
     key::{self, GivenKeys, KeyQuery, SiteKey},
     request_info,
     state::AppState,

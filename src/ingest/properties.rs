@@ -72,8 +72,7 @@ pub(super) fn add_context(event: &mut Event<'_>, request: &RequestContext<'_>, b
     }
     let unread: collect::UnmappedFields<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     let context = unread.context.and_then(|context| {
-        let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(context.get()).ok()?;
-        let kept: BTreeMap<_, _> = all.into_iter().filter(|(name, value)| is_kept(name, value.get())).collect();
+        let collect::UnmappedContext(kept) = serde_json::from_str(context.get()).ok()?;
         (!kept.is_empty()).then(|| serde_json::to_string(&kept).ok())?
     });
     let integrations = unread.integrations.map(RawValue::get).filter(|json| json.len() > 2 && json.starts_with('{'));
@@ -92,25 +91,6 @@ pub(super) fn add_context(event: &mut Event<'_>, request: &RequestContext<'_>, b
 /// Whether a JSON object has this member itself; true for what cannot be read, so that it stays as it is.
 fn has_member(object: &str, name: &str) -> bool {
     !serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(object).is_ok_and(|members| !members.contains_key(name))
-}
-
-/// Whether a context field is kept: not if it is empty, has a column, is read elsewhere, or is an IP address.
-fn is_kept(name: &str, json: &str) -> bool {
-    const READ: [&str; 12] = [
-        "ip",
-        "userAgent",
-        "userAgentData",
-        "page",
-        "campaign",
-        "locale",
-        "timezone",
-        "library",
-        "traits",
-        "consent",
-        "webdriver",
-        "active",
-    ];
-    !READ.contains(&name) && !matches!(json, "null" | "{}" | "[]" | "\"\"")
 }
 
 /// Whether it means no properties: PHP writes an empty map as an empty list.

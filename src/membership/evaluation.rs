@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::{
     Service,
-    evaluate::{Asked, Read},
     followed::{FollowedSegment, FollowedSite},
     person::{self, Person},
     read::day_of,
     transition::{self, Transition},
+    types::{Asked, Read},
 };
 use crate::{
     catalog::snapshot::SiteSnapshot,

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use super::{
     Membership, NOTHING_NEEDED, Service,
-    evaluate::{Asked, Evaluated, Part},
+    types::{Asked, Evaluated, Part},
 };
 use crate::{
     control::{ControlError, MembershipWrite},

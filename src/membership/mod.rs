@@ -21,6 +21,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 pub mod transition;
+mod types;
 mod value;
 mod waiting;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Membership, Service, evaluate::Asked};
+use super::{Membership, Service, types::Asked};
 use crate::{
     clock,
     control::ControlError,

@@ -136,7 +136,7 @@ fn reads_person(condition: &Condition) -> bool {
                 | Condition::Any(_)
                 | Condition::Not(_)
                 | Condition::Segment { .. }
-                | Condition::Text { field: TextField::UrlPath, .. }
+                | Condition::Text { field: TextField::UrlPath | TextField::ContactChannel, .. }
         );
     });
     reads

@@ -115,7 +115,7 @@ mod tests {
             orders: 0,
             revenue_minor: -5,
         };
-        Sources { rows: values.iter().map(row).collect() }
+        Sources { rows: values.iter().map(row).collect(), compare: None }
     }
 
     #[test]

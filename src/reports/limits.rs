@@ -94,6 +94,7 @@ impl LimitPolicy {
             threads_max: self.threads_max,
             priority: if pauses_briefly { Priority::Report } else { Priority::None },
             deadline,
+            session: None,
         }
     }
 }

@@ -17,10 +17,12 @@
 mod acquisition;
 mod browsers;
 mod calendar;
+mod conditions;
 mod counterfactual;
 pub mod csv;
 mod data_quality;
 mod experiments;
+mod filters;
 pub mod funnel;
 mod limits;
 mod money;
@@ -46,6 +48,7 @@ mod visitor;
 
 use std::sync::Arc;
 
+pub use filters::SegmentSource;
 use limits::{LimitPolicy, Queues};
 pub use people_list::{ListPlace, Search};
 use queue::{Busy, Requester};
@@ -83,6 +86,8 @@ pub struct Reports {
     shared: Arc<Shared>,
     requester: Requester,
     is_export: bool,
+    /// The segments that filters name; without it they are refused.
+    segments: Option<SegmentSource>,
 }
 
 #[derive(Debug)]
@@ -179,13 +184,19 @@ impl Reports {
             limit_policy: LimitPolicy::new(config),
             metrics,
         };
-        Self { shared: Arc::new(shared), requester: Requester::from(""), is_export: false }
+        Self { shared: Arc::new(shared), requester: Requester::from(""), is_export: false, segments: None }
     }
 
     /// The same reports for this requester (a user or an API key), which shares the queue fairly with others.
     #[must_use]
     pub fn for_requester(&self, requester: &str) -> Self {
-        Self { shared: Arc::clone(&self.shared), requester: requester.into(), is_export: self.is_export }
+        Self { requester: requester.into(), ..self.clone() }
+    }
+
+    /// The same reports, whose filters may name these segments.
+    #[must_use]
+    pub fn with_segments(self, segments: SegmentSource) -> Self {
+        Self { segments: Some(segments), ..self }
     }
 
     /// The same reports for a file: all rows, at most [`EXPORT_ROWS_MAX`].
@@ -207,7 +218,7 @@ impl Reports {
     }
 
     fn start(&self, report: Report) -> ReportRun<'_> {
-        ReportRun::new(self, report)
+        ReportRun::new(self, report, false)
     }
 
     /// The inactivity that ends a session of this site, milliseconds, as a query parameter.

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use crate::store::Row;
 use serde::Deserialize;
 
-use super::{Report, ReportError, ReportRun, Reports, moment, money, people, period::Period};
+use super::{
+    Report, ReportError, Reports,
+    filters::{FilteredRun, Part, asked},
+    moment, money, people,
+};
 use crate::{
     clock,
     model::Site,
-    store::{Param, Statement, statement},
-    wire::reports::{Overview, OverviewQuestion, SeriesPoint, Totals},
+    store::{Param, statement},
+    wire::reports::{Overview, OverviewCompared, OverviewQuestion, SeriesPoint, Totals},
 };
 
 const EVENTS: &str = include_str!("../store/sql/reports.overview_events.sql");
@@ -20,7 +24,7 @@ const SESSIONS: &str = include_str!("../store/sql/reports.overview_sessions.sql"
 
 /// Events that the tracker sends without an action of the visitor: a session with one page view and any of these is
 /// still a bounce.
-const PASSIVE_EVENTS: [&str; 5] =
+pub(super) const PASSIVE_EVENTS: [&str; 5] =
     ["Page Engaged", "Web Vitals", "Error Occurred", "Decision Late", "Experiment Viewed"];
 
 #[derive(Row, Deserialize)]
@@ -61,39 +65,53 @@ impl Reports {
     /// # Errors
     /// If the request is invalid or the warehouse fails.
     pub async fn overview(&self, site: &Site, request: &OverviewQuestion) -> Result<Overview, ReportError> {
-        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
-        let steps = period.steps(request.interval, request.calendar)?;
-        let run = self.start(Report::Overview);
-        let join_people = people::are_joined(&run, site.id, request.unit).await?;
-        let current = self.metrics(&run, site, &period, &steps, join_people).await?;
-        let before = period.previous(request.calendar, clock::now());
+        let asked = asked!(request);
+        let (own, other) = asked.parts(site)?;
+        let steps_of = |part: &Part<'_>| part.period.steps(request.interval, request.calendar);
+        let steps = steps_of(&own)?;
+        let other_steps = other.as_ref().map(steps_of).transpose()?.unwrap_or_default();
+        let mut run = self.start_filtered(Report::Overview, asked)?;
+        let join_people = people::are_joined(&run.run, site.id, request.unit).await?;
+        let current = self.metrics(&mut run, site, &own, &steps, join_people).await?;
+        let before = Part { period: own.period.previous(request.calendar, clock::now()), filters: own.filters };
         // Only totals are needed of the previous period: one step.
-        let previous = self.metrics(&run, site, &before, &[before.from], join_people).await?;
+        let previous = self.metrics(&mut run, site, &before, &[before.period.from], join_people).await?;
+        let mut compare = None;
+        if let Some(other) = other {
+            let metrics = self.metrics(&mut run, site, &other, &other_steps, join_people).await?;
+            let currency = site.currency.as_str().to_owned();
+            compare =
+                Some(OverviewCompared { totals: metrics.totals(), currency, series: metrics.series(&other_steps) });
+        }
         Ok(Overview {
             totals: current.totals(),
             previous: previous.totals(),
             currency: site.currency.as_str().to_owned(),
             series: current.series(&steps),
+            compare,
         })
     }
 
     async fn metrics(
         &self,
-        run: &ReportRun<'_>,
+        run: &mut FilteredRun<'_>,
         site: &Site,
-        period: &Period,
+        part: &Part<'_>,
         steps: &[i64],
         join_people: bool,
     ) -> Result<Metrics, ReportError> {
-        let mut params = period.params(site.id);
+        let filter = run.sql(site, part.filters, &part.period, join_people).await?;
+        let run = &run.run;
+        let mut params = part.period.params(site.id);
         params.push(("steps", Param::ArrayI64(steps.to_vec())));
         params.push(("session_ms", self.session_ms(site)));
         params.push(("passive", Param::ArrayStr(PASSIVE_EVENTS.map(str::to_owned).to_vec())));
         params.extend(money::params(site));
-        let mut events: Vec<EventsRow> = run.query(EVENTS, &params).await?;
+        let params = filter.with_params(&params);
+        let mut events: Vec<EventsRow> = run.query(filter.statement(EVENTS, &[]), &params).await?;
         if join_people {
             // Few visitors are joined, so those counted too many are subtracted, which keeps the main count cheap.
-            let further = Statement::with(MERGED_VISITORS, &statement::people(true));
+            let further = filter.statement(MERGED_VISITORS, &statement::people(true));
             for row in run.query::<MergedRow>(further, &params).await? {
                 let counted = events.iter_mut().find(|e| (e.is_total, e.bucket_ms) == (row.is_total, row.bucket_ms));
                 if let Some(counted) = counted {
@@ -101,8 +119,9 @@ impl Reports {
                 }
             }
         }
-        let money = Statement::with(MONEY, &[("$MONEY", statement::MONEY), ("$VALUE", "''")]);
-        Ok(Metrics { events, money: run.query(money, &params).await?, sessions: run.query(SESSIONS, &params).await? })
+        let money = filter.statement(MONEY, &[("$MONEY", statement::MONEY), ("$VALUE", "''")]);
+        let money = run.query(money, &params).await?;
+        Ok(Metrics { events, money, sessions: run.query(filter.statement(SESSIONS, &[]), &params).await? })
     }
 }
 

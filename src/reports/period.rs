@@ -90,6 +90,11 @@ impl Period {
         Some((back(self.from)?, end))
     }
 
+    /// The same period, beginning so much earlier.
+    pub(super) fn beginning_earlier(&self, ms: i64) -> Self {
+        Self { from: (self.from - ms).max(0), to: self.to, zone: self.zone.clone(), zone_name: self.zone_name.clone() }
+    }
+
     /// `site`, `from_ms` and `to_ms`: the parameters of every query.
     pub(super) fn params(&self, site: SiteId) -> Vec<(&'static str, Param)> {
         vec![("site", Param::U32(site.0)), ("from_ms", Param::I64(self.from)), ("to_ms", Param::I64(self.to))]

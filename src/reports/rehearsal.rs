@@ -9,7 +9,7 @@ use super::{Report, ReportError, Reports};
 use crate::{
     catalog::snapshot::{CompiledOffer, SiteSnapshot},
     decide::{self, Context, OfferState, Rehearsed, Settings, Skip},
-    model::{PersonValue, Profile, SiteId, Timestamp, VisitorId, WantedEvents},
+    model::{ContactChannel, PersonValue, Profile, SiteId, Timestamp, VisitorId, WantedEvents},
     profiles::{reducer, rules::Params},
     store::{
         StoredEvent,
@@ -126,7 +126,9 @@ impl<'a> Replay<'a> {
             history_is_complete: true,
         };
         let value = (question.values)(question.site.site.id, &self.profile);
-        let context = Context { url_path: path, offers: state, ..Context::without_page(at, value, question.settings) };
+        let page = Context::without_page(at, value, question.settings);
+        let channel = ContactChannel::Web.as_str();
+        let context = Context { url_path: path, contact_channel: channel, offers: state, ..page };
         let rehearsed = decide::rehearse(&self.profile, question.site, &context, question.slot, question.offer);
         match self.left().map_or(rehearsed, Rehearsed::Skipped) {
             Rehearsed::Shown => {

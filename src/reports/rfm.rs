@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use strum::IntoEnumIterator as _;
 
-use super::{Report, ReportError, Reports, period::Period};
+use super::{
+    Report, ReportError, Reports,
+    filters::{FilteredRun, Part, asked},
+    invalid,
+};
 use crate::{
     model::{CustomerGroup, Site},
     store::{CustomerPeriod, Customers, StoreError},
     tasks::run_request_low_priority,
     value::{Customer, ValueModel, concentration, group_of, rfm},
-    wire::reports::{CountUnit, FittedModel, Pareto, ParetoPoint, RfmCell, RfmQuestion, RfmReport},
+    wire::reports::{CountUnit, FittedModel, Pareto, ParetoPoint, ReportFilter, RfmCell, RfmQuestion, RfmReport},
 };
 
 /// The share of customers that `pareto.revenue_share` is about.
@@ -22,17 +26,40 @@ impl Reports {
     /// # Errors
     /// If the request is invalid or the warehouse fails.
     pub async fn rfm(&self, site: &Site, request: &RfmQuestion) -> Result<RfmReport, ReportError> {
-        let period = Period::check(request.from, request.to, request.timezone.as_deref(), site)?;
-        let run = self.start(Report::Rfm);
-        let store = run.store().await?;
-        let joins_people = request.unit == CountUnit::Person && run.finish(store.has_merged_visitors(site.id)).await?;
-        let asked = CustomerPeriod { since_ms: period.from, to_ms: period.to, zone: period.zone_name(), joins_people };
-        let customers = run.finish(store.customers(site, asked)).await?;
-        let (currency, exponent) = (site.currency.as_str().to_owned(), site.currency.exponent());
-        // On a separate thread: a fit takes up to some seconds of processor time.
-        let computed = run_request_low_priority("rfm", async move { answer(&customers, currency, exponent) });
-        run.finish(async { computed.await.map_err(|error| StoreError::TaskFailed(error.to_string())) }).await
+        let asked = asked!(request);
+        let others = request.compare.iter().flat_map(|compare| compare.filters.iter().flatten());
+        if request.filters.iter().chain(others).any(|filter| !matches!(filter, ReportFilter::Segment(_))) {
+            return invalid(
+                "the rfm report is about people over all their orders: only filters by segment apply to it",
+            );
+        }
+        let (own, other) = asked.parts(site)?;
+        let mut run = self.start_filtered(Report::Rfm, asked)?;
+        let mut report = customer_values(&mut run, site, &own, request.unit).await?;
+        if let Some(other) = other {
+            report.compare = Some(Box::new(customer_values(&mut run, site, &other, request.unit).await?));
+        }
+        Ok(report)
     }
+}
+
+async fn customer_values(
+    run: &mut FilteredRun<'_>,
+    site: &Site,
+    part: &Part<'_>,
+    unit: CountUnit,
+) -> Result<RfmReport, ReportError> {
+    let store = run.run.store().await?.clone();
+    let joins_people = unit == CountUnit::Person && run.run.finish(store.has_merged_visitors(site.id)).await?;
+    let filter = run.sql(site, part.filters, &part.period, joins_people).await?;
+    let period = &part.period;
+    let zone = period.zone_name();
+    let asked = CustomerPeriod { since_ms: period.from, to_ms: period.to, zone, joins_people, filter: &filter };
+    let customers = run.run.finish(store.customers(site, asked)).await?;
+    let (currency, exponent) = (site.currency.as_str().to_owned(), site.currency.exponent());
+    // On a separate thread: a fit takes up to some seconds of processor time.
+    let computed = run_request_low_priority("rfm", async move { answer(&customers, currency, exponent) });
+    run.run.finish(async { computed.await.map_err(|error| StoreError::TaskFailed(error.to_string())) }).await
 }
 
 fn answer(found: &Customers, currency: String, exponent: u32) -> RfmReport {
@@ -57,6 +84,7 @@ fn answer(found: &Customers, currency: String, exponent: u32) -> RfmReport {
         unattributed_orders: found.unattributed_orders,
         orders_without_amount: found.orders_without_amount,
         other_currency_orders: found.other_currency_orders,
+        compare: None,
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Report {
     Pages,
     /// Traffic sources.
     Sources,
+    /// Campaigns.
+    Campaigns,
     /// Attributes of visitors.
     Visitors,
     /// Conversion through the steps of a funnel.
@@ -82,12 +84,15 @@ pub(super) struct ReportRun<'a> {
     reports: &'a Reports,
     report: Report,
     started_at: Instant,
+    /// Session of the server that all queries of the run share, if they do.
+    session: Option<u128>,
     admission: OnceCell<Admission>,
 }
 
 impl ReportRun<'_> {
-    pub(super) fn new(reports: &Reports, report: Report) -> ReportRun<'_> {
-        ReportRun { reports, report, started_at: Instant::now(), admission: OnceCell::new() }
+    pub(super) fn new(reports: &Reports, report: Report, shares_session: bool) -> ReportRun<'_> {
+        let session = shares_session.then(rand::random);
+        ReportRun { reports, report, started_at: Instant::now(), session, admission: OnceCell::new() }
     }
 
     /// Runs one query of the report.
@@ -113,7 +118,8 @@ impl ReportRun<'_> {
         let cancellation = CancellationCounter(Some(&shared.metrics));
         let permit = shared.queues.queue(self.report).acquire(requester).await;
         let limits = if permit.is_ok() {
-            shared.limit_policy.limits(self.report, &shared.store).await
+            let limits = shared.limit_policy.limits(self.report, &shared.store).await;
+            QueryLimits { session: self.session, ..limits }
         } else {
             QueryLimits::default()
         };

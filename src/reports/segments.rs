@@ -44,7 +44,8 @@ pub struct PeopleQuestion<'a> {
 struct Person {
     /// The visitor that stands for the person.
     id: VisitorId,
-    visitors: u64,
+    /// All visitors of the person.
+    visitors: Vec<VisitorId>,
     user_id: String,
     held: Held,
 }
@@ -76,7 +77,7 @@ impl Reports {
         read.for_each(histories, |person| {
             if person.held.holds {
                 count.people += 1;
-                count.visitors += person.visitors;
+                count.visitors += person.visitors.len() as u64;
             }
             true
         })
@@ -128,6 +129,35 @@ impl Reports {
         Ok(SegmentMembers { members, next })
     }
 
+    /// All visitors of the people for whom a rule holds; `None` if there are more than `max`.
+    pub(super) async fn members(
+        &self,
+        run: &ReportRun<'_>,
+        question: &PeopleQuestion<'_>,
+        max: usize,
+    ) -> Result<Option<Vec<VisitorId>>, ReportError> {
+        let plan = Plan::new(question.rule, &question.site.site, question.now);
+        let of = self.people_of(run, question).await?;
+        let mut members = Vec::new();
+        if plan.selects() {
+            let store = run.store().await?;
+            members = run.finish(store.certain_visitors(of, &plan, max + 1)).await?;
+            let unclear = run.finish(store.count_certain(of, &plan)).await?.unclear;
+            if unclear == 0 || members.len() > max {
+                return Ok((members.len() <= max).then_some(members));
+            }
+        }
+        let read = PeopleRead { run, question, plan: &plan, of };
+        read.for_each(Histories::Unclear, |person| {
+            if person.held.holds {
+                members.extend(person.visitors);
+            }
+            members.len() <= max
+        })
+        .await?;
+        Ok((members.len() <= max).then_some(members))
+    }
+
     async fn people_of(&self, run: &ReportRun<'_>, question: &PeopleQuestion<'_>) -> Result<PeopleOf, ReportError> {
         let site = question.site.site.id;
         let session_ms = question.site.site.visitors.session_ms(self.shared.session_minutes);
@@ -176,20 +206,26 @@ struct Folding {
     profiles: Vec<std::sync::Arc<Profile>>,
     /// The profile of the visitor whose events are being read.
     current: Option<Profile>,
-    visitors: u64,
+    visitors: Vec<VisitorId>,
     user: (Timestamp, String),
 }
 
 impl Folding {
     fn new(id: VisitorId) -> Self {
-        Self { id, profiles: Vec::new(), current: None, visitors: 0, user: (Timestamp(i64::MIN), String::new()) }
+        Self {
+            id,
+            profiles: Vec::new(),
+            current: None,
+            visitors: Vec::new(),
+            user: (Timestamp(i64::MIN), String::new()),
+        }
     }
 
     fn add(&mut self, row: &StoredEvent, site: SiteId, wanted: &WantedEvents, params: &Params) {
         let Some(mut event) = row.profile_event() else { return };
         if self.current.as_ref().is_none_or(|profile| profile.visitor != row.visitor()) {
             self.end_visitor();
-            self.visitors += 1;
+            self.visitors.push(row.visitor());
             self.current = Some(Profile::empty(site, row.visitor()));
         }
         let Some(profile) = &mut self.current else { return };

@@ -12,15 +12,17 @@ mod evaluate;
 mod events;
 mod explain;
 mod filter;
+mod held;
 mod occurrences;
 mod set;
 #[cfg(test)]
 mod tests;
 mod triggers;
 
-pub use evaluate::{Evaluator, Facts, Held};
+pub use evaluate::{Evaluator, Facts};
 pub use events::{EventCondition, Following, Tally};
 pub use explain::Explanation;
 pub use filter::{EventFilter, PropertyFilter, ValueTest, is_amount};
+pub use held::Held;
 pub use set::{CompiledSegment, SegmentSet};
 pub use triggers::{EventTraits, RuleSet, TriggerIndex};

@@ -1,8 +1,8 @@
 //! The occurrences of an event condition in a history, and how its answer changes with time.
 
 use super::{
-    evaluate::Held,
     events::{EventCondition, Following},
+    held::Held,
 };
 use crate::model::{History, PastEvent, Site, Timestamp};
 

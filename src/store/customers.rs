@@ -5,7 +5,7 @@ use std::time::Duration;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::{Param, QueryLimits, Statement, Store, StoreError, rate_params, statement};
+use super::{Param, QueryLimits, Statement, Store, StoreError, filters::FilterSql, rate_params, statement};
 use crate::{
     model::{Site, SiteId, VisitorId},
     value::{Customer, History},
@@ -27,6 +27,8 @@ pub struct CustomerPeriod<'a> {
     pub zone: &'a str,
     /// Whether the visitors of a person are one customer.
     pub joins_people: bool,
+    /// Whose orders count, by segment.
+    pub filter: &'a FilterSql,
 }
 
 /// A site's customers.
@@ -108,8 +110,9 @@ impl Store {
         params.extend(rate_params(site));
         let mut fragments = vec![("$MONEY", statement::MONEY), ("$VALUE", "''")];
         fragments.extend(statement::people(period.joins_people));
+        let (statement, params) = (period.filter.statement(HISTORIES, &fragments), period.filter.with_params(&params));
         let mut customers = Customers::default();
-        for row in self.query::<HistoryRow>(Statement::with(HISTORIES, &fragments), &params).await? {
+        for row in self.query::<HistoryRow>(statement, &params).await? {
             customers.orders_without_amount += u64::from(row.no_amount);
             customers.other_currency_orders += u64::from(row.other_currency);
             if row.customer == 0 {

@@ -12,7 +12,7 @@ pub(super) use fragments::Fragments;
 pub use fragments::is_column;
 use serde::Deserialize;
 
-use super::{Param, Statement, Store, StoreError, statement};
+use super::{Param, Store, StoreError, statement};
 use crate::{
     model::{SiteId, VisitorId},
     wire::reports::FunnelStep,

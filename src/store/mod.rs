@@ -22,6 +22,7 @@ mod columns;
 mod customers;
 mod error;
 mod fault;
+pub mod filters;
 pub mod funnel;
 mod inspect;
 mod installation;

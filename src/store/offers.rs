@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{
     Param, Row, Store, StoreError,
     funnel::{Fragments, FunnelQuery},
-    statement::MONEY,
+    statement::{MONEY, unfiltered},
 };
 use crate::wire::reports::FunnelStep;
 
@@ -54,7 +54,7 @@ impl Store {
             ("names", Param::ArrayStr(query.steps.iter().map(|step| step.event.clone()).collect())),
             ("page_views", Param::U8(u8::from(query.steps.iter().any(|step| step.event == FunnelStep::PAGE)))),
         ];
-        let text = fragments.fill(query, RESULTS).replace("$MONEY", MONEY).replace("$VALUE", "''");
+        let text = fragments.fill(query, RESULTS).replace("$MONEY", &unfiltered(MONEY)).replace("$VALUE", "''");
         let text = text.replace("$MARKS", &marks);
         let limit = self.limits.time_left(self.query_timeout);
         let mut statement = self.read_only_query(&text, limit);

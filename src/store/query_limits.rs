@@ -12,6 +12,14 @@ const LIMITS: &str = include_str!("sql/server.limits.sql");
 /// progress even if live queries never stop.
 const PAUSE_MS: &str = "20";
 
+/// How long the server keeps a session after its last query.
+pub(super) const SESSION_SECONDS: &str = "60";
+
+/// Name of a session.
+pub(super) fn session_id(session: u128) -> String {
+    format!("ashna-{session:032x}")
+}
+
 /// Priority among concurrent queries: the warehouse pauses those of lower priority.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Priority {
@@ -44,6 +52,8 @@ pub struct QueryLimits {
     pub priority: Priority,
     /// Common deadline of all queries of a report; `None`: each query has the full timeout.
     pub deadline: Option<Instant>,
+    /// Session of the server in which the queries run one after the other; it keeps the members of segments for them.
+    pub session: Option<u128>,
 }
 
 impl QueryLimits {
@@ -93,7 +103,11 @@ impl Store {
             // Required by the next setting, which applies to read-only queries.
             .with_setting("readonly", "2")
             .with_setting("cancel_http_readonly_queries_on_client_close", "1");
-        let QueryLimits { memory_bytes_max, threads_max, priority, .. } = self.limits;
+        let QueryLimits { memory_bytes_max, threads_max, priority, session, .. } = self.limits;
+        if let Some(session) = session {
+            query =
+                query.with_setting("session_id", session_id(session)).with_setting("session_timeout", SESSION_SECONDS);
+        }
         if let Some(bytes) = memory_bytes_max {
             query = query.with_setting("max_memory_usage", bytes.to_string());
         }

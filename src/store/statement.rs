@@ -17,6 +17,10 @@ pub const VISITS: &str = include_str!("sql/fragment.visits.sql");
 pub const USER_SALES: &str = include_str!("sql/fragment.user_sales.sql");
 /// `$USER_SALES` if not.
 pub const USER_SALES_UNMATCHED: &str = include_str!("sql/fragment.user_sales_unmatched.sql");
+/// The hits of events of servers that name only a user, if visitors are joined.
+pub(super) const SERVER_HITS: &str = include_str!("sql/fragment.server_hits.sql");
+/// `$USER_SALES` of campaigns if visitors are joined.
+pub const CAMPAIGN_USER_SALES: &str = include_str!("sql/fragment.campaign_user_sales.sql");
 /// `$PERSON_VISITS` if visitors are joined.
 pub const PERSON_VISITS: &str = include_str!("sql/fragment.person_visits.sql");
 
@@ -37,6 +41,11 @@ impl Statement {
         let text = fragments
             .iter()
             .fold(without_header(template).to_owned(), |text, (name, fragment)| text.replace(name, fragment));
+        Self(Cow::Owned(unfiltered(&text)))
+    }
+
+    /// A statement that was put together of fixed texts by a module of this one.
+    pub(super) const fn of(text: String) -> Self {
         Self(Cow::Owned(text))
     }
 
@@ -61,6 +70,40 @@ pub const fn people(joined: bool) -> [(&'static str, &'static str); 3] {
     } else {
         [("$PEOPLE", ""), ("$WHO", "visitor"), ("$JOIN", "")]
     }
+}
+
+/// Of what only filters need in a statement, whose beginning and end are `{` and `}`.
+const IF_FILTERED: &str = "$IF_FILTERED{";
+
+/// The text with or without what only filters need.
+pub(super) fn if_filtered(text: &str, is_filtered: bool) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(IF_FILTERED) {
+        filled.push_str(before);
+        let mut depth = 1_u32;
+        let end = after.find(|c| {
+            depth = match c {
+                '{' => depth + 1,
+                '}' => depth - 1,
+                _ => depth,
+            };
+            depth == 0
+        });
+        let end = end.unwrap_or(after.len());
+        if is_filtered {
+            filled.push_str(&if_filtered(&after[..end], true));
+        }
+        rest = after.get(end + 1..).unwrap_or_default();
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// The text without any filter.
+pub(super) fn unfiltered(text: &str) -> String {
+    let text = if_filtered(text, false);
+    ["$FILTER_CTES", "$FILTER_JOIN", "$VISITS", "$VISIT_JOIN"].iter().fold(text, |text, name| text.replace(name, ""))
 }
 
 /// Adds a numbered parameter with this value; returns its placeholder, such as `{p3:String}`.
@@ -92,6 +135,16 @@ mod tests {
         let statement = Statement::with("-- about $A\n\nSELECT $A, $B\n", &[("$A", "a($B)"), ("$B", "b")]);
         assert_eq!(statement.as_str(), "SELECT a(b), b\n");
         assert_eq!(Statement::from("SELECT 1").as_str(), "SELECT 1");
+    }
+
+    #[test]
+    fn what_only_filters_need_is_left_out_without_them() {
+        let text = "SELECT a$IF_FILTERED{, {p1:String} AS b$IF_FILTERED{, c}} FROM d\n$FILTER_JOIN";
+        assert_eq!(unfiltered(text), "SELECT a FROM d\n");
+        assert_eq!(if_filtered(text, true), "SELECT a, {p1:String} AS b, c FROM d\n$FILTER_JOIN");
+        for fragment in [MONEY, include_str!("sql/reports.overview_sessions.sql")] {
+            assert!(!unfiltered(fragment).contains("$KEEPS") && if_filtered(fragment, true).contains("$KEEPS"));
+        }
     }
 
     #[test]

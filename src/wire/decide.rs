@@ -68,6 +68,10 @@ pub struct PageContext {
     /// Address of the page.
     #[serde(default)]
     pub url: String,
+    /// Where the contact takes place: `web` (also if absent), `app`, `email`, `sms`, `push`, `call_centre` or `shop`;
+    /// `contact_channel` in rules.
+    #[serde(default)]
+    pub channel: Option<String>,
     /// The item shown on the page.
     #[serde(default)]
     pub item: Option<String>,

@@ -2,8 +2,10 @@
 //!
 //! Requests reject unknown keys. An absent `timezone` is the site's. Periods include `from` and exclude `to`.
 
+mod campaigns;
 mod data_quality;
 mod experiments;
+mod filter;
 mod funnel;
 mod list;
 mod offers;
@@ -12,8 +14,10 @@ mod rfm;
 mod satisfaction;
 mod visitor;
 
+pub use campaigns::*;
 pub use data_quality::*;
 pub use experiments::*;
+pub use filter::*;
 pub use funnel::*;
 pub use list::*;
 pub use offers::*;
@@ -111,6 +115,12 @@ pub struct OverviewQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// Metrics of a period.
@@ -165,6 +175,20 @@ pub struct Overview {
     pub currency: String,
     /// All steps of the period in order, including empty ones.
     pub series: Vec<SeriesPoint>,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<OverviewCompared>,
+}
+
+/// What an overview is compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OverviewCompared {
+    /// Totals of the period.
+    pub totals: Totals,
+    /// Currency of the revenue, ISO 4217 code.
+    pub currency: String,
+    /// All steps of the period in order, including empty ones.
+    pub series: Vec<SeriesPoint>,
 }
 
 /// Request of the `pages` report.
@@ -187,6 +211,12 @@ pub struct PagesQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// One page.
@@ -213,6 +243,10 @@ pub struct Pages {
     pub rows: Vec<PageRow>,
     /// Total number of matching pages.
     pub total: u64,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub compare: Option<Box<Pages>>,
 }
 
 /// Dimension of the `sources` report.
@@ -248,6 +282,12 @@ pub struct SourcesQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// One source.
@@ -272,4 +312,8 @@ pub struct SourceRow {
 pub struct Sources {
     /// One row per source, most visitors first.
     pub rows: Vec<SourceRow>,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub compare: Option<Box<Sources>>,
 }

@@ -24,6 +24,7 @@ mod experiments;
 mod faults;
 mod feeds;
 mod figures;
+mod filtering;
 mod funnel;
 mod hardening;
 mod identity;

@@ -8,30 +8,21 @@ use std::{
 use crate::{
     access::Access,
     app::{
-        demo, health, installation,
-        parts::{self, Durable, Learning, Warehouse},
+        demo,
+        durable::Durable,
+        health, installation,
+        parts::{self, Learning, Warehouse},
         recover,
-        start::membership::{self, CustomerValues},
     },
     catalog::Catalog,
-    clock,
-    collect::{Collector, Dependencies, Exposures},
     config::Config,
     control::Control,
-    customers::Customers,
     delivery::Delivery,
     engine::{DiskSpace, Engine},
-    geo::Geo,
-    import::feeds::Feeds,
     learn,
     mail::Mailer,
-    membership::{Membership, Values as _},
     offers::Offers,
-    personalize::Personalizer,
-    privacy::Privacy,
     profiles::Profiles,
-    reports::Reports,
-    salts::Salts,
     store::Store,
     tasks::{Supervision, Tasks},
     telemetry::{
@@ -132,72 +123,5 @@ impl Pipeline {
         recover::undelivered_events(journal, (&profiles, &learning.learn, &local.offers), delivered, panics)?;
         learning.start(tasks);
         Ok(Self { engine, disk, store, delivery, profiles, learning })
-    }
-}
-
-/// The request flows, and what only they need.
-pub(super) struct Flows {
-    pub(super) collector: Collector,
-    pub(super) exposures: Arc<Exposures>,
-    pub(super) personalizer: Personalizer,
-    pub(super) reports: Reports,
-    pub(super) customers: Arc<Customers>,
-    pub(super) membership: Membership,
-    pub(super) privacy: Privacy,
-    pub(super) feeds: Feeds,
-    pub(super) geo: Arc<Geo>,
-    pub(super) salts: Arc<Salts>,
-}
-
-impl Flows {
-    pub(super) async fn open(
-        context: &Context<'_>,
-        local: &Local,
-        pipeline: &Pipeline,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<Self> {
-        let Context { config, data_dir, metrics, .. } = context;
-        let Pipeline { store, profiles, learning, .. } = pipeline;
-        let token_signer = parts::exposure_signer(&local.control).await?;
-        let feeds = parts::feeds(&local.catalog, &local.control, &config.feeds, metrics, tasks);
-        let salts = Arc::new(Salts::open(data_dir, clock::now()));
-        let geo = parts::geo(&config.geo, metrics, tasks)?;
-        let collector = Collector::new(Dependencies {
-            limits: config.ingest.clone(),
-            journal: Arc::clone(&local.durable.journal),
-            dedup: local.durable.dedup.clone(),
-            profiles: Arc::clone(profiles),
-            learn: Arc::clone(&learning.learn),
-            offers: local.offers.clone(),
-            geo: Arc::clone(&geo),
-            salts: Arc::clone(&salts),
-            token_signer: token_signer.clone(),
-            metrics: Arc::clone(metrics),
-        });
-        let exposures = Arc::new(Exposures::new(Arc::clone(metrics)));
-        let (queued, storing) = (Arc::clone(&exposures), collector.clone());
-        tasks.spawn_restarting("experiment_exposures", move |stopping| {
-            Arc::clone(&queued).run(storing.clone(), stopping)
-        });
-        let personalizer = Personalizer::new(
-            Arc::clone(profiles),
-            (Arc::clone(&learning.learn), Arc::clone(&learning.impressions)),
-            token_signer,
-            &config.decide,
-            &config.profiles,
-            Arc::clone(metrics),
-            local.offers.clone(),
-        );
-        let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
-        let known = CustomerValues(Arc::clone(&customers));
-        let personalizer =
-            personalizer.with_values(Arc::new(move |site, profile: &crate::model::Profile| known.of(site, profile)));
-        let session_minutes = config.ingest.session_minutes;
-        let reports = Reports::with_queue(store.clone(), session_minutes, &config.reports, metrics.reports.clone());
-        let journal = Arc::clone(&local.durable.journal);
-        let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
-        let followers = (local.webhooks.clone(), membership.clone(), local.offers.clone());
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
-        Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }

@@ -18,7 +18,6 @@ use std::{collections::HashMap, sync::Arc};
 pub use experiments::{ExperimentError, compile_experiments};
 pub use merchandising::compile_merchandising;
 pub use offers::compile_offer;
-pub use schedule::CompiledSchedule;
 pub use segments::{SegmentError, builtin as builtin_segment, compile_segment_rule, compile_segments};
 use serde_json::Value;
 pub use slots::check_slot;

@@ -3,22 +3,12 @@
 use jiff::tz::TimeZone;
 
 use super::shown;
-use crate::model::{OfferSchedule, Site, Timestamp, Weekday};
+use crate::{
+    catalog::schedule::CompiledSchedule,
+    model::{OfferSchedule, Weekday},
+};
 
 const DAY_MINUTES: u16 = 24 * 60;
-
-/// Days and hours by the clocks of a time zone: a repeated hour counts twice, and a skipped one not at all.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CompiledSchedule {
-    /// `None`: the site's.
-    zone: Option<TimeZone>,
-    /// Bit 0 is Monday.
-    days: u8,
-    /// Minutes since midnight, inclusive.
-    from: u16,
-    /// Minutes since midnight, exclusive; below `from`: on the following day.
-    to: u16,
-}
 
 /// Compiles a schedule.
 pub(super) fn compile(schedule: &OfferSchedule) -> Result<CompiledSchedule, String> {
@@ -33,29 +23,6 @@ pub(super) fn compile(schedule: &OfferSchedule) -> Result<CompiledSchedule, Stri
     }
     let days = schedule.days.iter().fold(0, |days, day| days | 1 << index(*day));
     Ok(CompiledSchedule { zone: zone.transpose()?, days: if days == 0 { 0x7f } else { days }, from, to })
-}
-
-impl CompiledSchedule {
-    /// The same with a site's time zone, if it has none of its own.
-    pub(super) fn or_zone_of(self, site: &Site) -> Self {
-        let zone = self.zone.unwrap_or_else(|| Site::zone(&site.timezone));
-        Self { zone: Some(zone), ..self }
-    }
-
-    /// Whether it includes a time.
-    #[must_use]
-    pub fn includes(&self, now: Timestamp) -> bool {
-        let Ok(instant) = jiff::Timestamp::from_millisecond(now.0) else { return false };
-        let local = self.zone.as_ref().unwrap_or(&TimeZone::UTC).to_datetime(instant);
-        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
-        let today = local.weekday().to_monday_zero_offset().unsigned_abs();
-        let on = |day: u8| self.days & (1 << day) != 0;
-        if self.from < self.to {
-            on(today) && (self.from..self.to).contains(&minute)
-        } else {
-            (on(today) && minute >= self.from) || (on((today + 6) % 7) && minute < self.to)
-        }
-    }
 }
 
 fn minutes(name: &str, text: Option<&str>, absent: u16) -> Result<u16, String> {
@@ -85,6 +52,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::Timestamp;
 
     fn schedule(value: Value) -> Result<CompiledSchedule, String> {
         compile(&serde_json::from_value(value).unwrap())

@@ -13,7 +13,7 @@ use crate::{
         extract::{JsonBody, SitePath},
         state::AppState,
     },
-    model::{SlotMode, VisitorId},
+    model::{ContactChannel, SlotMode, VisitorId},
     personalize::{OfferAccess, PersonalizationRequest},
     wire::{
         decided_items::decisions_to_json,
@@ -57,6 +57,7 @@ pub async fn preview(
         item: question.item.as_deref().unwrap_or(""),
         cart: question.cart.as_deref(),
         url_path: question.url_path.as_deref().unwrap_or(""),
+        channel: ContactChannel::Web,
         language: &language,
         explain: true,
         access: OfferAccess::default(),

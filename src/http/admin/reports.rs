@@ -1,5 +1,7 @@
 //! Reports: each is a POST with the question as JSON; `?format=csv` exports.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Request, State},
@@ -24,7 +26,7 @@ use crate::{
     ingest::identify::{IdKind, visitor_of},
     model::SiteId,
     reports::{
-        ReportError, Reports,
+        ReportError, Reports, SegmentSource,
         csv::{self, File, Table},
     },
     wire::{
@@ -54,7 +56,7 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
+/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
 /// satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
@@ -90,6 +92,7 @@ pub async fn report(
     let key = ReportKey { site: id, name: name.clone(), as_csv, question: bytes.to_vec() };
     let reports = state.reports.for_requester(&caller.queue_key());
     let reports = if as_csv { reports.for_export() } else { reports };
+    let reports = reports.with_segments(segment_source(&state, &snapshot));
     let work_state = state.clone();
     // Equal reports at the same time are computed once.
     let work = async move { answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes).await };
@@ -113,6 +116,7 @@ async fn answer(
         "overview" => table(as_csv, name, &reports.overview(site, &question(bytes)?).await?),
         "pages" => table(as_csv, name, &reports.pages(site, &question(bytes)?).await?),
         "sources" => table(as_csv, name, &reports.sources(site, &question(bytes)?).await?),
+        "campaigns" => table(as_csv, name, &reports.campaigns(site, &question(bytes)?).await?),
         "visitors" => table(as_csv, name, &reports.visitors(site, &question(bytes)?).await?),
         "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
         "realtime" => {
@@ -138,6 +142,16 @@ async fn answer(
         "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
         "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
         _ => Err(ApiError::NotFound),
+    }
+}
+
+/// What filters by segment depend on.
+fn segment_source(state: &AppState, site: &Arc<SiteSnapshot>) -> SegmentSource {
+    SegmentSource {
+        site: Arc::clone(site),
+        settings: state.personalizer.settings(),
+        values: state.personalizer.values(),
+        now: clock::now(),
     }
 }
 

@@ -26,8 +26,8 @@ pub async fn export(
     caller.may_edit(site)?;
     caller.may_see_people(site)?;
     let Path((_, visitor)) = path;
-    let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
     let snapshot = state.catalog.site(site)?;
+    let visitor = visitor_of(&snapshot.site, IdKind::Anonymous, &visitor);
     let mut document = state.privacy.export(site, visitor).await?;
     let reports = state.reports.for_requester(&caller.queue_key());
     let visitors = reports.visitors_of_person(&snapshot.site, visitor).await?;
@@ -48,8 +48,8 @@ pub async fn erase(
 ) -> Result<Json<VisitorErased>, ApiError> {
     caller.may_administer(site)?;
     let Path((_, visitor)) = path;
-    let visitor = visitor.parse().map_err(|_| ApiError::NotFound)?;
-    state.catalog.site(site)?;
+    let snapshot = state.catalog.site(site)?;
+    let visitor = visitor_of(&snapshot.site, IdKind::Anonymous, &visitor);
     let events = state.privacy.erase(site, visitor).await?;
     state.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
     Ok(Json(VisitorErased { erased_events: events }))

@@ -6,9 +6,9 @@ use super::{Cell, Table, number, optional_fraction, optional_number};
 use crate::wire::{
     admin::Quality,
     reports::{
-        DataQuality, EstimateWithLead, Estimated, ExperimentReport, Funnel, FunnelStepAnswer, MetricReport,
-        OfferResult, OfferResults, Overview, Pages, Realtime, RecommendationRow, Recommendations, RfmReport,
-        Satisfaction, Sources, VariantReport, Visitors, WhatIf,
+        CampaignRow, Campaigns, DataQuality, EstimateWithLead, Estimated, ExperimentReport, Funnel, FunnelStepAnswer,
+        MetricReport, OfferResult, OfferResults, Overview, Pages, Realtime, RecommendationRow, Recommendations,
+        RfmReport, Satisfaction, Sources, VariantReport, Visitors, WhatIf,
     },
     segments::SegmentMembers,
 };
@@ -163,6 +163,33 @@ impl Table for Sources {
             let counts = [s.visitors, s.sessions, s.pageviews, s.orders].map(number);
             let all = std::iter::once(s.value.as_str().into()).chain(counts);
             all.chain([number(s.revenue_minor)]).collect()
+        };
+        self.rows.iter().map(row).collect()
+    }
+}
+
+impl Table for Campaigns {
+    fn header(&self) -> Vec<&'static str> {
+        vec![
+            "campaign",
+            "source",
+            "medium",
+            "visitors",
+            "sessions",
+            "pageviews",
+            "bounce_rate",
+            "orders",
+            "revenue_minor",
+        ]
+    }
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |row: &CampaignRow| {
+            let texts = [&row.campaign, &row.source, &row.medium].map(|text| Cell::from(text.as_str()));
+            let mut cells = texts.to_vec();
+            cells.extend([row.visitors, row.sessions, row.pageviews].map(number));
+            cells.extend([optional_fraction(row.bounce_rate), number(row.orders), number(row.revenue_minor)]);
+            cells
         };
         self.rows.iter().map(row).collect()
     }

@@ -1,20 +1,18 @@
 //! Validation of funnel requests.
 
-use serde_json::Value;
-
 use super::{
-    super::{ReportError, check_text, invalid, period::DAY_MS},
+    super::{
+        ReportError, check_text,
+        conditions::{check_event, check_field},
+        filters::size_of_event,
+        invalid,
+        period::DAY_MS,
+    },
     types::STEPS_MAX,
 };
-use crate::{
-    model::Op,
-    store::funnel::is_column,
-    wire::reports::{Condition, FunnelQuestion, FunnelStep},
-};
+use crate::wire::reports::FunnelQuestion;
 
 const IGNORED_MAX: usize = 50;
-const CONDITIONS_MAX: usize = 20;
-const VALUES_MAX: usize = 100;
 /// Over all steps, because of the length of the SQL statement.
 const CONDITIONS_ALL_MAX: usize = 100;
 const WINDOW_MAX_MS: i64 = 366 * DAY_MS;
@@ -36,11 +34,11 @@ pub(super) fn check(request: &FunnelQuestion) -> Result<(), ReportError> {
         return invalid("window_ms must be 0 to 366 days");
     }
     let all_steps = || request.steps.iter().chain(&request.exclude);
-    all_steps().try_for_each(check_step)?;
+    all_steps().try_for_each(check_event)?;
     if all_steps().map(|step| step.conditions.len()).sum::<usize>() > CONDITIONS_ALL_MAX {
         return invalid("a funnel has at most 100 conditions");
     }
-    if all_steps().map(size).chain(request.ignore.iter().map(String::len)).sum::<usize>() > TEXTS_MAX {
+    if all_steps().map(size_of_event).chain(request.ignore.iter().map(String::len)).sum::<usize>() > TEXTS_MAX {
         return invalid("the funnel's strings are too long in total");
     }
     match request.breakdown.as_deref().map(str::trim) {
@@ -50,55 +48,6 @@ pub(super) fn check(request: &FunnelQuestion) -> Result<(), ReportError> {
         }
         None => Ok(()),
     }
-}
-
-fn check_step(step: &FunnelStep) -> Result<(), ReportError> {
-    if step.event.is_empty() {
-        return invalid("every step needs an event; `page` is any page view");
-    }
-    check_text("event", &step.event)?;
-    if step.conditions.len() > CONDITIONS_MAX {
-        return invalid("a step has at most 20 conditions");
-    }
-    step.conditions.iter().try_for_each(check_condition)
-}
-
-fn check_condition(condition: &Condition) -> Result<(), ReportError> {
-    if condition.property.is_empty() {
-        return invalid("every condition needs a property");
-    }
-    check_text("property", &condition.property)?;
-    check_field("property", &condition.property)?;
-    match (&condition.op, &condition.value) {
-        (op, _) if op.takes_nothing() => Ok(()),
-        (Op::In | Op::NotIn, Value::Array(values)) if !values.is_empty() && values.len() <= VALUES_MAX => {
-            values.iter().try_for_each(check_value)
-        }
-        (Op::In | Op::NotIn, _) => invalid("`in` and `not_in` take a list of 1 to 100 values"),
-        (_, value) => check_value(value),
-    }
-}
-
-fn check_value(value: &Value) -> Result<(), ReportError> {
-    match value {
-        Value::String(text) => check_text("value", text),
-        Value::Number(_) | Value::Bool(_) => Ok(()),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            invalid("a condition's value must be a string, a number, true or false")
-        }
-    }
-}
-
-fn check_field(what: &str, field: &str) -> Result<(), ReportError> {
-    match field.strip_prefix('$') {
-        Some(name) if !is_column(name) => invalid([what, " ", field, " is not known"].concat()),
-        _ => Ok(()),
-    }
-}
-
-fn size(step: &FunnelStep) -> usize {
-    let conditions = step.conditions.iter().map(|c| c.property.len() + c.value.to_string().len());
-    step.event.len() + conditions.sum::<usize>()
 }
 
 #[cfg(test)]

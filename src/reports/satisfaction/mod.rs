@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use self::{answers::Answer, tally::Tally};
-use super::{Report, ReportError, ReportRun, Reports, moment, money, people, period::Period};
+use super::{Report, ReportError, ReportRun, Reports, filters::Asked, moment, money, people, period::Period};
 use crate::{
     model::{ContactChannel, Site, VisitorId},
-    store::{Param, Row, Statement, statement},
+    store::{Param, Row, filters::FilterSql, statement},
     wire::reports::{
         ChannelSatisfaction, Comment, ContactCost, CountUnit, Satisfaction, SatisfactionPoint, SatisfactionQuestion,
     },
@@ -60,19 +60,31 @@ impl Reports {
         // Checks the limit.
         self.row_limit(request.limit)?;
         let comments_max = request.limit.map_or(COMMENTS_DEFAULT, |limit| limit as usize);
-        let run = self.start(Report::Satisfaction);
-        let joined = people::are_joined(&run, site.id, CountUnit::Person).await?;
+        let asked = Asked {
+            from: request.from,
+            to: request.to,
+            timezone: request.timezone.as_deref(),
+            filters: &request.filters,
+            compare: None,
+        };
+        let mut run = self.start_filtered(Report::Satisfaction, asked)?;
+        let joined = people::are_joined(&run.run, site.id, CountUnit::Person).await?;
+        // Contacts before the period count for the orders in it.
+        let since = period.beginning_earlier(CONVERSION_MS);
+        let filter = run.sql(site, &request.filters, &since, joined).await?;
+        let run = run.run;
         let mut params = period.params(site.id);
         let names = EVENT_NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
         params.extend([("names", Param::ArrayStr(names)), ("limit", Param::U32(ANSWERS_MAX + 1))]);
-        let mut rows: Vec<AnswerRow> = run.query(Statement::with(ANSWERS, &statement::people(joined)), &params).await?;
+        let mut rows: Vec<AnswerRow> =
+            run.query(filter.statement(ANSWERS, &statement::people(joined)), &filter.with_params(&params)).await?;
         let is_cut = rows.len() > ANSWERS_MAX as usize;
         rows.truncate(ANSWERS_MAX as usize);
         let mut found = Found::new(&steps, comments_max);
         for row in rows {
             found.add(row);
         }
-        let contacts = contacts(&run, site, &period, joined).await?;
+        let contacts = contacts(&run, site, &period, (joined, &filter)).await?;
         Ok(found.report(is_cut, contacts, site))
     }
 }
@@ -82,14 +94,14 @@ async fn contacts(
     run: &ReportRun<'_>,
     site: &Site,
     period: &Period,
-    joined: bool,
+    (joined, filter): (bool, &FilterSql),
 ) -> Result<Vec<ContactCost>, ReportError> {
     let mut params = period.params(site.id);
     params.push(("window_ms", Param::I64(CONVERSION_MS)));
     params.extend(money::params(site));
     let mut fragments = vec![("$MONEY", statement::MONEY), ("$VALUE", OWN_CHANNEL)];
     fragments.extend(statement::people(joined));
-    let rows: Vec<ContactRow> = run.query(Statement::with(CONTACTS, &fragments), &params).await?;
+    let rows: Vec<ContactRow> = run.query(filter.statement(CONTACTS, &fragments), &filter.with_params(&params)).await?;
     Ok(rows.into_iter().map(|row| contact_cost(row, site)).collect())
 }
 

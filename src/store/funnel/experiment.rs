@@ -115,7 +115,7 @@ impl Store {
         // Fixed texts first: what is made of the request comes last and is not replaced in.
         let text = fragments
             .fill(events, METRIC)
-            .replace("$MONEY", statement::MONEY)
+            .replace("$MONEY", &statement::unfiltered(statement::MONEY))
             .replace("$VALUE", "''")
             .replace("$EXPOSED", EXPOSED);
         let text =

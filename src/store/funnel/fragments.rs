@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{FunnelQuery, Param, Statement, statement};
+use super::{FunnelQuery, Param, statement};
 use crate::{
     model::Op,
     wire::reports::{Condition, FunnelStep},
@@ -53,10 +53,15 @@ pub fn is_column(name: &str) -> bool {
 }
 
 /// Builds SQL fragments and collects their parameters.
+#[derive(Default)]
 pub(in crate::store) struct Fragments {
     pub(in crate::store) params: Vec<(String, Param)>,
     /// Whether a fragment reads a column of the session.
     uses_sessions: bool,
+    /// Whether there are events without a visitor, whose session columns are their own.
+    has_anonymous: bool,
+    /// Whether an event is one of the filters', as bits; none without such filters.
+    hits: Vec<String>,
 }
 
 impl Fragments {
@@ -67,36 +72,100 @@ impl Fragments {
             ("to_ms", Param::I64(query.to_ms)),
             ("last_ms", Param::I64(query.last_ms)),
             ("session_ms", Param::I64(query.session_ms)),
+            ("visits_from_ms", Param::I64(query.from_ms)),
+            ("visits_to_ms", Param::I64(query.last_ms)),
         ];
-        Self { params: params.map(|(name, value)| (name.to_owned(), value)).into(), uses_sessions: false }
+        let params = params.map(|(name, value)| (name.to_owned(), value)).into();
+        Self { params, ..Self::default() }
+    }
+
+    /// For statements that read events without a visitor too; without any parameter.
+    pub(in crate::store) fn with_anonymous() -> Self {
+        Self { has_anonymous: true, ..Self::default() }
+    }
+
+    /// Whether the sessions of events have to be found.
+    pub(in crate::store) const fn uses_sessions(&self) -> bool {
+        self.uses_sessions
+    }
+
+    /// `$VISITS` and `$VISIT_JOIN`, as far as the fragments made so far need them.
+    pub(in crate::store) fn visits(&self, join_people: bool) -> (String, &'static str) {
+        if !self.uses_sessions {
+            return (String::new(), "");
+        }
+        let matches = self.matches();
+        let has_server_hits = join_people && !self.hits.is_empty();
+        let of_hits: [(&str, &str); 6] = match (self.hits.is_empty(), join_people) {
+            (true, _) => [
+                ("$SESSION_HITS", ""),
+                ("$HITS", ""),
+                ("$SERVER_HITS", ""),
+                ("$VISIT_HITS", ""),
+                ("$VISIT_ROWS", "visit_rows"),
+                ("$MATCHES", ""),
+            ],
+            (false, joined) => [
+                ("$SESSION_HITS", ", arrayReduce('groupBitOr', arrayMap(event -> event.11, session)) AS hits"),
+                ("$HITS", ", $MATCHES"),
+                ("$SERVER_HITS", if joined { statement::SERVER_HITS } else { "" }),
+                ("$VISIT_HITS", ", hits AS visit_hits"),
+                ("$VISIT_ROWS", if has_server_hits { "hit_rows" } else { "visit_rows" }),
+                ("$MATCHES", &matches),
+            ],
+        };
+        let (person_visits, join) =
+            if join_people { (statement::PERSON_VISITS, VISIT_JOIN_PEOPLE) } else { ("", VISIT_JOIN) };
+        let text = statement::VISITS.replace("$PERSON_VISITS", person_visits);
+        (of_hits.iter().fold(text, |text, (name, with)| text.replace(name, with)), join)
+    }
+
+    /// The filters that an event matches, as bits of a number.
+    fn matches(&self) -> String {
+        let bits = self.hits.iter().enumerate();
+        let bits = bits.map(|(index, hit)| ["bitShiftLeft(toUInt32(", hit, "), ", &index.to_string(), ")"].concat());
+        bits.reduce(|all, bit| ["bitOr(", &all, ", ", &bit, ")"].concat()).unwrap_or_default()
+    }
+
+    /// Whether the session of an event has one like this. Conditions on the session's columns are the same for all of
+    /// its events.
+    pub(in crate::store) fn happened(&mut self, event: &FunnelStep) -> String {
+        self.uses_sessions = true;
+        let of_session = |condition: &Condition| {
+            let name = condition.property.strip_prefix('$').unwrap_or_default();
+            SESSION_COLUMNS.iter().any(|(known, _)| *known == name)
+        };
+        let (session, own): (Vec<Condition>, Vec<Condition>) = event.conditions.iter().cloned().partition(of_session);
+        let own = self.step(&FunnelStep { event: event.event.clone(), conditions: own });
+        self.hits.push(own);
+        let bit = (self.hits.len() - 1).to_string();
+        let late = "visitor = 0 OR (user_id_only AND began < occurred_at - INTERVAL 1 DAY)";
+        let hit = ["NOT (", late, ") AND bitTest(visit_hits, ", &bit, ")"].concat();
+        let all: Vec<String> = std::iter::once(hit).chain(session.iter().map(|c| self.condition(c))).collect();
+        ["(", &all.join(" AND "), ")"].concat()
     }
 
     /// The template with what joins people and sessions, as far as the query and the fragments made so far need it.
     pub(in crate::store) fn fill(&self, query: FunnelQuery<'_>, template: &'static str) -> String {
-        let visits: [(&str, &'static str); 3] = match (self.uses_sessions, query.join_people) {
-            (false, _) => [("$VISITS", ""), ("$VISIT_JOIN", ""), ("$PERSON_VISITS", "")],
-            (true, true) => [
-                ("$VISITS", statement::VISITS),
-                ("$VISIT_JOIN", VISIT_JOIN_PEOPLE),
-                ("$PERSON_VISITS", statement::PERSON_VISITS),
-            ],
-            (true, false) => [("$VISITS", statement::VISITS), ("$VISIT_JOIN", VISIT_JOIN), ("$PERSON_VISITS", "")],
-        };
-        let fragments: Vec<_> = visits.into_iter().chain(statement::people(query.join_people)).collect();
-        Statement::with(template, &fragments).as_str().to_owned()
+        let (visits, join) = self.visits(query.join_people);
+        let text = statement::without_header(template).replace("$VISITS", &visits).replace("$VISIT_JOIN", join);
+        statement::people(query.join_people).iter().fold(text, |text, (name, with)| text.replace(name, with))
     }
 
     /// The SQL of a column; '' for unknown names.
-    fn column(&mut self, name: &str) -> &'static str {
-        if let Some((_, text)) = SESSION_COLUMNS.iter().find(|(known, _)| *known == name) {
+    fn column(&mut self, name: &str) -> String {
+        if let Some((known, text)) = SESSION_COLUMNS.iter().find(|(known, _)| *known == name) {
             self.uses_sessions = true;
-            return text;
+            if self.has_anonymous {
+                return ["if(visitor = 0, toString(", known, "), ", text, ")"].concat();
+            }
+            return (*text).to_owned();
         }
-        COLUMNS.iter().find(|(known, _)| *known == name).map_or("''", |(_, text)| text)
+        COLUMNS.iter().find(|(known, _)| *known == name).map_or("''", |(_, text)| text).to_owned()
     }
 
     /// Adds a parameter with this value; returns its placeholder.
-    fn param(&mut self, kind: &'static str, value: Param) -> String {
+    pub(in crate::store) fn param(&mut self, kind: &'static str, value: Param) -> String {
         statement::placeholder(&mut self.params, kind, value)
     }
 
@@ -117,7 +186,7 @@ impl Fragments {
         bits.into_iter().reduce(|all, bit| ["bitOr(", &all, ", ", &bit, ")"].concat()).unwrap_or_else(|| "0".into())
     }
 
-    pub(super) fn step(&mut self, step: &FunnelStep) -> String {
+    pub(in crate::store) fn step(&mut self, step: &FunnelStep) -> String {
         let name = self.text(&step.event);
         let event = if step.event == FunnelStep::PAGE {
             ["(kind IN (2, 3) OR name = ", &name, ")"].concat()
@@ -129,12 +198,12 @@ impl Fragments {
         ["(", &all.join(" AND "), ")"].concat()
     }
 
-    fn condition(&mut self, condition: &Condition) -> String {
+    pub(in crate::store) fn condition(&mut self, condition: &Condition) -> String {
         match condition.property.strip_prefix('$') {
             Some(ITEM) => self.item(condition),
             Some(name) => {
                 let text = self.column(name);
-                self.compare(text, condition, false)
+                self.compare(&text, condition, false)
             }
             None => {
                 let text = self.property(&condition.property);
@@ -178,7 +247,7 @@ impl Fragments {
         let text = if name == ITEM {
             "if(empty(items), '', items[1])".to_owned()
         } else if is_column(name) {
-            self.column(name).to_owned()
+            self.column(name)
         } else {
             self.property(field)
         };
@@ -274,7 +343,7 @@ mod tests {
         for (op, property) in Op::ALL.iter().flat_map(|op| properties.map(|property| (*op, property))) {
             let condition = Condition { property: property.into(), op, value: Value::from(evil) };
             let step = FunnelStep { event: evil.into(), conditions: vec![condition] };
-            let mut fragments = Fragments { params: Vec::new(), uses_sessions: false };
+            let mut fragments = Fragments::default();
             let steps = std::slice::from_ref(&step);
             let sql = [fragments.step_bits(steps, steps), fragments.breakdown_value(evil)].concat();
             assert!(!sql.contains("1=1") && !sql.contains("$MARKS") && !sql.contains("--"), "{sql}");

@@ -2,7 +2,7 @@
 
 use super::{
     bounds::{Bounds, Sql},
-    plan::{Answer, Builder, Column, From},
+    builder::{Answer, Builder, Column, From},
 };
 use crate::{
     catalog::condition::{Condition, NumberField, NumberTest, SetField, TextField, TextTest},
@@ -98,7 +98,9 @@ fn days_since(
 /// Texts of a closed set, which some event must have had; others are left to the evaluator.
 fn text(builder: &mut Builder<'_>, field: TextField, test: &TextTest) -> Answer {
     let column = match field {
-        TextField::UrlPath => return Answer::exact(Sql::of(test.passes("")), test.passes("")),
+        TextField::UrlPath | TextField::ContactChannel => {
+            return Answer::exact(Sql::of(test.passes("")), test.passes(""));
+        }
         TextField::UserId if !test.passes("") => return at_most(builder, "countIf(user_id != '')"),
         TextField::Country => "country",
         TextField::Device => "device",

@@ -4,6 +4,7 @@
 //! Like those of `funnel`, the statements depend on the question: a rule becomes fixed texts with numbered parameters.
 
 mod bounds;
+mod builder;
 mod events;
 mod fields;
 mod plan;
@@ -21,6 +22,7 @@ use crate::model::{SiteId, VisitorId, WantedEvents};
 
 const COUNT: &str = include_str!("../sql/segments.count.sql");
 const HISTORIES: &str = include_str!("../sql/segments.histories.sql");
+const VISITORS: &str = include_str!("../sql/segments.visitors.sql");
 const CANDIDATES: &str = include_str!("../sql/segments.candidates.sql");
 
 /// Whose people are asked for.
@@ -77,6 +79,27 @@ impl Store {
             query = query.param(name, value);
         }
         self.within(limit, query.fetch_one()).await
+    }
+
+    /// All visitors of the people for whom a rule certainly holds, at most `limit`.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn certain_visitors(
+        &self,
+        of: PeopleOf,
+        plan: &Plan,
+        limit: usize,
+    ) -> Result<Vec<VisitorId>, StoreError> {
+        let rows = Rows::new(of, plan);
+        let text = rows.fill(VISITORS, "");
+        let time = self.limits.time_left(self.query_timeout);
+        let mut query = self.read_only_query(&text, time).param("limit", limit as u64);
+        for (name, value) in rows.params() {
+            query = query.param(name, value);
+        }
+        let found: Vec<u128> = self.within(time, query.fetch_all()).await?;
+        Ok(found.into_iter().map(VisitorId).collect())
     }
 
     /// Calls `with` for stored events, in order of person, visitor and time, until it returns false.

@@ -2,7 +2,8 @@
 
 use super::{
     PeopleOf,
-    plan::{Column, From, Plan, may_be_order},
+    builder::{Column, From},
+    plan::{Plan, may_be_order},
 };
 use crate::{
     model::WantedEvents,

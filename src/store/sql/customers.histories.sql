@@ -1,7 +1,8 @@
 -- What is known of each customer of a site: whoever ordered before the end, by person or by visitor.
 --   site UInt32, from_ms Int64 (0), to_ms Int64 (the end), since_ms Int64 (the beginning of the period), zone String, and
 --   the parameters of $MONEY
--- $PEOPLE, $WHO, $JOIN: as in reports.sources; $MONEY is fragment.money.sql. One row per customer: orders, revenue less
+-- $PEOPLE, $WHO, $JOIN: as in reports.sources; $MONEY is fragment.money.sql; $IF_FILTERED: see store::filters, for filters
+-- by segment only. One row per customer: orders, revenue less
 -- refunds and last order in the period (each order and refund at its own moment); and over all time before the end, in days
 -- of the time zone: days with orders after the first, days from the first to the last of them and to the end, and the
 -- repeat days with an amount with their amounts less what was refunded of these orders. An order, with its refunds, belongs
@@ -50,7 +51,7 @@ $MONEY,
             greatest(sum(change_minor), 0) AS day_minor
         FROM changes
         $JOIN
-        WHERE at_ms < {to_ms:Int64}
+        WHERE at_ms < {to_ms:Int64} $IF_FILTERED{AND $KEEPS}
         GROUP BY customer, day
     )
 SELECT

@@ -14,10 +14,13 @@
                 toInt256(abs(toInt128(amount_minor))) * {rate_numerators:Array(UInt64)}[rate] * 2 + denominator,
                 toInt256(greatest(denominator, 1)) * 2))) AS base_minor,
             toUInt8(amount_minor != 0 AND rate = 0) AS unconverted,
+            -- Whether the filters of the report keep the event, where it has some.
+            $IF_FILTERED{toUInt8($KEEPS) AS kept,}
             -- A refund that names only its order is of all of it. One whose amount cannot be read is of nothing.
             toUInt8(action = 8 AND amount_minor = 0 AND NOT arrayExists(
                 violation -> match(violation, '^(revenue|total|value|amount|price)'), violations)) AS whole
         FROM events
+        $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND action IN (7, 8)
           AND (order_id != '' OR (occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
                               AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')))
@@ -30,7 +33,7 @@
             order_id,
             argMin((at_ms, base_minor, unconverted, visitor),
                    (NOT by_server_key, at_ms, received_at, journal, position)) AS counted,
-            argMin((visitor, at_ms, user_id_only, own_value), (user_id_only, at_ms, received_at, journal, position)) AS visit
+            argMin((visitor, at_ms, user_id_only, own_value$IF_FILTERED{, kept}), (user_id_only, at_ms, received_at, journal, position)) AS visit
         FROM order_events
         WHERE action = 7 AND order_id != ''
         GROUP BY order_id
@@ -39,11 +42,12 @@
     refunds AS
     (
         SELECT order_id, refund.1 AS at_ms, refund.2 AS visitor, refund.3 AS user_id_only, refund.4 AS own_value, refund.5 AS base_minor
+               $IF_FILTERED{, refund.6 AS kept}
         FROM
         (
             SELECT
                 order_id,
-                arraySort(groupArray((at_ms, received_at, journal, position, whole, toInt64(abs(base_minor)), visitor, user_id_only, own_value))) AS sent,
+                arraySort(groupArray((at_ms, received_at, journal, position, whole, toInt64(abs(base_minor)), visitor, user_id_only, own_value$IF_FILTERED{, kept}))) AS sent,
                 greatest(any(orders.counted.2), 0) AS paid,
                 arrayMap(amount -> least(amount, paid),
                          arrayCumSum(arrayMap(refund -> if(refund.5, paid, refund.6), sent))) AS refunded,
@@ -52,7 +56,8 @@
                     arrayMap(refund -> refund.7, sent),
                     arrayMap(refund -> refund.8, sent),
                     arrayMap(refund -> refund.9, sent),
-                    arrayMap((now, before) -> now - before, refunded, arrayPushFront(arrayPopBack(refunded), 0)))) AS refund
+                    arrayMap((now, before) -> now - before, refunded, arrayPushFront(arrayPopBack(refunded), 0))
+                    $IF_FILTERED{, arrayMap(refund -> refund.10, sent)})) AS refund
             FROM order_events
             -- Refunds are few, and a join reads its right side into memory.
             INNER JOIN
@@ -69,14 +74,14 @@
         SELECT counted.1 AS at_ms, toUInt8(1) AS orders, counted.2 AS revenue_minor, counted.3 AS unconverted,
                visit.1 AS visitor, visit.2 AS visit_ms, visit.3 AS user_id_only, visit.4 AS own_value
         FROM orders
-        WHERE at_ms >= {from_ms:Int64} AND at_ms < {to_ms:Int64}
+        WHERE at_ms >= {from_ms:Int64} AND at_ms < {to_ms:Int64} $IF_FILTERED{AND visit.5 = 1}
         UNION ALL
         SELECT at_ms, 0, -base_minor, 0, visitor, at_ms, user_id_only, own_value
         FROM refunds
-        WHERE at_ms >= {from_ms:Int64} AND at_ms < {to_ms:Int64}
+        WHERE at_ms >= {from_ms:Int64} AND at_ms < {to_ms:Int64} $IF_FILTERED{AND kept = 1}
         UNION ALL
         SELECT at_ms, toUInt8(action = 7), if(action = 7, base_minor, -toInt64(abs(base_minor))), unconverted * toUInt8(action = 7),
                visitor, at_ms, user_id_only, own_value
         FROM order_events
-        WHERE order_id = ''
+        WHERE order_id = '' $IF_FILTERED{AND kept = 1}
     )

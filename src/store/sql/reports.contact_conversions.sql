@@ -1,11 +1,13 @@
 -- Contacts of a period by channel, the people who were contacted, and the orders that followed.
 --   site UInt32, from_ms/to_ms Int64, window_ms Int64, and the parameters of $MONEY
 -- $MONEY is fragment.money.sql with the contact channel of orders as $VALUE; $PEOPLE, $WHO, $JOIN: as in reports.sources.
+-- $VISITS, $FILTER_JOIN, $IF_FILTERED: see store::filters; a filter keeps contacts and orders, each by itself.
 -- A contact is a `track` event that states its channel and is no order or refund. An order belongs to the channel it was
 -- placed over; without one, to that of the person's last contact in the window before it.
 WITH
-$MONEY,
 $PEOPLE
+$VISITS
+$MONEY,
     stated AS
     (
         SELECT
@@ -13,7 +15,8 @@ $PEOPLE
             toUnixTimestamp64Milli(occurred_at) AS contact_ms,
             JSONExtractString(properties, 'contact_channel') AS contact_channel
         FROM events
-        WHERE site_id = {site:UInt32} AND robot = '' AND kind = 1 AND action NOT IN (7, 8)
+        $FILTER_JOIN
+        WHERE site_id = {site:UInt32} AND robot = '' $IF_FILTERED{AND $KEEPS} AND kind = 1 AND action NOT IN (7, 8)
           AND position(properties, '"contact_channel"') > 0
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - {window_ms:Int64}, 'UTC')
           AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')

@@ -1,8 +1,9 @@
 -- How many orders were there in a period, and what revenue, by interval and in total?
 --   site UInt32, from_ms/to_ms Int64, steps Array(Int64) (the beginning of each interval), and the parameters of $MONEY
--- $MONEY is fragment.money.sql. One row per interval that has any, and one row with is_total = 1. Revenue is orders minus
+-- $MONEY is fragment.money.sql; $FILTER_CTES: see store::filters. One row per interval that has any, and one row with is_total = 1. Revenue is orders minus
 -- refunds, in the site's currency; orders that no rate converts are counted separately.
 WITH
+$FILTER_CTES
 $MONEY
 SELECT
     roundDown(at_ms, {steps:Array(Int64)}) AS bucket_ms,

@@ -6,10 +6,12 @@
 -- Sessions as in reports.overview_sessions. A session came from its first event that is neither direct nor from within
 -- the site; everything in it counts for that source, also where it began before the period. Anonymous events have no
 -- session: their page views and orders count for the source of each event. The order of a server that names only a user
--- counts for the person's last session begun within 24 hours before it.
+-- counts for the person's last session begun within 24 hours before it. With filters the kept events count, and the
+-- sessions that have one (is_kept); $VISITS, $FILTER_JOIN, $IF_FILTERED: see store::filters.
 WITH
-$MONEY,
 $PEOPLE
+$VISITS
+$MONEY,
     histories AS
     (
         SELECT
@@ -21,9 +23,11 @@ $PEOPLE
                     channel NOT IN ('Internal', 'Direct'),
                     $VALUE,
                     kind IN (2, 3),
-                    kind < 4))) AS history,
+                    kind < 4
+                    $IF_FILTERED{, $KEEPS}))) AS history,
                 arrayPushFront(arrayPopBack(history), history[1]))) AS session
         FROM events
+        $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
           AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
@@ -37,8 +41,10 @@ $PEOPLE
             session[-1].1 AS ended_ms,
             arrayFirst(event -> event.5, session) AS arrival,
             if(arrival.5, arrival.6, {otherwise:String}) AS value,
-            arrayExists(event -> event.8 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session) AS is_here,
-            arrayCount(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session) AS pageviews
+            $IF_FILTERED{began_ms >= {from_ms:Int64} AND arrayExists(event -> event.8 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session)
+                AND arrayExists(event -> event.9, session) AS is_kept,}
+            arrayExists(event -> event.8 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.9}, session) AS is_here,
+            arrayCount(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.9}, session) AS pageviews
         FROM histories
     ),
     sales AS
@@ -61,7 +67,7 @@ FROM
         value,
         $WHO AS who,
         is_here AS is_visitor,
-        toUInt64(is_here AND began_ms >= {from_ms:Int64}) AS sessions_begun,
+        toUInt64(is_here AND began_ms >= {from_ms:Int64} $IF_FILTERED{OR is_kept}) AS sessions_begun,
         toUInt64(pageviews) AS views,
         arrayFilter(sale -> sale.1 BETWEEN began_ms AND ended_ms, made) AS own,
         toUInt64(arraySum(sale -> sale.2, own)) AS orders,
@@ -69,13 +75,14 @@ FROM
     FROM sessions
     LEFT JOIN sales USING (visitor)
     $JOIN
-    WHERE is_here OR notEmpty(own)
+    WHERE is_here OR notEmpty(own) $IF_FILTERED{OR is_kept}
 
     UNION ALL
 
     SELECT $VALUE AS value, toUInt128(0), 0, 0, countIf(kind IN (2, 3)) AS views, [], 0, 0
     FROM events
-    WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0
+    $FILTER_JOIN
+    WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0 $IF_FILTERED{AND $KEEPS}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
     GROUP BY value

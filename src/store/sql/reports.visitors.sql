@@ -1,9 +1,11 @@
 -- Which countries, devices, browsers, systems or languages did the visitors of a period have?
 --   site UInt32, from_ms/to_ms Int64, session_ms Int64, limit UInt32
 -- $VALUE is the column asked for; $PEOPLE, $WHO, $JOIN: as in reports.sources. A session (see reports.overview_sessions)
--- counts for the first value in it, '' if it has none. Anonymous page views count for their own value.
+-- counts for the first value in it, '' if it has none. Anonymous page views count for their own value. With filters the
+-- kept events count, and the sessions that have one (is_kept); $VISITS, $FILTER_JOIN, $IF_FILTERED: see store::filters.
 WITH
 $PEOPLE
+$VISITS
     histories AS
     (
         SELECT
@@ -14,9 +16,11 @@ $PEOPLE
                     toUnixTimestamp64Milli(occurred_at), received_at, journal, position,
                     $VALUE,
                     kind IN (2, 3),
-                    kind < 4))) AS history,
+                    kind < 4
+                    $IF_FILTERED{, $KEEPS}))) AS history,
                 arrayPushFront(arrayPopBack(history), history[1]))) AS session
         FROM events
+        $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
           AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
           AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
@@ -32,18 +36,21 @@ FROM
     SELECT
         arrayFirst(event -> event.5 != '', session).5 AS value,
         $WHO AS who,
-        arrayExists(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session) AS is_visitor,
+        $IF_FILTERED{session[1].1 >= {from_ms:Int64} AND arrayExists(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session)
+            AND arrayExists(event -> event.8, session) AS is_kept,}
+        arrayExists(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.8}, session) AS is_visitor,
         toUInt64(session[1].1 >= {from_ms:Int64}) AS sessions_begun,
-        toUInt64(arrayCount(event -> event.6 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session)) AS views
+        toUInt64(arrayCount(event -> event.6 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.8}, session)) AS views
     FROM histories
     $JOIN
-    WHERE is_visitor
+    WHERE is_visitor $IF_FILTERED{OR is_kept}
 
     UNION ALL
 
     SELECT $VALUE AS value, toUInt128(0), 0, 0, count()
     FROM events
-    WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0 AND kind IN (2, 3)
+    $FILTER_JOIN
+    WHERE site_id = {site:UInt32} AND robot = '' AND visitor = 0 AND kind IN (2, 3) $IF_FILTERED{AND $KEEPS}
       AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
     GROUP BY value

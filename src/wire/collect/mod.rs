@@ -8,6 +8,7 @@ mod body;
 mod consent;
 mod repair;
 pub(super) mod text;
+mod unmapped;
 
 pub use body::{parse, parse_call};
 pub use consent::Consent;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 pub use text::{ClientTime, Text};
 use text::{lenient, nested};
+pub use unmapped::{UnmappedContext, UnmappedFields};
 
 use super::tracker::Link;
 use crate::model::Kind;
@@ -121,18 +123,6 @@ pub struct Event<'a> {
     /// Context of the event.
     #[serde(borrow, deserialize_with = "lenient")]
     pub context: Context<'a>,
-}
-
-/// Fields of an event that no column stores; they are kept with the properties.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct UnmappedFields<'a> {
-    /// The whole context.
-    #[serde(borrow)]
-    pub context: Option<&'a RawValue>,
-    /// Which destinations the event was meant for.
-    #[serde(borrow)]
-    pub integrations: Option<&'a RawValue>,
 }
 
 /// Page, device and settings of an event, with Segment's names.

@@ -4,10 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, OfferResults,
-    OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime, RealtimeQuestion, Recommendations,
-    RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Sources, SourcesQuestion,
-    Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel,
+    FunnelQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime,
+    RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction,
+    SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -21,6 +21,8 @@ pub enum ReportQuestion {
     Pages(PagesQuestion),
     /// `sources`.
     Sources(SourcesQuestion),
+    /// `campaigns`.
+    Campaigns(CampaignsQuestion),
     /// `visitors`.
     Visitors(VisitorsQuestion),
     /// `funnel`.
@@ -53,6 +55,8 @@ pub enum ReportAnswer {
     Pages(Pages),
     /// `sources`.
     Sources(Sources),
+    /// `campaigns`.
+    Campaigns(Campaigns),
     /// `visitors`.
     Visitors(Visitors),
     /// `funnel`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{CountUnit, Moment};
+use super::{Compare, CountUnit, Moment, ReportFilter};
 use crate::model::{CustomerGroup, NotFitted};
 
 /// Request of the `rfm` report.
@@ -22,6 +22,12 @@ pub struct RfmQuestion {
     /// What counts as one customer.
     #[serde(default)]
     pub unit: CountUnit,
+    /// Whose orders count: at most 20 filters by segment, the others are refused.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// Response of the `rfm` report. A customer is whoever ordered in the period; quintiles are among these, by the last order,
@@ -52,6 +58,10 @@ pub struct RfmReport {
     pub orders_without_amount: u64,
     /// Orders in the period in currencies without an exchange rate.
     pub other_currency_orders: u64,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub compare: Option<Box<RfmReport>>,
 }
 
 /// Customers with the same quintiles of recency and frequency.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Calendar, Interval, Moment};
+use super::{Calendar, Interval, Moment, ReportFilter};
 
 /// Request of the `satisfaction` report.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -25,6 +25,9 @@ pub struct SatisfactionQuestion {
     /// Maximum number of comments, 1 to 1,000; absent: 50.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
 }
 
 /// Response of the `satisfaction` report.

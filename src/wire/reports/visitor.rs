@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{CountUnit, Moment};
+use super::{Compare, CountUnit, Moment, ReportFilter};
 use crate::model::Profile;
 
 /// Dimension of the `visitors` report.
@@ -42,6 +42,12 @@ pub struct VisitorsQuestion {
     /// What counts as one visitor.
     #[serde(default)]
     pub unit: CountUnit,
+    /// What is kept of the events, at most 20 filters that must all hold.
+    #[serde(default)]
+    pub filters: Vec<ReportFilter>,
+    /// Another period or other filters to compare with.
+    #[serde(default)]
+    pub compare: Option<Compare>,
 }
 
 /// Visitors with one value of the dimension.
@@ -62,6 +68,10 @@ pub struct VisitorRow {
 pub struct Visitors {
     /// One row per value, most visitors first.
     pub rows: Vec<VisitorRow>,
+    /// The answer to `compare`; absent when not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub compare: Option<Box<Visitors>>,
 }
 
 /// Request of the `realtime` report; it has no parameters.

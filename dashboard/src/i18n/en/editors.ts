@@ -208,6 +208,7 @@ export const editors = {
   'field.country': 'country',
   'field.device': 'device',
   'field.url_path': 'page path',
+  'field.contact_channel': 'contact channel (web, app, email, sms, push, call_centre, shop)',
   'field.user_id': 'user ID',
   'field.trait': 'user trait',
 } as const;

@@ -209,6 +209,7 @@ export const editors: Record<keyof typeof english, string> = {
   'field.country': 'کشور',
   'field.device': 'دستگاه',
   'field.url_path': 'مسیر صفحه',
+  'field.contact_channel': 'کانال تماس (web، app، email، sms، push، call_centre، shop)',
   'field.user_id': 'شناسهٔ کاربر',
   'field.trait': 'مشخصهٔ کاربر',
 };

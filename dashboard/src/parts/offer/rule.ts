@@ -40,6 +40,7 @@ export const FIELDS = {
   country: 'text',
   device: 'text',
   url_path: 'text',
+  contact_channel: 'text',
   user_id: 'text',
   trait: 'text',
 } as const satisfies Record<string, FieldKind>;

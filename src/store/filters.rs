@@ -1,0 +1,174 @@
+//! Filters of reports as SQL.
+//!
+//! A statement says where filters apply, and is filled for a question by [`FilterSql::statement`]:
+//!
+//! * `$IF_FILTERED{…}`: only there with filters; `$KEEPS` within it is the condition on an event of the table `events`,
+//! * `$FILTER_JOIN` after `FROM events`: finds the event's session, where a filter asks for it,
+//! * `$FILTER_CTES`: what that needs, in a `WITH`,
+//! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own.
+//!
+//! Without filters nothing of them is left. Aliases of a statement must not have the names of columns where `$KEEPS` is.
+//! The members of segments are sent to a temporary table of the report's session in the server.
+
+use super::{
+    Param, QueryLimits, Statement, Store, StoreError,
+    funnel::Fragments,
+    query_limits::{SESSION_SECONDS, session_id},
+    statement,
+};
+use crate::{
+    model::VisitorId,
+    wire::reports::{Condition, FunnelStep},
+};
+
+const CREATE_MEMBERS: &str = include_str!("sql/filters.create_members.sql");
+const INSERT_MEMBERS: &str = include_str!("sql/filters.insert_members.sql");
+/// Bytes of one block of members that is sent.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// The filters of a question, all of which must hold. They were checked, and the members of segments were sent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventFilters {
+    /// Conditions on events and their sessions.
+    pub conditions: Vec<Condition>,
+    /// Events that happened in the session.
+    pub events: Vec<FunnelStep>,
+    /// Lists of members, and whether these are kept or all others.
+    pub members: Vec<(MemberList, bool)>,
+}
+
+/// A list of members in the session of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberList(pub u32);
+
+impl EventFilters {
+    /// Whether everything is kept.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.conditions.is_empty() && self.events.is_empty() && self.members.is_empty()
+    }
+
+    /// The condition on an event; empty if there is none.
+    pub(super) fn keeps(&self, fragments: &mut Fragments) -> String {
+        let conditions = self.conditions.iter().map(|condition| fragments.condition(condition));
+        let mut all: Vec<String> = conditions.collect();
+        all.extend(self.events.iter().map(|event| fragments.happened(event)));
+        for (list, are_kept) in &self.members {
+            all.push(list.holds(fragments, *are_kept));
+        }
+        if all.is_empty() { String::new() } else { ["(", &all.join(" AND "), ")"].concat() }
+    }
+}
+
+impl MemberList {
+    /// Whether the visitor of an event is a member, or is none.
+    pub(super) fn holds(self, fragments: &mut Fragments, is_member: bool) -> String {
+        let list = fragments.param("UInt32", Param::U32(self.0));
+        let not = if is_member { "" } else { "NOT " };
+        ["visitor ", not, "IN (SELECT member FROM report_members WHERE list = ", &list, ")"].concat()
+    }
+}
+
+/// The time range whose sessions are found, and what ends one.
+#[derive(Debug, Clone, Copy)]
+pub struct FilterRange {
+    /// Events at or after this are read, milliseconds.
+    pub from_ms: i64,
+    /// Events before this are read, milliseconds.
+    pub to_ms: i64,
+    /// Inactivity that ends a session, milliseconds.
+    pub session_ms: i64,
+}
+
+/// What filters add to the statements of a report; by default nothing.
+#[derive(Debug, Clone, Default)]
+pub struct FilterSql {
+    params: Vec<(String, Param)>,
+    keeps: String,
+    visits: String,
+    visit_join: &'static str,
+    join_people: bool,
+    uses_sessions: bool,
+}
+
+impl FilterSql {
+    /// The SQL of filters; `join_people`: whether the visitors of one person count as one.
+    #[must_use]
+    pub fn new(filters: &EventFilters, range: FilterRange, join_people: bool) -> Self {
+        let mut fragments = Fragments::with_anonymous();
+        let keeps = filters.keeps(&mut fragments);
+        let (visits, visit_join) = fragments.visits(join_people);
+        let uses_sessions = fragments.uses_sessions();
+        let mut params = fragments.params;
+        if uses_sessions {
+            params.push(("visits_from_ms".into(), Param::I64(range.from_ms)));
+            params.push(("visits_to_ms".into(), Param::I64(range.to_ms)));
+            params.push(("session_ms".into(), Param::I64(range.session_ms)));
+        }
+        Self { params, keeps, visits, visit_join, join_people, uses_sessions }
+    }
+
+    /// The parameters of these filters, added to those of a statement.
+    #[must_use]
+    pub fn with_params<'a>(&'a self, own: &[(&'a str, Param)]) -> Vec<(&'a str, Param)> {
+        let of_filters = self.params.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let is_new = |(name, _): &(&str, Param)| own.iter().all(|(known, _)| known != name);
+        own.iter().cloned().chain(of_filters.filter(is_new)).collect()
+    }
+
+    /// The template with its filters and other fragments, replaced in order.
+    #[must_use]
+    pub fn statement(&self, template: &'static str, fragments: &[(&str, &'static str)]) -> Statement {
+        let text = statement::without_header(template).to_owned();
+        let text = fragments.iter().fold(text, |text, (name, fragment)| text.replace(name, fragment));
+        if self.keeps.is_empty() {
+            return Statement::of(statement::unfiltered(&text));
+        }
+        let joins_people = self.join_people && self.uses_sessions;
+        let (people, join) = if joins_people { (statement::PEOPLE, statement::JOIN_PEOPLE) } else { ("", "") };
+        let text = statement::if_filtered(&text, true)
+            .replace("$FILTER_CTES", &[people, &self.visits].concat())
+            .replace("$FILTER_JOIN", &[join, " ", self.visit_join].concat())
+            .replace("$VISITS", &self.visits)
+            .replace("$VISIT_JOIN", self.visit_join);
+        // Last: it is made of the question.
+        Statement::of(text.replace("$KEEPS", &self.keeps))
+    }
+}
+
+impl Store {
+    /// Sends the members of a segment to the session of this store's queries.
+    ///
+    /// # Errors
+    /// If the store has no session, or the warehouse is unreachable or returns an error.
+    pub async fn send_members(&self, list: MemberList, members: &[VisitorId]) -> Result<(), StoreError> {
+        let QueryLimits { session: Some(session), .. } = self.limits else {
+            return Err(StoreError::UnexpectedResponse("members were sent without a session".into()));
+        };
+        let limit = self.limits.time_left(self.query_timeout);
+        let of_session = [("session_id", session_id(session)), ("session_timeout", SESSION_SECONDS.to_owned())];
+        let mut create = self.client().query_raw(CREATE_MEMBERS);
+        let mut insert = self.client().insert_formatted_with(INSERT_MEMBERS);
+        for (name, value) in of_session {
+            create = create.with_setting(name, value.clone());
+            insert = insert.with_setting(name, value);
+        }
+        self.within(limit, create.execute()).await?;
+        if members.is_empty() {
+            return Ok(());
+        }
+        self.within(limit, async {
+            let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+            for member in members {
+                chunk.extend_from_slice(&list.0.to_le_bytes());
+                chunk.extend_from_slice(&member.0.to_le_bytes());
+                if chunk.len() >= CHUNK_BYTES {
+                    insert.send(std::mem::take(&mut chunk).into()).await?;
+                }
+            }
+            insert.send(chunk.into()).await?;
+            insert.end().await
+        })
+        .await
+    }
+}

@@ -1,0 +1,2 @@
+-- Members of a segment, 20 bytes each.
+INSERT INTO report_members FORMAT RowBinary
