@@ -201,6 +201,7 @@ fn decisions(c: &mut Criterion) {
         item: "",
         cart: None,
         url_path: "/",
+        contact_channel: "web",
         language: "",
         explain: false,
         exploration: None,

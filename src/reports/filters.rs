@@ -23,6 +23,9 @@ const BYTES_MAX: usize = 32 * 1024;
 /// Most visitors in a segment that a filter names: they are sent to the warehouse.
 const MEMBERS_MAX: usize = 1_000_000;
 
+/// Finds the value of a person; `None` if it is not known.
+pub type Values = Arc<dyn Fn(SiteId, &Profile) -> Option<PersonValue> + Send + Sync>;
+
 /// What the members of segments depend on beside the stored events.
 #[derive(Clone)]
 pub struct SegmentSource {
@@ -31,7 +34,7 @@ pub struct SegmentSource {
     /// Limits and constants of decisions.
     pub settings: Settings,
     /// Finds the value of a person.
-    pub values: Arc<dyn Fn(SiteId, &Profile) -> Option<PersonValue> + Send + Sync>,
+    pub values: Values,
     /// The time as of which rules are evaluated.
     pub now: Timestamp,
 }

@@ -104,7 +104,8 @@ impl Reference {
             }
         }
         for session in &mut sessions {
-            let arrives = |index: &&usize| ![Channel::Internal, Channel::Direct].contains(&events[**index].traffic.channel);
+            let arrives =
+                |index: &&usize| ![Channel::Internal, Channel::Direct].contains(&events[**index].traffic.channel);
             if let Some(index) = session.events.iter().find(arrives) {
                 let traffic = &events[*index].traffic;
                 session.from =
@@ -131,9 +132,14 @@ impl Reference {
         let event = &self.events[index];
         let place = ["$channel", "$source", "$campaign"].iter().position(|column| *column == name);
         if let Some(place) = place {
-            let own = [event.traffic.channel.as_str().to_owned(), event.traffic.source.to_string(), event.traffic.campaign.to_string()];
+            let own = [
+                event.traffic.channel.as_str().to_owned(),
+                event.traffic.source.to_string(),
+                event.traffic.campaign.to_string(),
+            ];
             let none = ["Direct".into(), String::new(), String::new()];
-            let from = if event.visitor.0 == 0 { own } else { self.of[index].map_or(none, |s| self.sessions[s].from.clone()) };
+            let from =
+                if event.visitor.0 == 0 { own } else { self.of[index].map_or(none, |s| self.sessions[s].from.clone()) };
             return from[place].clone();
         }
         match name {
@@ -169,7 +175,8 @@ impl Reference {
 
     fn is(&self, index: usize, step: &FunnelStep) -> bool {
         let event = &self.events[index];
-        let named = if step.event == "page" { event.kind == ashna::model::Kind::Page } else { event.name == step.event };
+        let named =
+            if step.event == "page" { event.kind == ashna::model::Kind::Page } else { event.name == step.event };
         named && step.conditions.iter().all(|condition| self.holds(index, condition))
     }
 
@@ -373,11 +380,13 @@ async fn check(reports: &Reports, reference: &Reference, unit: &str, filters: &V
 
     let rows = reports.campaigns(&site, &parsed(&question)).await.unwrap().rows;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
-    let bounced = |row: &ashna::wire::reports::CampaignRow| (row.bounce_rate.unwrap_or(0.0) * row.sessions as f64).round() as u64;
+    let left_at_once =
+        |row: &ashna::wire::reports::CampaignRow| (row.bounce_rate.unwrap_or(0.0) * row.sessions as f64).round() as u64;
     let found: Rows = rows
         .into_iter()
         .map(|r| {
-            let figures = [r.visitors, r.sessions, bounced(&r), r.pageviews, r.orders, r.revenue_minor.unsigned_abs()];
+            let figures =
+                [r.visitors, r.sessions, left_at_once(&r), r.pageviews, r.orders, r.revenue_minor.unsigned_abs()];
             (format!("{}/{}", r.campaign, r.source), figures)
         })
         .collect();
@@ -386,7 +395,8 @@ async fn check(reports: &Reports, reference: &Reference, unit: &str, filters: &V
         let name = format!("{}/{}", event.traffic.campaign, event.traffic.source);
         (event.visitor.0 == 0).then_some(name)
     };
-    let mut expected = counted_rows.by_session(|session| format!("{}/{}", session.from[2], session.from[1]), own_campaign);
+    let mut expected =
+        counted_rows.by_session(|session| format!("{}/{}", session.from[2], session.from[1]), own_campaign);
     expected.retain(|name, _| !name.starts_with('/'));
     assert_eq!(found, expected, "campaigns, {case}");
 

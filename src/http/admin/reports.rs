@@ -95,7 +95,7 @@ pub async fn report(
     let reports = reports.with_segments(segment_source(&state, &snapshot));
     let work_state = state.clone();
     // Equal reports at the same time are computed once.
-    let work = async move { answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes).await };
+    let work = async move { Box::pin(answer(&work_state, &reports, &snapshot, &name, as_csv, &bytes)).await };
     let Joined { result, is_shared } = state.report_coalescer.join(key, || work.boxed());
     if is_shared {
         state.metrics.reports.shared.inc();

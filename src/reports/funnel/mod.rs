@@ -79,7 +79,7 @@ impl Reports {
         };
         let (store, counting) = (run.store().await?.clone(), (scope, request.clone(), groups));
         // On a separate thread: there may be millions of histories.
-        let counted = run_request_low_priority("funnel", count(store, period, counting));
+        let counted = run_request_low_priority("funnel", Box::pin(count(store, period, counting)));
         let counted = async { counted.await.unwrap_or_else(|error| Err(StoreError::TaskFailed(error.to_string()))) };
         let Counts { mut steps, breakdown, lists } = run.finish(counted).await?;
         let handles = self.shared.dropouts.insert(site.id, lists, now);
