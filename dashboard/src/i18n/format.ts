@@ -111,7 +111,8 @@ export function zone(timeZone: string): string {
   const offset = dates({ timeZoneName: 'shortOffset', timeZone })
     .formatToParts(new Date())
     .find((part) => part.type === 'timeZoneName')?.value;
-  return offset && offset !== timeZone ? `${timeZone} (${offset})` : timeZone;
+  // The name is isolated, so that the text has the direction of the language.
+  return offset && offset !== timeZone ? `\u2068${timeZone}\u2069 (${offset})` : timeZone;
 }
 
 export function dayRange(start: Date, end: Date, timeZone: string): string {
