@@ -11,9 +11,11 @@ let segmentRule;
 let drafts;
 let graph;
 let retention;
+let guide;
+let direction;
 
 before(async () => {
-  [url, filterDraft, funnel, reader, segmentRule, drafts, graph, retention] = await modules(
+  [url, filterDraft, funnel, reader, segmentRule, drafts, graph, retention, guide, direction] = await modules(
     'state/filter-url.ts',
     'parts/filters/draft.ts',
     'parts/funnel/draft.ts',
@@ -22,6 +24,8 @@ before(async () => {
     'parts/report/drafts.ts',
     'parts/report/path-graph.ts',
     'parts/report/retention.ts',
+    'parts/guide/steps.ts',
+    'i18n/direction.ts',
   );
 });
 
@@ -149,4 +153,38 @@ describe('the other reports', () => {
     assert.deepEqual(retention.retentionCurve(cohorts), [110 / 400, 0.2]);
     assert.deepEqual(retention.retentionCurve([{ start: '', people: 5, returned: [null] }]), [null]);
   });
+});
+
+describe('first steps', () => {
+  const done = (possessions) => guide.stepsOf(possessions).filter((step) => step.done).map((step) => step.step);
+  const EMPTY = { events: [], goals: [], funnels: [], segments: [{ builtin: true }], offers: [] };
+
+  test('a new site has done none, and segments that every site has do not count', () => {
+    assert.deepEqual(guide.stepsOf(EMPTY).map((step) => step.step), [...guide.STEPS]);
+    assert.deepEqual(done(EMPTY), []);
+  });
+
+  test('events of a server are a first event without the script', () => {
+    assert.deepEqual(done({ ...EMPTY, events: [{ name: 'Order Completed' }] }), ['event']);
+    assert.deepEqual(done({ ...EMPTY, events: [{ name: 'page' }] }), ['script', 'event']);
+  });
+
+  test('each thing that was made is a step, and what could not be read is left out', () => {
+    assert.deepEqual(done({ ...EMPTY, goals: [1], funnels: [1], segments: [{ builtin: true }, { builtin: false }], offers: [1] }), ['goal', 'funnel', 'segment', 'offer']);
+    assert.deepEqual(guide.stepsOf({ events: [], offers: [1] }), [{ step: 'script', done: false }, { step: 'event', done: false }, { step: 'offer', done: true }]);
+  });
+
+  test('they are read from the answers of the server, of which some may fail', async () => {
+    const answer = (value) => () => Promise.resolve(value);
+    const api = { schema: answer({ events: [{ name: 'page' }] }), goals: () => Promise.reject(new Error('no')), funnels: answer([1]), segments: answer([]), offers: answer([]) };
+    assert.deepEqual((await guide.readSteps(api)).filter((step) => step.done).map((step) => step.step), ['script', 'event', 'funnel']);
+    const none = Object.fromEntries(Object.keys(api).map((name) => [name, () => Promise.reject(new Error('no'))]));
+    await assert.rejects(guide.readSteps(none), /no/);
+  });
+});
+
+test('the direction of a text is that of its first letter', () => {
+  assert.equal(direction.directionOf('Demo shop'), 'ltr');
+  assert.equal(direction.directionOf('۱۲ فروشگاه Demo'), 'rtl');
+  assert.equal(direction.directionOf('12 · 34'), undefined);
 });

@@ -34,8 +34,17 @@ export function palette(dark: boolean): Palette {
 /** Wraps text in first-strong isolates, because a canvas has only one direction. */
 export const isolated = (text: string) => `\u2068${text}\u2069`;
 
-/** Breaks a step name into one line per word, its number with the first word. */
-const stacked = (text: string) => text.split(/(?<!\.) /).map(isolated).join('\n');
+const LINE_LENGTH = 13;
+/** Breaks a step name into short lines, its number with the first word. */
+const stacked = (text: string) => {
+  const lines: string[] = [];
+  for (const word of text.split(/(?<!\.) /)) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= LINE_LENGTH) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map(isolated).join('\n');
+};
 
 type Drawing = {
   rtl: boolean;
@@ -51,11 +60,14 @@ type Drawing = {
   /** Whether values are fractions, so that axis ticks may be closer than 1. */
   fine?: boolean;
   marks?: Mark[];
+  /** Categories are steps, not times: they follow the direction of the page. */
+  steps?: boolean;
 };
 
-export function chartOption({ rtl, categories, details, lines, format, exact, colors, max, fine = false, marks = [] }: Drawing): EChartsCoreOption {
+export function chartOption({ rtl, categories, details, lines, format, exact, colors, max, fine = false, marks = [], steps = false }: Drawing): EChartsCoreOption {
   const text = { color: colors.soft, fontFamily: colors.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
+  const inverse = rtl && (bars || steps);
   return {
     animationDuration: 350,
     color: colors.series,
@@ -89,7 +101,7 @@ export function chartOption({ rtl, categories, details, lines, format, exact, co
       type: 'category',
       data: categories.map(bars ? stacked : isolated),
       // Time always runs left to right; steps follow the direction of the page.
-      inverse: rtl && bars,
+      inverse,
       boundaryGap: bars,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: colors.line } },
@@ -97,7 +109,7 @@ export function chartOption({ rtl, categories, details, lines, format, exact, co
     },
     yAxis: {
       type: 'value',
-      position: rtl && bars ? 'right' : 'left',
+      position: inverse ? 'right' : 'left',
       minInterval: max === 1 || fine ? undefined : 1,
       max,
       axisLabel: { ...text, formatter: format },
