@@ -138,6 +138,7 @@ export function siteApi(siteId: number) {
     vitals: (q: Asked & { limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.VitalsRow>>>('vitals', q, s),
     events: (q: Asked, s?: Signal) => report<I.Rows<I.EventRow>>('events', q, s),
     eventTrend: (q: Asked & { event: string; property?: string; interval: T.Interval; calendar: T.CalendarName }, s?: Signal) => report<I.Trend>('events', q, s),
+    eventSamples: (q: Asked & { event: string; samples: number }, s?: Signal) => report<{ samples: I.EventSample[] }>('events', q, s),
     /** A report by its name, such as a saved one. */
     anyReport: (name: string, q: object, s?: Signal) => report<Record<string, unknown>>(name, q, s),
 

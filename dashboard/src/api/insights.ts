@@ -47,6 +47,8 @@ export type TouchDimension = (typeof TOUCH_DIMENSIONS)[number];
 export type Attribution = { rows: { value: string; conversions: number; revenue_minor: number }[]; conversions: number; revenue_minor: number; currency: string };
 export type AttributionView = { conversion: Step; window_days: number; dimension: TouchDimension };
 
+/** An occurrence of an event, the latest first. */
+export type EventSample = { at: string; path: string; device: string; country: string; properties: Record<string, unknown> };
 export type Trend = { series: { at: string; values: Record<string, number> }[] };
 
 export type Goal = { id: string; name: string; step: Step; value_minor?: number | null };

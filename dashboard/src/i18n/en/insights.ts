@@ -183,7 +183,7 @@ export const insights = {
   'events.properties': 'Properties, last 30 days',
   'events.no_properties': 'This event has no properties.',
   'events.samples': 'Latest occurrences',
-  'events.no_samples': 'Not among the latest events of the last 30 minutes.',
+  'events.no_samples': 'No such event in this date range.',
   'events.person': 'Visitor',
   'events.none_in_period': 'No such events in this date range',
   'events.none_text': 'Choose a longer date range or fewer filters.',

@@ -183,7 +183,7 @@ export const insights: Record<keyof typeof english, string> = {
   'events.properties': 'ویژگی‌ها، ۳۰ روز گذشته',
   'events.no_properties': 'این رویداد ویژگی ندارد.',
   'events.samples': 'آخرین رویدادها',
-  'events.no_samples': 'میان آخرین رویدادهای ۳۰ دقیقهٔ گذشته نیست.',
+  'events.no_samples': 'در این بازه چنین رویدادی نیست.',
   'events.person': 'بازدیدکننده',
   'events.none_in_period': 'در این بازه چنین رویدادی نیست',
   'events.none_text': 'بازهٔ طولانی‌تر یا فیلتر کمتری انتخاب کنید.',
