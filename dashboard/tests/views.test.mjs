@@ -1,5 +1,6 @@
 // What a view keeps in the address, what is read back from one that anybody may have written, and the drafts of reports.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { before, describe, test } from 'node:test';
 import { modules } from './modules.mjs';
 
@@ -13,9 +14,10 @@ let graph;
 let retention;
 let guide;
 let direction;
+let world;
 
 before(async () => {
-  [url, filterDraft, funnel, reader, segmentRule, drafts, graph, retention, guide, direction] = await modules(
+  [url, filterDraft, funnel, reader, segmentRule, drafts, graph, retention, guide, direction, world] = await modules(
     'state/filter-url.ts',
     'parts/filters/draft.ts',
     'parts/funnel/draft.ts',
@@ -26,6 +28,7 @@ before(async () => {
     'parts/report/retention.ts',
     'parts/guide/steps.ts',
     'i18n/direction.ts',
+    'parts/report/world.ts',
   );
 });
 
@@ -187,4 +190,30 @@ test('the direction of a text is that of its first letter', () => {
   assert.equal(direction.directionOf('Demo shop'), 'ltr');
   assert.equal(direction.directionOf('۱۲ فروشگاه Demo'), 'rtl');
   assert.equal(direction.directionOf('12 · 34'), undefined);
+});
+
+describe('the map', () => {
+  const points = (path) => path.match(/[\d.-]+,[\d.-]+/g).map((pair) => pair.split(',').map(Number));
+
+  test('arcs are joined in both directions', () => {
+    const topology = { transform: { scale: [1, 1], translate: [0, 0] }, arcs: [[[0, 0], [10, 0]], [[0, 0], [0, 10], [10, -10]]], objects: { countries: { geometries: [{ type: 'Polygon', id: '364', arcs: [[1, -1]] }] } } };
+    const [iran] = world.outlines(topology);
+    assert.equal(iran.country, 'IR');
+    const near = (degrees) => world.project(...degrees).map((part) => Number(part.toFixed(1)));
+    assert.deepEqual(points(iran.path), [[0, 0], [0, 10], [10, 0], [0, 0]].map(near));
+  });
+
+  test('every country of the atlas has a code of its own and lies on the map', () => {
+    const atlas = createRequire(import.meta.url)('world-atlas/countries-110m.json');
+    const found = world.outlines(atlas);
+    const codes = found.map(({ country }) => country).filter(Boolean);
+    assert.equal(new Set(codes).size, codes.length);
+    // Two regions have no code.
+    assert.equal(found.length - codes.length, 2);
+    for (const { path } of found) for (const [x, y] of points(path)) assert.ok(x >= 0 && x <= world.WIDTH && y >= 0 && y <= world.HEIGHT, `${x},${y}`);
+    // Tehran lies in Iran's bounds.
+    const [x, y] = world.project(51.4, 35.7);
+    const iran = points(found.find(({ country }) => country === 'IR').path);
+    assert.ok(Math.min(...iran.map((at) => at[0])) < x && x < Math.max(...iran.map((at) => at[0])) && Math.min(...iran.map((at) => at[1])) < y && y < Math.max(...iran.map((at) => at[1])));
+  });
 });

@@ -170,6 +170,7 @@ export const insights = {
   'unit.ms': '{n, number} ms',
 
   'locations.text': 'Where visitors come from, by the location of their network.',
+  'locations.map': 'World map of visitors by country; the same figures are in the table.',
   'locations.none': 'No locations in this date range',
   'locations.none_text': 'Choose a longer date range, or set up the location database of the service.',
   'location.region': 'Region',

@@ -170,6 +170,7 @@ export const insights: Record<keyof typeof english, string> = {
   'unit.ms': '{n, number} میلی‌ثانیه',
 
   'locations.text': 'بازدیدکنندگان از کجا می‌آیند، بر اساس موقعیت شبکهٔ آن‌ها.',
+  'locations.map': 'نقشهٔ جهان: بازدیدکنندگان هر کشور؛ همین ارقام در جدول هم هست.',
   'locations.none': 'در این بازه موقعیتی نیست',
   'locations.none_text': 'بازهٔ طولانی‌تری انتخاب کنید یا پایگاه دادهٔ موقعیت را در سرویس تنظیم کنید.',
   'location.region': 'استان',
