@@ -203,6 +203,14 @@ describe('the map', () => {
     assert.deepEqual(points(iran.path), [[0, 0], [0, 10], [10, 0], [0, 0]].map(near));
   });
 
+  test('a country on both sides of the 180th meridian has a part at each edge', () => {
+    const topology = { transform: { scale: [1, 1], translate: [0, 0] }, arcs: [[[170, 0], [-340, 0], [0, 10], [340, 0], [0, -10]]], objects: { countries: { geometries: [{ type: 'Polygon', id: '643', arcs: [[0]] }] } } };
+    const parts = world.outlines(topology)[0].path.split('Z').filter(Boolean).map(points);
+    assert.equal(parts.length, 2);
+    const [east, west] = parts.map((part) => part.map(([x]) => x));
+    assert.ok(Math.min(...east) > world.WIDTH * 0.9 && Math.max(...west) < world.WIDTH * 0.1);
+  });
+
   test('every country of the atlas has a code of its own and lies on the map', () => {
     const atlas = createRequire(import.meta.url)('world-atlas/countries-110m.json');
     const found = world.outlines(atlas);
@@ -211,6 +219,8 @@ describe('the map', () => {
     // Two regions have no code.
     assert.equal(found.length - codes.length, 2);
     for (const { path } of found) for (const [x, y] of points(path)) assert.ok(x >= 0 && x <= world.WIDTH && y >= 0 && y <= world.HEIGHT, `${x},${y}`);
+    // None has a line across the map.
+    for (const { country, path } of found) for (const part of path.split('Z').filter(Boolean).map(points)) assert.ok(part.every(([x], at) => Math.abs(x - part.at(at - 1)[0]) < world.WIDTH / 8), country);
     // Tehran lies in Iran's bounds.
     const [x, y] = world.project(51.4, 35.7);
     const iran = points(found.find(({ country }) => country === 'IR').path);

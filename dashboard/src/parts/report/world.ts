@@ -9,9 +9,9 @@ export type Topology = { transform: { scale: number[]; translate: number[] }; ar
 /** An outline as an SVG path; `country` is the code of ISO 3166-1 alpha-2, undefined where there is none. */
 export type Outline = { country: string | undefined; path: string };
 
-/** The map's size in its own units. */
+/** The map's size in its own units; it ends south of Cape Horn. */
 export const WIDTH = 960;
-export const HEIGHT = 462;
+export const HEIGHT = 420;
 const ANTARCTICA = '010';
 const KOSOVO = { name: 'Kosovo', code: 'XK' };
 
@@ -42,13 +42,13 @@ export function outlines({ transform, arcs, objects }: Topology): Outline[] {
 
 const codeOf = ({ id, properties }: Geometry): string | undefined => (id ? byNumber.get(id) : properties?.name === KOSOVO.name ? KOSOVO.code : undefined);
 
-/** Degrees of the points of an arc: each is a step from the one before. */
+/** Longitudes and latitudes of an arc: each is a step from the one before. */
 function decode(arc: number[][], { scale, translate }: Topology['transform']): number[][] {
   let [x, y] = [0, 0];
   return arc.map(([dx = 0, dy = 0]) => {
     x += dx;
     y += dy;
-    return project(x * scale[0]! + translate[0]!, y * scale[1]! + translate[1]!);
+    return [x * scale[0]! + translate[0]!, y * scale[1]! + translate[1]!];
   });
 }
 
@@ -59,7 +59,34 @@ function pathOf(ring: number[], points: number[][][]): string {
     // The first point is the last one of the arc before.
     return place === 0 ? arc : arc.slice(1);
   });
-  return `M${line.map(([x, y]) => `${x!.toFixed(1)},${y!.toFixed(1)}`).join('L')}Z`;
+  return onMap(line)
+    .map((piece) => `M${piece.map(([longitude, latitude]) => project(longitude!, latitude!).map((part) => part.toFixed(1)).join(',')).join('L')}Z`)
+    .join('');
+}
+
+/** A ring over the 180th meridian becomes two, one at each edge of the map. */
+function onMap(ring: number[][]): number[][][] {
+  let turn = 0;
+  const whole = ring.map(([longitude = 0, latitude = 0], index) => {
+    const step = index === 0 ? 0 : longitude - ring[index - 1]![0]!;
+    if (Math.abs(step) > 180) turn -= 360 * Math.sign(step);
+    return [longitude + turn, latitude];
+  });
+  if (whole.every(([longitude]) => Math.abs(longitude!) <= 180)) return [whole];
+  const beyond = Math.sign(whole.find(([longitude]) => Math.abs(longitude!) > 180)![0]!);
+  const other = whole.map(([longitude, latitude]) => [longitude! - 360 * beyond, latitude!]);
+  return [cut(whole, beyond * 180, beyond), cut(other, beyond * -180, -beyond)].filter((piece) => piece.length > 2);
+}
+
+/** The part of a ring on the inner side of a meridian: west of it with `side` 1, east with -1. */
+function cut(ring: number[][], meridian: number, side: number): number[][] {
+  const inside = ([longitude]: number[]) => side * longitude! <= side * meridian;
+  return ring.flatMap((point, index) => {
+    const before = ring.at(index - 1)!;
+    const share = (meridian - before[0]!) / (point[0]! - before[0]!);
+    const crossing = inside(point) === inside(before) ? [] : [[meridian, before[1]! + share * (point[1]! - before[1]!)]];
+    return inside(point) ? [...crossing, point] : crossing;
+  });
 }
 
 const HALF_WIDTH = 0.8707 * Math.PI;
