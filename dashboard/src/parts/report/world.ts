@@ -11,7 +11,7 @@ export type Outline = { country: string | undefined; path: string };
 
 /** The map's size in its own units; it ends south of Cape Horn. */
 export const WIDTH = 960;
-export const HEIGHT = 420;
+export const HEIGHT = 430;
 const ANTARCTICA = '010';
 const KOSOVO = { name: 'Kosovo', code: 'XK' };
 
