@@ -92,7 +92,7 @@ export const editors = {
   'funnel.effect_remove': 'leave out of the funnel',
   'funnel.times': 'Time to convert',
   'funnel.times_to': 'From the previous step to step {n, number}',
-  'funnel.times_none': 'Nobody reached this step.',
+  'funnel.times_none': 'No one reached this step.',
   'funnel.up_to': 'up to {time}',
   'funnel.longer': 'longer',
   'funnel.converted_show': '{n, plural, one {# visitor} other {# visitors}} converted: view list',

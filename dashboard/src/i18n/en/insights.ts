@@ -22,7 +22,7 @@ export const insights = {
   'retention.cell': '{n, plural, one {# person} other {# people}} of {people, number} came back',
   'retention.not_over': 'This interval is not over yet.',
   'retention.legend': 'The first column counts people who came back within the first interval itself. Empty: not over yet. *: the cohort is not complete in the date range.',
-  'retention.none': 'Nobody did this for the first time in the date range',
+  'retention.none': 'No one did this for the first time in the date range',
   'retention.none_text': 'Choose a longer date range, another first event, or fewer filters.',
   'hint.retention_cohort': 'People by the interval in which they did the first event for the first time in the date range.',
   'hint.retention_curve': 'People who came back in each interval ÷ people of all cohorts for which the interval is over. The event that started a cohort is not counted as a return.',
