@@ -1,6 +1,7 @@
 //! Reports as CSV for spreadsheets.
 
 mod tables;
+mod traffic;
 
 /// A report that is exported as one table.
 pub trait Table {

@@ -32,6 +32,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("catalog::condition", 1),
     ("catalog::items", 1),
     ("catalog::merchandising", 1),
+    ("catalog::schedule", 1),
     ("checks::browser", 1),
     ("checks::finding", 1),
     ("checks::page", 1),
