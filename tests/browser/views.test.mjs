@@ -10,6 +10,7 @@ import { startService } from './service.mjs';
 
 const EMAIL = 'owner@shop.example';
 const PASSWORD = 'a long enough password';
+const SETTLE_MAX_MS = 60_000;
 const KINDS = [
   { language: 'en', theme: 'light', width: 1280 },
   { language: 'fa', theme: 'dark', width: 1280 },
@@ -61,7 +62,8 @@ describe('every view', () => {
         await page.goto(`${service.base}/dashboard${view}`);
         await page.locator('main h1').first().waitFor();
         // Realtime never rests: what matters is that nothing spins any more.
-        await page.waitForFunction(() => !document.querySelector('main .spinner, main [aria-busy="true"]'));
+        const settled = page.waitForFunction(() => !document.querySelector('main .spinner, main [aria-busy="true"]'), undefined, { timeout: SETTLE_MAX_MS });
+        await settled.catch(() => assert.fail(`${view} is still loading: ${failed.at(-1)}`));
         const { lang, dir, over } = await page.evaluate(() => ({ lang: document.documentElement.lang, dir: document.documentElement.dir, over: document.documentElement.scrollWidth - innerWidth }));
         assert.deepEqual([lang, dir], language === 'fa' ? ['fa', 'rtl'] : ['en', 'ltr'], view);
         assert.ok(over <= 0, `${view} is ${over} pixels too wide`);

@@ -5,6 +5,7 @@ export const customers = {
   'customers.recency': 'Last order (5 = latest)',
   'customers.frequency': 'Number of orders (5 = most)',
   'customers.cell': '{people, number} {group}: recency {recency, number}, frequency {frequency, number}',
+  'hint.customers_people': 'People with an order in the date range, by the group they are in.',
   'customers.group': 'Group',
   'customers.people': 'Customers',
   'customers.people_share': 'Share of customers',

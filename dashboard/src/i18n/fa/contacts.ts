@@ -187,6 +187,8 @@ export const contacts: Record<keyof typeof english, string> = {
   'contacts.none_text': 'رویدادها را با ⁨context.channel⁩ بفرستید: ⁨email⁩، ⁨sms⁩، ⁨push⁩، ⁨call_centre⁩، ⁨shop⁩، ⁨app⁩ یا ⁨web⁩.',
   'contacts.channel': 'کانال',
   'contacts.contacts': 'تماس',
+  'hint.contact_people': 'کسانی که از این کانال با آن‌ها تماس گرفته شد.',
+  'hint.contact_cost': 'تعداد تماس × هزینهٔ هر تماس این کانال، مطابق «هزینهٔ هر تماس».',
   'contacts.people': 'افراد',
   'contacts.conversions': 'سفارش',
   'contacts.cost': 'هزینه',

@@ -6,6 +6,7 @@ export const customers: Record<keyof typeof english, string> = {
   'customers.recency': 'آخرین خرید (۵ = تازه‌ترین)',
   'customers.frequency': 'تعداد خرید (۵ = بیشترین)',
   'customers.cell': '{people, number} {group}: تازگی {recency, number}، تکرار {frequency, number}',
+  'hint.customers_people': 'کسانی که در این بازه سفارش داشته‌اند، به تفکیک گروه.',
   'customers.group': 'گروه',
   'customers.people': 'مشتری',
   'customers.people_share': 'سهم از مشتری‌ها',
