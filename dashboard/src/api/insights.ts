@@ -2,8 +2,7 @@
  * JSON of filters, comparisons and the reports on behaviour. Written by hand where `openapi.json` does not describe it
  * yet; to be replaced by names of generated types, as in `types.ts`.
  */
-import type { Condition, FunnelResult, Interval, Overview, Scalar } from './types';
-import type { FunnelOp } from './types';
+import type { Condition, FunnelOp, FunnelResult, Interval, Overview, S, Scalar, Sent } from './types';
 
 /** All must hold. Keeps events, sessions with an event, or members of a segment. */
 export type PropertyFilter = { property: string; op: FunnelOp; value?: Scalar | Scalar[] };
@@ -19,7 +18,7 @@ export type Compared<T> = T & { compare?: T | null };
 export type ComparedOverview = Compared<Overview>;
 export type ComparedFunnel = Compared<FunnelResult>;
 
-export type CampaignRow = { campaign: string; source: string; medium: string; visitors: number; sessions: number; pageviews: number; bounce_rate: number | null; orders: number; revenue_minor: number };
+export type CampaignRow = Sent<S['CampaignRow']>;
 export type GoalRow = { goal: string; name: string; people: number; conversions: number; rate: number | null; revenue_minor: number };
 export type ProductRow = { item: string; title: string; viewers: number; carts: number; buyers: number; units: number; revenue_minor: number; bought_per_view: number | null };
 export type SearchRow = { query: string; searches: number; people: number; no_results: number };
