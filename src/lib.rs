@@ -38,6 +38,7 @@ pub mod estimate;
 pub mod experiments;
 pub mod feed;
 pub mod fetch;
+pub mod finished_days;
 pub mod geo;
 pub mod http;
 pub mod import;

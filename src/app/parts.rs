@@ -23,6 +23,7 @@ use crate::{
     customers::{self, Customers},
     delivery::Delivery,
     engine::{self, DiskSpace, Engine},
+    finished_days::{self, FinishedDays},
     geo::Geo,
     import::feeds::Feeds,
     ingest::TokenSigner,
@@ -194,6 +195,17 @@ pub(super) fn customers(
     let runner = Arc::clone(&customers);
     tasks.spawn_restarting("customer_values", move |stopping| Arc::clone(&runner).run(stopping));
     customers
+}
+
+/// Starts counting finished days.
+pub(super) fn finished_days(config: &Config, catalog: &Catalog, store: &Store, metrics: &Metrics, tasks: &mut Tasks) {
+    let sites = catalog.cell();
+    let sites: finished_days::Sites =
+        Arc::new(move || sites.load().sites.values().map(|site| Arc::clone(&site.site)).collect());
+    let interval = Duration::from_secs(config.reports.finished_days_check_seconds.max(1));
+    let minutes = config.ingest.session_minutes;
+    let days = Arc::new(FinishedDays::new(store, sites, minutes, interval, metrics.finished_days.clone()));
+    tasks.spawn_restarting("finished_days", move |stopping| Arc::clone(&days).run(stopping));
 }
 
 /// Recommendation models and impression counts.

@@ -16,4 +16,6 @@ pub struct Reports {
     pub memory_bytes_max: u64,
     /// `reports.threads_max`.
     pub threads_max: u64,
+    /// `reports.finished_days_check_seconds`.
+    pub finished_days_check_seconds: u64,
 }

@@ -99,13 +99,16 @@ pub async fn to_dashboard() -> Redirect {
 pub async fn dashboard(path: Option<Path<String>>, headers: HeaderMap) -> Result<Response, ApiError> {
     let path = path.map(|Path(path)| path).unwrap_or_default();
     let cache = if path.starts_with("assets/") { IMMUTABLE } else { REVALIDATE };
-    if path.contains('.') {
-        file::<Dashboard>(&path, &headers, cache).ok_or(ApiError::NotFound)
-    } else {
-        file::<Dashboard>("index.html", &headers, REVALIDATE).ok_or_else(|| {
-            ApiError::Unavailable(60, "the dashboard was not built into this binary: run `make build`".into())
-        })
+    if let Some(file) = file::<Dashboard>(&path, &headers, cache) {
+        return Ok(file);
     }
+    if path.starts_with("assets/") {
+        return Err(ApiError::NotFound);
+    }
+    // An address of the page may have a dot: the id of a visitor.
+    file::<Dashboard>("index.html", &headers, REVALIDATE).ok_or_else(|| {
+        ApiError::Unavailable(60, "the dashboard was not built into this binary: run `make build`".into())
+    })
 }
 
 /// `GET /demo/…`: a file of the demo shop, or its single page with the demo site's write key inserted.

@@ -140,6 +140,13 @@ fn traffic_sources_are_recognized() {
     );
     check(shop, "https://l.facebook.com/", (Channel::OrganicSocial, "facebook", "referral", "", ""));
     check(shop, "https://chatgpt.com/", (Channel::AiAssistant, "chatgpt", "referral", "", ""));
+    for host in ["s3-us3.ixquick.com", "aolsearch.com", "dalesearch.com"] {
+        let from = host.split('.').rev().nth(1).map(|name| if name == "aolsearch" { "aol" } else { name }).unwrap();
+        check(shop, &format!("https://{host}/"), (Channel::OrganicSearch, from, "organic", "", ""));
+    }
+    check(shop, "https://lnk.bio/shop", (Channel::OrganicSocial, "lnk.bio", "referral", "", ""));
+    check(shop, "https://www.pricerunner.co.uk/", (Channel::OrganicShopping, "pricerunner", "referral", "", ""));
+    check(shop, "https://syndicatedsearch.goog/", (Channel::PaidSearch, "google", "cpc", "", ""));
     check(shop, "https://blog.other.example/x", (Channel::Referral, "blog.other.example", "referral", "", ""));
     check(&format!("{shop}?gclid=x"), "", (Channel::PaidSearch, "google", "cpc", "", "gclid"));
     check(&format!("{shop}?dclid=x"), "", (Channel::Display, "google", "display", "", "dclid"));

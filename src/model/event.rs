@@ -158,7 +158,7 @@ impl Action {
     /// The meaning of a `track` event's name, case-insensitive.
     #[must_use]
     pub fn from_event_name(name: &str) -> Self {
-        const NAMES: [(&str, Action); 16] = [
+        const NAMES: [(&str, Action); 18] = [
             ("Product Viewed", Action::ItemViewed),
             ("Product Clicked", Action::ItemViewed),
             ("Product List Viewed", Action::ListViewed),
@@ -167,6 +167,8 @@ impl Action {
             ("Product Removed", Action::CartRemoved),
             ("Cart Viewed", Action::CartViewed),
             ("Checkout Started", Action::CheckoutStarted),
+            ("Checkout Step Viewed", Action::CheckoutStarted),
+            ("Checkout Step Completed", Action::CheckoutStarted),
             ("Order Completed", Action::Ordered),
             ("Order Refunded", Action::Refunded),
             ("Order Cancelled", Action::Refunded),

@@ -83,7 +83,7 @@ impl fmt::Display for Evidence {
             }
             Self::SimilarVisits { visits } => write!(f, "in {visits} visits like this one"),
             Self::TwoSteps => f.write_str("seen with items that were seen with this visit's items"),
-            Self::LikedCategory { category } => write!(f, "from {category}, which the visitor looks at"),
+            Self::LikedCategory { category } => write!(f, "popular in {category}, a category of this visit"),
             Self::Popular => f.write_str("popular now"),
             Self::Seen => f.write_str("the visitor viewed it recently"),
             Self::New => f.write_str("new in the catalogue"),

@@ -6,8 +6,10 @@
 
 mod parse;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 /// A condition on a person. Its nesting is limited when it is compiled.
@@ -298,5 +300,13 @@ impl Op {
     #[must_use]
     pub const fn is_order(self) -> bool {
         matches!(self, Self::Gt | Self::Gte | Self::Lt | Self::Lte)
+    }
+
+    /// The value to compare with: a text that is a number is meant as one where sizes are compared.
+    #[must_use]
+    pub fn operand(self, value: &Value) -> Cow<'_, Value> {
+        let text = value.as_str().filter(|_| self.is_order());
+        let number = text.and_then(|text| serde_json::from_str::<Number>(text.trim()).ok());
+        number.map_or(Cow::Borrowed(value), |number| Cow::Owned(Value::Number(number)))
     }
 }

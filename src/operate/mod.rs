@@ -116,6 +116,14 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Whether it makes sense before the service ran for the first time.
+    #[must_use]
+    pub const fn may_come_first(&self) -> bool {
+        matches!(self, Self::AddSite { .. } | Self::Users(_))
+    }
+}
+
 /// Why an operation failed, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {

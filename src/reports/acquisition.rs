@@ -5,13 +5,11 @@ use serde::Deserialize;
 use super::{
     Report, ReportError, Reports,
     filters::{FilteredRun, Part, asked},
-    money,
-    overview::PASSIVE_EVENTS,
-    people,
+    money, people,
 };
 use crate::{
     model::Site,
-    store::{Param, Row, RowOwned, RowRead, statement},
+    store::{Param, Row, RowOwned, RowRead, statement, visits::PASSIVE_EVENTS},
     wire::reports::{
         CampaignRow, Campaigns, CampaignsQuestion, SourceBy, SourceRow, Sources, SourcesQuestion, VisitorRow, Visitors,
         VisitorsBy, VisitorsQuestion,
@@ -115,7 +113,8 @@ impl Reports {
             VisitorsBy::Country => "toString(country)",
             VisitorsBy::Device => "toString(device)",
             VisitorsBy::Browser => "toString(browser)",
-            VisitorsBy::Os => "toString(os)",
+            // One system under one name; rows from before 2026-12 have the devices' names.
+            VisitorsBy::Os => "if(os IN ('iPhone', 'iPad', 'iPod'), 'iOS', toString(os))",
             VisitorsBy::Language => "toString(language)",
         };
         let limit = ("limit", self.row_limit(request.limit)?);
@@ -140,7 +139,7 @@ impl Reports {
         part: &Part<'_>,
         read: &Read,
     ) -> Result<Vec<T>, ReportError> {
-        let filter = run.sql(site, part.filters, &part.period, read.join_people).await?;
+        let filter = run.sql_of_stored(site, (part.filters, &part.period), &[], read.join_people).await?;
         let mut params = part.period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
         params.extend(money::params(site));

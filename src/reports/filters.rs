@@ -18,6 +18,8 @@ use crate::{
 };
 
 const FILTERS_MAX: usize = 20;
+/// Stored days are counted by quarters of an hour.
+const QUARTER_MS: i64 = 900_000;
 /// Maximum bytes of all filters: their texts are sent in the URL of the request to the warehouse.
 const BYTES_MAX: usize = 32 * 1024;
 /// Most visitors in a segment that a filter names: they are sent to the warehouse.
@@ -134,9 +136,33 @@ impl FilteredRun<'_> {
         period: &Period,
         join_people: bool,
     ) -> Result<FilterSql, ReportError> {
-        let session_ms = site.visitors.session_ms(self.reports.shared.session_minutes);
-        let range = FilterRange { from_ms: period.from, to_ms: period.to, session_ms };
+        let range = self.range(site, period);
         Ok(FilterSql::new(&self.resolve(filters).await?, range, join_people))
+    }
+
+    /// As [`Self::sql`], for a statement that can use stored days; `steps`: the beginnings of the intervals that it
+    /// groups by.
+    pub(super) async fn sql_of_stored(
+        &mut self,
+        site: &Site,
+        (filters, period): (&[ReportFilter], &Period),
+        steps: &[i64],
+        join_people: bool,
+    ) -> Result<FilterSql, ReportError> {
+        let are_whole_quarters = |ms: i64| ms % QUARTER_MS == 0;
+        let times = [period.from, period.to].into_iter().chain(steps.iter().copied());
+        if !filters.is_empty() || !times.into_iter().all(are_whole_quarters) {
+            return self.sql(site, filters, period, join_people).await;
+        }
+        let range = self.range(site, period);
+        let store = self.run.store().await?;
+        let days = self.run.finish(store.stored_days(site.id, range)).await?;
+        Ok(FilterSql::of_stored_days(range, &days))
+    }
+
+    fn range(&self, site: &Site, period: &Period) -> FilterRange {
+        let session_ms = site.visitors.session_ms(self.reports.shared.session_minutes);
+        FilterRange { from_ms: period.from, to_ms: period.to, session_ms }
     }
 
     /// The filters, their segments resolved into people.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock,
     model::Site,
-    store::{Param, statement},
+    store::{Param, statement, visits::PASSIVE_EVENTS},
     wire::reports::{Overview, OverviewCompared, OverviewQuestion, SeriesPoint, Totals},
 };
 
@@ -21,11 +21,6 @@ const EVENTS: &str = include_str!("../store/sql/reports.overview_events.sql");
 const MERGED_VISITORS: &str = include_str!("../store/sql/reports.overview_merged_visitors.sql");
 const MONEY: &str = include_str!("../store/sql/reports.overview_money.sql");
 const SESSIONS: &str = include_str!("../store/sql/reports.overview_sessions.sql");
-
-/// Events that the tracker sends without an action of the visitor: a session with one page view and any of these is
-/// still a bounce.
-pub(super) const PASSIVE_EVENTS: [&str; 5] =
-    ["Page Engaged", "Web Vitals", "Error Occurred", "Decision Late", "Experiment Viewed"];
 
 #[derive(Row, Deserialize)]
 struct EventsRow {
@@ -100,7 +95,7 @@ impl Reports {
         steps: &[i64],
         join_people: bool,
     ) -> Result<Metrics, ReportError> {
-        let filter = run.sql(site, part.filters, &part.period, join_people).await?;
+        let filter = run.sql_of_stored(site, (part.filters, &part.period), steps, join_people).await?;
         let run = &run.run;
         let mut params = part.period.params(site.id);
         params.push(("steps", Param::ArrayI64(steps.to_vec())));

@@ -55,7 +55,7 @@ impl Reports {
         part: &Part<'_>,
         (search, limit, join_people): (&str, &Param, bool),
     ) -> Result<Pages, ReportError> {
-        let filter = run.sql(site, part.filters, &part.period, join_people).await?;
+        let filter = run.sql_of_stored(site, (part.filters, &part.period), &[], join_people).await?;
         let mut params = part.period.params(site.id);
         params.push(("session_ms", self.session_ms(site)));
         params.push(("search", search.into()));

@@ -136,6 +136,7 @@ impl PropertyFilter {
 
 impl ValueTest {
     fn new(op: Op, value: &Value, typed: bool) -> Self {
+        let value = &*op.operand(value);
         let text = || to_text(value).into_boxed_str();
         match op {
             Op::Exists => Self::Exists,

@@ -5,9 +5,12 @@
 //! * `$IF_FILTERED{…}`: only there with filters; `$KEEPS` within it is the condition on an event of the table `events`,
 //! * `$FILTER_JOIN` after `FROM events`: finds the event's session, where a filter asks for it,
 //! * `$FILTER_CTES`: what that needs, in a `WITH`,
-//! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own.
+//! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own,
+//! * `$IF_STORED{…}`: only there without filters and where days of the period are stored in `visits` and
+//!   `visitor_quarters` (see [`StoredDays`]); `events` is then read for the sessions that began in the other days, from
+//!   `raw_from_ms` to `raw_to_ms`. These are the period's where nothing is stored.
 //!
-//! Without filters nothing of them is left. Aliases of a statement must not have the names of columns where `$KEEPS` is.
+//! Without filters nothing of the others is left. Aliases of a statement must not have the names of columns where `$KEEPS` is.
 //! The members of segments are sent to a temporary table of the report's session in the server.
 
 use super::{
@@ -15,6 +18,7 @@ use super::{
     funnel::Fragments,
     query_limits::{SESSION_SECONDS, session_id},
     statement,
+    visits::StoredDays,
 };
 use crate::{
     model::VisitorId,
@@ -89,6 +93,7 @@ pub struct FilterSql {
     visit_join: &'static str,
     join_people: bool,
     uses_sessions: bool,
+    is_stored: bool,
 }
 
 impl FilterSql {
@@ -105,7 +110,20 @@ impl FilterSql {
             params.push(("visits_to_ms".into(), Param::I64(range.to_ms)));
             params.push(("session_ms".into(), Param::I64(range.session_ms)));
         }
-        Self { params, keeps, visits, visit_join, join_people, uses_sessions }
+        params.push(("raw_from_ms".into(), Param::I64(range.from_ms)));
+        params.push(("raw_to_ms".into(), Param::I64(range.to_ms)));
+        Self { params, keeps, visits, visit_join, join_people, uses_sessions, is_stored: false }
+    }
+
+    /// The SQL of a question without filters: stored days of the period are used instead of their events.
+    #[must_use]
+    pub fn of_stored_days(range: FilterRange, days: &StoredDays) -> Self {
+        let mut sql = Self::new(&EventFilters::default(), range, false);
+        if !days.is_empty() {
+            sql.params = days.params(range.from_ms..range.to_ms);
+            sql.is_stored = true;
+        }
+        sql
     }
 
     /// The parameters of these filters, added to those of a statement.
@@ -121,6 +139,7 @@ impl FilterSql {
     pub fn statement(&self, template: &'static str, fragments: &[(&str, &'static str)]) -> Statement {
         let text = statement::without_header(template).to_owned();
         let text = fragments.iter().fold(text, |text, (name, fragment)| text.replace(name, fragment));
+        let text = statement::if_stored(&text, self.is_stored);
         if self.keeps.is_empty() {
             return Statement::of(statement::unfiltered(&text));
         }

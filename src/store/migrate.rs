@@ -25,6 +25,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (60, "0060_visitor_orders", include_str!("../../migrations/0060_visitor_orders.sql")),
     (61, "0061_contact_keys", include_str!("../../migrations/0061_contact_keys.sql")),
     (69, "0069_people", include_str!("../../migrations/0069_people.sql")),
+    (130, "0130_visits", include_str!("../../migrations/0130_visits.sql")),
 ];
 
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");

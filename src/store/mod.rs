@@ -41,6 +41,7 @@ mod site_removal;
 pub mod statement;
 mod stored_event;
 mod tls;
+pub mod visits;
 mod write;
 
 use std::{

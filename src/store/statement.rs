@@ -41,7 +41,7 @@ impl Statement {
         let text = fragments
             .iter()
             .fold(without_header(template).to_owned(), |text, (name, fragment)| text.replace(name, fragment));
-        Self(Cow::Owned(unfiltered(&text)))
+        Self(Cow::Owned(unfiltered(&if_stored(&text, false))))
     }
 
     /// A statement that was put together of fixed texts by a module of this one.
@@ -72,14 +72,21 @@ pub const fn people(joined: bool) -> [(&'static str, &'static str); 3] {
     }
 }
 
-/// Of what only filters need in a statement, whose beginning and end are `{` and `}`.
-const IF_FILTERED: &str = "$IF_FILTERED{";
-
 /// The text with or without what only filters need.
 pub(super) fn if_filtered(text: &str, is_filtered: bool) -> String {
+    with_or_without(text, "$IF_FILTERED{", is_filtered)
+}
+
+/// The text with or without what only stored days need.
+pub(super) fn if_stored(text: &str, is_stored: bool) -> String {
+    with_or_without(text, "$IF_STORED{", is_stored)
+}
+
+/// The text with or without its optional parts, each from `opening`, which ends with `{`, to the `}` that closes it.
+fn with_or_without(text: &str, opening: &str, is_kept: bool) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(IF_FILTERED) {
+    while let Some((before, after)) = rest.split_once(opening) {
         filled.push_str(before);
         let mut depth = 1_u32;
         let end = after.find(|c| {
@@ -91,8 +98,8 @@ pub(super) fn if_filtered(text: &str, is_filtered: bool) -> String {
             depth == 0
         });
         let end = end.unwrap_or(after.len());
-        if is_filtered {
-            filled.push_str(&if_filtered(&after[..end], true));
+        if is_kept {
+            filled.push_str(&with_or_without(&after[..end], opening, true));
         }
         rest = after.get(end + 1..).unwrap_or_default();
     }

@@ -7,6 +7,7 @@
 pub mod connections;
 pub mod customers;
 pub mod failures;
+pub mod finished_days;
 pub mod health;
 pub mod learning;
 mod log;
@@ -43,7 +44,10 @@ use prometheus_client::{
 };
 pub use reports::ReportMetrics;
 
-use self::{connections::Connections, customers::CustomerMetrics, failures::Failures, learning::Learning};
+use self::{
+    connections::Connections, customers::CustomerMetrics, failures::Failures, finished_days::FinishedDayMetrics,
+    learning::Learning,
+};
 use crate::{
     clock,
     model::{SiteId, Timestamp},
@@ -145,6 +149,8 @@ pub struct Metrics {
     pub learning: Learning,
     /// Values of customers.
     pub customers: CustomerMetrics,
+    /// Counting of finished days.
+    pub finished_days: FinishedDayMetrics,
     /// Failures inside the service.
     pub failures: Failures,
     /// Profiles in memory.
@@ -183,6 +189,7 @@ impl Default for Metrics {
             dedup_memory_bytes: Gauge::default(),
             connections: Connections::default(),
             customers: CustomerMetrics::default(),
+            finished_days: FinishedDayMetrics::default(),
             failures: Failures::default(),
             learning: Learning::default(),
             profiles_cached: Gauge::default(),
@@ -213,6 +220,7 @@ impl Default for Metrics {
         );
         metrics.register_decisions(&mut registry);
         metrics.customers.register(&mut registry);
+        metrics.finished_days.register(&mut registry);
         metrics.failures.register(&mut registry);
         metrics.learning.register(&mut registry);
         metrics.connections.register(&mut registry);

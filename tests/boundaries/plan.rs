@@ -67,6 +67,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("catalog", 3),
     ("customers", 3),
     ("delivery", 3),
+    ("finished_days", 3),
     ("learn", 3),
     ("membership", 3),
     ("offers", 3),

@@ -25,6 +25,7 @@ mod faults;
 mod feeds;
 mod figures;
 mod filtering;
+mod finished_days;
 mod funnel;
 mod hardening;
 mod identity;

@@ -211,7 +211,7 @@ async fn a_preview_for_a_visitor_is_deterministic_and_not_counted() {
         let why = &item["explanation"];
         let expected = match why["grounds"]["kind"].as_str().unwrap() {
             "liked_category" => {
-                format!("from {}, which the visitor looks at", why["grounds"]["category"].as_str().unwrap())
+                format!("popular in {}, a category of this visit", why["grounds"]["category"].as_str().unwrap())
             }
             "seen" => "the visitor viewed it recently".to_owned(),
             "popular" => "popular now".to_owned(),

@@ -75,6 +75,7 @@ impl Flows {
             local.offers.clone(),
         );
         let customers = parts::customers(config, &local.catalog, store, metrics, tasks);
+        parts::finished_days(config, &local.catalog, store, metrics, tasks);
         let known = CustomerValues(Arc::clone(&customers));
         let personalizer =
             personalizer.with_values(Arc::new(move |site, profile: &crate::model::Profile| known.of(site, profile)));

@@ -46,6 +46,17 @@ const TERM_KEYS: [&str; 16] = [
     "key",
 ];
 
+/// Hosts that serve Google's advertisements in the pages of others: a click there was paid for.
+const AD_HOSTS: [&str; 7] = [
+    "adsensecustomsearchads.com",
+    "googleads.g.doubleclick.net",
+    "pagead2.googlesyndication.com",
+    "safeframe.googlesyndication.com",
+    "syndicatedsearch.goog",
+    "tdsf.doubleclick.net",
+    "tpc.googlesyndication.com",
+];
+
 /// Resolves the source of a visit to this page.
 pub(super) fn resolve<'a>(
     request: &RequestContext<'_>,
@@ -155,6 +166,10 @@ impl SetReferrer for Traffic<'_> {
     /// Sets the source to the referrer; the medium too, if there is no campaign.
     fn set_referrer(&mut self, from: &Referrer, host: &str, has_campaign: bool) {
         let Referrer::External(known) = from else { return };
+        if AD_HOSTS.contains(&host) && !has_campaign {
+            (self.source, self.medium) = (Cow::Borrowed("google"), Cow::Borrowed("cpc"));
+            return;
+        }
         self.source = known.map_or_else(|| Cow::Owned(host.to_owned()), |known| Cow::Borrowed(known.name));
         if !has_campaign {
             let search = known.is_some_and(|known| known.category == Category::Search);

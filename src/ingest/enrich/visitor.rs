@@ -15,7 +15,7 @@ pub(crate) fn set_client_details<'a>(event: &mut Event<'a>, batch: &Batch<'a>, c
     event.language = language(own_or_shared(call, batch, |context| &context.locale));
     let timezone = text::clean(own_or_shared(call, batch, |context| &context.timezone), limits::TIMEZONE);
     let plausible = timezone.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
-    event.timezone = if plausible { timezone } else { Cow::Borrowed("") };
+    event.timezone = if plausible { zone_of_offset(&timezone).unwrap_or(timezone) } else { Cow::Borrowed("") };
     event.screen_width = pixels(own_or_shared(call, batch, |context| &context.screen.width));
     event.screen_height = pixels(own_or_shared(call, batch, |context| &context.screen.height));
     event.library = library(call, batch);
@@ -51,6 +51,27 @@ fn language<'a>(locale: &Cow<'a, str>) -> Cow<'a, str> {
     if tag.contains('_') { Cow::Owned(tag.replace('_', "-")) } else { tag }
 }
 
+/// The IANA zone of an offset that some clients send instead of one, such as `GMT+0100`; empty if none has that offset.
+fn zone_of_offset(text: &str) -> Option<Cow<'static, str>> {
+    let offset = text.strip_prefix("GMT").or_else(|| text.strip_prefix("UTC"))?;
+    let (east, digits) = match offset.as_bytes().first()? {
+        b'+' => (true, &offset[1..]),
+        b'-' => (false, &offset[1..]),
+        _ => return None,
+    };
+    let digits = digits.replace(':', "");
+    let (hours, minutes) = if digits.len() > 2 { digits.split_at(digits.len() - 2) } else { (&*digits, "0") };
+    let hours: u8 = hours.parse().ok()?;
+    let is_whole = minutes.bytes().all(|digit| digit == b'0');
+    Some(match (hours, east) {
+        (0, _) if is_whole => Cow::Borrowed("UTC"),
+        // The signs of these zones are those of POSIX: east is minus.
+        (1..=14, true) if is_whole => Cow::Owned(["Etc/GMT-", &hours.to_string()].concat()),
+        (1..=12, false) if is_whole => Cow::Owned(["Etc/GMT+", &hours.to_string()].concat()),
+        _ => Cow::Borrowed(""),
+    })
+}
+
 fn pixels(number: &str) -> u16 {
     let whole = number.split_once('.').map_or(number, |(whole, _)| whole);
     whole.trim().parse().unwrap_or(0)
@@ -76,6 +97,17 @@ fn library<'a>(call: &collect::Event<'a>, batch: &Batch<'a>) -> Cow<'a, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_become_zones() {
+        let zone = |text| zone_of_offset(text).as_deref().map(str::to_owned);
+        assert_eq!(zone("GMT+0100").unwrap(), "Etc/GMT-1");
+        assert_eq!(zone("GMT-05:00").unwrap(), "Etc/GMT+5");
+        assert_eq!(zone("UTC+3").unwrap(), "Etc/GMT-3");
+        assert_eq!(zone("GMT+00:00").unwrap(), "UTC");
+        assert_eq!(zone("GMT+0330").unwrap(), "", "more than one zone has it");
+        assert_eq!(["GMT", "Europe/Berlin", "GMT0", "Etc/GMT+1"].map(zone), [None, None, None, None]);
+    }
 
     #[test]
     fn languages_are_tags_or_nothing() {

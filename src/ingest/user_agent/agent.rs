@@ -47,12 +47,15 @@ impl Agent {
         let robot = robot_names::detect(user_agent, parsed.category == "crawler")
             .or(hints.is_headless().then_some(Robot::Headless))
             .or((hints.withheld && hints::must_send_hints(user_agent)).then_some(Robot::Disguised));
+        let (browser, browser_version) =
+            ios_browser(user_agent).unwrap_or_else(|| (text_or_empty(parsed.name), version(parsed.version)));
         let mut device = Device {
             class: if robot.is_some() { DeviceClass::Unknown } else { class },
-            os: text_or_empty(parsed.os),
+            // One system under one name, as apps send it.
+            os: if is_ios(parsed.os) { Cow::Borrowed(IOS) } else { text_or_empty(parsed.os) },
             os_version: version(&parsed.os_version),
-            browser: text_or_empty(parsed.name),
-            browser_version: version(parsed.version),
+            browser,
+            browser_version,
         };
         if robot.is_none() {
             hints.apply(&mut device);
@@ -64,6 +67,26 @@ impl Agent {
         }
         Self { device, robot, unlike_browser: class == DeviceClass::Unknown && !browserlike, app }
     }
+}
+
+/// The name of the system of iPhones and iPads.
+pub(super) const IOS: &str = "iOS";
+
+fn is_ios(os: &str) -> bool {
+    ["iPhone", "iPad", "iPod"].contains(&os)
+}
+
+/// Browsers of iOS that are Safari but for one product in their user agent, with their names.
+const IOS_BROWSERS: [(&str, &str); 3] = [("Brave/", "Brave"), ("DuckDuckGo/", "DuckDuckGo"), ("OPT/", "Opera")];
+
+fn ios_browser(user_agent: &str) -> Option<(Cow<'static, str>, Cow<'static, str>)> {
+    if !user_agent.contains("like Mac OS X") {
+        return None;
+    }
+    let (product, name) = IOS_BROWSERS.iter().find(|(product, _)| user_agent.contains(product))?;
+    let (_, rest) = user_agent.split_once(product)?;
+    let number = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    Some((Cow::Borrowed(name), version(number)))
 }
 
 fn text_or_empty(name: &str) -> Cow<'static, str> {
@@ -91,12 +114,22 @@ mod tests {
         check(
             "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
             DeviceClass::Mobile,
-            ["iPhone", "Safari", "18.1"],
+            ["iOS", "Safari", "18.1"],
         );
         check(
             "Mozilla/5.0 (iPad; CPU OS 16_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.1 Mobile/15E148 Safari/604.1",
             DeviceClass::Tablet,
-            ["iPad", "Safari", "16.1"],
+            ["iOS", "Safari", "16.1"],
+        );
+        check(
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 DuckDuckGo/7 Safari/605.1.15",
+            DeviceClass::Mobile,
+            ["iOS", "DuckDuckGo", "7"],
+        );
+        check(
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1 OPT/4.6.1",
+            DeviceClass::Mobile,
+            ["iOS", "Opera", "4.6"],
         );
         check(
             "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36",

@@ -91,7 +91,7 @@ impl ClientHints<'_> {
             "Android" => "Android",
             "Chrome OS" | "Chromium OS" | "ChromeOS" => "ChromeOS",
             "Linux" => "Linux",
-            "iOS" => "iPhone",
+            "iOS" => "iOS",
             _ => return,
         };
         if device.os != name {

@@ -261,7 +261,7 @@ impl Fragments {
             let holds = self.compare(text, &Condition { op: positive, ..condition.clone() }, typed);
             return ["NOT (", &holds, ")"].concat();
         }
-        let value = &condition.value;
+        let value = &*condition.op.operand(&condition.value);
         let number = value.as_f64().filter(|_| typed || condition.op.is_order());
         match (condition.op, number) {
             (Op::Exists, _) => [text, " != ''"].concat(),

@@ -26,8 +26,8 @@ $MONEY,
         FROM events
         $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
-          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
-          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
+          AND occurred_at >= fromUnixTimestamp64Milli({raw_from_ms:Int64} - 86400000, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({raw_to_ms:Int64} + 86400000, 'UTC')
         GROUP BY visitor
     ),
     sessions AS
@@ -43,6 +43,14 @@ $MONEY,
             arrayExists(event -> event.8 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.10}, session) AS is_here,
             arrayCount(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.10}, session) AS pageviews
         FROM histories
+        $IF_STORED{WHERE toDate(toUInt16(intDiv(began_ms, 86400000))) NOT IN {stored_days:Array(Date)}
+        UNION ALL
+        SELECT
+            visitor, began_ms, ended_ms, if(is_referred, $VALUE, ('', '', '')) AS value, pageviews = 1 AND actions = 0 AS is_bounce,
+            arrayExists(act -> began_ms + intDiv(act, 2) BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, acts) AS is_here,
+            arrayCount(act -> act % 2 = 1 AND began_ms + intDiv(act, 2) BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, acts) AS views_here
+        FROM visits
+        WHERE site_id = {site:UInt32} AND day IN {stored_days:Array(Date)} AND generation IN {stored_generations:Array(UInt64)}}
     ),
     sales AS
     (

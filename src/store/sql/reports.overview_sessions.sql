@@ -5,7 +5,7 @@
 -- begins. A day around the period is read, so that the period cuts no session in two. A bounce is a session with exactly
 -- one page view and nothing else that the visitor did. Calls of a server that name only a user, and sessions with
 -- nothing but identify, group and alias, are no visits. With filters a session counts that has a kept event.
--- $FILTER_CTES, $FILTER_JOIN, $IF_FILTERED: see store::filters.
+-- $FILTER_CTES, $FILTER_JOIN, $IF_FILTERED, $IF_STORED, raw_from_ms/raw_to_ms: see store::filters.
 WITH
 $FILTER_CTES
     {site:UInt32} AS site
@@ -36,13 +36,19 @@ FROM
         FROM events
         $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
-          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
-          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
+          AND occurred_at >= fromUnixTimestamp64Milli({raw_from_ms:Int64} - 86400000, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({raw_to_ms:Int64} + 86400000, 'UTC')
         GROUP BY visitor
     )
     WHERE began_ms >= {from_ms:Int64} AND began_ms < {to_ms:Int64}
       AND arrayExists(event -> bitTest(event, 2), session)
       $IF_FILTERED{AND arrayExists(event -> bitTest(event, 3), session)}
+      $IF_STORED{AND toDate(toUInt16(intDiv(began_ms, 86400000))) NOT IN {stored_days:Array(Date)}
+    UNION ALL
+    SELECT began_ms, pageviews, actions
+    FROM visits
+    WHERE site_id = {site:UInt32} AND day IN {stored_days:Array(Date)} AND generation IN {stored_generations:Array(UInt64)}
+      AND began_ms >= {from_ms:Int64} AND began_ms < {to_ms:Int64} AND notEmpty(acts)}
 )
 GROUP BY bucket_ms
 ORDER BY bucket_ms

@@ -7,7 +7,7 @@
 -- the site; everything in it counts for that source, also where it began before the period. Anonymous events have no
 -- session: their page views and orders count for the source of each event. The order of a server that names only a user
 -- counts for the person's last session begun within 24 hours before it. With filters the kept events count, and the
--- sessions that have one (is_kept); $VISITS, $FILTER_JOIN, $IF_FILTERED: see store::filters.
+-- sessions that have one (is_kept); $VISITS, $FILTER_JOIN, $IF_FILTERED, $IF_STORED, raw_from_ms/raw_to_ms: see store::filters.
 WITH
 $PEOPLE
 $VISITS
@@ -29,23 +29,31 @@ $MONEY,
         FROM events
         $FILTER_JOIN
         WHERE site_id = {site:UInt32} AND robot = '' AND visitor != 0 AND NOT user_id_only
-          AND occurred_at >= fromUnixTimestamp64Milli({from_ms:Int64} - 86400000, 'UTC')
-          AND occurred_at < fromUnixTimestamp64Milli({to_ms:Int64} + 86400000, 'UTC')
+          AND occurred_at >= fromUnixTimestamp64Milli({raw_from_ms:Int64} - 86400000, 'UTC')
+          AND occurred_at < fromUnixTimestamp64Milli({raw_to_ms:Int64} + 86400000, 'UTC')
         GROUP BY visitor
     ),
     sessions AS
     (
+        WITH arrayFirst(event -> event.5, session) AS arrival
         SELECT
             visitor,
             session[1].1 AS began_ms,
             session[-1].1 AS ended_ms,
-            arrayFirst(event -> event.5, session) AS arrival,
             if(arrival.5, arrival.6, {otherwise:String}) AS value,
             $IF_FILTERED{began_ms >= {from_ms:Int64} AND arrayExists(event -> event.8 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, session)
                 AND arrayExists(event -> event.9, session) AS is_kept,}
             arrayExists(event -> event.8 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.9}, session) AS is_here,
             arrayCount(event -> event.7 AND event.1 BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1 $IF_FILTERED{AND event.9}, session) AS pageviews
         FROM histories
+        $IF_STORED{WHERE toDate(toUInt16(intDiv(began_ms, 86400000))) NOT IN {stored_days:Array(Date)}
+        UNION ALL
+        SELECT
+            visitor, began_ms, ended_ms, if(is_referred, $VALUE, {otherwise:String}) AS value,
+            arrayExists(act -> began_ms + intDiv(act, 2) BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, acts) AS is_here,
+            arrayCount(act -> act % 2 = 1 AND began_ms + intDiv(act, 2) BETWEEN {from_ms:Int64} AND {to_ms:Int64} - 1, acts) AS views_here
+        FROM visits
+        WHERE site_id = {site:UInt32} AND day IN {stored_days:Array(Date)} AND generation IN {stored_generations:Array(UInt64)}}
     ),
     sales AS
     (

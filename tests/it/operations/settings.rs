@@ -75,6 +75,15 @@ fn a_port_in_use_error_names_the_option() {
 }
 
 #[test]
+fn a_wrong_directory_is_refused_and_stays_as_it_is() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("data");
+    let message = refusal(&ashna(&["site", "list", "--data-dir", folder.to_str().unwrap()], b""));
+    assert!(message.contains("there is no data in") && message.contains("--data-dir"), "{message}");
+    assert!(!folder.exists());
+}
+
+#[test]
 fn each_cause_of_an_error_is_reported_once() {
     let data = tempfile::tempdir().unwrap();
     std::fs::create_dir(data.path().join("control.sqlite")).unwrap();

@@ -26,7 +26,7 @@ export const newCap = () => ({ key: newKey(), count: 3, per: 'day' as CapPeriod 
 
 export function readLimits(offer: Offer | undefined, currency: string): Limits {
   return {
-    status: offer?.status ?? 'live',
+    status: offer?.status ?? 'draft',
     weight: offer?.weight,
     days: [...(offer?.schedule?.days ?? [])],
     from: offer?.schedule?.from ?? '',
