@@ -20,6 +20,9 @@ SCENARIO ?= single
 export CHROMIUM ?= $(shell command -v chromium chromium-browser google-chrome | head -n 1)
 export FIREFOX ?= $(shell command -v firefox-esr firefox | head -n 1)
 
+# Where advisories of Rust crates are published.
+ADVISORIES := https://github.com/RustSec/advisory-db
+
 sources = $(shell find $(1) -type f -not -name '.*')
 installed = node_modules/.package-lock.json
 
@@ -97,6 +100,9 @@ lint: $(FRONT) check-front ## check formatting, clippy, documentation, dependenc
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo fetch --locked --quiet && cargo deny --locked --offline check bans licenses sources; \
 	else echo 'lint: cargo-deny is not installed; licences and sources were not checked (cargo install --locked cargo-deny)'; fi
+	@# Advisories come from the network: without one there is nothing to check.
+	@if cargo deny --version >/dev/null 2>&1 && curl -sfI --max-time 5 $(ADVISORIES) >/dev/null 2>&1; \
+	then cargo deny --locked check advisories; fi
 
 .PHONY: check-front
 check-front: $(TRACKER) dashboard/$(installed)
@@ -116,10 +122,24 @@ bench: $(installed) $(FRONT) ## run the benchmarks in benches/
 load: build ## run a load scenario: make load SCENARIO=single|batches|decide|… (load/README.md)
 	load/run.sh $(SCENARIO)
 
+.PHONY: sbom
+sbom: ## write the software bill of materials into sbom/
+	@mkdir -p sbom
+	@if cargo cyclonedx --version >/dev/null 2>&1; then \
+		cargo cyclonedx --format json --override-filename ashna-rust >/dev/null; mv ashna-rust.json sbom/rust.cdx.json; \
+	else \
+		echo 'sbom: cargo-cyclonedx is not installed; Rust crates are listed as metadata of cargo (cargo install --locked cargo-cyclonedx)'; \
+		cargo metadata --locked --format-version 1 > sbom/rust.metadata.json; \
+	fi
+	@npm sbom --omit dev --package-lock-only --sbom-format cyclonedx > sbom/engine.cdx.json
+	@cd tracker-js && npm sbom --package-lock-only --sbom-format cyclonedx > ../sbom/tracker.cdx.json
+	@cd dashboard && npm sbom --package-lock-only --sbom-format cyclonedx > ../sbom/dashboard.cdx.json
+	@ls -l sbom
+
 .PHONY: clean
 clean: ## remove build output and packages; ./data stays
 	cargo clean
-	rm -rf node_modules {tracker-js,dashboard,tests/browser,tests/sdk}/{node_modules,dist}
+	rm -rf sbom node_modules {tracker-js,dashboard,tests/browser,tests/sdk}/{node_modules,dist}
 
 # --- npm packages and front ends -------------------------------------------------------------
 

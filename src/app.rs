@@ -11,6 +11,7 @@ mod parts;
 mod private;
 mod recover;
 mod reserve;
+mod restore;
 mod start;
 mod undelivered_age;
 mod warehouse;
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub use installation::adopt;
+pub use restore::{RestoreSettings, Restored, restore};
 use tokio::sync::watch;
 
 use crate::{

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod audit;
+mod backup;
 mod chunk_sender;
 mod doctor;
 mod evaluate;
@@ -11,10 +12,12 @@ mod key;
 mod open_files;
 mod quarantine;
 mod records;
+mod retention;
 mod seed;
 mod serve;
 mod service;
 mod site;
+mod upkeep;
 mod user;
 mod visitor;
 
@@ -94,12 +97,23 @@ enum Command {
     /// List or replay events that the warehouse refused.
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Write a backup of everything, also beside the running service; never the salts of cookieless sites.
+    Backup(backup::Options),
+    /// Restore a backup into a new data directory.
+    Restore(backup::RestoreOptions),
+    /// Remove a site's old events.
+    Prune(upkeep::PruneOptions),
+    /// Manage how long a site keeps events.
+    #[command(subcommand)]
+    Retention(retention::Command),
+    /// Show what became of one event.
+    Trace(upkeep::TraceOptions),
     /// Migrate the warehouse's tables.
     Migrate,
     /// Make this control database the owner of the journal and the warehouse, after the original one was lost.
     /// New sites get ids that neither of them has used. The service must not be running.
     Adopt,
-    /// Validate the settings as `serve` with the same options would, and print the effective values.
+    /// Validate the settings as `serve` with the same options would, and print the effective values with their sources.
     CheckConfig(serve::Options),
     /// Print the OpenAPI description.
     Openapi,
@@ -180,7 +194,7 @@ fn line(error: &anyhow::Error) -> String {
 }
 
 async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
-    let config = loaded.config;
+    let config = loaded.config.clone();
     let common = &cli.common;
     match cli.command {
         Command::Serve(options) => serve::run(&config, common, &options).await,
@@ -202,19 +216,26 @@ async fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<()> {
             )
         }
         Command::Visitor(command) => visitor::run(&config, common, command).await,
+        Command::Backup(options) => backup::run(&config, common, &options).await,
+        Command::Restore(options) => backup::restore(&config, common, &options).await,
+        Command::Prune(options) => upkeep::prune(&config, common, options).await,
+        Command::Retention(command) => retention::run(&config, common, command).await,
+        Command::Trace(options) => upkeep::trace(&config, common, options).await,
         Command::Migrate => migrate(&config, common).await,
         Command::Adopt => adopt::run(&config, common).await,
-        Command::CheckConfig(_) => check_config(common, &config, &loaded.shown),
+        Command::CheckConfig(_) => check_config(common, &loaded),
         Command::Doctor(options) => doctor::run(common, options).await,
         Command::Openapi => print_line(&crate::http::openapi()),
     }
 }
 
 /// Validates everything that `serve` needs except ports and network, then prints the effective settings.
-fn check_config(common: &Common, config: &Config, shown: &toml::Table) -> anyhow::Result<()> {
-    crate::app::check(config)?;
-    let text = toml::to_string_pretty(shown).context("the settings cannot be serialized as TOML")?;
-    print_answer(common, &serde_json::to_value(shown)?, &text)
+/// Prints the effective settings, each with the file, variable or option that set it.
+fn check_config(common: &Common, loaded: &Loaded) -> anyhow::Result<()> {
+    crate::app::check(&loaded.config)?;
+    let mut answer = serde_json::to_value(&loaded.shown)?;
+    answer["sources"] = serde_json::to_value(&loaded.sources)?;
+    print_answer(common, &answer, &loaded.to_toml())
 }
 
 async fn migrate(config: &Config, common: &Common) -> anyhow::Result<()> {

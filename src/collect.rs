@@ -13,6 +13,7 @@ pub use exposures::{ExposureBatch, Exposures, ShownVariant};
 use crate::{
     clock, config,
     dedup::{Claim, Dedup, FirstCopy, Reservation},
+    erasures::Erasures,
     geo::Geo,
     ingest::{
         self, CardinalityLimits, ClientHints, Consent, DropReason, Identity, ParseCache, Progress, RequestContext,
@@ -44,6 +45,7 @@ struct CollectorState {
     offers: Offers,
     geo: Arc<Geo>,
     salts: Arc<Salts>,
+    erasures: Arc<Erasures>,
     parse_cache: ParseCache,
     view_rate: ViewRate,
     cardinality: CardinalityLimits,
@@ -69,6 +71,8 @@ pub struct Dependencies {
     pub geo: Arc<Geo>,
     /// Salts of cookieless sites.
     pub salts: Arc<Salts>,
+    /// People who were erased.
+    pub erasures: Arc<Erasures>,
     /// Verifies tokens of shown decisions.
     pub token_signer: TokenSigner,
     /// Counts outcomes.
@@ -141,8 +145,19 @@ impl Collector {
     /// Creates the collector.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { limits, journal, dedup, profiles, learn, offers, geo, salts, token_signer, metrics } =
-            dependencies;
+        let Dependencies {
+            limits,
+            journal,
+            dedup,
+            profiles,
+            learn,
+            offers,
+            geo,
+            salts,
+            erasures,
+            token_signer,
+            metrics,
+        } = dependencies;
         Self(Arc::new(CollectorState {
             parse_cache: ParseCache::default(),
             view_rate: ViewRate::new(limits.pageviews_per_10s_max),
@@ -155,6 +170,7 @@ impl Collector {
             offers,
             geo,
             salts,
+            erasures,
             token_signer,
             metrics,
         }))
@@ -271,6 +287,11 @@ impl CollectorState {
                     processed.outcome.count_dropped(reason.as_str());
                 }
                 Verdict::Reject(reason) => processed.outcome.count_rejected(reason.as_str()),
+                Verdict::Keep(event)
+                    if self.erasures.covers(incoming.site, event.visitor, &event.user_id, event.occurred_at) =>
+                {
+                    processed.outcome.count_dropped(DropReason::Erased.as_str());
+                }
                 Verdict::Keep(event) => match self.dedup.claim(event.message.0, claimed_at) {
                     Claim::Duplicate => {
                         processed.outcome.count_dropped(DropReason::Duplicate.as_str());

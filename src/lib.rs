@@ -12,15 +12,16 @@
 //! | 8 command line | [`cli`] |
 //! | 7 composition | [`app`]: creates all modules, connects them, stops them in order |
 //! | 6 HTTP | [`http`] |
-//! | 5 admin operations | [`import`], [`operate`] |
-//! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`removal`] |
+//! | 5 admin operations | [`backup`], [`import`], [`operate`] |
+//! | 4 request flows | [`collect`], [`personalize`], [`privacy`], [`prune`], [`removal`], [`trace`] |
 //! | 3 services | [`access`], [`catalog`], [`checks`], [`customers`], [`delivery`], [`learn`], [`membership`], [`offers`], [`profiles`], [`reports`], [`webhooks`] |
-//! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`engine`], [`fetch`], [`mail`], [`browser`] |
+//! | 2 I/O adapters | [`journal`], [`dedup`], [`store`], [`control`], [`geo`], [`salts`], [`erasures`], [`engine`], [`fetch`], [`mail`], [`browser`] |
 //! | 1 pure logic, no I/O | [`ingest`], [`decide`], [`recommend`], [`estimate`], [`experiments`], [`feed`], [`seed`], [`segments`], [`value`], and the pure parts of profiles, catalog, delivery and reports |
 //! | 0 domain types | [`model`], [`wire`], [`config`], [`clock`], [`telemetry`], [`tasks`] |
 
 pub mod access;
 pub mod app;
+pub mod backup;
 pub mod browser;
 pub mod catalog;
 pub mod checks;
@@ -34,6 +35,7 @@ pub mod decide;
 pub mod dedup;
 pub mod delivery;
 pub mod engine;
+pub mod erasures;
 pub mod estimate;
 pub mod experiments;
 pub mod feed;
@@ -53,6 +55,7 @@ pub mod operate;
 pub mod personalize;
 pub mod privacy;
 pub mod profiles;
+pub mod prune;
 pub mod recommend;
 pub mod removal;
 pub mod reports;
@@ -62,6 +65,7 @@ pub mod segments;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+pub mod trace;
 pub mod value;
 pub mod webhooks;
 pub mod wire;

@@ -17,10 +17,11 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     clock,
     control::ControlError,
-    delivery::{Delivery, Replay, ReplayError},
+    delivery::{Delivery, Matcher, Replay, ReplayError},
+    erasures::{Erasures, Person, Tombstone},
     journal::Journal,
     membership::Membership,
-    model::{Position, SiteId, VisitorId},
+    model::{Position, Site, SiteId, VisitorId},
     offers::Offers,
     profiles::Profiles,
     store::{Store, StoreError},
@@ -30,6 +31,8 @@ use crate::{
 
 /// Maximum wait for delivery, and for the removal of rows.
 const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Maximum wait for the removal of rows from a restored warehouse.
+const RESTORE_WAIT_MAX: Duration = Duration::from_mins(30);
 /// Poll interval while rows are removed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Maximum events of an export; an export of more is marked as incomplete.
@@ -47,6 +50,9 @@ pub enum PrivacyError {
     /// Damaged bytes kept by the journal for inspection cannot be deleted.
     #[error("cannot delete the damaged bytes in journal/corrupt: {0}")]
     Evidence(std::io::Error),
+    /// The erasure cannot be recorded.
+    #[error("cannot write the list of erased people: {0}")]
+    Tombstone(std::io::Error),
     /// The warehouse failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,6 +79,7 @@ pub struct Privacy {
     webhooks: Webhooks,
     membership: Membership,
     offers: Offers,
+    erasures: Arc<Erasures>,
 }
 
 impl Privacy {
@@ -84,9 +91,10 @@ impl Privacy {
         profiles: Arc<Profiles>,
         delivery: &Delivery,
         (webhooks, membership, offers): (Webhooks, Membership, Offers),
+        erasures: Arc<Erasures>,
     ) -> Self {
         let (delivered, quarantine) = (delivery.delivered(), delivery.replayer());
-        Self { store, journal, profiles, delivered, quarantine, webhooks, membership, offers }
+        Self { store, journal, profiles, delivered, quarantine, webhooks, membership, offers, erasures }
     }
 
     /// Exports all stored data of a visitor as one JSON document: `events` with all columns, and `identities`, the user
@@ -125,12 +133,15 @@ impl Privacy {
         Ok(Some(user))
     }
 
-    /// Removes a visitor from every table, the quarantine and memory. Returns the number of events removed.
+    /// Removes a visitor from every table, the quarantine and memory, and keeps it from coming back by imports, replays or
+    /// older backups. Returns the number of events removed.
     ///
     /// # Errors
     /// If events may not be delivered yet, or the warehouse fails; a repeated request removes the rest.
-    pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, PrivacyError> {
+    pub async fn erase(&self, site: &Site, visitor: VisitorId) -> Result<u64, PrivacyError> {
         self.wait_for_delivery().await?;
+        self.add_tombstones(site, visitor).await?;
+        let site = site.id;
         // Delivered records must never be sent again from now on: that would restore erased rows.
         self.quarantine.forget_delivered().await?;
         let events = self.store.visitor_event_count(site, visitor).await?;
@@ -145,6 +156,59 @@ impl Privacy {
         self.remove_rows(site, visitor).await?;
         self.membership.erase(site, visitor).await?;
         Ok(events + quarantined)
+    }
+
+    /// Records the erasure of the visitor, and of users that no other browser belongs to.
+    async fn add_tombstones(&self, site: &Site, visitor: VisitorId) -> Result<(), PrivacyError> {
+        let users = self.store.users_of_visitor_alone(site.id, visitor).await?;
+        let people = users.iter().map(|user| Person::User(user)).chain([Person::Visitor(visitor)]);
+        let erased_at = clock::now();
+        let tombstones: Vec<_> =
+            people.map(|person| Tombstone { site: site.id, hash: person.hash(site), erased_at }).collect();
+        let erasures = Arc::clone(&self.erasures);
+        let added = tokio::task::spawn_blocking(move || erasures.add(&tombstones)).await;
+        added.map_err(std::io::Error::other).flatten().map_err(PrivacyError::Tombstone)
+    }
+
+    /// Removes what a restored backup has of people who were erased after it was made. Returns how many visitors.
+    ///
+    /// # Errors
+    /// If events may not be delivered yet, or the warehouse fails; a repeated call removes the rest.
+    pub async fn apply_erasures(&self, site: &Arc<Site>) -> Result<u64, PrivacyError> {
+        if !self.erasures.has_any(site.id) {
+            return Ok(0);
+        }
+        self.wait_for_delivery().await?;
+        self.quarantine.forget_delivered().await?;
+        let (erasures, of) = (Arc::clone(&self.erasures), Arc::clone(site));
+        let matcher = Matcher::new(move |event| {
+            event.site == of.id && erasures.covers(&of, event.visitor, &event.user_id, event.occurred_at)
+        });
+        self.quarantine.erase_matching(matcher).await?;
+        let (mut whole, mut count) = (Vec::new(), 0);
+        for span in self.store.visitor_spans(site.id).await? {
+            let visitor = VisitorId(span.visitor);
+            let Some(at) = self.erasures.erased_at(site, visitor).filter(|at| span.first_ms < at.0) else { continue };
+            count += 1;
+            if span.last_ms < at.0 {
+                whole.push(span.visitor);
+            } else {
+                self.store.erase_visitors(site.id, &[span.visitor], Some(at)).await?;
+            }
+            self.profiles.forget(site.id, visitor);
+            self.membership.erase(site.id, visitor).await?;
+            self.offers.erase(site.id, visitor).await?;
+            self.webhooks.erase(site.id, visitor, WAIT_MAX).await?;
+        }
+        self.store.erase_visitors(site.id, &whole, None).await?;
+        let removed = async {
+            while self.store.is_removing_rows().await? {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            Ok::<(), StoreError>(())
+        };
+        timeout(RESTORE_WAIT_MAX, removed).await.map_err(|_| PrivacyError::Erasing)??;
+        Ok(count)
     }
 
     /// Waits until the warehouse has rewritten its files without the visitor's rows.

@@ -226,6 +226,12 @@ pub fn new_secret(prefix: &str) -> String {
     format!("{prefix}{}", blake3::Hash::from_bytes(bytes).to_hex())
 }
 
+/// What is stored of a secret that is compared and not shown again.
+#[must_use]
+pub fn secret_hash(secret: &str) -> String {
+    hash(secret)
+}
+
 fn hash(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }

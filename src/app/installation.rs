@@ -18,6 +18,7 @@ use crate::{
     access::new_secret,
     config::Config,
     control::Control,
+    delivery,
     journal::{Journal, ReadError},
     store::{Store, StoreError, rows},
     tasks::Tasks,
@@ -99,6 +100,12 @@ async fn take_over(control: &Control, journal: &Journal, store: &Store, data_dir
     }
     let highest = store.highest_site().await?.max(highest_site(journal)?);
     control.reserve_site_ids_up_to(highest).await?;
+    let (end, stored) = (journal.next(), store.highest_position(journal.id()).await?);
+    let known = end.max(delivery::highest_position(data_dir, journal.id()));
+    if let Some(highest) = stored.filter(|highest| *highest >= known) {
+        // The journal is a restored one: its original went on.
+        delivery::continue_after(data_dir, journal.id(), end, highest).context("cannot write the checkpoint")?;
+    }
     let id = control.setting(SETTING, || new_secret("")).await?;
     if store.owner().await?.as_deref() != Some(&id) {
         store.take_over(&id).await?;
@@ -122,6 +129,14 @@ fn highest_site(journal: &Journal) -> anyhow::Result<u32> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Gives a restored control database and journal a new id: the original may still own the warehouse.
+pub(super) async fn renew(control: &Control, data_dir: &Path) -> anyhow::Result<String> {
+    let id = new_secret("");
+    control.put_setting(SETTING, &id).await?;
+    write(&data_dir.join("journal").join("installation"), &id)?;
+    Ok(id)
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<String>> {

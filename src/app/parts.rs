@@ -21,8 +21,9 @@ use crate::{
     config::{self, Config, Endpoint},
     control::Control,
     customers::{self, Customers},
-    delivery::Delivery,
+    delivery::{Delivery, IsErased},
     engine::{self, DiskSpace, Engine},
+    erasures::Erasures,
     finished_days::{self, FinishedDays},
     geo::Geo,
     import::feeds::Feeds,
@@ -112,6 +113,16 @@ pub(super) async fn offers(control: &Control, config: &config::Offers, tasks: &m
     tasks.spawn_restarting("coupons", move |stopping| coupons.clone().run_coupons(stopping));
     tasks.spawn_restarting("offer_upkeep", move |stopping| upkeep.clone().run_upkeep(stopping));
     Ok(offers)
+}
+
+/// Whether an event is one of a person who was erased later.
+pub(super) fn is_erased(catalog: &Catalog, erasures: &Arc<Erasures>) -> IsErased {
+    let (sites, erasures) = (catalog.cell(), Arc::clone(erasures));
+    Arc::new(move |event| {
+        let sites = sites.load();
+        let site = sites.sites.get(&event.site);
+        site.is_some_and(|site| erasures.covers(&site.site, event.visitor, &event.user_id, event.occurred_at))
+    })
 }
 
 /// The ClickHouse server of the warehouse.

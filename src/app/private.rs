@@ -12,6 +12,7 @@ use anyhow::Context as _;
 /// Ashna's files in the directory; folders protect their contents.
 const OWN: &[&str] = &[
     "ashna.sock",
+    "backup",
     "control.sqlite",
     "control.sqlite-shm",
     "control.sqlite-wal",
@@ -19,10 +20,13 @@ const OWN: &[&str] = &[
     "dedup",
     "delivery.json",
     "engine",
+    "erasures.ndjson",
     "journal",
     "lock",
     "quarantine",
     "reserve",
+    "restore-unfinished",
+    "tables",
 ];
 
 const STICKY: u32 = 0o1000;

@@ -17,9 +17,11 @@ use super::{
     App, StartOptions,
     background::{self, MessageIdSync},
     gauges::Gauges,
-    lock, private, warehouse,
+    lock, private, restore, warehouse,
 };
 use crate::{
+    backup::Backup,
+    clock,
     config::Config,
     delivery::{DeliveryStatus, DiskGuard, Replay, watch_space},
     http::{
@@ -29,17 +31,20 @@ use crate::{
         rate::RateLimiter,
         state::{AppState, Installation, Services},
     },
+    prune::Pruner,
     removal::{self, Removal},
     salts::Salts,
     store::{self, Availability},
     tasks::{NonCancellable, Tasks},
     telemetry::health::Serves,
+    trace::Tracer,
 };
 
 /// Opens everything in `data_dir` and starts the background tasks.
 pub(super) async fn open(config: &Config, data_dir: &Path, options: StartOptions) -> anyhow::Result<App> {
     store::check(&config.clickhouse)?;
     private::prepare(data_dir)?;
+    restore::ensure_finished(data_dir)?;
     let lock = lock::DataLock::acquire(data_dir)?;
     let context = Context::new(config, data_dir);
     let service = context.health.component("service", Serves::Events);
@@ -54,10 +59,13 @@ pub(super) async fn open(config: &Config, data_dir: &Path, options: StartOptions
     let availability = monitor.availability();
     let gauges = start_gauges(&context, &local, &pipeline, &flows, availability.clone(), &mut tasks);
     let engine = pipeline.engine.clone();
+    let admin = admin_flows(&context, &local, &pipeline, &gauges);
+    let retention = admin.0.clone();
+    tasks.spawn_restarting("retention", move |stopping| retention.clone().run_retention(clock::now, stopping));
     start_background(&context, &local, pipeline, &flows.salts, monitor, &mut tasks);
     let (control, setup_token) = (local.control.clone(), local.setup_token.clone());
     let (journal, dedup) = (Arc::clone(&local.durable.journal), local.durable.dedup.clone());
-    let state = AppState::from(services(&context, local, flows, removal, quarantine, gauges));
+    let state = AppState::from(services(&context, local, flows, (removal, admin), quarantine, gauges));
     Ok(App {
         state,
         setup_token,
@@ -151,6 +159,36 @@ fn start_gauges(
     gauges
 }
 
+/// What only commands use: removal by age, tracing, backups.
+type AdminFlows = (Pruner, Tracer, Backup);
+
+fn admin_flows(context: &Context<'_>, local: &Local, pipeline: &Pipeline, gauges: &Gauges) -> AdminFlows {
+    let (store, quarantine, journal) = (&pipeline.store, pipeline.delivery.replayer(), &local.durable.journal);
+    let pruner = Pruner {
+        control: local.control.clone(),
+        store: store.clone(),
+        journal: Arc::clone(journal),
+        profiles: Arc::clone(&pipeline.profiles),
+        delivered: pipeline.delivery.delivered(),
+        quarantine: quarantine.clone(),
+    };
+    let tracer = Tracer {
+        store: store.clone(),
+        journal: Arc::clone(journal),
+        delivery: gauges.delivery.clone(),
+        quarantine: quarantine.clone(),
+    };
+    let backup = Backup {
+        data_dir: context.data_dir.to_owned(),
+        control: local.control.clone(),
+        store: store.clone(),
+        has_engine: pipeline.engine.is_some(),
+        journal: Arc::clone(journal),
+        delivery: quarantine,
+    };
+    (pruner, tracer, backup)
+}
+
 /// Starts delivery, and the tasks that follow it or keep data in order.
 fn start_background(
     context: &Context<'_>,
@@ -187,7 +225,7 @@ fn services(
     context: &Context<'_>,
     local: Local,
     flows: Flows,
-    removal: Arc<Removal>,
+    (removal, (pruner, tracer, backup)): (Arc<Removal>, AdminFlows),
     quarantine: Replay,
     gauges: Arc<Gauges>,
 ) -> Services {
@@ -207,6 +245,9 @@ fn services(
         report_coalescer: Coalescer::default(),
         privacy: flows.privacy,
         removal,
+        pruner,
+        tracer,
+        backup,
         control: local.control,
         feeds: flows.feeds,
         webhooks: local.webhooks,

@@ -9,6 +9,7 @@ mod experiments;
 mod funnels;
 mod item_writes;
 mod origins;
+pub mod report_documents;
 mod search;
 mod segments;
 mod slots;

@@ -1,6 +1,6 @@
 //! Merges settings from several sources, key by key, and records the source of each value.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use toml::{Table, Value};
 
@@ -22,6 +22,19 @@ impl Settings {
     /// Returns the source of a key's value, for messages.
     pub(super) fn source_of(&self, key: &str) -> &str {
         self.sources.get(key).map_or("config.default.toml", String::as_str)
+    }
+
+    /// The source of every key's value: `default`, or the file, variable or option that set it.
+    pub(super) fn sources(&self) -> BTreeMap<String, String> {
+        let mut sources = BTreeMap::new();
+        for (section, keys) in &self.table {
+            for key in keys.as_table().into_iter().flat_map(Table::keys) {
+                let name = [section.as_str(), ".", key.as_str()].concat();
+                let source = self.sources.get(&name).map_or("default", String::as_str).to_owned();
+                sources.insert(name, source);
+            }
+        }
+        sources
     }
 
     /// Overrides settings by those of a file; every key must exist, with a value of the same type.

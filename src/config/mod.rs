@@ -15,6 +15,7 @@ mod geo;
 mod ingest;
 mod journal;
 mod learn;
+mod loaded;
 mod log;
 mod membership;
 mod merge;
@@ -45,6 +46,7 @@ pub use geo::Geo;
 pub use ingest::Ingest;
 pub use journal::Journal;
 pub use learn::Learn;
+pub use loaded::Loaded;
 pub use log::{Log, LogFormat};
 pub use membership::Membership;
 pub use network::parse as parse_network;
@@ -164,15 +166,6 @@ pub enum ConfigError {
 /// A setting given on the command line: section, key, name of the option, value.
 pub type OptionValue<'a> = (&'a str, &'a str, &'a str, String);
 
-/// Effective settings.
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// Typed settings.
-    pub config: Config,
-    /// All keys with their values; secrets are hidden.
-    pub shown: toml::Table,
-}
-
 /// Keys whose values are never printed.
 const SECRETS: &[(&str, &str)] = &[("clickhouse", "password"), ("smtp", "url")];
 
@@ -239,7 +232,7 @@ impl Config {
                 *value = HIDDEN.into();
             }
         }
-        Ok(Loaded { config: read(&settings)?, shown })
+        Ok(Loaded { config: read(&settings)?, shown, sources: settings.sources() })
     }
 }
 

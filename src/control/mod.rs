@@ -5,11 +5,14 @@
 //! Example: `Control::open(dir).await?.sites().await?` lists the sites.
 
 mod audit;
+mod before_migration;
 mod documents;
 mod exploration;
 mod feeds;
 mod membership;
 mod offers;
+mod reports;
+mod retention;
 mod site_removal;
 mod sites;
 mod slots;
@@ -32,6 +35,8 @@ pub use membership::{
     DayRow, FollowedRow, MembershipWrite, NewChange, NewFollowed, PersonRow, SegmentChangeRow, WaitingRow,
 };
 pub use offers::{CouponCounts, CouponRequest, HeldCoupon, SeenCoupon};
+pub use reports::{ReportDocument, ShareRow};
+pub use retention::RetentionRow;
 pub use site_removal::RemovedSite;
 pub use sites::NewSite;
 pub use slots::SeenSlotRow;
@@ -70,6 +75,15 @@ pub enum ControlError {
     /// The schema migration failed.
     #[error("the control database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A newer version of Ashna has migrated it.
+    #[error(
+        "the control database was migrated by a newer version of Ashna (migration {0}): run that version, or go back to \
+         the copy in the data directory's folder backup"
+    )]
+    TooNew(i64),
+    /// It could not be copied before a migration.
+    #[error("the control database cannot be copied to the folder backup before it is migrated: {0}")]
+    Copy(std::io::Error),
     /// A referenced site or user does not exist.
     #[error("a referenced site or user does not exist")]
     MissingReference,
@@ -126,7 +140,11 @@ impl Control {
             .foreign_keys(true)
             .busy_timeout(std::time::Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        sqlx::migrate!("src/control/migrations").run(&pool).await?;
+        let migrator = sqlx::migrate!("src/control/migrations");
+        if let Some(copy) = before_migration::copy(&pool, &migrator, data_dir).await? {
+            tracing::info!(path = %copy.display(), "the control database was copied before it is migrated");
+        }
+        migrator.run(&pool).await?;
         let control = Self { pool };
         control.fold_email_keys().await?;
         Ok(control)
@@ -178,8 +196,19 @@ impl Control {
         Ok(())
     }
 
+    /// Writes a consistent copy of the database to a new file.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), ControlError> {
+        copy_to(&self.pool, path).await
+    }
+
     /// Flushes and closes the file.
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+async fn copy_to(pool: &SqlitePool, path: &Path) -> Result<(), ControlError> {
+    let path = path.to_str().ok_or_else(|| ControlError::unreadable("path", path.display()))?;
+    sqlx::query("VACUUM INTO ?").bind(path).execute(pool).await?;
+    Ok(())
 }

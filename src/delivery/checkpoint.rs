@@ -45,6 +45,9 @@ pub struct Checkpoint {
     /// Ranges that begin below may have been sent before, with other bounds.
     #[serde(default)]
     suspect_below: Position,
+    /// Positions below were used by the journal that this one was restored from.
+    #[serde(default)]
+    used_below: Position,
     /// How often it was saved: the file with the higher number is the newer one.
     #[serde(default)]
     saved: u64,
@@ -138,6 +141,7 @@ impl Checkpoint {
             unverified: None,
             resend_from: Position(0),
             suspect_below: Position(0),
+            used_below: Position(0),
             saved: 0,
         }
     }
@@ -147,16 +151,14 @@ impl Checkpoint {
     pub fn highest_position(paths: &CheckpointPaths, journal: u64) -> Position {
         let readable = paths.0.iter().filter_map(|path| read(path).ok().flatten());
         let of_journal = readable.filter(|checkpoint| checkpoint.journal == journal);
-        of_journal.map(|checkpoint| checkpoint.planned_end()).max().unwrap_or_default()
+        of_journal.map(|checkpoint| checkpoint.planned_end().max(checkpoint.used_below)).max().unwrap_or_default()
     }
 
     /// Writes both files, one after the other, so that a crash leaves at least one of them intact. It succeeds
     /// if one of them is on disk: the other is then older, and is not used.
     pub fn save(&mut self, paths: &CheckpointPaths) -> io::Result<()> {
         self.saved += 1;
-        let mut text = serde_json::to_vec(self).map_err(io::Error::from)?;
-        let checksum = crc32fast::hash(&text);
-        writeln!(text, "\n{checksum:08x}")?;
+        let text = self.text()?;
         let [first, second] = paths.0.each_ref().map(|path| {
             let written = write(path, &text);
             if let Err(error) = &written {
@@ -165,6 +167,14 @@ impl Checkpoint {
             written
         });
         first.or(second)
+    }
+
+    /// The content of a file.
+    pub fn text(&self) -> io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self).map_err(io::Error::from)?;
+        let checksum = crc32fast::hash(&text);
+        writeln!(text, "\n{checksum:08x}")?;
+        Ok(text)
     }
 
     /// The public counters.
@@ -201,6 +211,12 @@ impl Checkpoint {
     /// Whether a range that begins there may have been sent before, unknown to this checkpoint.
     pub fn may_be_stored(&self, start: Position) -> bool {
         start < self.suspect_below
+    }
+
+    /// Another copy of the journal went on: it may have stored the records below `end`, and used positions below `used`.
+    pub fn follow(&mut self, end: Position, used: Position) {
+        self.suspect_below = self.suspect_below.max(end);
+        self.used_below = self.used_below.max(used);
     }
 
     /// Marks the first range to be replaced: its stored rows are removed, and it is sent with a new token.

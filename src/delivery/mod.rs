@@ -21,6 +21,7 @@ mod batcher;
 mod checkpoint;
 mod damage;
 mod disk_guard;
+mod freeze;
 mod in_flight;
 mod open;
 mod quarantine;
@@ -37,9 +38,9 @@ use std::path::Path;
 
 pub use disk_guard::{DiskGuard, watch_space};
 pub use replay::{QuarantinedRecord, Replay};
-pub use service::Delivery;
+pub use service::{Delivery, IsErased};
 pub use status::DeliveryStatus;
-pub use types::{DeliveryError, Progress, ReplayCounts, ReplayError, WaitReason};
+pub use types::{DeliveryError, FreezeRequest, FrozenState, Matcher, Progress, ReplayCounts, ReplayError, WaitReason};
 
 use crate::model::Position;
 
@@ -48,4 +49,17 @@ use crate::model::Position;
 #[must_use]
 pub fn highest_position(data_dir: &Path, journal: u64) -> Position {
     checkpoint::Checkpoint::highest_position(&checkpoint::CheckpointPaths::new(data_dir), journal)
+}
+
+/// Prepares a restored journal, whose original went on with the same warehouse: the records below `end` that are not
+/// delivered may be stored already and are compared before they are sent; new records get positions above `highest`, which
+/// is stored. Delivery must not be running.
+///
+/// # Errors
+/// If there is no checkpoint of this journal, or it cannot be written.
+pub fn continue_after(data_dir: &Path, journal: u64, end: Position, highest: Position) -> std::io::Result<()> {
+    let paths = checkpoint::CheckpointPaths::new(data_dir);
+    let mut checkpoint = checkpoint::Checkpoint::load(&paths, journal, Position(0), end)?;
+    checkpoint.follow(end, Position(highest.0 + 1));
+    checkpoint.save(&paths)
 }

@@ -9,7 +9,7 @@ use super::{
     damage::DamageState,
     in_flight::Backoff,
     quarantine::Quarantine,
-    service::Delivery,
+    service::{Delivery, IsErased},
     types::DeliveryError,
     warehouse_disk::WarehouseDisk,
 };
@@ -55,6 +55,7 @@ impl Delivery {
             waiting_since: None,
             unsaved: false,
             quarantine: Arc::new(quarantine),
+            is_erased: Arc::new(|_| false),
             replayed,
             commands_in,
             commands,
@@ -72,6 +73,13 @@ impl Delivery {
     pub fn with_disk(mut self, space: Arc<DiskSpace>) -> Self {
         self.disk = WarehouseDisk::new(space);
         self.config.batch_bytes_max = self.config.batch_bytes_max.min(self.disk.batch_bytes_max());
+        self
+    }
+
+    /// Never replays events of erased people.
+    #[must_use]
+    pub fn without_erased(mut self, is_erased: IsErased) -> Self {
+        self.is_erased = is_erased;
         self
     }
 

@@ -184,6 +184,11 @@ impl Quarantine {
         Ok(found)
     }
 
+    /// The paths of both files.
+    pub(super) fn paths(&self) -> [&Path; 2] {
+        [&self.path, &self.replayed]
+    }
+
     /// Size of the file in bytes.
     ///
     /// # Errors

@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     quarantine::{Quarantine, QuarantineEntry, RecordId},
     service::{Delivery, blocking},
-    types::{Command, ReplayCounts, ReplayError},
+    types::{Command, Matcher, ReplayCounts, ReplayError},
 };
 use crate::{
-    model::{SiteId, Timestamp, VisitorId},
+    model::{MessageHash, SiteId, Timestamp, VisitorId},
     store::{Block, ErrorKind, InsertBatch, StoredRange, rows},
 };
 
@@ -67,7 +67,7 @@ impl Replay {
     /// # Errors
     /// When the files cannot be used.
     pub async fn erase(&self, site: SiteId, visitor: VisitorId) -> Result<u64, ReplayError> {
-        self.send(|result| Command::Erase(site, Some(visitor), result)).await
+        self.erase_matching(Matcher::new(move |event| event.site == site && event.visitor == visitor)).await
     }
 
     /// Erases a site's records from the quarantine. Returns how many there were.
@@ -75,7 +75,34 @@ impl Replay {
     /// # Errors
     /// When the files cannot be used.
     pub async fn erase_site(&self, site: SiteId) -> Result<u64, ReplayError> {
-        self.send(|result| Command::Erase(site, None, result)).await
+        self.erase_matching(Matcher::new(move |event| event.site == site)).await
+    }
+
+    /// Erases matching records from the quarantine. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the files cannot be used.
+    pub async fn erase_matching(&self, matcher: Matcher) -> Result<u64, ReplayError> {
+        self.send(|result| Command::Erase(matcher, result)).await
+    }
+
+    /// The record of a message, if it is in quarantine.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub async fn find(&self, message: MessageHash) -> Result<Option<QuarantinedRecord>, ReplayError> {
+        let quarantine = Arc::clone(&self.quarantine);
+        let found = blocking(move || {
+            let mut reader = quarantine.reader()?;
+            while let [entry, ..] = reader.next(1)?.as_slice() {
+                let payload = entry.bytes().unwrap_or_default();
+                if rows::decode(&payload).is_ok_and(|event| event.message == message) {
+                    return Ok(Some(QuarantinedRecord::from(entry)));
+                }
+            }
+            Ok(None)
+        });
+        Ok(found.await?)
     }
 
     /// Records that are delivered now are never sent again, even if they vanish from the warehouse. Call it before rows
@@ -96,7 +123,7 @@ impl Replay {
     }
 
     /// Sends a command to the loop and waits for its result.
-    async fn send<T>(
+    pub(super) async fn send<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, ReplayError>>) -> Command,
     ) -> Result<T, ReplayError> {
@@ -143,13 +170,10 @@ impl Delivery {
                 self.checkpoint.forget_delivered();
                 drop(result.send(self.save().await.map_err(ReplayError::from)));
             }
-            Command::Erase(site, visitor, result) => {
+            Command::Freeze(request, result) => drop(result.send(self.freeze(request).await)),
+            Command::Erase(matcher, result) => {
                 let quarantine = Arc::clone(&self.quarantine);
-                let matches = move |record: &[u8]| {
-                    rows::decode(record)
-                        .is_ok_and(|event| event.site == site && visitor.is_none_or(|visitor| event.visitor == visitor))
-                };
-                let erased = blocking(move || quarantine.erase(matches)).await;
+                let erased = blocking(move || quarantine.erase(|record| matcher.matches(record))).await;
                 drop(result.send(erased.map_err(ReplayError::from)));
             }
         }
@@ -157,6 +181,10 @@ impl Delivery {
 
     async fn replay_records(&mut self, limit: usize) -> Result<ReplayCounts, ReplayError> {
         const RECORDS_PER_READ: usize = 500;
+        // Of people who were erased nothing may come back.
+        let (quarantine, is_erased) = (Arc::clone(&self.quarantine), Arc::clone(&self.is_erased));
+        let matcher = Matcher::new(move |event| is_erased(event));
+        blocking(move || quarantine.erase(|record| matcher.matches(record))).await?;
         let (mut counts, mut left) = (ReplayCounts::default(), limit);
         let quarantine = Arc::clone(&self.quarantine);
         let mut reader = blocking(move || quarantine.reader()).await?;

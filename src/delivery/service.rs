@@ -20,12 +20,21 @@ use super::{
     types::{Command, Progress, WaitReason},
     warehouse_disk::WarehouseDisk,
 };
-use crate::{config, journal::Journal, model::Position, store::Store, tasks::Stopping};
+use crate::{
+    config,
+    journal::Journal,
+    model::{Event, Position},
+    store::Store,
+    tasks::Stopping,
+};
 
 /// How often an incomplete batch checks the number of waiting records.
 const POLL: Duration = Duration::from_millis(10);
 /// Maximum number of ranges in flight.
 const IN_FLIGHT_MAX: usize = 2;
+
+/// Whether an event is one of a person who was erased later.
+pub type IsErased = Arc<dyn Fn(&Event<'_>) -> bool + Send + Sync>;
 
 /// Delivery of one journal. See the docs of the module.
 pub struct Delivery {
@@ -46,6 +55,8 @@ pub struct Delivery {
     /// Whether the checkpoint has changes that are not on disk.
     pub(super) unsaved: bool,
     pub(super) quarantine: Arc<Quarantine>,
+    /// Whether an event is one of a person who was erased later.
+    pub(super) is_erased: IsErased,
     /// Records of this journal that were replayed from the quarantine.
     pub(super) replayed: u64,
     pub(super) commands_in: mpsc::Sender<Command>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::types::Progress;
-use crate::{journal::Journal, wire::admin::JournalCounts};
+use crate::{journal::Journal, model::Position, wire::admin::JournalCounts};
 
 /// Counts the journal's records by what became of them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -23,6 +23,11 @@ impl DeliveryStatus {
 
     /// The counts now; `kept = inserted + quarantined + waiting`.
     #[must_use]
+    pub fn delivered(&self) -> Position {
+        self.progress.borrow().delivered
+    }
+
+    /// Counts of the journal's records.
     pub fn counts(&self) -> JournalCounts {
         let Progress { inserted, quarantined, .. } = *self.progress.borrow();
         let kept = self.journal.next().0;

@@ -1,13 +1,13 @@
 //! Types shared by the files of the module.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::{
-    model::{Position, SiteId, VisitorId},
-    store::StoreError,
+    model::{Event, Position},
+    store::{FrozenTable, StoreError, rows},
 };
 
 /// How far delivery is. Counts journal positions; persisted with the checkpoint.
@@ -87,6 +87,49 @@ pub enum DeliveryError {
     },
 }
 
+/// Which records of the quarantine are meant.
+pub struct Matcher(Box<dyn Fn(&Event<'_>) -> bool + Send + Sync>);
+
+impl Matcher {
+    /// Those for which this is true.
+    pub fn new(matches: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(matches))
+    }
+
+    /// Whether a record matches; one that cannot be decoded does not.
+    pub(super) fn matches(&self, record: &[u8]) -> bool {
+        rows::decode(record).is_ok_and(|event| (self.0)(&event))
+    }
+}
+
+impl std::fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Matcher")
+    }
+}
+
+/// What a backup asks delivery for.
+#[derive(Debug, Clone)]
+pub struct FreezeRequest {
+    /// Name of the frozen tables; `None` with a warehouse that is not backed up.
+    pub tables: Option<String>,
+    /// Directory for links of the quarantine's files.
+    pub quarantine: PathBuf,
+}
+
+/// The warehouse, the checkpoint and the quarantine as they were at one moment, between two batches.
+#[derive(Debug, Clone)]
+pub struct FrozenState {
+    /// Content of the checkpoint's file.
+    pub checkpoint: Vec<u8>,
+    /// Every record below is in the frozen tables or in the quarantine.
+    pub delivered: Position,
+    /// The frozen tables.
+    pub tables: Vec<FrozenTable>,
+    /// Names and lengths of the quarantine's files.
+    pub quarantine: Vec<(String, u64)>,
+}
+
 /// A command to the delivery loop, with the channel for its result.
 #[derive(Debug)]
 pub enum Command {
@@ -94,8 +137,10 @@ pub enum Command {
     Replay(usize, oneshot::Sender<Result<ReplayCounts, ReplayError>>),
     /// Never send again what is delivered now.
     ForgetDelivered(oneshot::Sender<Result<(), ReplayError>>),
-    /// Erase the records of a visitor, or of a whole site, from the quarantine.
-    Erase(SiteId, Option<VisitorId>, oneshot::Sender<Result<u64, ReplayError>>),
+    /// Freeze the state for a backup.
+    Freeze(FreezeRequest, oneshot::Sender<Result<FrozenState, ReplayError>>),
+    /// Erase matching records from the quarantine.
+    Erase(Matcher, oneshot::Sender<Result<u64, ReplayError>>),
 }
 
 /// The result of a replay.

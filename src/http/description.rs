@@ -15,9 +15,10 @@ const OPEN: &[(&str, &str)] = &[
     ("delete", "/api/v1/session"),
     ("get", "/api/v1/invitations/{invitation}"),
     ("post", "/api/v1/invitations/{invitation}"),
+    ("get", "/api/v1/shared/{token}"),
 ];
 /// Routes that query the warehouse, by a part of their path.
-const WAREHOUSE: &[&str] = &["/reports/", "/schema", "/visitors/", "/customers/"];
+const WAREHOUSE: &[&str] = &["/reports/", "/schema", "/visitors/", "/customers/", "/shared/"];
 /// GET routes that need more than read access.
 const GUARDED_READS: &[&str] =
     &["/secret", "/export", "/checks/{token}", "/session", "/sessions", "/users", "/audit", "/keys"];

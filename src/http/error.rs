@@ -149,6 +149,8 @@ impl From<ControlError> for ApiError {
             ControlError::MissingReference => Self::Invalid(error.to_string()),
             ControlError::Unreadable { .. }
             | ControlError::Migration(_)
+            | ControlError::TooNew(_)
+            | ControlError::Copy(_)
             | ControlError::DiskFull
             | ControlError::Sqlite(_) => Self::Internal(error.to_string()),
         }
@@ -197,7 +199,7 @@ impl From<PrivacyError> for ApiError {
             PrivacyError::Quarantine(error) => Self::Internal(error.to_string()),
             PrivacyError::Webhooks(error) => error.into(),
             PrivacyError::Control(error) => error.into(),
-            PrivacyError::Evidence(_) => Self::Internal(error.to_string()),
+            PrivacyError::Evidence(_) | PrivacyError::Tombstone(_) => Self::Internal(error.to_string()),
         }
     }
 }

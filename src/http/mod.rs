@@ -56,8 +56,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     admin::{
         account, audit, catalog, checks, coupons, currency_and_schema, customers, experiments, exploration, feeds,
-        funnels, imports, keys, merchandising, models, people, preview, rehearsal, reports, segment_members, segments,
-        session, sites, slots, users, visitors, webhooks,
+        funnels, imports, keys, merchandising, models, people, preview, rehearsal, report_documents, reports,
+        segment_members, segments, session, shares, sites, slots, users, visitors, webhooks,
     },
     entry::Entry,
     error::ApiError,
@@ -220,6 +220,15 @@ fn private() -> OpenApiRouter<AppState> {
         .routes(routes!(experiments::one, experiments::put, experiments::delete))
         .routes(routes!(funnels::list, funnels::add))
         .routes(routes!(funnels::change, funnels::delete))
+        .routes(routes!(report_documents::goals))
+        .routes(routes!(report_documents::put_goal, report_documents::delete_goal))
+        .routes(routes!(report_documents::saved_reports))
+        .routes(routes!(report_documents::put_saved_report, report_documents::delete_saved_report))
+        .routes(routes!(report_documents::annotations))
+        .routes(routes!(report_documents::put_annotation, report_documents::delete_annotation))
+        .routes(routes!(shares::list, shares::add))
+        .routes(routes!(shares::revoke))
+        .routes(routes!(shares::shared))
         .routes(routes!(reports::schema))
         .routes(routes!(reports::report))
         .routes(routes!(reports::dropped))

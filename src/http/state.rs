@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     access::Access,
+    backup::Backup,
     catalog::Catalog,
     checks::Checks,
     collect::{Collector, Exposures},
@@ -25,10 +26,12 @@ use crate::{
     operate::Operator,
     personalize::Personalizer,
     privacy::Privacy,
+    prune::Pruner,
     removal::Removal,
     reports::Reports,
     tasks::NonCancellable,
     telemetry::{Metrics, health::Health},
+    trace::Tracer,
     webhooks::Webhooks,
 };
 
@@ -64,6 +67,12 @@ pub struct Services {
     pub report_coalescer: Coalescer<ReportKey, Result<RenderedReport, ApiError>>,
     /// Export and erasure of visitors.
     pub privacy: Privacy,
+    /// Removal of events by age.
+    pub pruner: Pruner,
+    /// Tracing of events.
+    pub tracer: Tracer,
+    /// Snapshots for backups.
+    pub backup: Backup,
     /// Removal of sites.
     pub removal: Arc<Removal>,
     /// Metrics.
@@ -126,6 +135,9 @@ impl AppState {
             quarantine: &self.quarantine,
             privacy: &self.privacy,
             removal: &self.removal,
+            pruner: &self.pruner,
+            tracer: &self.tracer,
+            backup: &self.backup,
             server: &self.server,
         }
     }

@@ -16,7 +16,7 @@ mod ecommerce;
 pub mod enrich;
 pub mod exposure;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod identify;
 pub mod limits;
 pub mod link;

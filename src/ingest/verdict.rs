@@ -26,6 +26,8 @@ pub enum DropReason {
     NoConsent,
     /// It only identifies a visitor, and the site is cookieless.
     NoIds,
+    /// It occurred before its visitor or user was erased; found after ingest.
+    Erased,
     /// It came from a network that the site leaves out.
     IgnoredNetwork,
     /// The tracker captured it automatically, and the site has that kind disabled.

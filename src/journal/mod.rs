@@ -88,6 +88,7 @@ mod reader;
 mod recovery;
 mod scan;
 mod segments;
+mod snapshot;
 mod writer;
 
 #[cfg(test)]
@@ -98,7 +99,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -113,6 +114,7 @@ use queue::Queue;
 pub use reader::{Reader, Record};
 pub use recovery::Recovery;
 use segments::Segments;
+pub use snapshot::{LinkedSegment, SegmentHold};
 use tokio::sync::watch;
 
 use crate::{
@@ -144,6 +146,8 @@ struct Shared {
     disk_full: AtomicBool,
     /// The next record begins a new segment.
     rotate_next: AtomicBool,
+    /// Backups that need every segment.
+    holds: AtomicU32,
     /// The lowest position the next record may get.
     next_min: AtomicU64,
     durable: watch::Sender<Position>,
@@ -195,6 +199,7 @@ impl Journal {
             segments: Mutex::new(opened.segments),
             disk_full: AtomicBool::new(false),
             rotate_next: AtomicBool::new(false),
+            holds: AtomicU32::new(0),
             next_min: AtomicU64::new(0),
             durable: watch::Sender::new(next),
             ended: watch::Sender::new(false),
@@ -245,9 +250,13 @@ impl Journal {
         Reader::new(Arc::clone(&self.shared), from)
     }
 
-    /// Deletes whole segments below `below`, which are no longer needed. Blocks: do not call it on async threads.
+    /// Deletes whole segments below `below`, which are no longer needed, unless a backup holds them. Blocks: do not call
+    /// it on async threads.
     pub fn release(&self, below: Position) {
         let mut segments = self.shared.segments.lock();
+        if self.shared.holds.load(Ordering::SeqCst) > 0 {
+            return;
+        }
         let before = segments.bytes();
         if let Err(error) = segments.release(below) {
             tracing::warn!(%error, "cannot delete a delivered journal segment; will retry");

@@ -10,14 +10,17 @@ pub use users::{Account, KeyOperation, UserOperation};
 
 use crate::{
     access::{Access, AccessError, COMMAND_LINE},
+    backup::{Backup, BackupError},
     catalog::{Catalog, CatalogError},
     collect::Collector,
     config,
     delivery::{DeliveryStatus, Replay, ReplayError},
     import::{self, Chunk, ImportError},
-    model::SiteId,
+    model::{SiteId, Timestamp},
     privacy::{Privacy, PrivacyError},
+    prune::{PruneError, Pruner},
     removal::{Removal, RemovalError},
+    trace::{TraceError, Tracer},
     wire::item::ItemBody,
 };
 
@@ -85,6 +88,45 @@ pub enum Operation {
         /// Visitor id.
         visitor: String,
     },
+    /// Removes events by age.
+    Prune {
+        /// The site.
+        site: u32,
+        /// Events that occurred before this time.
+        before: Timestamp,
+        /// Only events of this name.
+        event: Option<String>,
+    },
+    /// Lists the rules of retention of a site.
+    ListRetention {
+        /// The site.
+        site: u32,
+    },
+    /// Sets how long a site keeps events.
+    SetRetention {
+        /// The site.
+        site: u32,
+        /// Name of the events; empty for all that have no rule of their own.
+        event: String,
+        /// Days; forever without.
+        days: Option<u32>,
+    },
+    /// Removes what is older than the rules of retention of a site allow.
+    ApplyRetention {
+        /// The site.
+        site: u32,
+    },
+    /// Traces one event.
+    Trace {
+        /// The site.
+        site: u32,
+        /// Its message id as it was sent, or the hash of it.
+        event: String,
+    },
+    /// Makes a snapshot of all data in the data directory, for a backup.
+    Snapshot,
+    /// Removes what a restored backup has of people who were erased since.
+    ApplyErasures,
     /// Returns the secret that a site's servers use to sign user ids.
     SiteSecret {
         /// The site.
@@ -145,6 +187,15 @@ pub enum OperateError {
     /// A visitor could not be exported or erased.
     #[error(transparent)]
     Privacy(#[from] PrivacyError),
+    /// Events could not be removed by age.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
+    /// An event could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// No snapshot could be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The quarantine could not be read or replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -166,6 +217,12 @@ pub struct Operator<'r> {
     pub privacy: &'r Privacy,
     /// Removal of sites.
     pub removal: &'r Removal,
+    /// Removal of events by age.
+    pub pruner: &'r Pruner,
+    /// Tracing of events.
+    pub tracer: &'r Tracer,
+    /// Snapshots for backups.
+    pub backup: &'r Backup,
     /// `[server]`.
     pub server: &'r config::Server,
 }
@@ -195,6 +252,17 @@ impl Operator<'_> {
             }
             Operation::ExportVisitor { site, visitor } => self.export_visitor(site, &visitor).await,
             Operation::EraseVisitor { site, visitor } => self.erase_visitor(site, &visitor).await,
+            Operation::Prune { site, before, event } => self.prune(site, before, event.as_deref()).await,
+            Operation::ListRetention { site } => self.retention(site).await,
+            Operation::SetRetention { site, event, days } => self.set_retention(site, &event, days).await,
+            Operation::ApplyRetention { site } => self.apply_retention(site).await,
+            Operation::Trace { site, event } => self.trace(site, &event).await,
+            Operation::Snapshot => {
+                let snapshot = self.backup.snapshot().await?;
+                self.access.audit(COMMAND_LINE, "backup", "").await?;
+                Ok(to_json(&snapshot))
+            }
+            Operation::ApplyErasures => self.apply_erasures().await,
             Operation::SiteSecret { site } => self.site_secret(site).await,
             Operation::ListSites => Ok(self.list_sites()),
             Operation::NoteSeed { site, story } => self.note_seed(site, &story).await,

@@ -1,5 +1,6 @@
 //! Reports as CSV for spreadsheets.
 
+mod behaviour;
 mod tables;
 mod traffic;
 

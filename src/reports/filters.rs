@@ -13,7 +13,7 @@ use crate::{
     catalog::snapshot::SiteSnapshot,
     decide::Settings,
     model::{PersonValue, Profile, Site, SiteId, Timestamp},
-    store::filters::{EventFilters, FilterRange, FilterSql, MemberList},
+    store::filters::{EventFilters, FilterRange, FilterSql, MemberList, QuestionPart},
     wire::reports::{Compare, Condition, FunnelStep, MemberOp, Moment, ReportFilter},
 };
 
@@ -136,8 +136,20 @@ impl FilteredRun<'_> {
         period: &Period,
         join_people: bool,
     ) -> Result<FilterSql, ReportError> {
+        self.sql_with(site, filters, period, join_people, &[]).await
+    }
+
+    /// Like [`Self::sql`], with other parts of the question by the names of their placeholders.
+    pub(super) async fn sql_with(
+        &mut self,
+        site: &Site,
+        filters: &[ReportFilter],
+        period: &Period,
+        join_people: bool,
+        parts: &[(&'static str, QuestionPart<'_>)],
+    ) -> Result<FilterSql, ReportError> {
         let range = self.range(site, period);
-        Ok(FilterSql::new(&self.resolve(filters).await?, range, join_people))
+        Ok(FilterSql::with_parts(&self.resolve(filters).await?, parts, range, join_people))
     }
 
     /// As [`Self::sql`], for a statement that can use stored days; `steps`: the beginnings of the intervals that it

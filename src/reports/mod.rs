@@ -15,20 +15,24 @@
 //! ```
 
 mod acquisition;
+mod attribution;
 mod browsers;
 mod calendar;
 mod conditions;
 mod counterfactual;
 pub mod csv;
 mod data_quality;
+mod events;
 mod experiments;
 mod filters;
 pub mod funnel;
+mod goals;
 mod limits;
 mod money;
 mod offers;
 mod overview;
 mod pages;
+mod paths;
 mod people;
 mod people_list;
 mod period;
@@ -37,11 +41,13 @@ pub mod queue;
 mod realtime;
 mod recommendations;
 mod rehearsal;
+mod retention;
 mod rfm;
 mod run;
 mod satisfaction;
 mod schema;
 mod segments;
+mod tables;
 mod timeline;
 mod user;
 mod visitor;

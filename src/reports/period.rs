@@ -90,6 +90,11 @@ impl Period {
         Some((back(self.from)?, end))
     }
 
+    /// The same time zone and start, with another end.
+    pub(super) fn with_end(&self, to: i64) -> Self {
+        Self { from: self.from, to, zone: self.zone.clone(), zone_name: self.zone_name.clone() }
+    }
+
     /// The same period, beginning so much earlier.
     pub(super) fn beginning_earlier(&self, ms: i64) -> Self {
         Self { from: (self.from - ms).max(0), to: self.to, zone: self.zone.clone(), zone_name: self.zone_name.clone() }

@@ -20,6 +20,28 @@ pub enum Report {
     Pages,
     /// Traffic sources.
     Sources,
+    /// Which sessions before conversions get the credit.
+    Attribution,
+    /// Goals that were reached.
+    Goals,
+    /// Who came back.
+    Retention,
+    /// Ways through the site.
+    Paths,
+    /// Where visitors are.
+    Locations,
+    /// Items that were viewed and bought.
+    Products,
+    /// Searches on the site.
+    Searches,
+    /// Speed of pages.
+    Vitals,
+    /// Errors of the pages' scripts.
+    Errors,
+    /// Links that leave the site, and downloads.
+    Links,
+    /// Events by name or value.
+    Events,
     /// Campaigns.
     Campaigns,
     /// Attributes of visitors.
@@ -43,7 +65,6 @@ pub enum Report {
     /// The value of customers.
     Rfm,
     /// Schema violations and unconverted currencies.
-    #[strum(serialize = "flaws")]
     DataQuality,
     /// Events and their properties.
     Schema,

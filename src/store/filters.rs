@@ -6,6 +6,7 @@
 //! * `$FILTER_JOIN` after `FROM events`: finds the event's session, where a filter asks for it,
 //! * `$FILTER_CTES`: what that needs, in a `WITH`,
 //! * `$VISITS` and `$VISIT_JOIN` instead of these two where the statement has `$PEOPLE` and `$JOIN` of its own,
+//! * a placeholder for whatever else the statement takes from the question ([`QuestionPart`]),
 //! * `$IF_STORED{…}`: only there without filters and where days of the period are stored in `visits` and
 //!   `visitor_quarters` (see [`StoredDays`]); `events` is then read for the sessions that began in the other days, from
 //!   `raw_from_ms` to `raw_to_ms`. These are the period's where nothing is stored.
@@ -84,9 +85,27 @@ pub struct FilterRange {
     pub session_ms: i64,
 }
 
+/// A part of a question that selects events, beside the filters.
+#[derive(Debug, Clone, Copy)]
+pub enum QuestionPart<'a> {
+    /// True for every event.
+    Any,
+    /// True for no event.
+    Nothing,
+    /// Whether an event matches.
+    Step(&'a FunnelStep),
+    /// The steps that an event matches, as bits; at most 20.
+    Bits(&'a [FunnelStep]),
+    /// The value of a column or property, cut to 200 characters.
+    Value(&'a str),
+    /// A text, the same for all events.
+    Name(&'a str),
+}
+
 /// What filters add to the statements of a report; by default nothing.
 #[derive(Debug, Clone, Default)]
 pub struct FilterSql {
+    parts: Vec<(&'static str, String)>,
     params: Vec<(String, Param)>,
     keeps: String,
     visits: String,
@@ -100,8 +119,31 @@ impl FilterSql {
     /// The SQL of filters; `join_people`: whether the visitors of one person count as one.
     #[must_use]
     pub fn new(filters: &EventFilters, range: FilterRange, join_people: bool) -> Self {
+        Self::with_parts(filters, &[], range, join_people)
+    }
+
+    /// Like [`Self::new`], with other parts of the question by the names of their placeholders.
+    #[must_use]
+    pub fn with_parts(
+        filters: &EventFilters,
+        parts: &[(&'static str, QuestionPart<'_>)],
+        range: FilterRange,
+        join_people: bool,
+    ) -> Self {
         let mut fragments = Fragments::with_anonymous();
         let keeps = filters.keeps(&mut fragments);
+        let part = |(name, part): &(&'static str, QuestionPart<'_>)| {
+            let text = match part {
+                QuestionPart::Any => "1".to_owned(),
+                QuestionPart::Nothing => "0".to_owned(),
+                QuestionPart::Step(step) => fragments.step(step),
+                QuestionPart::Bits(steps) => fragments.step_bits(steps, &[]),
+                QuestionPart::Value(field) => fragments.breakdown_value(field),
+                QuestionPart::Name(text) => fragments.param("String", (*text).into()),
+            };
+            (*name, text)
+        };
+        let parts = parts.iter().map(part).collect();
         let (visits, visit_join) = fragments.visits(join_people);
         let uses_sessions = fragments.uses_sessions();
         let mut params = fragments.params;
@@ -112,7 +154,7 @@ impl FilterSql {
         }
         params.push(("raw_from_ms".into(), Param::I64(range.from_ms)));
         params.push(("raw_to_ms".into(), Param::I64(range.to_ms)));
-        Self { params, keeps, visits, visit_join, join_people, uses_sessions, is_stored: false }
+        Self { parts, params, keeps, visits, visit_join, join_people, uses_sessions, is_stored: false }
     }
 
     /// The SQL of a question without filters: stored days of the period are used instead of their events.
@@ -140,17 +182,15 @@ impl FilterSql {
         let text = statement::without_header(template).to_owned();
         let text = fragments.iter().fold(text, |text, (name, fragment)| text.replace(name, fragment));
         let text = statement::if_stored(&text, self.is_stored);
-        if self.keeps.is_empty() {
-            return Statement::of(statement::unfiltered(&text));
-        }
         let joins_people = self.join_people && self.uses_sessions;
         let (people, join) = if joins_people { (statement::PEOPLE, statement::JOIN_PEOPLE) } else { ("", "") };
-        let text = statement::if_filtered(&text, true)
+        let text = statement::if_filtered(&text, !self.keeps.is_empty())
             .replace("$FILTER_CTES", &[people, &self.visits].concat())
             .replace("$FILTER_JOIN", &[join, " ", self.visit_join].concat())
             .replace("$VISITS", &self.visits)
             .replace("$VISIT_JOIN", self.visit_join);
-        // Last: it is made of the question.
+        // Last: they are made of the question.
+        let text = self.parts.iter().fold(text, |text, (name, part)| text.replace(name, part));
         Statement::of(text.replace("$KEEPS", &self.keeps))
     }
 }

@@ -1,6 +1,7 @@
 //! Which installation the warehouse belongs to. Two installations in one database would mix their reports.
 
 use super::{Param, Store, StoreError};
+use crate::model::Position;
 
 impl Store {
     /// The recorded owner; `None` if there is none yet.
@@ -56,6 +57,16 @@ impl Store {
     pub async fn highest_site(&self) -> Result<u32, StoreError> {
         let highest = self.query::<u32>(include_str!("sql/installation.highest_site.sql"), &[]).await?;
         Ok(highest.first().copied().unwrap_or_default())
+    }
+
+    /// The highest position of a journal that has a row; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn highest_position(&self, journal: u64) -> Result<Option<Position>, StoreError> {
+        let question = include_str!("sql/installation.highest_position.sql");
+        let highest = self.query::<u64>(question, &[("journal", Param::U64(journal))]).await?;
+        Ok(highest.first().copied().map(Position))
     }
 
     /// Blocks (or unblocks) all access through this store and its clones, because the warehouse belongs to another

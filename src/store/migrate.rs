@@ -53,6 +53,27 @@ impl Store {
         Ok(applied)
     }
 
+    /// The numbers of the applied migrations.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub async fn applied_migrations(&self) -> Result<Vec<u32>, StoreError> {
+        Ok(self.query::<AppliedRow>(APPLIED, &[]).await?.into_iter().map(|applied| applied.number).collect())
+    }
+
+    /// Creates the tables as they were after these migrations, to restore a backup of that time.
+    ///
+    /// # Errors
+    /// If this program does not know one of them, or the server is unsuitable or fails.
+    pub async fn migrate_up_to(&self, numbers: &[u32]) -> Result<(), StoreError> {
+        if let Some(unknown) = numbers.iter().find(|n| MIGRATIONS.iter().all(|(number, ..)| number != *n)) {
+            return Err(StoreError::MigrationTooNew(unknown.to_string()));
+        }
+        let wanted: Vec<_> = MIGRATIONS.iter().filter(|(number, ..)| numbers.contains(number)).copied().collect();
+        self.check_version().await?;
+        self.migrate_with(&wanted).await.map(drop)
+    }
+
     /// Whether the tables are known to be those of this program; not before [`Self::migrate`] succeeded.
     #[must_use]
     pub fn has_tables(&self) -> bool {

@@ -11,6 +11,10 @@ use super::Param;
 pub const PEOPLE: &str = include_str!("sql/fragment.people.sql");
 /// `$MONEY`: orders, each counted once, and refunds, as `money`.
 pub const MONEY: &str = include_str!("sql/fragment.money.sql");
+/// `$CONVERSIONS`: what a step counts, with `$MONEY`, as `conversions`.
+pub const CONVERSIONS: &str = include_str!("sql/fragment.conversions.sql");
+/// `$PATHS`: the different paths of each person, as `person_paths`.
+pub const PATHS: &str = include_str!("sql/fragment.paths.sql");
 /// `$VISITS`: where sessions came from, as `visits`.
 pub const VISITS: &str = include_str!("sql/fragment.visits.sql");
 /// `$USER_SALES` if visitors are joined.
@@ -149,7 +153,7 @@ mod tests {
         let text = "SELECT a$IF_FILTERED{, {p1:String} AS b$IF_FILTERED{, c}} FROM d\n$FILTER_JOIN";
         assert_eq!(unfiltered(text), "SELECT a FROM d\n");
         assert_eq!(if_filtered(text, true), "SELECT a, {p1:String} AS b, c FROM d\n$FILTER_JOIN");
-        for fragment in [MONEY, include_str!("sql/reports.overview_sessions.sql")] {
+        for fragment in [MONEY, CONVERSIONS, PATHS, include_str!("sql/reports.overview_sessions.sql")] {
             assert!(!unfiltered(fragment).contains("$KEEPS") && if_filtered(fragment, true).contains("$KEEPS"));
         }
     }
@@ -159,6 +163,8 @@ mod tests {
         for fragment in [PEOPLE, VISITS] {
             assert!(fragment.trim_end().ends_with(','), "{fragment}");
         }
-        assert!(!MONEY.trim_end().ends_with(','));
+        for fragment in [MONEY, CONVERSIONS, PATHS] {
+            assert!(!fragment.trim_end().ends_with(','), "{fragment}");
+        }
     }
 }

@@ -21,6 +21,7 @@ const RECORD_DAY: &str = include_str!("sql/visits.record_day.sql");
 const RUNNING_INSERTS: &str = include_str!("sql/visits.running_inserts.sql");
 const MUTATIONS: &str = include_str!("sql/visits.mutations.sql");
 const OLD_GENERATIONS: &str = include_str!("sql/visits.old_generations.sql");
+const FORGET_DAYS: &str = include_str!("sql/visits.forget_days.sql");
 const REMOVE_GENERATION: &str = include_str!("sql/visits.remove_generation.sql");
 
 /// The tables of finished days.
@@ -218,6 +219,15 @@ impl Store {
             running.retain(|insert| now.contains(insert));
         }
         Ok(())
+    }
+
+    /// Makes reports read the events of the days from one time to another, because some of them are being removed.
+    ///
+    /// # Errors
+    /// If the warehouse is unreachable or returns an error.
+    pub(super) async fn forget_days(&self, site: SiteId, from_ms: i64, to_ms: i64) -> Result<(), StoreError> {
+        let params = [("site", Param::U32(site.0)), ("from_ms", Param::I64(from_ms)), ("to_ms", Param::I64(to_ms))];
+        self.execute(FORGET_DAYS, &params).await
     }
 
     /// Removes rows that no question uses any more, made before `before_ms`. Returns the number of generations removed.

@@ -179,17 +179,23 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_in_the_guide_and_in_the_example_alerts_exists() {
+    fn every_metric_in_the_guide_the_alerts_and_the_dashboard_exists() {
         let text = render_all();
         let known: HashSet<&str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-        let documents = [include_str!("../../docs/alerts.yml"), include_str!("../../docs/operations.md")];
+        let documents = [
+            include_str!("../../deploy/prometheus/alerts.yml"),
+            include_str!("../../deploy/grafana/ashna.json"),
+            include_str!("../../docs/operations.md"),
+        ];
         let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
         for document in documents {
             let names = document.split(|c| !is_letter(c));
             // A parameter of page addresses.
             let is_metric = |name: &str| name.starts_with("ashna_") && !name.ends_with('_') && name != "ashna_ignore";
-            for name in names.filter(|name| is_metric(name)) {
+            let named: Vec<&str> = names.filter(|name| is_metric(name)).collect();
+            assert!(named.len() >= 8, "a document without metrics: {named:?}");
+            for name in named {
                 let family = ["_total", "_bucket", "_count", "_info"].iter().find_map(|end| name.strip_suffix(end));
                 let exists = known.contains(name) || family.is_some_and(|family| known.contains(family));
                 assert!(exists, "{name} in {known:#?}");

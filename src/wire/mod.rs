@@ -15,6 +15,7 @@ pub mod exploration;
 pub mod foreign;
 pub mod health;
 pub mod import;
+pub mod insights;
 pub mod interests;
 pub mod item;
 pub mod offers;

@@ -2,29 +2,43 @@
 //!
 //! Requests reject unknown keys. An absent `timezone` is the site's. Periods include `from` and exclude `to`.
 
+mod attribution;
 mod campaigns;
 mod data_quality;
+mod events;
 mod experiments;
 mod filter;
 mod funnel;
 mod list;
 mod offers;
+mod paths;
 mod recommendations;
+mod retention;
 mod rfm;
 mod satisfaction;
+mod segments;
+mod shop;
+mod tables;
 mod visitor;
 
+pub use attribution::*;
 pub use campaigns::*;
 pub use data_quality::*;
+pub use events::*;
 pub use experiments::*;
 pub use filter::*;
 pub use funnel::*;
 pub use list::*;
 pub use offers::*;
+pub use paths::*;
 pub use recommendations::*;
+pub use retention::*;
 pub use rfm::*;
 pub use satisfaction::*;
+pub use segments::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+pub use shop::*;
+pub use tables::*;
 use utoipa::ToSchema;
 pub use visitor::*;
 

@@ -2,6 +2,7 @@
 //! to do; the tables in `plan` are the module map of ARCHITECTURE.md.
 
 mod plan;
+mod promises;
 mod source;
 
 use std::{

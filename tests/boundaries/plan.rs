@@ -40,6 +40,8 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("delivery::batcher", 1),
     ("offers::ledger", 1),
     ("offers::networks", 1),
+    ("reports::attribution::credit", 1),
+    ("reports::attribution::markov", 1),
     ("reports::funnel::any_order", 1),
     ("reports::funnel::matcher", 1),
     ("reports::funnel::types", 1),
@@ -55,6 +57,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("control", 2),
     ("geo", 2),
     ("salts", 2),
+    ("erasures", 2),
     ("engine", 2),
     ("profiles::cache", 2),
     ("profiles::identities", 2),
@@ -78,8 +81,11 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("collect", 4),
     ("personalize", 4),
     ("privacy", 4),
+    ("prune", 4),
     ("removal", 4),
+    ("trace", 4),
     // Admin operations, for the command line and the private API.
+    ("backup", 5),
     ("import", 5),
     ("operate", 5),
     // HTTP, the composition root, and the commands that start it.
@@ -134,6 +140,11 @@ pub(crate) struct Exception {
 
 /// Imports against the layers.
 pub(crate) const ACROSS_LAYERS: &[Exception] = &[
+    Exception {
+        module: "operate",
+        path: "backup",
+        reason: "operate lists all admin operations, and a backup is large enough for a module of its own",
+    },
     Exception {
         module: "operate",
         path: "import",

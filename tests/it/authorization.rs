@@ -62,6 +62,11 @@ impl<'t> Stage<'t> {
             ("delete", "/recommendation-rules/{slot}") => {
                 drop(admin.put(&path("recommendation-rules/hero"), of("/{slot}")).await);
             }
+            ("delete", "/goals/{goal}" | "/saved-reports/{saved_report}" | "/annotations/{annotation}") => {
+                let end = route.path.rsplit_once("{site}").map_or("", |(_, rest)| rest);
+                let name = end.trim_start_matches('/').split('/').next().unwrap();
+                drop(admin.put(&path(&format!("{name}/table")), of(end)).await);
+            }
             (_, "/funnels/{funnel}") => {
                 let saved = admin.post(&path("funnels"), of("/{funnel}")).await.json();
                 self.funnel = saved["id"].to_string();
@@ -88,6 +93,10 @@ impl<'t> Stage<'t> {
             ("{slot}", "hero".into()),
             ("{segment}", "table".into()),
             ("{experiment}", "table".into()),
+            ("{goal}", "table".into()),
+            ("{saved_report}", "table".into()),
+            ("{annotation}", "table".into()),
+            ("{share}", "none".into()),
             ("{funnel}", self.funnel.clone()),
             ("{report}", "overview".into()),
             ("{handle}", "none".into()),

@@ -198,7 +198,7 @@ async fn amounts_are_converted_by_the_owners_rates_and_missing_rates_are_reporte
     by_channel["by"] = json!("channel");
     let sources = owner.post(&app.path("reports/sources"), by_channel).await.json();
     assert_eq!(sources["rows"][0]["revenue_minor"], 2439, "{sources}");
-    let issues = owner.post(&app.path("reports/flaws"), these_days()).await.json();
+    let issues = owner.post(&app.path("reports/data-quality"), these_days()).await.json();
     let unconverted = &issues["unconverted"];
     assert_eq!(unconverted.as_array().map(Vec::len), Some(1), "{issues}");
     assert_eq!((&unconverted[0]["currency"], &unconverted[0]["amount_minor"]), (&json!("GBP"), &json!(500)));
@@ -287,7 +287,7 @@ async fn events_that_violate_the_schema_are_kept_counted_and_reported() {
     assert_eq!(visitor.tracks("Unheard Of", json!({})).await.outcome(), "kept=1, dropped=0, rejected=0");
     assert_eq!(app.metric("events_noticed_total{reason=\"rules_broken\"}"), 3);
     app.settled().await;
-    let issues = owner.post(&app.path("reports/flaws"), these_days()).await.json();
+    let issues = owner.post(&app.path("reports/data-quality"), these_days()).await.json();
     let found: Vec<(&str, &str)> = issues["violations"]
         .as_array()
         .unwrap()
@@ -303,7 +303,7 @@ async fn events_that_violate_the_schema_are_kept_counted_and_reported() {
     ];
     assert_eq!(found, expected);
     assert_eq!(issues["violations"][2]["example"]["plan"], "gold");
-    let as_table = owner.post(&app.path("reports/flaws?format=csv"), these_days()).await.text;
+    let as_table = owner.post(&app.path("reports/data-quality?format=csv"), these_days()).await.text;
     assert!(as_table.contains("\"Signed Up\",\"plan: missing\",1,"), "{as_table}");
     owner.put(&app.path("schema/rules"), json!({ "events": { "": {} } })).await.refuses(422, "invalid");
     app.finish().await;

@@ -14,21 +14,21 @@ use crate::{
     support::engine::database,
 };
 
-const MINUTE: i64 = 60_000;
+pub const MINUTE: i64 = 60_000;
 /// The visitor of what a server sends of user u1.
-const SERVER: u128 = 90;
+pub const SERVER: u128 = 90;
 
 /// Numbers that look random, the same in every run.
-struct Numbers(u64);
+pub struct Numbers(pub u64);
 
 impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 }
 
-fn random_events(seed: u64) -> Vec<Event<'static>> {
+pub fn random_events(seed: u64) -> Vec<Event<'static>> {
     let mut n = Numbers(seed);
     let mut at = moment(START).plus(-90 * MINUTE);
     let mut events = Vec::new();
@@ -70,17 +70,17 @@ fn random_events(seed: u64) -> Vec<Event<'static>> {
 }
 
 /// A session of a browser: indexes of its events, and those of the servers' that belong to it.
-struct Session {
-    visitor: u128,
-    events: Vec<usize>,
+pub struct Session {
+    pub visitor: u128,
+    pub events: Vec<usize>,
     servers: Vec<usize>,
     /// Channel, source, campaign.
-    from: [String; 3],
+    pub from: [String; 3],
 }
 
-struct Reference {
-    events: Vec<Event<'static>>,
-    sessions: Vec<Session>,
+pub struct Reference {
+    pub events: Vec<Event<'static>>,
+    pub sessions: Vec<Session>,
     /// The session of each event, if it has one.
     of: Vec<Option<usize>>,
     joined: bool,
@@ -88,7 +88,7 @@ struct Reference {
 }
 
 impl Reference {
-    fn new(events: Vec<Event<'static>>, joined: bool, period: std::ops::Range<i64>) -> Self {
+    pub fn new(events: Vec<Event<'static>>, joined: bool, period: std::ops::Range<i64>) -> Self {
         let mut sessions: Vec<Session> = Vec::new();
         let mut of = vec![None; events.len()];
         for visitor in [1, 2, 3, 4] {
@@ -124,7 +124,7 @@ impl Reference {
         Self { events, sessions, of, joined, period }
     }
 
-    fn who(&self, visitor: u128) -> u128 {
+    pub fn who(&self, visitor: u128) -> u128 {
         if self.joined && [1, 2, SERVER].contains(&visitor) { 1 } else { visitor }
     }
 
@@ -173,14 +173,14 @@ impl Reference {
         }
     }
 
-    fn is(&self, index: usize, step: &FunnelStep) -> bool {
+    pub fn is(&self, index: usize, step: &FunnelStep) -> bool {
         let event = &self.events[index];
         let named =
             if step.event == "page" { event.kind == ashna::model::Kind::Page } else { event.name == step.event };
         named && step.conditions.iter().all(|condition| self.holds(index, condition))
     }
 
-    fn keeps(&self, index: usize, filters: &[ReportFilter]) -> bool {
+    pub fn keeps(&self, index: usize, filters: &[ReportFilter]) -> bool {
         filters.iter().all(|filter| match filter {
             ReportFilter::Property(condition) => self.holds(index, condition),
             ReportFilter::Event(step) => self.of[index].is_some_and(|session| {
@@ -191,7 +191,7 @@ impl Reference {
         })
     }
 
-    fn is_here(&self, index: usize) -> bool {
+    pub fn is_here(&self, index: usize) -> bool {
         self.period.contains(&self.events[index].occurred_at.0)
     }
 
@@ -299,7 +299,7 @@ impl Counted<'_> {
 
 type Rows = BTreeMap<String, [u64; 6]>;
 
-fn parsed<T: serde::de::DeserializeOwned>(question: &Value) -> T {
+pub fn parsed<T: serde::de::DeserializeOwned>(question: &Value) -> T {
     serde_json::from_value(question.clone()).unwrap()
 }
 

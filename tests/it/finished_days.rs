@@ -206,4 +206,24 @@ async fn late_events_and_erased_visitors_are_not_missed() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     agree(&reports, &of_events(&reports, 1).await, "after the old rows were removed").await;
+
+    // In the middle of a day.
+    let noon = Timestamp(moment(START).0 + DAY + DAY / 2);
+    database.prune_copies(site().id, noon, None).await.unwrap();
+    removed(&database).await;
+    database.prune_events(site().id, noon, None).await.unwrap();
+    removed(&database).await;
+    let expected = of_events(&reports, 1).await;
+    agree(&reports, &expected, "after a part was removed").await;
+    for day in database.stale_days(site().id, 30 * MINUTE, (30_000, u64::MAX), 100).await.unwrap() {
+        let generation = 6_000_000_000_000 + u64::from(day.day_number);
+        assert!(database.make_day(site().id, 30 * MINUTE, &day, generation).await.unwrap());
+    }
+    agree(&reports, &expected, "after the rest was counted").await;
+}
+
+async fn removed(store: &Store) {
+    while store.is_removing_rows().await.unwrap() {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }

@@ -295,9 +295,17 @@ async fn every_report_is_exported_and_unknown_formats_are_refused() {
     visitor.sends(json!([{ "type": "page", "context": { "page": page } }])).await;
     app.settled().await;
     let read = app.with_key(Scope::Read).await;
-    for report in
-        ["overview", "pages", "sources", "visitors", "recommendations", "what-if", "flaws", "realtime", "quality"]
-    {
+    for report in [
+        "overview",
+        "pages",
+        "sources",
+        "visitors",
+        "recommendations",
+        "what-if",
+        "data-quality",
+        "realtime",
+        "quality",
+    ] {
         let mut question = these_days();
         match report {
             "sources" => question["by"] = "channel".into(),

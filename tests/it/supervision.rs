@@ -261,6 +261,7 @@ async fn a_panic_on_one_event_skips_one_profile_update_only() {
         offers,
         geo: Arc::new(Geo::open(None).unwrap()),
         salts: Arc::new(Salts::open(dir.path(), clock::now())),
+        erasures: Arc::new(ashna::erasures::Erasures::open(dir.path(), clock::now()).unwrap()),
         token_signer: TokenSigner::new("secret"),
         metrics: Arc::clone(&metrics),
     });

@@ -57,6 +57,7 @@ impl Flows {
             offers: local.offers.clone(),
             geo: Arc::clone(&geo),
             salts: Arc::clone(&salts),
+            erasures: Arc::clone(&local.erasures),
             token_signer: token_signer.clone(),
             metrics: Arc::clone(metrics),
         });
@@ -84,7 +85,9 @@ impl Flows {
         let journal = Arc::clone(&local.durable.journal);
         let membership = membership::open((context, local, pipeline), (&personalizer, &customers), tasks).await?;
         let followers = (local.webhooks.clone(), membership.clone(), local.offers.clone());
-        let privacy = Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers);
+        let erasures = Arc::clone(&local.erasures);
+        let privacy =
+            Privacy::new(store.clone(), journal, Arc::clone(profiles), &pipeline.delivery, followers, erasures);
         Ok(Self { collector, exposures, personalizer, reports, customers, membership, privacy, feeds, geo, salts })
     }
 }

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
+
 use crate::{
     access::Access,
     app::{
@@ -15,10 +17,12 @@ use crate::{
         recover,
     },
     catalog::Catalog,
+    clock,
     config::Config,
     control::Control,
     delivery::Delivery,
     engine::{DiskSpace, Engine},
+    erasures::Erasures,
     learn,
     mail::Mailer,
     offers::Offers,
@@ -53,6 +57,8 @@ impl<'a> Context<'a> {
 pub(super) struct Local {
     pub(super) control: Control,
     pub(super) durable: Durable,
+    /// People who were erased.
+    pub(super) erasures: Arc<Erasures>,
     /// Id of this installation.
     pub(super) installation: String,
     pub(super) catalog: Arc<Catalog>,
@@ -74,6 +80,7 @@ impl Local {
         let durable = Durable::open(config, data_dir, metrics, health, tasks)?;
         // Before anything else is written: the control database may be the wrong one.
         let installation = installation::bind(&control, &durable.journal, data_dir).await?;
+        let erasures = Arc::new(Erasures::open(data_dir, clock::now()).context("cannot read erasures.ndjson")?);
         let webhooks = parts::webhooks(&control, &durable, &config.webhooks, metrics, tasks).await?;
         let catalog = Arc::new(Catalog::load(control.clone()).await?);
         let offers = parts::offers(&control, &config.offers, tasks).await?;
@@ -83,7 +90,8 @@ impl Local {
         if let Some(origins) = demo_origins {
             demo::install(&catalog, origins).await?;
         }
-        Ok(Self { control, durable, installation, catalog, access: Arc::new(access), webhooks, offers, setup_token })
+        let access = Arc::new(access);
+        Ok(Self { control, durable, erasures, installation, catalog, access, webhooks, offers, setup_token })
     }
 }
 
@@ -112,6 +120,7 @@ impl Pipeline {
         let store = Store::connect(endpoint, &config.clickhouse);
         let disk = engine.is_some().then(|| Arc::new(parts::engine_disk(config, data_dir)));
         let delivery = local.durable.delivery(config, data_dir, &store, disk.as_ref(), metrics)?;
+        let delivery = delivery.without_erased(parts::is_erased(&local.catalog, &local.erasures));
         health::watch_delivery(health, &delivery);
         let profiles = parts::live_profiles(config, &local.catalog, journal, &store);
         let reporting = learn::Reporting {

@@ -1,39 +1,30 @@
 //! Reports: each is a POST with the question as JSON; `?format=csv` exports.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{Request, State},
-    http::HeaderValue,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt as _;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Deserialize;
 
+use super::report_answers::{answer, refuse_personal_data, segment_source, table};
 use crate::{
-    catalog::SiteSnapshot,
     clock,
     http::{
         body,
         caller::Caller,
-        coalesce::{Joined, RenderedReport, ReportKey},
+        coalesce::{Joined, ReportKey},
         error::ApiError,
         extract::{Path, Query, SitePath},
         state::AppState,
     },
     ingest::identify::{IdKind, visitor_of},
     model::SiteId,
-    reports::{
-        ReportError, Reports, SegmentSource,
-        csv::{self, File, Table},
-    },
+    reports::ReportError,
     wire::{
         admin::{JournalCounts, Quality, VisitorBody},
-        reports::{
-            ExperimentQuestion, FunnelDropOffs, RealtimeQuestion, ReportAnswer, ReportQuestion, Schema, VisitorHistory,
-        },
+        reports::{FunnelDropOffs, ReportAnswer, ReportQuestion, Schema, VisitorHistory},
     },
 };
 
@@ -56,8 +47,9 @@ pub struct Extent {
     limit: Option<u32>,
 }
 
-/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel, recommendations, what-if, offers, experiments, rfm,
-/// satisfaction, data-quality or quality.
+/// Answers one report: overview, realtime, pages, sources, campaigns, visitors, funnel,
+/// retention, paths, attribution, goals, products, locations, searches, links, errors, vitals, events, segments, recommendations, what-if,
+/// offers, experiments, rfm, satisfaction, data-quality or quality.
 ///
 /// A CSV file has all rows, at most 100,000; a file that is cut says so in `Ashna-Rows-Cut`.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/reports/{report}", tag = "reports",
@@ -101,58 +93,6 @@ pub async fn report(
         state.metrics.reports.shared.inc();
     }
     Ok(result.await?.into_response())
-}
-
-async fn answer(
-    state: &AppState,
-    reports: &Reports,
-    snapshot: &SiteSnapshot,
-    name: &str,
-    as_csv: bool,
-    bytes: &[u8],
-) -> Result<RenderedReport, ApiError> {
-    let (site, now) = (&*snapshot.site, clock::now());
-    match name {
-        "overview" => table(as_csv, name, &reports.overview(site, &question(bytes)?).await?),
-        "pages" => table(as_csv, name, &reports.pages(site, &question(bytes)?).await?),
-        "sources" => table(as_csv, name, &reports.sources(site, &question(bytes)?).await?),
-        "campaigns" => table(as_csv, name, &reports.campaigns(site, &question(bytes)?).await?),
-        "visitors" => table(as_csv, name, &reports.visitors(site, &question(bytes)?).await?),
-        "funnel" => table(as_csv, name, &reports.funnel(site, &question(bytes)?, now).await?),
-        "realtime" => {
-            let RealtimeQuestion {} = question(bytes)?;
-            table(as_csv, name, &reports.realtime(site, now).await?)
-        }
-        "recommendations" => {
-            let (items, _) = state.personalizer.shares(&snapshot.site);
-            table(as_csv, name, &reports.recommendations(site, &question(bytes)?, items).await?)
-        }
-        "experiments" => {
-            let request: ExperimentQuestion = question(bytes)?;
-            let stored = state.catalog.experiment(site.id, &request.experiment).await?;
-            let stored = stored.ok_or_else(|| ApiError::Invalid("there is no experiment with that key".into()))?;
-            table(as_csv, name, &reports.experiment(site, &stored, &request, now).await?)
-        }
-        "offers" => {
-            let offers = state.catalog.offers(snapshot.site.id).await?;
-            table(as_csv, name, &reports.offers(site, &offers, &question(bytes)?).await?)
-        }
-        "rfm" => table(as_csv, name, &reports.rfm(site, &question(bytes)?).await?),
-        "satisfaction" => table(as_csv, name, &reports.satisfaction(site, &question(bytes)?).await?),
-        "what-if" => table(as_csv, name, &reports.what_if(site, &question(bytes)?).await?),
-        "data-quality" | "flaws" => table(as_csv, name, &reports.data_quality(site, &question(bytes)?).await?),
-        _ => Err(ApiError::NotFound),
-    }
-}
-
-/// What filters by segment depend on.
-fn segment_source(state: &AppState, site: &Arc<SiteSnapshot>) -> SegmentSource {
-    SegmentSource {
-        site: Arc::clone(site),
-        settings: state.personalizer.settings(),
-        values: state.personalizer.values(),
-        now: clock::now(),
-    }
 }
 
 /// The events that were received, and their properties.
@@ -210,50 +150,6 @@ pub async fn visitor(
     let mut body = VisitorBody::new(history, &profile, state.personalizer.interests(&profile, &site), value);
     (body.segments, body.builtin_segments) = state.personalizer.segments(&profile, &site);
     Ok(Json(body))
-}
-
-/// Refuses questions that group by masked data or could confirm a guess at it.
-fn refuse_personal_data(question: &[u8]) -> Result<(), ApiError> {
-    fn has_personal_data(value: &Value) -> bool {
-        match value {
-            Value::Array(values) => values.iter().any(has_personal_data),
-            Value::Object(fields) => fields.iter().any(|(name, value)| match (name.as_str(), value.as_str()) {
-                ("property" | "breakdown", Some("$user_id")) => true,
-                // Custom properties may contain personal data.
-                ("breakdown", Some(name)) => !name.starts_with('$'),
-                _ => has_personal_data(value),
-            }),
-            _ => false,
-        }
-    }
-    let question = serde_json::from_slice(question).unwrap_or_default();
-    if has_personal_data(&question) {
-        return Err(ApiError::Forbidden(
-            "personal data is masked for your account: it may not ask by user id, nor break down by a property of events",
-        ));
-    }
-    Ok(())
-}
-
-/// Parses a question; an empty body means the defaults.
-fn question<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).map_err(|e| ApiError::Invalid(format!("the question is invalid: {e}")))
-}
-
-fn json<T: Serialize>(answer: &T) -> Result<RenderedReport, ApiError> {
-    let bytes = serde_json::to_vec(answer).map_err(|e| ApiError::Internal(e.to_string()))?;
-    Ok(RenderedReport::Json(bytes.into()))
-}
-
-fn table<T: Table + Serialize>(as_csv: bool, name: &str, answer: &T) -> Result<RenderedReport, ApiError> {
-    if !as_csv {
-        return json(answer);
-    }
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"ashna-{name}.csv\""))
-        .map_err(|e| ApiError::Internal(e.to_string()))?;
-    let File { bytes, is_cut } = csv::write(answer);
-    Ok(RenderedReport::Csv { bytes: bytes.into(), disposition, is_cut })
 }
 
 /// The counts of both invariants: the site's since start, and the journal's over its lifetime.

@@ -50,7 +50,7 @@ pub async fn erase(
     let Path((_, visitor)) = path;
     let snapshot = state.catalog.site(site)?;
     let visitor = visitor_of(&snapshot.site, IdKind::Anonymous, &visitor);
-    let events = state.privacy.erase(site, visitor).await?;
+    let events = state.privacy.erase(&snapshot.site, visitor).await?;
     state.access.audit_site(site, &caller.name(), "erase visitor", "").await?;
     Ok(Json(VisitorErased { erased_events: events }))
 }

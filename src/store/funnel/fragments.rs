@@ -242,7 +242,7 @@ impl Fragments {
     }
 
     /// The breakdown value, cut to 200 characters.
-    pub(super) fn breakdown_value(&mut self, field: &str) -> String {
+    pub(in crate::store) fn breakdown_value(&mut self, field: &str) -> String {
         let name = field.strip_prefix('$').unwrap_or(field);
         let text = if name == ITEM {
             "if(empty(items), '', items[1])".to_owned()

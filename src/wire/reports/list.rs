@@ -4,10 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, ExperimentQuestion, ExperimentReport, Funnel,
-    FunnelQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Realtime,
-    RealtimeQuestion, Recommendations, RecommendationsQuestion, RfmQuestion, RfmReport, Satisfaction,
-    SatisfactionQuestion, Sources, SourcesQuestion, Visitors, VisitorsQuestion, WhatIf, WhatIfQuestion,
+    Attribution, AttributionQuestion, Campaigns, CampaignsQuestion, DataQuality, DataQualityQuestion, Errors, Events,
+    EventsQuestion, ExperimentQuestion, ExperimentReport, Funnel, FunnelQuestion, Goals, Links, Locations,
+    LocationsQuestion, OfferResults, OffersQuestion, Overview, OverviewQuestion, Pages, PagesQuestion, Paths,
+    PathsQuestion, Products, ProductsQuestion, Realtime, RealtimeQuestion, Recommendations, RecommendationsQuestion,
+    Retention, RetentionQuestion, RfmQuestion, RfmReport, Satisfaction, SatisfactionQuestion, Searches, SegmentSizes,
+    SegmentsQuestion, Sources, SourcesQuestion, TableQuestion, Visitors, VisitorsQuestion, Vitals, WhatIf,
+    WhatIfQuestion,
 };
 use crate::wire::admin::Quality;
 
@@ -23,6 +26,22 @@ pub enum ReportQuestion {
     Sources(SourcesQuestion),
     /// `campaigns`.
     Campaigns(CampaignsQuestion),
+    /// `retention`.
+    Retention(RetentionQuestion),
+    /// `paths`.
+    Paths(PathsQuestion),
+    /// `attribution`.
+    Attribution(AttributionQuestion),
+    /// `goals`, `searches`, `links`, `errors` and `vitals`.
+    Table(TableQuestion),
+    /// `products`.
+    Products(ProductsQuestion),
+    /// `locations`.
+    Locations(LocationsQuestion),
+    /// `events`.
+    Events(EventsQuestion),
+    /// `segments`.
+    Segments(SegmentsQuestion),
     /// `visitors`.
     Visitors(VisitorsQuestion),
     /// `funnel`.
@@ -57,6 +76,30 @@ pub enum ReportAnswer {
     Sources(Sources),
     /// `campaigns`.
     Campaigns(Campaigns),
+    /// `retention`.
+    Retention(Retention),
+    /// `paths`.
+    Paths(Paths),
+    /// `attribution`.
+    Attribution(Attribution),
+    /// `goals`.
+    Goals(Goals),
+    /// `products`.
+    Products(Products),
+    /// `locations`.
+    Locations(Locations),
+    /// `searches`.
+    Searches(Searches),
+    /// `links`.
+    Links(Links),
+    /// `errors`.
+    Errors(Errors),
+    /// `vitals`.
+    Vitals(Vitals),
+    /// `events`.
+    Events(Events),
+    /// `segments`.
+    Segments(SegmentSizes),
     /// `visitors`.
     Visitors(Visitors),
     /// `funnel`.

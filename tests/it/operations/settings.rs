@@ -49,11 +49,20 @@ fn check_config_prints_toml_or_json_without_secrets() {
     assert_eq!(table["server"]["listen"].as_str(), Some("127.0.0.1:4711"));
     assert_eq!(table["clickhouse"]["password"].as_str(), Some("(hidden)"));
     assert!(!text.contains("hunter2"));
+    for line in [
+        "listen = \"127.0.0.1:4711\"  # --listen",
+        "trusted_proxies = [\"127.0.0.1\"]  # ASHNA__SERVER__TRUSTED_PROXIES",
+        "segment_bytes = 67108864  # default",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "no {line:?} in {text}");
+    }
     let output = with(&variables, &["check-config", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["server"]["trusted_proxies"], serde_json::json!(["127.0.0.1"]));
     assert_eq!(json["clickhouse"]["password"], "(hidden)");
     assert_eq!(json["journal"]["segment_bytes"], 67_108_864);
+    assert_eq!(json["sources"]["clickhouse.password"], "ASHNA__CLICKHOUSE__PASSWORD");
+    assert_eq!(json["sources"]["journal.segment_bytes"], "default");
 }
 
 #[test]

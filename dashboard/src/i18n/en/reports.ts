@@ -265,6 +265,7 @@ export const reports = {
   'reason.no_ids': 'Identity call, but the site accepts no IDs',
   'reason.switched_off': 'Autocapture turned off',
   'reason.ignored_network': 'From a network left out in the site settings',
+  'reason.erased': 'From before its person was erased',
   'reason.asset': 'Not a page: image, script, style …',
   'reason.not_get': 'Not a page request',
   'reason.status': 'Error or redirect response',

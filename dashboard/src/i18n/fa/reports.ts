@@ -266,6 +266,7 @@ export const reports: Record<keyof typeof english, string> = {
   'reason.no_ids': 'شناسایی کاربر، در سایتی که شناسه نمی‌پذیرد',
   'reason.switched_off': 'ثبت خودکار خاموش است',
   'reason.ignored_network': 'از شبکه‌ای که در تنظیمات سایت کنار گذاشته شده است',
+  'reason.erased': 'مربوط به پیش از پاک‌شدن اطلاعات این شخص',
   'reason.asset': 'صفحه نیست: تصویر، اسکریپت، استایل…',
   'reason.not_get': 'درخواست صفحه نیست',
   'reason.status': 'پاسخ خطا یا ریدایرکت',
