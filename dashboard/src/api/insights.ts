@@ -1,6 +1,6 @@
 /**
- * JSON of filters, comparisons and the reports on behaviour. Written by hand where `openapi.json` does not describe it
- * yet; to be replaced by names of generated types, as in `types.ts`.
+ * JSON of filters, comparisons and the reports on behaviour: names of generated types, as in `types.ts`, and narrower ones
+ * where `openapi.json` leaves more open than the pages send or need.
  */
 import type { Condition, FunnelOp, FunnelResult, Interval, Overview, S, Scalar, Sent } from './types';
 
@@ -19,23 +19,23 @@ export type ComparedOverview = Compared<Overview>;
 export type ComparedFunnel = Compared<FunnelResult>;
 
 export type CampaignRow = Sent<S['CampaignRow']>;
-export type GoalRow = { goal: string; name: string; people: number; conversions: number; rate: number | null; revenue_minor: number };
-export type ProductRow = { item: string; title: string; viewers: number; carts: number; buyers: number; units: number; revenue_minor: number; bought_per_view: number | null };
-export type SearchRow = { query: string; searches: number; people: number; no_results: number };
-export type VitalsRow = { path: string; samples: number; lcp_p75_ms: number | null; inp_p75_ms: number | null; cls_p75: number | null; fcp_p75_ms: number | null; ttfb_p75_ms: number | null };
-export type ErrorRow = { message: string; source: string; events: number; people: number; first_at: string; last_at: string };
-export type LinkRow = { kind: 'outbound' | 'download'; url: string; clicks: number; people: number };
-export type LocationRow = { value: string; country: string; visitors: number; sessions: number; pageviews: number; orders: number; revenue_minor: number };
-export type EventRow = { event: string; count: number; people: number };
+export type GoalRow = Sent<S['GoalRow']>;
+export type ProductRow = Sent<S['ProductRow']>;
+export type SearchRow = Sent<S['SearchRow']>;
+export type VitalsRow = Sent<S['VitalsRow']>;
+export type ErrorRow = Sent<S['ErrorRow']>;
+export type LinkRow = Sent<S['LinkRow']>;
+export type LocationRow = Sent<S['LocationRow']>;
+export type EventRow = Sent<S['EventRow']>;
 export type Rows<R> = { rows: R[]; currency?: string };
 
 /** Intervals that are not over yet are null. */
-export type Cohort = { start: string; people: number; returned: (number | null)[] };
+export type Cohort = S['Cohort'];
 export type Retention = { cohorts: Cohort[] };
 export type RetentionView = { interval: Exclude<Interval, 'hour'>; first: Step; return?: Step; periods: number };
 
-export type PathLink = { step: number; source: string; target: string; people: number };
-export type PathEnd = { step: number; node: string; people: number };
+export type PathLink = S['PathLink'];
+export type PathEnd = S['PathEnd'];
 export type Paths = { links: PathLink[]; ends: PathEnd[]; sessions: number };
 export type PathsView = { from_step?: Step; to_step?: Step; steps: number; nodes: number };
 
