@@ -1,12 +1,13 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { compress } from './compress';
+import { initialSize } from './initial-size';
 
 const server = process.env.ASHNA_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   base: '/dashboard/',
-  plugins: [svelte(), compress()],
+  plugins: [svelte(), initialSize(), compress()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the content policy allows no data: fonts or scripts.

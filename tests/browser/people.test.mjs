@@ -98,7 +98,7 @@ test('the member sees only their site and permitted actions', async () => {
   const entries = member.locator('[popover] li');
   assert.deepEqual((await entries.allInnerTexts()).map((text) => text.trim()), ['Account', 'Log out']);
   await member.keyboard.press('Escape');
-  await member.locator('[popover]').waitFor({ state: 'hidden' });
+  await member.locator('[popover]:has(li)').waitFor({ state: 'hidden' });
   for (const path of ['/team', '/audit-log', `/sites/${shop.tea}/overview`]) {
     await member.goto(at(path));
     await member.getByText('Page not found.').waitFor();
@@ -120,7 +120,7 @@ test('changed access applies at once', async () => {
   await button(dialog, 'Save access').click();
   await dialog.getByText('Saved.').waitFor();
   await member.goto(at(`/sites/${shop.coffee}/install`));
-  await member.getByRole('heading', { name: 'Settings', exact: true }).waitFor();
+  await member.locator('main').getByRole('heading', { name: 'Settings', exact: true }).waitFor();
   assert.equal(await member.getByRole('heading', { name: 'Check a page' }).count(), 0);
   await choose(member, 'Account');
   await member.getByText('Personal data is masked for you.').waitFor();

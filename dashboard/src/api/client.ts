@@ -1,5 +1,6 @@
 import type * as R from './recommendations';
 import type * as E from './experiments';
+import type * as I from './insights';
 import type * as T from './types';
 
 /** A failed request: the server's error, or status 0 if the server could not be reached. */
@@ -84,10 +85,27 @@ export type ReportName =
   | 'rfm'
   | 'satisfaction'
   | 'experiments'
-  | 'offers';
+  | 'offers'
+  | 'campaigns'
+  | 'locations'
+  | 'retention'
+  | 'paths'
+  | 'attribution'
+  | 'goals'
+  | 'products'
+  | 'searches'
+  | 'links'
+  | 'errors'
+  | 'vitals'
+  | 'events';
 /** The most rows of a report. */
 export const ROWS_MAX = 1000;
 type Signal = AbortSignal | undefined;
+/** The part that all questions have in common. */
+type Asked = T.Period & T.Counting & { filters?: I.Filter[]; compare?: I.Compare };
+
+/** A report that was shared by a link, without login. */
+export const shared = (token: string, signal?: AbortSignal) => get<I.Shared>(`/shared/${id(token)}`, signal);
 
 /** All requests of one site. */
 export function siteApi(siteId: number) {
@@ -100,13 +118,43 @@ export function siteApi(siteId: number) {
     checked: (token: string) => get<T.CheckState>(`${base}/checks/${id(token)}`),
     schema: (signal?: Signal) => get<T.Schema>(`${base}/schema?days=30`, signal),
 
-    overview: (q: T.Period & { interval: T.Interval; calendar: T.CalendarName }, s?: Signal) => report<T.Overview>('overview', q, s),
+    overview: (q: Asked & { interval: T.Interval; calendar: T.CalendarName }, s?: Signal) => report<I.ComparedOverview>('overview', q, s),
     realtime: (s?: Signal) => report<T.Realtime>('realtime', {}, s),
-    pages: (q: T.Period & T.Counting & { limit: number; search?: string }, s?: Signal) => report<T.Pages>('pages', q, s),
-    sources: (q: T.Period & T.Counting & { by: T.SourceBy; limit: number }, s?: Signal) => report<T.Sources>('sources', q, s),
-    visitors: (q: T.Period & T.Counting & { by: T.VisitorBy; limit: number }, s?: Signal) => report<T.Visitors>('visitors', q, s),
-    funnel: (q: T.Period & T.Counting & T.FunnelQuery, s?: Signal) => report<T.FunnelResult>('funnel', q, s),
-    rfm: (q: T.Period & T.Counting, s?: Signal) => report<T.Rfm>('rfm', q, s),
+    pages: (q: Asked & { limit: number; search?: string }, s?: Signal) => report<I.Compared<T.Pages>>('pages', q, s),
+    sources: (q: Asked & { by: T.SourceBy; limit: number }, s?: Signal) => report<I.Compared<T.Sources>>('sources', q, s),
+    visitors: (q: Asked & { by: T.VisitorBy; limit: number }, s?: Signal) => report<I.Compared<T.Visitors>>('visitors', q, s),
+    funnel: (q: Asked & T.FunnelQuery, s?: Signal) => report<I.ComparedFunnel>('funnel', q, s),
+    rfm: (q: Asked, s?: Signal) => report<T.Rfm>('rfm', q, s),
+    campaigns: (q: Asked & { limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.CampaignRow>>>('campaigns', q, s),
+    locations: (q: Asked & { by: 'country' | 'region' | 'city'; limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.LocationRow>>>('locations', q, s),
+    retention: (q: Asked & { calendar: T.CalendarName } & I.RetentionView, s?: Signal) => report<I.Compared<I.Retention>>('retention', q, s),
+    paths: (q: Asked & I.PathsView, s?: Signal) => report<I.Paths>('paths', q, s),
+    attribution: (q: Asked & I.AttributionView & { model: I.Model }, s?: Signal) => report<I.Attribution>('attribution', q, s),
+    goalResults: (q: Asked, s?: Signal) => report<I.Compared<I.Rows<I.GoalRow>>>('goals', q, s),
+    products: (q: Asked & { limit: number; search?: string }, s?: Signal) => report<I.Compared<I.Rows<I.ProductRow>>>('products', q, s),
+    searches: (q: Asked & { limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.SearchRow>>>('searches', q, s),
+    links: (q: Asked & { limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.LinkRow>>>('links', q, s),
+    errors: (q: Asked & { limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.ErrorRow>>>('errors', q, s),
+    vitals: (q: Asked & { limit: number }, s?: Signal) => report<I.Compared<I.Rows<I.VitalsRow>>>('vitals', q, s),
+    events: (q: Asked, s?: Signal) => report<I.Rows<I.EventRow>>('events', q, s),
+    eventTrend: (q: Asked & { event: string; property?: string; interval: T.Interval; calendar: T.CalendarName }, s?: Signal) => report<I.Trend>('events', q, s),
+    eventSamples: (q: Asked & { event: string; samples: number }, s?: Signal) => report<{ samples: I.EventSample[] }>('events', q, s),
+    /** A report by its name, such as a saved one. */
+    anyReport: (name: string, q: object, s?: Signal) => report<Record<string, unknown>>(name, q, s),
+
+    goals: (s?: Signal) => get<I.Goal[]>(`${base}/goals`, s),
+    putGoal: (goal: I.Goal) => json<I.Goal>('PUT', `${base}/goals/${id(goal.id)}`, { body: goal }),
+    deleteGoal: (goal: string) => json<void>('DELETE', `${base}/goals/${id(goal)}`),
+    savedReports: (s?: Signal) => get<I.SavedReport[]>(`${base}/saved-reports`, s),
+    putSavedReport: (saved: I.SavedReport) => json<I.SavedReport>('PUT', `${base}/saved-reports/${id(saved.id)}`, { body: saved }),
+    deleteSavedReport: (saved: string) => json<void>('DELETE', `${base}/saved-reports/${id(saved)}`),
+    annotations: (s?: Signal) => get<I.Annotation[]>(`${base}/annotations`, s),
+    putAnnotation: (annotation: I.Annotation) => json<I.Annotation>('PUT', `${base}/annotations/${id(annotation.id)}`, { body: annotation }),
+    deleteAnnotation: (annotation: string) => json<void>('DELETE', `${base}/annotations/${id(annotation)}`),
+    shares: (s?: Signal) => get<I.Share[]>(`${base}/shares`, s),
+    addShare: (share: Pick<I.Share, 'report' | 'question' | 'expires_at'>) => post<I.NewShare>(`${base}/shares`, share),
+    deleteShare: (share: string) => json<void>('DELETE', `${base}/shares/${id(share)}`),
+
     dropped: (handle: string, limit: number, s?: Signal) =>
       get<T.Dropped>(`${base}/reports/funnel/dropped/${id(handle)}?limit=${limit}`, s),
     // Not `quality`: under that name the server returns the counts of events.
@@ -132,7 +180,7 @@ export function siteApi(siteId: number) {
     recommendationHistory: (s?: Signal) => get<R.RecommendationHistory>(`${base}/recommendations/history`, s),
     preview: (q: R.PreviewQuery, s?: Signal) => post<R.Preview>(`${base}/recommendations/preview`, q, s),
 
-    satisfaction: (q: T.Period & { interval: T.Interval; calendar: T.CalendarName; limit: number }, s?: Signal) => report<T.Satisfaction>('satisfaction', q, s),
+    satisfaction: (q: Asked & { interval: T.Interval; calendar: T.CalendarName; limit: number }, s?: Signal) => report<T.Satisfaction>('satisfaction', q, s),
     people: (q: T.PeopleQuery, s?: Signal) => get<T.People>(`${base}/people?${query(q)}`, s),
     timeline: ({ visitor, ...q }: T.TimelineQuery, s?: Signal) => get<T.TimelinePage>(`${base}/visitors/${id(visitor)}/timeline?${query(q)}`, s),
     browsers: (visitor: string, s?: Signal) => get<T.Browser[]>(`${base}/visitors/${id(visitor)}/browsers`, s),
@@ -195,7 +243,7 @@ export function siteApi(siteId: number) {
     saveOffer: (offerId: string, offer: T.Offer) =>
       json<T.Offer>('PUT', `${base}/offers/${id(offerId)}`, { body: offer }),
     deleteOffer: (offer: string) => json<void>('DELETE', `${base}/offers/${id(offer)}`),
-    offerResults: (q: T.Period & T.Counting, s?: Signal) => report<T.OfferResults>('offers', q, s),
+    offerResults: (q: Asked, s?: Signal) => report<T.OfferResults>('offers', q, s),
     coupons: (offer: string, s?: Signal) => get<T.CouponPool>(`${base}/offers/${id(offer)}/coupons`, s),
     addCoupons: (offer: string, file: Blob) => json<T.CouponsAdded>('POST', `${base}/offers/${id(offer)}/coupons`, { file }),
     slots: (s?: Signal) => get<T.ListedSlot[]>(`${base}/slots`, s),

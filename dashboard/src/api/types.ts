@@ -68,20 +68,35 @@ export type Visitors = S['Visitors'];
 export type FunnelOp = S['Op'];
 export type Scalar = string | number | boolean;
 export type Condition = Narrow<S['Condition'], { op: FunnelOp; value?: Scalar | Scalar[] }>;
-export type FunnelStep = Narrow<S['FunnelStep'], { where?: Condition[] }>;
+export type FunnelEvent = { event: string; where?: Condition[] };
+/** One event or any of several; people who leave out an optional step stay in the funnel. */
+export type FunnelStep = (FunnelEvent | { any: FunnelEvent[] }) & { optional?: boolean };
+/** An event that ends progress (`stop`) or takes people out of the funnel (`remove`), between two steps or anywhere. */
+export type FunnelExclusion = FunnelEvent & { from_step?: number; to_step?: number; effect?: 'stop' | 'remove' };
 export type FunnelOrder = S['FunnelOrder'];
 /** A funnel without its date range. */
 export type FunnelQuery = {
   steps: FunnelStep[];
   order: FunnelOrder;
   window_ms: number;
+  per_session?: boolean;
   ignore?: string[];
-  exclude?: FunnelStep[];
+  exclude?: FunnelExclusion[];
   breakdown?: string;
+  breakdown_at?: 'first' | 'last' | number;
+  trend?: 'day' | 'week' | 'month';
 };
 type Optional<T, K extends keyof T> = Sent<Omit<T, K>> & Pick<T, K>;
-export type FunnelStepResult = Optional<S['FunnelStepAnswer'], 'dropped_list'>;
-export type FunnelResult = Narrow<S['Funnel'], { steps: FunnelStepResult[]; breakdown?: Record<string, { steps: FunnelStepResult[] }> | null }>;
+/** `to_ms` is the end of a bar of the histogram; null for all that took longer. */
+export type FunnelStepResult = Optional<S['FunnelStepAnswer'], 'dropped_list'> & {
+  histogram?: { to_ms: number | null; people: number }[] | null;
+  converted_list?: string | null;
+};
+export type FunnelTrend = { at: string; reached: number[] }[];
+export type FunnelResult = Narrow<
+  S['Funnel'],
+  { steps: FunnelStepResult[]; breakdown?: Record<string, { steps: FunnelStepResult[] }> | null }
+> & { trend?: FunnelTrend | null };
 export type SavedFunnel = Narrow<S['FunnelBody'], { question: FunnelQuery }>;
 export type DroppedVisitor = Sent<S['DroppedVisitor']>;
 export const CUSTOMER_GROUPS = [

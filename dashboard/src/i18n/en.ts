@@ -10,9 +10,10 @@ import { install } from './en/install';
 import { offers } from './en/offers';
 import { recommendations } from './en/recommendations';
 import { reports } from './en/reports';
+import { views } from './en/views';
 
 /** All base texts, in ICU MessageFormat. Defines the message keys. */
-export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments, ...offers };
+export const en = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments, ...offers, ...views };
 
 export type BaseKey = keyof typeof en;
 export type Messages = Record<BaseKey, string>;

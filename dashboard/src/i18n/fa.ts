@@ -11,5 +11,6 @@ import { install } from './fa/install';
 import { offers } from './fa/offers';
 import { recommendations } from './fa/recommendations';
 import { reports } from './fa/reports';
+import { views } from './fa/views';
 
-export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments, ...offers };
+export const fa: Messages = { ...shell, ...install, ...recommendations, ...reports, ...hints, ...editors, ...catalogue, ...contacts, ...customers, ...segments, ...experiments, ...offers, ...views };

@@ -22,6 +22,8 @@ const dates = (options: Intl.DateTimeFormatOptions) =>
   cached('date', (locale) => new Intl.DateTimeFormat(locale, options), options);
 
 export const number = (value: number): string => numbers({ maximumFractionDigits: 2 }).format(value);
+/** A row of figures whose order matters, isolated from text that runs from right to left. */
+export const leftToRight = (text: string): string => `\u2066${text}\u2069`;
 export const points = (rate: number): string => numbers({ maximumFractionDigits: 1 }).format(rate * 100);
 export const compact = (value: number): string =>
   numbers({ notation: 'compact', maximumFractionDigits: 1 }).format(value);
@@ -109,7 +111,8 @@ export function zone(timeZone: string): string {
   const offset = dates({ timeZoneName: 'shortOffset', timeZone })
     .formatToParts(new Date())
     .find((part) => part.type === 'timeZoneName')?.value;
-  return offset && offset !== timeZone ? `${timeZone} (${offset})` : timeZone;
+  // The name is isolated, so that the text has the direction of the language.
+  return offset && offset !== timeZone ? `\u2068${timeZone}\u2069 (${offset})` : timeZone;
 }
 
 export function dayRange(start: Date, end: Date, timeZone: string): string {

@@ -1,12 +1,12 @@
 import { IntlMessageFormat } from 'intl-messageformat';
 import { type Language, preferences } from '../state/preferences.svelte';
 import type { BaseKey, Messages } from './en';
+import type { insights } from './en/insights';
 import type { people } from './en/people';
 
-type PeopleKey = keyof typeof people;
-export type Key = BaseKey | PeopleKey;
-/** Texts loaded together: base texts, and those of the account, team and key pages. */
-export type TextGroup = 'base' | 'people';
+export type Key = BaseKey | keyof typeof people | keyof typeof insights;
+/** Texts loaded together: base texts, those of the account, team and key pages, and those of reports on behaviour. */
+export type TextGroup = 'base' | 'people' | 'insights';
 type Values = Record<string, string | number>;
 type Texts = Partial<Record<Key, string>>;
 
@@ -15,10 +15,12 @@ const loaders: Record<Language, Record<TextGroup, () => Promise<Texts>>> = {
   en: {
     base: async (): Promise<Messages> => (await import('./en')).en,
     people: async () => (await import('./en/people')).people,
+    insights: async () => (await import('./en/insights')).insights,
   },
   fa: {
     base: async (): Promise<Messages> => (await import('./fa')).fa,
     people: async () => (await import('./fa/people')).people,
+    insights: async () => (await import('./fa/insights')).insights,
   },
 };
 

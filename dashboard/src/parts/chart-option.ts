@@ -1,8 +1,8 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { t } from '../i18n/index.svelte';
-import type { Line } from './Chart.svelte';
+import type { Line, Mark } from './Chart.svelte';
 
-type Palette = { series: string[]; ink: string; soft: string; line: string; card: string; wash: string; font: string };
+export type Palette = { series: string[]; ink: string; soft: string; line: string; card: string; wash: string; font: string };
 
 /** Distinct for color-blind users too; the accent color first. */
 const SERIES = {
@@ -32,10 +32,19 @@ export function palette(dark: boolean): Palette {
 }
 
 /** Wraps text in first-strong isolates, because a canvas has only one direction. */
-const isolated = (text: string) => `\u2068${text}\u2069`;
+export const isolated = (text: string) => `\u2068${text}\u2069`;
 
-/** Breaks a step name into one line per word, its number with the first word. */
-const stacked = (text: string) => text.split(/(?<!\.) /).map(isolated).join('\n');
+const LINE_LENGTH = 13;
+/** Breaks a step name into short lines, its number with the first word. */
+const stacked = (text: string) => {
+  const lines: string[] = [];
+  for (const word of text.split(/(?<!\.) /)) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= LINE_LENGTH) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map(isolated).join('\n');
+};
 
 type Drawing = {
   rtl: boolean;
@@ -50,19 +59,24 @@ type Drawing = {
   max?: number | undefined;
   /** Whether values are fractions, so that axis ticks may be closer than 1. */
   fine?: boolean;
+  marks?: Mark[];
+  /** Categories are steps, not times: they follow the direction of the page. */
+  steps?: boolean;
 };
 
-export function chartOption({ rtl, categories, details, lines, format, exact, colors, max, fine = false }: Drawing): EChartsCoreOption {
+export function chartOption({ rtl, categories, details, lines, format, exact, colors, max, fine = false, marks = [], steps = false }: Drawing): EChartsCoreOption {
   const text = { color: colors.soft, fontFamily: colors.font, fontSize: 12 };
   const bars = lines.some((line) => line.kind === 'bar');
+  const inverse = rtl && (bars || steps);
   return {
     animationDuration: 350,
     color: colors.series,
     textStyle: { fontFamily: colors.font },
     aria: { enabled: true },
-    grid: { left: 4, right: 12, top: lines.length > 1 ? 44 : 16, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    grid: { left: 4, right: 12, top: top(rtl, lines.length, marks.length), bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     legend: {
       show: lines.length > 1,
+      data: lines.map((line) => isolated(line.name)),
       top: 0,
       // Leaves room for the table switch at the end of this line.
       type: 'scroll',
@@ -87,7 +101,7 @@ export function chartOption({ rtl, categories, details, lines, format, exact, co
       type: 'category',
       data: categories.map(bars ? stacked : isolated),
       // Time always runs left to right; steps follow the direction of the page.
-      inverse: rtl && bars,
+      inverse,
       boundaryGap: bars,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: colors.line } },
@@ -95,13 +109,37 @@ export function chartOption({ rtl, categories, details, lines, format, exact, co
     },
     yAxis: {
       type: 'value',
-      position: rtl && bars ? 'right' : 'left',
+      position: inverse ? 'right' : 'left',
       minInterval: max === 1 || fine ? undefined : 1,
       max,
       axisLabel: { ...text, formatter: format },
       splitLine: { lineStyle: { color: colors.line } },
     },
-    series: lines.flatMap((line, index) => series(line, index, colors)),
+    series: [...lines.flatMap((line, index) => series(line, index, colors)), ...(marks.length > 0 ? [markSeries(marks, colors)] : [])],
+  };
+}
+
+/** Room for the legend and for numbers of marks; in RTL the tools of the chart lie over its first axis. */
+function top(rtl: boolean, lines: number, marks: number): number {
+  const room = lines > 1 ? 44 : rtl ? 36 : 16;
+  return marks > 0 ? Math.max(room + (lines > 1 ? 12 : 0), 32) : room;
+}
+
+/** Vertical lines with their numbers, as a series without values. */
+function markSeries(marks: Mark[], colors: Palette): Record<string, unknown> {
+  return {
+    id: 'marks',
+    type: 'line',
+    data: [],
+    silent: true,
+    markLine: {
+      symbol: 'none',
+      silent: true,
+      animation: false,
+      lineStyle: { color: colors.soft, type: 'solid', width: 1 },
+      label: { position: 'end', distance: 2, color: colors.card, backgroundColor: colors.soft, borderRadius: 9, padding: [3, 6], fontSize: 11, lineHeight: 12, fontFamily: colors.font },
+      data: marks.map(({ at, label }) => ({ xAxis: at, label: { formatter: label } })),
+    },
   };
 }
 

@@ -60,6 +60,12 @@ const range = ({ start, end }: Days, timezone: string): Period => ({
 const daysBetween = (start: CalendarDate, end: CalendarDate): number =>
   Math.round((end.toDate('UTC').getTime() - start.toDate('UTC').getTime()) / 86_400_000);
 
+/** The last days of a site up to today. */
+export function lastDays(site: Site, days: number): Period {
+  const now = today(site.timezone);
+  return range({ start: now.subtract({ days: days - 1 }), end: now }, site.timezone);
+}
+
 /** The number of months if the days are whole months of the user's calendar. */
 function wholeMonths(days: Days): number | undefined {
   const start = toCalendar(days.start, userCalendar());
@@ -88,10 +94,10 @@ class PeriodState {
   /** The same as a part of a question; people are the server's default. */
   readonly counting = $derived<Counting>(this.unit === 'visitor' ? { unit: 'visitor' } : {});
 
-  /** The query string that carries the date range and the unit to another page. */
+  /** The query string that carries date range, unit, filters and comparison to another page. */
   readonly search = $derived.by(() => {
     const params = new URLSearchParams();
-    for (const name of ['period', 'from', 'to', 'unit']) {
+    for (const name of ['period', 'from', 'to', 'unit', 'filters', 'compare']) {
       const value = router.query.get(name);
       if (value) params.set(name, value);
     }
@@ -126,9 +132,33 @@ class PeriodState {
     return range(this.daysBefore(site), site.timezone);
   }
 
-  /** The start of the step that lies under the one that starts at `at`, in milliseconds. */
-  counterpart(site: Site, at: string): number {
-    return toCalendar(fromAbsolute(Date.parse(at), site.timezone), userCalendar()).subtract(this.#shift(site)).toDate().getTime();
+  /**
+   * The same days of the year before, as far as the period has come; with weeks, 52 weeks before, so that weekdays lie
+   * under each other.
+   */
+  yearBefore(site: Site): Period {
+    const { start, end } = this.days(site.timezone);
+    const shift = this.#yearShift(site);
+    const before = range({ start: start.subtract(shift), end: end.subtract(shift) }, site.timezone);
+    if (!this.running(site)) return before;
+    const now = toCalendar(fromAbsolute(Date.now(), site.timezone), userCalendar()).set({ minute: 0, second: 0, millisecond: 0 }).add({ hours: 1 });
+    return { ...before, to: now.subtract(shift).toDate().toISOString() };
+  }
+
+  /** A period of days as `2026-11-01`; undefined if one is none. */
+  between(site: Site, from: string, to: string): Period | undefined {
+    const [start, end] = [parsedDay(from), parsedDay(to)];
+    return start && end ? range({ start, end }, site.timezone) : undefined;
+  }
+
+  /** The start of the step of the compared period that lies under the one that starts at `at`, in milliseconds. */
+  counterpart(site: Site, at: string, compared: 'previous' | 'year' = 'previous'): number {
+    const shift = compared === 'year' ? this.#yearShift(site) : this.#shift(site);
+    return toCalendar(fromAbsolute(Date.parse(at), site.timezone), userCalendar()).subtract(shift).toDate().getTime();
+  }
+
+  #yearShift(site: Site): DateDuration {
+    return this.interval(site) === 'week' ? { weeks: 52 } : { years: 1 };
   }
 
   /**
@@ -161,16 +191,16 @@ class PeriodState {
   }
 
   choosePreset(preset: Preset): void {
-    router.setQuery({ period: preset === DEFAULT ? undefined : preset, from: undefined, to: undefined });
+    router.setQuery({ period: preset === DEFAULT ? undefined : preset, from: undefined, to: undefined }, { push: true });
   }
 
   chooseDays({ start, end }: Days): void {
     const iso = (day: CalendarDate) => toCalendar(day, new GregorianCalendar()).toString();
-    router.setQuery({ period: undefined, from: iso(start), to: iso(end) });
+    router.setQuery({ period: undefined, from: iso(start), to: iso(end) }, { push: true });
   }
 
   chooseUnit(unit: Unit): void {
-    router.setQuery({ unit: unit === 'person' ? undefined : unit });
+    router.setQuery({ unit: unit === 'person' ? undefined : unit }, { push: true });
   }
 
   chooseInterval(interval: Interval): void {

@@ -34,14 +34,16 @@ class Router {
     if (!replace) scrollTo(0, 0);
   }
 
-  /** Changes the query string in place, without a new history entry. */
-  setQuery(change: Record<string, string | undefined>): void {
+  /** Changes the query string of the page; as a step of its own for the back button with `push`. */
+  setQuery(change: Record<string, string | undefined>, { push = false } = {}): void {
     const url = new URL(location.href);
     for (const [name, value] of Object.entries(change)) {
       if (value === undefined) url.searchParams.delete(name);
       else url.searchParams.set(name, value);
     }
-    history.replaceState(null, '', url);
+    if (url.href === location.href) return;
+    if (push) history.pushState(null, '', url);
+    else history.replaceState(null, '', url);
     this.#url = url;
   }
 

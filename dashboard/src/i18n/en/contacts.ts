@@ -186,6 +186,8 @@ export const contacts = {
   'contacts.none_text': 'Send events with context.channel: email, sms, push, call_centre, shop, app or web.',
   'contacts.channel': 'Channel',
   'contacts.contacts': 'Contacts',
+  'hint.contact_people': 'People who were contacted over this channel.',
+  'hint.contact_cost': 'Contacts × cost per contact of the channel, as set under “Cost per contact”.',
   'contacts.people': 'People',
   'contacts.conversions': 'Orders',
   'contacts.cost': 'Cost',

@@ -40,7 +40,7 @@ export const reports = {
   'values.add': 'Add…',
   'values.choose': 'Choose…',
   'values.remove': 'Remove {value}',
-  'overview.pages': 'Top pages by page views',
+  'overview.pages': 'Top pages',
   'overview.sources': 'Traffic sources',
   'overview.visitors': 'Audience',
   'chart.as_table': 'Show as table',

@@ -1,19 +1,29 @@
-import type { Condition, FunnelOp, FunnelOrder, FunnelQuery, FunnelStep, Scalar, Schema } from '../../api/types';
+import type { Condition, FunnelEvent, FunnelExclusion, FunnelOp, FunnelOrder, FunnelQuery, FunnelStep, Scalar, Schema } from '../../api/types';
 import { toNumber } from '../../i18n/digits';
 
 /** A funnel while being edited: inputs hold text, and each row has a key. */
 export type DraftCondition = { key: number; property: string; op: FunnelOp; value: string };
+/** One event with its conditions. */
 export type DraftStep = { key: number; event: string; where: DraftCondition[] };
+/** A step of the funnel: any of several events, which may be left out by visitors if it is optional. */
+export type DraftFunnelStep = DraftStep & { others: DraftStep[]; optional: boolean };
+/** An excluded event; `from` and `to` are numbers of steps, or '' for anywhere. */
+export type DraftExclusion = DraftStep & { from: string; to: string; effect: 'stop' | 'remove' };
 export type Draft = {
   name: string;
-  steps: DraftStep[];
+  steps: DraftFunnelStep[];
   order: FunnelOrder;
   /** In strict order: whether passive events may occur between two steps. */
   allowPassive: boolean;
   windowCount: number;
   windowUnit: Unit;
-  exclude: DraftStep[];
+  /** Whether all steps must happen in one session. */
+  perSession: boolean;
+  exclude: DraftExclusion[];
   breakdown: string;
+  /** The event whose value counts: `first`, `last`, or the number of a step. */
+  breakdownAt: string;
+  trend: Trend | '';
 };
 
 export const UNIT_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
@@ -26,12 +36,18 @@ export const COLUMNS = [
   '$path', '$host', '$title', '$referrer_host', '$channel', '$source', '$medium', '$campaign', '$device', '$os',
   '$browser', '$country', '$city', '$language', '$item', '$category', '$user_id',
 ];
+/** Breaks down by membership in segments. */
+export const BY_SEGMENT = '$segment';
+export const TRENDS = ['day', 'week', 'month'] as const;
+export type Trend = (typeof TRENDS)[number];
 export const STEPS_MAX = 12;
 /** Events that the script records without any action of the visitor. */
 export const PASSIVE = ['Page Engaged', 'Web Vitals', 'Error Occurred', 'Slot Viewed', 'Decision Late'];
 
 let lastKey = 0;
 export const newStep = (event = ''): DraftStep => ({ key: ++lastKey, event, where: [] });
+export const newFunnelStep = (event = ''): DraftFunnelStep => ({ ...newStep(event), others: [], optional: false });
+export const newExclusion = (): DraftExclusion => ({ ...newStep(), from: '', to: '', effect: 'stop' });
 export const newCondition = (): DraftCondition => ({ key: ++lastKey, property: '', op: 'eq', value: '' });
 
 const SHOP = ['Product Viewed', 'Product Added', 'Checkout Started', 'Order Completed'];
@@ -41,22 +57,32 @@ export function firstDraft(schema: Schema | undefined, name: string): Draft {
   const known = SHOP.filter((event) => schema?.events.some((other) => other.name === event && other.count > 0));
   const events = known.length >= 2 ? known : ['page', ''];
   return {
-    name, steps: events.map(newStep), order: 'sequential', allowPassive: true, windowCount: 7, windowUnit: 'day', exclude: [], breakdown: '',
+    name, steps: events.map(newFunnelStep), order: 'sequential', allowPassive: true, windowCount: 7, windowUnit: 'day', perSession: false,
+    exclude: [], breakdown: '', breakdownAt: 'first', trend: '',
   };
+}
+
+export const readStep = ({ event, where }: { event: string; where?: Condition[] | undefined }): DraftStep => ({ ...newStep(event), where: (where ?? []).map(readCondition) });
+
+function readFunnelStep(from: FunnelStep): DraftFunnelStep {
+  const [first, ...others] = ('any' in from ? from.any : [from]).map(readStep);
+  return { ...(first ?? newStep()), others, optional: from.optional ?? false };
 }
 
 export function toDraft(name: string, question: FunnelQuery): Draft {
   const unit = [...UNITS].reverse().find((candidate) => question.window_ms % UNIT_MS[candidate] === 0) ?? 'minute';
-  const step = (from: FunnelStep): DraftStep => ({ ...newStep(from.event), where: (from.where ?? []).map(readCondition) });
   return {
     name,
-    steps: question.steps.map(step),
+    steps: question.steps.map(readFunnelStep),
     order: question.order,
     allowPassive: question.order !== 'strict' || (question.ignore ?? []).length > 0,
     windowCount: Math.max(1, Math.round(question.window_ms / UNIT_MS[unit])),
     windowUnit: unit,
-    exclude: (question.exclude ?? []).map(step),
+    perSession: question.per_session ?? false,
+    exclude: (question.exclude ?? []).map((from) => ({ ...readStep(from), from: String(from.from_step ?? ''), to: String(from.to_step ?? ''), effect: from.effect ?? 'stop' })),
     breakdown: question.breakdown ?? '',
+    breakdownAt: String(question.breakdown_at ?? 'first'),
+    trend: question.trend ?? '',
   };
 }
 
@@ -74,26 +100,55 @@ export function windowMs({ windowCount, windowUnit }: Draft): number | undefined
 }
 
 /** The steps that have an event. */
-export const namedSteps = (draft: Draft): DraftStep[] => draft.steps.filter((step) => step.event.trim() !== '');
+export const namedSteps = (draft: Draft): DraftFunnelStep[] => draft.steps.filter((step) => step.event.trim() !== '');
 
 /** The query of the completed steps; undefined with fewer than two, or without a valid window. */
 export function toQuery(draft: Draft): FunnelQuery | undefined {
-  const steps = draft.steps.map(toStep).filter((step) => step !== undefined);
+  const steps = draft.steps.map(toFunnelStep).filter((step) => step !== undefined);
   const window_ms = windowMs(draft);
   if (steps.length < 2 || window_ms === undefined) return undefined;
-  const exclude = draft.exclude.map(toStep).filter((step) => step !== undefined);
+  const exclude = draft.exclude.map((from) => toExclusion(from, steps.length)).filter((step) => step !== undefined);
   const question: FunnelQuery = { steps, order: draft.order, window_ms };
   if (draft.order === 'strict' && draft.allowPassive) question.ignore = PASSIVE;
+  if (draft.perSession) question.per_session = true;
   if (exclude.length > 0) question.exclude = exclude;
-  if (draft.breakdown.trim()) question.breakdown = draft.breakdown.trim();
+  const breakdown = draft.breakdown.trim();
+  if (breakdown) question.breakdown = breakdown;
+  if (breakdown && breakdown !== BY_SEGMENT && draft.breakdownAt !== 'first') {
+    const place = Number(draft.breakdownAt);
+    if (draft.breakdownAt === 'last') question.breakdown_at = 'last';
+    else if (place >= 1 && place <= steps.length) question.breakdown_at = place;
+  }
+  if (draft.trend) question.trend = draft.trend;
   return question;
 }
 
-function toStep({ event, where }: DraftStep): FunnelStep | undefined {
+function toFunnelStep(draft: DraftFunnelStep): FunnelStep | undefined {
+  const events = [draft, ...draft.others].map(toStep).filter((step) => step !== undefined);
+  const [first] = events;
+  if (!first) return undefined;
+  const step: FunnelStep = events.length > 1 ? { any: events } : first;
+  return draft.optional ? { ...step, optional: true } : step;
+}
+
+/** Steps that the funnel no longer has do not bound an exclusion. */
+function toExclusion(draft: DraftExclusion, steps: number): FunnelExclusion | undefined {
+  const step = toStep(draft);
+  if (!step) return undefined;
+  const place = (text: string) => (Number(text) >= 1 && Number(text) <= steps ? Number(text) : undefined);
+  const [from, to] = [place(draft.from), place(draft.to)];
+  return { ...step, ...(from && { from_step: from }), ...(to && { to_step: to }), ...(draft.effect === 'remove' && { effect: 'remove' as const }) };
+}
+
+export function toStep({ event, where }: DraftStep): FunnelEvent | undefined {
   if (!event.trim()) return undefined;
   const conditions = where.map(toCondition).filter((condition) => condition !== undefined);
   return conditions.length > 0 ? { event: event.trim(), where: conditions } : { event: event.trim() };
 }
+
+/** The same, undefined unless all conditions are filled in. */
+export const writeStep = (step: DraftStep): FunnelEvent | undefined =>
+  step.where.every((condition) => toCondition(condition) !== undefined) ? toStep(step) : undefined;
 
 export function toCondition({ property, op, value }: DraftCondition): Condition | undefined {
   const name = property.trim();
