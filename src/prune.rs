@@ -88,9 +88,11 @@ impl Pruner {
         }
         // Delivered records must never be sent again from now on: that would restore removed rows.
         self.quarantine.forget_delivered().await?;
-        let wanted = name.map(str::to_owned);
+        let event_name = name.map(str::to_owned);
         let matches = Matcher::new(move |event| {
-            event.site == site && event.occurred_at < before && wanted.as_ref().is_none_or(|name| *name == event.name)
+            event.site == site
+                && event.occurred_at < before
+                && event_name.as_ref().is_none_or(|name| *name == event.name)
         });
         let quarantined = self.quarantine.erase_matching(matches).await?;
         let events = self.store.events_before(site, before, name).await?;

@@ -62,7 +62,7 @@ impl Reports {
         let mut count = SegmentCount { people: 0, visitors: 0 };
         let mut histories = Histories::Unclear;
         if plan.selects() {
-            let store = run.store().await?;
+            let store = run.store().await?.without_session();
             let certain = run.finish(store.count_certain(of, &plan)).await?;
             (count.people, count.visitors) = (certain.people, certain.visitors);
             if certain.unclear == 0 {
@@ -140,7 +140,7 @@ impl Reports {
         let of = self.people_of(run, question).await?;
         let mut members = Vec::new();
         if plan.selects() {
-            let store = run.store().await?;
+            let store = run.store().await?.without_session();
             members = run.finish(store.certain_visitors(of, &plan, max + 1)).await?;
             let unclear = run.finish(store.count_certain(of, &plan)).await?.unclear;
             if unclear == 0 || members.len() > max {
@@ -180,7 +180,7 @@ impl PeopleRead<'_> {
         let params = Params { half_life_ms: question.settings.half_life_ms, session_ms: of.session_ms };
         let mut folding: Option<Folding> = None;
         let mut done = false;
-        let store = run.store().await?;
+        let store = run.store().await?.without_session();
         let each = |row: StoredEvent| {
             if folding.as_ref().is_some_and(|person| person.id != row.person())
                 && let Some(person) = folding.take()

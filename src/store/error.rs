@@ -172,6 +172,12 @@ impl StoreError {
         matches!(self, Self::Refused { code: 16 | 47 | 60 | 81, .. })
     }
 
+    /// Whether the session of the query is still in use: `SESSION_IS_LOCKED`.
+    #[must_use]
+    pub(super) const fn is_session_locked(&self) -> bool {
+        matches!(self, Self::Refused { code: 373, .. })
+    }
+
     /// Whether unreadable stored data may be the cause, for a query that sent no data.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {

@@ -167,28 +167,44 @@ impl Store {
         };
         let limit = self.limits.time_left(self.query_timeout);
         let of_session = [("session_id", session_id(session)), ("session_timeout", SESSION_SECONDS.to_owned())];
-        let mut create = self.client().query_raw(CREATE_MEMBERS);
-        let mut insert = self.client().insert_formatted_with(INSERT_MEMBERS);
-        for (name, value) in of_session {
-            create = create.with_setting(name, value.clone());
-            insert = insert.with_setting(name, value);
-        }
-        self.within(limit, create.execute()).await?;
+        let mut retry = self.session_retry();
+        loop {
+            let create = self.client().query_raw(CREATE_MEMBERS);
+            let create =
+                of_session.iter().fold(create, |query, (name, value)| query.with_setting(*name, value.clone()));
+            let result = self.within(limit, create.execute()).await;
+            if !retry.is_due(&result).await {
+                break result;
+            }
+        }?;
         if members.is_empty() {
             return Ok(());
         }
-        self.within(limit, async {
-            let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-            for member in members {
-                chunk.extend_from_slice(&list.0.to_le_bytes());
-                chunk.extend_from_slice(&member.0.to_le_bytes());
-                if chunk.len() >= CHUNK_BYTES {
-                    insert.send(std::mem::take(&mut chunk).into()).await?;
-                }
+        loop {
+            let insert = self.client().insert_formatted_with(INSERT_MEMBERS);
+            let insert =
+                of_session.iter().fold(insert, |insert, (name, value)| insert.with_setting(*name, value.clone()));
+            let result = self.within(limit, send(insert, list, members)).await;
+            if !retry.is_due(&result).await {
+                return result;
             }
-            insert.send(chunk.into()).await?;
-            insert.end().await
-        })
-        .await
+        }
     }
+}
+
+async fn send(
+    mut insert: clickhouse::insert_formatted::InsertFormatted,
+    list: MemberList,
+    members: &[VisitorId],
+) -> Result<(), clickhouse::error::Error> {
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    for member in members {
+        chunk.extend_from_slice(&list.0.to_le_bytes());
+        chunk.extend_from_slice(&member.0.to_le_bytes());
+        if chunk.len() >= CHUNK_BYTES {
+            insert.send(std::mem::take(&mut chunk).into()).await?;
+        }
+    }
+    insert.send(chunk.into()).await?;
+    insert.end().await
 }

@@ -89,14 +89,21 @@ impl Store {
         for (name, value) in params.chain(fixed_params.iter().map(|(name, value)| (*name, value))) {
             statement = statement.param(name, value);
         }
-        let read = async {
-            let mut rows = statement.fetch::<HistoryRow>()?;
-            while let Some(row) = rows.next().await? {
-                with(VisitorId(row.visitor), &row.marks);
+        let mut retry = self.session_retry();
+        loop {
+            let (statement, with) = (statement.clone(), &mut with);
+            let read = async move {
+                let mut rows = statement.fetch::<HistoryRow>()?;
+                while let Some(row) = rows.next().await? {
+                    with(VisitorId(row.visitor), &row.marks);
+                }
+                Ok(())
+            };
+            let result = self.within(limit, read).await;
+            if !retry.is_due(&result).await {
+                return result;
             }
-            Ok(())
-        };
-        self.within(limit, read).await
+        }
     }
 
     /// The `limit` most frequent values of a column or property at the query's entries, by visitors.
@@ -122,7 +129,7 @@ impl Store {
         for (name, value) in &fragments.params {
             statement = statement.param(name, value);
         }
-        self.within(limit, statement.fetch_all()).await
+        self.fetch_all(limit, statement).await
     }
 }
 

@@ -194,7 +194,21 @@ impl Store {
         for (name, value) in params {
             query = query.param(name, value);
         }
-        self.within(limit, query.fetch_all()).await
+        self.fetch_all(limit, query).await
+    }
+
+    /// All rows of a query.
+    async fn fetch_all<T>(&self, limit: Duration, query: clickhouse::query::Query) -> Result<Vec<T>, StoreError>
+    where
+        T: RowOwned + RowRead,
+    {
+        let mut retry = self.session_retry();
+        loop {
+            let result = self.within(limit, query.clone().fetch_all()).await;
+            if !retry.is_due(&result).await {
+                return result;
+            }
+        }
     }
 
     /// Runs a statement that returns no rows.

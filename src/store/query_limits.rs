@@ -63,11 +63,44 @@ impl QueryLimits {
     }
 }
 
+/// Repeats the queries of a session: the server lets go of it only some time after the answer to the query before.
+#[derive(Debug, Default)]
+pub(super) struct SessionRetry {
+    is_shared: bool,
+    attempts: u32,
+}
+
+impl SessionRetry {
+    /// Most repetitions; the pauses before them add up to two seconds.
+    const ATTEMPTS_MAX: u32 = 11;
+
+    /// Whether the query that failed so is to be sent again; returns after a pause if it is. The server did nothing yet.
+    pub(super) async fn is_due<T>(&mut self, result: &Result<T, StoreError>) -> bool {
+        let is_locked = result.as_ref().is_err_and(StoreError::is_session_locked);
+        if !self.is_shared || !is_locked || self.attempts >= Self::ATTEMPTS_MAX {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(1 << self.attempts)).await;
+        self.attempts += 1;
+        true
+    }
+}
+
 impl Store {
+    pub(super) fn session_retry(&self) -> SessionRetry {
+        SessionRetry { is_shared: self.limits.session.is_some(), attempts: 0 }
+    }
+
     /// The same store, with these limits for its queries.
     #[must_use]
     pub fn with_limits(&self, limits: QueryLimits) -> Self {
         Self { limits, ..self.clone() }
+    }
+
+    /// The same store, whose queries need not run one after the other.
+    #[must_use]
+    pub fn without_session(&self) -> Self {
+        self.with_limits(QueryLimits { session: None, ..self.limits })
     }
 
     /// Timeout of one query.

@@ -190,10 +190,10 @@ mod tests {
         ];
         let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
         for document in documents {
-            let names = document.split(|c| !is_letter(c));
+            let every_name = document.split(|c| !is_letter(c));
             // A parameter of page addresses.
             let is_metric = |name: &str| name.starts_with("ashna_") && !name.ends_with('_') && name != "ashna_ignore";
-            let named: Vec<&str> = names.filter(|name| is_metric(name)).collect();
+            let named: Vec<&str> = every_name.filter(|name| is_metric(name)).collect();
             assert!(named.len() >= 8, "a document without metrics: {named:?}");
             for name in named {
                 let family = ["_total", "_bucket", "_count", "_info"].iter().find_map(|end| name.strip_suffix(end));

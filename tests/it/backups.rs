@@ -116,19 +116,19 @@ fn at_server(service: Service, endpoint: &Endpoint, flush_interval_ms: &str) -> 
 /// Page views with ids of their own, sent until it is stopped.
 struct Ingest {
     running: JoinSet<u64>,
-    stop: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
     acknowledged: Arc<Vec<AtomicU64>>,
 }
 
 impl Ingest {
     fn start(shop: &Shop) -> Self {
-        let (stop, mut running) = (Arc::<AtomicBool>::default(), JoinSet::new());
+        let (ended, mut running) = (Arc::<AtomicBool>::default(), JoinSet::new());
         let acknowledged: Arc<Vec<AtomicU64>> = Arc::new((0..CLIENTS).map(|_| AtomicU64::new(0)).collect());
         for (number, _) in acknowledged.iter().enumerate() {
-            let (mut visitor, stop, acknowledged) = (shop.visitor(), Arc::clone(&stop), Arc::clone(&acknowledged));
+            let (mut visitor, ended, acknowledged) = (shop.visitor(), Arc::clone(&ended), Arc::clone(&acknowledged));
             running.spawn(async move {
                 let mut count = 0;
-                while !stop.load(SeqCst) {
+                while !ended.load(SeqCst) {
                     let answer = visitor.sends(json!([page(number, count)])).await;
                     assert!(answer.outcome().starts_with("kept=1,"), "{} {}", answer.status, answer.outcome());
                     count += 1;
@@ -137,7 +137,7 @@ impl Ingest {
                 count
             });
         }
-        Self { running, stop, acknowledged }
+        Self { running, ended, acknowledged }
     }
 
     /// Events acknowledged of each client.
@@ -151,7 +151,7 @@ impl Ingest {
     }
 
     async fn stop(self) -> u64 {
-        self.stop.store(true, SeqCst);
+        self.ended.store(true, SeqCst);
         self.running.join_all().await.iter().sum()
     }
 }

@@ -294,14 +294,14 @@ async fn a_shared_link_reads_one_report_without_people_until_it_is_revoked() {
     visitor.sends(json!([{"type": "page", "context": context}])).await;
     app.settled().await;
     let marketer = app.with_key(Scope::Admin).await;
-    let shares = app.path("shares");
+    let share_list = app.path("shares");
     let mut question = these_days();
     question["limit"] = 5.into();
-    let made = marketer.post(&shares, json!({"report": "pages", "question": question})).await;
+    let made = marketer.post(&share_list, json!({"report": "pages", "question": question})).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let made = made.json();
     let token = made["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
-    let listed = marketer.get(&shares).await;
+    let listed = marketer.get(&share_list).await;
     assert!(!listed.text.contains(&token), "the token is answered once");
     assert_eq!(listed.json()[0]["id"], made["id"]);
 
@@ -321,7 +321,7 @@ async fn a_shared_link_reads_one_report_without_people_until_it_is_revoked() {
     // Funnels are shared without the handles that list people.
     let mut funnel = these_days();
     funnel["steps"] = json!([{"event": "page"}, {"event": "Never"}]);
-    let made_funnel = marketer.post(&shares, json!({"report": "funnel", "question": funnel.clone()})).await.json();
+    let made_funnel = marketer.post(&share_list, json!({"report": "funnel", "question": funnel.clone()})).await.json();
     let funnel_token = made_funnel["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
     let own = marketer.post(&app.path("reports/funnel"), funnel).await.json();
     assert!(own["steps"][1]["dropped_list"].is_string() || own["steps"][0]["dropped_list"].is_string(), "{own}");
@@ -336,11 +336,11 @@ async fn a_shared_link_reads_one_report_without_people_until_it_is_revoked() {
         ("events", json!({"event": "a", "property": "mail"})),
         ("pages", json!({"filters": [{"property": "$user_id", "op": "eq", "value": "anna"}]})),
     ] {
-        let refused = marketer.post(&shares, json!({"report": report, "question": question})).await;
+        let refused = marketer.post(&share_list, json!({"report": report, "question": question})).await;
         assert_eq!(refused.status, 422, "{report}: {}", refused.text);
     }
     let past = json!({"report": "pages", "question": these_days(), "expires_at": "2026-01-01T00:00:00Z"});
-    marketer.post(&shares, past).await.refuses(422, "invalid");
+    marketer.post(&share_list, past).await.refuses(422, "invalid");
 
     let id = made["id"].as_str().unwrap();
     assert_eq!(marketer.delete(&app.path(&format!("shares/{id}"))).await.status, 204);

@@ -41,7 +41,7 @@ pub(super) async fn answer(
             table(as_csv, name, &reports.goals(site, &sorted(goals), &question(bytes)?).await?)
         }
         "products" => {
-            let title = |item: &str| snapshot.items.get(item).map(|item| item.title.to_string()).unwrap_or_default();
+            let title = |item: &str| snapshot.items.get(item).map(|item| item.title.clone()).unwrap_or_default();
             table(as_csv, name, &reports.products(site, &question(bytes)?, title).await?)
         }
         "locations" => table(as_csv, name, &reports.locations(site, &question(bytes)?).await?),

@@ -120,9 +120,9 @@ mod tests {
             let mut next = vec![0.0; states];
             for state in (0..states).filter(|state| Some(*state) != without && here[*state] > 0.0) {
                 converted += here[state] * chain.converts[state] / chain.leaves[state];
-                for to in 0..states {
+                for (to, share) in next.iter_mut().enumerate() {
                     let count = chain.steps.get(&(state, to)).copied().unwrap_or(0.0);
-                    next[to] += here[state] * count / chain.leaves[state];
+                    *share += here[state] * count / chain.leaves[state];
                 }
             }
             here = next;

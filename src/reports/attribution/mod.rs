@@ -184,9 +184,9 @@ fn divided(model: AttributionModel, conversions: &[ConversionRecord], journeys: 
     for conversion in conversions {
         let touches = journeys.before(conversion);
         let shares = shares(model, &touches, conversion.at_ms);
-        let shared = touches.iter().map(|touch| touch.value).zip(shares);
+        let with_shares = touches.iter().map(|touch| touch.value).zip(shares);
         let none = touches.is_empty().then_some(("", 1.0));
-        for (value, share) in shared.chain(none) {
+        for (value, share) in with_shares.chain(none) {
             if share > 0.0 {
                 let credit = credits.entry(value.to_owned()).or_default();
                 credit.0 += share * f64::from(conversion.made);
