@@ -57,6 +57,7 @@ mod recovered;
 mod report_queue;
 mod reports;
 mod segment;
+mod segment_filters;
 mod segment_members;
 mod segment_rules;
 mod segments;
