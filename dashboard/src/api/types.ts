@@ -85,7 +85,9 @@ export type FunnelQuery = {
   breakdown?: string;
   breakdown_at?: 'first' | 'last' | number;
   trend?: 'day' | 'week' | 'month';
+  differences?: boolean;
 };
+export type FunnelDifferences = S['FunnelDifferences'];
 type Optional<T, K extends keyof T> = Sent<Omit<T, K>> & Pick<T, K>;
 /** `to_ms` is the end of a bar of the histogram; null for all that took longer. */
 export type FunnelStepResult = Optional<S['FunnelStepAnswer'], 'dropped_list'> & {
@@ -96,7 +98,7 @@ export type FunnelTrend = { at: string; reached: number[] }[];
 export type FunnelResult = Narrow<
   S['Funnel'],
   { steps: FunnelStepResult[]; breakdown?: Record<string, { steps: FunnelStepResult[] }> | null }
-> & { trend?: FunnelTrend | null };
+> & { trend?: FunnelTrend | null; differences?: FunnelDifferences | null };
 export type SavedFunnel = Narrow<S['FunnelBody'], { question: FunnelQuery }>;
 export type DroppedVisitor = Sent<S['DroppedVisitor']>;
 export const CUSTOMER_GROUPS = [
