@@ -142,7 +142,16 @@ fn extract_file(entry: &mut impl Read, path: &PathBuf) -> Result<Checksum, Backu
     }
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(&failed)?;
     let mut hashing = Hashing { inner: entry, hasher: blake3::Hasher::new(), read: 0 };
-    io::copy(&mut hashing, &mut file).map_err(&failed)?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = match hashing.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(BackupError::Archive(format!("it is damaged or incomplete ({error})"))),
+        };
+        file.write_all(&buffer[..read]).map_err(&failed)?;
+    }
     file.sync_all().map_err(&failed)?;
     Ok(hashing.checksum())
 }

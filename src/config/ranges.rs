@@ -103,6 +103,7 @@ const RANGES: &[Range] = &[
     between("reports.wait_ms", 0.0, HOUR_MS),
     zero_or("reports.memory_bytes_max", 1024.0 * KIB, 1024.0 * TIB),
     between("reports.threads_max", 0.0, 1000.0),
+    between("reports.finished_days_check_seconds", 1.0, 86_400.0),
     between("smtp.timeout_ms", 100.0, HOUR_MS),
     between("access.session_hours", 1.0, 87_600.0),
     between("access.login_failures_max", 1.0, 1_000_000.0),

@@ -115,7 +115,7 @@ async fn the_database_of_a_newer_version_is_not_opened() {
                  VALUES (9999, 'from the future', true, x'00', 0)";
     sqlx::query(newer).execute(&control.pool).await.unwrap();
     control.close().await;
-    assert!(matches!(Control::open(directory.path()).await, Err(ControlError::Migration(_))));
+    assert!(matches!(Control::open(directory.path()).await, Err(ControlError::TooNew(9999))));
 }
 
 #[tokio::test]

@@ -213,6 +213,11 @@ impl Checkpoint {
         start < self.suspect_below
     }
 
+    /// The end of what may have been sent before, if it lies within a range.
+    pub fn suspects_within(&self, range: &Range<Position>) -> Option<Position> {
+        Some(self.suspect_below).filter(|end| range.start < *end && *end < range.end)
+    }
+
     /// Another copy of the journal went on: it may have stored the records below `end`, and used positions below `used`.
     pub fn follow(&mut self, end: Position, used: Position) {
         self.suspect_below = self.suspect_below.max(end);

@@ -19,7 +19,11 @@ impl Delivery {
             return Ok(true);
         }
         let start = self.checkpoint.planned_end();
-        let loaded = self.read_range(start, move |reader, config| reader.next_batch(start, config)).await?;
+        let mut loaded = self.read_range(start, move |reader, config| reader.next_batch(start, config)).await?;
+        if let Some(end) = self.checkpoint.suspects_within(&loaded.rows.range) {
+            // Apart: their stored rows are compared and perhaps replaced, and the ones after them may be another's.
+            loaded = self.read_range(start, move |reader, _| reader.exact(start..end)).await?;
+        }
         self.waiting_since = None;
         if loaded.rows.range.is_empty() {
             return Ok(!self.in_flight.is_empty());
