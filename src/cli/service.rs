@@ -28,7 +28,7 @@ pub enum Service {
 pub async fn operate(config: &Config, data_dir: &Path, operation: Operation) -> anyhow::Result<Value> {
     // In a wrong directory, a question would be answered with nothing, and leave a new data directory behind.
     let has_data = ["control.sqlite", "journal"].iter().any(|name| data_dir.join(name).exists());
-    if !has_data && !operation.may_come_first() {
+    if !has_data && operation.only_asks() {
         bail!("there is no data in {}: name the directory of the service with --data-dir", data_dir.display());
     }
     let service = Service::open(config, data_dir).await?;

@@ -159,10 +159,13 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Whether it makes sense before the service ran for the first time.
+    /// Whether it only asks for something, which cannot be there before the service ran for the first time.
     #[must_use]
-    pub const fn may_come_first(&self) -> bool {
-        matches!(self, Self::AddSite { .. } | Self::Users(_))
+    pub const fn only_asks(&self) -> bool {
+        matches!(
+            self,
+            Self::ListSites | Self::ListAudit { .. } | Self::ListQuarantine { .. } | Self::ExportVisitor { .. }
+        )
     }
 }
 

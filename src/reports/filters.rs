@@ -155,7 +155,8 @@ impl FilteredRun<'_> {
         parts: &[(&'static str, QuestionPart<'_>)],
     ) -> Result<FilterSql, ReportError> {
         let range = self.range(site, period);
-        Ok(FilterSql::with_parts(&self.resolve(filters).await?, parts, range, join_people))
+        let sql = FilterSql::with_parts(&self.resolve(filters).await?, parts, range, join_people);
+        Ok(sql.materializing(self.run.store().await?))
     }
 
     /// As [`Self::sql`], for a statement that can use stored days; `steps`: the beginnings of the intervals that it

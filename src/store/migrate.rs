@@ -28,6 +28,7 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
     (130, "0130_visits", include_str!("../../migrations/0130_visits.sql")),
 ];
 
+const MATERIALIZES: &str = include_str!("sql/server.materializes.sql");
 const CREATE_RECORD: &str = include_str!("sql/migration.create_record.sql");
 const DATABASE: &str = include_str!("sql/migration.database.sql");
 const APPLIED: &str = include_str!("sql/migration.applied.sql");
@@ -49,6 +50,8 @@ impl Store {
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.check_version().await?;
         let applied = self.migrate_with(MIGRATIONS).await?;
+        let materializes = self.query::<u8>(MATERIALIZES, &[]).await? == [1];
+        self.materializes.store(materializes, Ordering::Relaxed);
         self.has_tables.store(true, Ordering::Relaxed);
         Ok(applied)
     }

@@ -92,6 +92,8 @@ pub struct Store {
     is_foreign: Arc<AtomicBool>,
     /// The tables are those of this program.
     has_tables: Arc<AtomicBool>,
+    /// Whether the server can compute a part of a statement once for all its uses.
+    materializes: Arc<AtomicBool>,
     limits: QueryLimits,
 }
 
@@ -166,6 +168,7 @@ impl Store {
             query_timeout: Duration::from_millis(config.query_timeout_ms),
             is_foreign: Arc::default(),
             has_tables: Arc::default(),
+            materializes: Arc::default(),
             limits: QueryLimits::default(),
         }
     }

@@ -262,7 +262,8 @@ async fn attribution_equals_a_count_of_the_same_events() {
         store(&database, events.clone()).await;
         let reports = Reports::new(database, 30);
         let (from, to) = (moment(START).0, moment(START).0 + 200 * MINUTE);
-        for filters in filters() {
+        // All filters for one unit, and none for the other: each question takes several queries.
+        for filters in filters().into_iter().take(if unit == "person" { usize::MAX } else { 1 }) {
             let reference = Reference::new(events.clone(), unit == "person", from..to);
             let kept: Vec<ReportFilter> = parsed(&filters);
             for (conversion, place, dimension) in [(&order, 0, "channel"), (&viewed, 1, "source")] {

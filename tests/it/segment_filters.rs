@@ -65,8 +65,8 @@ async fn reports_and_funnels_keep_the_members_of_segments() {
     let by_segment = json!({"steps": steps, "window_ms": 3_600_000, "breakdown": "$segment"});
     let funnel = asks(&app, &admin, "funnel", by_segment).await;
     let reached = |group: &str| funnel["breakdown"][group]["steps"][0]["reached"].clone();
-    let expected = [json!(2), json!(1), json!(1)];
-    assert_eq!([reached("buyers"), reached("complaining"), reached("")], expected, "{funnel}");
+    let expected = [json!(2), json!(1), json!(3)];
+    assert_eq!([reached("buyers"), reached("complaining"), reached("builtin-new")], expected, "{funnel}");
     let unknown = json!({"interval": "day", "filters": [{"segment": "nothing"}]});
     let mut question = these_days();
     question.as_object_mut().unwrap().extend(unknown.as_object().unwrap().clone());

@@ -22,7 +22,7 @@ pub(super) async fn sizes(
         return Err(ApiError::Invalid("timezone must be that of the site: sizes are kept by its days".into()));
     }
     let (from, to) = (question.from.0.0, question.to.0.0);
-    let days = (now.0 - from).div_euclid(DAY_MS) + 2;
+    let days = now.0.saturating_sub(from).div_euclid(DAY_MS).saturating_add(2);
     if from >= to || days > i64::from(DAYS_MAX) {
         return Err(ApiError::Invalid(format!("from must be before to, and at most {} days ago", DAYS_MAX - 2)));
     }
