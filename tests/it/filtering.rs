@@ -330,12 +330,11 @@ async fn filtered_reports_equal_a_count_of_the_same_events() {
         store(&database, events.clone()).await;
         let reports = Reports::new(database, 30);
         let (from, to) = (moment(START).0, moment(START).0 + 100 * MINUTE);
-        for unit in ["person", "visitor"] {
-            let reference = Reference::new(events.clone(), unit == "person", from..to);
-            // Every question takes a dozen queries: all of them once, and every third one otherwise.
-            for filters in questions().into_iter().step_by(if seed == 7 && unit == "person" { 1 } else { 3 }) {
-                check(&reports, &reference, unit, &filters).await;
-            }
+        // Every question takes a dozen queries: half of them for people, the other half for visitors.
+        let (unit, first) = if seed == 7 { ("person", 0) } else { ("visitor", 1) };
+        let reference = Reference::new(events.clone(), unit == "person", from..to);
+        for filters in questions().into_iter().skip(first).step_by(2) {
+            check(&reports, &reference, unit, &filters).await;
         }
     }
 }
