@@ -71,8 +71,8 @@ pub struct FilterSql {
     keeps: String,
     visits: String,
     visit_join: &'static str,
-    join_people: bool,
-    uses_sessions: bool,
+    /// Whether the conditions need the visitors of people.
+    joins_people: bool,
     is_stored: bool,
     materializes: bool,
 }
@@ -125,8 +125,7 @@ impl FilterSql {
             keeps,
             visits,
             visit_join,
-            join_people,
-            uses_sessions,
+            joins_people: join_people && uses_sessions,
             is_stored: false,
             materializes: false,
         }
@@ -165,8 +164,7 @@ impl FilterSql {
         let text = statement::without_header(template).to_owned();
         let text = fragments.iter().fold(text, |text, (name, fragment)| text.replace(name, fragment));
         let text = statement::if_stored(&text, self.is_stored);
-        let joins_people = self.join_people && self.uses_sessions;
-        let (people, join) = if joins_people { (statement::PEOPLE, statement::JOIN_PEOPLE) } else { ("", "") };
+        let (people, join) = if self.joins_people { (statement::PEOPLE, statement::JOIN_PEOPLE) } else { ("", "") };
         let text = statement::if_filtered(&text, !self.keeps.is_empty())
             .replace("$FILTER_CTES", &[people, &self.visits].concat())
             .replace("$FILTER_JOIN", &[join, " ", self.visit_join].concat())
