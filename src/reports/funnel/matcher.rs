@@ -13,10 +13,8 @@
 //! * [`Order::Any`]: the depth is the number of different steps filled, in any order.
 //! * Times are those of the earliest entry that reaches the visitor's depth; from there each step is reached as early
 //!   as possible.
-//! * Optional steps and exclusions between some steps: see [`Flexible`]. Exclusions that take a visitor out of the funnel
-//!   do not change the path: see [`is_removed`].
-//!
-//! [`is_removed`]: super::removal::is_removed
+//! * Optional steps and exclusions between some steps: see `Flexible`. Exclusions that take a visitor out of the funnel
+//!   do not change the path: see `removal::is_removed`.
 //!
 //! The run time is proportional to events times steps, even for a visitor with a million events.
 
