@@ -323,7 +323,7 @@ impl Index {
     #[must_use]
     pub fn category_share(&self, category: &str) -> f64 {
         let (popularity, total) = &self.base.in_categories;
-        super::interests::smoothed(popularity.get(category).copied().unwrap_or_default(), *total)
+        super::share::smoothed(popularity.get(category).copied().unwrap_or_default(), *total)
     }
 
     /// Items that go together with an item, best first: cosine over visits, so that popular items are not neighbours of

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use super::{affinity::Affinities, context::Settings, index::Index};
+use super::{affinity::Affinities, context::Settings, index::Index, share::smoothed};
 use crate::{
     catalog::snapshot::SiteSnapshot,
     model::{Item, Profile, Timestamp},
@@ -108,11 +108,6 @@ impl<'a> Shares<'a> {
     fn of(&self, value: &str) -> f64 {
         smoothed(self.sums.get(value).copied().unwrap_or_default(), self.total)
     }
-}
-
-/// A share that is never 0: one view more of what is asked for.
-pub(super) fn smoothed(popularity: f64, total: f64) -> f64 {
-    (popularity.max(0.0) + 1.0) / (total.max(0.0) + 1.0).max(popularity.max(0.0) + 1.0)
 }
 
 /// Prices of which each third of the popularity is below, between and above.

@@ -30,6 +30,7 @@ mod properties;
 mod rank;
 mod rank_order;
 mod session_cache;
+mod share;
 mod skip;
 mod slot;
 mod slot_rules;
